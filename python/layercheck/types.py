@@ -1,0 +1,134 @@
+"""Small types that cross module borders, importable at run time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
+
+DigestInput: TypeAlias = "Iterable[str | bytes | None] | os.PathLike[str] | BinaryIO | Any"
+"""What `layercheck.plan` takes: rows of text, a path, an open binary file, or raw digests as an array."""
+
+Rate: TypeAlias = "float | Literal['quota', 'max'] | None"
+"""Calls per second for one lane: None is half the default quota."""
+
+ErrorKind: TypeAlias = Literal["throttled", "passing", "batch", "dead_end", "cancelled", "answer"]
+"""Why digests stayed without an answer, or were refused: the classes of DESIGN section 6."""
+
+
+@runtime_checkable
+class EcrClient(Protocol):
+    """The part of a boto3 `ecr` or `ecr-public` client that layercheck uses."""
+
+    @property
+    def meta(self) -> Any:
+        """botocore's client metadata: region, endpoint, config, service model."""
+
+    def batch_check_layer_availability(self, **kwargs: Any) -> Any:
+        """One call: at most 100 digests of one repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a plan is checked: registry x region x repository.
+
+    Attributes:
+        repository_name: Repository, without registry host.
+        registry_id: The registry asked for, or None for the caller's own.
+        region_name: Region of the client, or None if it has none.
+        endpoint_url: The endpoint really used.
+        public: True for ECR Public.
+    """
+
+    repository_name: str
+    registry_id: str | None = None
+    region_name: str | None = None
+    endpoint_url: str | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """How a run went.
+
+    Attributes:
+        calls: Calls answered or failed, each counted once however often it was asked again.
+        requests: Times a call was put to the client, first tries and repeats.
+        retries: Requests beyond the first of each call.
+        throttles: Requests that were throttled.
+        halvings: Times a batch was halved to find the digest at fault.
+        foreign: Entries in answers for digests that were not asked.
+        seconds: Wall-clock seconds from the first request to the last answer.
+        rate: The pacer's rate at the end, calls per second; None without a limit.
+        max_in_flight: The most calls that were under way at once.
+    """
+
+    calls: int = 0
+    requests: int = 0
+    retries: int = 0
+    throttles: int = 0
+    halvings: int = 0
+    foreign: int = 0
+    seconds: float = 0.0
+    rate: float | None = None
+    max_in_flight: int = 0
+
+    @property
+    def calls_per_second(self) -> float:
+        """Requests per wall-clock second; 0.0 before the first."""
+        return self.requests / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchError:
+    """What went wrong with one call's digests.
+
+    Attributes:
+        start: First digest concerned: an index into `plan.digests`.
+        stop: One past the last digest concerned.
+        kind: Which class of error it was.
+        code: The service's error code, or the name of the exception.
+        message: What happened, for a person; never holds a credential.
+        attempts: How often these digests were asked.
+    """
+
+    start: int
+    stop: int
+    kind: ErrorKind
+    code: str
+    message: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands; handed to the `progress` callback.
+
+    Attributes:
+        unique: Digests in the plan.
+        settled: Digests that have their verdict.
+        counts: Verdict word to digests (not rows) so far.
+        calls: Calls finished.
+        requests: Requests sent.
+        throttles: Requests throttled.
+        in_flight: Calls under way.
+        seconds: Seconds since the run started.
+        rate: The pacer's present rate in calls per second; None without a limit.
+        done: True in the last call of the callback.
+    """
+
+    unique: int
+    settled: int
+    counts: dict[str, int]
+    calls: int
+    requests: int
+    throttles: int
+    in_flight: int
+    seconds: float
+    rate: float | None
+    done: bool = False
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], object]
+"""Called on the run's own thread a few times a second, and once at the end."""

@@ -1,0 +1,46 @@
+"""The eight verdicts and their codes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Verdict(IntEnum):
+    """The state of one digest, and so of each of its rows.
+
+    `Report.verdicts` holds these codes as uint8. Zero is `NOT_CHECKED`, so that
+    memory nobody filled in can never read as an answer.
+
+    Examples:
+        >>> Verdict(2), Verdict.UNAVAILABLE.label
+        (<Verdict.UNAVAILABLE: 2>, 'unavailable')
+        >>> Verdict.from_label("archived")
+        <Verdict.ARCHIVED: 3>
+    """
+
+    NOT_CHECKED = 0
+    AVAILABLE = 1
+    UNAVAILABLE = 2
+    ARCHIVED = 3
+    REFUSED = 4
+    OTHER = 5
+    INVALID = 6
+    UNANSWERED = 7
+
+    @property
+    def label(self) -> str:
+        """The verdict's word, as it stands in counts, tables and files."""
+        return self.name.lower()
+
+    @classmethod
+    def from_label(cls, label: str) -> Verdict:
+        """The verdict for a word such as ``"unavailable"``.
+
+        Raises:
+            ValueError: If there is no such verdict; the message lists them.
+        """
+        try:
+            return cls[label.upper()]
+        except KeyError:
+            known = ", ".join(verdict.label for verdict in cls)
+            raise ValueError(f"unknown verdict {label!r}; expected one of: {known}") from None
