@@ -1,0 +1,93 @@
+//! Unique digests become runs of at most N, and a run becomes a request body.
+
+use std::ops::Range;
+
+use crate::digest::{Digest, TEXT_LEN};
+
+/// Most digests in one call: botocore shape `BatchedOperationLayerDigestList` of both services,
+/// compared with the installed model in `tests/python/test_service_model.py`.
+pub const MAX_BATCH: usize = 100;
+
+/// Runs of at most `limit` digests, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Batches<'a> {
+    digests: &'a [Digest],
+    limit: usize,
+}
+
+impl<'a> Batches<'a> {
+    pub(crate) fn new(digests: &'a [Digest], limit: usize) -> Self {
+        Self { digests, limit }
+    }
+
+    /// How many batches there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.digests.len().div_ceil(self.limit)
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.digests.is_empty()
+    }
+
+    /// Where batch `at` lies among the digests; None beyond the last.
+    #[must_use]
+    pub fn range(&self, at: usize) -> Option<Range<usize>> {
+        let start = at.checked_mul(self.limit).filter(|start| *start < self.digests.len())?;
+        Some(start..(start + self.limit).min(self.digests.len()))
+    }
+
+    /// The digests of batch `at`; None beyond the last.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<&'a [Digest]> {
+        self.range(at).map(|range| &self.digests[range])
+    }
+}
+
+/// Writes request bodies for one target; everything but the digests is made once.
+///
+/// ```
+/// use layercheck::batch::Packer;
+/// use layercheck::Digest;
+///
+/// let packer = Packer::new("team/app", Some("123456789012"));
+/// let mut body = Vec::new();
+/// packer.pack(&[Digest([0; 32])], &mut body);
+/// let start = br#"{"registryId":"123456789012","repositoryName":"team/app","layerDigests":["sha256:00"#;
+/// assert!(body.starts_with(start));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Packer {
+    head: Vec<u8>,
+}
+
+impl Packer {
+    /// A packer for one repository. Field names: botocore shape
+    /// `BatchCheckLayerAvailabilityRequest`.
+    #[must_use]
+    pub fn new(repository_name: &str, registry_id: Option<&str>) -> Self {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let registry = registry_id.map(|id| format!("\"registryId\":{},", quoted(id)));
+        let head = format!(
+            "{{{}\"repositoryName\":{},\"layerDigests\":[",
+            registry.unwrap_or_default(),
+            quoted(repository_name)
+        );
+        Self { head: head.into_bytes() }
+    }
+
+    /// Replaces `body` with the request for `digests`.
+    pub fn pack(&self, digests: &[Digest], body: &mut Vec<u8>) {
+        body.clear();
+        body.reserve(self.head.len() + digests.len() * (TEXT_LEN + 3) + 2);
+        body.extend_from_slice(&self.head);
+        for (at, digest) in digests.iter().enumerate() {
+            body.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+            digest.push_text(body);
+            body.push(b'"');
+        }
+        body.extend_from_slice(b"]}");
+    }
+}

@@ -1,0 +1,61 @@
+//! The one value type: a normalised sha256 digest.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::hex;
+use crate::parse::{self, ParseError};
+
+/// Every digest's text starts with this.
+pub const PREFIX: &[u8; 7] = b"sha256:";
+
+/// Bytes of a digest's text: `sha256:` and 64 hex digits.
+pub const TEXT_LEN: usize = PREFIX.len() + hex::TEXT_LEN;
+
+/// A sha256 digest: 32 bytes; as text always `sha256:` and 64 lower-case hex digits.
+///
+/// ```
+/// let digest: layercheck::Digest = "AB".repeat(32).parse().unwrap();
+/// assert_eq!(digest.to_string(), format!("sha256:{}", "ab".repeat(32)));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The text, as bytes: no allocation.
+    #[must_use]
+    pub fn text(&self) -> [u8; TEXT_LEN] {
+        let mut text = [0; TEXT_LEN];
+        let (prefix, digits) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX);
+        hex::encode(&self.0, digits.try_into().expect("64 bytes follow the prefix"));
+        text
+    }
+
+    /// Appends the text to `out`.
+    pub fn push_text(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.text());
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).expect("hex digits are ASCII"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ParseError;
+
+    /// Reads any accepted spelling.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        parse::parse(text.as_bytes()).map(|(digest, _)| digest)
+    }
+}

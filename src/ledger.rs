@@ -1,0 +1,244 @@
+//! Verdict columns of one run: 13 bytes a digest, beside the plan's 32.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::merge::{self, CONTRADICTORY, Entry, Joined, LEFT_OUT, Says};
+use crate::plan::Plan;
+use crate::verdict::Verdict;
+
+/// Bytes of a code, reason or media type that are kept; the rest of a longer one is cut off.
+pub const MAX_NOTE: usize = 1_000;
+
+/// What stands for notes beyond the 65,535 different ones that are kept.
+pub const NOT_KEPT: &str = "(more different texts than are kept)";
+
+/// Numbers of digests that one answer settled; `foreign` counts entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Digests with a usable answer.
+    pub answered: usize,
+    /// Digests that are not in the answer.
+    pub left_out: usize,
+    /// Digests about which the answer disagrees with itself.
+    pub contradicted: usize,
+    /// Entries for digests that were not asked.
+    pub foreign: usize,
+}
+
+/// The columns, one cell per unique digest.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    verdicts: Vec<Verdict>,
+    /// Bytes; -1 where the service gave none.
+    sizes: Vec<i64>,
+    media_types: Vec<u16>,
+    details: Vec<u16>,
+    media_type_names: Notes<String>,
+    detail_texts: Notes<(String, String)>,
+    counts: [usize; Verdict::ALL.len()],
+}
+
+impl Columns {
+    fn new(unique: usize) -> Self {
+        let mut counts = [0; Verdict::ALL.len()];
+        counts[Verdict::NotChecked as usize] = unique;
+        Self {
+            verdicts: vec![Verdict::NotChecked; unique],
+            sizes: vec![-1; unique],
+            media_types: vec![0; unique],
+            details: vec![0; unique],
+            media_type_names: Notes::new(NOT_KEPT.into()),
+            detail_texts: Notes::new((NOT_KEPT.into(), NOT_KEPT.into())),
+            counts,
+        }
+    }
+
+    /// The verdict of each digest.
+    #[must_use]
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// The size of each layer in bytes, -1 where the service gave none.
+    #[must_use]
+    pub fn sizes(&self) -> &[i64] {
+        &self.sizes
+    }
+
+    /// Digests for each verdict, by its code.
+    #[must_use]
+    pub fn counts(&self) -> &[usize; Verdict::ALL.len()] {
+        &self.counts
+    }
+
+    /// The media type of digest `at`, if the service gave one.
+    #[must_use]
+    pub fn media_type(&self, at: usize) -> Option<&str> {
+        self.media_type_names.get(self.media_types[at]).map(String::as_str)
+    }
+
+    /// Every media type that [`Columns::media_type`] can give.
+    pub fn media_type_names(&self) -> impl Iterator<Item = &str> {
+        let names = &self.media_type_names;
+        names.texts.iter().chain(names.is_full().then_some(&names.last)).map(String::as_str)
+    }
+
+    /// The code and the reason kept for digest `at`; either may be empty.
+    #[must_use]
+    pub fn detail(&self, at: usize) -> (&str, &str) {
+        self.detail_texts.get(self.details[at]).map_or(("", ""), |(code, reason)| (code, reason))
+    }
+
+    fn set(&mut self, at: usize, verdict: Verdict, code: &str, reason: &str) {
+        self.counts[self.verdicts[at] as usize] -= 1;
+        self.counts[verdict as usize] += 1;
+        self.verdicts[at] = verdict;
+        self.details[at] = if code.is_empty() && reason.is_empty() {
+            0
+        } else {
+            self.detail_texts.number(&(cut(code), cut(reason)))
+        };
+    }
+}
+
+/// The columns of a run while it goes on, and the plan they belong to.
+#[derive(Debug)]
+pub struct Ledger {
+    plan: Arc<Plan>,
+    columns: Arc<Columns>,
+}
+
+impl Ledger {
+    /// A ledger in which nothing was asked yet.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let columns = Arc::new(Columns::new(plan.unique()));
+        Self { plan, columns }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The columns as they are now. They stay as they are: the next change makes a copy first,
+    /// but only if this one is still held.
+    #[must_use]
+    pub fn columns(&self) -> Arc<Columns> {
+        Arc::clone(&self.columns)
+    }
+
+    /// Digests that have a verdict.
+    #[must_use]
+    pub fn settled(&self) -> usize {
+        self.plan.unique() - self.columns.counts[Verdict::NotChecked as usize]
+    }
+
+    /// Takes the answer to the call that asked the digests in `range`.
+    ///
+    /// # Panics
+    /// If `range` is not within the plan's digests.
+    pub fn merge<'a>(&mut self, range: Range<usize>, entries: impl Iterator<Item = Entry<'a>>) -> Merged {
+        let asked = &self.plan.digests()[range.clone()];
+        let (joined, foreign) = merge::join(asked, entries);
+        let columns = Arc::make_mut(&mut self.columns);
+        let mut merged = Merged { foreign, ..Merged::default() };
+        for (at, joined) in range.zip(joined) {
+            match joined {
+                Joined::LeftOut => {
+                    merged.left_out += 1;
+                    columns.set(at, Verdict::Unanswered, LEFT_OUT, "asked, but not in the answer");
+                }
+                Joined::Contradictory => {
+                    merged.contradicted += 1;
+                    let reason = "the answer says different things of this digest";
+                    columns.set(at, Verdict::Unanswered, CONTRADICTORY, reason);
+                }
+                Joined::Said(says) => {
+                    merged.answered += 1;
+                    let (verdict, code, reason) = says.verdict();
+                    columns.set(at, verdict, code, reason);
+                    if let Says::Layer { size, media_type, .. } = says {
+                        columns.sizes[at] = size.unwrap_or(-1);
+                        columns.media_types[at] =
+                            media_type.map_or(0, |name| columns.media_type_names.number(&cut(name)));
+                    }
+                }
+            }
+        }
+        merged
+    }
+
+    /// Notes that the service refuses this one digest.
+    ///
+    /// # Panics
+    /// If there is no digest `at`.
+    pub fn refuse(&mut self, at: usize, code: &str, reason: &str) {
+        Arc::make_mut(&mut self.columns).set(at, Verdict::Refused, code, reason);
+    }
+
+    /// Notes that the digests of `range` were asked and got no usable answer; those that have a
+    /// verdict keep it. Returns how many have none.
+    ///
+    /// # Panics
+    /// If `range` is not within the plan's digests.
+    pub fn unanswered(&mut self, range: Range<usize>, code: &str, reason: &str) -> usize {
+        let columns = Arc::make_mut(&mut self.columns);
+        let mut changed = 0;
+        for at in range {
+            if columns.verdicts[at] == Verdict::NotChecked {
+                columns.set(at, Verdict::Unanswered, code, reason);
+                changed += 1;
+            }
+        }
+        changed
+    }
+}
+
+/// Numbered texts; 0 is none. A hostile service can send a different text with every digest, so
+/// their number is bounded and the last one stands for all that came too late.
+#[derive(Clone, Debug)]
+struct Notes<T> {
+    numbers: HashMap<T, u16>,
+    texts: Vec<T>,
+    last: T,
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
+    fn new(last: T) -> Self {
+        Self { numbers: HashMap::new(), texts: Vec::new(), last }
+    }
+
+    fn number(&mut self, text: &T) -> u16 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        if self.is_full() {
+            return u16::MAX;
+        }
+        self.texts.push(text.clone());
+        let number = self.texts.len() as u16;
+        self.numbers.insert(text.clone(), number);
+        number
+    }
+
+    fn is_full(&self) -> bool {
+        self.texts.len() >= usize::from(u16::MAX) - 1
+    }
+
+    fn get(&self, number: u16) -> Option<&T> {
+        match number {
+            0 => None,
+            u16::MAX => Some(&self.last),
+            _ => self.texts.get(usize::from(number) - 1),
+        }
+    }
+}
+
+/// At most [`MAX_NOTE`] bytes of `text`, whole characters.
+fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_NOTE)].to_owned()
+}

@@ -1,0 +1,44 @@
+//! Which of these layer digests are really in that Amazon ECR repository?
+//!
+//! This crate is the offline half and the memory of layercheck: rows of text become a
+//! [`Plan`] (validated, normalised, deduplicated, packed into batches), and answers become
+//! verdicts in a [`Ledger`], from which report tables are written. It knows no network and,
+//! without the feature `python`, no Python.
+//!
+//! ```
+//! use layercheck::{Planner, Verdict};
+//!
+//! let mut planner = Planner::new(false);
+//! planner.row(format!("sha256:{}", "ab".repeat(32)).as_bytes());
+//! planner.row("AB".repeat(32).as_bytes()); // the same digest, spelled otherwise
+//! planner.row(b"nonsense");
+//! let plan = planner.finish(100);
+//! assert_eq!((plan.rows(), plan.unique(), plan.invalid()), (3, 1, 1));
+//! assert_eq!(plan.rejects().get(0).kind.name(), "not_hexadecimal");
+//! assert_eq!(Verdict::Unavailable.name(), "unavailable");
+//! ```
+
+pub mod batch;
+pub mod dedupe;
+pub mod digest;
+pub mod hex;
+pub mod ledger;
+pub mod lines;
+#[cfg(feature = "local-ecr")]
+pub mod local_ecr;
+pub mod merge;
+pub mod parse;
+pub mod plan;
+#[cfg(feature = "python")]
+mod py;
+pub mod rejects;
+pub mod table;
+pub mod verdict;
+
+pub use digest::Digest;
+pub use ledger::{Columns, Ledger};
+pub use parse::{ParseError, RejectKind, Spelling};
+pub use plan::{Plan, Planner};
+pub use rejects::{Reject, Rejects};
+pub use table::Table;
+pub use verdict::Verdict;

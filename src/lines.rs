@@ -1,0 +1,96 @@
+//! A text file, fed in blocks, becomes rows.
+//!
+//! Lines end with `\n` or `\r\n`; the last may lack its end. A UTF-8 byte-order mark at the start
+//! of the file is dropped. Blank lines and lines whose first character is `#` are not rows.
+
+use crate::parse::is_white;
+
+/// Bytes of a line that are looked at. A longer line is cut here and cannot be a digest; what is
+/// behind the cut is read and forgotten, so that a file without any line end needs no memory.
+pub const MAX_LINE: usize = 65_536;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// One line that is a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// The line without its end; at most [`MAX_LINE`] bytes.
+    pub text: &'a [u8],
+    /// True if the line was longer than that.
+    pub cut: bool,
+}
+
+/// Splits blocks of one file after another into lines.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// The unfinished line that the last block ended in; bounded.
+    carry: Vec<u8>,
+    /// How long that line really is so far.
+    carried: usize,
+    /// A line of this file has been delivered, so no byte-order mark can follow.
+    started: bool,
+}
+
+impl Lines {
+    /// Splits `block`, which continues the last one, and hands each row to `sink`.
+    pub fn feed(&mut self, mut block: &[u8], mut sink: impl FnMut(Line<'_>)) {
+        if self.carried > 0 {
+            let Some(end) = memchr::memchr(b'\n', block) else {
+                self.keep(block);
+                return;
+            };
+            self.keep(&block[..end]);
+            self.deliver_carry(true, &mut sink);
+            block = &block[end + 1..];
+        }
+        while let Some(end) = memchr::memchr(b'\n', block) {
+            deliver(&block[..end], end, true, self.started, &mut sink);
+            self.started = true;
+            block = &block[end + 1..];
+        }
+        self.keep(block);
+    }
+
+    /// Ends the file: delivers a last line that lacks its end, and is ready for the next file.
+    pub fn end_of_file(&mut self, mut sink: impl FnMut(Line<'_>)) {
+        if self.carried > 0 {
+            self.deliver_carry(false, &mut sink);
+        }
+        self.started = false;
+    }
+
+    fn keep(&mut self, piece: &[u8]) {
+        // Room for a byte-order mark and for the carriage return of the line's end.
+        let room = (MAX_LINE + BYTE_ORDER_MARK.len() + 1) - self.carry.len();
+        self.carry.extend_from_slice(&piece[..piece.len().min(room)]);
+        self.carried += piece.len();
+    }
+
+    fn deliver_carry(&mut self, ended: bool, sink: &mut impl FnMut(Line<'_>)) {
+        deliver(&self.carry, self.carried, ended, self.started, sink);
+        self.started = true;
+        self.carry.clear();
+        self.carried = 0;
+    }
+}
+
+/// Hands one line to `sink`, if it is a row. `text` may be shorter than the line's real `length`.
+#[inline]
+fn deliver(mut text: &[u8], length: usize, ended: bool, started: bool, sink: &mut impl FnMut(Line<'_>)) {
+    let whole = text.len() == length;
+    if !started && text.starts_with(BYTE_ORDER_MARK) {
+        text = &text[BYTE_ORDER_MARK.len()..];
+    }
+    if ended && whole && text.last() == Some(&b'\r') {
+        text = &text[..text.len() - 1];
+    }
+    let cut = !whole || text.len() > MAX_LINE;
+    if cut {
+        text = &text[..text.len().min(MAX_LINE)];
+    }
+    match text.iter().find(|byte| !is_white(**byte)) {
+        Some(b'#') => {}
+        None if !cut => {}
+        _ => sink(Line { text, cut }),
+    }
+}

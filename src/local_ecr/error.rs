@@ -1,0 +1,46 @@
+//! What can go wrong in setting up the endpoint.
+
+use std::{fmt, io, path::PathBuf};
+
+/// Why the endpoint could not be started, seeded or scripted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The listening socket or its thread could not be made.
+    Listen(io::Error),
+    /// An option, a seed or a fault makes no sense; the text says which and why.
+    Invalid(String),
+    /// A file of an OCI image layout could not be read.
+    Read(PathBuf, io::Error),
+    /// A file of an OCI image layout is not what it must be; the text says how.
+    Layout(PathBuf, String),
+    /// The server was closed.
+    Closed,
+}
+
+impl Error {
+    pub(crate) fn invalid(text: impl Into<String>) -> Self {
+        Self::Invalid(text.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(error) => write!(out, "the local endpoint could not listen: {error}"),
+            Self::Invalid(text) => out.write_str(text),
+            Self::Read(path, error) => write!(out, "{}: {error}", path.display()),
+            Self::Layout(path, text) => write!(out, "{}: {text}", path.display()),
+            Self::Closed => out.write_str("the local endpoint is closed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen(error) | Self::Read(_, error) => Some(error),
+            Self::Invalid(_) | Self::Layout(..) | Self::Closed => None,
+        }
+    }
+}

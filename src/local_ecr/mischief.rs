@@ -1,0 +1,104 @@
+//! Answers that are not what was asked for: faults that change the entries.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::answer::{Entry, Said};
+use super::fault::What;
+use super::key;
+use super::random::Random;
+
+/// Applies one content fault to the entries; whether it changed anything.
+///
+/// `share` of the entries are affected, at least one if there is any.
+pub(crate) fn apply<'a>(what: &'a What, mut random: Random, entries: &mut Vec<Entry<'a>>) -> bool {
+    if entries.is_empty() {
+        return false;
+    }
+    let len = entries.len();
+    let mut some = |share: f64| {
+        let count = ((share * len as f64).round() as usize).clamp(1, len);
+        random.choose(len, count)
+    };
+    match what {
+        What::Shuffle => random.shuffle(entries),
+        What::Omit { share } => {
+            let left_out: HashSet<usize> = some(*share).into_iter().collect();
+            let mut index = 0..;
+            entries.retain(|_| index.next().is_none_or(|index| !left_out.contains(&index)));
+        }
+        What::Repeat { share } => {
+            let again: Vec<_> = some(*share).iter().map(|&index| entries[index].clone()).collect();
+            entries.extend(again);
+        }
+        What::Contradict { share } => {
+            let again: Vec<_> = some(*share).iter().map(|&index| contrary(&entries[index])).collect();
+            entries.extend(again);
+        }
+        What::Foreign { share } => {
+            let count = some(*share).len();
+            entries.extend((0..count).map(|_| foreign(&mut random)));
+            random.shuffle(entries);
+        }
+        What::UpperCase { share } => {
+            for index in some(*share) {
+                let digest = &mut entries[index].digest;
+                *digest = Cow::Owned(upper_case(digest));
+            }
+        }
+        What::UnknownAvailability { share, word } => {
+            for index in some(*share) {
+                entries[index].said = Said::Layer {
+                    availability: Cow::Borrowed(word),
+                    details: None,
+                };
+            }
+        }
+        What::UnknownFailure { share, word } => {
+            for index in some(*share) {
+                entries[index].said = Said::Failure {
+                    code: Cow::Borrowed(word),
+                    reason: "A reason this model does not know",
+                };
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// The hexadecimal half in upper case: the answer's pattern allows it.
+fn upper_case(digest: &str) -> String {
+    match digest.split_once(':') {
+        Some((algorithm, hex)) => format!("{algorithm}:{}", hex.to_ascii_uppercase()),
+        None => digest.to_ascii_uppercase(),
+    }
+}
+
+fn contrary<'a>(entry: &Entry<'a>) -> Entry<'a> {
+    let word = match &entry.said {
+        Said::Layer { availability, .. } if availability == "AVAILABLE" => "UNAVAILABLE",
+        _ => "AVAILABLE",
+    };
+    Entry {
+        digest: entry.digest.clone(),
+        said: Said::Layer {
+            availability: Cow::Borrowed(word),
+            details: None,
+        },
+    }
+}
+
+fn foreign(random: &mut Random) -> Entry<'static> {
+    let mut key = [0; 32];
+    for part in key.as_chunks_mut::<8>().0 {
+        *part = random.next().to_le_bytes();
+    }
+    Entry {
+        digest: Cow::Owned(key::text(&key)),
+        said: Said::Layer {
+            availability: Cow::Borrowed("AVAILABLE"),
+            details: None,
+        },
+    }
+}

@@ -1,0 +1,50 @@
+//! A local ECR endpoint: the wire protocol of `BatchCheckLayerAvailability`, on loopback.
+//!
+//! People test their own code with it, and we test ours: it is strict where the
+//! service is strict, and it misbehaves on request, by script, reproducibly. It
+//! runs on a thread of its own and needs no Python.
+//!
+//! ```
+//! use layercheck::local_ecr::{Holding, LocalEcr, Options, key};
+//!
+//! let server = LocalEcr::start(Options::default())?;
+//! let digest = format!("sha256:{}", "ab".repeat(32));
+//! server.put("app", [(key::parse(&digest).unwrap(), Holding::default())])?;
+//! println!("{}", server.endpoint_url());
+//! # Ok::<(), layercheck::local_ecr::Error>(())
+//! ```
+//!
+//! The way of a call: `connection` reads it, `call` decides what becomes of it,
+//! asking `request` (parse and limits), `store` (what is held), `fault` (what goes
+//! wrong) and `answer` (bytes out); `body` sends it, well or badly.
+//!
+//! What the service does is from its botocore model and the AWS documentation; where
+//! neither says, the module that decides says what it chose.
+
+mod answer;
+mod authorization;
+mod body;
+mod call;
+mod connection;
+mod counters;
+mod error;
+mod fault;
+pub mod key;
+mod log;
+mod mischief;
+mod oci_layout;
+mod random;
+mod request;
+mod server;
+mod service;
+mod store;
+mod token_bucket;
+
+pub use counters::Counters;
+pub use error::Error;
+pub use fault::{Fault, FaultKind, What};
+pub use log::CallRecord;
+pub use oci_layout::{Blob, read_oci_layout};
+pub use server::{LocalEcr, Options, Throttle};
+pub use service::Service;
+pub use store::{Availability, Holding, Rule};

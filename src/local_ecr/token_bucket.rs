@@ -1,0 +1,63 @@
+//! A token bucket: the form of rate limit the service's troubleshooting page describes.
+
+use std::time::{Duration, Instant};
+
+/// Refills at `rate` tokens a second up to `burst`; a call takes one or is throttled.
+///
+/// It keeps no clock: the caller says what time it is, so tests need not wait.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenBucket {
+    rate: f64,
+    burst: f64,
+    tokens: f64,
+    filled_at: Instant,
+}
+
+impl TokenBucket {
+    pub(crate) fn new(rate: f64, burst: f64, now: Instant) -> Self {
+        Self {
+            rate,
+            burst,
+            tokens: burst,
+            filled_at: now,
+        }
+    }
+
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let passed: Duration = now.saturating_duration_since(self.filled_at);
+        self.tokens = (self.tokens + passed.as_secs_f64() * self.rate).min(self.burst);
+        self.filled_at = now;
+        let granted = self.tokens >= 1.0;
+        if granted {
+            self.tokens -= 1.0;
+        }
+        granted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TokenBucket;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_burst_passes_and_then_only_the_rate() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(10.0, 3.0, start);
+        let granted = |bucket: &mut TokenBucket, at: Instant| {
+            (0..10).filter(|_| bucket.take(at)).count()
+        };
+        assert_eq!(granted(&mut bucket, start), 3);
+        assert_eq!(granted(&mut bucket, start + Duration::from_millis(200)), 2);
+        // However long nobody asks, no more than the burst gathers.
+        assert_eq!(granted(&mut bucket, start + Duration::from_secs(60)), 3);
+    }
+
+    #[test]
+    fn a_rate_of_zero_grants_the_burst_and_no_more() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(0.0, 1.0, start);
+        assert!(bucket.take(start));
+        assert!(!bucket.take(start + Duration::from_secs(3600)));
+    }
+}

@@ -1,0 +1,106 @@
+//! The table as Arrow record batches, made one at a time.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{Int64Builder, StringBuilder, StringDictionaryBuilder};
+use arrow_array::types::{Int8Type, Int32Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StringArray};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+
+use super::{COLUMNS, Table};
+use crate::verdict::Verdict;
+
+/// Lines in a record batch: some ten megabytes, whatever the table's length.
+pub const LINES: usize = 65_536;
+
+/// Types of the columns. Verdicts and media types are few, hence dictionaries.
+#[must_use]
+pub fn schema() -> SchemaRef {
+    let dictionary = |key: DataType| DataType::Dictionary(Box::new(key), Box::new(DataType::Utf8));
+    let types = [
+        (DataType::Int64, false),
+        (DataType::Utf8, true),
+        (dictionary(DataType::Int8), false),
+        (DataType::Int64, true),
+        (dictionary(DataType::Int32), true),
+        (DataType::Utf8, true),
+        (DataType::Utf8, true),
+        (DataType::Utf8, true),
+    ];
+    let fields = COLUMNS.iter().zip(types).map(|(name, (kind, nullable))| Field::new(*name, kind, nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Reads a table as record batches of [`LINES`] lines.
+#[derive(Debug)]
+pub struct Reader {
+    table: Table,
+    schema: SchemaRef,
+    verdicts: StringArray,
+    media_types: StringArray,
+    /// Lines delivered so far.
+    line: usize,
+    /// The input row to go on from: the one behind the last line's.
+    row: usize,
+}
+
+impl Reader {
+    /// A reader at the start of `table`.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        let verdicts = StringArray::from_iter_values(Verdict::ALL.map(Verdict::name));
+        let media_types = StringArray::from_iter_values(table.columns.media_type_names());
+        Self { table, schema: schema(), verdicts, media_types, line: 0, row: 0 }
+    }
+
+    fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
+        let mut row = Int64Builder::with_capacity(LINES);
+        let mut digest = StringBuilder::new();
+        // Every batch has the same dictionaries: Arrow's file format cannot replace one.
+        let mut verdict = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(LINES, &self.verdicts)?;
+        let mut size = Int64Builder::with_capacity(LINES);
+        let mut media_type =
+            StringDictionaryBuilder::<Int32Type>::new_with_dictionary(LINES, &self.media_types)?;
+        let mut code = StringBuilder::new();
+        let mut reason = StringBuilder::new();
+        let mut input = StringBuilder::new();
+        for line in self.table.lines_at(self.line, self.row).take(LINES) {
+            row.append_value(line.row as i64);
+            digest.append_option(line.digest);
+            verdict.append(line.verdict)?;
+            size.append_option(line.size);
+            media_type.append_option(line.media_type);
+            code.append_option(line.code);
+            reason.append_option(line.reason);
+            input.append_option(line.input);
+            self.row = line.row + 1;
+        }
+        let row = row.finish();
+        self.line += row.len();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(row),
+            Arc::new(digest.finish()),
+            Arc::new(verdict.finish()),
+            Arc::new(size.finish()),
+            Arc::new(media_type.finish()),
+            Arc::new(code.finish()),
+            Arc::new(reason.finish()),
+            Arc::new(input.finish()),
+        ];
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.line < self.table.len()).then(|| self.batch())
+    }
+}
+
+impl RecordBatchReader for Reader {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

@@ -1,0 +1,29 @@
+//! The table as CSV (RFC 4180 quoting, header line, empty cell for nothing).
+
+use std::io::{self, Write};
+
+use super::{COLUMNS, Table};
+
+/// Writes the whole table to `out`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(table: &Table, out: impl Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(COLUMNS)?;
+    for line in table.lines(0) {
+        let row = line.row.to_string();
+        let size = line.size.map(|size| size.to_string());
+        writer.write_record([
+            row.as_str(),
+            line.digest.as_deref().unwrap_or_default(),
+            line.verdict,
+            size.as_deref().unwrap_or_default(),
+            line.media_type.unwrap_or_default(),
+            line.code.unwrap_or_default(),
+            line.reason.as_deref().unwrap_or_default(),
+            line.input.as_deref().unwrap_or_default(),
+        ])?;
+    }
+    writer.flush()
+}
