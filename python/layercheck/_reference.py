@@ -314,12 +314,11 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
     foreign = 0
     for key, read in (("layers", _read_layer), ("failures", _read_failure)):
         for entry in answer.get(key) or []:
-            match = _ANSWERED_DIGEST.fullmatch(entry.get("layerDigest") or "")
-            digest = bytes.fromhex(match[1]) if match else None
-            if digest in said:
-                said[digest].append(read(entry))
-            else:
+            digest = _digest_of(entry)
+            if digest not in said:
                 foreign += 1
+            elif state := read(entry):
+                said[digest].append(state)
     states = [_agreed(said[digest]) for digest in asked]
     left_out = sum(state.code == "LeftOutOfAnswer" and state.verdict == "unanswered" for state in states)
     contradicted = sum(
@@ -338,19 +337,42 @@ def _agreed(said: list[State]) -> State:
     return said[0]
 
 
-def _read_layer(entry: Mapping[str, Any]) -> State:
-    word = entry.get("layerAvailability")
-    size, media_type = entry.get("layerSize"), entry.get("mediaType")
-    if word in ("AVAILABLE", "UNAVAILABLE", "ARCHIVED"):
-        return State(word.lower(), size=size, media_type=media_type)
-    return State("other", code=word, size=size, media_type=media_type)
+def _digest_of(entry: Any) -> bytes | None:
+    """The digest an entry is about. botocore does not check types, so any of this may be anything."""
+    text = _text(entry, "layerDigest") if isinstance(entry, Mapping) else None
+    match = _ANSWERED_DIGEST.fullmatch(text or "")
+    return bytes.fromhex(match[1]) if match else None
+
+
+def _read_layer(entry: Mapping[str, Any]) -> State | None:
+    word = _text(entry, "layerAvailability")
+    if word is None:
+        return None  # it names the digest and says nothing of it: as good as left out
+    known = word in ("AVAILABLE", "UNAVAILABLE", "ARCHIVED")
+    return State(
+        word.lower() if known else "other",
+        code=None if known else word,
+        size=_size(entry),
+        media_type=_text(entry, "mediaType"),
+    )
 
 
 def _read_failure(entry: Mapping[str, Any]) -> State:
-    code, reason = entry.get("failureCode"), entry.get("failureReason")
+    code = _text(entry, "failureCode")
     # The documented way to say "missing" is UNAVAILABLE; some servers use this failure for it.
     verdict = "unavailable" if code == "MissingLayerDigest" else "refused"
-    return State(verdict, code=code, reason=reason)
+    return State(verdict, code=code, reason=_text(entry, "failureReason"))
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str | None:
+    value = entry.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _size(entry: Mapping[str, Any]) -> int | None:
+    """A size fits 63 bits and is nobody's boolean; anything else is no size."""
+    value = entry.get("layerSize")
+    return value if type(value) is int and 0 <= value < 2**63 else None
 
 
 @dataclass

@@ -123,6 +123,7 @@ REJECTED = [
     Refused("reference-to-a-bare-digest", b"abc@" + _A, "not_hexadecimal", 3),
     Refused("blob-folder-glued-to-a-name", b"ablobs/sha256/" + _A, "not_hexadecimal", 2),
     Refused("registry-storage-path", b"blobs/sha256/ab/" + _A + b"/data", "not_hexadecimal", 15),
+    Refused("a-folder-below-another-algorithm", b"blobs/sha512/ab/cd", "not_hexadecimal", 1),
     Refused("colon-without-algorithm", b":" + _A, "not_hexadecimal", 0),
     Refused("algorithm-ending-in-a-separator", b"md5-:abc", "not_hexadecimal", 0),
     Refused("algorithm-with-doubled-separators", b"a..b:abc", "not_hexadecimal", 1),
@@ -139,7 +140,7 @@ REJECTED = [
     Refused("reference-md5-after-white-space", b" r@MD5:00", "unsupported_algorithm", 3),
     Refused("blob-path-sha512", b"x/blobs/sha512/" + _A, "unsupported_algorithm", 8),
     Refused("blob-path-sha512-at-the-start", b" blobs/sha512/" + _A, "unsupported_algorithm", 7),
-    Refused("well-formed-after-a-bad-reference", b"a@b:c", "unsupported_algorithm", 2),
+    Refused("reference-to-a-one-letter-algorithm", b"a@b:c", "unsupported_algorithm", 2),
     # cosign's tags name manifests
     Refused("tag-like", b"sha256-" + _A, "tag_like", 6),
     Refused("tag-like-with-ending", b"sha256-" + _A + b".sig", "tag_like", 6),

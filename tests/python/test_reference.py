@@ -150,6 +150,12 @@ CONTRADICTED = State("unanswered", code="ContradictoryAnswers")
             id="repeats-agree-and-contradict",
         ),
         pytest.param(
+            {"layers": [layer(A, layerSize=7), layer(A, layerSize=8), layer(B), layer(B, mediaType="m")]},
+            [CONTRADICTED, CONTRADICTED],
+            (0, 0, 2, 0),
+            id="one-word-with-two-sizes-contradicts",
+        ),
+        pytest.param(
             {"layers": [layer(A)], "failures": [failure(A, "MissingLayerDigest")]},
             [CONTRADICTED, LEFT_OUT],
             (0, 1, 1, 0),
