@@ -1,0 +1,245 @@
+"""`layercheck check`: reads, asks, shows, writes, and says by its exit code what it found."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from layercheck.cli import inputs as sources
+from layercheck.cli import output as outputs
+from layercheck.cli import plan as offline
+from layercheck.cli.exits import DEFAULT_FAIL_ON, CommandError, ExitCode
+from layercheck.cli.interrupts import Interrupts
+from layercheck.cli.options import FailOnType, input_options, pace_options, quiet_options, target_options
+from layercheck.cli.progress import Display, display
+from layercheck.cli.repository import looks_swapped, parse_repository
+from layercheck.cli.trouble import explain
+from layercheck.errors import LayercheckError
+from layercheck.verdict import Verdict
+
+if TYPE_CHECKING:
+    from layercheck.report import Report
+
+_STOPPING = "interrupted: keeping what is known; Ctrl-C again leaves at once"
+
+_STOPPING = "interrupted: keeping what is known; Ctrl-C again leaves at once"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended: a report (perhaps of a part), a failure, or both."""
+
+    report: Report | None = None
+    failure: CommandError | None = None
+    interrupted: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+@click.command("check")
+@click.argument("repository", metavar="REPOSITORY")
+@input_options
+@target_options
+@pace_options
+@click.option("-o", "--output", metavar="FILE", help="Write the report here: .jsonl, .csv, .parquet, .arrow.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(outputs.FORMATS),
+    help="Format of FILE, by default as its suffix says; without -o, of the rows on standard output.",
+)
+@click.option(
+    "--fail-on",
+    type=FailOnType(),
+    default=DEFAULT_FAIL_ON,
+    help="Verdicts that end with exit code 3. Default: unavailable,archived,refused,other,invalid.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be asked: no credentials, no network.")
+@quiet_options
+def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
+    r"""Check which layer digests are in REPOSITORY.
+
+    REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app,
+    public.ecr.aws/<alias>/<name>) or an ARN.
+
+    INPUT: text files with one digest per line, plain or gzip; - (the default) is standard input.
+    Blank lines and lines that start with # are skipped.
+
+    \b
+    Exit codes:
+      0  done, nothing named by --fail-on
+      1  failed: one line says what, where and what to do
+      2  wrong usage
+      3  done, and a verdict named by --fail-on occurred
+      4  incomplete: some digests got no answer; run it again
+    130  interrupted (Ctrl-C, SIGTERM); what is known was written
+    """
+    target = _target(repository, inputs, options)
+    names = sources.resolve(inputs)
+    output = outputs.prepare(options["output"], options["format_"], names)
+    quiet: bool = options["quiet"]
+    if options["dry_run"]:
+        return _dry_run(names, target, output, options)
+    with Interrupts() as interrupts:
+        with display(quiet=quiet, no_progress=options["no_progress"]) as shown:
+            interrupts.announce = lambda: shown.note(_STOPPING)
+            outcome = _run(names, target, options, shown)
+            # From here on the answers exist only in memory: the first Ctrl-C must not throw them away.
+            interrupts.hold()
+        code = _present(outcome, output, quiet=quiet)
+        if interrupts.interrupted:
+            return ExitCode.INTERRUPTED
+    if code != ExitCode.DONE or outcome.report is None:
+        return code
+    found = any(outcome.report.counts.get(verdict.label) for verdict in options["fail_on"])
+    return ExitCode.FOUND if found else ExitCode.DONE
+
+
+def _target(repository: str, inputs: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """REPOSITORY and the target options as the keywords of `Checker`."""
+    if looks_swapped(repository, inputs):
+        raise click.UsageError(
+            f"REPOSITORY comes first, and {repository!r} is a file: "
+            f"layercheck check REPOSITORY {shlex.quote(repository)}"
+        )
+    try:
+        parsed = parse_repository(repository)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    for option, here in (("region", parsed.region_name), ("registry_id", parsed.registry_id)):
+        given = options[option]
+        if given and here and given != here:
+            name = option.replace("_", "-")
+            raise click.UsageError(f"REPOSITORY says {here} and --{name} says {given}; leave one of them out")
+    public = options["public"] or parsed.public
+    if parsed.registry_id and not parsed.public and public and parsed.region_name:
+        raise click.UsageError("REPOSITORY is in private ECR; leave out --public")
+    if parsed.dropped and not options["quiet"]:
+        what = "layers belong to the repository, whatever the tag"
+        sys.stderr.write(f"layercheck: {parsed.dropped!r} behind the name is ignored: {what}\n")
+    # ECR Public answers in us-east-1 and us-west-2 only; any other default region would name a host
+    # that does not exist. https://docs.aws.amazon.com/general/latest/gr/ecr-public.html
+    region = options["region"] or parsed.region_name or ("us-east-1" if public else None)
+    return {
+        "repository_name": parsed.name,
+        "registry_id": options["registry_id"] or parsed.registry_id,
+        "public": public,
+        "region_name": region,
+        "profile_name": options["profile"],
+        "endpoint_url": options["endpoint_url"],
+    }
+
+
+def _dry_run(
+    names: tuple[str, ...], target: dict[str, Any], output: outputs.Output, options: dict[str, Any]
+) -> ExitCode:
+    with display(quiet=options["quiet"], no_progress=options["no_progress"]) as shown:
+        shown.reading(sources.total_bytes(names))
+        reading = sources.read_plan(
+            names, strict=options["strict"], batch_size=options["batch_size"], on_bytes=shown.on_bytes
+        )
+        for note in reading.notes:
+            shown.note(note)
+        where = target["region_name"] or "the configured region"
+        shown.note(f"dry run: nothing is sent to {target['repository_name']} in {where}")
+    machine = output.format == "jsonl" and output.path is None
+    offline.show(
+        reading.plan,
+        registry="public" if target["public"] else "private",
+        format_="jsonl" if machine else "table",
+    )
+    return ExitCode.DONE
+
+
+def _run(names: tuple[str, ...], target: dict[str, Any], options: dict[str, Any], shown: Display) -> Outcome:
+    outcome = Outcome()
+    try:
+        from layercheck.dispatch import Checker
+
+        name = target["repository_name"]
+        keywords = {key: value for key, value in target.items() if key != "repository_name"}
+        # The client first: a wrong profile or region shows before an hour of input is read.
+        with Checker(
+            name, rate=options["rate"], max_in_flight=options["max_in_flight"], **keywords
+        ) as checker:
+            shown.reading(sources.total_bytes(names))
+            reading = sources.read_plan(
+                names, strict=options["strict"], batch_size=options["batch_size"], on_bytes=shown.on_bytes
+            )
+            for note in reading.notes:
+                shown.note(note)
+            outcome.report = checker.check(reading.plan, progress=shown.on_progress)
+    except KeyboardInterrupt as stop:
+        outcome.interrupted = True
+        outcome.report = outcome.report or getattr(stop, "report", None)
+    except LayercheckError as error:
+        outcome.report = error.report
+        outcome.failure = explain(error, target)
+    except CommandError as failure:
+        outcome.failure = failure
+    return outcome
+
+
+def _present(outcome: Outcome, output: outputs.Output, *, quiet: bool) -> ExitCode:
+    """Writes what is known and says how it ended; the verdicts themselves are the caller's to judge."""
+    report = outcome.report
+    code = ExitCode.DONE
+    failure = outcome.failure
+    if report is not None and (failure is None or _knows_anything(report)):
+        try:
+            outputs.write(report, output)
+        except BrokenPipeError:
+            outputs.abandon_stdout()
+        except CommandError as cannot_write:
+            failure = failure or cannot_write
+        if not quiet:
+            _show(report, output, interrupted=outcome.interrupted)
+        if not report.complete:
+            code = ExitCode.INCOMPLETE
+    if outcome.interrupted:
+        _say("interrupted before anything was asked" if report is None else _again(report, "interrupted"))
+        return ExitCode.INTERRUPTED
+    if failure is not None:
+        raise failure
+    if code == ExitCode.INCOMPLETE and report is not None:
+        _say(_again(report, "incomplete"))
+    return code
+
+
+def _knows_anything(report: Report) -> bool:
+    """Whether a single answer came in; without one a report would only repeat the input."""
+    known = (Verdict.AVAILABLE, Verdict.UNAVAILABLE, Verdict.ARCHIVED, Verdict.REFUSED, Verdict.OTHER)
+    return any(report.unique_counts.get(verdict.label) for verdict in known)
+
+
+def _show(report: Report, output: outputs.Output, *, interrupted: bool) -> None:
+    from layercheck.cli.table import console, summary
+
+    out = console(sys.stderr if output.to_stdout else sys.stdout)
+    try:
+        out.print(summary(report, interrupted=interrupted))
+        if output.path is not None:
+            out.print(f"\nreport: {output.path}", soft_wrap=True)
+    except BrokenPipeError:
+        if not output.to_stdout:
+            outputs.abandon_stdout()
+
+
+def _again(report: Report, what: str) -> str:
+    open_rows = sum(
+        report.counts.get(word, 0) for word in (Verdict.UNANSWERED.label, Verdict.NOT_CHECKED.label)
+    )
+    return f"{what}: {open_rows:,} of {report.rows:,} rows have no answer; to ask again: {command_line()}"
+
+
+def command_line() -> str:
+    """The command that was typed, quoted for a shell. It holds no credential: no option takes one."""
+    return shlex.join(["layercheck", *sys.argv[1:]])
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"layercheck: {text}\n")
+    sys.stderr.flush()

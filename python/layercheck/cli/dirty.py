@@ -1,0 +1,102 @@
+"""A dirty file of digests for the demonstration, and what is true of each of its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from layercheck.verdict import Verdict
+
+_SPELLINGS: tuple[tuple[int, Callable[[str], str]], ...] = (
+    (66, lambda digest: f"sha256:{digest}"),
+    (8, lambda digest: f"SHA256:{digest.upper()}"),
+    (10, lambda digest: digest),
+    (5, lambda digest: f"  sha256:{digest}\t"),
+    (3, lambda digest: f"sha256__{digest}"),
+    (5, lambda digest: f"registry.example/team/app:v{digest[0]}@sha256:{digest}"),
+    (3, lambda digest: f"backup/blobs/sha256/{digest}"),
+)
+_JUNK: tuple[Callable[[str], str], ...] = (
+    lambda digest: digest[:12],
+    lambda digest: f"sha256:{digest[:63]}",
+    lambda digest: f"sha256:{digest[:20]}g{digest[21:]}",
+    lambda digest: f"sha512:{digest}{digest}",
+    lambda digest: f"md5:{digest[:32]}",
+    lambda digest: f"sha256-{digest}.sig",
+    lambda digest: "latest",
+    lambda digest: f'{{"layers": "sha256:{digest}"}}',
+    lambda digest: f"\x1b[31m{digest[:8]}\x1b[0m",
+)
+_JUNK_SHARE = 0.02
+_REPEATED_SHARE = 0.25
+_REMARK_EVERY = 50_000
+_ARCHIVED_PREFIX = "00"
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """What was written, and what is true of it.
+
+    Attributes:
+        path: The file.
+        expected: One verdict code per row, in file order.
+        archived: The digests to seed as archived, as `sha256:<hex>`.
+        unique: How many different digests the file holds.
+    """
+
+    path: Path
+    expected: bytes
+    archived: list[str]
+    unique: int
+
+
+def truth(digest: str) -> Verdict:
+    """What the demonstration's endpoint holds: every digest that ends in an even hex digit.
+
+    Those that begin with 00 are archived instead, whatever their end.
+    """
+    if digest.startswith(_ARCHIVED_PREFIX):
+        return Verdict.ARCHIVED
+    return Verdict.AVAILABLE if digest[-1] in "02468ace" else Verdict.UNAVAILABLE
+
+
+def write_dirty(path: Path, rows: int, *, seed: int = 1) -> Dirty:
+    """Writes `rows` rows: repeats, all spellings, junk, and remarks and blank lines that are no rows.
+
+    The same `rows` and `seed` give the same file.
+    """
+    choose = random.Random(seed)  # noqa: S311 - a reproducible mess, not a secret
+    weights = [weight for weight, _ in _SPELLINGS]
+    spellings = [spell for _, spell in _SPELLINGS]
+    digests: list[str] = []
+    expected = bytearray()
+
+    def lines() -> Iterator[str]:
+        for row, spell in enumerate(choose.choices(spellings, weights, k=rows)):
+            if row % _REMARK_EVERY == 0:
+                yield f"# layers of part {row // _REMARK_EVERY + 1}\n\n"
+            chance = choose.random()
+            if chance < _JUNK_SHARE:
+                expected.append(Verdict.INVALID)
+                digest = _digest(seed, -1 - row)
+                yield _JUNK[row % len(_JUNK)](digest) + "\n"
+                continue
+            if chance < _JUNK_SHARE + _REPEATED_SHARE and digests:
+                digest = digests[int(choose.random() * len(digests))]
+            else:
+                digest = _digest(seed, row)
+                digests.append(digest)
+            expected.append(truth(digest))
+            yield spell(digest) + "\n"
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines())
+    archived = [f"sha256:{digest}" for digest in digests if truth(digest) is Verdict.ARCHIVED]
+    return Dirty(path, bytes(expected), archived, len(digests))
+
+
+def _digest(seed: int, number: int) -> str:
+    return hashlib.sha256(b"%d/%d" % (seed, number)).hexdigest()

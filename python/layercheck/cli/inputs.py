@@ -1,0 +1,205 @@
+"""INPUT arguments -> one plan: files, standard input, gzip of either, read in blocks."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from layercheck._core import Plan, Planner
+from layercheck.cli.exits import CommandError
+
+STDIN = "-"
+_BLOCK = 1 << 20
+_SNIFF = 8192
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read.
+
+    Attributes:
+        plan: All rows, in the order of the INPUT arguments.
+        notes: Lines for standard error about inputs that are probably not what was meant.
+    """
+
+    plan: Plan
+    notes: tuple[str, ...]
+
+
+def resolve(inputs: Sequence[str]) -> tuple[str, ...]:
+    """The INPUT arguments with the default filled in, each looked at before anything is read.
+
+    Raises:
+        CommandError: If one does not exist, is a directory, or standard input is named twice.
+    """
+    names = tuple(inputs) or (STDIN,)
+    if names.count(STDIN) > 1:
+        raise CommandError("standard input can be read only once; give - a single time")
+    for name in names:
+        if name != STDIN:
+            _look_at(name)
+    return names
+
+
+def total_bytes(names: Sequence[str]) -> int | None:
+    """Bytes to be read, or None if that cannot be known (pipes, terminals)."""
+    total = 0
+    for name in names:
+        status = os.fstat(sys.stdin.fileno()) if name == STDIN else os.stat(name)  # noqa: PTH116
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        total += status.st_size
+    return total
+
+
+def read_plan(
+    names: Sequence[str],
+    *,
+    strict: bool = False,
+    batch_size: int = 100,
+    on_bytes: Callable[[int], None] | None = None,
+) -> Reading:
+    """Reads all inputs into one plan.
+
+    Args:
+        names: What `resolve` returned.
+        strict: Take only lower-case `sha256:` + 64 hex.
+        batch_size: Digests per call, 1 to 100.
+        on_bytes: Called with the number of bytes of the file, before unpacking, after each block.
+
+    Raises:
+        CommandError: If an input cannot be opened, read or unpacked.
+    """
+    planner = Planner(strict=strict)
+    suspicions: list[str] = []
+    for name in names:
+        with _open(name) as raw:
+            start = raw.peek(_SNIFF)[:_SNIFF]
+            if start.startswith(_ZSTD):
+                raise CommandError(
+                    f"{_shown(name)} is packed with zstd, which this version does not read; "
+                    f"use: {_unzstd(name)}"
+                )
+            with _reading(name):
+                for block in _blocks(raw, packed=start.startswith(_GZIP), on_bytes=on_bytes):
+                    planner.feed(block)
+        planner.end_of_file()
+        suspicion = _suspicion(name, start)
+        if suspicion:
+            suspicions.append(suspicion)
+    plan = planner.finish(batch_size)
+    return Reading(plan, _notes(names, plan, suspicions))
+
+
+def _look_at(name: str) -> None:
+    path = Path(name)
+    try:
+        if path.is_dir():
+            raise CommandError(f"{_shown(name)} is a directory, not a file of digests; name the files in it")
+        path.stat()
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+
+
+@contextmanager
+def _open(name: str) -> Iterator[io.BufferedReader]:
+    if name == STDIN:
+        if sys.stdin is None:
+            raise CommandError("standard input is closed; name an INPUT file")
+        if sys.stdin.isatty():
+            sys.stderr.write("layercheck: reading digests from the terminal, one per line; end with Ctrl-D\n")
+            sys.stderr.flush()
+        # Not closed: it is the process's own.
+        yield cast("io.BufferedReader", sys.stdin.buffer)
+        return
+    try:
+        file = Path(name).open("rb", buffering=_BLOCK)  # noqa: SIM115 - closed below, opened apart for its errors
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+    with file:
+        yield cast("io.BufferedReader", file)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise CommandError(
+            f"{_shown(name)} is a damaged or cut-off gzip file ({error}); fetch it again"
+        ) from error
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _blocks(
+    raw: io.BufferedReader, *, packed: bool, on_bytes: Callable[[int], None] | None
+) -> Iterator[bytes]:
+    source: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if packed else raw
+    # read1 hands over what is there: rows typed or piped slowly are taken as they come.
+    read = cast("IO[bytes]", source).read if packed else raw.read1
+    done = 0
+    while block := read(_BLOCK):
+        yield block
+        if on_bytes is not None:
+            position = _position(raw) if packed else done + len(block)
+            on_bytes(position - done)
+            done = position
+
+
+def _position(raw: io.BufferedReader) -> int:
+    try:
+        return raw.tell()
+    except OSError:
+        return 0
+
+
+def _suspicion(name: str, start: bytes) -> str | None:
+    if start.startswith(_UTF16):
+        return f"{_shown(name)} is UTF-16 text; digests are read as UTF-8: iconv -f utf-16 -t utf-8"
+    if not start.startswith(_GZIP) and b"\0" in start:
+        return f"{_shown(name)} looks binary; expected text with one digest per line"
+    return None
+
+
+def _notes(names: Sequence[str], plan: Plan, suspicions: Sequence[str]) -> tuple[str, ...]:
+    if plan.rows == 0:
+        where = " and ".join(_shown(name) for name in names) if len(names) < 3 else f"{len(names)} inputs"
+        return (f"no digests in the input: {where} has no rows", *suspicions)
+    if suspicions:
+        return tuple(suspicions)
+    if plan.unique == 0:
+        return ("not one row is a digest; expected one per line, such as sha256:<64 hex digits>",)
+    return ()
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == STDIN else repr(name)
+
+
+def _unzstd(name: str) -> str:
+    return "zstd -dc FILE | layercheck ... -" if name != STDIN else "zstd -dc | layercheck ... -"
+
+
+def _unreadable(name: str, error: Exception) -> CommandError:
+    shown = _shown(name)
+    if isinstance(error, FileNotFoundError):
+        return CommandError(f"no such file: {shown}; check the path, or use - for standard input")
+    if isinstance(error, PermissionError):
+        return CommandError(f"no permission to read {shown}; check its owner and mode with: ls -l")
+    if isinstance(error, IsADirectoryError):
+        return CommandError(f"{shown} is a directory, not a file of digests; name the files in it")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return CommandError(f"cannot read {shown}: {reason}; check the path")

@@ -1,0 +1,142 @@
+"""The command group, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from layercheck.cli.exits import CommandError, ExitCode, one_line
+from layercheck.cli.output import abandon_stdout
+
+# Name -> module and attribute. Loaded when used: `layercheck --version` must not wait for boto3.
+_COMMANDS = {
+    "check": "layercheck.cli.check:check",
+    "plan": "layercheck.cli.plan:plan",
+    "serve": "layercheck.cli.serve:serve",
+    "demo": "layercheck.cli.demo:demo",
+    "completion": "layercheck.cli.completion:completion",
+}
+
+
+class _Group(click.Group):
+    """Commands in the order of the documentation, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table above says so
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # click would end the process with code 1 itself.
+            raise _ReaderLeftError from error
+
+
+class _ReaderLeftError(Exception):
+    """Whoever read standard output has closed it, as `| head` does."""
+
+
+def _show_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from layercheck import __version__
+
+        click.echo(f"layercheck {__version__}")
+        context.exit()
+
+
+@click.group(
+    cls=_Group,
+    no_args_is_help=False,
+    invoke_without_command=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Try it without an AWS account: layercheck demo",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version.",
+)
+def cli() -> None:
+    """Which of these layer digests are really in that Amazon ECR repository?"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: What follows the command's name; `sys.argv` by default.
+
+    Returns:
+        The exit code: see `layercheck.cli.exits.ExitCode`.
+    """
+    try:
+        code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (BrokenPipeError, _ReaderLeftError):
+        # `| head` has what it wanted: no failure, and nothing to say.
+        abandon_stdout()
+        return ExitCode.DONE
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result: Any = cli.main(args=arguments, prog_name="layercheck", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx is not None else "layercheck"
+        return _complain(f"{error.format_message()} (see: {path} --help)", ExitCode.USAGE)
+    except click.ClickException as error:
+        return _complain(error.format_message(), ExitCode.FAILURE)
+    except CommandError as error:
+        return _complain(str(error), error.code)
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("interrupted", ExitCode.INTERRUPTED)
+    except (BrokenPipeError, _ReaderLeftError):
+        raise
+    except MemoryError:
+        return _complain("out of memory; split the input, or give the machine more", ExitCode.FAILURE)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _complain("no space left on the device; make room and run it again", ExitCode.FAILURE)
+        return _complain(f"{type(error).__name__}: {error}", ExitCode.FAILURE)
+    except Exception as error:
+        if os.environ.get("LAYERCHECK_TRACEBACK"):
+            raise
+        return _complain(
+            f"unexpected {type(error).__name__}: {error}; "
+            "please report it with what LAYERCHECK_TRACEBACK=1 layercheck ... shows",
+            ExitCode.FAILURE,
+        )
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _complain(message: str, code: ExitCode) -> ExitCode:
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"layercheck: {one_line(message)}\n")
+            sys.stderr.flush()
+        except OSError:
+            # Nobody is listening there any more; the exit code still tells.
+            pass
+    return code

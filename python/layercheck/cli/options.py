@@ -1,0 +1,139 @@
+"""Options that several commands share, in one place so that they read the same everywhere."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import click
+
+from layercheck.cli.exits import parse_fail_on
+from layercheck.verdict import Verdict
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RateType(click.ParamType[Any]):
+    """Calls per second, or one of the words `quota` and `max`."""
+
+    name = "rate"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """How the value is called in the help."""
+        return "N|quota|max"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | Literal["quota", "max"]:
+        """The value as `Checker` takes it."""
+        if value == "quota" or value == "max":
+            return "quota" if value == "quota" else "max"
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not (0 < rate < math.inf):
+            self.fail(f"{value!r} is not a rate; expected calls per second, quota or max", param, ctx)
+        return rate
+
+
+class FailOnType(click.ParamType[Any]):
+    """Verdict words between commas, or `none`."""
+
+    name = "fail_on"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """How the value is called in the help."""
+        return "LIST|none"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[Verdict]:
+        """The words as verdicts."""
+        if isinstance(value, frozenset):
+            return value
+        try:
+            return parse_fail_on(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class EndpointType(click.ParamType[Any]):
+    """An http or https URL without a user name or password in it."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The URL as given. What is wrong with it is said without repeating it: it may hold a password."""
+        text = str(value)
+        match = re.fullmatch(r"https?://(?P<host>[^/?#\s]+)\S*", text, re.IGNORECASE)
+        if not match:
+            self.fail("expected a URL such as https://api.ecr.eu-west-1.amazonaws.com", param, ctx)
+        if "@" in match["host"]:
+            self.fail(
+                "a user name or password in the URL is refused; use --profile or the environment",
+                param,
+                ctx,
+            )
+        return text
+
+
+def input_options(command: F) -> F:
+    """INPUT, and how its rows are taken."""
+    for decorate in (
+        click.option(
+            "--batch-size",
+            type=click.IntRange(1, 100),
+            default=100,
+            show_default=True,
+            help="Digests per call.",
+        ),
+        click.option("--strict", is_flag=True, help="Take only lower-case sha256:<64 hex digits>."),
+        click.argument("inputs", nargs=-1, metavar="[INPUT]...", type=click.Path(allow_dash=True)),
+    ):
+        command = decorate(command)
+    return command
+
+
+def target_options(command: F) -> F:
+    """Which registry, and with whose credentials: the AWS CLI's spellings."""
+    for decorate in (
+        click.option("--endpoint-url", type=EndpointType(), help="Another endpoint than the region's own."),
+        click.option("--profile", metavar="NAME", help="Profile of the AWS configuration files."),
+        click.option("--registry-id", metavar="ID", help="Account of the registry, or ECR Public alias."),
+        click.option("--public", is_flag=True, help="ECR Public instead of private ECR (region us-east-1)."),
+        click.option("--region", metavar="REGION", help="Region of the registry."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def pace_options(command: F) -> F:
+    """How hard the service is asked."""
+    for decorate in (
+        click.option(
+            "--max-in-flight",
+            type=click.IntRange(1, 1024),
+            metavar="N",
+            help="Calls under way at once, at most.",
+        ),
+        click.option(
+            "--rate",
+            type=RateType(),
+            help="Calls per second; default half the quota: 500, ECR Public 100.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def quiet_options(command: F) -> F:
+    """What is shown besides the result."""
+    for decorate in (
+        click.option("--no-progress", is_flag=True, help="No progress bar."),
+        click.option("-q", "--quiet", is_flag=True, help="Errors only: no summary, notes or progress bar."),
+    ):
+        command = decorate(command)
+    return command

@@ -1,0 +1,202 @@
+"""Where the report goes and in which format: decided and tried out before the run starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast
+
+import click
+
+from layercheck.cli.exits import CommandError
+
+if TYPE_CHECKING:
+    from layercheck.report import Report
+
+Format: TypeAlias = Literal["table", "jsonl", "csv", "parquet", "arrow"]
+FORMATS: tuple[Format, ...] = ("table", "jsonl", "csv", "parquet", "arrow")
+_SUFFIXES: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+}
+_BINARY: frozenset[Format] = frozenset({"parquet", "arrow"})
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is written besides the summary.
+
+    Attributes:
+        format: `table` means the summary alone.
+        path: The file to write, links resolved; None for standard output.
+    """
+
+    format: Format
+    path: Path | None = None
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether rows go to standard output, so that the summary must not."""
+        return self.path is None and self.format != "table"
+
+
+def prepare(output: str | None, format_: Format | None, inputs: Sequence[str] = ()) -> Output:
+    """Settles format and place, and proves that they will work, so that no run ends with nowhere to write.
+
+    Args:
+        output: `--output`; `-` is standard output.
+        format_: `--format`; by default what the suffix says, or `table`.
+        inputs: INPUT arguments, none of which may be overwritten.
+
+    Raises:
+        click.UsageError: If the two options do not fit together.
+        CommandError: If the folder or pyarrow is missing, or the folder cannot be written to.
+    """
+    if output is None or output == "-":
+        chosen = format_ or "table"
+        if chosen in _BINARY and sys.stdout is not None and sys.stdout.isatty():
+            raise click.UsageError(
+                f"{chosen} is binary and would garble the terminal; add -o FILE.{chosen} or a pipe"
+            )
+        settled = Output(chosen)
+    else:
+        settled = Output(_format_of(output, format_), _writable(output, inputs))
+    if settled.format in _BINARY and importlib.util.find_spec("pyarrow") is None:
+        raise CommandError(
+            f"{settled.format} needs pyarrow, which is not installed; "
+            "pip install 'layercheck[parquet]', or take csv or jsonl"
+        )
+    return settled
+
+
+def _format_of(output: str, format_: Format | None) -> Format:
+    if format_ == "table":
+        raise click.UsageError("--format table is the summary itself; -o takes jsonl, csv, parquet or arrow")
+    if format_ is not None:
+        return format_
+    suffix = Path(output).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise click.UsageError(
+            f"-o {output}: the suffix names no format; end the name with "
+            f"{', '.join(_SUFFIXES)}, or add --format"
+        )
+    return _SUFFIXES[suffix]
+
+
+def _writable(output: str, inputs: Sequence[str]) -> Path:
+    # The report replaces the file a link points to, not the link.
+    path = Path(output).expanduser().resolve()
+    folder = path.parent
+    if path.is_dir():
+        raise CommandError(f"-o {output!r} is a directory; add a file name")
+    if path.exists() and not path.is_file():
+        # Renaming the finished report onto /dev/null or a pipe would replace it.
+        raise CommandError(
+            f"-o {output!r} is a device or a pipe, not a file; redirect standard output instead"
+        )
+    if not folder.is_dir():
+        raise CommandError(f"-o {output!r}: there is no folder {str(folder)!r}; make it first: mkdir -p")
+    for name in inputs:
+        if name != "-" and path.exists() and path.samefile(name):
+            raise CommandError(
+                f"-o {output!r} is also an INPUT and would be overwritten; choose another name"
+            )
+    try:
+        # Permission bits do not tell about read-only mounts, quotas and root; trying does.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{path.name[:32]}."):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CommandError(
+            f"-o {output!r}: cannot write in {str(folder)!r}: {reason}; choose another"
+        ) from error
+    return path
+
+
+def write(report: Report, output: Output) -> None:
+    """Writes the report table as `output` says; nothing for `table`.
+
+    Raises:
+        CommandError: If the disk fills up or fails. What stood in the file before stays as it was.
+        BrokenPipeError: If the reader of standard output has left.
+    """
+    if output.format == "table":
+        return
+    if output.path is not None:
+        try:
+            report.write(output.path, format=output.format)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CommandError(
+                f"cannot write {str(output.path)!r}: {reason}; make room or choose another folder"
+            ) from error
+        return
+    sys.stdout.flush()
+    try:
+        if output.format in _BINARY:
+            _copy_through_file(report, output.format)
+        else:
+            _copy_through_pipe(report, output.format)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(
+            f"cannot write to standard output: {error.strerror or error}; make room there"
+        ) from error
+
+
+def _copy_through_file(report: Report, format_: Format) -> None:
+    # A Parquet file ends with its own table of contents, so there is nothing to stream before the end.
+    with tempfile.TemporaryDirectory(prefix="layercheck-") as folder:
+        path = Path(folder) / f"report.{format_}"
+        report.write(path, format=format_)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+            sys.stdout.buffer.flush()
+
+
+def _copy_through_pipe(report: Report, format_: Format) -> None:
+    """Lets the native writer write into a pipe and passes on what comes out: constant memory, no file.
+
+    The writer takes a path. `/dev/stdout` would not do: opening it again starts a redirected file over.
+    """
+    reading, writing = os.pipe()
+    failures: list[BaseException] = []
+
+    def produce() -> None:
+        try:
+            table = report.table()
+            (table.write_csv if format_ == "csv" else table.write_jsonl)(f"/dev/fd/{writing}")
+        except BaseException as error:  # noqa: BLE001 - raised again on the other thread
+            failures.append(error)
+        finally:
+            os.close(writing)
+
+    producer = threading.Thread(target=produce, name="layercheck-output", daemon=True)
+    producer.start()
+    out = cast("BinaryIO", sys.stdout.buffer)
+    try:
+        # Closing the reading end is what ends the producer if the reader of standard output has left.
+        with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor, not a path
+            while block := pipe.read(1 << 16):
+                out.write(block)
+            out.flush()
+    finally:
+        producer.join()
+    if failures:
+        raise failures[0]
+
+
+def abandon_stdout() -> None:
+    """After a broken pipe: lets the interpreter's last flush go nowhere instead of failing again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,86 @@
+"""The progress bar on standard error: how far, how fast, which verdicts, how much longer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from layercheck.types import Progress
+
+VERDICT_STYLES = {
+    "available": "green",
+    "unavailable": "red",
+    "archived": "yellow",
+    "refused": "magenta",
+    "other": "cyan",
+    "invalid": "bright_red",
+    "unanswered": "bold yellow",
+    "not_checked": "dim",
+}
+"""One colour per verdict word, in the bar and in the table."""
+
+
+class Display(Protocol):
+    """What the command tells about a run while it goes on."""
+
+    def reading(self, total: int | None) -> None:
+        """Reading of `total` bytes begins; None if the size cannot be known."""
+
+    def on_bytes(self, count: int) -> None:
+        """So many more bytes are read."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """The callback for `Checker.check`."""
+
+    def note(self, text: str) -> None:
+        """One line on standard error, above the bar if there is one."""
+
+
+class Silent:
+    """No bar: `--quiet`, `--no-progress`, or standard error is not a terminal that can show one."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def reading(self, total: int | None) -> None:
+        """Nothing to show."""
+
+    def on_bytes(self, count: int) -> None:
+        """Nothing to show."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """Nothing to show."""
+
+    def note(self, text: str) -> None:
+        """One plain line, unless `--quiet`."""
+        if not self._quiet and sys.stderr is not None:
+            sys.stderr.write(f"layercheck: {text}\n")
+            sys.stderr.flush()
+
+
+def can_animate() -> bool:
+    """Whether standard error is a terminal on which lines can be drawn over."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
+
+
+def display(*, quiet: bool, no_progress: bool) -> AbstractContextManager[Display]:
+    """The bar, or something silent in its place."""
+    if quiet or no_progress or not can_animate():
+        return nullcontext(Silent(quiet=quiet))
+    from layercheck.cli.bar import Bar
+
+    return Bar()
+
+
+def counts_line(counts: dict[str, int], *, order: Iterable[str] = VERDICT_STYLES) -> list[tuple[str, str]]:
+    """Verdict counts as (text, style), those that occurred only.
+
+    Examples:
+        >>> counts_line({"unavailable": 2, "available": 1000, "other": 0})
+        [('1,000 available', 'green'), ('2 unavailable', 'red')]
+    """
+    return [(f"{counts[word]:,} {word}", VERDICT_STYLES[word]) for word in order if counts.get(word)]

@@ -1,0 +1,210 @@
+"""The summary of a run, and the offline one of a plan, as rich tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from layercheck.cli.bar import duration
+from layercheck.cli.exits import one_line, visible
+from layercheck.cli.progress import VERDICT_STYLES
+from layercheck.verdict import Verdict
+
+if TYPE_CHECKING:
+    from layercheck.report import Report
+
+    from layercheck.types import RunStats, Target
+
+_NOTES = {
+    "available": "in the repository",
+    "unavailable": "not in the repository",
+    "archived": "exists, not readable now",
+    "refused": "the service would not look them up",
+    "other": "an answer this version does not know",
+    "invalid": "no digests; never sent",
+    "unanswered": "asked, no usable answer",
+    "not_checked": "never asked",
+}
+_ALWAYS_SHOWN = frozenset({"available", "unavailable"})
+_EXAMPLES = 5
+_TEXT_WIDTH = 72
+
+
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        # rich would end the process with code 1; the command decides itself.
+        raise BrokenPipeError
+
+
+def console(file: IO[str] | None = None) -> Console:
+    """A console on `file` (standard output by default) that shows text as it is: no markup, no emoji."""
+    return _Output(file=file or sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def summary(report: Report, *, interrupted: bool = False) -> Group:
+    """What a run found: verdicts, effort, and the first rows that need a look."""
+    lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
+    lines += [Text(line, style="dim") for line in _effort(report)]
+    lines += _bad_rows(report)
+    lines += _troubles(report)
+    if interrupted:
+        lines.append(Text("\nInterrupted: these are the answers received until then.", style="bold yellow"))
+    return Group(*lines)
+
+
+def numbers_table(*columns: str) -> Table:
+    """A table without borders: the first column is words, the rest numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+    return table
+
+
+def _headline(target: Target) -> Text:
+    line = Text(visible(target.repository_name), style="bold")
+    places = ["ECR Public" if target.public else ""]
+    places.append(f"registry {visible(target.registry_id)}" if target.registry_id else "")
+    places.append(visible(target.region_name) if target.region_name else "")
+    where = ", ".join(place for place in places if place)
+    if where:
+        line.append(f"  {where}", style="dim")
+    return line
+
+
+def _verdicts(report: Report) -> Table:
+    table = numbers_table("verdict", "rows", "digests", "share")
+    table.add_column("", style="dim", overflow="fold")
+    unique = report.unique_counts
+    for verdict in (Verdict.from_label(word) for word in VERDICT_STYLES):
+        word = verdict.label
+        rows = report.counts.get(word, 0)
+        if not rows and word not in _ALWAYS_SHOWN:
+            continue
+        # Rejected rows have no digest, so there is nothing to count once.
+        digests = "" if verdict is Verdict.INVALID else f"{unique.get(word, 0):,}"
+        style = VERDICT_STYLES[word] if rows else "dim"
+        table.add_row(Text(word, style=style), f"{rows:,}", digests, _share(rows, report.rows), _NOTES[word])
+    total = sum(count for word, count in unique.items() if word != Verdict.INVALID.label)
+    table.add_row("all", f"{report.rows:,}", f"{total:,}", "", "", style="bold")
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    """A percentage that never rounds something to nothing, or nearly all to all.
+
+    Examples:
+        >>> [_share(*pair) for pair in ((0, 10), (1, 10_000), (9_999, 10_000), (10, 10), (1, 3))]
+        ['0 %', '<0.1 %', '>99.9 %', '100 %', '33.3 %']
+    """
+    if part == 0 or whole == 0:
+        return "0 %"
+    if part == whole:
+        return "100 %"
+    percent = 100 * part / whole
+    if percent < 0.1:
+        return "<0.1 %"
+    if percent > 99.9:
+        return ">99.9 %"
+    return f"{percent:.1f} %"
+
+
+def _effort(report: Report) -> Iterator[str]:
+    stats: RunStats = report.stats
+    if not stats.requests:
+        yield "nothing was sent"
+        return
+    asked = sum(
+        count
+        for word, count in report.unique_counts.items()
+        if word not in {Verdict.INVALID.label, Verdict.NOT_CHECKED.label}
+    )
+    line = f"{_count(stats.calls, 'call')} in {duration(stats.seconds)}"
+    if stats.seconds > 0:
+        line += f": {stats.calls_per_second:,.0f} calls/s, {asked / stats.seconds:,.0f} digests/s"
+    yield line
+    extras = [
+        (stats.throttles, "throttled"),
+        (stats.retries, "asked again"),
+        (stats.halvings, "halved to find a digest at fault"),
+        (stats.foreign, "entries in answers that were not asked for"),
+    ]
+    told = [f"{number:,} {what}" for number, what in extras if number]
+    if told:
+        yield ", ".join(told)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _bad_rows(report: Report) -> list[RenderableType]:
+    """The first rejected rows and the first rows the service refused or answered with an unknown word."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_header=False)
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    table.add_column(no_wrap=False)
+    invalid = report.counts.get(Verdict.INVALID.label, 0)
+    lines: list[RenderableType] = []
+    if invalid:
+        for reject in report.plan.rejects[:_EXAMPLES]:
+            table.add_row(f"{reject.row:,}", _described(one_line(_without_row(reject.message)), reject.text))
+        shown = min(_EXAMPLES, invalid)
+        lines += [Text(f"\ninvalid rows, {shown} of {invalid:,} (row: what is wrong)", style="bold"), table]
+    for verdict in (Verdict.REFUSED, Verdict.OTHER):
+        lines += _answered(report, verdict)
+    return lines
+
+
+def _without_row(message: str) -> str:
+    # The row number has a column of its own.
+    head, comma, rest = message.partition(", ")
+    return rest if comma and head.startswith("row ") else message
+
+
+def _described(what: str, text: str | None) -> Text:
+    line = Text(what)
+    if text:
+        shown = visible(text)
+        cut = shown if len(shown) <= _TEXT_WIDTH else shown[: _TEXT_WIDTH - 1] + "…"
+        line.append(f"\n{cut}", style="dim")
+    return line
+
+
+def _answered(report: Report, verdict: Verdict) -> list[RenderableType]:
+    total = report.counts.get(verdict.label, 0)
+    if not total:
+        return []
+    import numpy as np
+
+    first = np.flatnonzero(report.verdicts == int(verdict))[:_EXAMPLES]
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    table.add_column(no_wrap=False)
+    rows = report.table()
+    for row in first.tolist():
+        entry: dict[str, Any] = rows.lines(row, row + 1)[0]
+        what = one_line(": ".join(str(entry[key]) for key in ("code", "reason") if entry.get(key)))
+        table.add_row(f"{row:,}", _described(what[:400], entry.get("digest")))
+    return [Text(f"\n{verdict.label} rows, {len(first)} of {total:,}", style="bold"), table]
+
+
+def _troubles(report: Report) -> list[RenderableType]:
+    """Why digests have no answer: the batches' errors, equal ones told once."""
+    causes: dict[tuple[str, str], int] = {}
+    for error in report.errors:
+        # What was refused or cancelled is told by the verdicts.
+        if error.kind in {"batch", "cancelled"}:
+            continue
+        key = (error.code, one_line(error.message)[:300])
+        causes[key] = causes.get(key, 0) + error.stop - error.start
+    if not causes:
+        return []
+    most = sorted(causes.items(), key=lambda item: -item[1])
+    lines: list[RenderableType] = [Text("\nwithout an answer (digests: cause)", style="bold")]
+    for (code, message), digests in most[:_EXAMPLES]:
+        lines.append(Text(f"{digests:,}: {visible(code)}: {message}"))
+    return lines
