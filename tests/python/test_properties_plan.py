@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import digest_cases as cases
@@ -117,6 +117,7 @@ def test_a_long_line_is_cut_alike_in_blocks_of_any_size(case: cases.LongLine, bl
 @some
 @given(data=ds.files, zipped=st.booleans())
 def test_a_file_by_its_path_is_the_same_rows(data: bytes, zipped: bool) -> None:
+    assume(zipped or not data.startswith(b"\x1f\x8b"))  # a gzip file is known by its first bytes
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ("digests.txt.gz" if zipped else "digests.txt")
         path.write_bytes(gzip.compress(data) if zipped else data)
