@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_BATCH: int
-KERNELS: tuple[str, ...]
 
 def build_info() -> dict[str, str]: ...
 

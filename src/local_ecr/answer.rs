@@ -18,28 +18,16 @@ pub(crate) struct Entry<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said<'a> {
     /// Goes to `layers`; size and media type only for what is there.
-    Layer {
-        availability: Cow<'a, str>,
-        details: Option<(u64, &'a str)>,
-    },
+    Layer { availability: Cow<'a, str>, details: Option<(u64, &'a str)> },
     /// Goes to `failures`.
-    Failure {
-        code: Cow<'a, str>,
-        reason: &'static str,
-    },
+    Failure { code: Cow<'a, str>, reason: &'static str },
 }
 
 impl Said<'static> {
-    const ABSENT: Self = Self::Layer {
-        availability: Cow::Borrowed("UNAVAILABLE"),
-        details: None,
-    };
+    const ABSENT: Self = Self::Layer { availability: Cow::Borrowed("UNAVAILABLE"), details: None };
 
     const fn failure(code: &'static str, reason: &'static str) -> Self {
-        Self::Failure {
-            code: Cow::Borrowed(code),
-            reason,
-        }
+        Self::Failure { code: Cow::Borrowed(code), reason }
     }
 }
 
@@ -78,12 +66,7 @@ pub(crate) fn entries<'a>(
     (entries, tally)
 }
 
-fn say<'a>(
-    digest: &str,
-    repository: &'a Repository,
-    wording: Wording,
-    tally: &mut Tally,
-) -> Said<'a> {
+fn say<'a>(digest: &str, repository: &'a Repository, wording: Wording, tally: &mut Tally) -> Said<'a> {
     let Some(key) = key::parse(digest) else {
         tally.failed += 1;
         return if digest.is_empty() {
@@ -104,9 +87,7 @@ fn say<'a>(
                 details: Some((found.size, found.media_type)),
             }
         }
-        Some(found)
-            if found.availability == Availability::Archived && wording.knows_archived =>
-        {
+        Some(found) if found.availability == Availability::Archived && wording.knows_archived => {
             tally.archived += 1;
             // Whether the service tells size and media type here is not documented; the blob exists, so we do.
             Said::Layer {
@@ -135,11 +116,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Vec<u8> {
     out.extend_from_slice(br#"{"layers":["#);
     let mut comma: &[u8] = b"";
     for entry in entries {
-        let Said::Layer {
-            availability,
-            details,
-        } = &entry.said
-        else {
+        let Said::Layer { availability, details } = &entry.said else {
             failures += 1;
             continue;
         };

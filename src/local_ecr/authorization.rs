@@ -13,10 +13,7 @@ pub(crate) fn check(
     region: Option<&str>,
 ) -> Result<(), ServiceError> {
     let Some(header) = header else {
-        return Err(ServiceError::new(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        ));
+        return Err(ServiceError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
     };
     let Some((asked_region, asked_service)) = scope(header) else {
         return Err(ServiceError::new(
@@ -27,10 +24,7 @@ pub(crate) fn check(
     };
     let wrong = |text| Err(ServiceError::new("InvalidSignatureException", text));
     if asked_service != service.name() {
-        return wrong(format!(
-            "Credential should be scoped to correct service: '{}'.",
-            service.name()
-        ));
+        return wrong(format!("Credential should be scoped to correct service: '{}'.", service.name()));
     }
     match region {
         Some(region) if region != asked_region => wrong(format!(
@@ -45,10 +39,8 @@ pub(crate) fn check(
 /// Region and service of `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, ...`.
 fn scope(header: &str) -> Option<(&str, &str)> {
     let rest = header.strip_prefix("AWS4-HMAC-SHA256 ")?;
-    let field = |name: &str| {
-        rest.split(',')
-            .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-    };
+    let field =
+        |name: &str| rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
     field("SignedHeaders")?;
     field("Signature")?;
     // From the right: an access key id could hold a slash, the rest cannot.

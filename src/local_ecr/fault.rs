@@ -189,12 +189,7 @@ pub struct Fault {
 impl From<What> for Fault {
     /// It happens to every call.
     fn from(what: What) -> Self {
-        Self {
-            what,
-            probability: 1.0,
-            first: 1,
-            last: None,
-        }
+        Self { what, probability: 1.0, first: 1, last: None }
     }
 }
 
@@ -218,9 +213,7 @@ impl Fault {
             return refuse(format!("share must be above 0 and at most 1, not {share}"));
         }
         match &self.what {
-            What::Latency { ms, jitter_ms } => check_wait(*ms)
-                .and(check_wait(*jitter_ms))
-                .or_else(|text| refuse(text)),
+            What::Latency { ms, jitter_ms } => check_wait(*ms).and(check_wait(*jitter_ms)).or_else(refuse),
             What::Slow { bytes_per_ms: 0 } => refuse("bytes_per_ms must be at least 1".into()),
             What::Error { status, .. } if !(200..=599).contains(status) => {
                 refuse(format!("status must be 200 to 599, not {status}"))
@@ -268,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_script_says_for_which_calls() {
-        let fired: Vec<u64> = (1..=10).filter(|&call| fault(1.0, 3, Some(5)).roll(0, 0, call).is_some()).collect();
+        let fired: Vec<u64> =
+            (1..=10).filter(|&call| fault(1.0, 3, Some(5)).roll(0, 0, call).is_some()).collect();
         assert_eq!(fired, [3, 4, 5]);
     }
 

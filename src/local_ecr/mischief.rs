@@ -48,18 +48,13 @@ pub(crate) fn apply<'a>(what: &'a What, mut random: Random, entries: &mut Vec<En
         }
         What::UnknownAvailability { share, word } => {
             for index in some(*share) {
-                entries[index].said = Said::Layer {
-                    availability: Cow::Borrowed(word),
-                    details: None,
-                };
+                entries[index].said = Said::Layer { availability: Cow::Borrowed(word), details: None };
             }
         }
         What::UnknownFailure { share, word } => {
             for index in some(*share) {
-                entries[index].said = Said::Failure {
-                    code: Cow::Borrowed(word),
-                    reason: "A reason this model does not know",
-                };
+                entries[index].said =
+                    Said::Failure { code: Cow::Borrowed(word), reason: "A reason this model does not know" };
             }
         }
         _ => return false,
@@ -82,10 +77,7 @@ fn contrary<'a>(entry: &Entry<'a>) -> Entry<'a> {
     };
     Entry {
         digest: entry.digest.clone(),
-        said: Said::Layer {
-            availability: Cow::Borrowed(word),
-            details: None,
-        },
+        said: Said::Layer { availability: Cow::Borrowed(word), details: None },
     }
 }
 
@@ -96,9 +88,6 @@ fn foreign(random: &mut Random) -> Entry<'static> {
     }
     Entry {
         digest: Cow::Owned(key::text(&key)),
-        said: Said::Layer {
-            availability: Cow::Borrowed("AVAILABLE"),
-            details: None,
-        },
+        said: Said::Layer { availability: Cow::Borrowed("AVAILABLE"), details: None },
     }
 }

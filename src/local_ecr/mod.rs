@@ -45,6 +45,6 @@ pub use error::Error;
 pub use fault::{Fault, FaultKind, What};
 pub use log::CallRecord;
 pub use oci_layout::{Blob, read_oci_layout};
-pub use server::{LocalEcr, Options, Throttle};
+pub use server::{LocalEcr, Options, Throttle, ThrottleForm};
 pub use service::Service;
 pub use store::{Availability, Holding, Rule};

@@ -9,11 +9,7 @@ pub(crate) struct Random(u64);
 impl Random {
     /// A stream of its own for each combination of numbers.
     pub(crate) fn of(numbers: &[u64]) -> Self {
-        Self(
-            numbers
-                .iter()
-                .fold(0, |state, &number| mix(state ^ mix(number))),
-        )
+        Self(numbers.iter().fold(0, |state, &number| mix(state ^ mix(number))))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
@@ -60,8 +56,7 @@ mod tests {
 
     #[test]
     fn equal_numbers_give_equal_streams_and_others_do_not() {
-        let (mut one, mut same, mut other) =
-            (Random::of(&[1, 2]), Random::of(&[1, 2]), Random::of(&[2, 1]));
+        let (mut one, mut same, mut other) = (Random::of(&[1, 2]), Random::of(&[1, 2]), Random::of(&[2, 1]));
         let first: Vec<_> = (0..8).map(|_| one.next()).collect();
         assert_eq!(first, (0..8).map(|_| same.next()).collect::<Vec<_>>());
         assert_ne!(first, (0..8).map(|_| other.next()).collect::<Vec<_>>());

@@ -22,7 +22,7 @@ pub(crate) struct Request<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> de::Visitor<'de> for Visitor {
@@ -114,9 +114,8 @@ impl<'a> Request<'a> {
             0 => "Member must have length greater than or equal to 1",
             1..=MAX_DIGESTS => {
                 // Bytes bound characters from above, so the usual digest is not walked.
-                let is_long = |text: &str| {
-                    text.len() > MAX_DIGEST_LENGTH && text.chars().count() > MAX_DIGEST_LENGTH
-                };
+                let is_long =
+                    |text: &str| text.len() > MAX_DIGEST_LENGTH && text.chars().count() > MAX_DIGEST_LENGTH;
                 if !digests.iter().any(|digest| is_long(&digest.0)) {
                     return Ok(());
                 }
@@ -142,7 +141,15 @@ mod tests {
 
     #[test]
     fn bodies_of_another_shape_are_serialization_errors() {
-        for body in ["", "[]", "{", "{\"layerDigests\":7}", "{\"layerDigests\":[null]}", "{\"repositoryName\":1}", "\u{0}"] {
+        for body in [
+            "",
+            "[]",
+            "{",
+            "{\"layerDigests\":7}",
+            "{\"layerDigests\":[null]}",
+            "{\"repositoryName\":1}",
+            "\u{0}",
+        ] {
             assert_eq!(Request::parse(body.as_bytes()).unwrap_err().code, "SerializationException", "{body}");
         }
     }
@@ -164,7 +171,9 @@ mod tests {
 
     #[test]
     fn missing_members_are_named() {
-        let check = |body: &str| Request::parse(body.as_bytes()).unwrap().check(Service::Private).unwrap_err().message;
+        let check = |body: &str| {
+            Request::parse(body.as_bytes()).unwrap().check(Service::Private).unwrap_err().message
+        };
         assert!(check("{}").contains("repositoryName"));
         assert!(check(r#"{"repositoryName":"app"}"#).contains("layerDigests"));
         assert!(check(r#"{"repositoryName":"app","layerDigests":null}"#).contains("layerDigests"));

@@ -23,9 +23,7 @@ impl Service {
     /// The service of an `X-Amz-Target`, if it names the operation we serve.
     pub(crate) fn of_target(target: &str) -> Option<Self> {
         [Self::Private, Self::Public].into_iter().find(|service| {
-            target
-                .strip_prefix(service.target_prefix())
-                .and_then(|rest| rest.strip_prefix('.'))
+            target.strip_prefix(service.target_prefix()).and_then(|rest| rest.strip_prefix('.'))
                 == Some(OPERATION)
         })
     }
@@ -87,27 +85,22 @@ impl Service {
         };
         is_word(first)
             && is_word(last)
-            && bytes
-                .split(|&byte| is_word(byte))
-                .filter(|separator| !separator.is_empty())
-                .all(|separator| match (self, separator) {
+            && bytes.split(|&byte| is_word(byte)).filter(|separator| !separator.is_empty()).all(|separator| {
+                match (self, separator) {
                     (_, b"." | b"_" | b"-") | (Self::Private, b"__") => true,
                     (Self::Private, dashes) => dashes.iter().all(|&byte| byte == b'-'),
                     (Self::Public, _) => false,
-                })
+                }
+            })
     }
 }
 
 fn length_fault(text: &str, least: usize, most: usize) -> Option<String> {
     let length = text.chars().count();
     if length < least {
-        Some(format!(
-            "Member must have length greater than or equal to {least}"
-        ))
+        Some(format!("Member must have length greater than or equal to {least}"))
     } else if length > most {
-        Some(format!(
-            "Member must have length less than or equal to {most}"
-        ))
+        Some(format!("Member must have length less than or equal to {most}"))
     } else {
         None
     }
@@ -123,7 +116,9 @@ mod tests {
             let target = format!("{}.BatchCheckLayerAvailability", service.target_prefix());
             assert_eq!(Service::of_target(&target), Some(service));
         }
-        for other in ["", "SpencerFrontendService", "SpencerFrontendService.PutImage", "x.BatchCheckLayerAvailability"] {
+        for other in
+            ["", "SpencerFrontendService", "SpencerFrontendService.PutImage", "x.BatchCheckLayerAvailability"]
+        {
             assert_eq!(Service::of_target(other), None, "{other}");
         }
     }

@@ -53,11 +53,7 @@ pub struct Holding {
 
 impl Default for Holding {
     fn default() -> Self {
-        Self {
-            availability: Availability::Available,
-            size: None,
-            media_type: None,
-        }
+        Self { availability: Availability::Available, size: None, media_type: None }
     }
 }
 
@@ -83,9 +79,7 @@ impl Rule {
                 let (words, _) = key.as_chunks::<8>();
                 let hash = words
                     .iter()
-                    .fold(mix(seed ^ 0x6c61_7965_7273), |state, word| {
-                        mix(state ^ u64::from_le_bytes(*word))
-                    });
+                    .fold(mix(seed ^ 0x6c61_7965_7273), |state, word| mix(state ^ u64::from_le_bytes(*word)));
                 // Through 2^53, so that 1.0 is everything and 0.0 nothing.
                 ((hash >> 11) as f64) < fraction * (1u64 << 53) as f64
             }
@@ -155,9 +149,7 @@ impl Store {
 
     pub(crate) fn remove(&mut self, name: &str, keys: &[Key]) -> usize {
         self.0.get_mut(name).map_or(0, |repository| {
-            keys.iter()
-                .filter(|&key| repository.holdings.remove(key).is_some())
-                .count()
+            keys.iter().filter(|&key| repository.holdings.remove(key).is_some()).count()
         })
     }
 

@@ -15,12 +15,7 @@ pub(crate) struct TokenBucket {
 
 impl TokenBucket {
     pub(crate) fn new(rate: f64, burst: f64, now: Instant) -> Self {
-        Self {
-            rate,
-            burst,
-            tokens: burst,
-            filled_at: now,
-        }
+        Self { rate, burst, tokens: burst, filled_at: now }
     }
 
     pub(crate) fn take(&mut self, now: Instant) -> bool {
@@ -44,9 +39,7 @@ mod tests {
     fn a_burst_passes_and_then_only_the_rate() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(10.0, 3.0, start);
-        let granted = |bucket: &mut TokenBucket, at: Instant| {
-            (0..10).filter(|_| bucket.take(at)).count()
-        };
+        let granted = |bucket: &mut TokenBucket, at: Instant| (0..10).filter(|_| bucket.take(at)).count();
         assert_eq!(granted(&mut bucket, start), 3);
         assert_eq!(granted(&mut bucket, start + Duration::from_millis(200)), 2);
         // However long nobody asks, no more than the burst gathers.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{Int64Builder, StringBuilder, StringDictionaryBuilder};
+use arrow_array::builder::{ArrayBuilder, Int64Builder, StringBuilder, StringDictionaryBuilder};
 use arrow_array::types::{Int8Type, Int32Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StringArray};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::{COLUMNS, Table};
@@ -75,10 +75,9 @@ impl Reader {
             input.append_option(line.input);
             self.row = line.row + 1;
         }
-        let row = row.finish();
         self.line += row.len();
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(row),
+            Arc::new(row.finish()),
             Arc::new(digest.finish()),
             Arc::new(verdict.finish()),
             Arc::new(size.finish()),

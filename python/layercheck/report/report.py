@@ -1,0 +1,256 @@
+"""The report of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from layercheck._core import Columns, Plan, Table
+from layercheck.errors import InvalidDigestError, UnansweredError
+from layercheck.report import html, write
+from layercheck.types import BatchError, RunStats, Target
+from layercheck.verdict import Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+class Report:
+    """Rows, their verdicts, and how the run went. Never changes.
+
+    Every input row has exactly one verdict, so `sum(report.counts.values()) == report.rows`,
+    also for a run that was cut short.
+
+    Table columns, wherever a report becomes a table: `row` (int64, from 0), `digest` (text, null
+    for invalid rows), `verdict` (text), `size` (int64, bytes), `media_type`, `code`, `reason`,
+    `input` (the original text, invalid rows only).
+
+    Examples:
+        >>> import layercheck as lc
+        >>> from layercheck.testing import LocalEcr
+        >>> there, gone = "sha256:" + "aa" * 32, "sha256:" + "bb" * 32
+        >>> with LocalEcr({"app": [there]}) as ecr:
+        ...     report = lc.check([there, gone, "junk"], "app", client=ecr.client())
+        >>> report.rows, report.counts["available"], report.digests("unavailable") == [gone]
+        (3, 1, True)
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        *,
+        target: Target,
+        stats: RunStats,
+        errors: Sequence[BatchError] = (),
+        cancelled: bool = False,
+    ) -> None:
+        self._columns = columns
+        self._counts: dict[str, int] | None = None
+        self._target = target
+        self._stats = stats
+        self._errors = tuple(errors)
+        self._cancelled = cancelled
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that was checked."""
+        return self._columns.plan
+
+    @property
+    def target(self) -> Target:
+        """Where it was checked."""
+        return self._target
+
+    @property
+    def stats(self) -> RunStats:
+        """Calls, retries, throttles, seconds, calls per second."""
+        return self._stats
+
+    @property
+    def errors(self) -> tuple[BatchError, ...]:
+        """What went wrong with which calls, in the order it happened."""
+        return self._errors
+
+    @property
+    def cancelled(self) -> bool:
+        """True if the run was cancelled, interrupted or ended by an error before its end."""
+        return self._cancelled
+
+    @property
+    def rows(self) -> int:
+        """Input rows."""
+        return self.plan.rows
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Verdict word to number of rows; all eight words, and their sum is `rows`."""
+        if self._counts is None:
+            self._counts = self._columns.counts
+        return dict(self._counts)
+
+    @property
+    def unique_counts(self) -> dict[str, int]:
+        """Verdict word to number of digests; their sum is `plan.unique`."""
+        return self._columns.unique_counts
+
+    @property
+    def complete(self) -> bool:
+        """True if no digest is `unanswered` or `not_checked`."""
+        counts = self.unique_counts
+        return not (counts["unanswered"] or counts["not_checked"])
+
+    @property
+    def verdicts(self) -> NDArray[np.uint8]:
+        """Verdict codes of the rows: numpy uint8 of shape (rows,), read-only. See `Verdict`."""
+        return self._columns.verdicts
+
+    @property
+    def unique_verdicts(self) -> NDArray[np.uint8]:
+        """Verdict codes of the digests: numpy uint8 of shape (unique,), read-only, no copy."""
+        return self._columns.unique_verdicts
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Layer sizes of the digests in bytes, -1 where none was given: int64, shape (unique,)."""
+        return self._columns.sizes
+
+    def digests(self, verdict: str | Verdict) -> list[str]:
+        """The digests with one verdict, each once, in first-seen order.
+
+        Args:
+            verdict: A word such as ``"unavailable"``, or a `Verdict`. For ``"invalid"`` the list
+                is empty: invalid rows have no digest, see `plan.rejects`.
+
+        Raises:
+            ValueError: If there is no such verdict.
+        """
+        if isinstance(verdict, str):
+            verdict = Verdict.from_label(verdict)
+        return self._columns.digests(Verdict(verdict))
+
+    def table(self, *, unique: bool = False) -> Table:
+        """The report table, produced in chunks: for other tools through `__arrow_c_stream__`.
+
+        Args:
+            unique: One line for each digest instead of one for each row.
+        """
+        return self._columns.table(unique=unique)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The table of rows as an Arrow stream (PyCapsule interface), in bounded memory."""
+        return self.table().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema of `__arrow_c_stream__`."""
+        return self.table().__arrow_c_schema__()
+
+    def to_arrow(self, *, unique: bool = False) -> pa.Table:
+        """The table as a `pyarrow.Table`.
+
+        Args:
+            unique: One line for each digest instead of one for each row.
+
+        Raises:
+            ImportError: If pyarrow is not installed; the message says how to get it.
+        """
+        return write.pyarrow("to_arrow()").table(self.table(unique=unique))
+
+    def to_pandas(self, *, unique: bool = False) -> pd.DataFrame:
+        """The table as a pandas DataFrame; verdict and media type are categories.
+
+        Args:
+            unique: One line for each digest instead of one for each row.
+
+        Raises:
+            ImportError: If pandas or pyarrow is not installed.
+        """
+        write.imported("pandas", "to_pandas()", extra="pandas")
+        frame: pd.DataFrame = self.to_arrow(unique=unique).to_pandas()
+        return frame
+
+    def to_polars(self, *, unique: bool = False) -> pl.DataFrame:
+        """The table as a polars DataFrame.
+
+        Args:
+            unique: One line for each digest instead of one for each row.
+
+        Raises:
+            ImportError: If polars is not installed.
+        """
+        polars = write.imported("polars", "to_polars()", extra="polars")
+        frame: pl.DataFrame = polars.DataFrame(self.table(unique=unique))
+        return frame
+
+    def to_numpy(self) -> dict[str, NDArray[Any]]:
+        """The report as arrays, one entry a digest but for `verdict` and `row_index`.
+
+        Returns:
+            A dict: `verdict` (uint8, rows), `row_index` (int64, rows; -1 for invalid rows),
+            `digest` (uint8, unique x 32), `unique_verdict` (uint8, unique), `size` (int64, unique;
+            -1 where none was given). All read-only.
+        """
+        return {
+            "verdict": self.verdicts,
+            "row_index": self.plan.row_index,
+            "digest": self.plan.digests,
+            "unique_verdict": self.unique_verdicts,
+            "size": self.sizes,
+        }
+
+    def write(
+        self, path: str | os.PathLike[str], *, format: str | None = None, unique: bool = False
+    ) -> None:
+        """Write the table to a file: whole or not at all.
+
+        The file is written under a temporary name beside `path`, synced to disk and renamed, so
+        that a crash leaves either the old file or the new one.
+
+        Args:
+            path: Where to. Its suffix tells the format, unless `format` does.
+            format: `"parquet"`, `"csv"`, `"jsonl"` or `"arrow"`.
+            unique: One line for each digest instead of one for each row.
+
+        Raises:
+            ValueError: If neither suffix nor `format` is one of these.
+            ImportError: If Parquet or Arrow is asked for and pyarrow is not installed.
+            OSError: If the file cannot be written; what stood at `path` before is untouched.
+        """
+        write.save(self.table(unique=unique), path, format)
+
+    def raise_for_failures(self) -> None:
+        """Raise if the report cannot be taken at face value: rows invalid or without an answer.
+
+        Digests that the service called unavailable or archived are answers, not failures.
+
+        Raises:
+            UnansweredError: If digests are `unanswered` or `not_checked`.
+            InvalidDigestError: If rows are `invalid`, or digests were `refused` by the service.
+        """
+        counts = self.counts
+        missing = counts["unanswered"] + counts["not_checked"]
+        if missing:
+            cause = f"; first cause: {self._errors[0].message}" if self._errors else ""
+            raise UnansweredError(
+                f"{missing:,} of {self.rows:,} rows have no answer "
+                f"({counts['unanswered']:,} unanswered, {counts['not_checked']:,} not checked){cause}",
+                report=self,
+            )
+        if counts["invalid"] or counts["refused"]:
+            first = f"; first: {self.plan.rejects[0].message}" if counts["invalid"] else ""
+            raise InvalidDigestError(
+                f"{counts['invalid']:,} rows are invalid and {counts['refused']:,} were refused by the service{first}",
+                report=self,
+            )
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{word}={rows}" for word, rows in self.counts.items() if rows)
+        state = "complete" if self.complete else "incomplete"
+        return f"Report({self.target.repository_name!r}, rows={self.rows}, {counts or 'no rows'}, {state})"
+
+    def _repr_html_(self) -> str:
+        return html.render(self)

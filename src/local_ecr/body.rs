@@ -1,0 +1,147 @@
+//! Response bodies, sent well or badly.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+use super::call::InFlight;
+
+/// What is sent after the head.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// All of it at once.
+    Whole(Bytes),
+    /// `bytes`, although the head promises `promised`; then the connection closes.
+    Cut { bytes: Bytes, promised: u64 },
+    /// `step` bytes a millisecond.
+    Slow { bytes: Bytes, step: usize },
+    /// The answer behind so many bytes of a member that nobody asked for.
+    Padded { padding: u64, answer: Bytes },
+    /// Never ends.
+    Endless,
+}
+
+/// A payload on its way; the call counts as in flight until this is dropped.
+pub(crate) struct Body {
+    stage: Stage,
+    call: Arc<InFlight>,
+}
+
+enum Stage {
+    Whole(Bytes),
+    Cut { bytes: Bytes, promised: u64 },
+    Slow { bytes: Bytes, step: usize, wait: Pin<Box<Sleep>> },
+    Padded { opened: bool, padding: u64, answer: Bytes },
+    Endless,
+    Done,
+}
+
+const PADDING_OPENS: &[u8] = br#"{"padding":""#;
+const PADDING_CLOSES: &[u8] = br#"","#;
+/// 16 KiB of filling, handed out again and again without a copy.
+static FILLING: [u8; 16 << 10] = [b'x'; 16 << 10];
+/// How often a dripping body drips: the timer's own resolution.
+const DRIP: Duration = Duration::from_millis(1);
+
+impl Body {
+    pub(crate) fn new(payload: Payload, call: Arc<InFlight>) -> Self {
+        let stage = match payload {
+            Payload::Whole(bytes) => Stage::Whole(bytes),
+            Payload::Cut { bytes, promised } => Stage::Cut { bytes, promised },
+            Payload::Slow { bytes, step } => {
+                Stage::Slow { bytes, step, wait: Box::pin(sleep(Duration::ZERO)) }
+            }
+            Payload::Padded { padding, answer } => Stage::Padded {
+                opened: false,
+                padding,
+                // The answer's own opening brace is the padding's.
+                answer: answer.slice(1.min(answer.len())..),
+            },
+            Payload::Endless => Stage::Endless,
+        };
+        Self { stage, call }
+    }
+
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let piece = match &mut self.stage {
+            Stage::Done => return Poll::Ready(None),
+            Stage::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.stage = Stage::Done;
+                bytes
+            }
+            Stage::Cut { bytes, .. } if bytes.is_empty() => {
+                self.stage = Stage::Done;
+                let error = io::Error::other("cut on purpose");
+                return Poll::Ready(Some(Err(error)));
+            }
+            Stage::Cut { bytes, .. } => std::mem::take(bytes),
+            Stage::Slow { bytes, step, wait } => {
+                ready!(wait.as_mut().poll(context));
+                let piece = bytes.split_to((*step).min(bytes.len()));
+                if bytes.is_empty() {
+                    self.stage = Stage::Done;
+                } else {
+                    let at = wait.deadline() + DRIP;
+                    wait.as_mut().reset(at);
+                }
+                piece
+            }
+            Stage::Padded { opened: opened @ false, .. } => {
+                *opened = true;
+                Bytes::from_static(PADDING_OPENS)
+            }
+            Stage::Padded { padding: 0, answer, .. } => {
+                let rest = [PADDING_CLOSES, answer].concat();
+                self.stage = Stage::Done;
+                rest.into()
+            }
+            Stage::Padded { padding, .. } => {
+                let length = (*padding).min(FILLING.len() as u64);
+                *padding -= length;
+                Bytes::from_static(&FILLING[..length as usize])
+            }
+            Stage::Endless => Bytes::from_static(&FILLING),
+        };
+        self.call.sent(piece.len());
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let piece = ready!(self.get_mut().next(context));
+        Poll::Ready(piece.map(|result| result.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.stage {
+            Stage::Done => true,
+            Stage::Whole(bytes) => bytes.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.stage {
+            Stage::Done => SizeHint::with_exact(0),
+            Stage::Whole(bytes) | Stage::Slow { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
+            Stage::Cut { promised, .. } => SizeHint::with_exact(*promised),
+            Stage::Padded { padding, answer, .. } => SizeHint::with_exact(
+                padding + (PADDING_OPENS.len() + PADDING_CLOSES.len() + answer.len()) as u64,
+            ),
+            // Unknown: it goes out in chunks.
+            Stage::Endless => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! What becomes of one request: from its head and body to a reply, with no input or output.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::{HeaderMap, Method, header};
+
+use super::answer::{self, Wording};
+use super::authorization;
+use super::body::Payload;
+use super::fault::{Fault, Stage, What};
+use super::log::Kept;
+use super::mischief;
+use super::random::Random;
+use super::request::{Request, ServiceError};
+use super::server::{Settings, Shared, State};
+use super::service::Service;
+
+/// What is sent back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) delay: Duration,
+    pub(crate) request_id: String,
+    pub(crate) ending: Ending,
+}
+
+/// How a call ends.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    Answer {
+        status: u16,
+        content_type: &'static str,
+        payload: Payload,
+    },
+    /// The connection closes, politely (FIN) or not (RST).
+    Hangup {
+        reset: bool,
+    },
+}
+
+const JSON: &str = "application/x-amz-json-1.1";
+const HTML_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to continue</title></head>\
+<body><h1>Proxy</h1><p>Please sign in to continue.</p></body></html>\n";
+const WRONG_TYPES: &[u8] =
+    br#"{"layers":[null,7,{"layerDigest":7,"layerAvailability":[],"layerSize":"big"}],"failures":{"a":1}}"#;
+
+/// A request read to its end.
+pub(crate) struct Received<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Counts a call as in flight, and the bytes sent for it, until dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    shared: Arc<Shared>,
+    sent: AtomicU64,
+}
+
+impl InFlight {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Arc<Self> {
+        let mut state = shared.state();
+        state.in_flight += 1;
+        state.counters.max_in_flight = state.counters.max_in_flight.max(state.in_flight);
+        Arc::new(Self { shared: Arc::clone(shared), sent: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        state.counters.response_bytes += self.sent.load(Relaxed);
+    }
+}
+
+/// Decides.
+pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
+    let settings = &shared.settings;
+    let mut state = shared.state();
+    state.counters.requests += 1;
+    state.counters.request_bytes += received.body.len() as u64;
+    let mut reply = Reply {
+        delay: Duration::ZERO,
+        request_id: request_id(settings.seed, state.counters.requests),
+        ending: Ending::Hangup { reset: false },
+    };
+    let parsed = protocol(&received, settings)
+        .and_then(|service| Request::parse(&received.body).map(|request| (service, request)));
+    let (service, request) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            state.counters.refused += 1;
+            reply.ending = refuse(&error);
+            return reply;
+        }
+    };
+    let call = Call::number(&mut state, settings, service, &request);
+    reply.delay = call.delay;
+    reply.ending = call.ending;
+    if state.log.is_on() {
+        let user_agent = received.headers.get(header::USER_AGENT);
+        state.log.add(Kept {
+            number: call.number,
+            at: call.at.saturating_duration_since(shared.started),
+            service,
+            outcome: call.outcome,
+            faults: call.faults,
+            user_agent: user_agent.map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
+            body: received.body,
+        });
+    }
+    reply
+}
+
+/// The HTTP side: method, path, target, content type, authorization.
+fn protocol(received: &Received<'_>, settings: &Settings) -> Result<Service, ServiceError> {
+    let text = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
+    let unknown = |status| Err(ServiceError { status, ..ServiceError::new("UnknownOperationException", "") });
+    if received.method != Method::POST
+        || received.path != "/"
+        || !text("content-type").is_some_and(|value| value.starts_with(JSON))
+    {
+        return unknown(404);
+    }
+    let Some(service) = text("x-amz-target").and_then(Service::of_target) else {
+        return unknown(400);
+    };
+    authorization::check(text("authorization"), service, settings.region_name.as_deref())?;
+    Ok(service)
+}
+
+/// One numbered call on its way through the stages.
+struct Call {
+    number: u64,
+    at: Instant,
+    delay: Duration,
+    ending: Ending,
+    outcome: Cow<'static, str>,
+    faults: Vec<&'static str>,
+}
+
+/// Faults that fire at this call, in the order of the list.
+type Firing<'a> = Vec<(&'a Fault, Random)>;
+
+impl Call {
+    fn number(state: &mut State, settings: &Settings, service: Service, request: &Request<'_>) -> Self {
+        let at = Instant::now();
+        state.counters.calls += 1;
+        state.counters.digests += request.digests().len() as u64;
+        state.calls += 1;
+        let number = state.calls;
+        let script = Arc::clone(&state.faults);
+        let firing: Firing<'_> = script
+            .iter()
+            .enumerate()
+            .filter_map(|(index, fault)| Some((fault, fault.roll(settings.seed, index, number)?)))
+            .collect();
+        let mut call = Self {
+            number,
+            at,
+            delay: state.latency.draw(&mut Random::of(&[settings.seed, u64::MAX, number])),
+            ending: Ending::Hangup { reset: false },
+            outcome: Cow::Borrowed("answered"),
+            faults: Vec::new(),
+        };
+        call.delays(&firing, state);
+        // The order of the service's front: throttling costs it nothing, looking does.
+        if state.bucket.as_mut().is_some_and(|bucket| !bucket.take(at)) {
+            call.throttle(state);
+        } else if !call.refused_by_fault(&firing, request, state)
+            && let Err(error) = call.answer(&firing, settings, service, request, state)
+        {
+            state.counters.refused += 1;
+            call.refuse(error);
+        }
+        call
+    }
+
+    fn note(&mut self, fault: &Fault, state: &mut State) {
+        let kind = fault.what.kind();
+        state.counters.count_fault(kind);
+        self.faults.push(kind.name());
+    }
+
+    fn delays(&mut self, firing: &Firing<'_>, state: &mut State) {
+        for (fault, random) in firing {
+            if let What::Latency { ms, jitter_ms } = fault.what {
+                self.delay += Latency { ms, jitter_ms }.draw(&mut random.clone());
+                self.note(fault, state);
+            }
+        }
+    }
+
+    fn throttle(&mut self, state: &mut State) {
+        state.counters.throttled += 1;
+        let form = &state.throttle_form;
+        self.outcome = Cow::Owned(form.code.clone().unwrap_or_else(|| form.status.to_string()));
+        self.ending = match &form.code {
+            Some(code) => refuse(&ServiceError {
+                status: form.status,
+                code: Cow::Owned(code.clone()),
+                message: "Rate exceeded".into(),
+            }),
+            None => plain(form.status),
+        };
+    }
+
+    fn refuse(&mut self, error: ServiceError) {
+        self.ending = refuse(&error);
+        self.outcome = error.code;
+    }
+
+    /// The first firing fault that takes the place of the answer.
+    fn refused_by_fault(&mut self, firing: &Firing<'_>, request: &Request<'_>, state: &mut State) -> bool {
+        let poisoned = |what: &What| match what {
+            What::Poison { digests } => request.digests().iter().any(|digest| digests.contains(&*digest.0)),
+            _ => true,
+        };
+        let Some((fault, _)) =
+            firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Refusal && poisoned(&fault.what))
+        else {
+            return false;
+        };
+        self.note(fault, state);
+        if fault.what == What::Throttle {
+            self.throttle(state);
+            return true;
+        }
+        state.counters.refused += 1;
+        self.outcome = Cow::Borrowed(fault.what.kind().name());
+        match &fault.what {
+            What::Disconnect => self.ending = Ending::Hangup { reset: false },
+            What::Reset => self.ending = Ending::Hangup { reset: true },
+            What::ServiceUnavailable => self.ending = plain(503),
+            What::Html => self.ending = ok("text/html; charset=utf-8", HTML_PAGE),
+            What::WrongTypes => self.ending = ok(JSON, WRONG_TYPES),
+            what => self.refuse(worded(what)),
+        }
+        true
+    }
+
+    fn answer(
+        &mut self,
+        firing: &Firing<'_>,
+        settings: &Settings,
+        service: Service,
+        request: &Request<'_>,
+        state: &mut State,
+    ) -> Result<(), ServiceError> {
+        request.check(service)?;
+        let registry_id = settings.registry_id(service, request)?;
+        let name = request.repository_name();
+        // Taken apart, so that the entries may borrow the store while faults are counted.
+        let State { store, counters, .. } = state;
+        let repository = store.get(name).ok_or_else(|| {
+            let text = format!(
+                "The repository with name '{name}' does not exist in the registry with id '{registry_id}'"
+            );
+            ServiceError::new("RepositoryNotFoundException", text)
+        })?;
+        let wording = Wording {
+            knows_archived: service == Service::Private,
+            absent_as_failure: settings.absent_as_failure,
+        };
+        let (mut entries, tally) = answer::entries(request.digests(), repository, wording);
+        counters.count_answer(tally);
+        for (fault, random) in firing {
+            if fault.what.stage() == Stage::Content
+                && mischief::apply(&fault.what, random.clone(), &mut entries)
+            {
+                counters.count_fault(fault.what.kind());
+                self.faults.push(fault.what.kind().name());
+            }
+        }
+        let bytes = Bytes::from(answer::write(&entries));
+        let delivery = firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Delivery);
+        let payload = match delivery {
+            None => Payload::Whole(bytes),
+            Some((fault, random)) => {
+                self.note(fault, state);
+                deliver(&fault.what, &mut random.clone(), bytes)
+            }
+        };
+        self.ending = Ending::Answer { status: 200, content_type: JSON, payload };
+        Ok(())
+    }
+}
+
+fn deliver(what: &What, random: &mut Random, bytes: Bytes) -> Payload {
+    // At least one byte goes and at least one is missing.
+    let part = 1 + random.below(bytes.len().saturating_sub(1).max(1));
+    match what {
+        What::Truncate => Payload::Whole(bytes.slice(..part)),
+        What::Cut => Payload::Cut { promised: bytes.len() as u64, bytes: bytes.slice(..part) },
+        What::Slow { bytes_per_ms } => Payload::Slow { bytes, step: *bytes_per_ms as usize },
+        What::Padding { bytes: padding } => Payload::Padded { padding: *padding, answer: bytes },
+        What::Endless => Payload::Endless,
+        _ => Payload::Whole(bytes),
+    }
+}
+
+/// The faults that are errors in the service's own words.
+fn worded(what: &What) -> ServiceError {
+    match what {
+        What::ServerError => ServiceError {
+            status: 500,
+            ..ServiceError::new("ServerException", "An internal error has occurred")
+        },
+        What::AccessDenied => ServiceError::new(
+            "AccessDeniedException",
+            "User is not authorized to perform: BatchCheckLayerAvailability on this resource because \
+             no identity-based policy allows the action",
+        ),
+        What::ExpiredToken => ServiceError::new(
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+        ),
+        What::Error { code, status, message } => {
+            ServiceError { status: *status, code: Cow::Owned(code.clone()), message: message.clone() }
+        }
+        // Poison: nothing in the service's answer says which digest it was.
+        _ => ServiceError::new(
+            "InvalidParameterException",
+            "Invalid parameter at 'layerDigests' failed to satisfy constraint: 'Member must satisfy \
+             regular expression pattern: [a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+        ),
+    }
+}
+
+fn refuse(error: &ServiceError) -> Ending {
+    Ending::Answer {
+        status: error.status,
+        content_type: JSON,
+        payload: Payload::Whole(answer::write_error(error).into()),
+    }
+}
+
+fn ok(content_type: &'static str, page: &'static [u8]) -> Ending {
+    Ending::Answer { status: 200, content_type, payload: Payload::Whole(Bytes::from_static(page)) }
+}
+
+fn plain(status: u16) -> Ending {
+    Ending::Answer { status, content_type: "text/plain", payload: Payload::Whole(Bytes::new()) }
+}
+
+/// Waiting time: a fixed part and an evenly drawn one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Latency {
+    pub(crate) ms: f64,
+    pub(crate) jitter_ms: f64,
+}
+
+impl Latency {
+    fn draw(self, random: &mut Random) -> Duration {
+        let ms = self.ms + self.jitter_ms * random.fraction();
+        // Both were checked when they were set; zero is the answer to what cannot be.
+        Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
+    }
+}
+
+/// A request id in the service's form (a version 4 UUID), reproducible from the seed.
+fn request_id(seed: u64, number: u64) -> String {
+    let mut random = Random::of(&[seed, u64::MAX - 1, number]);
+    let (high, low) = (random.next(), random.next());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        low >> 48 & 0x3fff | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
+}

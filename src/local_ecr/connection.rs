@@ -1,0 +1,173 @@
+//! HTTP/1.1 on one connection: keep-alive, bounded bodies, and hanging up in two ways.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::service::service_fn;
+use hyper::{Request, Response, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::body::{Body, Payload};
+use super::call::{Ending, InFlight, Received, Reply, decide};
+use super::server::Shared;
+
+/// Longest request body read. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
+const MAX_BODY: usize = 1 << 20;
+/// How long a request's head, and then its body, may take. Long, for debuggers; not endless.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Serves one connection to its end. How it ends is the client's business, not an error of ours.
+pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // Answers are written in one piece; waiting to gather more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let socket = Socket { io: TokioIo::new(stream), reset: Arc::clone(&reset) };
+    let service = service_fn(|request| answer(request, &shared, &reset));
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(socket, service)
+        .await;
+}
+
+/// Makes hyper close the connection without an answer.
+#[derive(Debug)]
+struct HangUp;
+
+impl fmt::Display for HangUp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("hung up on purpose")
+    }
+}
+
+impl std::error::Error for HangUp {}
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: &Arc<Shared>,
+    reset: &AtomicBool,
+) -> Result<Response<Body>, HangUp> {
+    let (head, body) = request.into_parts();
+    let call = InFlight::new(shared);
+    let body = match timeout(PATIENCE, collect(body)).await {
+        Ok(Ok(Some(body))) => body,
+        Ok(Ok(None)) => return Ok(too_large(call)),
+        Ok(Err(_)) | Err(_) => return Err(HangUp),
+    };
+    let Reply { delay, request_id, ending } = decide(
+        shared,
+        Received { method: &head.method, path: head.uri.path(), headers: &head.headers, body },
+    );
+    if !delay.is_zero() {
+        sleep(delay).await;
+    }
+    match ending {
+        Ending::Hangup { reset: rude } => {
+            reset.store(rude, Relaxed);
+            Err(HangUp)
+        }
+        Ending::Answer { status, content_type, payload } => Response::builder()
+            .status(status)
+            .header(header::CONTENT_TYPE, content_type)
+            .header("x-amzn-RequestId", request_id)
+            .body(Body::new(payload, call))
+            .map_err(|_| HangUp),
+    }
+}
+
+/// The body; `None` if it is larger than we read.
+async fn collect(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
+    let expected = hyper::body::Body::size_hint(&body).lower();
+    if expected > MAX_BODY as u64 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(expected as usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > MAX_BODY {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Some(bytes))
+}
+
+fn too_large(call: Arc<InFlight>) -> Response<Body> {
+    let text = br#"{"__type":"RequestEntityTooLargeException","message":"Request body is too large"}"#;
+    let mut response = Response::new(Body::new(Payload::Whole(Bytes::from_static(text)), call));
+    *response.status_mut() = hyper::StatusCode::PAYLOAD_TOO_LARGE;
+    let close = header::HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// The stream, which on request ends with RST in place of FIN.
+struct Socket {
+    io: TokioIo<TcpStream>,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.reset.load(Relaxed) {
+            // The one portable way to send RST: close with nothing to wait for.
+            let _ = self.io.inner().set_zero_linger();
+        }
+    }
+}
+
+impl Read for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl Write for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.reset.load(Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, pieces)
+    }
+}

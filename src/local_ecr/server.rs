@@ -1,0 +1,458 @@
+//! The server: one thread, one listening socket, and the doors to what it holds and does.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::call::Latency;
+use super::connection;
+use super::counters::Counters;
+use super::error::Error;
+use super::fault::{Fault, check_wait};
+use super::key::Key;
+use super::log::{CallRecord, Log};
+use super::request::{Request, ServiceError};
+use super::service::Service;
+use super::store::{Availability, Holding, Rule, Store};
+use super::token_bucket::TokenBucket;
+
+/// A rate limit and the form of its refusals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Throttle {
+    /// Calls a second that pass in the long run.
+    pub rate: f64,
+    /// Calls that pass at once after a pause.
+    pub burst: f64,
+    /// How a throttled call is refused.
+    pub form: ThrottleForm,
+}
+
+/// How a throttled call is refused, be it by the bucket or by a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThrottleForm {
+    /// The error code; `None` for a bare status with no body.
+    pub code: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+impl Default for ThrottleForm {
+    /// What users of the service report: `ThrottlingException: Rate exceeded`, HTTP 400.
+    fn default() -> Self {
+        Self { code: Some("ThrottlingException".into()), status: 400 }
+    }
+}
+
+/// How to start a server. The default is well-behaved, on a free port.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// 12 digits: the account of private repositories.
+    pub account_id: String,
+    /// Another name of the public registry.
+    pub registry_alias: Option<String>,
+    /// Credentials must be scoped to it; `None` for any.
+    pub region_name: Option<String>,
+    /// On 127.0.0.1; 0 for a free one.
+    pub port: u16,
+    /// Of all chance.
+    pub seed: u64,
+    /// Milliseconds before each answer.
+    pub latency_ms: f64,
+    /// Up to so many more.
+    pub jitter_ms: f64,
+    /// No limit if `None`.
+    pub throttle: Option<Throttle>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// Answer absent digests as moto does, with a failure `MissingLayerDigest`, and not as the service.
+    pub absent_as_failure: bool,
+    /// How many of the last calls the log keeps.
+    pub log_calls: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            account_id: "123456789012".into(),
+            registry_alias: None,
+            region_name: Some("us-east-1".into()),
+            port: 0,
+            seed: 0,
+            latency_ms: 0.0,
+            jitter_ms: 0.0,
+            throttle: None,
+            faults: Vec::new(),
+            absent_as_failure: false,
+            log_calls: 0,
+        }
+    }
+}
+
+/// What stays as it was at the start.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    account_id: String,
+    registry_alias: Option<String>,
+    pub(crate) region_name: Option<String>,
+    pub(crate) seed: u64,
+    pub(crate) absent_as_failure: bool,
+}
+
+impl Settings {
+    /// The registry a call means, which must be ours.
+    pub(crate) fn registry_id<'a>(
+        &'a self,
+        service: Service,
+        request: &Request<'_>,
+    ) -> Result<&'a str, ServiceError> {
+        let Some(asked) = request.registry_id.as_ref().map(|id| &*id.0) else {
+            return Ok(&self.account_id);
+        };
+        let ours = match service {
+            Service::Private => asked == self.account_id,
+            Service::Public => asked == self.account_id || self.registry_alias.as_deref() == Some(asked),
+        };
+        if ours {
+            return Ok(&self.account_id);
+        }
+        // Only the public model has an error of its own for registries.
+        Err(match service {
+            Service::Private => ServiceError::new(
+                "RepositoryNotFoundException",
+                format!(
+                    "The repository with name '{}' does not exist in the registry with id '{asked}'",
+                    request.repository_name()
+                ),
+            ),
+            Service::Public => ServiceError::new(
+                "RegistryNotFoundException",
+                format!("The registry with id '{asked}' does not exist"),
+            ),
+        })
+    }
+}
+
+/// What calls change and owners may change while the server runs.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) faults: Arc<[Fault]>,
+    pub(crate) latency: Latency,
+    pub(crate) bucket: Option<TokenBucket>,
+    pub(crate) throttle_form: ThrottleForm,
+    pub(crate) counters: Counters,
+    pub(crate) log: Log,
+    /// Calls since the start. Not a counter: resetting those must not rewind the script.
+    pub(crate) calls: u64,
+    pub(crate) in_flight: u64,
+}
+
+/// What the server thread and its owner share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) started: Instant,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    /// Locks the state. One thread serves, so only an owner ever has to be waited for.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Should a holder panic, counts may be off by one; the endpoint goes on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running endpoint; closing or dropping it ends it.
+#[derive(Debug)]
+pub struct LocalEcr {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+    process: u32,
+}
+
+impl LocalEcr {
+    /// Starts a server on 127.0.0.1, ready for connections on return.
+    ///
+    /// # Errors
+    /// If an option or a fault makes no sense, or the port cannot be had.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        check_options(&options)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(Error::Listen)?;
+        listener.set_nonblocking(true).map_err(Error::Listen)?;
+        let address = listener.local_addr().map_err(Error::Listen)?;
+        let now = Instant::now();
+        let shared = Arc::new(Shared {
+            settings: Settings {
+                account_id: options.account_id,
+                registry_alias: options.registry_alias,
+                region_name: options.region_name,
+                seed: options.seed,
+                absent_as_failure: options.absent_as_failure,
+            },
+            started: now,
+            state: Mutex::new(State {
+                store: Store::default(),
+                faults: options.faults.into(),
+                latency: Latency { ms: options.latency_ms, jitter_ms: options.jitter_ms },
+                bucket: options.throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, now)),
+                throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
+                counters: Counters::default(),
+                log: Log::new(options.log_calls),
+                calls: 0,
+                in_flight: 0,
+            }),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Listen)?;
+        let serving = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("local-ecr".into())
+            // Leaving the runtime ends its tasks and closes their connections.
+            .spawn(move || runtime.block_on(accept(listener, serving, stopped)))
+            .map_err(Error::Listen)?;
+        Ok(Self {
+            shared,
+            address,
+            running: Mutex::new(Some(Running { stop, thread, process: std::process::id() })),
+        })
+    }
+
+    /// Ends the server and every connection. Again is nothing.
+    pub fn close(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(running) = running {
+            // The thread may have ended; that is what we want.
+            let _ = running.stop.send(());
+            // After a fork the thread exists in the parent alone: a child has nothing to wait for.
+            if running.process == std::process::id() {
+                let _ = running.thread.join();
+            }
+        }
+    }
+
+    /// Whether it has been closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What goes into `endpoint_url`.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Adds digests to a repository, which is made if need be. Later holdings replace earlier ones.
+    ///
+    /// # Errors
+    /// If neither service could have a repository of this name.
+    pub fn put(
+        &self,
+        repository: &str,
+        holdings: impl IntoIterator<Item = (Key, Holding)>,
+    ) -> Result<(), Error> {
+        check_name(repository)?;
+        // Whoever makes the holdings is not to be waited for with the lock held.
+        let holdings: Vec<_> = holdings.into_iter().collect();
+        self.shared.state().store.put(repository, holdings);
+        Ok(())
+    }
+
+    /// Sets or removes the rule of a repository, which is made if need be.
+    ///
+    /// # Errors
+    /// If neither service could have a repository of this name, or the fraction is not 0 to 1.
+    pub fn set_rule(&self, repository: &str, rule: Option<Rule>) -> Result<(), Error> {
+        check_name(repository)?;
+        if let Some(Rule::Fraction { fraction, .. }) = rule
+            && !(0.0..=1.0).contains(&fraction)
+        {
+            return Err(Error::invalid(format!("fraction must be 0 to 1, not {fraction}")));
+        }
+        self.shared.state().store.set_rule(repository, rule);
+        Ok(())
+    }
+
+    /// Removes digests; how many were there one by one (a rule may still hold them).
+    #[must_use]
+    pub fn remove(&self, repository: &str, keys: &[Key]) -> usize {
+        self.shared.state().store.remove(repository, keys)
+    }
+
+    /// Deletes a repository; whether there was one.
+    #[must_use]
+    pub fn delete(&self, repository: &str) -> bool {
+        self.shared.state().store.delete(repository)
+    }
+
+    /// Names of all repositories, sorted.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<String> {
+        self.shared.state().store.names()
+    }
+
+    /// Digests put one by one into a repository; `None` if there is no such repository.
+    #[must_use]
+    pub fn len(&self, repository: &str) -> Option<usize> {
+        Some(self.shared.state().store.get(repository)?.len())
+    }
+
+    /// The truth about digests, as private ECR words it; `None` if there is no such repository.
+    #[must_use]
+    pub fn availability(&self, repository: &str, keys: &[Key]) -> Option<Vec<Availability>> {
+        let state = self.shared.state();
+        let repository = state.store.get(repository)?;
+        let truth = |key| repository.find(key).map_or(Availability::Unavailable, |found| found.availability);
+        Some(keys.iter().map(truth).collect())
+    }
+
+    /// Replaces the faults, from the next call on.
+    ///
+    /// # Errors
+    /// If a fault makes no sense.
+    pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), Error> {
+        faults.iter().try_for_each(Fault::check)?;
+        self.shared.state().faults = faults.into();
+        Ok(())
+    }
+
+    /// Replaces the waiting time before each answer.
+    ///
+    /// # Errors
+    /// If it is negative, no number, or hours.
+    pub fn set_latency(&self, ms: f64, jitter_ms: f64) -> Result<(), Error> {
+        check_latency(ms, jitter_ms)?;
+        self.shared.state().latency = Latency { ms, jitter_ms };
+        Ok(())
+    }
+
+    /// Replaces the rate limit by a full bucket, or by none.
+    ///
+    /// # Errors
+    /// If rate or burst make no sense.
+    pub fn set_throttle(&self, throttle: Option<Throttle>) -> Result<(), Error> {
+        throttle.as_ref().map_or(Ok(()), Throttle::check)?;
+        let mut state = self.shared.state();
+        state.bucket = throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, Instant::now()));
+        state.throttle_form = throttle.map_or_else(ThrottleForm::default, |it| it.form);
+        Ok(())
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.state().counters.clone()
+    }
+
+    /// Calls and connections now being answered.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.shared.state().in_flight
+    }
+
+    /// The last calls, oldest first, as many as the log keeps.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.shared.state().log.records()
+    }
+
+    /// Sets counters to zero and empties the log. Call numbers go on.
+    pub fn reset(&self) {
+        let mut state = self.shared.state();
+        state.counters = Counters::default();
+        state.counters.max_in_flight = state.in_flight;
+        state.log.clear();
+    }
+}
+
+impl Drop for LocalEcr {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
+    loop {
+        let accepted: io::Result<_> = tokio::select! {
+            // Also when the sender is gone: nobody could stop us any more.
+            _ = &mut stopped => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                shared.state().counters.connections += 1;
+                tokio::spawn(connection::serve(stream, Arc::clone(&shared)));
+            }
+            // Out of file descriptors, say: some will come back.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+fn check_options(options: &Options) -> Result<(), Error> {
+    if let Some(fault) = Service::Private.registry_id_fault(&options.account_id) {
+        let text = format!("account_id {:?}: {fault}", options.account_id);
+        return Err(Error::Invalid(text));
+    }
+    if let Some(alias) = &options.registry_alias
+        && let Some(fault) = Service::Public.registry_id_fault(alias)
+    {
+        return Err(Error::Invalid(format!("registry_alias {alias:?}: {fault}")));
+    }
+    check_latency(options.latency_ms, options.jitter_ms)?;
+    options.throttle.as_ref().map_or(Ok(()), Throttle::check)?;
+    options.faults.iter().try_for_each(Fault::check)
+}
+
+fn check_latency(ms: f64, jitter_ms: f64) -> Result<(), Error> {
+    check_wait(ms).and(check_wait(jitter_ms)).map_err(|text| Error::Invalid(format!("latency: {text}")))
+}
+
+fn check_name(repository: &str) -> Result<(), Error> {
+    // The private rules are the wider ones.
+    match Service::Private.repository_name_fault(repository) {
+        Some(fault) => Err(Error::Invalid(format!("repository {repository:?}: {fault}"))),
+        None => Ok(()),
+    }
+}
+
+impl Throttle {
+    fn check(&self) -> Result<(), Error> {
+        let fits = |number: f64, least: f64| number.is_finite() && number >= least;
+        if !fits(self.rate, 0.0) || !fits(self.burst, 1.0) {
+            return Err(Error::invalid(format!(
+                "throttle: the rate must be at least 0 and the burst at least 1, not {} and {}",
+                self.rate, self.burst
+            )));
+        }
+        if !(400..=599).contains(&self.form.status) {
+            return Err(Error::invalid(format!(
+                "throttle: the status must be 400 to 599, not {}",
+                self.form.status
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! `Ledger` and `Columns` for Python.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
+
+use super::column::{Column, Owner};
+use super::plan::PyPlan;
+use super::table::PyTable;
+use crate::ledger::{Columns, Ledger};
+use crate::merge::{Entry, Says};
+use crate::plan::Plan;
+use crate::table::Table;
+use crate::verdict::Verdict;
+
+/// Verdict columns of one run. Thread-safe; every digest starts as `not_checked`.
+#[pyclass(name = "Ledger", module = "layercheck._core", frozen)]
+pub(super) struct PyLedger {
+    ledger: Mutex<Ledger>,
+}
+
+impl PyLedger {
+    /// Held for moments only and never across a call into Python, so that nobody waits for it
+    /// while holding the interpreter lock.
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        // A panic in a merge leaves every single cell valid; there is nothing to distrust.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn range(&self, start: usize, stop: usize) -> PyResult<Range<usize>> {
+        let unique = self.lock().plan().unique();
+        if start > stop || stop > unique {
+            let message = format!("digests {start}..{stop} are not within the plan's {unique}");
+            return Err(PyIndexError::new_err(message));
+        }
+        Ok(start..stop)
+    }
+}
+
+#[pymethods]
+impl PyLedger {
+    #[new]
+    fn new(plan: &Bound<'_, PyPlan>) -> Self {
+        Self { ledger: Mutex::new(Ledger::new(Arc::clone(&plan.get().plan))) }
+    }
+
+    /// Takes botocore's parsed answer to the call that asked the digests `start..stop`.
+    fn merge<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: usize,
+        answer: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let range = self.range(start, stop)?;
+        let owned = read_answer(answer)?;
+        let merged = self.lock().merge(range, owned.iter().map(OwnedEntry::entry));
+        merged_type(py)?.call1((merged.answered, merged.left_out, merged.contradicted, merged.foreign))
+    }
+
+    /// Notes that the service refuses this one digest.
+    fn refuse(&self, index: usize, code: &str, reason: &str) -> PyResult<()> {
+        self.range(index, index + 1)?;
+        self.lock().refuse(index, code, reason);
+        Ok(())
+    }
+
+    /// Notes that the digests were asked and got no usable answer; those that have a verdict keep
+    /// it. Returns how many have none.
+    fn unanswered(&self, start: usize, stop: usize, cause: &str) -> PyResult<usize> {
+        let range = self.range(start, stop)?;
+        Ok(self.lock().unanswered(range, "", cause))
+    }
+
+    /// Digests that have a verdict.
+    #[getter]
+    fn settled(&self) -> usize {
+        self.lock().settled()
+    }
+
+    /// Digests for each verdict that occurs.
+    fn unique_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let columns = self.lock().columns();
+        counts(py, columns.counts())
+    }
+
+    /// The columns as they are now; they stay as they are.
+    fn columns(&self) -> PyColumns {
+        let ledger = self.lock();
+        PyColumns { plan: Arc::clone(ledger.plan()), columns: ledger.columns() }
+    }
+}
+
+/// A frozen copy of a ledger: what a report reads.
+#[pyclass(name = "Columns", module = "layercheck._core", frozen)]
+pub(super) struct PyColumns {
+    plan: Arc<Plan>,
+    columns: Arc<Columns>,
+}
+
+#[pymethods]
+impl PyColumns {
+    #[getter]
+    fn plan(&self) -> PyPlan {
+        PyPlan { plan: Arc::clone(&self.plan) }
+    }
+
+    /// Rows for each verdict.
+    #[getter]
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let rows = py.detach(|| {
+            let mut rows = [0; Verdict::ALL.len()];
+            for index in self.plan.row_index() {
+                rows[usize::from(self.code(*index))] += 1;
+            }
+            rows
+        });
+        counts(py, &rows)
+    }
+
+    /// Digests for each verdict.
+    #[getter]
+    fn unique_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        counts(py, self.columns.counts())
+    }
+
+    /// Verdict codes of the rows: numpy uint8 of shape (rows,).
+    #[getter]
+    fn verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let codes = py.detach(|| self.plan.row_index().iter().map(|index| self.code(*index)).collect());
+        Column::array(py, Owner::Codes(codes))
+    }
+
+    /// Verdict codes of the digests: numpy uint8 of shape (unique,), no copy.
+    #[getter]
+    fn unique_verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Column::array(py, Owner::Verdicts(Arc::clone(&self.columns)))
+    }
+
+    /// Sizes of the layers in bytes, -1 where none was given: numpy int64 of shape (unique,).
+    #[getter]
+    fn sizes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Column::array(py, Owner::Sizes(Arc::clone(&self.columns)))
+    }
+
+    /// Texts of the digests with the verdict of this code, in first-seen order.
+    fn digests<'py>(&self, py: Python<'py>, verdict: u8) -> PyResult<Bound<'py, PyList>> {
+        let wanted = Verdict::from_code(verdict);
+        let texts = PyList::empty(py);
+        for (digest, verdict) in self.plan.digests().iter().zip(self.columns.verdicts()) {
+            if Some(*verdict) == wanted {
+                texts.append(PyString::from_bytes(py, &digest.text())?)?;
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The report table: a line per row, or per digest.
+    #[pyo3(signature = (*, unique = false))]
+    fn table(&self, unique: bool) -> PyTable {
+        PyTable::new(Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique))
+    }
+}
+
+impl PyColumns {
+    fn code(&self, index: i64) -> u8 {
+        let verdict = usize::try_from(index).map_or(Verdict::Invalid, |at| self.columns.verdicts()[at]);
+        verdict as u8
+    }
+}
+
+/// All eight verdicts, so that a reader needs no default for one that did not occur.
+fn counts<'py>(py: Python<'py>, by_code: &[usize; Verdict::ALL.len()]) -> PyResult<Bound<'py, PyDict>> {
+    let counts = PyDict::new(py);
+    // Not asked comes last for people, though its code is the first.
+    for verdict in Verdict::ALL.iter().cycle().skip(1).take(Verdict::ALL.len()) {
+        counts.set_item(verdict.name(), by_code[*verdict as usize])?;
+    }
+    Ok(counts)
+}
+
+/// The named tuple that `merge` returns.
+fn merged_type(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static MERGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let make = || {
+        let fields = PyTuple::new(py, ["answered", "left_out", "contradicted", "foreign"])?;
+        let merged = py.import("collections")?.call_method1("namedtuple", ("Merged", fields))?;
+        merged.setattr("__module__", "layercheck._core")?;
+        PyResult::Ok(merged.unbind())
+    };
+    Ok(MERGED.get_or_try_init(py, make)?.bind(py))
+}
+
+/// An entry of an answer in botocore's own objects, which hold the text.
+struct OwnedEntry<'py> {
+    digest: Bound<'py, PyString>,
+    says: OwnedSays<'py>,
+}
+
+enum OwnedSays<'py> {
+    Layer { availability: Bound<'py, PyString>, size: Option<i64>, media_type: Option<Bound<'py, PyString>> },
+    Failure { code: Option<Bound<'py, PyString>>, reason: Option<Bound<'py, PyString>> },
+}
+
+impl OwnedEntry<'_> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { digest: read(&self.digest).as_bytes(), says: self.says.says() }
+    }
+}
+
+impl OwnedSays<'_> {
+    fn says(&self) -> Says<'_> {
+        match self {
+            Self::Layer { availability, size, media_type } => Says::Layer {
+                availability: read(availability),
+                size: *size,
+                media_type: media_type.as_ref().map(|text| read(text)),
+            },
+            Self::Failure { code, reason } => Says::Failure {
+                code: code.as_ref().map_or("", |text| read(text)),
+                reason: reason.as_ref().map_or("", |text| read(text)),
+            },
+        }
+    }
+}
+
+/// Text that has no UTF-8 (a lone surrogate out of hostile JSON) is as good as no text.
+fn read<'a>(text: &'a Bound<'_, PyString>) -> &'a str {
+    text.to_str().unwrap_or_default()
+}
+
+/// Reads what is usable; whatever has not the type it should have is passed over, and the digest
+/// it may have spoken of counts as left out.
+fn read_answer<'py>(answer: &Bound<'py, PyAny>) -> PyResult<Vec<OwnedEntry<'py>>> {
+    let answer = answer.cast::<PyDict>()?;
+    let mut entries = Vec::new();
+    for item in list(answer, "layers")? {
+        let Ok(item) = item.cast_into::<PyDict>() else { continue };
+        let (Some(digest), Some(availability)) = (text(&item, "layerDigest")?, text(&item, "layerAvailability")?)
+        else {
+            continue;
+        };
+        let size = item.get_item("layerSize")?.filter(|size| !size.is_instance_of::<PyBool>());
+        let size = size.and_then(|size| size.extract::<i64>().ok()).filter(|size| *size >= 0);
+        let says = OwnedSays::Layer { availability, size, media_type: text(&item, "mediaType")? };
+        entries.push(OwnedEntry { digest, says });
+    }
+    for item in list(answer, "failures")? {
+        let Ok(item) = item.cast_into::<PyDict>() else { continue };
+        let Some(digest) = text(&item, "layerDigest")? else { continue };
+        let says = OwnedSays::Failure { code: text(&item, "failureCode")?, reason: text(&item, "failureReason")? };
+        entries.push(OwnedEntry { digest, says });
+    }
+    Ok(entries)
+}
+
+fn list<'py>(answer: &Bound<'py, PyDict>, key: &str) -> PyResult<Bound<'py, PyList>> {
+    let found = answer.get_item(key)?.and_then(|value| value.cast_into::<PyList>().ok());
+    Ok(found.unwrap_or_else(|| PyList::empty(answer.py())))
+}
+
+fn text<'py>(item: &Bound<'py, PyDict>, key: &str) -> PyResult<Option<Bound<'py, PyString>>> {
+    Ok(item.get_item(key)?.and_then(|value| value.cast_into::<PyString>().ok()))
+}

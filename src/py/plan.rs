@@ -1,0 +1,150 @@
+//! `Plan` for Python.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySlice, PyString};
+
+use super::column::{Column, Owner};
+use super::rejects::PyRejects;
+use crate::digest::Digest;
+use crate::plan::Plan;
+
+/// Rows validated, normalised, deduplicated and packed into batches. Made by `layercheck.plan`;
+/// never changes, holds no connection, can be checked as often as wanted.
+///
+/// A plan is a sequence of batches: `plan[i]` is a list of at most `batch_size` digests.
+#[pyclass(name = "Plan", module = "layercheck", frozen, sequence)]
+pub(super) struct PyPlan {
+    pub(super) plan: Arc<Plan>,
+}
+
+impl PyPlan {
+    pub(super) fn new(plan: Plan) -> Self {
+        Self { plan: Arc::new(plan) }
+    }
+
+    fn batch<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyList>> {
+        let digests = self.plan.batches().get(at);
+        texts(py, digests.ok_or_else(|| PyIndexError::new_err("there is no such batch"))?)
+    }
+}
+
+#[pymethods]
+impl PyPlan {
+    /// Input rows, valid or not: `unique + duplicates + invalid`.
+    #[getter]
+    fn rows(&self) -> usize {
+        self.plan.rows()
+    }
+
+    /// Different digests.
+    #[getter]
+    fn unique(&self) -> usize {
+        self.plan.unique()
+    }
+
+    /// Valid rows beyond the first of their digest.
+    #[getter]
+    fn duplicates(&self) -> usize {
+        self.plan.duplicates()
+    }
+
+    /// Rows rejected locally; they are never sent.
+    #[getter]
+    fn invalid(&self) -> usize {
+        self.plan.invalid()
+    }
+
+    /// Digests in a full batch.
+    #[getter]
+    fn batch_size(&self) -> usize {
+        self.plan.batch_size()
+    }
+
+    /// The digests in first-seen order: numpy uint8 of shape (unique, 32), read-only, no copy.
+    #[getter]
+    fn digests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Column::array(py, Owner::Digests(Arc::clone(&self.plan)))
+    }
+
+    /// For each row the index of its digest, or -1 if it is invalid: numpy int64 of shape
+    /// (rows,), read-only, no copy.
+    #[getter]
+    fn row_index<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Column::array(py, Owner::RowIndex(Arc::clone(&self.plan)))
+    }
+
+    /// The rejected rows, in row order: a sequence of `Reject(row, kind, offset, text)`.
+    #[getter]
+    fn rejects(&self) -> PyRejects {
+        PyRejects::new(Arc::clone(&self.plan))
+    }
+
+    /// Accepted rows for each way of writing a digest: dict of spelling to rows.
+    #[getter]
+    fn spellings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = PyDict::new(py);
+        for (spelling, rows) in self.plan.spellings() {
+            counts.set_item(spelling.name(), rows)?;
+        }
+        Ok(counts)
+    }
+
+    /// Rejected rows for each kind of rejection: dict of kind to rows.
+    #[getter]
+    fn reject_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = PyDict::new(py);
+        for (kind, rows) in self.plan.rejects().counts() {
+            counts.set_item(kind.name(), rows)?;
+        }
+        Ok(counts)
+    }
+
+    /// The texts of the digests from index `start` to `stop`, as for a slice of a list.
+    fn texts<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
+        let digests = self.plan.digests();
+        let stop = stop.min(digests.len());
+        texts(py, &digests[start.min(stop)..stop])
+    }
+
+    fn __len__(&self) -> usize {
+        self.plan.batches().len()
+    }
+
+    fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
+        let len = self.__len__() as isize;
+        if let Ok(slice) = index.cast::<PySlice>() {
+            let span = slice.indices(len)?;
+            let batches = PyList::empty(py);
+            for step in 0..span.slicelength {
+                batches.append(self.batch(py, (span.start + step as isize * span.step) as usize)?)?;
+            }
+            return Ok(batches.into_any());
+        }
+        let at: isize = index.extract()?;
+        let at = if at < 0 { at + len } else { at };
+        let at = usize::try_from(at).map_err(|_| PyIndexError::new_err("there is no such batch"))?;
+        Ok(self.batch(py, at)?.into_any())
+    }
+
+    fn __repr__(&self) -> String {
+        let plan = &self.plan;
+        format!(
+            "Plan(rows={}, unique={}, duplicates={}, invalid={}, batches={} of {})",
+            plan.rows(),
+            plan.unique(),
+            plan.duplicates(),
+            plan.invalid(),
+            plan.batches().len(),
+            plan.batch_size()
+        )
+    }
+}
+
+fn texts<'py>(py: Python<'py>, digests: &[Digest]) -> PyResult<Bound<'py, PyList>> {
+    let text = |digest: &Digest| PyString::from_bytes(py, &digest.text());
+    PyList::new(py, digests.iter().map(text).collect::<PyResult<Vec<_>>>()?)
+}

@@ -1,0 +1,92 @@
+//! `Reject` and the sequence of them for Python.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PySlice};
+
+use crate::plan::Plan;
+
+/// One row that was rejected locally and never sent.
+#[pyclass(name = "Reject", module = "layercheck", frozen, eq)]
+#[derive(Clone, PartialEq)]
+pub(super) struct PyReject {
+    /// Input row, counted from 0.
+    #[pyo3(get)]
+    row: usize,
+    /// Kind of rejection: `empty`, `wrong_length`, `not_hexadecimal`, `unsupported_algorithm`,
+    /// `tag_like`, `not_canonical` or `not_text`.
+    #[pyo3(get)]
+    kind: &'static str,
+    /// Byte offset in the row (in its UTF-8 form) at which it shows.
+    #[pyo3(get)]
+    offset: usize,
+    /// The original text, at most 256 bytes of it; None for a null.
+    #[pyo3(get)]
+    text: Option<String>,
+    /// What is wrong, where, and what is expected.
+    #[pyo3(get)]
+    message: String,
+}
+
+#[pymethods]
+impl PyReject {
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let text = self.text.clone().into_pyobject(py)?.repr()?;
+        Ok(format!("Reject(row={}, kind='{}', offset={}, text={text})", self.row, self.kind, self.offset))
+    }
+}
+
+/// The rejected rows of a plan, in row order; made one by one when looked at.
+#[pyclass(name = "Rejects", module = "layercheck._core", frozen, sequence)]
+pub(super) struct PyRejects {
+    plan: Arc<Plan>,
+}
+
+impl PyRejects {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
+        Self { plan }
+    }
+
+    fn get(&self, at: usize) -> PyReject {
+        let reject = self.plan.rejects().get(at);
+        PyReject {
+            row: reject.row,
+            kind: reject.kind.name(),
+            offset: reject.offset,
+            text: reject.shown(),
+            message: reject.to_string(),
+        }
+    }
+}
+
+#[pymethods]
+impl PyRejects {
+    fn __len__(&self) -> usize {
+        self.plan.rejects().len()
+    }
+
+    fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
+        let len = self.__len__() as isize;
+        if let Ok(slice) = index.cast::<PySlice>() {
+            let span = slice.indices(len)?;
+            let chosen = PyList::empty(py);
+            for step in 0..span.slicelength {
+                chosen.append(self.get((span.start + step as isize * span.step) as usize))?;
+            }
+            return Ok(chosen.into_any());
+        }
+        let at: isize = index.extract()?;
+        let at = if at < 0 { at + len } else { at };
+        if !(0..len).contains(&at) {
+            return Err(PyIndexError::new_err("there is no such rejected row"));
+        }
+        Ok(Bound::new(py, self.get(at as usize))?.into_any())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<{} rejected rows>", self.__len__())
+    }
+}

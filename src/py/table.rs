@@ -1,0 +1,79 @@
+//! `Table` for Python: chunks of lines, files, and the Arrow stream.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use pyo3_arrow::{PyRecordBatchReader, PySchema};
+
+use crate::table::{Table, arrow, csv, jsonl};
+
+/// Bytes gathered before they are written.
+const WRITE_BLOCK: usize = 1 << 20;
+
+/// The report table: a line per row or per digest, made in order and never whole.
+#[pyclass(name = "Table", module = "layercheck._core", frozen)]
+pub(super) struct PyTable {
+    table: Table,
+}
+
+impl PyTable {
+    pub(super) fn new(table: Table) -> Self {
+        Self { table }
+    }
+}
+
+#[pymethods]
+impl PyTable {
+    fn __len__(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The lines from number `start` to `stop` as dicts.
+    fn lines<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
+        let lines = PyList::empty(py);
+        for line in self.table.lines(start).take(stop.saturating_sub(start)) {
+            let dict = PyDict::new(py);
+            dict.set_item("row", line.row)?;
+            dict.set_item("digest", line.digest)?;
+            dict.set_item("verdict", line.verdict)?;
+            dict.set_item("size", line.size)?;
+            dict.set_item("media_type", line.media_type)?;
+            dict.set_item("code", line.code)?;
+            dict.set_item("reason", line.reason)?;
+            dict.set_item("input", line.input)?;
+            lines.append(dict)?;
+        }
+        Ok(lines)
+    }
+
+    /// Writes CSV to `path`, replacing what is there.
+    fn write_csv(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| csv::write(&self.table, BufWriter::with_capacity(WRITE_BLOCK, File::create(path)?)))?;
+        Ok(())
+    }
+
+    /// Writes JSON Lines to `path`, replacing what is there.
+    fn write_jsonl(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| jsonl::write(&self.table, BufWriter::with_capacity(WRITE_BLOCK, File::create(path)?)))?;
+        Ok(())
+    }
+
+    /// The table as an Arrow stream (PyCapsule interface).
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let reader = PyRecordBatchReader::new(Box::new(arrow::Reader::new(self.table.clone())));
+        Bound::new(py, reader)?.call_method1("__arrow_c_stream__", (requested_schema,))
+    }
+
+    /// The table's Arrow schema (PyCapsule interface).
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Bound::new(py, PySchema::new(arrow::schema()))?.call_method0("__arrow_c_schema__")
+    }
+}

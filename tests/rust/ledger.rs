@@ -1,0 +1,127 @@
+//! Answers to verdicts: joined by digest, whatever the answer looks like.
+
+use std::sync::Arc;
+
+use layercheck::ledger::{Ledger, MAX_NOTE, Merged, NOT_KEPT};
+use layercheck::merge::{CONTRADICTORY, Entry, LEFT_OUT, Says};
+use layercheck::{Digest, Planner, Verdict};
+
+fn ledger(unique: u8) -> Ledger {
+    let mut planner = Planner::new(false);
+    (0..unique).for_each(|byte| planner.raw(&[[byte; 32]]));
+    Ledger::new(Arc::new(planner.finish(100)))
+}
+
+fn text(byte: u8) -> String {
+    Digest([byte; 32]).to_string()
+}
+
+fn layer(availability: &str) -> Says<'_> {
+    Says::Layer { availability, size: None, media_type: None }
+}
+
+fn merge(ledger: &mut Ledger, entries: &[(&str, Says<'_>)]) -> Merged {
+    let unique = ledger.plan().unique();
+    ledger.merge(0..unique, entries.iter().map(|(digest, says)| Entry { digest: digest.as_bytes(), says: *says }))
+}
+
+#[test]
+fn answers_join_by_digest_in_any_order_and_case() {
+    let mut ledger = ledger(3);
+    let (first, second, third) = (text(0), text(1).to_uppercase(), text(2));
+    let merged = merge(
+        &mut ledger,
+        &[(&third, layer("ARCHIVED")), (&second, layer("UNAVAILABLE")), (&first, layer("AVAILABLE"))],
+    );
+    assert_eq!(merged, Merged { answered: 3, ..Merged::default() });
+    let expected = [Verdict::Available, Verdict::Unavailable, Verdict::Archived];
+    assert_eq!(ledger.columns().verdicts(), expected);
+}
+
+#[test]
+fn failures_and_unknown_words_keep_what_was_said() {
+    let mut ledger = ledger(3);
+    let texts = [text(0), text(1), text(2)];
+    let missing = Says::Failure { code: "MissingLayerDigest", reason: "gone" };
+    let refused = Says::Failure { code: "InvalidLayerDigest", reason: "no" };
+    merge(&mut ledger, &[(&texts[0], missing), (&texts[1], refused), (&texts[2], layer("MELTED"))]);
+    let columns = ledger.columns();
+    assert_eq!(columns.verdicts(), [Verdict::Unavailable, Verdict::Refused, Verdict::Other]);
+    assert_eq!(columns.detail(0), ("MissingLayerDigest", "gone"));
+    assert_eq!(columns.detail(1), ("InvalidLayerDigest", "no"));
+    assert_eq!(columns.detail(2), ("MELTED", ""));
+}
+
+#[test]
+fn what_was_not_asked_changes_nothing_and_what_is_left_out_is_unanswered() {
+    let mut ledger = ledger(2);
+    let foreign = text(9);
+    let merged = merge(&mut ledger, &[(&foreign, layer("AVAILABLE")), ("junk", layer("AVAILABLE"))]);
+    assert_eq!(merged, Merged { left_out: 2, foreign: 2, ..Merged::default() });
+    assert_eq!(ledger.columns().verdicts(), [Verdict::Unanswered; 2]);
+    assert_eq!(ledger.columns().detail(0).0, LEFT_OUT);
+}
+
+#[test]
+fn repeated_answers_count_once_and_contradicting_ones_not_at_all() {
+    let mut ledger = ledger(2);
+    let (first, second) = (text(0), text(1));
+    let merged = merge(
+        &mut ledger,
+        &[
+            (&first, layer("AVAILABLE")),
+            (&second, layer("AVAILABLE")),
+            (&first, layer("AVAILABLE")),
+            (&second, layer("UNAVAILABLE")),
+            (&second, layer("AVAILABLE")),
+        ],
+    );
+    assert_eq!(merged, Merged { answered: 1, contradicted: 1, ..Merged::default() });
+    assert_eq!(ledger.columns().verdicts(), [Verdict::Available, Verdict::Unanswered]);
+    assert_eq!(ledger.columns().detail(1).0, CONTRADICTORY);
+}
+
+#[test]
+fn sizes_and_media_types_are_kept_when_given() {
+    let mut ledger = ledger(2);
+    let (first, second) = (text(0), text(1));
+    let says = Says::Layer { availability: "AVAILABLE", size: Some(1 << 40), media_type: Some("a/b") };
+    merge(&mut ledger, &[(&first, says), (&second, layer("AVAILABLE"))]);
+    let columns = ledger.columns();
+    assert_eq!(columns.sizes(), [1 << 40, -1]);
+    assert_eq!((columns.media_type(0), columns.media_type(1)), (Some("a/b"), None));
+}
+
+#[test]
+fn giving_up_touches_only_digests_without_a_verdict() {
+    let mut ledger = ledger(3);
+    let first = text(0);
+    ledger.merge(0..1, std::iter::once(Entry { digest: first.as_bytes(), says: layer("AVAILABLE") }));
+    ledger.refuse(1, "InvalidParameterException", "poison");
+    assert_eq!(ledger.unanswered(0..3, "", "timed out"), 1);
+    let expected = [Verdict::Available, Verdict::Refused, Verdict::Unanswered];
+    assert_eq!(ledger.columns().verdicts(), expected);
+    assert_eq!(ledger.settled(), 3);
+    assert_eq!(ledger.columns().counts().iter().sum::<usize>(), 3);
+}
+
+#[test]
+fn columns_taken_earlier_do_not_change() {
+    let mut ledger = ledger(1);
+    let before = ledger.columns();
+    ledger.refuse(0, "code", "reason");
+    assert_eq!(before.verdicts(), [Verdict::NotChecked]);
+    assert_eq!(ledger.columns().verdicts(), [Verdict::Refused]);
+}
+
+#[test]
+fn a_service_that_sends_endless_different_texts_cannot_fill_the_memory() {
+    let mut ledger = ledger(1);
+    for number in 0..70_000 {
+        ledger.refuse(0, "code", &format!("reason {number}"));
+    }
+    assert_eq!(ledger.columns().detail(0), (NOT_KEPT, NOT_KEPT));
+    let mut other = self::ledger(1);
+    other.refuse(0, "code", &"é".repeat(MAX_NOTE));
+    assert_eq!(other.columns().detail(0).1, "é".repeat(MAX_NOTE / 2));
+}

@@ -1,0 +1,104 @@
+//! Rows to plans: order, duplicates, batches, request bodies.
+
+use std::collections::HashMap;
+
+use layercheck::batch::Packer;
+use layercheck::parse::RejectKind;
+use layercheck::{Digest, Plan, Planner};
+use proptest::prelude::*;
+
+fn plan(rows: &[&str], batch_size: usize) -> Plan {
+    let mut planner = Planner::new(false);
+    rows.iter().for_each(|row| planner.row(row.as_bytes()));
+    planner.finish(batch_size)
+}
+
+fn text(byte: u8) -> String {
+    Digest([byte; 32]).to_string()
+}
+
+#[test]
+fn digests_stand_in_the_order_they_were_first_seen() {
+    let (a, b, c) = (text(7), text(3), text(5));
+    let plan = plan(&[&b, &a, &b.to_uppercase(), "junk", &c, &a], 2);
+    assert_eq!(plan.digests(), [Digest([3; 32]), Digest([7; 32]), Digest([5; 32])]);
+    assert_eq!(plan.row_index(), [0, 1, 0, -1, 2, 1]);
+    assert_eq!((plan.rows(), plan.unique(), plan.duplicates(), plan.invalid()), (6, 3, 2, 1));
+    assert_eq!(plan.batches().len(), 2);
+    assert_eq!(plan.batches().range(1), Some(2..3));
+    assert_eq!(plan.batches().get(2), None);
+}
+
+#[test]
+fn a_rejected_row_tells_what_is_wrong_where_and_what_is_expected() {
+    let plan = plan(&[&text(1), "sha256:xyz"], 100);
+    let reject = plan.rejects().get(0);
+    assert_eq!((reject.row, reject.kind, reject.offset), (1, RejectKind::NotHexadecimal, 7));
+    let expected = "row 1, offset 7: 'x' is not hexadecimal; expected 64 hex digits, alone or after \"sha256:\"";
+    assert_eq!(reject.to_string(), expected);
+    assert_eq!(plan.rejects().of_row(1), Some(reject));
+    assert_eq!(plan.rejects().of_row(0), None);
+}
+
+#[test]
+fn a_long_rejected_text_is_kept_in_part_and_marked() {
+    let plan = plan(&[&"é".repeat(1_000)], 100);
+    let shown = plan.rejects().get(0).shown().unwrap();
+    assert_eq!(shown, format!("{}…", "é".repeat(128)));
+}
+
+#[test]
+fn nulls_are_rows_without_text() {
+    let mut planner = Planner::new(false);
+    planner.not_text(None);
+    planner.not_text(Some(b"nan"));
+    let plan = planner.finish(100);
+    assert_eq!(plan.rejects().get(0).text, None);
+    assert_eq!(plan.rejects().get(1).shown().as_deref(), Some("nan"));
+    assert_eq!(plan.rejects().counts()[RejectKind::NotText as usize].1, 2);
+}
+
+#[test]
+fn a_request_body_is_the_json_that_the_service_expects() {
+    let digests: Vec<Digest> = (0..100).map(|byte| Digest([byte; 32])).collect();
+    let mut body = Vec::new();
+    Packer::new("te\"am", Some("123456789012")).pack(&digests, &mut body);
+    let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(value["registryId"], "123456789012");
+    assert_eq!(value["repositoryName"], "te\"am");
+    let texts: Vec<String> = digests.iter().map(Digest::to_string).collect();
+    assert_eq!(value["layerDigests"], serde_json::Value::from(texts));
+    Packer::new("app", None).pack(&digests[..1], &mut body);
+    let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert!(value.get("registryId").is_none());
+}
+
+proptest! {
+    #[test]
+    fn deduplication_equals_a_plain_map(keys in prop::collection::vec((0u8..4, 0usize..32), 0..500)) {
+        // Digests that differ in one byte at any place, many of them equal.
+        let digests: Vec<[u8; 32]> = keys
+            .iter()
+            .map(|(value, at)| {
+                let mut digest = [0; 32];
+                digest[*at] = *value;
+                digest
+            })
+            .collect();
+        let mut planner = Planner::new(false);
+        planner.raw(&digests);
+        let plan = planner.finish(7);
+        let mut seen = HashMap::new();
+        let mut unique = Vec::new();
+        for (digest, index) in digests.iter().zip(plan.row_index()) {
+            let expected = *seen.entry(*digest).or_insert_with(|| {
+                unique.push(Digest(*digest));
+                unique.len() - 1
+            });
+            prop_assert_eq!(*index, expected as i64);
+        }
+        prop_assert_eq!(plan.digests(), unique.as_slice());
+        let batched: usize = (0..plan.batches().len()).map(|at| plan.batches().get(at).unwrap().len()).sum();
+        prop_assert_eq!(batched, plan.unique());
+    }
+}

@@ -1,0 +1,98 @@
+//! The report table: lines by row and by digest, CSV, JSON Lines, Arrow.
+
+use std::sync::Arc;
+
+use layercheck::merge::{Entry, Says};
+use layercheck::table::{COLUMNS, Table, csv, jsonl};
+use layercheck::{Digest, Ledger, Planner};
+
+fn table(unique: bool) -> Table {
+    let mut planner = Planner::new(false);
+    for row in ["AA", "\"bad,\n", "BB", "AA", "CC"] {
+        planner.row(row.repeat(if row.len() == 2 { 32 } else { 1 }).as_bytes());
+    }
+    let mut ledger = Ledger::new(Arc::new(planner.finish(100)));
+    let texts = [0xaa, 0xbb].map(|byte| Digest([byte; 32]).to_string());
+    let says = [
+        Says::Layer { availability: "AVAILABLE", size: Some(5), media_type: Some("a/b") },
+        Says::Failure { code: "InvalidLayerDigest", reason: "no, \"never\"" },
+    ];
+    let entries = texts.iter().zip(says).map(|(text, says)| Entry { digest: text.as_bytes(), says });
+    ledger.merge(0..2, entries);
+    Table::new(Arc::clone(ledger.plan()), ledger.columns(), unique)
+}
+
+#[test]
+fn a_line_per_row_repeats_the_verdict_of_its_digest() {
+    let table = table(false);
+    let lines: Vec<_> = table.lines(0).collect();
+    assert_eq!(lines.len(), table.len());
+    let verdicts: Vec<_> = lines.iter().map(|line| line.verdict).collect();
+    assert_eq!(verdicts, ["available", "invalid", "refused", "available", "not_checked"]);
+    assert_eq!(lines[1].input.as_deref(), Some("\"bad,\n"));
+    assert_eq!(lines[1].code, Some("not_hexadecimal"));
+    assert_eq!((lines[3].row, lines[3].size, lines[3].media_type), (3, Some(5), Some("a/b")));
+    assert_eq!(table.lines(3).collect::<Vec<_>>(), lines[3..]);
+}
+
+#[test]
+fn a_line_per_digest_has_the_row_it_was_first_seen_in() {
+    let table = table(true);
+    let rows: Vec<_> = table.lines(0).map(|line| line.row).collect();
+    assert_eq!(rows, [0, 2, 4]);
+    assert_eq!(table.lines(1).map(|line| line.row).collect::<Vec<_>>(), [2, 4]);
+}
+
+#[test]
+fn csv_reads_back_as_it_was() {
+    let mut bytes = Vec::new();
+    csv::write(&table(false), &mut bytes).unwrap();
+    let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
+    assert_eq!(reader.headers().unwrap(), COLUMNS.as_slice());
+    let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records.len(), 5);
+    assert_eq!(&records[1][7], "\"bad,\n");
+    assert_eq!(&records[2][6], "no, \"never\"");
+    assert_eq!(&records[0][1], format!("sha256:{}", "aa".repeat(32)));
+}
+
+#[test]
+fn json_lines_have_every_column_in_each_object() {
+    let mut bytes = Vec::new();
+    jsonl::write(&table(false), &mut bytes).unwrap();
+    let lines: Vec<serde_json::Value> =
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
+    assert_eq!(lines.len(), 5);
+    for line in &lines {
+        assert!(COLUMNS.iter().all(|name| line.get(name).is_some()));
+    }
+    assert_eq!(lines[1]["digest"], serde_json::Value::Null);
+    assert_eq!(lines[0]["size"], 5);
+}
+
+#[cfg(feature = "arrow")]
+#[test]
+fn arrow_batches_follow_each_other_without_gap_or_overlap() {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use layercheck::table::arrow::{LINES, Reader};
+
+    let mut planner = Planner::new(false);
+    let rows = 2 * LINES + 10;
+    for row in 0..rows as u64 {
+        // Every third row repeats the one before it, so that rows and digests differ.
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&(row - u64::from(row % 3 == 2)).to_le_bytes());
+        planner.raw(&[digest]);
+    }
+    let ledger = Ledger::new(Arc::new(planner.finish(100)));
+    for unique in [false, true] {
+        let table = Table::new(Arc::clone(ledger.plan()), ledger.columns(), unique);
+        let batches: Vec<_> = Reader::new(table.clone()).map(Result::unwrap).collect();
+        assert!(batches.len() > 1);
+        let seen: Vec<i64> =
+            batches.iter().flat_map(|batch| batch["row"].as_primitive::<Int64Type>().values().to_vec()).collect();
+        let expected: Vec<i64> = table.lines(0).map(|line| line.row as i64).collect();
+        assert_eq!(seen, expected);
+    }
+}
