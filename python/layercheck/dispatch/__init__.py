@@ -1,0 +1,15 @@
+"""Dispatch: puts batches to the service through boto3 and settles every digest.
+
+The only folder that knows boto3, threads and time. boto3 is imported inside
+functions, so that `import layercheck` loads neither boto3 nor numpy.
+
+The way of one call: `Agenda` says which digests are next, `Workers` gives it a
+slot when the `Pacer` allows, a `Transport` asks, `classify` names what failed,
+and `Run` writes the outcome into the ledger.
+"""
+
+from layercheck.dispatch.checker import Checker, check
+from layercheck.dispatch.run import Run
+from layercheck.dispatch.stream import Answer
+
+__all__ = ["Answer", "Checker", "Run", "check"]

@@ -1,0 +1,389 @@
+"""`Checker` and `check`: where digests are handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from layercheck._core import Plan
+from layercheck.dispatch.client import open_client
+from layercheck.dispatch.drive import Drive
+from layercheck.dispatch.pacer import Pacer
+from layercheck.dispatch.progress import as_callback
+from layercheck.dispatch.quota import calls_per_second
+from layercheck.dispatch.run import Run, raised_by_run
+from layercheck.dispatch.stream import Answer, stream
+from layercheck.dispatch.transport import PlainTransport
+from layercheck.dispatch.tuning import Tuning
+from layercheck.dispatch.workers import Workers
+from layercheck.errors import JournalError, LayercheckError
+from layercheck.plan import plan as make_plan
+from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, Target
+
+if TYPE_CHECKING:
+    from boto3 import Session
+    from botocore.config import Config
+
+    from layercheck.report import Report
+
+
+class Checker:
+    """Checks digests against one repository, as often as you like, from any thread.
+
+    All runs of a checker share its client, its call slots and its rate. Use it as a context manager:
+    leaving the block waits for the runs that were submitted, or cancels them if an exception leaves it.
+
+    Retries have one owner each. A client made here makes one attempt per call; passing errors
+    (connections, timeouts, 5xx, unreadable answers) and throttling are asked again by the run, with
+    growing, jittered pauses during which no call slot is held. `retries` in a `config` of your own,
+    or in a client of your own, comes on top.
+
+    A client of your own is used and never modified. The length of its answers can then only be bounded
+    by time; on a client made here, an answer longer than 1 MiB is a passing error. Neither may cross a
+    fork: make the checker in the process that uses it.
+
+    Args:
+        repository_name: Name of the repository, without host, tag or digest.
+        registry_id: The registry's account id as a str of 12 digits; for ECR Public an account id or
+            alias. None: the registry of the credentials.
+        public: ECR Public instead of private ECR. Without a region it is us-east-1.
+        session: A `boto3.Session` to make the client from.
+        client: A ready boto3 client (`ecr`, or `ecr-public` with `public=True`), in place of all others.
+        region_name: AWS region; as boto3.
+        profile_name: Named profile; as boto3.
+        endpoint_url: Another endpoint; as boto3.
+        config: A `botocore.config.Config`; what it sets wins over our settings.
+        rate: Calls per second: None for half the service's default quota (500, public 100), a number,
+            `"quota"` to ask Service Quotas for the account's, `"max"` for no limit until the service
+            throttles. Throttling slows every rate down, and it recovers afterwards.
+        max_in_flight: Calls at once; 32, or the client's `max_pool_connections` if that is smaller.
+
+    Raises:
+        InvalidParameterError: Arguments that cannot be right; also a ValueError.
+        TypeError: Arguments of the wrong type, an account id given as a number among them.
+        CredentialsError: The profile does not exist.
+        EndpointError: No region is set.
+
+    Examples:
+        >>> import layercheck as lc
+        >>> with lc.Checker("team/app", region_name="eu-west-1") as checker:  # doctest: +SKIP
+        ...     report = checker.check(["sha256:" + "ab" * 32])
+        ...     report.counts["unavailable"]
+        1
+    """
+
+    def __init__(
+        self,
+        repository_name: str,
+        *,
+        registry_id: str | None = None,
+        public: bool = False,
+        session: Session | None = None,
+        client: EcrClient | None = None,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        endpoint_url: str | None = None,
+        config: Config | None = None,
+        rate: Rate = None,
+        max_in_flight: int | None = None,
+        _tuning: Tuning | None = None,
+    ) -> None:
+        self._tuning = _tuning or Tuning()
+        self._open = open_client(
+            repository_name,
+            registry_id,
+            public=public,
+            session=session,
+            client=client,
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=endpoint_url,
+            config=config,
+            max_in_flight=max_in_flight,
+            tuning=self._tuning,
+        )
+        try:
+            number = calls_per_second(
+                rate,
+                service="ecr-public" if public else "ecr",
+                session=self._open.session,
+                region_name=self._open.target.region_name,
+            )
+        except BaseException:
+            self._open.close()
+            raise
+        self._pacer = Pacer(number)
+        self._workers = Workers(self._open.max_in_flight, self._pacer, idle_s=self._tuning.idle_s)
+        self._transport = PlainTransport(self._open.client, repository_name, registry_id)
+        self._lock = threading.Lock()
+        self._runs: set[Run] = set()
+        self._closed = False
+
+    @property
+    def target(self) -> Target:
+        """Where digests are checked."""
+        return self._open.target
+
+    @property
+    def rate(self) -> float | None:
+        """The present rate in calls per second; None while there is no limit."""
+        return self._pacer.rate
+
+    @property
+    def max_in_flight(self) -> int:
+        """The most calls at once."""
+        return self._open.max_in_flight
+
+    def __repr__(self) -> str:
+        target = self.target
+        where = target.endpoint_url or target.region_name
+        return f"Checker({target.repository_name!r} at {where})"
+
+    def check(
+        self,
+        digests: DigestInput | Plan,
+        *,
+        journal: object = None,
+        progress: ProgressCallback | bool | None = None,
+    ) -> Report:
+        """Check digests and wait for the report.
+
+        Args:
+            digests: What `layercheck.plan` takes, or a ready plan.
+            journal: Not in this version.
+            progress: A function that is given a `Progress` a few times a second and once at the end,
+                on the run's own thread; True for a tqdm bar, if tqdm is installed.
+
+        Returns:
+            The report: exactly one verdict for every row.
+
+        Raises:
+            RepositoryNotFoundError, AccessDeniedError, InvalidParameterError, CredentialsError,
+            EndpointError: A dead end; `report` on the exception holds what was known by then.
+            RunCancelled: The checker was closed meanwhile; likewise.
+            JournalError: `journal` was given.
+            KeyboardInterrupt: Ctrl-C. Calls under way get up to 5 seconds (a second Ctrl-C leaves at
+                once), and the exception has the report as its attribute `report`.
+            Exception: What the progress callback raised, with the same attribute.
+        """
+        run = self.submit(digests, journal=journal, progress=progress)
+        try:
+            return run.result()
+        except BaseException as error:
+            if not raised_by_run(error, run):
+                self._interrupted(run, error)
+            raise
+
+    def submit(
+        self,
+        digests: DigestInput | Plan,
+        *,
+        journal: object = None,
+        progress: ProgressCallback | bool | None = None,
+    ) -> Run:
+        """Start a check and return at once, when the plan is made.
+
+        Arguments as for `check`, which waits for the result.
+
+        Returns:
+            The run: a future of the report, that can also be asked for the report so far.
+
+        Raises:
+            JournalError: `journal` was given.
+            LayercheckError: The checker is closed.
+        """
+        _check_journal(journal)
+        callback = as_callback(progress)
+        self._check_open()
+        return self._submit_plan(as_plan(digests), callback)
+
+    async def check_async(
+        self,
+        digests: DigestInput | Plan,
+        *,
+        journal: object = None,
+        progress: ProgressCallback | bool | None = None,
+    ) -> Report:
+        """`check` for asyncio: the plan is made in a thread, and nothing blocks the event loop.
+
+        Cancelling the task cancels the run. For the report of a cancelled run, use `submit` and
+        `asyncio.wrap_future`. The progress callback is called on the run's own thread.
+
+        Raises:
+            asyncio.CancelledError: The task was cancelled.
+            LayercheckError: As `check`.
+        """
+        _check_journal(journal)
+        callback = as_callback(progress)
+        self._check_open()
+        plan = digests if isinstance(digests, Plan) else await asyncio.to_thread(as_plan, digests)
+        run = self._submit_plan(plan, callback)
+        try:
+            return await asyncio.wrap_future(run)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if run.done() and task is not None and not task.cancelling():
+                # Not this task but the run was cancelled, by `close` for one: that is an error to see.
+                return run.result()
+            run.cancel()
+            raise
+
+    def stream(self, digests: Iterable[str | bytes | None], *, block_rows: int = 10_000) -> Iterator[Answer]:
+        """Check an iterable of any length in blocks; memory does not grow with it.
+
+        Rows are read ahead by at most three blocks. Digests are deduplicated within a block, not
+        between blocks. Closing the iterator cancels what is under way.
+
+        Args:
+            digests: Rows of text, e.g. from a generator without an end.
+            block_rows: Rows in one answer. A block is asked when it is full, or when the rows end.
+
+        Yields:
+            An `Answer` per block, in the order of the rows.
+
+        Raises:
+            LayercheckError: A dead end, as in `check`; its report is that of the block.
+            InvalidParameterError: `block_rows` is less than one.
+        """
+        self._check_open()
+        return stream(lambda rows: self.submit(rows), digests, block_rows=block_rows)
+
+    def close(self, *, cancel: bool = False) -> None:
+        """End: wait for the runs that were submitted, or cancel them, then let the connections go.
+
+        Safe to call twice, and from any thread.
+        """
+        with self._lock:
+            self._closed = True
+            runs = list(self._runs)
+        try:
+            if cancel:
+                for run in runs:
+                    run.cancel()
+            concurrent.futures.wait(runs)
+        except BaseException:
+            for run in runs:
+                run.cancel()
+            raise
+        finally:
+            with self._workers.lock:
+                self._workers.close()
+            self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close(cancel=kind is not None)
+
+    def _submit_plan(self, plan: Plan, callback: ProgressCallback | None) -> Run:
+        drive = Drive(
+            plan, self._transport, self._workers, self._pacer, self.max_in_flight, self.target, self._tuning
+        )
+        run = Run(plan, drive, self._workers, self.target, self._tuning, callback)
+        with self._lock:
+            if self._closed:
+                raise LayercheckError("this Checker is closed")
+            self._runs.add(run)
+        run.add_done_callback(self._forget)
+        run._start()
+        return run
+
+    def _forget(self, run: concurrent.futures.Future[Report]) -> None:
+        with self._lock:
+            self._runs.discard(run)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LayercheckError("this Checker is closed")
+
+    def _interrupted(self, run: Run, error: BaseException) -> None:
+        """Ctrl-C, or another exception in the waiting thread: keep what is known, and hang it on it."""
+        run.cancel()
+        try:
+            concurrent.futures.wait([run], timeout=self._tuning.grace_s + 1.0)
+        except BaseException as again:
+            again.__dict__["report"] = run.report()
+            raise
+        error.__dict__["report"] = run.report()
+
+
+def as_plan(digests: DigestInput | Plan) -> Plan:
+    """A ready plan as it is; anything else is planned."""
+    return digests if isinstance(digests, Plan) else make_plan(digests)
+
+
+def _check_journal(journal: object) -> None:
+    if journal is not None:
+        raise JournalError("journal= is not in this version; leave it out, and keep the report instead")
+
+
+def check(
+    digests: DigestInput | Plan,
+    repository_name: str,
+    *,
+    registry_id: str | None = None,
+    public: bool = False,
+    session: Session | None = None,
+    client: EcrClient | None = None,
+    region_name: str | None = None,
+    profile_name: str | None = None,
+    endpoint_url: str | None = None,
+    config: Config | None = None,
+    rate: Rate = None,
+    max_in_flight: int | None = None,
+    journal: object = None,
+    progress: ProgressCallback | bool | None = None,
+) -> Report:
+    """Which of these layer digests are in that repository? One call, one verdict for every row.
+
+    Args:
+        digests: What `layercheck.plan` takes (an iterable of str or bytes, a path, an open binary
+            file, raw digests as an array), or a ready plan.
+        repository_name: Name of the repository, without host, tag or digest.
+        registry_id: As for `Checker`, like all arguments up to `max_in_flight`.
+        public: ECR Public instead of private ECR.
+        session: A `boto3.Session` to make the client from.
+        client: A ready boto3 client, never modified.
+        region_name: AWS region.
+        profile_name: Named profile.
+        endpoint_url: Another endpoint.
+        config: A `botocore.config.Config`; what it sets wins.
+        rate: Calls per second; None, a number, `"quota"` or `"max"`.
+        max_in_flight: Calls at once.
+        journal: Not in this version.
+        progress: A callback for `Progress`, or True for a tqdm bar.
+
+    Returns:
+        The report: exactly one verdict for every row.
+
+    Raises:
+        LayercheckError: A dead end or misuse, see `Checker` and `Checker.check`.
+
+    Examples:
+        >>> import layercheck as lc
+        >>> report = lc.check(["sha256:" + "ab" * 32], "team/app")  # doctest: +SKIP
+        >>> report.digests("unavailable")  # doctest: +SKIP
+        ['sha256:abababababababababababababababababababababababababababababababab']
+    """
+    _check_journal(journal)
+    with Checker(
+        repository_name,
+        registry_id=registry_id,
+        public=public,
+        session=session,
+        client=client,
+        region_name=region_name,
+        profile_name=profile_name,
+        endpoint_url=endpoint_url,
+        config=config,
+        rate=rate,
+        max_in_flight=max_in_flight,
+    ) as checker:
+        return checker.check(digests, progress=progress)

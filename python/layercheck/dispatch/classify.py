@@ -1,0 +1,193 @@
+"""What a failed call means: each exception is classified once, here."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from layercheck.dispatch import codes
+from layercheck.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    EndpointError,
+    InvalidParameterError,
+    LayercheckError,
+    RepositoryNotFoundError,
+)
+
+FailureKind: TypeAlias = Literal["throttled", "passing", "batch", "dead_end"]
+
+_MESSAGE_LIMIT = 500
+_CODE_LIMIT = 100
+_USER_INFO = re.compile(r"//[^/@\s\"']*@")
+_SIGNED = re.compile(
+    r"(?i)(x-amz-security-token|authorization|signature|credential|secret\w*|password)(\"?\s*[:=]\s*)"
+    r"(AWS4-HMAC-SHA256\s+)?[^\s,;]+"
+)
+_CANONICAL = re.compile(r"(?is)\s*the canonical string for this request should have been.*")
+
+
+class UnreadableAnswer(Exception):  # noqa: N818 (an answer, and a fact about it)
+    """The service said 200 and sent something that is not an answer."""
+
+
+class CallAbandoned(Exception):  # noqa: N818 (likewise)
+    """A call outlived its deadline, and the run went on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed call, classified.
+
+    Attributes:
+        kind: What to do about it.
+        code: The service's error code, or the name of the exception.
+        message: For a person: one line, capped, without control characters and without anything
+            that signs a request.
+        cause: The exception, for chaining.
+        raises: For dead ends, the class to raise.
+        connected: False if no connection was made at all.
+        names_target: The message speaks of the repository or registry, so no digest is at fault.
+        names_digest: The message speaks of digests.
+    """
+
+    kind: FailureKind
+    code: str
+    message: str
+    cause: BaseException
+    raises: type[LayercheckError] = LayercheckError
+    connected: bool = True
+    names_target: bool = False
+    names_digest: bool = False
+
+    @property
+    def summary(self) -> str:
+        """`Code: message`, or the one that is there."""
+        return f"{self.code}: {self.message}" if self.message else self.code
+
+
+def clean(text: object, limit: int = _MESSAGE_LIMIT) -> str:
+    r"""One printable line of at most `limit` characters, with secrets of signed requests hidden.
+
+    Messages come from the network: they may hold terminal escapes, bidirectional overrides or
+    megabytes. Some echo the request that was signed, session token included.
+
+    Examples:
+        >>> clean("a\x1b[31m\nb  c")
+        'a [31m b c'
+        >>> clean("x-amz-security-token:abc/def next")
+        'x-amz-security-token:*** next'
+    """
+    # Cut before and after: the patterns must not run over megabytes, and hiding must come before the cut.
+    line = str(text)[: 64 * limit]
+    line = _CANONICAL.sub("", line)
+    line = _SIGNED.sub(r"\1\2***", line)
+    line = _USER_INFO.sub("//***@", line)
+    line = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in line)
+    line = " ".join(line.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def classify(error: BaseException) -> Failure:
+    """Say what a failed call means.
+
+    Anything not known by name is *passing*: it is asked again a bounded number of times, and what
+    still has no answer then is `unanswered`, which is true in any case.
+    """
+    from botocore import exceptions as known
+
+    if isinstance(error, known.ClientError):
+        return _from_service(error)
+    name = type(error).__name__
+    message = clean(error)
+
+    def is_a(names: tuple[str, ...]) -> bool:
+        return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
+
+    if is_a(codes.CREDENTIAL_EXCEPTIONS):
+        return Failure("dead_end", name, message, error, CredentialsError, connected=False)
+    if is_a(codes.ENDPOINT_EXCEPTIONS):
+        return Failure("dead_end", name, message, error, EndpointError, connected=False)
+    if is_a(codes.PARAMETER_EXCEPTIONS):
+        return Failure("dead_end", name, message, error, InvalidParameterError, connected=False)
+    # No connection: refused, unknown host, TLS, proxy, connect timeout. Passing until it proves lasting.
+    connected = not isinstance(error, known.ConnectionError)
+    return Failure("passing", name, message, error, EndpointError, connected=connected)
+
+
+def _from_service(error: Any) -> Failure:
+    response = error.response if isinstance(error.response, Mapping) else {}
+    details = response.get("Error")
+    details = details if isinstance(details, Mapping) else {}
+    metadata = response.get("ResponseMetadata")
+    status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
+    status = status if isinstance(status, int) else 0
+    code = clean(details.get("Code") or status or "Unknown", _CODE_LIMIT)
+    raw = str(details.get("Message") or "")
+    kind, raises = _kind(code, status)
+    return Failure(
+        kind,
+        code,
+        clean(raw),
+        _without_secrets(error, raw),
+        raises,
+        names_target=re.search(r"(?i)repository|registry", raw) is not None,
+        names_digest=re.search(r"(?i)digest", raw) is not None,
+    )
+
+
+def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
+    if code in codes.THROTTLED or code.startswith("TooManyRequests") or status == 429:
+        return "throttled", EndpointError
+    # A named reason counts more than the status: a 500 that says AccessDenied is still no access.
+    for those, raises in _DEAD_ENDS:
+        if code in those:
+            return "dead_end", raises
+    if code in codes.PASSING or status >= 500:
+        return "passing", EndpointError
+    if code in codes.BATCH or status == 413:
+        return "batch", InvalidParameterError
+    # A proxy or gateway on the way speaks HTML, and botocore then gives the status as the code.
+    if status in (401, 403, 407):
+        return "dead_end", AccessDeniedError
+    return "passing", EndpointError
+
+
+_DEAD_ENDS: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
+    (codes.NOT_FOUND, RepositoryNotFoundError),
+    (codes.DENIED, AccessDeniedError),
+    (codes.CREDENTIAL, CredentialsError),
+    (codes.UNSUPPORTED, InvalidParameterError),
+    (codes.WRONG_ENDPOINT, EndpointError),
+)
+
+
+def _without_secrets(error: Any, raw: str) -> BaseException:
+    """The error itself, or a copy of it if its message echoes what a signed request holds.
+
+    A chained exception is printed with the traceback, so its message is output too.
+    """
+    if not (_SIGNED.search(raw) or _CANONICAL.search(raw)):
+        return error  # type: ignore[no-any-return]
+    from botocore.exceptions import ClientError
+
+    response: Any = {**error.response, "Error": {**error.response["Error"], "Message": clean(raw)}}
+    for key in ("message", "Message"):
+        if key in response:
+            response[key] = clean(response[key])
+    return ClientError(response, error.operation_name)
+
+
+def exception_for(failure: Failure, message: str) -> LayercheckError:
+    """The exception a dead end raises, chained to its cause and carrying botocore's response."""
+    cause = failure.cause
+    error = failure.raises(
+        message,
+        response=getattr(cause, "response", None),
+        operation_name=getattr(cause, "operation_name", None),
+    )
+    error.__cause__ = cause
+    return error

@@ -1,0 +1,298 @@
+"""The drive of one run: puts calls to the transport and writes what comes of them into the ledger."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from layercheck._core import Columns, Ledger, Plan
+from layercheck.dispatch.calls import Agenda, Call, Sequel
+from layercheck.dispatch.classify import CallAbandoned, Failure, classify, exception_for
+from layercheck.dispatch.pacer import Pacer
+from layercheck.dispatch.transport import Transport
+from layercheck.dispatch.tuning import Tuning
+from layercheck.dispatch.workers import Workers
+from layercheck.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    EndpointError,
+    LayercheckError,
+    RepositoryNotFoundError,
+)
+from layercheck.types import BatchError, ErrorKind, Progress, RunStats, Target
+
+if TYPE_CHECKING:
+    from layercheck._core import Merged
+
+_HINTS: dict[type[LayercheckError], str] = {
+    RepositoryNotFoundError: "; check the name, the region and, if it is another account's, registry_id",
+    AccessDeniedError: "; the action to allow is BatchCheckLayerAvailability",
+    CredentialsError: "; check the profile, environment or role that boto3 finds",
+}
+
+
+class Drive:
+    """Everything one run knows. Its methods need the workers' lock unless they say otherwise.
+
+    Args:
+        plan: What is asked.
+        transport: Asks.
+        workers: The slots, shared with other runs.
+        pacer: The rate, shared with other runs.
+        slots: Calls at once.
+        target: Where, for messages.
+        tuning: Bounds.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        transport: Transport,
+        workers: Workers,
+        pacer: Pacer,
+        slots: int,
+        target: Target,
+        tuning: Tuning,
+    ) -> None:
+        self.changed = threading.Condition(workers.lock)
+        self.fatal: LayercheckError | None = None
+        self.stopped_at: float | None = None
+        self._plan = plan
+        self._ledger = Ledger(plan)
+        self._transport = transport
+        self._workers = workers
+        self._pacer = pacer
+        self._target = target
+        self._tuning = tuning
+        self._agenda = Agenda(plan.unique, plan.batch_size, slots, tuning)
+        self._errors: list[BatchError] = []
+        self._further: BatchError | None = None
+        self._further_count = 0
+        self._calls = self._requests = self._first_requests = 0
+        self._throttles = self._halvings = self._foreign = self._most_in_flight = 0
+        self._first_at: float | None = None
+        self._last_at = 0.0
+
+    # What the workers call.
+
+    def due(self, now: float) -> float | None:
+        """See `Work`."""
+        return self._agenda.due(now)
+
+    def take(self, now: float) -> Call:
+        """See `Work`."""
+        call = self._agenda.take(now)
+        self._requests += 1
+        self._first_requests += call.requests == 1
+        self._first_at = now if self._first_at is None else self._first_at
+        self._most_in_flight = max(self._most_in_flight, len(self._agenda.in_flight))
+        return call
+
+    def ask(self, call: Call) -> Callable[[float], None]:
+        """See `Work`. Without the lock."""
+        try:
+            answer: Mapping[str, Any] = self._transport(self._plan.texts(call.start, call.stop))
+            if call.abandoned:
+                return _nothing
+            merged = self._ledger.merge(call.start, call.stop, answer)
+        except BaseException as error:  # noqa: BLE001 (a worker must outlive whatever a call raises)
+            _forget_frames(error)
+            failure = classify(error)
+            return lambda now: self._failed(call, failure, now)
+        return lambda now: self._answered(call, merged, now)
+
+    # What the run calls.
+
+    def over(self, now: float) -> bool:
+        """Nothing is under way any more, or it was waited for long enough."""
+        waited = self.stopped_at is not None and now - self.stopped_at >= self._tuning.grace_s
+        return waited or self._agenda.finished
+
+    def stop(self, now: float) -> None:
+        """Ask nothing more; what is under way may still come in."""
+        if self.stopped_at is None:
+            self.stopped_at = now
+        self._agenda.stop()
+        self.changed.notify_all()
+
+    def give_up_overdue(self, now: float) -> None:
+        """Give up calls that have outlived their deadline, and ask their digests again."""
+        limit = self._tuning.call_deadline_s
+        for call in [each for each in self._agenda.in_flight if now - each.started_at > limit]:
+            if call.finished:
+                continue
+            self._workers.abandon(call)
+            error = CallAbandoned(f"no answer within {limit:g} s, so the call was given up")
+            self._failed(call, Failure("passing", "CallAbandoned", str(error), error, EndpointError), now)
+
+    def conclude(self) -> None:
+        """The run ends here: every digest that was asked and has no outcome gets one."""
+        self._agenda.stop()
+        self._workers.remove(self)
+        if self.fatal is None:
+            # Nothing was ever accepted, and too little was asked to blame anything but these digests.
+            for call, failure in self._agenda.suspects:
+                self._refuse(call, failure)
+            self._agenda.suspects = []
+        why = (
+            f"the run ended first: {self.fatal}"
+            if self.fatal
+            else "the run was cancelled before an answer came"
+        )
+        kind: ErrorKind = "dead_end" if self.fatal else "cancelled"
+        code = type(self.fatal).__name__ if self.fatal else "RunCancelled"
+        for call, failure_or_none in list(self._agenda.leftovers()):
+            cause = failure_or_none.summary if failure_or_none else why
+            self._give_up(call, kind, failure_or_none.code if failure_or_none else code, cause)
+        for call in list(self._agenda.in_flight):
+            self._workers.abandon(call)
+        self._agenda.in_flight.clear()
+
+    def columns(self) -> Columns:
+        """The ledger as it stands. Without the lock."""
+        return self._ledger.columns()
+
+    def errors(self) -> tuple[BatchError, ...]:
+        """What went wrong; beyond the limit, one last entry stands for the rest."""
+        return (*self._errors, self._further) if self._further else tuple(self._errors)
+
+    def stats(self, now: float) -> RunStats:
+        """How it has gone so far."""
+        return RunStats(
+            calls=self._calls,
+            requests=self._requests,
+            retries=self._requests - self._first_requests,
+            throttles=self._throttles,
+            halvings=self._halvings,
+            foreign=self._foreign,
+            seconds=self._seconds(now),
+            rate=self._pacer.rate,
+            max_in_flight=self._most_in_flight,
+        )
+
+    def progress(self, *, done: bool) -> Progress:
+        """Where it stands. Takes the lock itself."""
+        counts = self._ledger.unique_counts()
+        with self._workers.lock:
+            return Progress(
+                unique=self._plan.unique,
+                settled=self._ledger.settled,
+                counts=counts,
+                calls=self._calls,
+                requests=self._requests,
+                throttles=self._throttles,
+                in_flight=len(self._agenda.in_flight),
+                seconds=self._seconds(time.monotonic()),
+                rate=self._pacer.rate,
+                done=done,
+            )
+
+    # Outcomes.
+
+    def _answered(self, call: Call, merged: Merged, now: float) -> None:
+        for suspect, failure in self._agenda.settle(call):
+            self._refuse(suspect, failure)
+        self._foreign += merged.foreign
+        missing = merged.left_out + merged.contradicted
+        if missing:
+            code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
+            message = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"
+            self._note(BatchError(call.start, call.stop, "answer", code, message, call.requests))
+        self._settled(now)
+
+    def _failed(self, call: Call, failure: Failure, now: float) -> None:
+        if failure.kind == "throttled":
+            self._throttles += 1
+            self._pacer.throttled()
+        sequel = self._agenda.fail(call, failure, now)
+        if sequel is Sequel.AGAIN:
+            self._last_at = now
+            self._workers.stir()
+            self._tell_if_finished()
+            return
+        if sequel is Sequel.HALVED:
+            self._halvings += 1
+            self._workers.stir()
+        elif sequel is Sequel.REFUSED:
+            self._refuse(call, failure)
+        elif sequel is Sequel.GAVE_UP:
+            self._give_up(call, failure.kind, failure.code, failure.summary)
+        elif sequel is Sequel.DEAD_END:
+            if call not in [suspect for suspect, _ in self._agenda.suspects]:
+                self._give_up(call, failure.kind, failure.code, failure.summary)
+            if self.fatal is None:
+                self.fatal = self._dead_end(failure)
+            self.stop(now)
+        self._settled(now)
+
+    def _dead_end(self, failure: Failure) -> LayercheckError:
+        where = f'repository "{self._target.repository_name}"'
+        if self._target.registry_id:
+            where += f" of registry {self._target.registry_id}"
+        where += f" at {self._target.endpoint_url or self._target.region_name or 'the client given'}"
+        text = failure.summary
+        if failure.kind in ("passing", "throttled"):
+            so_far = "no usable answer at all" if not self._agenda.answered else "no usable answer any more"
+            text = f"{so_far}; the last error was {text}"
+        hint = _HINTS.get(failure.raises, "")
+        return exception_for(failure, f"{where}: {text}{hint}")
+
+    def _refuse(self, call: Call, failure: Failure) -> None:
+        self._ledger.refuse(call.start, failure.code, failure.message)
+        self._note(BatchError(call.start, call.stop, "batch", failure.code, failure.message, call.requests))
+
+    def _give_up(self, call: Call, kind: ErrorKind, code: str, cause: str) -> None:
+        if self._ledger.unanswered(call.start, call.stop, cause):
+            self._note(BatchError(call.start, call.stop, kind, code, cause, call.requests))
+
+    def _note(self, error: BatchError) -> None:
+        if len(self._errors) < self._tuning.errors_kept:
+            self._errors.append(error)
+            return
+        self._further_count += 1
+        first = self._further or error
+        self._further = BatchError(
+            min(first.start, error.start),
+            max(first.stop, error.stop),
+            error.kind,
+            "FurtherErrors",
+            f"{self._further_count:,} more batches had errors; the last: {error.code}",
+            error.attempts,
+        )
+
+    def _settled(self, now: float) -> None:
+        self._calls += 1
+        self._last_at = now
+        self._tell_if_finished()
+
+    def _tell_if_finished(self) -> None:
+        if self._agenda.finished:
+            self.changed.notify_all()
+
+    def _seconds(self, now: float) -> float:
+        if self._first_at is None:
+            return 0.0
+        return (self._last_at if self._agenda.finished else now) - self._first_at
+
+
+def _nothing(_: float) -> None:
+    """An abandoned call settles nothing."""
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an exception and of those it is chained to.
+
+    Their frames hold the signed request, session token included, and some tools print local
+    variables with a traceback. They would also keep each batch alive with its exception.
+    """
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        each = queue.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        queue += [each.__cause__, each.__context__]

@@ -1,0 +1,169 @@
+"""One run: a future that can also tell what is known so far."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from layercheck.dispatch.drive import Drive
+from layercheck.errors import LayercheckError, RunCancelled
+
+if TYPE_CHECKING:
+    from layercheck._core import Plan
+    from layercheck.dispatch.tuning import Tuning
+    from layercheck.dispatch.workers import Workers
+    from layercheck.report import Report
+    from layercheck.types import ProgressCallback, Target
+
+
+class Run(Future["Report"]):
+    """A check under way, made by `Checker.submit`: a `concurrent.futures.Future` of the report.
+
+    It works with everything that takes such a future (`concurrent.futures.wait`, `as_completed`,
+    `asyncio.wrap_future`). Two things differ, because a run that is stopped still has answers worth
+    having: `cancel` also ends a run that is under way, and `result` then raises `RunCancelled`, which
+    carries the report, and not `CancelledError`. `cancelled()` is True then.
+
+    Examples:
+        >>> import layercheck as lc
+        >>> with lc.Checker("team/app") as checker:  # doctest: +SKIP
+        ...     run = checker.submit(digests)
+        ...     run.report().unique_counts["available"]
+        ...     report = run.result()
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        drive: Drive,
+        workers: Workers,
+        target: Target,
+        tuning: Tuning,
+        progress: ProgressCallback | None,
+    ) -> None:
+        super().__init__()
+        self._plan = plan
+        self._drive = drive
+        self._workers = workers
+        self._target = target
+        self._tuning = tuning
+        self._progress = progress
+        self._cancel_asked = False
+        self._concluded = False
+        self._was_cancelled = False
+
+    @property
+    def plan(self) -> Plan:
+        """What this run asks."""
+        return self._plan
+
+    def report(self) -> Report:
+        """What is known so far: at any time, from any thread, and also after the end.
+
+        Every row has its verdict: those not asked yet are `not_checked`. It is a copy, about 45
+        bytes per digest, and does not change any more.
+        """
+        from layercheck.report import Report
+
+        columns = self._drive.columns()
+        with self._workers.lock:
+            stats = self._drive.stats(time.monotonic())
+            errors = self._drive.errors()
+            cancelled = self._cancel_asked
+        return Report(columns, target=self._target, stats=stats, errors=errors, cancelled=cancelled)
+
+    def cancel(self) -> bool:
+        """Ask nothing more and end the run; returns at once.
+
+        Calls under way get a short grace, so that their answers are kept; then the future is done.
+
+        Returns:
+            False if the run had ended already.
+        """
+        with self._workers.lock:
+            if self._concluded:
+                return False
+            self._cancel_asked = True
+            self._drive.stop(time.monotonic())
+            return True
+
+    def cancelled(self) -> bool:
+        """Whether the run ended because it was cancelled."""
+        return self._was_cancelled and self.done()
+
+    def _start(self) -> None:
+        """Take part in the work. On the submitting thread."""
+        self.set_running_or_notify_cancel()
+        with self._workers.lock:
+            self._workers.add(self._drive)
+        threading.Thread(target=self._steer, name="layercheck-run", daemon=True).start()
+
+    def _steer(self) -> None:
+        """The run's own thread: progress, deadlines, and the end."""
+        raised = self._follow()
+        with self._workers.lock:
+            self._concluded = True
+            self._drive.conclude()
+        if raised is None:
+            raised = self._tell(done=True)
+        try:
+            report = self.report()
+        except BaseException as error:  # noqa: BLE001 (whoever waits must be told, e.g. of a MemoryError)
+            self.set_exception(error)
+            return
+        if raised is not None:
+            # The callback's own exception, whatever its class: the report is hung on it by name.
+            raised.__dict__["report"] = report
+            self.set_exception(raised)
+        elif self._drive.fatal is not None:
+            self._drive.fatal.report = report
+            self.set_exception(self._drive.fatal)
+        elif self._cancel_asked:
+            self._was_cancelled = True
+            self.set_exception(RunCancelled(self._cancel_message(report), report=report))
+        else:
+            self.set_result(report)
+
+    def _follow(self) -> BaseException | None:
+        """Until nothing is under way; returns what the progress callback raised, if it did."""
+        raised: BaseException | None = None
+        lock = self._workers.lock
+        while True:
+            with lock:
+                now = time.monotonic()
+                if self._drive.over(now):
+                    return raised
+                self._drive.changed.wait(self._tuning.tick_s)
+                now = time.monotonic()
+                if self._drive.over(now):
+                    return raised
+                self._drive.give_up_overdue(now)
+            if raised is None:
+                raised = self._tell(done=False)
+                if raised is not None:
+                    with lock:
+                        self._drive.stop(time.monotonic())
+
+    def _tell(self, *, done: bool) -> BaseException | None:
+        if self._progress is None:
+            return None
+        try:
+            self._progress(self._drive.progress(done=done))
+        except BaseException as error:  # noqa: BLE001 (it is raised where the result is waited for)
+            return error
+        return None
+
+    def _cancel_message(self, report: Report) -> str:
+        counts = report.unique_counts
+        open_digests = counts.get("not_checked", 0) + counts.get("unanswered", 0)
+        return (
+            f"the run was cancelled: {self._plan.unique - open_digests:,} of {self._plan.unique:,} digests "
+            "have their verdict"
+        )
+
+
+def raised_by_run(error: BaseException, run: Run) -> bool:
+    """Whether an exception out of `run.result()` is the run's own, and not one of the waiting thread."""
+    return run.done() and (isinstance(error, LayercheckError) or error is run.exception())

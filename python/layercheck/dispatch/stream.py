@@ -1,0 +1,87 @@
+"""Checking rows without an end: blocks in, answers out, in order."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from layercheck.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from layercheck.dispatch.run import Run
+    from layercheck.report import Report
+
+BLOCKS_AHEAD = 3
+"""Blocks under way at once: enough that the slots do not run dry at the end of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdicts for one block of `Checker.stream`.
+
+    Attributes:
+        first_row: Number of the block's first row, counted from 0 over the whole stream.
+        report: The block's report; row numbers in it start at 0 for each block.
+    """
+
+    first_row: int
+    report: Report
+
+    @property
+    def rows(self) -> int:
+        """Rows in this block."""
+        return self.report.rows
+
+    @property
+    def verdicts(self) -> NDArray[Any]:
+        """One verdict code per row of the block, uint8."""
+        return self.report.verdicts
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Verdict word to rows of the block."""
+        return self.report.counts
+
+    def digests(self, verdict: str) -> list[str]:
+        """The block's digests with this verdict, unique, first seen first."""
+        return self.report.digests(verdict)
+
+
+def stream(
+    submit: Callable[[list[Any]], Run], rows: Iterable[Any], *, block_rows: object
+) -> Iterator[Answer]:
+    """See `Checker.stream`, which hands in its `submit`."""
+    if isinstance(block_rows, bool) or not isinstance(block_rows, int) or block_rows < 1:
+        raise InvalidParameterError(f"block_rows is {block_rows!r}; expected a whole number of at least 1")
+    if isinstance(rows, str | bytes | bytearray):
+        raise TypeError(f"a lone {type(rows).__name__} is not a stream of digests: pass an iterable of them")
+    return _answers(submit, iter(rows), block_rows)
+
+
+def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows: int) -> Iterator[Answer]:
+    under_way: deque[tuple[int, Run]] = deque()
+    first_row = 0
+    try:
+        while block := list(itertools.islice(rows, block_rows)):
+            under_way.append((first_row, submit(block)))
+            first_row += len(block)
+            if len(under_way) >= BLOCKS_AHEAD:
+                yield _oldest(under_way)
+        while under_way:
+            yield _oldest(under_way)
+    finally:
+        # Also when the consumer stops, or a dead end ended one block: the others have no reader any more.
+        for _, run in under_way:
+            run.cancel()
+
+
+def _oldest(under_way: deque[tuple[int, Run]]) -> Answer:
+    first_row, run = under_way[0]
+    report = run.result()
+    under_way.popleft()
+    return Answer(first_row, report)

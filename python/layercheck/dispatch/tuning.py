@@ -1,0 +1,54 @@
+"""The bounds of a run, in one place, so that tests can shrink them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Bounds that make every run end, whatever the server does.
+
+    Every retry has one owner. botocore on a client of our own makes a single
+    attempt; passing errors and throttling are asked again here, from a queue, so
+    that no thread sleeps while it holds a call slot.
+
+    Attributes:
+        attempts: Times digests are asked while the errors are passing ones.
+        first_contact_attempts: The same while no connection was ever made: a host
+            that is down or misspelt should be reported soon.
+        throttle_attempts: Times digests are asked while the answer is "slow down".
+        back_off_base_s: Upper end of the first wait before asking again, seconds. It
+            doubles each time, and the wait is drawn evenly from zero up to it ("full
+            jitter", which keeps threads that failed together from returning together).
+        back_off_cap_s: Where the doubling stops, seconds.
+        outage_failures: After so many failures in a row, with no answer between, new
+            batches wait until something succeeds again, and the first batch to use
+            up its attempts ends the run instead of one batch after the other.
+        backlog_per_slot: Calls waiting to be asked again, per slot, before new
+            batches wait. Keeps memory flat when everything fails now and then.
+        call_deadline_s: Longest one call may take before the run gives its thread up.
+        body_deadline_s: Longest the body of one answer may take on a client of ours.
+        body_limit_bytes: Largest body accepted on a client of ours. An answer for 100
+            layers is about 21 kB, with long reasons perhaps 100 kB.
+        grace_s: How long a run that is told to stop waits for calls under way, so
+            that their answers are kept.
+        tick_s: How often progress is told and deadlines are looked at.
+        idle_s: How long a thread without work stays.
+        errors_kept: Batch errors kept in the report one by one.
+    """
+
+    attempts: int = 7
+    first_contact_attempts: int = 4
+    throttle_attempts: int = 20
+    back_off_base_s: float = 0.1
+    back_off_cap_s: float = 20.0
+    outage_failures: int = 20
+    backlog_per_slot: int = 4
+    call_deadline_s: float = 120.0
+    body_deadline_s: float = 30.0
+    body_limit_bytes: int = 1 << 20
+    grace_s: float = 5.0
+    tick_s: float = 0.25
+    idle_s: float = 10.0
+    errors_kept: int = 1000
