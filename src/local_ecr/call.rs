@@ -15,6 +15,7 @@ use super::fault::{Fault, Stage, What};
 use super::log::Kept;
 use super::mischief;
 use super::random::Random;
+use super::refusal::{self, Ending, JSON};
 use super::request::{Request, ServiceError};
 use super::server::{Settings, Shared, State};
 use super::service::Service;
@@ -26,26 +27,6 @@ pub(crate) struct Reply {
     pub(crate) request_id: String,
     pub(crate) ending: Ending,
 }
-
-/// How a call ends.
-#[derive(Debug)]
-pub(crate) enum Ending {
-    Answer {
-        status: u16,
-        content_type: &'static str,
-        payload: Payload,
-    },
-    /// The connection closes, politely (FIN) or not (RST).
-    Hangup {
-        reset: bool,
-    },
-}
-
-const JSON: &str = "application/x-amz-json-1.1";
-const HTML_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to continue</title></head>\
-<body><h1>Proxy</h1><p>Please sign in to continue.</p></body></html>\n";
-const WRONG_TYPES: &[u8] =
-    br#"{"layers":[null,7,{"layerDigest":7,"layerAvailability":[],"layerSize":"big"}],"failures":{"a":1}}"#;
 
 /// A request read to its end.
 pub(crate) struct Received<'a> {
@@ -100,7 +81,7 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
         Ok(parsed) => parsed,
         Err(error) => {
             state.counters.refused += 1;
-            reply.ending = refuse(&error);
+            reply.ending = refusal::error(&error);
             return reply;
         }
     };
@@ -206,17 +187,17 @@ impl Call {
         let form = &state.throttle_form;
         self.outcome = Cow::Owned(form.code.clone().unwrap_or_else(|| form.status.to_string()));
         self.ending = match &form.code {
-            Some(code) => refuse(&ServiceError {
+            Some(code) => refusal::error(&ServiceError {
                 status: form.status,
                 code: Cow::Owned(code.clone()),
                 message: "Rate exceeded".into(),
             }),
-            None => plain(form.status),
+            None => refusal::bare(form.status),
         };
     }
 
     fn refuse(&mut self, error: ServiceError) {
-        self.ending = refuse(&error);
+        self.ending = refusal::error(&error);
         self.outcome = error.code;
     }
 
@@ -241,10 +222,10 @@ impl Call {
         match &fault.what {
             What::Disconnect => self.ending = Ending::Hangup { reset: false },
             What::Reset => self.ending = Ending::Hangup { reset: true },
-            What::ServiceUnavailable => self.ending = plain(503),
-            What::Html => self.ending = ok("text/html; charset=utf-8", HTML_PAGE),
-            What::WrongTypes => self.ending = ok(JSON, WRONG_TYPES),
-            what => self.refuse(worded(what)),
+            What::ServiceUnavailable => self.ending = refusal::bare(503),
+            What::Html => self.ending = refusal::html(),
+            What::WrongTypes => self.ending = refusal::wrong_types(),
+            what => self.refuse(refusal::worded(what)),
         }
         true
     }
@@ -307,50 +288,6 @@ fn deliver(what: &What, random: &mut Random, bytes: Bytes) -> Payload {
         What::Endless => Payload::Endless,
         _ => Payload::Whole(bytes),
     }
-}
-
-/// The faults that are errors in the service's own words.
-fn worded(what: &What) -> ServiceError {
-    match what {
-        What::ServerError => ServiceError {
-            status: 500,
-            ..ServiceError::new("ServerException", "An internal error has occurred")
-        },
-        What::AccessDenied => ServiceError::new(
-            "AccessDeniedException",
-            "User is not authorized to perform: BatchCheckLayerAvailability on this resource because \
-             no identity-based policy allows the action",
-        ),
-        What::ExpiredToken => ServiceError::new(
-            "ExpiredTokenException",
-            "The security token included in the request is expired",
-        ),
-        What::Error { code, status, message } => {
-            ServiceError { status: *status, code: Cow::Owned(code.clone()), message: message.clone() }
-        }
-        // Poison: nothing in the service's answer says which digest it was.
-        _ => ServiceError::new(
-            "InvalidParameterException",
-            "Invalid parameter at 'layerDigests' failed to satisfy constraint: 'Member must satisfy \
-             regular expression pattern: [a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
-        ),
-    }
-}
-
-fn refuse(error: &ServiceError) -> Ending {
-    Ending::Answer {
-        status: error.status,
-        content_type: JSON,
-        payload: Payload::Whole(answer::write_error(error).into()),
-    }
-}
-
-fn ok(content_type: &'static str, page: &'static [u8]) -> Ending {
-    Ending::Answer { status: 200, content_type, payload: Payload::Whole(Bytes::from_static(page)) }
-}
-
-fn plain(status: u16) -> Ending {
-    Ending::Answer { status, content_type: "text/plain", payload: Payload::Whole(Bytes::new()) }
 }
 
 /// Waiting time: a fixed part and an evenly drawn one.

@@ -19,13 +19,14 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::body::{Body, Payload};
-use super::call::{Ending, InFlight, Received, Reply, decide};
+use super::call::{InFlight, Received, Reply, decide};
+use super::refusal::Ending;
 use super::server::Shared;
 
 /// Longest request body read. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
 const MAX_BODY: usize = 1 << 20;
 /// How long a request's head, and then its body, may take. Long, for debuggers; not endless.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves one connection to its end. How it ends is the client's business, not an error of ours.
 pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {

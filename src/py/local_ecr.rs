@@ -129,6 +129,7 @@ impl PyLocalEcrServer {
     }
 
     /// Adds configs and layers of an OCI image layout; how many there were.
+    #[allow(clippy::needless_pass_by_value, reason = "what pyo3 extracts is owned")]
     fn put_oci_layout(
         &self,
         py: Python<'_>,
