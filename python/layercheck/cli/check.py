@@ -39,7 +39,18 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-@click.command("check")
+_EXIT_CODES = """\b
+Exit codes:
+    0  done, nothing named by --fail-on
+    1  failed: one line says what, where and what to do
+    2  wrong usage
+    3  done, and a verdict named by --fail-on occurred
+    4  incomplete: some digests got no answer; run it again
+  130  interrupted (Ctrl-C, SIGTERM); what is known was written
+"""
+
+
+@click.command("check", short_help="Check which digests are in a repository.", epilog=_EXIT_CODES)
 @click.argument("repository", metavar="REPOSITORY")
 @input_options
 @target_options
@@ -60,22 +71,13 @@ class Outcome:
 @click.option("--dry-run", is_flag=True, help="Only say what would be asked: no credentials, no network.")
 @quiet_options
 def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
-    r"""Check which layer digests are in REPOSITORY.
+    """Check which layer digests are in REPOSITORY.
 
     REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app,
     public.ecr.aws/<alias>/<name>) or an ARN.
 
     INPUT: text files with one digest per line, plain or gzip; - (the default) is standard input.
     Blank lines and lines that start with # are skipped.
-
-    \b
-    Exit codes:
-      0  done, nothing named by --fail-on
-      1  failed: one line says what, where and what to do
-      2  wrong usage
-      3  done, and a verdict named by --fail-on occurred
-      4  incomplete: some digests got no answer; run it again
-    130  interrupted (Ctrl-C, SIGTERM); what is known was written
     """
     target = _target(repository, inputs, options)
     names = sources.resolve(inputs)
@@ -120,14 +122,11 @@ def _target(repository: str, inputs: tuple[str, ...], options: dict[str, Any]) -
     if parsed.dropped and not options["quiet"]:
         what = "layers belong to the repository, whatever the tag"
         sys.stderr.write(f"layercheck: {parsed.dropped!r} behind the name is ignored: {what}\n")
-    # ECR Public answers in us-east-1 and us-west-2 only; any other default region would name a host
-    # that does not exist. https://docs.aws.amazon.com/general/latest/gr/ecr-public.html
-    region = options["region"] or parsed.region_name or ("us-east-1" if public else None)
     return {
         "repository_name": parsed.name,
         "registry_id": options["registry_id"] or parsed.registry_id,
         "public": public,
-        "region_name": region,
+        "region_name": options["region"] or parsed.region_name,
         "profile_name": options["profile"],
         "endpoint_url": options["endpoint_url"],
     }
@@ -143,8 +142,7 @@ def _dry_run(
         )
         for note in reading.notes:
             shown.note(note)
-        where = target["region_name"] or "the configured region"
-        shown.note(f"dry run: nothing is sent to {target['repository_name']} in {where}")
+        shown.note(f"dry run: nothing is sent to {target['repository_name']}")
     machine = output.format == "jsonl" and output.path is None
     offline.show(
         reading.plan,

@@ -10,6 +10,7 @@ _SHELLS = ("bash", "zsh", "fish")
 
 @click.command(
     "completion",
+    short_help="Print a script for bash, zsh or fish.",
     epilog="""\b
 bash:  layercheck completion bash > ~/.local/share/bash-completion/completions/layercheck
 zsh:   layercheck completion zsh > "${fpath[1]}/_layercheck"

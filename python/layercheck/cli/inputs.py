@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import stat
 import sys
@@ -12,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from layercheck._core import Plan, Planner
 from layercheck.cli.exits import CommandError
+from layercheck.plan import _feed as feed_file
 
 STDIN = "-"
-_BLOCK = 1 << 20
 _SNIFF = 8192
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -77,7 +76,7 @@ def read_plan(
         names: What `resolve` returned.
         strict: Take only lower-case `sha256:` + 64 hex.
         batch_size: Digests per call, 1 to 100.
-        on_bytes: Called with the number of bytes of the file, before unpacking, after each block.
+        on_bytes: Called with the number of bytes of each block, as they are in the file.
 
     Raises:
         CommandError: If an input cannot be opened, read or unpacked.
@@ -85,22 +84,38 @@ def read_plan(
     planner = Planner(strict=strict)
     suspicions: list[str] = []
     for name in names:
-        with _open(name) as raw:
-            start = raw.peek(_SNIFF)[:_SNIFF]
-            if start.startswith(_ZSTD):
-                raise CommandError(
-                    f"{_shown(name)} is packed with zstd, which this version does not read; "
-                    f"use: {_unzstd(name)}"
-                )
+        with _open(name) as file:
+            watched = _Watched(file, on_bytes)
             with _reading(name):
-                for block in _blocks(raw, packed=start.startswith(_GZIP), on_bytes=on_bytes):
-                    planner.feed(block)
-        planner.end_of_file()
-        suspicion = _suspicion(name, start)
+                feed_file(planner, cast("BinaryIO", watched))
+        suspicion = _suspicion(name, watched.start)
         if suspicion:
             suspicions.append(suspicion)
     plan = planner.finish(batch_size)
     return Reading(plan, _notes(names, plan, suspicions))
+
+
+class _Watched:
+    """A file that keeps its first bytes and tells how much was read of it."""
+
+    def __init__(self, file: BinaryIO, on_bytes: Callable[[int], None] | None) -> None:
+        self._file = file
+        self._on_bytes = on_bytes
+        self.start = b""
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._file.read(size)
+        if len(self.start) < _SNIFF:
+            self.start += block[: _SNIFF - len(self.start)]
+            if self.start.startswith(_ZSTD):
+                raise _PackedWithZstdError
+        if self._on_bytes is not None:
+            self._on_bytes(len(block))
+        return block
+
+
+class _PackedWithZstdError(Exception):
+    """Recognised before a megabyte of it is counted as rejected rows."""
 
 
 def _look_at(name: str) -> None:
@@ -114,7 +129,7 @@ def _look_at(name: str) -> None:
 
 
 @contextmanager
-def _open(name: str) -> Iterator[io.BufferedReader]:
+def _open(name: str) -> Iterator[BinaryIO]:
     if name == STDIN:
         if sys.stdin is None:
             raise CommandError("standard input is closed; name an INPUT file")
@@ -122,48 +137,31 @@ def _open(name: str) -> Iterator[io.BufferedReader]:
             sys.stderr.write("layercheck: reading digests from the terminal, one per line; end with Ctrl-D\n")
             sys.stderr.flush()
         # Not closed: it is the process's own.
-        yield cast("io.BufferedReader", sys.stdin.buffer)
+        yield sys.stdin.buffer
         return
     try:
-        file = Path(name).open("rb", buffering=_BLOCK)  # noqa: SIM115 - closed below, opened apart for its errors
+        file = Path(name).open("rb")  # noqa: SIM115 - closed below, opened apart for its errors
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     with file:
-        yield cast("io.BufferedReader", file)
+        yield file
 
 
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
     try:
         yield
+    except _PackedWithZstdError as error:
+        raise CommandError(
+            f"{_shown(name)} is packed with zstd, which this version does not read; "
+            "unpack it first: zstd -dc FILE | layercheck ... -"
+        ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise CommandError(
             f"{_shown(name)} is a damaged or cut-off gzip file ({error}); fetch it again"
         ) from error
     except OSError as error:
         raise _unreadable(name, error) from error
-
-
-def _blocks(
-    raw: io.BufferedReader, *, packed: bool, on_bytes: Callable[[int], None] | None
-) -> Iterator[bytes]:
-    source: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if packed else raw
-    # read1 hands over what is there: rows typed or piped slowly are taken as they come.
-    read = cast("IO[bytes]", source).read if packed else raw.read1
-    done = 0
-    while block := read(_BLOCK):
-        yield block
-        if on_bytes is not None:
-            position = _position(raw) if packed else done + len(block)
-            on_bytes(position - done)
-            done = position
-
-
-def _position(raw: io.BufferedReader) -> int:
-    try:
-        return raw.tell()
-    except OSError:
-        return 0
 
 
 def _suspicion(name: str, start: bytes) -> str | None:
@@ -187,10 +185,6 @@ def _notes(names: Sequence[str], plan: Plan, suspicions: Sequence[str]) -> tuple
 
 def _shown(name: str) -> str:
     return "standard input" if name == STDIN else repr(name)
-
-
-def _unzstd(name: str) -> str:
-    return "zstd -dc FILE | layercheck ... -" if name != STDIN else "zstd -dc | layercheck ... -"
 
 
 def _unreadable(name: str, error: Exception) -> CommandError:

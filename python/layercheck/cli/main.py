@@ -60,8 +60,7 @@ def _show_version(context: click.Context, parameter: click.Parameter, wanted: bo
 
 @click.group(
     cls=_Group,
-    no_args_is_help=False,
-    invoke_without_command=False,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Try it without an AWS account: layercheck demo",
 )
@@ -73,8 +72,13 @@ def _show_version(context: click.Context, parameter: click.Parameter, wanted: bo
     callback=_show_version,
     help="Show the version.",
 )
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> int:
     """Which of these layer digests are really in that Amazon ECR repository?"""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        return ExitCode.USAGE
+    return ExitCode.DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,12 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="layercheck", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return ExitCode.USAGE
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx is not None else "layercheck"
-        return _complain(f"{error.format_message()} (see: {path} --help)", ExitCode.USAGE)
+        return _complain(f"{error.format_message().rstrip('.')} (see: {path} --help)", ExitCode.USAGE)
     except click.ClickException as error:
         return _complain(error.format_message(), ExitCode.FAILURE)
     except CommandError as error:

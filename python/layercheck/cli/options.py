@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from layercheck.cli.exits import parse_fail_on
 from layercheck.verdict import Verdict
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    # Not generic before click 8.5.
+    ParamType = click.ParamType
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class RateType(click.ParamType[Any]):
+class RateType(ParamType):
     """Calls per second, or one of the words `quota` and `max`."""
 
     name = "rate"
@@ -39,7 +45,7 @@ class RateType(click.ParamType[Any]):
         return rate
 
 
-class FailOnType(click.ParamType[Any]):
+class FailOnType(ParamType):
     """Verdict words between commas, or `none`."""
 
     name = "fail_on"
@@ -60,7 +66,7 @@ class FailOnType(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-class EndpointType(click.ParamType[Any]):
+class EndpointType(ParamType):
     """An http or https URL without a user name or password in it."""
 
     name = "url"
@@ -86,6 +92,7 @@ def input_options(command: F) -> F:
         click.option(
             "--batch-size",
             type=click.IntRange(1, 100),
+            metavar="N",
             default=100,
             show_default=True,
             help="Digests per call.",
@@ -103,7 +110,7 @@ def target_options(command: F) -> F:
         click.option("--endpoint-url", type=EndpointType(), help="Another endpoint than the region's own."),
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration files."),
         click.option("--registry-id", metavar="ID", help="Account of the registry, or ECR Public alias."),
-        click.option("--public", is_flag=True, help="ECR Public instead of private ECR (region us-east-1)."),
+        click.option("--public", is_flag=True, help="ECR Public instead of private ECR."),
         click.option("--region", metavar="REGION", help="Region of the registry."),
     ):
         command = decorate(command)
@@ -117,7 +124,7 @@ def pace_options(command: F) -> F:
             "--max-in-flight",
             type=click.IntRange(1, 1024),
             metavar="N",
-            help="Calls under way at once, at most.",
+            help="Calls under way at once, at most; default 32.",
         ),
         click.option(
             "--rate",

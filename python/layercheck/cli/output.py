@@ -16,19 +16,13 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast
 import click
 
 from layercheck.cli.exits import CommandError
+from layercheck.report.write import SUFFIXES
 
 if TYPE_CHECKING:
     from layercheck.report import Report
 
 Format: TypeAlias = Literal["table", "jsonl", "csv", "parquet", "arrow"]
 FORMATS: tuple[Format, ...] = ("table", "jsonl", "csv", "parquet", "arrow")
-_SUFFIXES: dict[str, Format] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-}
 _BINARY: frozenset[Format] = frozenset({"parquet", "arrow"})
 
 
@@ -85,12 +79,12 @@ def _format_of(output: str, format_: Format | None) -> Format:
     if format_ is not None:
         return format_
     suffix = Path(output).suffix.lower()
-    if suffix not in _SUFFIXES:
+    if suffix not in SUFFIXES:
         raise click.UsageError(
             f"-o {output}: the suffix names no format; end the name with "
-            f"{', '.join(_SUFFIXES)}, or add --format"
+            f"{', '.join(SUFFIXES)}, or add --format"
         )
-    return _SUFFIXES[suffix]
+    return cast("Format", SUFFIXES[suffix])
 
 
 def _writable(output: str, inputs: Sequence[str]) -> Path:

@@ -40,7 +40,7 @@ _REJECTS = {
 }
 
 
-@click.command("plan")
+@click.command("plan", short_help="Count and validate digests offline.")
 @input_options
 @click.option("--public", is_flag=True, help="Times for ECR Public instead of private ECR.")
 @click.option(

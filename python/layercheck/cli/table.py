@@ -17,7 +17,6 @@ from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
     from layercheck.report import Report
-
     from layercheck.types import RunStats, Target
 
 _NOTES = {

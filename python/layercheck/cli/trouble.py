@@ -26,7 +26,8 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
 
 
 def _advice(error: LayercheckError, target: dict[str, Any]) -> str:
-    region = target["region_name"] or "the configured region"
+    reached = error.report.target.region_name if error.report is not None else None
+    region = target["region_name"] or reached or "the configured region"
     service = "ecr-public" if target["public"] else "ecr"
     match error:
         case RepositoryNotFoundError():

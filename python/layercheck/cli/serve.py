@@ -1,0 +1,189 @@
+"""`layercheck serve`: the local ECR endpoint in a terminal, to try things on."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from layercheck.cli import inputs as sources
+from layercheck.cli.exits import CommandError, ExitCode
+from layercheck.cli.interrupts import Interrupts
+
+if TYPE_CHECKING:
+    from layercheck.testing import LocalEcr
+
+DEFAULT_REPOSITORY = "app"
+
+
+@click.command("serve", short_help="Run a local ECR endpoint to try things on.")
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    metavar="NAME[=FILE]",
+    help=f"A repository that holds the digests of FILE, or, without FILE, a part of all digests. "
+    f"Repeatable; default {DEFAULT_REPOSITORY}.",
+)
+@click.option(
+    "--oci-layout",
+    "layouts",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Configs and layers of an OCI image layout. Repeatable.",
+)
+@click.option(
+    "--fraction",
+    type=click.FloatRange(0, 1),
+    metavar="0..1",
+    help="What part a repository without FILE holds. Default: what ends in an even hex digit.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    default=0,
+    help="On 127.0.0.1; by default a free one.",
+)
+@click.option(
+    "--region", metavar="REGION", default="us-east-1", show_default=True, help="Region it pretends to be in."
+)
+@click.option(
+    "--latency-ms",
+    type=click.FloatRange(0),
+    metavar="MS",
+    default=0.0,
+    help="Before each answer.",
+)
+@click.option("--throttle", metavar="RATE[:BURST]", help="Calls per second it takes, and at once.")
+@click.option(
+    "--error-rate", type=click.FloatRange(0, 1), default=0.0, help="Part of calls that end with a 500."
+)
+@click.option("--seed", type=int, metavar="N", default=0, help="Of all chance.")
+@click.option("-q", "--quiet", is_flag=True, help="Only the endpoint's address.")
+def serve(
+    repositories: tuple[str, ...],
+    layouts: tuple[str, ...],
+    fraction: float | None,
+    port: int,
+    region: str,
+    latency_ms: float,
+    throttle: str | None,
+    error_rate: float,
+    seed: int,
+    quiet: bool,
+) -> int:
+    """Run a local ECR endpoint until Ctrl-C: no AWS account, any credentials.
+
+    It speaks the protocol of ECR and ECR Public on 127.0.0.1. Its address is the line on standard output.
+    """
+    from layercheck.testing import Fault, LocalEcr
+
+    faults = [Fault("server_error", probability=error_rate)] if error_rate else []
+    try:
+        ecr = LocalEcr(
+            port=port,
+            region_name=region,
+            latency_ms=latency_ms,
+            throttle=_throttle(throttle),
+            faults=faults,
+            seed=seed,
+        )
+    except OSError as error:
+        raise CommandError(
+            f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}; choose another --port"
+        ) from error
+    with ecr, Interrupts():
+        try:
+            told = _seed(ecr, repositories, layouts, fraction, seed)
+            sys.stdout.write(f"{ecr.endpoint_url}\n")
+            sys.stdout.flush()
+            if not quiet:
+                _tell(
+                    [
+                        *told,
+                        "try, in another terminal:",
+                        "",
+                        f"  {_example(ecr, region)}",
+                        "",
+                        "end with Ctrl-C",
+                    ]
+                )
+            while True:
+                signal.pause()
+        except KeyboardInterrupt:
+            if not quiet:
+                _tell(["", _counted(ecr)])
+    return ExitCode.DONE
+
+
+def _throttle(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    rate, _, burst = text.partition(":")
+    try:
+        pair = (float(rate), float(burst or rate))
+    except ValueError:
+        pair = (0.0, 0.0)
+    if not all(0 < number < float("inf") for number in pair):
+        raise click.BadParameter(
+            f"{text!r}: expected calls per second, as in 200 or 200:400", param_hint="--throttle"
+        )
+    return pair
+
+
+def _seed(
+    ecr: LocalEcr, repositories: tuple[str, ...], layouts: tuple[str, ...], fraction: float | None, seed: int
+) -> list[str]:
+    """Fills the repositories; one line for each says what it holds."""
+    told = []
+    if not repositories and not layouts:
+        repositories = (DEFAULT_REPOSITORY,)
+    for text in repositories:
+        name, has_file, file = text.partition("=")
+        if has_file:
+            plan = sources.read_plan(sources.resolve([file])).plan
+            ecr.put(name, plan.texts(0, plan.unique))
+            told.append(f"{name} holds {plan.unique:,} digests of {file}")
+        elif fraction is None:
+            ecr.set_rule(name, "even")
+            told.append(f"{name} holds every digest that ends in an even hex digit")
+        else:
+            ecr.set_rule(name, "fraction", fraction=fraction, seed=seed)
+            told.append(f"{name} holds {fraction:.0%} of all digests, chosen by --seed {seed}")
+    for text in layouts:
+        name, named, folder = text.rpartition("=")
+        name = name if named else DEFAULT_REPOSITORY
+        count = ecr.put_oci_layout(name, folder)
+        told.append(f"{name} holds {count:,} configs and layers of {folder}")
+    return told
+
+
+def _example(ecr: LocalEcr, region: str) -> str:
+    # Any credentials will do, and these are not the user's.
+    name = ecr.repositories[0] if ecr.repositories else DEFAULT_REPOSITORY
+    credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+    command = [
+        "layercheck",
+        "check",
+        name,
+        "digests.txt",
+        "--region",
+        region,
+        "--endpoint-url",
+        ecr.endpoint_url,
+    ]
+    return f"{credentials} {shlex.join(command)}"
+
+
+def _counted(ecr: LocalEcr) -> str:
+    counters = ecr.counters
+    return f"{counters.calls:,} calls for {counters.digests:,} digests, {counters.throttled:,} throttled"
+
+
+def _tell(lines: list[str]) -> None:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()

@@ -1,0 +1,102 @@
+"""Runs the real command in a process of its own, against a local endpoint."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from layercheck.testing import LocalEcr
+
+COMMAND = [sys.executable, "-m", "layercheck"]
+SECRET = "MARKER/secret+key=" + "s" * 22
+TOKEN = "MARKER-session-token-" + "t" * 40
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Layercheck = Callable[..., Ended]
+
+
+def digest(number: int) -> str:
+    return "sha256:" + hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user who has credentials, and nothing of the machine's own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "AWS_ACCESS_KEY_ID": "AKIAMARKERMARKERMARK",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": TOKEN,
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@pytest.fixture
+def layercheck(environment: dict[str, str], tmp_path: Path) -> Layercheck:
+    def run(
+        *arguments: str | Path,
+        stdin: bytes = b"",
+        env: Mapping[str, str | None] | None = None,
+        cwd: Path | None = None,
+        user: int | None = None,
+    ) -> Ended:
+        changed = environment | {key: value for key, value in (env or {}).items() if value is not None}
+        for key, value in (env or {}).items():
+            if value is None:
+                changed.pop(key, None)
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            env=changed,
+            cwd=cwd or ("/" if user else tmp_path),
+            user=user,
+            check=False,
+        )
+        ended = Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        # Whatever a test is about: no output of any command ever holds a credential or a traceback.
+        for secret in (SECRET, TOKEN):
+            assert secret not in ended.out + ended.err
+        assert "Traceback" not in ended.err
+        return ended
+
+    return run
+
+
+@pytest.fixture
+def local_ecr() -> Iterator[LocalEcr]:
+    """An endpoint whose repository `app` holds digests 0 to 4, archived digests 5 and 6, and no more."""
+    with LocalEcr() as ecr:
+        ecr.add_repository("app")
+        yield ecr
+
+
+@pytest.fixture
+def digests(tmp_path: Path) -> Path:
+    """Ten digests: five held, two archived, three not there."""
+    path = tmp_path / "digests.txt"
+    path.write_text("".join(f"{digest(number)}\n" for number in range(10)))
+    return path

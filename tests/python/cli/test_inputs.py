@@ -1,0 +1,145 @@
+"""INPUT arguments through `layercheck plan`: right numbers, or one line that says what is wrong."""
+
+import gzip
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Layercheck, digest
+
+
+def numbers(layercheck: Layercheck, *arguments: str | Path, stdin: bytes = b"") -> dict[str, Any]:
+    ended = layercheck("plan", "--format", "jsonl", *arguments, stdin=stdin)
+    assert ended.code == 0, ended.err
+    assert ended.out.count("\n") == 1
+    parsed: dict[str, Any] = json.loads(ended.out)
+    assert parsed["rows"] == parsed["unique"] + parsed["duplicates"] + parsed["invalid"]
+    assert sum(parsed["spellings"].values()) + sum(parsed["rejects"].values()) == parsed["rows"]
+    return parsed
+
+
+def test_files_and_standard_input_are_one_plan_in_order(layercheck: Layercheck, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second.gz"
+    first.write_text(f"{digest(1)}\n{digest(2)}")  # its last line has no end
+    second.write_bytes(gzip.compress(f"# remark\n\n{digest(2)}\n".encode()))
+    plan = numbers(layercheck, first, "-", second, stdin=f"{digest(3)}\njunk\n".encode())
+    assert (plan["rows"], plan["unique"], plan["duplicates"], plan["invalid"]) == (5, 3, 1, 1)
+
+
+@pytest.mark.parametrize("arguments", [[], ["-"]])
+def test_standard_input_is_the_default(layercheck: Layercheck, arguments: list[str]) -> None:
+    assert numbers(layercheck, *arguments, stdin=f"{digest(1)}\r\n".encode())["unique"] == 1
+
+
+def test_gzip_is_recognised_on_standard_input(layercheck: Layercheck) -> None:
+    assert numbers(layercheck, stdin=gzip.compress(digest(1).encode()))["unique"] == 1
+
+
+def test_kinds_calls_and_seconds_are_counted(layercheck: Layercheck) -> None:
+    rows = [digest(number) for number in range(250)]
+    rows += [digest(0).upper(), digest(1)[7:], "latest", "md5:00"]
+    plan = numbers(layercheck, stdin="\n".join(rows).encode())
+    assert plan["spellings"] | {"canonical": 250, "upper_case": 1, "bare_hex": 1} == plan["spellings"]
+    assert (plan["rejects"]["not_hexadecimal"], plan["rejects"]["unsupported_algorithm"]) == (1, 1)
+    times = ("calls", "seconds_at_quota", "seconds_at_default_rate")
+    assert [plan[key] for key in times] == [3, 0.003, 0.006]
+    public = numbers(layercheck, "--public", "--batch-size", "10", stdin="\n".join(rows).encode())
+    assert (public["calls"], public["seconds_at_quota"], public["seconds_at_default_rate"]) == (
+        25,
+        0.125,
+        0.25,
+    )
+
+
+def test_strict_takes_the_canonical_form_only(layercheck: Layercheck) -> None:
+    plan = numbers(layercheck, "--strict", stdin=f"{digest(1)}\n{digest(2).upper()}\n".encode())
+    assert (plan["unique"], plan["rejects"]["not_canonical"]) == (1, 1)
+
+
+def test_the_table_names_each_kind_that_occurred(layercheck: Layercheck) -> None:
+    ended = layercheck("plan", stdin=f"{digest(1)}\n{digest(1)}\nlatest\n".encode())
+    assert ended.code == 0
+    for expected in ("canonical", "not_hexadecimal", "calls", "1,000 calls/s"):
+        assert expected in ended.out
+    assert "blob_path" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        pytest.param(b"", "no digests in the input", id="empty"),
+        pytest.param(b"\n# only a remark\n \n", "no digests in the input", id="remarks"),
+        pytest.param(b"\x7fELF\x02\x01\x00\x00" + os.urandom(5000), "looks binary", id="binary"),
+        pytest.param(digest(1).encode("utf-16"), "UTF-16", id="utf-16"),
+        pytest.param(b"name,tag\napp,v1\n", "not one row is a digest", id="csv"),
+    ],
+)
+def test_input_that_is_probably_not_meant_is_said(
+    layercheck: Layercheck, tmp_path: Path, content: bytes, note: str
+) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(content)
+    ended = layercheck("plan", path)
+    assert ended.code == 0
+    assert note in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(gzip.compress(os.urandom(5000))[:-100])
+    damaged = tmp_path / "damaged.gz"
+    damaged.write_bytes(b"\x1f\x8bnot really")
+    zstd = tmp_path / "digests.zst"
+    zstd.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.fspath(path))
+        for name, said in (
+            (tmp_path / "missing", "no such file"),
+            (tmp_path, "is a directory"),
+            (cut, "cut-off gzip"),
+            (damaged, "damaged"),
+            (zstd, "zstd -dc"),
+            (loop, "cannot read"),
+            (path, "cannot read"),
+            (tmp_path / ("x" * 300), "cannot read"),
+        ):
+            ended = layercheck("plan", name)
+            assert (ended.code, ended.out) == (1, "")
+            assert said in ended.err
+            assert ended.err.count("\n") == 1
+
+
+def test_no_permission_is_said(layercheck: Layercheck, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(digest(1))
+    path.chmod(0)
+    # Root may read everything, so a test run as root asks as somebody else.
+    ended = layercheck("plan", path, user=65534 if os.geteuid() == 0 else None)
+    assert (ended.code, ended.out) == (1, "")
+    assert "no permission to read" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_very_long_line_is_one_rejected_row(layercheck: Layercheck, tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    with path.open("wb") as file:
+        file.truncate(200 << 20)  # 200 MiB of zeros on no disk, without a single line end
+        file.seek(0, os.SEEK_END)
+        file.write(f"\n{digest(1)}\n".encode())
+    plan = numbers(layercheck, path)
+    assert (plan["rows"], plan["unique"], plan["invalid"]) == (2, 1, 1)
+
+
+def test_control_characters_in_a_file_name_stay_visible(layercheck: Layercheck) -> None:
+    ended = layercheck("plan", "no\x1b[31msuch\nfile")
+    assert ended.code == 1
+    assert "\x1b" not in ended.err
+    assert ended.err.count("\n") == 1
