@@ -1,7 +1,7 @@
 """Stubs of the native module. Private: import from `layercheck` instead."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, final, overload
+from typing import Any, Literal, NamedTuple, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,3 +126,69 @@ class Table:
     def write_jsonl(self, path: str) -> None: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
+
+@final
+class LocalEcrServer:
+    """A local ECR endpoint; `layercheck.testing.LocalEcr` is its friendly face.
+
+    Digests are canonical text or 32 raw bytes. `faults` are `layercheck.testing.Fault`;
+    `throttle` is (rate, burst, error code, HTTP status).
+    """
+
+    def __new__(
+        cls,
+        *,
+        account_id: str,
+        registry_alias: str | None,
+        region_name: str | None,
+        port: int,
+        seed: int,
+        latency_ms: float,
+        jitter_ms: float,
+        throttle: tuple[float, float, str | None, int] | None,
+        faults: Sequence[Any],
+        absent_as_failure: bool,
+        log_calls: int,
+    ) -> LocalEcrServer: ...
+    @property
+    def endpoint_url(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def repositories(self) -> list[str]: ...
+    def close(self) -> None: ...
+    def put(self, repository: str, digests: Iterable[str | bytes]) -> int: ...
+    def put_layers(
+        self, repository: str, layers: Sequence[tuple[str, int | None, str | None, str]]
+    ) -> int: ...
+    def put_oci_layout(self, repository: str, folder: str | bytes, existing_only: bool) -> int: ...
+    def set_rule(self, repository: str, kind: str | None, fraction: float = 0.5, seed: int = 0) -> None: ...
+    def remove(self, repository: str, digests: Iterable[str | bytes]) -> int: ...
+    def delete(self, repository: str) -> bool: ...
+    def availability(
+        self, repository: str, digests: Iterable[str | bytes]
+    ) -> list[Literal["AVAILABLE", "UNAVAILABLE", "ARCHIVED"]] | None: ...
+    def set_faults(self, faults: Sequence[Any]) -> None: ...
+    def set_latency(self, ms: float, jitter_ms: float) -> None: ...
+    def set_throttle(self, throttle: tuple[float, float, str | None, int] | None) -> None: ...
+    def counters(self) -> dict[str, Any]: ...
+    def calls(
+        self,
+    ) -> list[
+        tuple[
+            int,
+            int,
+            Literal["ecr", "ecr-public"],
+            str,
+            str | None,
+            list[str],
+            str,
+            list[str],
+            str | None,
+        ]
+    ]: ...
+    def reset(self) -> None: ...
+    @staticmethod
+    def fault_kinds() -> list[str]: ...

@@ -73,16 +73,18 @@ impl ServiceError {
 
 impl<'a> Request<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, ServiceError> {
-        serde_json::from_slice(body)
+        let error = |line, column| {
             // Serde's message may quote the body at length; the position is enough.
-            .map_err(|error| {
-                let text = format!(
-                    "The request body is not the JSON this operation takes (line {}, column {})",
-                    error.line(),
-                    error.column()
-                );
-                ServiceError::new("SerializationException", text)
-            })
+            let text = format!(
+                "The request body is not the JSON this operation takes (line {line}, column {column})"
+            );
+            ServiceError::new("SerializationException", text)
+        };
+        // Serde would also take a list, member by member.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(error(1, 1));
+        }
+        serde_json::from_slice(body).map_err(|found| error(found.line(), found.column()))
     }
 
     pub(crate) fn repository_name(&self) -> &str {

@@ -327,6 +327,8 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         PyValueError::new_err(text)
     })?;
     let FaultArgs { share, word, .. } = args;
+    // Words no service model has.
+    let word_or = |default: &str| if word.is_empty() { default.to_owned() } else { word.clone() };
     let what = match kind {
         FaultKind::Latency => What::Latency { ms: args.ms, jitter_ms: args.jitter_ms },
         FaultKind::Throttle => What::Throttle,
@@ -346,8 +348,8 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         FaultKind::Contradict => What::Contradict { share },
         FaultKind::Foreign => What::Foreign { share },
         FaultKind::UpperCase => What::UpperCase { share },
-        FaultKind::UnknownAvailability => What::UnknownAvailability { share, word },
-        FaultKind::UnknownFailure => What::UnknownFailure { share, word },
+        FaultKind::UnknownAvailability => What::UnknownAvailability { share, word: word_or("QUARANTINED") },
+        FaultKind::UnknownFailure => What::UnknownFailure { share, word: word_or("LayerQuarantined") },
         FaultKind::Truncate => What::Truncate,
         FaultKind::Cut => What::Cut,
         FaultKind::Slow => What::Slow { bytes_per_ms: args.bytes_per_ms },

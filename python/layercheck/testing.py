@@ -1,0 +1,589 @@
+"""A local ECR endpoint for tests: well-behaved, or as hostile as you script it.
+
+`LocalEcr` serves the wire protocol of `ecr` and `ecr-public` for the operation
+`BatchCheckLayerAvailability`, on 127.0.0.1, from a native thread that does not hold
+the interpreter lock. It is strict where the service is strict (100 digests, names,
+registry ids, credentials of the right region) and misbehaves only by `Fault`.
+
+What the service does is taken from its botocore model and the AWS documentation. Where
+neither says, this endpoint chooses, and says so here:
+
+* A well-formed digest that is not held is a layer `UNAVAILABLE` without size or media
+  type, as observed from the service; `absent_as_failure=True` answers with a failure
+  `MissingLayerDigest` instead, as moto does.
+* Only `sha256:` and 64 lower-case hexadecimal digits are well-formed. Anything else is a
+  failure `InvalidLayerDigest`; the empty string is a failure `MissingLayerDigest`.
+* Answers keep the order asked, and digests asked twice are answered twice.
+* ECR Public has no `ARCHIVED`: there an archived digest is `UNAVAILABLE`.
+* Signatures are not verified, but there must be one, scoped to the right region and service.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+
+from layercheck._core import LocalEcrServer
+
+if TYPE_CHECKING:
+    import boto3
+
+__all__ = [
+    "Availability",
+    "Call",
+    "Counters",
+    "EvenDigests",
+    "Fault",
+    "FaultKind",
+    "FractionOfDigests",
+    "Layer",
+    "LocalEcr",
+    "OciLayout",
+    "Seed",
+    "Throttle",
+]
+
+Availability: TypeAlias = Literal["AVAILABLE", "UNAVAILABLE", "ARCHIVED"]
+
+FaultKind: TypeAlias = Literal[
+    "latency",
+    "throttle",
+    "server_error",
+    "service_unavailable",
+    "access_denied",
+    "expired_token",
+    "error",
+    "disconnect",
+    "reset",
+    "html",
+    "wrong_types",
+    "poison",
+    "shuffle",
+    "omit",
+    "repeat",
+    "contradict",
+    "foreign",
+    "upper_case",
+    "unknown_availability",
+    "unknown_failure",
+    "truncate",
+    "cut",
+    "slow",
+    "padding",
+    "endless",
+]
+
+# Settings that mean something only to some kinds; given to another kind they are a mistake.
+_SETTINGS: Final[Mapping[str, frozenset[str]]] = {
+    "share": frozenset(
+        {"omit", "repeat", "contradict", "foreign", "upper_case", "unknown_availability", "unknown_failure"}
+    ),
+    "ms": frozenset({"latency"}),
+    "jitter_ms": frozenset({"latency"}),
+    "code": frozenset({"error"}),
+    "status": frozenset({"error"}),
+    "message": frozenset({"error"}),
+    "word": frozenset({"unknown_availability", "unknown_failure"}),
+    "digests": frozenset({"poison"}),
+    "bytes": frozenset({"padding"}),
+    "bytes_per_ms": frozenset({"slow"}),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What a repository says of one digest.
+
+    Attributes:
+        size: Bytes; None for a size made from the digest, so that sizes differ.
+        media_type: None for that of a gzipped OCI layer.
+        availability: What to answer.
+    """
+
+    size: int | None = None
+    media_type: str | None = None
+    availability: Availability = "AVAILABLE"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EvenDigests:
+    """A repository that holds every digest whose last hexadecimal digit is even."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FractionOfDigests:
+    """A repository that holds this part of all digests, chosen by a keyed hash.
+
+    Nothing is stored, so a million rows cost nothing; `LocalEcr.available` tells the truth.
+    """
+
+    fraction: float
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OciLayout:
+    """A repository that holds configs and layers of an OCI image layout folder.
+
+    With `existing_only`, blobs and manifests that are not on disk are passed over.
+    """
+
+    path: str | os.PathLike[str]
+    existing_only: bool = False
+
+
+Seed: TypeAlias = (
+    Iterable[str | bytes] | Mapping[str, Layer | int] | Path | OciLayout | EvenDigests | FractionOfDigests
+)
+"""What a repository holds: digests, digests with a `Layer` or a size, a layout folder or a rule."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Throttle:
+    """A token bucket, and how it refuses.
+
+    Attributes:
+        rate: Calls a second that pass in the long run.
+        burst: Calls that pass at once after a pause.
+        code: The error code; None for a bare HTTP status with no body.
+        status: The HTTP status. Users of ECR report ThrottlingException with 400.
+    """
+
+    rate: float
+    burst: float
+    code: str | None = "ThrottlingException"
+    status: int = 400
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong: what, how often, and for which calls.
+
+    Kinds, with the settings each understands:
+
+    * in place of the answer (of several that fire, the first in the list works):
+      `throttle`; `server_error` (ServerException, 500); `service_unavailable` (503, no body);
+      `access_denied`; `expired_token`; `error` (`code`, `status`, `message`);
+      `disconnect` (closed without an answer); `reset` (the same by TCP RST); `html` (a page, status 200);
+      `wrong_types` (JSON of the wrong shape); `poison` (`digests`: a call that asks for one of
+      them is an InvalidParameterException as a whole);
+    * in the answer (all that fire work, in order), for a `share` of its entries, at least one:
+      `shuffle`, `omit`, `repeat`, `contradict` (a second entry says the contrary), `foreign` (digests
+      nobody asked for), `upper_case`, `unknown_availability` (`word`), `unknown_failure` (`word`);
+    * on the wire (the first that fires works): `truncate` (the JSON ends early), `cut` (the connection
+      ends in mid-body), `slow` (`bytes_per_ms`), `padding` (`bytes` of filling in valid JSON before the
+      answer), `endless` (until the client goes);
+    * and `latency` (`ms`, up to `jitter_ms` more), on top of anything.
+
+    Attributes:
+        kind: What happens.
+        probability: The chance for each call in `calls`, 0 to 1. The dice depend on the server's
+            seed, the call's number and the fault's place in the list, so a run can be repeated.
+        calls: First and last call it may happen to, counted from 1; None as last for no end.
+        share: The part of an answer's entries it happens to, above 0 to 1.
+        ms: Milliseconds.
+        jitter_ms: Milliseconds.
+        code: An error code.
+        status: An HTTP status.
+        message: An error message.
+        word: The unknown word; by default one that no service model has.
+        digests: Digests as they will be asked for.
+        bytes: Bytes of filling; 100 MB by default.
+        bytes_per_ms: Bytes of body in each millisecond.
+
+    Examples:
+        >>> Fault("server_error", probability=0.1)  # one call in ten, by chance
+        Fault('server_error', probability=0.1)
+        >>> Fault("expired_token", calls=(21, None))  # after 20 calls
+        Fault('expired_token', calls=(21, None))
+        >>> Fault("omit", share=0.05)  # each answer leaves out one digest in twenty
+        Fault('omit', share=0.05)
+    """
+
+    kind: FaultKind
+    _: dataclasses.KW_ONLY
+    probability: float = 1.0
+    calls: tuple[int, int | None] = (1, None)
+    share: float = 0.1
+    ms: float = 0.0
+    jitter_ms: float = 0.0
+    code: str = "InternalFailure"
+    status: int = 400
+    message: str = ""
+    word: str = ""
+    digests: tuple[str, ...] = ()
+    bytes: int = 100_000_000
+    bytes_per_ms: int = 1
+
+    def __post_init__(self) -> None:
+        for name, kinds in _SETTINGS.items():
+            if self.kind not in kinds and getattr(self, name) != _FAULT_DEFAULTS[name]:
+                message = f"fault {self.kind!r} has no {name}; it belongs to {', '.join(sorted(kinds))}"
+                raise ValueError(message)
+        if isinstance(self.digests, str):
+            raise TypeError("digests must be a tuple of digests, not one digest")
+
+    def __repr__(self) -> str:
+        settings = "".join(
+            f", {field.name}={value!r}"
+            for field in dataclasses.fields(self)[1:]
+            if (value := getattr(self, field.name)) != field.default
+        )
+        return f"Fault({self.kind!r}{settings})"
+
+    # What the native half reads; the words differ because one tuple is two numbers there.
+    @property
+    def first_call(self) -> int:
+        """The first call it may happen to."""
+        return self.calls[0]
+
+    @property
+    def last_call(self) -> int | None:
+        """The last call it may happen to, or None."""
+        return self.calls[1]
+
+
+_FAULT_DEFAULTS: Final = {field.name: field.default for field in dataclasses.fields(Fault)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counters:
+    """What happened since the start, or since `LocalEcr.reset`.
+
+    Attributes:
+        connections: Connections accepted.
+        requests: HTTP requests read, whatever they asked for.
+        calls: Requests that were a readable call of the operation.
+        digests: Digests in those calls, repeats included.
+        answered: Calls that reached a repository and were answered.
+        available: Digests truly available in answered calls, before any fault changed the
+            answer; likewise the next three.
+        unavailable: Digests truly unavailable.
+        archived: Digests truly archived.
+        failed: Digests answered with a failure.
+        throttled: Calls throttled, by the token bucket or by a fault.
+        refused: Requests refused otherwise, deservedly or by a fault.
+        in_flight: Calls being answered now.
+        max_in_flight: Most calls in flight at once.
+        request_bytes: Bytes of request bodies.
+        response_bytes: Bytes of response bodies, counted when a response has ended.
+        faults: How often each kind of fault took effect.
+    """
+
+    connections: int
+    requests: int
+    calls: int
+    digests: int
+    answered: int
+    available: int
+    unavailable: int
+    archived: int
+    failed: int
+    throttled: int
+    refused: int
+    in_flight: int
+    max_in_flight: int
+    request_bytes: int
+    response_bytes: int
+    faults: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One call, as it came and as it ended.
+
+    Attributes:
+        number: Counts from 1 and never starts again.
+        at_ns: When it was read: nanoseconds since the server started, by the monotonic clock.
+        service: `ecr` or `ecr-public`.
+        repository_name: As asked.
+        registry_id: As asked; None if left out.
+        digests: As asked, in order.
+        outcome: `answered`, an error code, or the kind of fault that took the answer's place.
+        faults: Kinds of all faults that took effect.
+        user_agent: As sent.
+    """
+
+    number: int
+    at_ns: int
+    service: Literal["ecr", "ecr-public"]
+    repository_name: str
+    registry_id: str | None
+    digests: list[str]
+    outcome: str
+    faults: list[str]
+    user_agent: str | None
+
+
+class LocalEcr:
+    """A running local ECR endpoint; use it in a `with`, or `close` it.
+
+    Args:
+        repositories: Names with what each holds (see `Seed`), or names of empty repositories.
+        account_id: 12 digits.
+        registry_alias: Another name of the public registry.
+        region_name: Region that credentials must be scoped to; None for any.
+        faults: What goes wrong.
+        seed: Of all chance.
+        latency_ms: Milliseconds before each answer.
+        jitter_ms: Up to so many more.
+        throttle: A `Throttle`, or (rate, burst).
+        absent_as_failure: Answer absent digests as moto does.
+        log_calls: How many of the last calls `calls` keeps.
+        port: On 127.0.0.1; 0 for a free one.
+
+    Raises:
+        ValueError: If an option, a seed or a fault makes no sense.
+        OSError: If the port cannot be had or a layout cannot be read.
+
+    Examples:
+        >>> held, absent = "sha256:" + "a0" * 32, "sha256:" + "b1" * 32
+        >>> with LocalEcr({"app": [held]}) as ecr:
+        ...     answer = ecr.client().batch_check_layer_availability(
+        ...         repositoryName="app", layerDigests=[held, absent]
+        ...     )
+        >>> [layer["layerAvailability"] for layer in answer["layers"]]
+        ['AVAILABLE', 'UNAVAILABLE']
+        >>> ecr.counters.calls, ecr.calls[0].digests == [held, absent]
+        (1, True)
+    """
+
+    def __init__(
+        self,
+        repositories: Mapping[str, Seed] | Iterable[str] = (),
+        *,
+        account_id: str = "123456789012",
+        registry_alias: str | None = None,
+        region_name: str | None = "us-east-1",
+        faults: Sequence[Fault] = (),
+        seed: int = 0,
+        latency_ms: float = 0.0,
+        jitter_ms: float = 0.0,
+        throttle: Throttle | tuple[float, float] | None = None,
+        absent_as_failure: bool = False,
+        log_calls: int = 1000,
+        port: int = 0,
+    ) -> None:
+        if isinstance(repositories, str):
+            raise TypeError("repositories must be a mapping or names, not one name")
+        self.account_id = account_id
+        self.region_name = region_name
+        self._server = LocalEcrServer(
+            account_id=account_id,
+            registry_alias=registry_alias,
+            region_name=region_name,
+            port=port,
+            seed=seed,
+            latency_ms=latency_ms,
+            jitter_ms=jitter_ms,
+            throttle=_throttle(throttle),
+            faults=list(faults),
+            absent_as_failure=absent_as_failure,
+            log_calls=log_calls,
+        )
+        try:
+            seeds = repositories if isinstance(repositories, Mapping) else dict.fromkeys(repositories, ())
+            for name, holds in seeds.items():
+                self.put(name, holds)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else self.endpoint_url
+        return f"<LocalEcr {state} {', '.join(self.repositories)}>"
+
+    def close(self) -> None:
+        """End the server and every connection; counters, calls and the truth stay readable."""
+        self._server.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._server.closed
+
+    @property
+    def endpoint_url(self) -> str:
+        """What boto3 takes as `endpoint_url`."""
+        return self._server.endpoint_url
+
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1."""
+        return self._server.port
+
+    # What it holds.
+
+    @property
+    def repositories(self) -> list[str]:
+        """Names of all repositories, sorted."""
+        return self._server.repositories
+
+    def put(self, repository_name: str, holds: Seed = ()) -> int:
+        """Add to a repository, which is made if need be; also while the server runs.
+
+        Digests given later replace earlier ones, and come before a rule.
+
+        Returns:
+            How many digests were given; 0 for a rule.
+
+        Raises:
+            ValueError: If the name, a digest, a rule or a layout is not valid.
+            OSError: If a layout cannot be read.
+        """
+        match holds:
+            case EvenDigests():
+                self._server.set_rule(repository_name, "even")
+                return 0
+            case FractionOfDigests(fraction, seed):
+                self._server.set_rule(repository_name, "fraction", fraction, seed)
+                return 0
+            case OciLayout(path, existing_only):
+                return self._server.put_oci_layout(repository_name, os.fspath(path), existing_only)
+            case Path():
+                return self._server.put_oci_layout(repository_name, os.fspath(holds), existing_only=False)
+            case Mapping():
+                return self._server.put_layers(repository_name, [_layer(*item) for item in holds.items()])
+            case _:
+                return self._server.put(repository_name, holds)
+
+    def remove(self, repository_name: str, digests: Iterable[str | bytes]) -> int:
+        """Remove digests from a repository; how many were there one by one."""
+        return self._server.remove(repository_name, digests)
+
+    def delete(self, repository_name: str) -> bool:
+        """Delete a repository; whether there was one."""
+        return self._server.delete(repository_name)
+
+    def availability(self, digest: str | bytes, repository_name: str | None = None) -> Availability:
+        """The truth about one digest, whatever faults do to answers.
+
+        Args:
+            digest: Canonical text or 32 raw bytes.
+            repository_name: May be left out if there is one repository only.
+
+        Raises:
+            LookupError: If there is no such repository, or more than one and none is named.
+            ValueError: If the digest is not well-formed.
+        """
+        return self.availabilities([digest], repository_name)[0]
+
+    def availabilities(
+        self, digests: Iterable[str | bytes], repository_name: str | None = None
+    ) -> list[Availability]:
+        """The truth about many digests, in order; see `availability`."""
+        if repository_name is None:
+            names = self.repositories
+            if len(names) != 1:
+                raise LookupError(f"name a repository: there are {len(names)}")
+            repository_name = names[0]
+        truth = self._server.availability(repository_name, digests)
+        if truth is None:
+            raise LookupError(f"no repository {repository_name!r}")
+        return truth
+
+    def available(self, digest: str | bytes, repository_name: str | None = None) -> bool:
+        """Whether one digest is truly AVAILABLE; see `availability`."""
+        return self.availability(digest, repository_name) == "AVAILABLE"
+
+    # How it behaves.
+
+    def set_faults(self, faults: Sequence[Fault]) -> None:
+        """Replace the faults, from the next call on.
+
+        Raises:
+            ValueError: If a fault makes no sense; then the old ones stay.
+        """
+        self._server.set_faults(list(faults))
+
+    def set_latency(self, latency_ms: float, jitter_ms: float = 0.0) -> None:
+        """Replace the milliseconds before each answer."""
+        self._server.set_latency(latency_ms, jitter_ms)
+
+    def set_throttle(self, throttle: Throttle | tuple[float, float] | None) -> None:
+        """Replace the token bucket by a full one, or by none."""
+        self._server.set_throttle(_throttle(throttle))
+
+    # What happened.
+
+    @property
+    def counters(self) -> Counters:
+        """What happened so far, in numbers."""
+        return Counters(**self._server.counters())
+
+    @property
+    def calls(self) -> list[Call]:
+        """The last `log_calls` calls, oldest first."""
+        return [Call(*fields) for fields in self._server.calls()]
+
+    def reset(self) -> None:
+        """Set counters to zero and empty the log. Call numbers, and so fault scripts, go on."""
+        self._server.reset()
+
+    # How to reach it.
+
+    def client_arguments(self) -> dict[str, str]:
+        """Keyword arguments for any boto3 client: endpoint, region and dummy credentials.
+
+        Examples:
+            >>> import boto3
+            >>> with LocalEcr(["app"]) as ecr:
+            ...     boto3.client("ecr", **ecr.client_arguments()).meta.region_name
+            'us-east-1'
+        """
+        return {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.region_name or "us-east-1",
+            **_CREDENTIALS,
+        }
+
+    def session(self) -> boto3.Session:
+        """A boto3 session with dummy credentials and the region; the endpoint goes to its clients."""
+        import boto3
+
+        return boto3.Session(region_name=self.region_name or "us-east-1", **_CREDENTIALS)
+
+    def client(self, *, public: bool = False, **kwargs: Any) -> Any:
+        """A boto3 client of this endpoint, `ecr` or `ecr-public`.
+
+        Args:
+            public: For `ecr-public`.
+            **kwargs: More for `boto3.client`, `config` say; they come before our own.
+        """
+        service = "ecr-public" if public else "ecr"
+        return self.session().client(service, **{"endpoint_url": self.endpoint_url, **kwargs})
+
+
+# Not secret and not random: no signature is verified, and AWS never issues keys of this form.
+_CREDENTIALS: Final = {
+    "aws_access_key_id": "local-ecr",
+    "aws_secret_access_key": "local-ecr",
+}
+
+
+def _throttle(
+    throttle: Throttle | tuple[float, float] | None,
+) -> tuple[float, float, str | None, int] | None:
+    if throttle is None:
+        return None
+    if not isinstance(throttle, Throttle):
+        throttle = Throttle(*throttle)
+    return throttle.rate, throttle.burst, throttle.code, throttle.status
+
+
+def _layer(digest: str, layer: Layer | int) -> tuple[str, int | None, str | None, str]:
+    if not isinstance(layer, Layer):
+        layer = Layer(size=layer)
+    return digest, layer.size, layer.media_type, layer.availability
