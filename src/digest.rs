@@ -26,10 +26,11 @@ impl Digest {
     /// The text, as bytes: no allocation.
     #[must_use]
     pub fn text(&self) -> [u8; TEXT_LEN] {
+        let mut digits = [0; hex::TEXT_LEN];
+        hex::encode(&self.0, &mut digits);
         let mut text = [0; TEXT_LEN];
-        let (prefix, digits) = text.split_at_mut(PREFIX.len());
-        prefix.copy_from_slice(PREFIX);
-        hex::encode(&self.0, digits.try_into().expect("64 bytes follow the prefix"));
+        text[..PREFIX.len()].copy_from_slice(PREFIX);
+        text[PREFIX.len()..].copy_from_slice(&digits);
         text
     }
 

@@ -240,7 +240,8 @@ fn read_answer<'py>(answer: &Bound<'py, PyAny>) -> PyResult<Vec<OwnedEntry<'py>>
     let mut entries = Vec::new();
     for item in list(answer, "layers")? {
         let Ok(item) = item.cast_into::<PyDict>() else { continue };
-        let (Some(digest), Some(availability)) = (text(&item, "layerDigest")?, text(&item, "layerAvailability")?)
+        let (Some(digest), Some(availability)) =
+            (text(&item, "layerDigest")?, text(&item, "layerAvailability")?)
         else {
             continue;
         };
@@ -252,7 +253,8 @@ fn read_answer<'py>(answer: &Bound<'py, PyAny>) -> PyResult<Vec<OwnedEntry<'py>>
     for item in list(answer, "failures")? {
         let Ok(item) = item.cast_into::<PyDict>() else { continue };
         let Some(digest) = text(&item, "layerDigest")? else { continue };
-        let says = OwnedSays::Failure { code: text(&item, "failureCode")?, reason: text(&item, "failureReason")? };
+        let says =
+            OwnedSays::Failure { code: text(&item, "failureCode")?, reason: text(&item, "failureReason")? };
         entries.push(OwnedEntry { digest, says });
     }
     Ok(entries)

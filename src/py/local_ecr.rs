@@ -100,11 +100,22 @@ impl PyLocalEcrServer {
         py.detach(|| self.0.close());
     }
 
-    /// Adds available digests; how many were given.
-    fn put(&self, py: Python<'_>, repository: &str, digests: &Bound<'_, PyAny>) -> PyResult<usize> {
+    /// Adds digests that are all alike; how many were given.
+    #[pyo3(signature = (repository, digests, availability="AVAILABLE", size=None, media_type=None))]
+    fn put(
+        &self,
+        py: Python<'_>,
+        repository: &str,
+        digests: &Bound<'_, PyAny>,
+        availability: &str,
+        size: Option<u64>,
+        media_type: Option<&str>,
+    ) -> PyResult<usize> {
+        let availability = availability_of(availability)?;
+        let holding = Holding { availability, size, media_type: media_type.map(Arc::from) };
         let keys = keys(digests)?;
         let count = keys.len();
-        let holdings = keys.into_iter().map(|key| (key, Holding::default()));
+        let holdings = keys.into_iter().map(|key| (key, holding.clone()));
         py.detach(|| self.0.put(repository, holdings)).map_err(raised)?;
         Ok(count)
     }
@@ -115,11 +126,7 @@ impl PyLocalEcrServer {
         let holdings = layers
             .into_iter()
             .map(|(digest, size, media_type, availability)| {
-                let availability = Availability::of_word(&availability).ok_or_else(|| {
-                    PyValueError::new_err(format!(
-                        "availability must be AVAILABLE, UNAVAILABLE or ARCHIVED, not {availability:?}"
-                    ))
-                })?;
+                let availability = availability_of(&availability)?;
                 let media_type = media_type.map(Arc::from);
                 Ok((key_of(&digest)?, Holding { availability, size, media_type }))
             })
@@ -277,6 +284,14 @@ fn raised(error: Error) -> PyErr {
             None => PyOSError::new_err(error.to_string()),
         },
     }
+}
+
+fn availability_of(word: &str) -> PyResult<Availability> {
+    Availability::of_word(word).ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "availability must be AVAILABLE, UNAVAILABLE or ARCHIVED, not {word:?}"
+        ))
+    })
 }
 
 /// Digests as text in the canonical spelling, or as 32 raw bytes.

@@ -107,14 +107,12 @@ impl PyPlanner {
 
     fn item(&mut self, item: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(text) = item.cast::<PyString>() {
-            return match text.to_str() {
-                Ok(text) => self.text(item.py(), text.as_bytes()),
-                // A lone surrogate has no UTF-8; as three bytes it is a row like any other.
-                Err(_) => {
-                    let encoded = text.call_method1("encode", ("utf-8", "surrogatepass"))?;
-                    self.text(item.py(), encoded.cast::<PyBytes>()?.as_bytes())
-                }
-            };
+            if let Ok(text) = text.to_str() {
+                return self.text(item.py(), text.as_bytes());
+            }
+            // A lone surrogate has no UTF-8; as three bytes it is a row like any other.
+            let encoded = text.call_method1("encode", ("utf-8", "surrogatepass"))?;
+            return self.text(item.py(), encoded.cast::<PyBytes>()?.as_bytes());
         }
         if let Ok(bytes) = item.cast::<PyBytes>() {
             return self.text(item.py(), bytes.as_bytes());
@@ -155,7 +153,9 @@ fn used_up() -> PyErr {
 /// What a row that is no text is, for the report. Its `repr` is the caller's code and may fail.
 fn describe(item: &Bound<'_, PyAny>) -> String {
     let shown = item.repr().map(|text| text.to_string_lossy().into_owned());
-    shown.unwrap_or_else(|_| format!("<{}>", item.get_type().name().map_or_else(|_| "object".into(), |n| n.to_string())))
+    shown.unwrap_or_else(|_| {
+        format!("<{}>", item.get_type().name().map_or_else(|_| "object".into(), |n| n.to_string()))
+    })
 }
 
 /// Rows copied out of Python: one arena, no allocation for each row.

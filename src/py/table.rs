@@ -1,9 +1,10 @@
 //! `Table` for Python: chunks of lines, files, and the Arrow stream.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
@@ -51,14 +52,12 @@ impl PyTable {
 
     /// Writes CSV to `path`, replacing what is there.
     fn write_csv(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| csv::write(&self.table, BufWriter::with_capacity(WRITE_BLOCK, File::create(path)?)))?;
-        Ok(())
+        to_file(py, path, |out| csv::write(&self.table, out))
     }
 
     /// Writes JSON Lines to `path`, replacing what is there.
     fn write_jsonl(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| jsonl::write(&self.table, BufWriter::with_capacity(WRITE_BLOCK, File::create(path)?)))?;
-        Ok(())
+        to_file(py, path, |out| jsonl::write(&self.table, out))
     }
 
     /// The table as an Arrow stream (PyCapsule interface).
@@ -73,7 +72,21 @@ impl PyTable {
     }
 
     /// The table's Arrow schema (PyCapsule interface).
+    #[expect(clippy::unused_self, reason = "the protocol calls it on an object")]
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Bound::new(py, PySchema::new(arrow::schema()))?.call_method0("__arrow_c_schema__")
     }
+}
+
+/// Creates the file and writes it off the interpreter lock; errors keep their `errno`.
+fn to_file(
+    py: Python<'_>,
+    path: PathBuf,
+    write: impl FnOnce(BufWriter<File>) -> io::Result<()> + Send,
+) -> PyResult<()> {
+    let written = py.detach(|| write(BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?)));
+    written.map_err(|error| match error.raw_os_error() {
+        Some(number) => PyOSError::new_err((number, error.to_string(), path)),
+        None => error.into(),
+    })
 }

@@ -10,11 +10,11 @@ use super::{COLUMNS, Table};
 /// Those of `out`.
 pub fn write(table: &Table, out: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(COLUMNS)?;
+    writer.write_record(COLUMNS).map_err(plain)?;
     for line in table.lines(0) {
         let row = line.row.to_string();
         let size = line.size.map(|size| size.to_string());
-        writer.write_record([
+        let cells = [
             row.as_str(),
             line.digest.as_deref().unwrap_or_default(),
             line.verdict,
@@ -23,7 +23,16 @@ pub fn write(table: &Table, out: impl Write) -> io::Result<()> {
             line.code.unwrap_or_default(),
             line.reason.as_deref().unwrap_or_default(),
             line.input.as_deref().unwrap_or_default(),
-        ])?;
+        ];
+        writer.write_record(cells).map_err(plain)?;
     }
     writer.flush()
+}
+
+/// The error of `out` itself, with its number; the wrapper would hide it.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }

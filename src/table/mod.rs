@@ -15,8 +15,7 @@ use crate::plan::Plan;
 use crate::verdict::Verdict;
 
 /// Names of the columns, in order.
-pub const COLUMNS: [&str; 8] =
-    ["row", "digest", "verdict", "size", "media_type", "code", "reason", "input"];
+pub const COLUMNS: [&str; 8] = ["row", "digest", "verdict", "size", "media_type", "code", "reason", "input"];
 
 /// A plan and its verdicts as lines.
 #[derive(Clone, Debug)]

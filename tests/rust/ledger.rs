@@ -22,7 +22,10 @@ fn layer(availability: &str) -> Says<'_> {
 
 fn merge(ledger: &mut Ledger, entries: &[(&str, Says<'_>)]) -> Merged {
     let unique = ledger.plan().unique();
-    ledger.merge(0..unique, entries.iter().map(|(digest, says)| Entry { digest: digest.as_bytes(), says: *says }))
+    ledger.merge(
+        0..unique,
+        entries.iter().map(|(digest, says)| Entry { digest: digest.as_bytes(), says: *says }),
+    )
 }
 
 #[test]

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 
 fn plan(rows: &[&str], batch_size: usize) -> Plan {
     let mut planner = Planner::new(false);
-    rows.iter().for_each(|row| planner.row(row.as_bytes()));
+    for row in rows {
+        planner.row(row.as_bytes());
+    }
     planner.finish(batch_size)
 }
 
@@ -34,7 +36,8 @@ fn a_rejected_row_tells_what_is_wrong_where_and_what_is_expected() {
     let plan = plan(&[&text(1), "sha256:xyz"], 100);
     let reject = plan.rejects().get(0);
     assert_eq!((reject.row, reject.kind, reject.offset), (1, RejectKind::NotHexadecimal, 7));
-    let expected = "row 1, offset 7: 'x' is not hexadecimal; expected 64 hex digits, alone or after \"sha256:\"";
+    let expected =
+        "row 1, offset 7: 'x' is not hexadecimal; expected 64 hex digits, alone or after \"sha256:\"";
     assert_eq!(reject.to_string(), expected);
     assert_eq!(plan.rejects().of_row(1), Some(reject));
     assert_eq!(plan.rejects().of_row(0), None);

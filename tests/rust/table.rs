@@ -60,8 +60,11 @@ fn csv_reads_back_as_it_was() {
 fn json_lines_have_every_column_in_each_object() {
     let mut bytes = Vec::new();
     jsonl::write(&table(false), &mut bytes).unwrap();
-    let lines: Vec<serde_json::Value> =
-        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
     assert_eq!(lines.len(), 5);
     for line in &lines {
         assert!(COLUMNS.iter().all(|name| line.get(name).is_some()));
@@ -90,8 +93,10 @@ fn arrow_batches_follow_each_other_without_gap_or_overlap() {
         let table = Table::new(Arc::clone(ledger.plan()), ledger.columns(), unique);
         let batches: Vec<_> = Reader::new(table.clone()).map(Result::unwrap).collect();
         assert!(batches.len() > 1);
-        let seen: Vec<i64> =
-            batches.iter().flat_map(|batch| batch["row"].as_primitive::<Int64Type>().values().to_vec()).collect();
+        let seen: Vec<i64> = batches
+            .iter()
+            .flat_map(|batch| batch["row"].as_primitive::<Int64Type>().values().to_vec())
+            .collect();
         let expected: Vec<i64> = table.lines(0).map(|line| line.row as i64).collect();
         assert_eq!(seen, expected);
     }

@@ -1,0 +1,53 @@
+"""Columns are views of Rust memory: shape, strides, read-only, alive as long as needed."""
+
+from __future__ import annotations
+
+import gc
+
+import layercheck as lc
+import numpy as np
+import pytest
+from layercheck._core import Ledger
+
+ROWS = [f"sha256:{number:064x}" for number in (5, 6, 5)]
+
+
+def test_digests_are_a_read_only_view_of_two_dimensions() -> None:
+    view = memoryview(lc.plan(ROWS).digests)
+    assert (view.shape, view.strides, view.itemsize, view.format) == ((2, 32), (32, 1), 1, "B")
+    assert view.readonly
+    assert view.c_contiguous
+
+
+def test_the_row_index_is_a_read_only_view_of_int64() -> None:
+    index = lc.plan(ROWS).row_index
+    view = memoryview(index)
+    assert (view.shape, view.strides, view.itemsize) == ((3,), (8,), 8)
+    assert view.readonly
+    assert index.dtype == np.int64
+
+
+def test_asking_twice_gives_the_same_memory() -> None:
+    plan = lc.plan(ROWS)
+    assert np.shares_memory(plan.digests, plan.digests)
+    assert np.shares_memory(plan.row_index, plan.row_index)
+    columns = Ledger(plan).columns()
+    assert np.shares_memory(columns.unique_verdicts, columns.unique_verdicts)
+    assert np.shares_memory(columns.sizes, columns.sizes)
+
+
+def test_a_view_outlives_its_owner() -> None:
+    digests, index = lc.plan(ROWS).digests, lc.plan(ROWS).row_index
+    verdicts = Ledger(lc.plan(ROWS)).columns().verdicts
+    gc.collect()
+    assert digests[0].tolist() == [0] * 31 + [5]
+    assert index.tolist() == [0, 1, 0]
+    assert verdicts.tolist() == [0, 0, 0]
+
+
+def test_nobody_can_write_through_a_view() -> None:
+    digests = lc.plan(ROWS).digests
+    with pytest.raises(ValueError, match="read-only"):
+        digests[0, 0] = 1
+    with pytest.raises(ValueError):
+        digests.flags.writeable = True

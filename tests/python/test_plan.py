@@ -1,0 +1,250 @@
+"""What `layercheck.plan` takes, gives, and refuses."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import layercheck as lc
+import numpy as np
+import pytest
+
+A, B, C = ("sha256:" + byte * 32 for byte in ("0a", "0b", "0c"))
+ROWS = [B, A, B.upper(), "junk", C]
+RAW = np.array([[11] * 32, [10] * 32, [11] * 32], dtype=np.uint8)
+
+
+def test_a_plan_counts_rows_and_keeps_first_seen_order() -> None:
+    plan = lc.plan(ROWS)
+    assert (plan.rows, plan.unique, plan.duplicates, plan.invalid) == (5, 3, 1, 1)
+    assert plan.rows == plan.unique + plan.duplicates + plan.invalid
+    assert plan.texts(0, 9) == [B, A, C]
+    assert plan.row_index.tolist() == [0, 1, 0, -1, 2]
+    assert plan.digests.tolist() == [[11] * 32, [10] * 32, [12] * 32]
+
+
+def test_a_plan_is_a_sequence_of_batches() -> None:
+    plan = lc.plan(ROWS, batch_size=2)
+    assert len(plan) == 2
+    assert plan[0] == [B, A]
+    assert plan[-1] == [C]
+    assert plan[0:2] == [[B, A], [C]]
+    assert list(plan) == [[B, A], [C]]
+    with pytest.raises(IndexError):
+        plan[2]
+    with pytest.raises(IndexError):
+        plan[-3]
+
+
+@pytest.mark.parametrize("size", [0, 101, -1, 1.5, "100", None])
+def test_a_batch_size_the_service_would_refuse_is_a_value_error(size: Any) -> None:
+    with pytest.raises(ValueError, match="batch_size must be a whole number from 1 to 100"):
+        lc.plan([A], batch_size=size)
+
+
+def test_rejects_say_what_is_wrong_and_where() -> None:
+    plan = lc.plan([A, "sha256:" + "x" * 64, None, float("nan"), "", 7])
+    assert [(r.row, r.kind, r.offset, r.text) for r in plan.rejects] == [
+        (1, "not_hexadecimal", 7, "sha256:" + "x" * 64),
+        (2, "not_text", 0, None),
+        (3, "not_text", 0, "nan"),
+        (4, "empty", 0, ""),
+        (5, "not_text", 0, "7"),
+    ]
+    assert plan.rejects[-1] == plan.rejects[4]
+    assert [reject.row for reject in plan.rejects[1:3]] == [2, 3]
+    with pytest.raises(IndexError):
+        plan.rejects[5]
+    assert plan.reject_counts == {
+        "empty": 1,
+        "wrong_length": 0,
+        "not_hexadecimal": 1,
+        "unsupported_algorithm": 0,
+        "tag_like": 0,
+        "not_canonical": 0,
+        "not_text": 3,
+    }
+
+
+def test_spellings_are_counted() -> None:
+    hexadecimal = "Ab" * 32
+    rows = [A, f"SHA256:{hexadecimal}", f" {A} ", hexadecimal, f"sha256__{hexadecimal}", f"app@{A}"]
+    plan = lc.plan([*rows, f"blobs/sha256/{hexadecimal}"])
+    assert set(plan.spellings.values()) == {1}
+    assert plan.unique == 2
+
+
+def test_strict_takes_only_the_canonical_spelling() -> None:
+    plan = lc.plan([A, B.upper(), A[7:]], strict=True)
+    assert plan.unique == 1
+    assert [reject.kind for reject in plan.rejects] == ["not_canonical", "not_canonical"]
+
+
+def opened(rows: list[str], tmp_path: Path) -> Any:
+    return io.BytesIO("\n".join(rows).encode())
+
+
+def as_path(rows: list[str], tmp_path: Path) -> Any:
+    path = tmp_path / "rows.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    return path
+
+
+def as_gzip(rows: list[str], tmp_path: Path) -> Any:
+    path = tmp_path / "rows.gz"
+    path.write_bytes(gzip.compress("\n".join(rows).encode()))
+    return path
+
+
+def as_gzip_without_its_suffix(rows: list[str], tmp_path: Path) -> Any:
+    path = tmp_path / "rows"
+    path.write_bytes(gzip.compress("\n".join(["# comment", "", *rows]).encode()))
+    return path
+
+
+FORMS: list[Callable[[list[str], Path], Any]] = [
+    lambda rows, _: rows,
+    lambda rows, _: tuple(rows),
+    lambda rows, _: (row for row in rows),
+    lambda rows, _: [row.encode() for row in rows],
+    lambda rows, _: [bytearray(row.encode()) for row in rows],
+    lambda rows, _: np.array(rows),
+    lambda rows, _: np.array(rows, dtype=object),
+    lambda rows, _: np.array([row.encode() for row in rows]),
+    opened,
+    as_path,
+    as_gzip,
+    as_gzip_without_its_suffix,
+]
+IDS = [
+    *("list", "tuple", "generator", "bytes", "bytearray", "numpy U", "numpy object", "numpy S"),
+    *("open file", "path with mark and CRLF", "gzip", "gzip by content"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=IDS)
+def test_every_form_of_input_gives_the_same_plan(
+    form: Callable[[list[str], Path], Any], tmp_path: Path
+) -> None:
+    expected, plan = lc.plan(ROWS), lc.plan(form(ROWS, tmp_path))
+    assert plan.row_index.tolist() == expected.row_index.tolist()
+    assert plan.digests.tolist() == expected.digests.tolist()
+    assert list(plan.rejects) == list(expected.rejects)
+    assert plan.spellings == expected.spellings
+
+
+def test_dict_keys_and_duplicates_across_blocks_are_fine() -> None:
+    many = [f"sha256:{number:064x}" for number in range(10_000)]
+    plan = lc.plan(dict.fromkeys(many).keys() | {many[0]})
+    assert plan.unique == 10_000
+    twice = lc.plan(many + many)
+    assert (twice.unique, twice.duplicates) == (10_000, 10_000)
+    assert twice.row_index.tolist() == list(range(10_000)) * 2
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        RAW,
+        np.repeat(RAW, 2, axis=0)[::2],
+        np.asfortranarray(RAW),
+        RAW.copy().view("V32").reshape(-1),
+    ],
+    ids=["C order", "strided", "Fortran order", "V32"],
+)
+def test_raw_digests_are_rows(array: Any) -> None:
+    plan = lc.plan(array)
+    assert (plan.rows, plan.unique) == (3, 2)
+    assert plan.texts(0, 2) == [B, A]
+
+
+def test_raw_digests_are_rows_beyond_one_block() -> None:
+    array = np.random.default_rng(3).integers(0, 256, (10_001, 32), dtype=np.uint8)
+    plan = lc.plan(array)
+    assert np.array_equal(plan.digests, array)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (A, TypeError, r"a lone str .* \[digest\] .* pathlib.Path"),
+        (A.encode(), TypeError, "a lone bytes"),
+        (7, TypeError, "cannot read digests from int"),
+        (None, TypeError, "cannot read digests from NoneType"),
+        (np.zeros(3, dtype="S32"), ValueError, "S32 drops trailing zero bytes"),
+        (np.zeros((3, 31), dtype=np.uint8), ValueError, r"shape \(3, 31\) holds no digests"),
+        (np.zeros(3), ValueError, "float64"),
+        (io.StringIO(A), TypeError, "text mode"),
+    ],
+    ids=["str", "bytes", "int", "None", "S32", "31 bytes", "floats", "text file"],
+)
+def test_what_cannot_be_rows_is_refused_with_a_hint(wrong: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        lc.plan(wrong)
+
+
+def test_a_missing_file_a_folder_and_a_broken_gzip_are_os_errors(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        lc.plan(tmp_path / "missing")
+    with pytest.raises(IsADirectoryError):
+        lc.plan(tmp_path)
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(gzip.compress(b"x" * 100_000)[:-20])
+    with pytest.raises(EOFError):
+        lc.plan(broken)
+
+
+def test_what_an_iterable_raises_passes_through() -> None:
+    def rows() -> Any:
+        yield A
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        lc.plan(rows())
+
+
+def test_an_object_whose_repr_fails_is_an_invalid_row() -> None:
+    class Awkward:
+        def __repr__(self) -> str:
+            raise RuntimeError("no repr")
+
+    assert lc.plan([Awkward(), A]).rejects[0].text == "<Awkward>"
+
+
+def test_a_lone_surrogate_is_an_invalid_row() -> None:
+    plan = lc.plan(["sha256:" + "\ud800" + "a" * 63])
+    assert plan.rejects[0].kind == "not_hexadecimal"
+    assert plan.rejects[0].offset == 7
+
+
+def test_nothing_at_all_is_a_plan_without_batches(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+    for nothing in ([], iter(()), empty, np.zeros((0, 32), dtype=np.uint8)):
+        plan = lc.plan(nothing)
+        assert (plan.rows, len(plan)) == (0, 0)
+        assert plan.digests.shape == (0, 32)
+        assert plan.row_index.shape == (0,)
+
+
+def test_a_line_without_end_costs_no_memory_and_is_one_invalid_row(tmp_path: Path) -> None:
+    class Endless(io.RawIOBase):
+        left = 256
+
+        def read(self, size: int = -1) -> bytes:
+            self.left -= 1
+            return b"a" * (1 << 20) if self.left >= 0 else b""
+
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        plan = lc.plan(Endless())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (plan.rows, plan.rejects[0].kind) == (1, "wrong_length")
+    assert peak < 16 << 20
