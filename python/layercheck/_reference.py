@@ -41,6 +41,7 @@ VERDICTS = (
 
 WHITE = b" \t\n\r\x0b\x0c"  # ASCII white space, `str.isspace` knows many more
 LONGEST_LINE = 65_536  # bytes; what follows in a line of a text file is dropped
+LONGEST_NOTE = 1_000  # bytes of a code, reason or media type that are kept
 LONGEST_TEXT = 256  # bytes of a rejected row that are kept to show it
 
 # OCI image-spec, descriptor.md: `digest ::= algorithm ":" encoded`. The specification wants the
@@ -132,11 +133,9 @@ def _find_hex(text: bytes) -> Found:
 
 
 def _folder(path: bytes, name: bytes) -> int | None:
-    """Where the last `name` in `path` ends, if it starts the path or follows a slash."""
-    at = path.rfind(name)
-    if at == 0 or (at > 0 and path[at - 1 : at] == b"/"):
-        return at + len(name)
-    return None
+    """Where the last `name` in `path` ends that starts the path or follows a slash."""
+    at = (b"/" + path).rfind(b"/" + name)  # the added slash makes both conditions one
+    return at + len(name) if at >= 0 else None
 
 
 def _first_deviation(row: bytes) -> int:
@@ -166,9 +165,11 @@ def lines(data: bytes) -> Iterator[Line]:
     *ended, last = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     # A \r belongs to the line end only in front of a \n; elsewhere it is white space of the row.
     for line in [*(line.removesuffix(b"\r") for line in ended), last]:
-        content = line.lstrip(WHITE)
-        if content and not content.startswith(b"#"):
-            yield Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
+        kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
+        content = kept.text.lstrip(WHITE)
+        # Nobody looks behind a cut, so a line that was blank up to there is not known to be blank.
+        if not content.startswith(b"#") and (content or kept.too_long):
+            yield kept
 
 
 def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
@@ -313,12 +314,16 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
     said: dict[bytes, list[State]] = {digest: [] for digest in asked}
     foreign = 0
     for key, read in (("layers", _read_layer), ("failures", _read_failure)):
-        for entry in answer.get(key) or []:
-            digest = _digest_of(entry)
-            if digest not in said:
-                foreign += 1
-            elif state := read(entry):
+        entries = answer.get(key)
+        for entry in entries if isinstance(entries, list) else []:
+            if not isinstance(entry, dict) or (state := read(entry)) is None:
+                continue
+            match = _ANSWERED_DIGEST.fullmatch(entry["layerDigest"])
+            digest = bytes.fromhex(match[1]) if match else None
+            if digest in said:
                 said[digest].append(state)
+            else:
+                foreign += 1
     states = [_agreed(said[digest]) for digest in asked]
     left_out = sum(state.code == "LeftOutOfAnswer" and state.verdict == "unanswered" for state in states)
     contradicted = sum(
@@ -331,23 +336,34 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
 def _agreed(said: list[State]) -> State:
     """One state out of all entries for one digest, which must not disagree."""
     if not said:
-        return State("unanswered", code="LeftOutOfAnswer")
+        return State("unanswered", "LeftOutOfAnswer", "asked, but not in the answer")
     if any(state != said[0] for state in said):
-        return State("unanswered", code="ContradictoryAnswers")
-    return said[0]
+        reason = "the answer says different things of this digest"
+        return State("unanswered", "ContradictoryAnswers", reason)
+    state = said[0]
+    return state._replace(
+        code=_note(state.code) or None,
+        reason=_note(state.reason) or None,
+        media_type=_note(state.media_type),
+    )
 
 
-def _digest_of(entry: Any) -> bytes | None:
-    """The digest an entry is about. botocore does not check types, so any of this may be anything."""
-    text = _text(entry, "layerDigest") if isinstance(entry, Mapping) else None
-    match = _ANSWERED_DIGEST.fullmatch(text or "")
-    return bytes.fromhex(match[1]) if match else None
+def _note(text: str | None) -> str | None:
+    """The start of what the service said, as text that any file can hold, in whole characters."""
+    if text is None:
+        return None
+    whole = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return whole.encode()[:LONGEST_NOTE].decode("utf-8", "ignore")
+
+
+# botocore takes types as they come, so any field may be anything. An entry that names no digest, or
+# a layer without a word, says nothing of anybody and is passed over.
 
 
 def _read_layer(entry: Mapping[str, Any]) -> State | None:
-    word = _text(entry, "layerAvailability")
-    if word is None:
-        return None  # it names the digest and says nothing of it: as good as left out
+    digest, word = _text(entry, "layerDigest"), _text(entry, "layerAvailability")
+    if digest is None or word is None:
+        return None
     known = word in ("AVAILABLE", "UNAVAILABLE", "ARCHIVED")
     return State(
         word.lower() if known else "other",
@@ -357,11 +373,13 @@ def _read_layer(entry: Mapping[str, Any]) -> State | None:
     )
 
 
-def _read_failure(entry: Mapping[str, Any]) -> State:
-    code = _text(entry, "failureCode")
+def _read_failure(entry: Mapping[str, Any]) -> State | None:
+    if _text(entry, "layerDigest") is None:
+        return None
+    code = _text(entry, "failureCode") or ""
     # The documented way to say "missing" is UNAVAILABLE; some servers use this failure for it.
     verdict = "unavailable" if code == "MissingLayerDigest" else "refused"
-    return State(verdict, code=code, reason=_text(entry, "failureReason"))
+    return State(verdict, code=code, reason=_text(entry, "failureReason") or "")
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str | None:

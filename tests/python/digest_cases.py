@@ -122,6 +122,7 @@ REJECTED = [
     Refused("reference-with-a-delete-byte", b"a\x7f@sha256:" + _A, "not_hexadecimal", 1),
     Refused("reference-to-a-bare-digest", b"abc@" + _A, "not_hexadecimal", 3),
     Refused("blob-folder-glued-to-a-name", b"ablobs/sha256/" + _A, "not_hexadecimal", 2),
+    Refused("glued-to-a-blob-path", b"blobs/sha256/" + _A + b"blobs/sha256/" + _A, "not_hexadecimal", 78),
     Refused("registry-storage-path", b"blobs/sha256/ab/" + _A + b"/data", "not_hexadecimal", 15),
     Refused("a-folder-below-another-algorithm", b"blobs/sha512/ab/cd", "not_hexadecimal", 1),
     Refused("colon-without-algorithm", b":" + _A, "not_hexadecimal", 0),
@@ -184,5 +185,5 @@ LONG_LINES = [
     LongLine("a-reference-that-is-too-long", b"r" * LIMIT + b"@sha256:" + _A, "not_hexadecimal", 0),
     LongLine("a-tag", b"sha256-" + _A * 2000, "tag_like", 6),
     LongLine("a-comment", b"#" + b"x" * LIMIT * 2 + b"\n", None),
-    LongLine("blank", b" " * LIMIT * 2 + b"\n", None),
+    LongLine("blank-as-far-as-it-was-kept", b" " * LIMIT * 2 + b"\n", "empty"),
 ]

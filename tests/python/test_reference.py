@@ -111,8 +111,8 @@ def failure(hex_digits: str, code: object, reason: object = None) -> dict[str, A
     return {"layerDigest": "sha256:" + hex_digits, "failureCode": code, "failureReason": reason}
 
 
-LEFT_OUT = State("unanswered", code="LeftOutOfAnswer")
-CONTRADICTED = State("unanswered", code="ContradictoryAnswers")
+LEFT_OUT = State("unanswered", "LeftOutOfAnswer", "asked, but not in the answer")
+CONTRADICTED = State("unanswered", "ContradictoryAnswers", "the answer says different things of this digest")
 
 
 @pytest.mark.parametrize(
