@@ -15,7 +15,7 @@ in-process mock, for one) has answered already, because botocore runs them all.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 CHUNK_BYTES = 1 << 16
@@ -77,8 +77,6 @@ class BoundedSession:
 
     def _read(self, raw: Any, headers: Any, url: str) -> bytes:
         from botocore.exceptions import HTTPClientError, ReadTimeoutError, ResponseStreamingError
-        from urllib3.exceptions import HTTPError
-        from urllib3.exceptions import ReadTimeoutError as Urllib3ReadTimeoutError
 
         announced = headers.get("content-length", "")
         expected = int(announced) if announced.isascii() and announced.isdigit() else None
@@ -91,21 +89,29 @@ class BoundedSession:
         deadline = time.monotonic() + self._deadline_s
         parts: list[bytes] = []
         length = 0
+        while part := self._read_some(read, url):
+            parts.append(part)
+            length += len(part)
+            if length > self._limit_bytes:
+                raise too_long
+            if time.monotonic() > deadline:
+                raise ReadTimeoutError(endpoint_url=url)
+        if expected is not None and length < expected:
+            raise ResponseStreamingError(error=f"the body ended after {length:,} of {expected:,} bytes")
+        return b"".join(parts)
+
+    @staticmethod
+    def _read_some(read: Callable[[int], bytes], url: str) -> bytes:
+        from botocore.exceptions import ReadTimeoutError, ResponseStreamingError
+        from urllib3.exceptions import HTTPError
+        from urllib3.exceptions import ReadTimeoutError as Urllib3ReadTimeoutError
+
         try:
-            while part := read(CHUNK_BYTES):
-                parts.append(part)
-                length += len(part)
-                if length > self._limit_bytes:
-                    raise too_long
-                if time.monotonic() > deadline:
-                    raise ReadTimeoutError(endpoint_url=url)
+            return read(CHUNK_BYTES)
         except Urllib3ReadTimeoutError as error:
             raise ReadTimeoutError(endpoint_url=url, error=error) from error
         except (HTTPError, OSError, ValueError) as error:
             raise ResponseStreamingError(error=error) from error
-        if expected is not None and length < expected:
-            raise ResponseStreamingError(error=f"the body ended after {length:,} of {expected:,} bytes")
-        return b"".join(parts)
 
 
 def bound_bodies(client: Any, *, limit_bytes: int, deadline_s: float) -> bool:

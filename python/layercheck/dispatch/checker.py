@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Iterable, Iterator
@@ -217,6 +216,8 @@ class Checker:
             asyncio.CancelledError: The task was cancelled.
             LayercheckError: As `check`.
         """
+        import asyncio  # here, because most users of this module never need it
+
         _check_journal(journal)
         callback = as_callback(progress)
         self._check_open()
@@ -309,6 +310,7 @@ class Checker:
         try:
             concurrent.futures.wait([run], timeout=self._tuning.grace_s + 1.0)
         except BaseException as again:
+            run._leave()
             again.__dict__["report"] = run.report()
             raise
         error.__dict__["report"] = run.report()

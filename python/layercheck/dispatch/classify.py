@@ -170,7 +170,7 @@ def _without_secrets(error: Any, raw: str) -> BaseException:
 
     A chained exception is printed with the traceback, so its message is output too.
     """
-    if not (_SIGNED.search(raw) or _CANONICAL.search(raw)):
+    if not any(pattern.search(raw) for pattern in (_SIGNED, _CANONICAL, _USER_INFO)):
         return error  # type: ignore[no-any-return]
     from botocore.exceptions import ClientError
 

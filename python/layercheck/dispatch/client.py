@@ -273,8 +273,8 @@ def _check_service(client: EcrClient, service: str) -> None:
 def _opening_failed(error: Exception) -> LayercheckError | None:
     failure = classify(error)
     if failure.kind == "dead_end":
-        hint = "; pass region_name or set AWS_REGION" if failure.code == "NoRegionError" else ""
-        return exception_for(failure, f"no client could be made: {failure.summary}{hint}")
+        hint = "; pass region_name or set AWS_DEFAULT_REGION" if failure.code == "NoRegionError" else ""
+        return exception_for(failure, f"no client could be made: {failure.summary.rstrip('.')}{hint}")
     if isinstance(error, ValueError):
         return InvalidParameterError(f"no client could be made: {failure.message}")
     return None

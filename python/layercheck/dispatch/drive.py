@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -116,6 +117,11 @@ class Drive:
             self.stopped_at = now
         self._agenda.stop()
         self.changed.notify_all()
+
+    def leave(self) -> None:
+        """Wait for nothing any more, not even for what is under way."""
+        self.stop(-math.inf)
+        self.stopped_at = -math.inf
 
     def give_up_overdue(self, now: float) -> None:
         """Give up calls that have outlived their deadline, and ask their digests again."""
@@ -245,7 +251,8 @@ class Drive:
 
     def _give_up(self, call: Call, kind: ErrorKind, code: str, cause: str) -> None:
         if self._ledger.unanswered(call.start, call.stop, cause):
-            self._note(BatchError(call.start, call.stop, kind, code, cause, call.requests))
+            # A half that was not asked again by itself was asked once, as part of its batch.
+            self._note(BatchError(call.start, call.stop, kind, code, cause, max(call.requests, 1)))
 
     def _note(self, error: BatchError) -> None:
         if len(self._errors) < self._tuning.errors_kept:
@@ -274,7 +281,7 @@ class Drive:
     def _seconds(self, now: float) -> float:
         if self._first_at is None:
             return 0.0
-        return (self._last_at if self._agenda.finished else now) - self._first_at
+        return max(self._last_at if self._agenda.finished else now, self._first_at) - self._first_at
 
 
 def _nothing(_: float) -> None:

@@ -93,24 +93,34 @@ class Run(Future["Report"]):
         """Whether the run ended because it was cancelled."""
         return self._was_cancelled and self.done()
 
+    def _leave(self) -> None:
+        """Cancel without any grace: a second Ctrl-C."""
+        with self._workers.lock:
+            self._cancel_asked = True
+            self._drive.leave()
+
     def _start(self) -> None:
         """Take part in the work. On the submitting thread."""
         self.set_running_or_notify_cancel()
-        with self._workers.lock:
-            self._workers.add(self._drive)
-        threading.Thread(target=self._steer, name="layercheck-run", daemon=True).start()
+        try:
+            with self._workers.lock:
+                self._workers.add(self._drive)
+            threading.Thread(target=self._steer, name="layercheck-run", daemon=True).start()
+        except RuntimeError as error:  # no more threads to be had
+            self._conclude()
+            self.set_exception(error)
+            raise
 
     def _steer(self) -> None:
         """The run's own thread: progress, deadlines, and the end."""
-        raised = self._follow()
-        with self._workers.lock:
-            self._concluded = True
-            self._drive.conclude()
-        if raised is None:
-            raised = self._tell(done=True)
         try:
+            raised = self._follow()
+            self._conclude()
+            if raised is None:
+                raised = self._tell(done=True)
             report = self.report()
         except BaseException as error:  # noqa: BLE001 (whoever waits must be told, e.g. of a MemoryError)
+            self._conclude()
             self.set_exception(error)
             return
         if raised is not None:
@@ -125,6 +135,11 @@ class Run(Future["Report"]):
             self.set_exception(RunCancelled(self._cancel_message(report), report=report))
         else:
             self.set_result(report)
+
+    def _conclude(self) -> None:
+        with self._workers.lock:
+            self._concluded = True
+            self._drive.conclude()
 
     def _follow(self) -> BaseException | None:
         """Until nothing is under way; returns what the progress callback raised, if it did."""

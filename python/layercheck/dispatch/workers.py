@@ -115,14 +115,15 @@ class Workers:
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._serve, name=f"layercheck-{next(_numbers)}", daemon=True)
+        # Counted before it starts: Ctrl-C may strike while `start` waits for the thread to be there.
+        self._threads += 1
         try:
             thread.start()
         except RuntimeError:
+            self._threads -= 1
             # The system gives no more threads: go on with those there are.
             if not self._threads:
                 raise
-        else:
-            self._threads += 1
 
     def _serve(self) -> None:
         while (taken := self._await_call()) is not None:

@@ -1,0 +1,384 @@
+"""The ways a run ends before it is done: nothing known is lost, and nothing hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import layercheck as lc
+from dispatch.conftest import digests
+from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
+from layercheck.dispatch.tuning import Tuning
+
+QUICK = Tuning(tick_s=0.01, grace_s=0.2)
+ROWS = digests(5000)
+
+
+class Gate:
+    """Answers `free` calls, then holds every further one until it is opened."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self.held = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self, asked: Asked) -> Reply:
+        if asked.number >= self.free:
+            self.held.set()
+            self.opened.wait(60)
+        return good(asked)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate(free=7)
+    yield gate
+    gate.opened.set()
+
+
+def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
+    return lc.Checker("team/app", endpoint_url=server.url, **{"rate": "max", "_tuning": QUICK, **options})
+
+
+def assert_known(report: lc.Report, answered: int, asked: int) -> None:
+    counts = report.counts
+    assert sum(counts.values()) == report.rows == len(ROWS)
+    assert counts["available"] + counts["unavailable"] == answered * 100
+    assert counts["unanswered"] == (asked - answered) * 100
+    assert counts["not_checked"] == len(ROWS) - asked * 100
+
+
+def test_a_cancelled_run_tells_what_is_known(gate: Gate) -> None:
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=3) as checker:
+        run = checker.submit(ROWS)
+        assert gate.held.wait(60)
+        assert not run.done()
+        assert run.cancel()
+        with pytest.raises(lc.RunCancelled) as caught:
+            run.result(60)
+        assert run.done()
+        assert run.cancelled()
+        assert not run.cancel()
+        assert isinstance(run.exception(), lc.RunCancelled)
+        for report in (caught.value.report, run.report()):
+            assert report is not None
+            assert report.cancelled
+            assert not report.complete
+            known = report.counts["available"] + report.counts["unavailable"]
+            assert_known(report, known // 100, len(server.asked))
+
+
+def test_answers_that_come_in_during_the_grace_are_kept(gate: Gate) -> None:
+    tuning = Tuning(tick_s=0.01, grace_s=60)
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=3, _tuning=tuning) as checker:
+        run = checker.submit(ROWS)
+        assert gate.held.wait(60)
+        run.cancel()
+        gate.opened.set()
+        with pytest.raises(lc.RunCancelled) as caught:
+            run.result(60)
+    assert caught.value.report is not None
+    assert_known(caught.value.report, len(server.asked), len(server.asked))
+
+
+def test_a_report_can_be_had_at_any_time(gate: Gate) -> None:
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=1) as checker:
+        run = checker.submit(ROWS)
+        assert gate.held.wait(60)
+        early = run.report()
+        assert sum(early.counts.values()) == len(ROWS)
+        assert early.counts["not_checked"] > 0
+        assert not early.cancelled
+        gate.opened.set()
+        assert run.result(60).complete
+        assert early.counts["not_checked"] > 0
+
+
+def test_a_run_is_a_future_for_the_standard_library() -> None:
+    called: list[Any] = []
+    with ScriptedServer() as server, checker_for(server) as checker:
+        runs = [checker.submit(ROWS[start : start + 1000]) for start in range(0, 5000, 1000)]
+        runs[0].add_done_callback(called.append)
+        done = list(concurrent.futures.as_completed(runs, timeout=60))
+        assert set(done) == set(runs)
+        assert all(run.result().complete and run.exception() is None for run in runs)
+        assert not any(run.cancelled() or run.running() for run in runs)
+    assert called == [runs[0]]
+
+
+def test_leaving_the_block_waits_for_what_was_submitted() -> None:
+    with ScriptedServer() as server:
+        with checker_for(server) as checker:
+            run = checker.submit(ROWS)
+        assert run.done()
+        assert run.result().complete
+
+
+def test_an_exception_in_the_block_cancels_the_runs(gate: Gate) -> None:
+    with ScriptedServer(gate) as server:
+        runs: list[lc.Run] = []
+
+        def work() -> None:
+            with checker_for(server, max_in_flight=2) as checker:
+                runs.append(checker.submit(ROWS))
+                assert gate.held.wait(60)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            work()
+        (run,) = runs
+        assert run.cancelled()
+        assert run.report().counts["not_checked"] > 0
+
+
+def test_a_closed_checker_takes_nothing_more() -> None:
+    with ScriptedServer() as server:
+        checker = checker_for(server)
+        checker.close()
+        checker.close()
+        with pytest.raises(lc.LayercheckError, match="closed"):
+            checker.check(ROWS)
+
+
+def test_a_checker_can_be_used_again_after_a_run_was_cancelled(gate: Gate) -> None:
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=2) as checker:
+        run = checker.submit(ROWS)
+        assert gate.held.wait(60)
+        run.cancel()
+        with pytest.raises(lc.RunCancelled):
+            run.result(60)
+        gate.opened.set()
+        assert checker.check(ROWS).complete
+
+
+def test_many_threads_may_share_a_checker() -> None:
+    with ScriptedServer() as server, checker_for(server) as checker:
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            reports = list(
+                pool.map(lambda start: checker.check(ROWS[start : start + 500]), range(0, 4000, 500))
+            )
+        assert all(report.complete and report.rows == 500 for report in reports)
+
+
+def test_a_run_can_be_awaited() -> None:
+    async def main(checker: lc.Checker) -> list[lc.Report]:
+        return await asyncio.gather(*(checker.check_async(ROWS[start::3]) for start in range(3)))
+
+    with ScriptedServer() as server, checker_for(server) as checker:
+        reports = asyncio.run(main(checker))
+    assert sum(report.rows for report in reports) == len(ROWS)
+    assert all(report.complete for report in reports)
+
+
+def test_cancelling_the_task_cancels_the_run(gate: Gate) -> None:
+    async def main(checker: lc.Checker) -> None:
+        task = asyncio.create_task(checker.check_async(ROWS))
+        await asyncio.to_thread(gate.held.wait, 60)
+        (run,) = checker._runs
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(concurrent.futures.wait, [run], 60)
+        assert run.cancelled()
+
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=2) as checker:
+        asyncio.run(main(checker))
+    assert len(server.asked) < 50
+
+
+def test_a_run_cancelled_from_outside_is_no_cancelled_task(gate: Gate) -> None:
+    async def main(checker: lc.Checker) -> None:
+        task = asyncio.create_task(checker.check_async(ROWS))
+        await asyncio.to_thread(gate.held.wait, 60)
+        (run,) = checker._runs
+        run.cancel()
+        with pytest.raises(lc.RunCancelled):
+            await task
+
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=2) as checker:
+        asyncio.run(main(checker))
+
+
+def test_progress_is_told_while_it_runs_and_once_at_the_end() -> None:
+    states: list[lc.Progress] = []
+    with ScriptedServer() as server, checker_for(server, rate=200) as checker:
+        checker.check(ROWS, progress=states.append)
+    assert [state.done for state in states] == [False] * (len(states) - 1) + [True]
+    assert len(states) > 1
+    assert all(state.unique == len(ROWS) == sum(state.counts.values()) for state in states)
+    assert [state.settled for state in states] == sorted(state.settled for state in states)
+    last = states[-1]
+    assert (last.settled, last.calls, last.in_flight, last.rate) == (len(ROWS), 50, 0, 200)
+
+
+def test_a_progress_callback_that_raises_cancels_the_run_and_keeps_its_answers(gate: Gate) -> None:
+    class EnoughError(Exception):
+        pass
+
+    def stop(state: lc.Progress) -> None:
+        if state.settled:
+            raise EnoughError
+
+    gate.free = 20
+    with (
+        ScriptedServer(gate) as server,
+        checker_for(server, max_in_flight=2) as checker,
+        pytest.raises(EnoughError) as caught,
+    ):
+        checker.check(ROWS, progress=stop)
+    report = caught.value.report  # type: ignore[attr-defined]
+    assert sum(report.counts.values()) == len(ROWS)
+    assert report.counts["not_checked"] > 0
+    assert report.counts["available"] > 0
+
+
+def test_progress_true_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with ScriptedServer() as server, checker_for(server) as checker:
+        assert checker.check(ROWS, progress=True).complete
+    captured = capsys.readouterr()
+    assert "100%" in captured.err
+    assert captured.out == ""
+
+
+def test_progress_that_is_no_callback_is_refused() -> None:
+    wrong: Any = "yes"
+    with (
+        ScriptedServer() as server,
+        checker_for(server) as checker,
+        pytest.raises(TypeError, match="progress"),
+    ):
+        checker.check(ROWS, progress=wrong)
+
+
+def test_a_journal_is_refused_clearly() -> None:
+    with pytest.raises(lc.JournalError, match="not in this version"):
+        lc.check(ROWS, "team/app", journal="run.journal")
+
+
+PROGRAM = """
+    import sys, signal, hashlib
+    import layercheck as lc
+    from layercheck.dispatch.tuning import Tuning
+
+    rows = ["sha256:" + hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
+    tuning = Tuning(tick_s=0.01, grace_s=float(sys.argv[2]))
+    print("ready", flush=True)
+    try:
+        with lc.Checker("team/app", endpoint_url=sys.argv[1], max_in_flight=4, _tuning=tuning) as checker:
+            checker.check(rows)
+    except KeyboardInterrupt as interrupt:
+        counts = interrupt.report.counts
+        assert sum(counts.values()) == 5000
+        known = counts["available"] + counts["unavailable"]
+        print(known, counts["unanswered"], counts["not_checked"], flush=True)
+        sys.exit(130)
+"""
+
+
+def start(server: ScriptedServer, grace_s: float) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), server.url, str(grace_s)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+
+
+def test_ctrl_c_keeps_what_is_known(gate: Gate) -> None:
+    with ScriptedServer(gate) as server:
+        program = start(server, 0.2)
+        assert gate.held.wait(60)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=120)
+    assert (program.returncode, err) == (130, "")
+    known, unanswered, not_checked = map(int, out.split()[1:])
+    assert known <= 700
+    assert known + unanswered == len(server.asked) * 100
+    assert not_checked == 5000 - len(server.asked) * 100
+
+
+def test_ctrl_c_waits_for_the_answers_under_way(gate: Gate) -> None:
+    with ScriptedServer(gate) as server:
+        program = start(server, 60)
+        assert gate.held.wait(60)
+        program.send_signal(signal.SIGINT)
+        gate.opened.set()
+        out, err = program.communicate(timeout=120)
+    assert (program.returncode, err) == (130, "")
+    known, unanswered, not_checked = map(int, out.split()[1:])
+    assert (known, unanswered) == (len(server.asked) * 100, 0) or not_checked == 0
+
+
+def test_a_second_ctrl_c_leaves_at_once(gate: Gate) -> None:
+    with ScriptedServer(gate) as server:
+        program = start(server, 3600)
+        assert gate.held.wait(60)
+        while program.poll() is None:
+            program.send_signal(signal.SIGINT)
+            try:
+                program.wait(0.5)
+            except subprocess.TimeoutExpired:
+                continue
+        program.communicate()
+    assert not gate.opened.is_set()
+
+
+def test_a_call_that_hangs_does_not_keep_the_interpreter_from_ending(gate: Gate) -> None:
+    code = """
+        import sys, layercheck as lc
+        checker = lc.Checker("team/app", endpoint_url=sys.argv[1])
+        run = checker.submit(["sha256:" + f"{number:064x}" for number in range(3000)])
+        sys.stdin.readline()
+        print(run.done())
+    """
+    with ScriptedServer(gate) as server:
+        program = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(code), server.url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert gate.held.wait(60)
+        out, _ = program.communicate("end\n", timeout=120)
+    assert (program.returncode, out) == (0, "False\n")
+
+
+def test_a_stream_without_an_end_is_answered_block_by_block() -> None:
+    taken = 0
+
+    def rows() -> Iterator[str]:
+        nonlocal taken
+        while True:
+            yield ROWS[taken % 5000]
+            taken += 1
+
+    with ScriptedServer() as server, checker_for(server) as checker:
+        answers = checker.stream(rows(), block_rows=300)
+        first, second = next(answers), next(answers)
+        assert (first.first_row, second.first_row, first.rows) == (0, 300, 300)
+        assert first.counts["available"] == sum(
+            digest in set(ROWS[:300]) for digest in first.digests("available")
+        )
+        assert second.report.complete
+        assert len(second.verdicts) == 300
+        assert taken <= 300 * 4
+        answers.close()  # type: ignore[attr-defined]
+    assert len(server.asked) <= 3 * 4
+
+
+def test_a_stream_with_an_end_answers_every_row() -> None:
+    with ScriptedServer() as server, checker_for(server) as checker:
+        answers = list(checker.stream(iter(ROWS), block_rows=1234))
+    assert [answer.first_row for answer in answers] == [0, 1234, 2468, 3702, 4936]
+    assert sum(answer.rows for answer in answers) == len(ROWS)
