@@ -25,7 +25,8 @@ class EcrClient(Protocol):
     def meta(self) -> Any:
         """botocore's client metadata: region, endpoint, config, service model."""
 
-    def batch_check_layer_availability(self, **kwargs: Any) -> Any:
+    @property  # a property, so that typed clients (boto3-stubs) with their exact keywords fit too
+    def batch_check_layer_availability(self) -> Callable[..., Any]:
         """One call: at most 100 digests of one repository."""
 
 
