@@ -77,6 +77,9 @@ FaultKind: TypeAlias = Literal[
     "endless",
 ]
 
+# Key and secret: no signature is verified, and AWS never issues keys of this form.
+_DUMMY: Final = "local-ecr"
+
 # Settings that mean something only to some kinds; given to another kind they are a mistake.
 _SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     "share": frozenset(
@@ -388,7 +391,7 @@ class LocalEcr:
         try:
             seeds = repositories if isinstance(repositories, Mapping) else dict.fromkeys(repositories, ())
             for name, holds in seeds.items():
-                self.put(name, holds)
+                self._hold(name, holds)
         except BaseException:
             self.close()
             raise
@@ -431,33 +434,103 @@ class LocalEcr:
         """Names of all repositories, sorted."""
         return self._server.repositories
 
-    def put(self, repository_name: str, holds: Seed = ()) -> int:
-        """Add to a repository, which is made if need be; also while the server runs.
+    def add_repository(self, repository_name: str) -> None:
+        """Make a repository, if there is none of this name yet.
+
+        Raises:
+            ValueError: If neither service could have a repository of this name.
+        """
+        self._server.put(repository_name, ())
+
+    def put(
+        self,
+        repository_name: str,
+        digests: Iterable[str | bytes] | Mapping[str, Layer | int],
+        *,
+        availability: Availability = "AVAILABLE",
+        size: int | None = None,
+        media_type: str | None = None,
+    ) -> int:
+        """Add digests to a repository, which is made if need be; also while calls come in.
 
         Digests given later replace earlier ones, and come before a rule.
 
+        Args:
+            repository_name: Where they go.
+            digests: Canonical text or 32 raw bytes, all alike; or a mapping from text to a `Layer` or a size.
+            availability: What to answer of them; not for a mapping, like the next two.
+            size: Bytes; None for sizes made from the digests.
+            media_type: None for that of a gzipped OCI layer.
+
         Returns:
-            How many digests were given; 0 for a rule.
+            How many digests were given.
 
         Raises:
-            ValueError: If the name, a digest, a rule or a layout is not valid.
-            OSError: If a layout cannot be read.
+            ValueError: If the name or a digest is not valid.
         """
-        match holds:
+        if isinstance(digests, Mapping):
+            if availability != "AVAILABLE" or size is not None or media_type is not None:
+                raise TypeError("a mapping says of each digest what it is; leave out the other arguments")
+            return self._server.put_layers(repository_name, [_layer(*item) for item in digests.items()])
+        return self._server.put(repository_name, digests, availability, size, media_type)
+
+    def put_oci_layout(
+        self, repository_name: str, folder: str | os.PathLike[str], *, existing_only: bool = False
+    ) -> int:
+        """Add configs and layers of every image in an OCI image layout folder.
+
+        Nested indexes are walked; documents must hash to their names.
+
+        Args:
+            repository_name: Where they go.
+            folder: Has `index.json` and `blobs/sha256`.
+            existing_only: Pass over blobs and manifests that are not on disk.
+
+        Returns:
+            How many different blobs there were.
+
+        Raises:
+            ValueError: If the folder is no layout, or a document in it is not what it must be.
+            OSError: If a document cannot be read.
+        """
+        return self._server.put_oci_layout(repository_name, os.fspath(folder), existing_only)
+
+    def set_rule(
+        self,
+        repository_name: str,
+        rule: Literal["even", "fraction"] | None,
+        *,
+        fraction: float = 0.5,
+        seed: int = 0,
+    ) -> None:
+        """Let a rule say which digests a repository holds, besides those put there.
+
+        Nothing is stored, so a million rows cost nothing; `available` tells the truth.
+
+        Args:
+            repository_name: Made if need be.
+            rule: `even` holds digests whose last hexadecimal digit is even; `fraction` a part of all
+                digests, chosen by a keyed hash; None for no rule.
+            fraction: That part, 0 to 1.
+            seed: The key of the hash: another seed holds other digests.
+
+        Raises:
+            ValueError: If the name, the rule or the fraction is not valid.
+        """
+        self._server.set_rule(repository_name, rule, fraction, seed)
+
+    def _hold(self, repository_name: str, seed: Seed) -> None:
+        match seed:
             case EvenDigests():
-                self._server.set_rule(repository_name, "even")
-                return 0
-            case FractionOfDigests(fraction, seed):
-                self._server.set_rule(repository_name, "fraction", fraction, seed)
-                return 0
+                self.set_rule(repository_name, "even")
+            case FractionOfDigests(fraction, key):
+                self.set_rule(repository_name, "fraction", fraction=fraction, seed=key)
             case OciLayout(path, existing_only):
-                return self._server.put_oci_layout(repository_name, os.fspath(path), existing_only)
+                self.put_oci_layout(repository_name, path, existing_only=existing_only)
             case Path():
-                return self._server.put_oci_layout(repository_name, os.fspath(holds), existing_only=False)
-            case Mapping():
-                return self._server.put_layers(repository_name, [_layer(*item) for item in holds.items()])
+                self.put_oci_layout(repository_name, seed)
             case _:
-                return self._server.put(repository_name, holds)
+                self.put(repository_name, seed)
 
     def remove(self, repository_name: str, digests: Iterable[str | bytes]) -> int:
         """Remove digests from a repository; how many were there one by one."""
@@ -546,14 +619,19 @@ class LocalEcr:
         return {
             "endpoint_url": self.endpoint_url,
             "region_name": self.region_name or "us-east-1",
-            **_CREDENTIALS,
+            "aws_access_key_id": _DUMMY,
+            "aws_secret_access_key": _DUMMY,
         }
 
     def session(self) -> boto3.Session:
         """A boto3 session with dummy credentials and the region; the endpoint goes to its clients."""
         import boto3
 
-        return boto3.Session(region_name=self.region_name or "us-east-1", **_CREDENTIALS)
+        return boto3.Session(
+            region_name=self.region_name or "us-east-1",
+            aws_access_key_id=_DUMMY,
+            aws_secret_access_key=_DUMMY,
+        )
 
     def client(self, *, public: bool = False, **kwargs: Any) -> Any:
         """A boto3 client of this endpoint, `ecr` or `ecr-public`.
@@ -563,14 +641,8 @@ class LocalEcr:
             **kwargs: More for `boto3.client`, `config` say; they come before our own.
         """
         service = "ecr-public" if public else "ecr"
-        return self.session().client(service, **{"endpoint_url": self.endpoint_url, **kwargs})
-
-
-# Not secret and not random: no signature is verified, and AWS never issues keys of this form.
-_CREDENTIALS: Final = {
-    "aws_access_key_id": "local-ecr",
-    "aws_secret_access_key": "local-ecr",
-}
+        session: Any = self.session()
+        return session.client(service, **{"endpoint_url": self.endpoint_url, **kwargs})
 
 
 def _throttle(

@@ -1,0 +1,238 @@
+//! The endpoint's bad behaviour, over real sockets: each fault does what it says, and is counted.
+
+mod local_ecr_wire;
+
+use std::collections::HashMap;
+use std::io;
+
+use layercheck::local_ecr::{Fault, FaultKind, Holding, LocalEcr, Options, Service, What, key};
+use local_ecr_wire::{Answer, Connection, ask, body, digest, digests, request};
+
+/// Holds digests 0 to 49 and knows these faults.
+fn server(faults: impl IntoIterator<Item = What>) -> LocalEcr {
+    scripted(faults.into_iter().map(Fault::from).collect(), 0)
+}
+
+fn scripted(faults: Vec<Fault>, seed: u64) -> LocalEcr {
+    let server = LocalEcr::start(Options { faults, seed, log_calls: 100, ..Options::default() }).unwrap();
+    let held = digests(0..50);
+    server.put("app", held.iter().map(|text| (key::parse(text).unwrap(), Holding::default()))).unwrap();
+    server
+}
+
+/// What an honest server says of digests 0 to 99.
+fn truth() -> Vec<(String, String)> {
+    let word = |number| if number < 50 { "AVAILABLE" } else { "UNAVAILABLE" };
+    (0..100).map(|number| (digest(number), word(number).to_owned())).collect()
+}
+
+fn answered_with(what: What) -> Answer {
+    let kind = what.kind();
+    let server = server([what]);
+    let answer = ask(&server, &digests(0..100)).unwrap();
+    assert_eq!(server.counters().faults(kind), 1, "{kind:?}");
+    assert_eq!(server.calls()[0].faults, [kind.name()]);
+    answer
+}
+
+#[test]
+fn errors_in_place_of_answers_have_their_code_and_status() {
+    let rows = [
+        (What::Throttle, 400, "ThrottlingException"),
+        (What::ServerError, 500, "ServerException"),
+        (What::AccessDenied, 400, "AccessDeniedException"),
+        (What::ExpiredToken, 400, "ExpiredTokenException"),
+        (What::Error { code: "Odd\"Code".into(), status: 418, message: "teapot".into() }, 418, "Odd\"Code"),
+        (What::Poison { digests: [digest(99)].into() }, 400, "InvalidParameterException"),
+    ];
+    for (what, status, code) in rows {
+        assert_eq!(answered_with(what).error(), (status, code.to_owned()));
+    }
+    let answer = answered_with(What::ServiceUnavailable);
+    assert_eq!((answer.status, answer.body.len()), (503, 0));
+}
+
+#[test]
+fn poison_works_only_where_it_is_asked_for() {
+    let server = server([What::Poison { digests: [digest(7)].into() }]);
+    assert_eq!(ask(&server, &digests(8..20)).unwrap().status, 200);
+    assert_eq!(ask(&server, &digests(0..8)).unwrap().status, 400);
+    assert_eq!(server.counters().faults(FaultKind::Poison), 1);
+}
+
+#[test]
+fn pages_and_wrong_types_come_with_status_200() {
+    let answer = answered_with(What::Html);
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.starts_with(b"<!DOCTYPE html>"));
+    let answer = answered_with(What::WrongTypes);
+    assert_eq!(answer.status, 200);
+    assert!(answer.json()["failures"].is_object());
+}
+
+#[test]
+fn a_shuffled_answer_has_the_same_entries() {
+    let mut layers = answered_with(What::Shuffle).layers();
+    assert_ne!(layers, truth());
+    layers.sort();
+    assert_eq!(layers, truth());
+}
+
+#[test]
+fn omitted_digests_are_missing_and_the_rest_is_true() {
+    let layers = answered_with(What::Omit { share: 0.2 }).layers();
+    assert_eq!(layers.len(), 80);
+    assert!(layers.iter().all(|layer| truth().contains(layer)));
+}
+
+#[test]
+fn repeated_entries_agree_and_contradicting_ones_do_not() {
+    let counts = |layers: &[(String, String)]| {
+        let mut words: HashMap<String, Vec<String>> = HashMap::new();
+        for (digest, word) in layers {
+            words.entry(digest.clone()).or_default().push(word.clone());
+        }
+        let twice: Vec<_> = words.into_values().filter(|words| words.len() == 2).collect();
+        (twice.len(), twice.iter().filter(|words| words[0] == words[1]).count())
+    };
+    assert_eq!(counts(&answered_with(What::Repeat { share: 0.3 }).layers()), (30, 30));
+    assert_eq!(counts(&answered_with(What::Contradict { share: 0.3 }).layers()), (30, 0));
+}
+
+#[test]
+fn foreign_entries_were_not_asked_for() {
+    let layers = answered_with(What::Foreign { share: 0.1 }).layers();
+    let foreign = layers.iter().filter(|layer| !truth().contains(layer));
+    assert_eq!((layers.len(), foreign.count()), (110, 10));
+}
+
+#[test]
+fn upper_case_changes_the_digits_alone() {
+    // Digests with letters: the small numbers have few.
+    let asked: Vec<_> =
+        (0..10).map(|number| format!("sha256:{}", format!("{number}abcdef0").repeat(8))).collect();
+    let server = server([What::UpperCase { share: 1.0 }]);
+    for ((said, _), asked) in ask(&server, &asked).unwrap().layers().iter().zip(&asked) {
+        assert_eq!(*said, asked.to_uppercase().replace("SHA256", "sha256"));
+    }
+}
+
+#[test]
+fn unknown_words_stand_where_known_ones_should() {
+    let layers = answered_with(What::UnknownAvailability { share: 0.5, word: "MOVED".into() }).layers();
+    assert_eq!(layers.iter().filter(|(_, word)| word == "MOVED").count(), 50);
+    let answer = answered_with(What::UnknownFailure { share: 0.5, word: "Moved".into() });
+    assert_eq!(answer.failures().iter().filter(|(_, word)| word == "Moved").count(), 50);
+    assert_eq!(answer.layers().len(), 50);
+}
+
+#[test]
+fn faults_of_content_add_up() {
+    let server =
+        server([What::Omit { share: 0.5 }, What::UnknownAvailability { share: 1.0, word: "X".into() }]);
+    let layers = ask(&server, &digests(0..100)).unwrap().layers();
+    assert_eq!(layers.len(), 50);
+    assert!(layers.iter().all(|(_, word)| word == "X"));
+}
+
+#[test]
+fn truncated_json_is_a_whole_message() {
+    let answer = answered_with(What::Truncate);
+    assert!(!answer.body.is_empty());
+    assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err());
+}
+
+#[test]
+fn hanging_up_ends_the_connection_as_it_says() {
+    for (what, expected) in [
+        (What::Disconnect, io::ErrorKind::UnexpectedEof),
+        (What::Reset, io::ErrorKind::ConnectionReset),
+        (What::Cut, io::ErrorKind::UnexpectedEof),
+    ] {
+        let kind = what.kind();
+        let server = server([what]);
+        let error = ask(&server, &digests(0..100)).err().expect("there is no whole answer");
+        assert_eq!(error.kind(), expected, "{kind:?}");
+        assert_eq!(server.counters().faults(kind), 1);
+        server.set_faults(vec![]).unwrap();
+        assert_eq!(ask(&server, &digests(0..100)).unwrap().layers(), truth());
+    }
+}
+
+#[test]
+fn a_slow_body_arrives_whole() {
+    let started = std::time::Instant::now();
+    let answer = answered_with(What::Slow { bytes_per_ms: 200 });
+    // It cannot be faster than its drip; how much slower is the machine's affair.
+    assert!(started.elapsed().as_millis() as usize >= answer.body.len() / 200 - 1);
+    assert_eq!(answer.layers(), truth());
+}
+
+#[test]
+fn a_padded_body_is_as_large_as_said_and_still_true() {
+    let answer = answered_with(What::Padding { bytes: 5_000_001 });
+    assert!(answer.body.len() > 5_000_001);
+    assert_eq!(answer.json()["padding"].as_str().unwrap().len(), 5_000_001);
+    assert_eq!(answer.layers(), truth());
+}
+
+#[test]
+fn an_endless_body_goes_on_until_the_client_leaves() {
+    let server = server([What::Endless]);
+    let mut connection = Connection::open(&server);
+    connection.send(&request(Service::Private, &body(&digests(0..10)))).unwrap();
+    assert_eq!(connection.receive_head().unwrap().status, 200);
+    let mut buffer = vec![0; 1 << 16];
+    let mut received = 0;
+    while received < 20_000_000 {
+        received += connection.read_some(&mut buffer).unwrap();
+    }
+    drop(connection);
+    server.set_faults(vec![]).unwrap();
+    assert_eq!(ask(&server, &digests(0..100)).unwrap().layers(), truth());
+    // The server notices on its next write; asking again gives it the turn it needs.
+    while server.in_flight() > 0 {
+        ask(&server, &[digest(1)]).unwrap();
+    }
+    assert!(server.counters().response_bytes >= 20_000_000);
+}
+
+#[test]
+fn latency_comes_before_the_answer_and_others_need_not_wait_for_it() {
+    let slow = Fault { last: Some(1), ..What::Latency { ms: 200.0, jitter_ms: 50.0 }.into() };
+    let server = scripted(vec![slow], 0);
+    let started = std::time::Instant::now();
+    let mut first = Connection::open(&server);
+    first.send(&request(Service::Private, &body(&[digest(1)]))).unwrap();
+    while server.counters().calls == 0 {
+        std::thread::yield_now();
+    }
+    // Answered while the first still waits: both are in flight.
+    ask(&server, &[digest(1)]).unwrap();
+    first.receive().unwrap();
+    assert!(started.elapsed().as_millis() >= 200);
+    assert_eq!(server.counters().max_in_flight, 2);
+}
+
+#[test]
+fn a_script_says_which_calls_and_the_seed_says_the_rest() {
+    let faults = || {
+        vec![
+            Fault { first: 3, last: Some(4), ..What::ExpiredToken.into() },
+            Fault { probability: 0.3, ..What::ServerError.into() },
+            Fault { probability: 0.5, ..What::Shuffle.into() },
+        ]
+    };
+    let run = |seed| -> Vec<Vec<u8>> {
+        let server = scripted(faults(), seed);
+        let mut connection = Connection::open(&server);
+        let asked = body(&digests(0..20));
+        (0..40).map(|_| connection.ask(Service::Private, &asked).unwrap().body).collect()
+    };
+    let first = run(1);
+    assert_eq!(first, run(1));
+    assert_ne!(first, run(2));
+    let expired = |body: &Vec<u8>| String::from_utf8_lossy(body).contains("ExpiredToken");
+    let at: Vec<_> = (1..=40).filter(|&call| expired(&first[call - 1])).collect();
+    assert_eq!(at, [3, 4]);
+}
