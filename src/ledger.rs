@@ -91,6 +91,15 @@ impl Columns {
         self.detail_texts.get(self.details[at]).map_or(("", ""), |(code, reason)| (code, reason))
     }
 
+    /// Marks a digest that has no verdict as unanswered.
+    fn give_up(&mut self, at: usize, code: &str, reason: &str) -> bool {
+        let open = self.verdicts[at] == Verdict::NotChecked;
+        if open {
+            self.set(at, Verdict::Unanswered, code, reason);
+        }
+        open
+    }
+
     fn set(&mut self, at: usize, verdict: Verdict, code: &str, reason: &str) {
         self.counts[self.verdicts[at] as usize] -= 1;
         self.counts[verdict as usize] += 1;
@@ -137,7 +146,8 @@ impl Ledger {
         self.plan.unique() - self.columns.counts[Verdict::NotChecked as usize]
     }
 
-    /// Takes the answer to the call that asked the digests in `range`.
+    /// Takes the answer to the call that asked the digests in `range`. What it does not answer becomes
+    /// unanswered, unless another call has answered it meanwhile.
     ///
     /// # Panics
     /// If `range` is not within the plan's digests.
@@ -150,12 +160,12 @@ impl Ledger {
             match joined {
                 Joined::LeftOut => {
                     merged.left_out += 1;
-                    columns.set(at, Verdict::Unanswered, LEFT_OUT, "asked, but not in the answer");
+                    columns.give_up(at, LEFT_OUT, "asked, but not in the answer");
                 }
                 Joined::Contradictory => {
                     merged.contradicted += 1;
                     let reason = "the answer says different things of this digest";
-                    columns.set(at, Verdict::Unanswered, CONTRADICTORY, reason);
+                    columns.give_up(at, CONTRADICTORY, reason);
                 }
                 Joined::Said(says) => {
                     merged.answered += 1;
@@ -189,10 +199,7 @@ impl Ledger {
         let columns = Arc::make_mut(&mut self.columns);
         let mut changed = 0;
         for at in range {
-            if columns.verdicts[at] == Verdict::NotChecked {
-                columns.set(at, Verdict::Unanswered, code, reason);
-                changed += 1;
-            }
+            changed += usize::from(columns.give_up(at, code, reason));
         }
         changed
     }

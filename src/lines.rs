@@ -20,6 +20,16 @@ pub struct Line<'a> {
     pub cut: bool,
 }
 
+/// Takes the lines of a file.
+pub trait Sink {
+    /// Takes whole lines of the common shape from the start of `block`, as many as there are without
+    /// looking for their ends, and returns how many bytes that was. Zero is always right.
+    fn common(&mut self, block: &[u8]) -> usize;
+
+    /// Takes any line that is a row.
+    fn line(&mut self, line: Line<'_>);
+}
+
 /// Splits blocks of one file after another into lines.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -33,18 +43,24 @@ pub struct Lines {
 
 impl Lines {
     /// Splits `block`, which continues the last one, and hands each row to `sink`.
-    pub fn feed(&mut self, mut block: &[u8], mut sink: impl FnMut(Line<'_>)) {
+    pub fn feed(&mut self, mut block: &[u8], sink: &mut impl Sink) {
         if self.carried > 0 {
             let Some(end) = memchr::memchr(b'\n', block) else {
                 self.keep(block);
                 return;
             };
             self.keep(&block[..end]);
-            self.deliver_carry(true, &mut sink);
+            self.deliver_carry(true, sink);
             block = &block[end + 1..];
         }
-        while let Some(end) = memchr::memchr(b'\n', block) {
-            deliver(&block[..end], end, true, self.started, &mut sink);
+        loop {
+            let taken = sink.common(block);
+            block = &block[taken..];
+            self.started |= taken > 0;
+            let Some(end) = memchr::memchr(b'\n', block) else {
+                break;
+            };
+            deliver(&block[..end], end, true, self.started, sink);
             self.started = true;
             block = &block[end + 1..];
         }
@@ -52,9 +68,9 @@ impl Lines {
     }
 
     /// Ends the file: delivers a last line that lacks its end, and is ready for the next file.
-    pub fn end_of_file(&mut self, mut sink: impl FnMut(Line<'_>)) {
+    pub fn end_of_file(&mut self, sink: &mut impl Sink) {
         if self.carried > 0 {
-            self.deliver_carry(false, &mut sink);
+            self.deliver_carry(false, sink);
         }
         self.started = false;
     }
@@ -66,7 +82,7 @@ impl Lines {
         self.carried += piece.len();
     }
 
-    fn deliver_carry(&mut self, ended: bool, sink: &mut impl FnMut(Line<'_>)) {
+    fn deliver_carry(&mut self, ended: bool, sink: &mut impl Sink) {
         deliver(&self.carry, self.carried, ended, self.started, sink);
         self.started = true;
         self.carry.clear();
@@ -76,7 +92,7 @@ impl Lines {
 
 /// Hands one line to `sink`, if it is a row. `text` may be shorter than the line's real `length`.
 #[inline]
-fn deliver(mut text: &[u8], length: usize, ended: bool, started: bool, sink: &mut impl FnMut(Line<'_>)) {
+fn deliver(mut text: &[u8], length: usize, ended: bool, started: bool, sink: &mut impl Sink) {
     let whole = text.len() == length;
     if !started && text.starts_with(BYTE_ORDER_MARK) {
         text = &text[BYTE_ORDER_MARK.len()..];
@@ -91,6 +107,6 @@ fn deliver(mut text: &[u8], length: usize, ended: bool, started: bool, sink: &mu
     match text.iter().find(|byte| !is_white(**byte)) {
         Some(b'#') => {}
         None if !cut => {}
-        _ => sink(Line { text, cut }),
+        _ => sink.line(Line { text, cut }),
     }
 }

@@ -125,17 +125,31 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
+/// Reads a row if it is a digest in full, `sha256:` and 64 hex digits; None is for the others.
+#[inline]
+#[must_use]
+pub fn common(row: &[u8], strict: bool) -> Option<(Digest, Spelling)> {
+    match plain(row)? {
+        (digest, Decoded::Lower) => Some((digest, Spelling::Canonical)),
+        (digest, Decoded::Mixed) if !strict => Some((digest, Spelling::UpperCase)),
+        _ => None,
+    }
+}
+
 /// Reads a row in any accepted spelling.
 ///
 /// # Errors
 /// The kind of rejection and the byte offset in `row` at which it shows.
 #[inline]
 pub fn parse(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
-    if let Some((digest, decoded)) = plain(row) {
-        match decoded {
-            Decoded::Lower => return Ok((digest, Spelling::Canonical)),
-            Decoded::Mixed => return Ok((digest, Spelling::UpperCase)),
-            Decoded::Invalid => {}
+    if let Some(read) = common(row, false) {
+        return Ok(read);
+    }
+    // The second most common row is not worth the slow road either.
+    if let Ok(digits) = <&[u8; hex::TEXT_LEN]>::try_from(row) {
+        let mut digest = Digest([0; 32]);
+        if hex::decode(digits, &mut digest.0) != Decoded::Invalid {
+            return Ok((digest, Spelling::BareHex));
         }
     }
     odd(row)
@@ -148,8 +162,8 @@ pub fn parse(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
 /// [`RejectKind::NotCanonical`] at the first byte that deviates from it.
 #[inline]
 pub fn parse_strict(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
-    if let Some((digest, Decoded::Lower)) = plain(row) {
-        return Ok((digest, Spelling::Canonical));
+    if let Some(read) = common(row, true) {
+        return Ok(read);
     }
     odd(row).and_then(|_| Err(ParseError::new(RejectKind::NotCanonical, first_deviation(row))))
 }
@@ -186,9 +200,10 @@ fn odd(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     let text = &row[start..];
     let text = &text[..text.iter().rposition(|byte| !is_white(*byte)).map_or(0, |last| last + 1)];
 
-    let (at, spelling) = recognise(text).map_err(|error| ParseError::new(error.kind, error.offset + start))?;
-    let digest = read_hex(&text[at..])
-        .map_err(|error| ParseError::new(error.kind, error.offset + start + at))?;
+    let (at, spelling) =
+        recognise(text).map_err(|error| ParseError::new(error.kind, error.offset + start))?;
+    let digest =
+        read_hex(&text[at..]).map_err(|error| ParseError::new(error.kind, error.offset + start + at))?;
     let spelling = match spelling {
         Spelling::Canonical if text.iter().any(u8::is_ascii_uppercase) => Spelling::UpperCase,
         Spelling::Canonical if text.len() != row.len() => Spelling::WhiteSpace,

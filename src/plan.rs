@@ -1,9 +1,9 @@
 //! The offline half: rows go in, a [`Plan`] comes out.
 
 use crate::batch::Batches;
-use crate::dedupe::Dedupe;
-use crate::digest::Digest;
-use crate::lines::{Line, Lines, MAX_LINE};
+use crate::dedupe::{BLOCK, Dedupe};
+use crate::digest::{Digest, TEXT_LEN};
+use crate::lines::{Line, Lines, MAX_LINE, Sink};
 use crate::parse::{self, ParseError, RejectKind, Spelling};
 use crate::rejects::Rejects;
 
@@ -12,6 +12,10 @@ use crate::rejects::Rejects;
 pub struct Planner {
     strict: bool,
     dedupe: Dedupe,
+    /// Accepted digests that have no index yet; fewer than a block.
+    pending: Vec<Digest>,
+    /// The row of the first of them. Rows from here on have -1 if rejected, else 0 for now.
+    pending_row: usize,
     row_index: Vec<i64>,
     rejects: Rejects,
     spellings: [u64; Spelling::ALL.len()],
@@ -28,8 +32,7 @@ impl Planner {
     /// Takes one row of text.
     #[inline]
     pub fn row(&mut self, row: &[u8]) {
-        let parsed = if self.strict { parse::parse_strict(row) } else { parse::parse(row) };
-        match parsed {
+        match self.parse(row) {
             Ok((digest, spelling)) => self.accept(&digest, spelling),
             Err(error) => self.reject(error, Some(row)),
         }
@@ -50,14 +53,14 @@ impl Planner {
     /// Takes the rows of a block of a text file; the block continues the last one.
     pub fn feed(&mut self, block: &[u8]) {
         let mut lines = std::mem::take(&mut self.lines);
-        lines.feed(block, |line| self.line(line));
+        lines.feed(block, self);
         self.lines = lines;
     }
 
     /// Ends a text file, so that the next block starts another one.
     pub fn end_of_file(&mut self) {
         let mut lines = std::mem::take(&mut self.lines);
-        lines.end_of_file(|line| self.line(line));
+        lines.end_of_file(self);
         self.lines = lines;
     }
 
@@ -69,6 +72,7 @@ impl Planner {
     pub fn finish(mut self, batch_size: usize) -> Plan {
         assert!(batch_size > 0, "a batch holds at least one digest");
         self.end_of_file();
+        self.settle();
         Plan {
             digests: self.dedupe.into_unique(),
             row_index: self.row_index,
@@ -79,26 +83,63 @@ impl Planner {
     }
 
     #[inline]
-    fn line(&mut self, line: Line<'_>) {
-        if !line.cut {
-            return self.row(line.text);
-        }
-        // What was cut off is unknown, so even a digest at its start proves nothing.
-        let parsed = if self.strict { parse::parse_strict(line.text) } else { parse::parse(line.text) };
-        let too_long = ParseError { kind: RejectKind::WrongLength, offset: MAX_LINE };
-        self.reject(parsed.err().unwrap_or(too_long), Some(line.text));
+    fn parse(&self, row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
+        if self.strict { parse::parse_strict(row) } else { parse::parse(row) }
     }
 
     #[inline]
     fn accept(&mut self, digest: &Digest, spelling: Spelling) {
         self.spellings[spelling as usize] += 1;
-        self.row_index.push(self.dedupe.insert(digest) as i64);
+        self.pending.push(*digest);
+        self.row_index.push(0);
+        if self.pending.len() == BLOCK {
+            self.settle();
+        }
+    }
+
+    /// Gives the pending digests their indices.
+    fn settle(&mut self) {
+        let mut indices = [0; BLOCK];
+        self.dedupe.insert_block(&self.pending, &mut indices);
+        let rows = self.row_index[self.pending_row..].iter_mut().filter(|index| **index >= 0);
+        for (row, index) in rows.zip(indices) {
+            *row = index;
+        }
+        self.pending.clear();
+        self.pending_row = self.row_index.len();
     }
 
     #[cold]
     fn reject(&mut self, error: ParseError, text: Option<&[u8]>) {
         self.rejects.push(self.row_index.len(), error, text);
         self.row_index.push(-1);
+    }
+}
+
+impl Sink for Planner {
+    /// Digests in full with a plain line end: where the line ends is known before it is read.
+    #[inline]
+    fn common(&mut self, block: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Some((line, [b'\n'])) =
+            block[taken..].first_chunk::<{ TEXT_LEN + 1 }>().map(|line| line.split_at(TEXT_LEN))
+            && let Some((digest, spelling)) = parse::common(line, self.strict)
+        {
+            self.accept(&digest, spelling);
+            taken += TEXT_LEN + 1;
+        }
+        taken
+    }
+
+    #[inline]
+    fn line(&mut self, line: Line<'_>) {
+        if !line.cut {
+            return self.row(line.text);
+        }
+        // What was cut off is unknown, so even a digest at its start proves nothing.
+        let parsed = self.parse(line.text);
+        let too_long = ParseError { kind: RejectKind::WrongLength, offset: MAX_LINE };
+        self.reject(parsed.err().unwrap_or(too_long), Some(line.text));
     }
 }
 

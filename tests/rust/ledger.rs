@@ -128,3 +128,13 @@ fn a_service_that_sends_endless_different_texts_cannot_fill_the_memory() {
     other.refuse(0, "code", &"é".repeat(MAX_NOTE));
     assert_eq!(other.columns().detail(0).1, "é".repeat(MAX_NOTE / 2));
 }
+
+#[test]
+fn an_answer_that_leaves_a_digest_out_takes_no_verdict_back() {
+    let mut ledger = ledger(1);
+    let first = text(0);
+    merge(&mut ledger, &[(&first, layer("AVAILABLE"))]);
+    let merged = merge(&mut ledger, &[]);
+    assert_eq!(merged.left_out, 1);
+    assert_eq!(ledger.columns().verdicts(), [Verdict::Available]);
+}

@@ -8,34 +8,34 @@ use std::net::TcpStream;
 use layercheck::local_ecr::{LocalEcr, Service};
 use serde_json::{Value, json};
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
     /// Status and error code.
-    pub fn error(&self) -> (u16, String) {
+    pub(crate) fn error(&self) -> (u16, String) {
         (self.status, self.json()["__type"].as_str().expect("an error has a type").to_owned())
     }
 
     /// Digest and availability of each layer, in order.
-    pub fn layers(&self) -> Vec<(String, String)> {
+    pub(crate) fn layers(&self) -> Vec<(String, String)> {
         pairs(&self.json()["layers"], "layerAvailability")
     }
 
     /// Digest and code of each failure, in order.
-    pub fn failures(&self) -> Vec<(String, String)> {
+    pub(crate) fn failures(&self) -> Vec<(String, String)> {
         pairs(&self.json()["failures"], "failureCode")
     }
 }
@@ -46,22 +46,22 @@ fn pairs(list: &Value, second: &str) -> Vec<(String, String)> {
     list.iter().map(|item| (text(&item["layerDigest"]), text(&item[second]))).collect()
 }
 
-pub struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    pub fn open(server: &LocalEcr) -> Self {
+    pub(crate) fn open(server: &LocalEcr) -> Self {
         let stream = TcpStream::connect(server.address()).expect("the server listens");
         // Only so that a broken server fails the test in place of hanging it.
         stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("a time-out can be set");
         Self(BufReader::new(stream))
     }
 
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.get_mut().write_all(bytes)
     }
 
     /// Reads one response; an early end of the body is an error of kind `UnexpectedEof`.
-    pub fn receive(&mut self) -> io::Result<Answer> {
+    pub(crate) fn receive(&mut self) -> io::Result<Answer> {
         let mut answer = self.receive_head()?;
         let length = answer.header("content-length").expect("a length").parse().expect("a number");
         answer.body = vec![0; length];
@@ -69,7 +69,7 @@ impl Connection {
         Ok(answer)
     }
 
-    pub fn receive_head(&mut self) -> io::Result<Answer> {
+    pub(crate) fn receive_head(&mut self) -> io::Result<Answer> {
         let mut line = || -> io::Result<String> {
             let mut line = String::new();
             if self.0.read_line(&mut line)? == 0 {
@@ -87,22 +87,22 @@ impl Connection {
         Ok(Answer { status, headers, body: Vec::new() })
     }
 
-    pub fn read_some(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read_some(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.0.read(bytes)
     }
 
-    pub fn ask(&mut self, service: Service, body: &str) -> io::Result<Answer> {
+    pub(crate) fn ask(&mut self, service: Service, body: &str) -> io::Result<Answer> {
         self.send(&request(service, body))?;
         self.receive()
     }
 }
 
-pub fn authorization(service: Service, region: &str) -> String {
+pub(crate) fn authorization(service: Service, region: &str) -> String {
     let scope = format!("AKID/20260101/{region}/{}/aws4_request", service.name());
     format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00")
 }
 
-pub fn request(service: Service, body: &str) -> Vec<u8> {
+pub(crate) fn request(service: Service, body: &str) -> Vec<u8> {
     let target = format!("{}.BatchCheckLayerAvailability", service.target_prefix());
     let authorization = authorization(service, "us-east-1");
     request_with(
@@ -117,7 +117,7 @@ pub fn request(service: Service, body: &str) -> Vec<u8> {
     )
 }
 
-pub fn request_with(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+pub(crate) fn request_with(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut text = format!("{line}\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -125,19 +125,19 @@ pub fn request_with(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8>
     format!("{text}\r\n{body}").into_bytes()
 }
 
-pub fn body(digests: &[String]) -> String {
+pub(crate) fn body(digests: &[String]) -> String {
     json!({"repositoryName": "app", "layerDigests": digests}).to_string()
 }
 
 /// One call for `digests` in `app`, on a connection of its own.
-pub fn ask(server: &LocalEcr, digests: &[String]) -> io::Result<Answer> {
+pub(crate) fn ask(server: &LocalEcr, digests: &[String]) -> io::Result<Answer> {
     Connection::open(server).ask(Service::Private, &body(digests))
 }
 
-pub fn digest(number: usize) -> String {
+pub(crate) fn digest(number: usize) -> String {
     format!("sha256:{number:064x}")
 }
 
-pub fn digests(numbers: std::ops::Range<usize>) -> Vec<String> {
+pub(crate) fn digests(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(digest).collect()
 }
