@@ -83,7 +83,7 @@ class EndpointError(LayercheckError, ConnectionError):
     """No endpoint could be reached at all: no region, no such host, connection refused, TLS."""
 
 
-class RunCancelled(LayercheckError):
+class RunCancelled(LayercheckError):  # noqa: N818 - a cancelled run is nobody's mistake
     """The run was cancelled; `report` holds every answer received before that."""
 
 

@@ -20,7 +20,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = False) -> Plan:
-    """Validate, normalise, deduplicate and batch digests, without touching the network.
+    r"""Validate, normalise, deduplicate and batch digests, without touching the network.
 
     Accepted are `sha256:<hex>` in any case, 64 hex digits alone, `<reference>@sha256:<hex>`,
     `blobs/sha256/<hex>` paths and `sha256__<hex>`, with white space around them. Anything else is
@@ -49,9 +49,10 @@ def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = Fa
         >>> p.rows, p.unique, p.duplicates, p.invalid
         (3, 1, 1, 1)
         >>> p.rejects[0].message
-        "row 2, offset 0: 'l' is not hexadecimal; expected 64 hex digits, alone or after \\"sha256:\\""
+        "row 2, offset 0: 'l' is not hexadecimal; expected 64 hex digits, alone or after \"sha256:\""
     """
-    if not isinstance(batch_size, int) or not 1 <= batch_size <= MAX_BATCH:
+    given: object = batch_size
+    if not isinstance(given, int) or not 1 <= given <= MAX_BATCH:
         raise ValueError(f"batch_size must be a whole number from 1 to {MAX_BATCH}, not {batch_size!r}")
     planner = Planner(strict=strict)
     _take(planner, digests)

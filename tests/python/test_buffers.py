@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
-import layercheck as lc
 import numpy as np
 import pytest
+
+import layercheck as lc
 from layercheck._core import Ledger
 
 ROWS = [f"sha256:{number:064x}" for number in (5, 6, 5)]
 
 
 def test_digests_are_a_read_only_view_of_two_dimensions() -> None:
-    view = memoryview(lc.plan(ROWS).digests)
+    digests: Any = lc.plan(ROWS).digests
+    view = memoryview(digests)
     assert (view.shape, view.strides, view.itemsize, view.format) == ((2, 32), (32, 1), 1, "B")
     assert view.readonly
     assert view.c_contiguous
 
 
 def test_the_row_index_is_a_read_only_view_of_int64() -> None:
-    index = lc.plan(ROWS).row_index
+    index: Any = lc.plan(ROWS).row_index
     view = memoryview(index)
     assert (view.shape, view.strides, view.itemsize) == ((3,), (8,), 8)
     assert view.readonly

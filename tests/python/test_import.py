@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import layercheck as lc
 import pytest
+
+import layercheck as lc
 
 HEAVY = ["boto3", "botocore", "numpy", "click", "rich", "pyarrow", "pandas", "polars", "tqdm", "asyncio"]
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import layercheck as lc
 import numpy as np
 import pytest
+
+import layercheck as lc
 
 A, B, C = ("sha256:" + byte * 32 for byte in ("0a", "0b", "0c"))
 ROWS = [B, A, B.upper(), "junk", C]
@@ -223,7 +224,8 @@ def test_a_lone_surrogate_is_an_invalid_row() -> None:
 def test_nothing_at_all_is_a_plan_without_batches(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.touch()
-    for nothing in ([], iter(()), empty, np.zeros((0, 32), dtype=np.uint8)):
+    forms: list[Any] = [[], iter(()), empty, np.zeros((0, 32), dtype=np.uint8)]
+    for nothing in forms:
         plan = lc.plan(nothing)
         assert (plan.rows, len(plan)) == (0, 0)
         assert plan.digests.shape == (0, 32)

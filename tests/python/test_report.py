@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import layercheck as lc
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
+
+import layercheck as lc
 from layercheck._core import Ledger
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
@@ -80,8 +81,14 @@ def test_the_arrow_table_has_the_promised_columns() -> None:
     lines = table.to_pylist()
     assert [line["row"] for line in lines] == list(range(6))
     assert lines[0] == {
-        **{"row": 0, "digest": A, "verdict": "available", "size": 123},
-        **{"media_type": "a/b", "code": None, "reason": None, "input": None},
+        "row": 0,
+        "digest": A,
+        "verdict": "available",
+        "size": 123,
+        "media_type": "a/b",
+        "code": None,
+        "reason": None,
+        "input": None,
     }
     assert (lines[3]["digest"], lines[3]["input"], lines[3]["code"]) == (None, HOSTILE, "not_hexadecimal")
     assert (lines[4]["code"], lines[4]["reason"]) == ("InvalidLayerDigest", HOSTILE)
@@ -243,7 +250,7 @@ def test_raise_for_failures_names_what_is_missing_first() -> None:
     ) as raised:
         report().raise_for_failures()
     assert raised.value.report is not None
-    with pytest.raises(lc.InvalidDigestError, match="1 rows are invalid and 1 were refused .* row 3"):
+    with pytest.raises(lc.InvalidDigestError, match=r"1 rows are invalid and 1 were refused .* row 3"):
         report([A, B, C, HOSTILE]).raise_for_failures()
     fine = lc.Report(Ledger(lc.plan([])).columns(), target=lc.Target("app"), stats=lc.RunStats())
     fine.raise_for_failures()
@@ -270,7 +277,7 @@ def test_the_folder_is_synced_after_the_rename(tmp_path: Path, monkeypatch: pyte
     real = os.fsync
 
     def fsync(descriptor: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}") if sys.platform == "linux" else "")
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()) if sys.platform == "linux" else "")
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)

@@ -55,7 +55,9 @@ def render(report: Report) -> str:
     """The report as a fragment of HTML."""
     target = report.target
     place = " · ".join(
-        part for part in (target.registry_id, target.region_name, "ECR Public" if target.public else None) if part
+        part
+        for part in (target.registry_id, target.region_name, "ECR Public" if target.public else None)
+        if part
     )
     state = "complete" if report.complete else "<b>incomplete</b>"
     return (
@@ -70,7 +72,9 @@ def _text(value: object) -> str:
     text = "" if value is None else str(value)
     shown = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
     # Controls and direction marks could make a row read as something else.
-    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown))
+    return escape(
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
+    )
 
 
 def _bar(report: Report) -> str:
@@ -91,7 +95,9 @@ def _summary(report: Report) -> str:
         for word, rows in report.counts.items()
         if rows
     ]
-    head = '<tr><th>verdict</th><th class="n">rows</th><th class="n">digests</th><th class="n">share</th></tr>'
+    head = (
+        '<tr><th>verdict</th><th class="n">rows</th><th class="n">digests</th><th class="n">share</th></tr>'
+    )
     return f"<table>{head}{''.join(lines)}</table>" if lines else ""
 
 

@@ -202,9 +202,7 @@ class Report:
             "size": self.sizes,
         }
 
-    def write(
-        self, path: str | os.PathLike[str], *, format: str | None = None, unique: bool = False
-    ) -> None:
+    def write(self, path: str | os.PathLike[str], *, format: str | None = None, unique: bool = False) -> None:
         """Write the table to a file: whole or not at all.
 
         The file is written under a temporary name beside `path`, synced to disk and renamed, so
@@ -243,7 +241,8 @@ class Report:
         if counts["invalid"] or counts["refused"]:
             first = f"; first: {self.plan.rejects[0].message}" if counts["invalid"] else ""
             raise InvalidDigestError(
-                f"{counts['invalid']:,} rows are invalid and {counts['refused']:,} were refused by the service{first}",
+                f"{counts['invalid']:,} rows are invalid and {counts['refused']:,} were refused "
+                f"by the service{first}",
                 report=self,
             )
 

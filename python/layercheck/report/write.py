@@ -38,7 +38,8 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(
-            f"cannot tell a format from the name {os.fspath(path)!r}: end it in {', '.join(SUFFIXES)}, or give format="
+            f"cannot tell a format from the name {os.fspath(path)!r}: "
+            f"end it in {', '.join(SUFFIXES)}, or give format="
         )
     return SUFFIXES[suffix]
 
@@ -120,7 +121,9 @@ _WRITERS: dict[str, Callable[[], Callable[[Table, str], None]]] = {
 def _replacing(path: Path) -> Iterator[str]:
     """A temporary name beside `path`; what was written there replaces `path` if all goes well."""
     if path.is_dir():
-        raise IsADirectoryError(f"cannot write the report to {os.fspath(path)!r}: that is a folder; name a file in it")
+        raise IsADirectoryError(
+            f"cannot write the report to {os.fspath(path)!r}: that is a folder; name a file in it"
+        )
     # A symbolic link keeps pointing where it did, and its file is replaced.
     path = path.resolve()
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

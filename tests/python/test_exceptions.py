@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 
-import layercheck as lc
 import pytest
+
+import layercheck as lc
 
 CLASSES = [
     (lc.RepositoryNotFoundError, LookupError),
