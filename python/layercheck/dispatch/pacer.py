@@ -61,7 +61,7 @@ class Pacer:
         *,
         clock: Callable[[], float] = time.monotonic,
         burst_s: float = 0.02,
-        hold_off_s: float = 1.0,
+        hold_off_s: float = 0.5,
         floor: float = 0.5,
     ) -> None:
         self._lock = threading.Lock()
