@@ -26,7 +26,7 @@ use super::server::Shared;
 /// Longest request body read. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
 const MAX_BODY: usize = 1 << 20;
 /// How long a request's head, and then its body, may take. Long, for debuggers; not endless.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Serves one connection to its end. How it ends is the client's business, not an error of ours.
 pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {

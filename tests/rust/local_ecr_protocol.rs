@@ -4,7 +4,9 @@ mod local_ecr_wire;
 
 use std::sync::Arc;
 
-use layercheck::local_ecr::{Availability, Holding, LocalEcr, Options, Rule, Service, Throttle, key};
+use layercheck::local_ecr::{
+    Availability, Holding, LocalEcr, Options, Rule, Service, Throttle, ThrottleForm, key,
+};
 use local_ecr_wire::{Connection, ask, authorization, body, digest, digests, request, request_with};
 use serde_json::json;
 
@@ -63,7 +65,8 @@ fn archived_is_a_word_of_private_registries_alone() {
 #[test]
 fn ill_formed_digests_fail_one_by_one() {
     let server = server();
-    let bad = ["".into(), "nonsense".into(), digest(1).replace("sha256", "sha512"), "\"\\\n\u{e9}".into()];
+    let bad =
+        [String::new(), "nonsense".into(), digest(1).replace("sha256", "sha512"), "\"\\\n\u{e9}".into()];
     let answer = ask(&server, &bad).unwrap();
     let codes: Vec<_> = answer.failures().into_iter().collect();
     assert_eq!(codes[0], (bad[0].clone(), "MissingLayerDigest".into()));
@@ -182,7 +185,7 @@ fn bodies_beyond_a_mebibyte_are_refused_with_or_without_a_length() {
 
     let mut connection = Connection::open(&server);
     connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
-    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     // The server may answer and close before all is sent.
     for _ in 0..17 {
         if connection.send(&chunk).is_err() {
@@ -232,7 +235,7 @@ fn a_rule_answers_without_holding_anything() {
 
 #[test]
 fn the_bucket_throttles_what_exceeds_the_burst() {
-    let throttle = Throttle { rate: 0.0, burst: 3.0, form: Default::default() };
+    let throttle = Throttle { rate: 0.0, burst: 3.0, form: ThrottleForm::default() };
     let server = LocalEcr::start(Options { throttle: Some(throttle), ..Options::default() }).unwrap();
     server.put("app", []).unwrap();
     let mut connection = Connection::open(&server);
@@ -246,7 +249,7 @@ fn the_bucket_throttles_what_exceeds_the_burst() {
         json!({"__type": "ThrottlingException", "message": "Rate exceeded"})
     );
 
-    let mut bare = Throttle { rate: 0.0, burst: 1.0, form: Default::default() };
+    let mut bare = Throttle { rate: 0.0, burst: 1.0, form: ThrottleForm::default() };
     bare.form.code = None;
     bare.form.status = 429;
     server.set_throttle(Some(bare)).unwrap();
@@ -293,7 +296,7 @@ fn closing_ends_open_connections_and_frees_the_port() {
 
 #[test]
 fn options_without_sense_are_refused_by_name() {
-    let throttle = |rate, burst| Some(Throttle { rate, burst, form: Default::default() });
+    let throttle = |rate, burst| Some(Throttle { rate, burst, form: ThrottleForm::default() });
     let rows = [
         ("account_id", Options { account_id: "12".into(), ..Options::default() }),
         ("registry_alias", Options { registry_alias: Some("x".into()), ..Options::default() }),

@@ -52,7 +52,7 @@ impl Connection {
     pub(crate) fn open(server: &LocalEcr) -> Self {
         let stream = TcpStream::connect(server.address()).expect("the server listens");
         // Only so that a broken server fails the test in place of hanging it.
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("a time-out can be set");
+        stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).expect("a time-out can be set");
         Self(BufReader::new(stream))
     }
 
@@ -119,8 +119,8 @@ pub(crate) fn request(service: Service, body: &str) -> Vec<u8> {
 
 pub(crate) fn request_with(line: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut text = format!("{line}\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+    for &(name, value) in headers {
+        text.extend([name, ": ", value, "\r\n"]);
     }
     format!("{text}\r\n{body}").into_bytes()
 }
