@@ -32,6 +32,7 @@ pub mod plan;
 #[cfg(feature = "python")]
 mod py;
 pub mod rejects;
+pub mod source;
 pub mod table;
 pub mod verdict;
 

@@ -80,10 +80,7 @@ pub enum Joined<'a> {
 }
 
 /// Joins `entries` to `asked`; also counts the entries for digests that were not asked.
-pub fn join<'a>(
-    asked: &[Digest],
-    entries: impl Iterator<Item = Entry<'a>>,
-) -> (Vec<Joined<'a>>, usize) {
+pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (Vec<Joined<'a>>, usize) {
     let mut joined = vec![Joined::LeftOut; asked.len()];
     let mut foreign = 0;
     // Services answer in the order of the question or nearly so: look there first.

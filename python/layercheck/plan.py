@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from layercheck._core import MAX_BATCH, Plan, Planner
 from layercheck.types import DigestInput
-
-_READ_BLOCK = 1 << 20
-"""Bytes read from a file at a time."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
-
 
 def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = False) -> Plan:
     r"""Validate, normalise, deduplicate and batch digests, without touching the network.
@@ -29,7 +20,7 @@ def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = Fa
     Args:
         digests: One of: any iterable of str or bytes (None, NaN and other objects in it are
             invalid rows); a `pathlib.Path` (or another path object) of a text file, one row a line,
-            gzipped or not; an open binary file; a numpy array of uint8 with shape (n, 32) or of
+            plain, gzipped or zstd-compressed; an open binary file; a numpy array of uint8 with shape (n, 32) or of
             dtype `V32`: raw digests. In text files, blank lines and lines starting with `#` are
             not rows.
         batch_size: Digests in one call, 1 to 100 (the service's limit).
@@ -65,10 +56,8 @@ def _take(planner: Planner, digests: Any) -> None:
             f"a lone {type(digests).__name__} is not a collection of digests: pass [digest] for one digest, "
             "or pathlib.Path(name) for a file"
         )
-    if isinstance(digests, os.PathLike):
-        take_file(planner, Path(digests))
-    elif _is_binary_file(digests):
-        _feed(planner, digests)
+    if isinstance(digests, os.PathLike) or _is_binary_file(digests):
+        planner.read(digests)
     elif isinstance(digests, io.TextIOBase):
         raise TypeError("the file is open in text mode: open it with mode 'rb', or pass its path")
     elif _is_array(digests):
@@ -80,52 +69,6 @@ def _take(planner: Planner, digests: Any) -> None:
             f"cannot read digests from {type(digests).__name__}: pass an iterable of str, a pathlib.Path, "
             "an open binary file or an (n, 32) uint8 array"
         )
-
-
-def take_file(planner: Planner, path: Path) -> None:
-    """Feed one text file, gzipped or not, to a planner.
-
-    Args:
-        planner: Takes the rows.
-        path: The file; whether it is gzipped is told by its first bytes, not by its name.
-
-    Raises:
-        OSError: If it cannot be read, or is a broken gzip file (`gzip.BadGzipFile`, `EOFError`).
-    """
-    with path.open("rb") as file:
-        _feed(planner, file)
-
-
-def _feed(planner: Planner, file: BinaryIO) -> None:
-    head = file.read(len(_GZIP_MAGIC))
-    source = _Joined(head, file)
-    opened: AbstractContextManager[Any] = nullcontext(source)
-    if head == _GZIP_MAGIC:
-        opened = gzip.GzipFile(fileobj=cast("BinaryIO", io.BufferedReader(source, _READ_BLOCK)))
-    with opened as blocks:
-        while block := blocks.read(_READ_BLOCK):
-            planner.feed(block)
-    planner.end_of_file()
-
-
-class _Joined(io.RawIOBase):
-    """A file of which some first bytes were read already: standard input cannot seek back."""
-
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        head, self._head = self._head, b""
-        return head or self._file.read(size)
-
-    def readinto(self, buffer: Any) -> int:
-        block = self.read(len(buffer))
-        buffer[: len(block)] = block
-        return len(block)
 
 
 def _is_binary_file(digests: Any) -> bool:

@@ -1,6 +1,7 @@
 //! The binding: `layercheck._core`. The list of exports, nothing else.
 
 mod column;
+mod files;
 mod info;
 mod ledger;
 #[cfg(feature = "local-ecr")]

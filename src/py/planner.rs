@@ -1,5 +1,8 @@
 //! Rows out of Python objects, a block at a time.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::ptr::NonNull;
 
 use pyo3::buffer::PyBuffer;
@@ -7,14 +10,18 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
+use super::files::{PythonFile, os_error};
 use super::plan::PyPlan;
 use crate::batch::MAX_BATCH;
 use crate::plan::Planner;
+use crate::source::TextSource;
 
 /// Bytes of a raw digest.
 const DIGEST_LEN: usize = 32;
 /// Rows copied before the interpreter lock is given back and they are parsed.
 const BLOCK_ROWS: usize = 4_096;
+/// Blocks of a file that are read before Ctrl-C is looked for: some tens of megabytes.
+const BLOCKS_BETWEEN_SIGNALS: usize = 32;
 /// A row longer than this is parsed where it is instead of being copied.
 const LONG_ROW: usize = 4_096;
 
@@ -43,6 +50,26 @@ impl PyPlanner {
             }
         }
         self.flush(py)
+    }
+
+    /// Takes a text file, plain, gzipped or zstd-compressed: a path, or an object with `read(size)`
+    /// that gives bytes. What the object raises passes through.
+    fn read(&mut self, py: Python<'_>, file: &Bound<'_, PyAny>) -> PyResult<()> {
+        let planner = self.planner()?;
+        if file.hasattr("read")? {
+            let file = PythonFile(file.clone().unbind());
+            let mut source = py.detach(|| TextSource::open(file))?;
+            while read_blocks(py, &mut source, planner)? {}
+            return Ok(());
+        }
+        let path: PathBuf = file.extract()?;
+        let opened = py.detach(|| File::open(&path).and_then(TextSource::open));
+        let mut source = opened.map_err(|error| os_error(error, &path))?;
+        while read_blocks(py, &mut source, planner).map_err(|error| os_error(error, &path))? {
+            // Ctrl-C while a large file is read.
+            py.check_signals()?;
+        }
+        Ok(())
     }
 
     /// Takes the next block of a text file.
@@ -98,6 +125,22 @@ impl PyPlanner {
         let plan = planner.map(|planner| py.detach(|| planner.finish(batch_size)));
         plan.map(PyPlan::new).ok_or_else(used_up)
     }
+}
+
+/// Feeds some blocks off the interpreter lock; false at the end of the file.
+fn read_blocks<R: Read + Send>(
+    py: Python<'_>,
+    source: &mut TextSource<R>,
+    planner: &mut Planner,
+) -> io::Result<bool> {
+    py.detach(|| {
+        for _ in 0..BLOCKS_BETWEEN_SIGNALS {
+            if !source.feed(planner)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
 }
 
 impl PyPlanner {

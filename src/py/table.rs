@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
 
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
+use super::files::os_error;
 use crate::table::{Table, arrow, csv, jsonl};
 
 /// Bytes gathered before they are written.
@@ -79,14 +79,12 @@ impl PyTable {
 }
 
 /// Creates the file and writes it off the interpreter lock; errors keep their `errno`.
+#[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
 fn to_file(
     py: Python<'_>,
     path: PathBuf,
     write: impl FnOnce(BufWriter<File>) -> io::Result<()> + Send,
 ) -> PyResult<()> {
     let written = py.detach(|| write(BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?)));
-    written.map_err(|error| match error.raw_os_error() {
-        Some(number) => PyOSError::new_err((number, error.to_string(), path)),
-        None => error.into(),
-    })
+    written.map_err(|error| os_error(error, &path))
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import layercheck as lc
@@ -100,6 +101,37 @@ def as_gzip(rows: list[str], tmp_path: Path) -> Any:
     return path
 
 
+def as_zstd(rows: list[str], tmp_path: Path) -> Any:
+    path = tmp_path / "rows.zst"
+    text = "\n".join(rows).encode()
+    # Two frames, as `cat` of two files gives them, cut in the middle of a row.
+    codec = pa.Codec("zstd")
+    path.write_bytes(codec.compress(text[:100]).to_pybytes() + codec.compress(text[100:]).to_pybytes())
+    return path
+
+
+def as_two_gzip_members(rows: list[str], tmp_path: Path) -> Any:
+    path = tmp_path / "two.gz"
+    text = "\n".join(rows).encode()
+    path.write_bytes(gzip.compress(text[:100]) + gzip.compress(text[100:]))
+    return path
+
+
+def as_open_gzip(rows: list[str], tmp_path: Path) -> Any:
+    return io.BytesIO(as_gzip(rows, tmp_path).read_bytes())
+
+
+def as_unbuffered_pieces(rows: list[str], tmp_path: Path) -> Any:
+    class Pieces(io.RawIOBase):
+        left = "\n".join(rows).encode()
+
+        def read(self, size: int = -1) -> bytes:
+            piece, self.left = self.left[:7], self.left[7:]
+            return piece
+
+    return Pieces()
+
+
 def as_gzip_without_its_suffix(rows: list[str], tmp_path: Path) -> Any:
     path = tmp_path / "rows"
     path.write_bytes(gzip.compress("\n".join(["# comment", "", *rows]).encode()))
@@ -119,10 +151,15 @@ FORMS: list[Callable[[list[str], Path], Any]] = [
     as_path,
     as_gzip,
     as_gzip_without_its_suffix,
+    as_two_gzip_members,
+    as_zstd,
+    as_open_gzip,
+    as_unbuffered_pieces,
 ]
 IDS = [
     *("list", "tuple", "generator", "bytes", "bytearray", "numpy U", "numpy object", "numpy S"),
     *("open file", "path with mark and CRLF", "gzip", "gzip by content"),
+    *("two gzip members", "zstd", "open gzip", "unbuffered pieces"),
 ]
 
 
@@ -187,15 +224,37 @@ def test_what_cannot_be_rows_is_refused_with_a_hint(wrong: Any, error: type[Exce
         lc.plan(wrong)
 
 
-def test_a_missing_file_a_folder_and_a_broken_gzip_are_os_errors(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_a_missing_file_and_a_folder_are_the_usual_os_errors(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as missing:
         lc.plan(tmp_path / "missing")
-    with pytest.raises(IsADirectoryError):
+    assert (missing.value.errno, missing.value.filename) == (2, str(tmp_path / "missing"))
+    with pytest.raises(IsADirectoryError) as folder:
         lc.plan(tmp_path)
-    broken = tmp_path / "broken.gz"
-    broken.write_bytes(gzip.compress(b"x" * 100_000)[:-20])
-    with pytest.raises(EOFError):
-        lc.plan(broken)
+    assert str(folder.value) == f"[Errno 21] Is a directory: '{tmp_path}'"
+
+
+@pytest.mark.parametrize("format", ["gzip", "zstd"])
+def test_broken_compressed_files_are_os_errors_that_say_so(format: str, tmp_path: Path) -> None:
+    text = np.random.default_rng(1).bytes(100_000)
+    whole = gzip.compress(text) if format == "gzip" else pa.Codec("zstd").compress(text).to_pybytes()
+    path = tmp_path / "broken"
+    # Damage in the middle is only sure to show in gzip, whose members end in a checksum.
+    damaged = [whole[:500] + b"\xff" * 500 + whole[1000:]] if format == "gzip" else []
+    for broken in (whole[:-20], whole[:5], *damaged):
+        path.write_bytes(broken)
+        with pytest.raises(OSError, match=f"broken {format} data"):
+            lc.plan(path)
+        with pytest.raises(OSError, match=f"broken {format} data"), path.open("rb") as file:
+            lc.plan(file)
+
+
+def test_what_a_file_object_raises_passes_through() -> None:
+    class Failing(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        lc.plan(Failing())
 
 
 def test_what_an_iterable_raises_passes_through() -> None:
