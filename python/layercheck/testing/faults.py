@@ -75,8 +75,9 @@ class Fault:
     Kinds, with the settings each understands:
 
     * in place of the answer (of several that fire, the first in the list works):
-      `throttle` (in the form of the server's `Throttle`); `server_error` (ServerException, 500); `service_unavailable` (503, no body);
-      `access_denied`; `expired_token`; `error` (`code`, `status`, `message`);
+      `throttle` (in the form of the server's `Throttle`); `server_error` (ServerException, 500);
+      `service_unavailable` (503, no body); `access_denied`; `expired_token`; `error` (`code`, `status`,
+      `message`);
       `disconnect` (closed without an answer); `reset` (the same by TCP RST); `html` (a page, status 200);
       `wrong_types` (JSON of the wrong shape); `poison` (`digests`: a call that asks for one of
       them is an InvalidParameterException as a whole);
