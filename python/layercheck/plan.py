@@ -10,6 +10,7 @@ from typing import Any
 from layercheck._core import MAX_BATCH, Plan, Planner
 from layercheck.types import DigestInput
 
+
 def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = False) -> Plan:
     r"""Validate, normalise, deduplicate and batch digests, without touching the network.
 
@@ -20,9 +21,9 @@ def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = Fa
     Args:
         digests: One of: any iterable of str or bytes (None, NaN and other objects in it are
             invalid rows); a `pathlib.Path` (or another path object) of a text file, one row a line,
-            plain, gzipped or zstd-compressed; an open binary file; a numpy array of uint8 with shape (n, 32) or of
-            dtype `V32`: raw digests. In text files, blank lines and lines starting with `#` are
-            not rows.
+            plain, gzipped or zstd-compressed; an open binary file; a numpy array of uint8 with
+            shape (n, 32) or of dtype `V32`: raw digests. In text files, blank lines and lines
+            starting with `#` are not rows.
         batch_size: Digests in one call, 1 to 100 (the service's limit).
         strict: Accept only `sha256:` followed by 64 lower-case hex digits.
 
