@@ -76,7 +76,7 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app,
     public.ecr.aws/<alias>/<name>) or an ARN.
 
-    INPUT: text files with one digest per line, plain or gzip; - (the default) is standard input.
+    INPUT: text files with one digest per line, plain, gzip or zstd; - (the default) is standard input.
     Blank lines and lines that start with # are skipped.
     """
     target = _target(repository, inputs, options)

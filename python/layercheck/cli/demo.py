@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import time
 from pathlib import Path
@@ -91,10 +92,10 @@ def _run(dirty: Dirty, latency_ms: float, shown: Display) -> tuple[Report, int]:
     import numpy as np
 
     import layercheck as lc
-    from layercheck.testing import LocalEcr
+    from layercheck.testing import EvenDigests, LocalEcr
 
-    with LocalEcr(latency_ms=latency_ms) as ecr:
-        ecr.set_rule(_REPOSITORY, "even")
+    _forget_the_user()
+    with LocalEcr({_REPOSITORY: EvenDigests()}, latency_ms=latency_ms) as ecr:
         ecr.put(_REPOSITORY, dirty.archived, availability="ARCHIVED")
         shown.note(f"a local ECR endpoint listens at {ecr.endpoint_url}")
         names = [str(dirty.path)]
@@ -121,6 +122,19 @@ def _run(dirty: Dirty, latency_ms: float, shown: Display) -> tuple[Report, int]:
             f"{report.rows:,} rows were read and {len(expected):,} written: please report this"
         )
     return report, int(np.count_nonzero(report.verdicts != expected))
+
+
+def _forget_the_user() -> None:
+    """Makes boto3 in this process blind for the user's AWS settings, and for proxies on the way to ourselves.
+
+    The credentials are the endpoint's own anyway; but a profile that does not exist, or a broken
+    configuration file, would still stop the demonstration.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 
 
 def _show(report: Report, dirty: Dirty, output: outputs.Output, *, parquet: bool) -> None:

@@ -63,7 +63,7 @@ def plan(
 ) -> None:
     """Count and validate digests offline: kinds, duplicates, calls, time at the quota.
 
-    INPUT: text files with one digest per line, plain or gzip; - (the default) is standard input.
+    INPUT: text files with one digest per line, plain, gzip or zstd; - (the default) is standard input.
     """
     names = sources.resolve(inputs)
     with display(quiet=quiet, no_progress=no_progress) as shown:

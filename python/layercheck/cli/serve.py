@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -83,35 +86,30 @@ def serve(
     from layercheck.testing import Fault, LocalEcr
 
     faults = [Fault("server_error", probability=error_rate)] if error_rate else []
+    bucket = _throttle(throttle)
     try:
         ecr = LocalEcr(
-            port=port,
-            region_name=region,
-            latency_ms=latency_ms,
-            throttle=_throttle(throttle),
-            faults=faults,
-            seed=seed,
+            port=port, region_name=region, latency_ms=latency_ms, throttle=bucket, faults=faults, seed=seed
         )
     except OSError as error:
-        raise CommandError(
-            f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}; choose another --port"
-        ) from error
+        reason = error.strerror or str(error)
+        raise CommandError(f"cannot listen on port {port}: {reason}; choose another --port") from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     with ecr, Interrupts():
         try:
             told = _seed(ecr, repositories, layouts, fraction, seed)
+            told += [
+                "try, in another terminal:",
+                "",
+                f"  {_example(ecr, repositories, region)}",
+                "",
+                "end with Ctrl-C",
+            ]
             sys.stdout.write(f"{ecr.endpoint_url}\n")
             sys.stdout.flush()
             if not quiet:
-                _tell(
-                    [
-                        *told,
-                        "try, in another terminal:",
-                        "",
-                        f"  {_example(ecr, region)}",
-                        "",
-                        "end with Ctrl-C",
-                    ]
-                )
+                _tell(told)
             while True:
                 signal.pause()
         except KeyboardInterrupt:
@@ -144,39 +142,46 @@ def _seed(
         repositories = (DEFAULT_REPOSITORY,)
     for text in repositories:
         name, has_file, file = text.partition("=")
-        if has_file:
-            plan = sources.read_plan(sources.resolve([file])).plan
-            ecr.put(name, plan.texts(0, plan.unique))
-            told.append(f"{name} holds {plan.unique:,} digests of {file}")
-        elif fraction is None:
-            ecr.set_rule(name, "even")
-            told.append(f"{name} holds every digest that ends in an even hex digit")
-        else:
-            ecr.set_rule(name, "fraction", fraction=fraction, seed=seed)
-            told.append(f"{name} holds {fraction:.0%} of all digests, chosen by --seed {seed}")
+        with _named(name):
+            if has_file:
+                plan = sources.read_plan(sources.resolve([file])).plan
+                ecr.put(name, plan.texts(0, plan.unique))
+                told.append(f"{name} holds {plan.unique:,} digests of {file}")
+            elif fraction is None:
+                ecr.set_rule(name, "even")
+                told.append(f"{name} holds every digest that ends in an even hex digit")
+            else:
+                ecr.set_rule(name, "fraction", fraction=fraction, seed=seed)
+                told.append(f"{name} holds {fraction:.1%} of all digests, chosen by --seed {seed}")
     for text in layouts:
         name, named, folder = text.rpartition("=")
         name = name if named else DEFAULT_REPOSITORY
-        count = ecr.put_oci_layout(name, folder)
+        try:
+            count = ecr.put_oci_layout(name, folder)
+        except (OSError, ValueError) as error:
+            reason = f"{error}; expected a folder with index.json and blobs"
+            raise CommandError(f"cannot read the OCI layout {folder!r}: {reason}") from error
         told.append(f"{name} holds {count:,} configs and layers of {folder}")
     return told
 
 
-def _example(ecr: LocalEcr, region: str) -> str:
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(f"--repository {name!r}: {error}") from error
+
+
+def _example(ecr: LocalEcr, repositories: tuple[str, ...], region: str) -> str:
+    """A command that works as it stands, wherever it is pasted."""
+    name, _, file = (repositories[0] if repositories else ecr.repositories[0]).partition("=")
     # Any credentials will do, and these are not the user's.
-    name = ecr.repositories[0] if ecr.repositories else DEFAULT_REPOSITORY
     credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
-    command = [
-        "layercheck",
-        "check",
-        name,
-        "digests.txt",
-        "--region",
-        region,
-        "--endpoint-url",
-        ecr.endpoint_url,
-    ]
-    return f"{credentials} {shlex.join(command)}"
+    options = ["--region", region, "--endpoint-url", ecr.endpoint_url]
+    rows = [] if file in ("", "-") else [str(Path(file).resolve())]
+    digests = "" if rows else "printf 'sha256:%064d\\n' 1 2 3 4 | "
+    return f"{digests}{credentials} {shlex.join(['layercheck', 'check', name, *rows, *options])}"
 
 
 def _counted(ecr: LocalEcr) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from layercheck.cli.exits import CommandError, one_line
@@ -14,15 +15,30 @@ from layercheck.errors import (
     RepositoryNotFoundError,
 )
 
+# The package's messages name Python's keywords; here the same things are options.
+_OPTIONS = {
+    "repository_name": "REPOSITORY",
+    "registry_id": "--registry-id",
+    "region_name": "--region",
+    "profile_name": "--profile",
+    "endpoint_url": "--endpoint-url",
+    "max_in_flight": "--max-in-flight",
+    "public=True": "--public",
+}
+_KEYWORD = re.compile("|".join(rf"\b{keyword}\b" for keyword in _OPTIONS))
+
 
 def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
     """The failure for an exception of the package.
 
     Args:
-        error: What was raised; its own message says what happened.
+        error: What was raised; its own message says what happened, and sometimes what to do.
         target: The keywords `Checker` was made with, so that the line can name the place.
     """
-    return CommandError(f"{one_line(str(error))}; {_advice(error, target)}")
+    message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(str(error)))
+    if "; pass --" in message:
+        return CommandError(message)
+    return CommandError(f"{message}; {_advice(error, target)}")
 
 
 def _advice(error: LayercheckError, target: dict[str, Any]) -> str:
@@ -35,11 +51,13 @@ def _advice(error: LayercheckError, target: dict[str, Any]) -> str:
             return f"looked in {whose}, {region}: check --region, --registry-id and the spelling (lower case)"
         case AccessDeniedError():
             return f"allow the action {service}:BatchCheckLayerAvailability on the repository"
+        case CredentialsError() if type(error.__cause__).__name__ == "ProfileNotFound":
+            return "give another --profile: aws configure list-profiles"
         case CredentialsError():
-            return "set up credentials (aws configure, aws sso login, AWS_ACCESS_KEY_ID) or name a --profile"
+            return "set up credentials (aws configure, aws sso login, AWS_ACCESS_KEY_ID) or give a --profile"
+        case EndpointError() if target["endpoint_url"]:
+            return "check --endpoint-url, and that something listens there"
         case EndpointError():
-            if target["endpoint_url"]:
-                return "check --endpoint-url, and that something listens there"
             return "check --region and the network"
         case InvalidParameterError():
             return "check REPOSITORY, --registry-id and --region"

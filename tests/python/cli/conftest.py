@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 from layercheck.testing import LocalEcr
 
 COMMAND = [sys.executable, "-m", "layercheck"]
@@ -30,10 +32,6 @@ Layercheck = Callable[..., Ended]
 
 def digest(number: int) -> str:
     return "sha256:" + hashlib.sha256(str(number).encode()).hexdigest()
-
-
-def last_line(text: str) -> str:
-    return text.strip().splitlines()[-1]
 
 
 @pytest.fixture
@@ -88,10 +86,22 @@ def layercheck(environment: dict[str, str], tmp_path: Path) -> Layercheck:
 
 @pytest.fixture
 def local_ecr() -> Iterator[LocalEcr]:
-    """An endpoint whose repository `app` holds digests 0 to 4, archived digests 5 and 6, and no more."""
-    with LocalEcr() as ecr:
-        ecr.add_repository("app")
+    """An endpoint whose repository `app` holds digests 0 to 4, and 5 and 6 as archived ones."""
+    with LocalEcr(
+        {"app": [digest(number) for number in range(5)], "empty": ()}, region_name="eu-west-1"
+    ) as ecr:
+        ecr.put("app", [digest(5), digest(6)], availability="ARCHIVED")
         yield ecr
+
+
+@pytest.fixture
+def check(layercheck: Layercheck, local_ecr: LocalEcr) -> Layercheck:
+    """`layercheck check` against `local_ecr`; the first argument is REPOSITORY."""
+
+    def run(*arguments: str | Path, **settings: Any) -> Ended:
+        return layercheck("check", *arguments, "--endpoint-url", local_ecr.endpoint_url, **settings)
+
+    return run
 
 
 @pytest.fixture

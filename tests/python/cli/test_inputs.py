@@ -104,9 +104,9 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
         for name, said in (
             (tmp_path / "missing", "no such file"),
             (tmp_path, "is a directory"),
-            (cut, "cut-off gzip"),
-            (damaged, "damaged"),
-            (zstd, "zstd -dc"),
+            (cut, "broken gzip"),
+            (damaged, "broken gzip"),
+            (zstd, "broken zstd"),
             (loop, "cannot read"),
             (path, "cannot read"),
             (tmp_path / ("x" * 300), "cannot read"),

@@ -1,0 +1,132 @@
+"""Ctrl-C and SIGTERM: what is known is written first; the second signal leaves at once; pipes may break."""
+
+import csv
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from layercheck.testing import Fault, LocalEcr
+
+from .conftest import COMMAND, SECRET, digest
+
+ROWS = 2000
+
+
+@contextmanager
+def running(
+    environment: dict[str, str], ecr: LocalEcr, directory: Path, *arguments: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in the middle of a run: some calls are answered, and the rest hang."""
+    path = directory / "rows.txt"
+    path.write_text("".join(f"{digest(number)}\n" for number in range(ROWS)))
+    # Calls 5 and later take far longer than any test.
+    ecr.set_faults([Fault("latency", ms=600_000, calls=(5, None))])
+    command = [*COMMAND, "check", "app", str(path), "--endpoint-url", ecr.endpoint_url, *arguments]
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        wait = threading.Event()
+        while ecr.counters.answered < 4 or ecr.counters.in_flight < 4:
+            assert process.poll() is None, process.communicate()
+            wait.wait(0.01)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_keeps_what_is_known(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path, number: signal.Signals
+) -> None:
+    report = tmp_path / "report.csv"
+    with running(environment, local_ecr, tmp_path, "-o", str(report), "--fail-on", "none") as process:
+        process.send_signal(number)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert b"keeping what is known" in err
+    assert b"rows have no answer; to ask again: layercheck check app" in err
+    assert b"Traceback" not in err
+    assert SECRET.encode() not in out + err
+    assert b"Interrupted" in out
+    verdicts = [row["verdict"] for row in csv.DictReader(report.read_text().splitlines())]
+    assert len(verdicts) == ROWS
+    answered = sum(verdict in {"available", "unavailable", "archived"} for verdict in verdicts)
+    assert answered == 400
+
+
+def test_the_second_signal_leaves_at_once(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.csv"
+    with running(environment, local_ecr, tmp_path, "-o", str(report)) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert b"Ctrl-C again leaves at once" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert (out, err) == (b"", b"")
+    assert not report.exists()
+
+
+def test_an_interrupt_while_reading_asks_nothing(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "rows"
+    os.mkfifo(fifo)
+    command = [*COMMAND, "check", "app", str(fifo), "--endpoint-url", local_ecr.endpoint_url]
+    with (
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        fifo.open("w"),
+    ):  # opens only once the command reads
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, b"")
+    assert err.endswith(b"layercheck: interrupted before anything was asked\n")
+    assert local_ecr.counters.calls == 0
+
+
+def test_an_ignored_interrupt_stays_ignored(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    """As under nohup."""
+    fifo = tmp_path / "rows"
+    os.mkfifo(fifo)
+    command = [*COMMAND, "check", "app", str(fifo), "--endpoint-url", local_ecr.endpoint_url]
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    with process, fifo.open("w") as rows:
+        process.send_signal(signal.SIGINT)
+        rows.write(digest(1))
+        rows.close()
+        process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("format_", ["table", "jsonl", "csv", "parquet"])
+def test_a_broken_pipe_ends_quietly(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path, format_: str
+) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("".join(f"{digest(number)}\n" for number in range(20_000)))
+    command = [*COMMAND, "check", "app", str(path), "--endpoint-url", local_ecr.endpoint_url, "-q"]
+    command = [*command, "--format", format_] if format_ != "table" else command[:-1]
+    reading, writing = os.pipe()
+    with subprocess.Popen(command, env=environment, stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        os.close(reading)
+        _, err = process.communicate()
+    assert err == b""
+    # The verdicts are no other for having been read by nobody.
+    assert process.returncode == 3

@@ -1,0 +1,124 @@
+"""`layercheck serve` and `layercheck demo` as a newcomer meets them."""
+
+import json
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from layercheck.cli.dirty import truth, write_dirty
+from layercheck.plan import plan
+from layercheck.verdict import Verdict
+
+from .conftest import COMMAND, SECRET, Layercheck, digest
+
+
+def test_what_serve_prints_works_when_pasted(environment: dict[str, str], tmp_path: Path) -> None:
+    held = tmp_path / "held.txt"
+    held.write_text(f"{digest(1)}\n{digest(2).upper()}\n")
+    command = [
+        *COMMAND,
+        "serve",
+        "--repository",
+        f"team/app={held}",
+        "--repository",
+        "rule",
+        "--latency-ms",
+        "1",
+    ]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().strip()
+        told = [process.stderr.readline() for _ in range(7)]
+        assert told[0] == f"team/app holds 2 digests of {held}\n"
+        assert told[1] == "rule holds every digest that ends in an even hex digit\n"
+        pasted = next(line for line in told if "layercheck check" in line).strip()
+        assert url in pasted
+        # In a shell, as it is, but for the name of the command and nothing else to lean on.
+        pasted = pasted.replace("layercheck check", f"{COMMAND[0]} -m layercheck check") + " --format jsonl"
+        bare = {key: value for key, value in environment.items() if not key.startswith("AWS_")}
+        done = subprocess.run(["bash", "-c", pasted], env=bare, capture_output=True, check=False)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [row["verdict"] for row in rows] == ["available", "available"]
+        piped = pasted.replace("team/app", "rule").replace(str(held), "")
+        done = subprocess.run(
+            ["bash", "-c", f"printf 'sha256:%064d\\n' 1 2 3 | {piped}"],
+            env=bare,
+            capture_output=True,
+            check=False,
+        )
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [row["verdict"] for row in rows] == ["unavailable", "available", "unavailable"]
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate()
+    assert process.returncode == 0
+    assert "2 calls for 5 digests" in rest
+    assert SECRET not in "".join(told) + rest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--throttle", "fast"], 2, "200:400"),
+        (["--repository", "Bad Name"], 2, "Bad Name"),
+        (["--repository", "app=missing.txt"], 1, "no such file"),
+        (["--oci-layout", "."], 1, "index.json"),
+        (["--fraction", "2"], 2, "--fraction"),
+    ],
+)
+def test_what_serve_cannot_do_is_one_line(
+    layercheck: Layercheck, arguments: list[str], code: int, said: str
+) -> None:
+    ended = layercheck("serve", *arguments)
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_the_demo_needs_nothing_of_the_users_and_every_row_is_right(
+    layercheck: Layercheck, tmp_path: Path
+) -> None:
+    (tmp_path / "home/.aws").mkdir()
+    (tmp_path / "home/.aws/config").write_text("this is no configuration")
+    ended = layercheck(
+        "demo",
+        *("--digests", "20000", "--latency-ms", "0"),
+        env={
+            "AWS_ACCESS_KEY_ID": None,
+            "AWS_SECRET_ACCESS_KEY": None,
+            "AWS_PROFILE": "nope",
+            "HTTP_PROXY": "http://127.0.0.1:1",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        },
+    )
+    assert ended.code == 0, ended.err
+    assert "20,000 compared" in ended.out
+    report = tmp_path / "layercheck-demo/report.parquet"
+    assert str(report) in ended.out
+    verdicts = Counter(pyarrow.parquet.read_table(report).column("verdict").to_pylist())
+    assert sum(verdicts.values()) == 20_000
+    assert set(verdicts) == {"available", "unavailable", "archived", "invalid"}
+
+
+def test_the_dirty_file_is_what_it_says_and_the_same_every_time(tmp_path: Path) -> None:
+    dirty = write_dirty(tmp_path / "a", 5000)
+    again = write_dirty(tmp_path / "b", 5000)
+    assert dirty.path.read_bytes() == again.path.read_bytes()
+    offline = plan(dirty.path)
+    assert (offline.rows, offline.unique) == (5000, dirty.unique)
+    assert offline.invalid == dirty.expected.count(Verdict.INVALID)
+    assert min(offline.spellings.values()) > 0
+    kinds = {kind for kind, rows in offline.reject_counts.items() if rows}
+    assert kinds == {"wrong_length", "not_hexadecimal", "unsupported_algorithm", "tag_like"}
+
+
+def test_the_demos_truth_is_even_or_archived() -> None:
+    assert truth("a" * 63 + "2") is Verdict.AVAILABLE
+    assert truth("a" * 63 + "f") is Verdict.UNAVAILABLE
+    assert truth("00" + "a" * 61 + "f") is Verdict.ARCHIVED
