@@ -306,11 +306,12 @@ class Checker:
 
     def _interrupted(self, run: Run, error: BaseException) -> None:
         """Ctrl-C, or another exception in the waiting thread: keep what is known, and hang it on it."""
-        run.cancel()
         try:
+            run.cancel()
             concurrent.futures.wait([run], timeout=self._tuning.grace_s + 1.0)
         except BaseException as again:
             run._leave()
+            concurrent.futures.wait([run], timeout=1.0)  # the run's thread writes down what was under way
             again.__dict__["report"] = run.report()
             raise
         error.__dict__["report"] = run.report()

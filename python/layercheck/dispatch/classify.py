@@ -24,10 +24,10 @@ _MESSAGE_LIMIT = 500
 _CODE_LIMIT = 100
 _USER_INFO = re.compile(r"//[^/@\s\"']*@")
 _SIGNED = re.compile(
-    r"(?i)(x-amz-security-token|authorization|signature|credential|secret\w*|password)(\"?\s*[:=]\s*)"
+    r"(?i)(x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password)(\"?\s{0,9}[:=]\s{0,9})"
     r"(AWS4-HMAC-SHA256\s+)?[^\s,;]+"
 )
-_CANONICAL = re.compile(r"(?is)\s*the canonical string for this request should have been.*")
+_CANONICAL = re.compile(r"(?is)the canonical string for this request should have been.*")
 
 
 class UnreadableAnswer(Exception):  # noqa: N818 (an answer, and a fact about it)
@@ -81,8 +81,8 @@ def clean(text: object, limit: int = _MESSAGE_LIMIT) -> str:
         >>> clean("x-amz-security-token:abc/def next")
         'x-amz-security-token:*** next'
     """
-    # Cut before and after: the patterns must not run over megabytes, and hiding must come before the cut.
-    line = str(text)[: 64 * limit]
+    # Cut before and after: the patterns must not run over megabytes, and hiding comes before the last cut.
+    line = str(text)[: 8 * limit]
     line = _CANONICAL.sub("", line)
     line = _SIGNED.sub(r"\1\2***", line)
     line = _USER_INFO.sub("//***@", line)

@@ -109,11 +109,20 @@ def test_poison_digests_that_the_message_blames_are_each_found(poison: set[int])
     assert refused == poison
 
 
-@pytest.mark.parametrize("unique", [2, 100, 1_000_000])
-def test_a_parameter_that_no_digest_mends_is_found_in_few_calls(unique: int) -> None:
+@pytest.mark.parametrize(("unique", "calls"), [(2, 3), (100, 15), (1_000_000, SLOTS + 15)])
+def test_a_parameter_that_no_digest_mends_is_found_in_few_calls(unique: int, calls: int) -> None:
     asked, sequels = work_through(agenda(unique), lambda call: BAD)
     assert sequels[-1] is Sequel.DEAD_END
-    assert len(asked) <= SLOTS + 2 * 7 + 2
+    assert len(asked) <= calls
+
+
+@pytest.mark.parametrize("poison", [{0, 1}, {0, 1, 2, 3}, {98, 99}], ids=str)
+def test_neighbours_that_are_refused_without_a_reason_are_not_taken_for_all(poison: set[int]) -> None:
+    asked, sequels = work_through(
+        agenda(100), lambda call: BAD if poison & set(range(call.start, call.stop)) else None
+    )
+    assert Sequel.DEAD_END not in sequels
+    assert {call.start for call in asked if call.size == 1} >= poison
 
 
 def test_a_message_that_names_the_repository_is_a_dead_end_at_once() -> None:
@@ -188,6 +197,7 @@ def test_an_outage_in_mid_run_does_not_cost_every_batch_its_attempts() -> None:
     asked, sequels = work_through(todo, lambda call: PASSING if call.start >= 5000 else None)
     assert sequels[-1] is Sequel.DEAD_END
     assert len(asked) < 50 + (tuning.outage_failures + SLOTS) * tuning.attempts
+    assert todo.cursor <= 5000 + (tuning.outage_failures + SLOTS) * 100
     assert all(call.requests for call, _ in todo.leftovers())
 
 

@@ -113,9 +113,20 @@ def test_a_body_that_drips_is_given_up_on_a_client_of_ours(
     assert report.errors[0].code == "ReadTimeoutError"
 
 
-def test_the_next_call_works_after_a_body_that_was_cut_off() -> None:
+def too_long_on_a_connection_that_stays(_: Asked) -> Reply:
+    return Reply(body=MEGABYTE * 2)
+
+
+def shorter_than_announced(asked: Asked) -> Reply:
+    body = good(asked).body
+    assert isinstance(body, bytes)
+    return Reply(body=body, length=len(body) + 10)
+
+
+@pytest.mark.parametrize("reply", [endless, too_long_on_a_connection_that_stays, shorter_than_announced])
+def test_the_next_call_works_after_a_body_that_was_cut_off(reply: Callable[[Asked], Reply]) -> None:
     with ScriptedServer() as server:
-        server.script = lambda asked: endless(asked) if asked.number == 0 else good(asked)
+        server.script = lambda asked: reply(asked) if asked.number == 0 else good(asked)
         with lc.Checker("team/app", endpoint_url=server.url, max_in_flight=1, _tuning=QUICK) as checker:
             report = checker.check(ROWS)
     assert report.complete
