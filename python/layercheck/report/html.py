@@ -36,10 +36,11 @@ _COLOURS = {
 """One hue a verdict, with enough contrast on white and on near black; the word stands beside it."""
 
 _STYLE = """<style>
-.layercheck{font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;color:inherit;max-width:64em}
-.layercheck table{border-collapse:collapse;margin:.4em 0;color:inherit;background:transparent}
+.layercheck{font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;color:inherit;max-width:80em}
+.layercheck table{border-collapse:collapse;font:inherit;margin:.4em 0;color:inherit;background:transparent}
 .layercheck td,.layercheck th{padding:.15em .9em .15em 0;text-align:left;border:0;background:transparent;
-vertical-align:top;color:inherit}
+vertical-align:baseline;color:inherit}
+.layercheck .w{white-space:nowrap}
 .layercheck th{font-weight:600;opacity:.7}
 .layercheck td.n,.layercheck th.n{text-align:right;font-variant-numeric:tabular-nums}
 .layercheck code{font-family:ui-monospace,monospace;font-size:12px;background:transparent;color:inherit;
@@ -89,7 +90,7 @@ def _bar(report: Report) -> str:
 def _summary(report: Report) -> str:
     unique = report.unique_counts
     lines = [
-        f'<tr><td><span class="dot" style="background:{_COLOURS[word]}"></span>{word}</td>'
+        f"<tr><td>{_word(word)}</td>"
         f'<td class="n">{rows:,}</td><td class="n">{unique[word]:,}</td>'
         f'<td class="n">{rows / report.rows:.1%}</td></tr>'
         for word, rows in report.counts.items()
@@ -117,17 +118,28 @@ def _rows(report: Report) -> str:
     lines = _telling(report)
     if not lines:
         return ""
-    cells = "".join(
-        f'<tr><td class="n">{line["row"]:,}</td>'
-        f'<td><span class="dot" style="background:{_COLOURS[line["verdict"]]}"></span>{line["verdict"]}</td>'
-        f"<td><code>{_text(line['digest'] or line['input'])}</code></td>"
-        f"<td>{_text(line['reason'] or line['code'])}</td></tr>"
-        for line in lines
-    )
+    cells = "".join(_row(line) for line in lines)
     total = report.rows - report.counts["available"]
     note = f"{len(lines):,} of the {total:,} rows that are not available" if len(lines) < total else ""
     head = '<tr><th class="n">row</th><th>verdict</th><th>digest or input</th><th>why</th></tr>'
     return f"<table>{head}{cells}</table><div class='note'>{note}</div>"
+
+
+def _row(line: dict[str, Any]) -> str:
+    # A digest stays on one line; text from outside may wrap anywhere.
+    what = (
+        f'<td class="w"><code>{line["digest"]}</code></td>'
+        if line["digest"]
+        else f"<td><code>{_text(line['input'])}</code></td>"
+    )
+    return (
+        f'<tr><td class="n">{line["row"]:,}</td><td class="w">{_word(line["verdict"])}</td>'
+        f"{what}<td>{_text(line['reason'] or line['code'])}</td></tr>"
+    )
+
+
+def _word(verdict: str) -> str:
+    return f'<span class="dot" style="background:{_COLOURS[verdict]}"></span>{verdict}'
 
 
 def _telling(report: Report) -> list[dict[str, Any]]:
