@@ -110,7 +110,9 @@ def _time_left(progress: Standing) -> str:
     # The first second says little about the rest.
     if progress.seconds < 1 or not progress.settled or progress.settled >= progress.unique:
         return ""
-    return duration((progress.unique - progress.settled) * progress.seconds / progress.settled)
+    seconds = (progress.unique - progress.settled) * progress.seconds / progress.settled
+    # An estimate has no tenths.
+    return f"{seconds:.0f} s" if seconds < 59.5 else duration(seconds)
 
 
 def duration(seconds: float) -> str:

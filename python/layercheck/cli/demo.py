@@ -143,9 +143,8 @@ def _show(report: Report, dirty: Dirty, output: outputs.Output, *, parquet: bool
     out = console()
     out.print()
     out.print(summary(report))
-    right = "every row has the verdict it must have"
-    out.print(f"\n{right}: {report.rows:,} compared with what the endpoint was given", soft_wrap=True)
-    out.print(f"\ninput:  {dirty.path}\nreport: {output.path}", soft_wrap=True)
+    out.print(f"\nall {report.rows:,} verdicts are right: compared with what the endpoint was given")
+    out.print(f"\ninput:  {dirty.path.resolve()}\nreport: {output.path}", soft_wrap=True)
     if not parquet:
         sys.stderr.write(
             "layercheck: pyarrow is not installed, so the report is CSV: pip install 'layercheck[parquet]'\n"

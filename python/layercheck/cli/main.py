@@ -91,19 +91,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: see `layercheck.cli.exits.ExitCode`.
     """
     try:
-        code = _run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        return _run(arguments)
     except (BrokenPipeError, _ReaderLeftError):
         # `| head` has what it wanted: no failure, and nothing to say.
         abandon_stdout()
         return ExitCode.DONE
-    return code
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="layercheck", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx is not None else "layercheck"
         return _complain(f"{error.format_message().rstrip('.')} (see: {path} --help)", ExitCode.USAGE)
@@ -119,6 +118,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _complain("out of memory; split the input, or give the machine more", ExitCode.FAILURE)
     except OSError as error:
         if error.errno == errno.ENOSPC:
+            # What is still buffered for standard output has nowhere to go either.
+            abandon_stdout()
             return _complain("no space left on the device; make room and run it again", ExitCode.FAILURE)
         return _complain(f"{type(error).__name__}: {error}", ExitCode.FAILURE)
     except Exception as error:

@@ -98,7 +98,9 @@ def input_options(command: F) -> F:
             help="Digests per call.",
         ),
         click.option("--strict", is_flag=True, help="Take only lower-case sha256:<64 hex digits>."),
-        click.argument("inputs", nargs=-1, metavar="[INPUT]...", type=click.Path(allow_dash=True)),
+        click.argument(
+            "inputs", nargs=-1, metavar="[INPUT]...", type=click.Path(allow_dash=True, readable=False)
+        ),
     ):
         command = decorate(command)
     return command

@@ -144,6 +144,7 @@ def write(report: Report, output: Output) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        abandon_stdout()
         raise CommandError(
             f"cannot write to standard output: {error.strerror or error}; make room there"
         ) from error
@@ -192,5 +193,5 @@ def _copy_through_pipe(report: Report, format_: Format) -> None:
 
 
 def abandon_stdout() -> None:
-    """After a broken pipe: lets the interpreter's last flush go nowhere instead of failing again."""
+    """After standard output has failed: lets the interpreter's last flush go nowhere, not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
@@ -16,6 +17,7 @@ from layercheck.cli.progress import VERDICT_STYLES
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
+    from layercheck._core import Reject
     from layercheck.report import Report
     from layercheck.types import RunStats, Target
 
@@ -31,6 +33,7 @@ _NOTES = {
 }
 _ALWAYS_SHOWN = frozenset({"available", "unavailable"})
 _EXAMPLES = 5
+_LOOKED_THROUGH = 50_000
 _TEXT_WIDTH = 72
 
 
@@ -142,26 +145,41 @@ def _count(number: int, what: str) -> str:
 
 
 def _bad_rows(report: Report) -> list[RenderableType]:
-    """The first rejected rows and the first rows the service refused or answered with an unknown word."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_header=False)
-    table.add_column(justify="right", no_wrap=True, style="dim")
-    table.add_column(no_wrap=False)
-    invalid = report.counts.get(Verdict.INVALID.label, 0)
+    """The rejected rows by kind, each with its first row, and the first rows the service refused."""
     lines: list[RenderableType] = []
-    if invalid:
-        for reject in report.plan.rejects[:_EXAMPLES]:
-            table.add_row(f"{reject.row:,}", _described(one_line(_without_row(reject.message)), reject.text))
-        shown = min(_EXAMPLES, invalid)
-        lines += [Text(f"\ninvalid rows, {shown} of {invalid:,} (row: what is wrong)", style="bold"), table]
+    kinds = {kind: rows for kind, rows in report.plan.reject_counts.items() if rows}
+    if kinds:
+        first = _first_of_each(report, len(kinds))
+        table = _examples()
+        for kind, rows in sorted(kinds.items(), key=lambda item: -item[1]):
+            reject = first.get(kind)
+            if reject is None:
+                table.add_row(f"{rows:,}", kind)
+                continue
+            # After the semicolon stands what a digest looks like: once is enough, and not here.
+            what, _, _ = one_line(reject.message).partition(";")
+            table.add_row(f"{rows:,}", _described(what, reject.text))
+        lines += [Text("\ninvalid rows by kind, with the first of each", style="bold"), table]
     for verdict in (Verdict.REFUSED, Verdict.OTHER):
         lines += _answered(report, verdict)
     return lines
 
 
-def _without_row(message: str) -> str:
-    # The row number has a column of its own.
-    head, comma, rest = message.partition(", ")
-    return rest if comma and head.startswith("row ") else message
+def _first_of_each(report: Report, kinds: int) -> dict[str, Reject]:
+    first: dict[str, Reject] = {}
+    # A kind that does not occur among so many is shown without an example: a summary takes no seconds.
+    for reject in islice(report.plan.rejects, _LOOKED_THROUGH):
+        first.setdefault(reject.kind, reject)
+        if len(first) == kinds:
+            break
+    return first
+
+
+def _examples() -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=False)
+    return table
 
 
 def _described(what: str, text: str | None) -> Text:
@@ -180,14 +198,12 @@ def _answered(report: Report, verdict: Verdict) -> list[RenderableType]:
     import numpy as np
 
     first = np.flatnonzero(report.verdicts == int(verdict))[:_EXAMPLES]
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
-    table.add_column(justify="right", no_wrap=True, style="dim")
-    table.add_column(no_wrap=False)
+    table = _examples()
     rows = report.table()
     for row in first.tolist():
         entry: dict[str, Any] = rows.lines(row, row + 1)[0]
         what = one_line(": ".join(str(entry[key]) for key in ("code", "reason") if entry.get(key)))
-        table.add_row(f"{row:,}", _described(what[:400], entry.get("digest")))
+        table.add_row(f"row {row:,}", _described(what[:400], entry.get("digest")))
     return [Text(f"\n{verdict.label} rows, {len(first)} of {total:,}", style="bold"), table]
 
 

@@ -14,6 +14,11 @@ import pytest
 from layercheck.testing import LocalEcr
 
 COMMAND = [sys.executable, "-m", "layercheck"]
+# Root passes every permission bit by; without these capabilities the bits count for root as well.
+_CAPABILITIES = "-dac_override,-dac_read_search"
+_COMMON_USER = (
+    ("setpriv", "--inh-caps", _CAPABILITIES, "--bounding-set", _CAPABILITIES) if os.geteuid() == 0 else ()
+)
 SECRET = "MARKER/secret+key=" + "s" * 22
 TOKEN = "MARKER-session-token-" + "t" * 40
 
@@ -59,19 +64,18 @@ def layercheck(environment: dict[str, str], tmp_path: Path) -> Layercheck:
         stdin: bytes = b"",
         env: Mapping[str, str | None] | None = None,
         cwd: Path | None = None,
-        user: int | None = None,
+        as_common_user: bool = False,
     ) -> Ended:
         changed = environment | {key: value for key, value in (env or {}).items() if value is not None}
         for key, value in (env or {}).items():
             if value is None:
                 changed.pop(key, None)
         done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
+            [*(_COMMON_USER if as_common_user else ()), *COMMAND, *map(str, arguments)],
             input=stdin,
             capture_output=True,
             env=changed,
-            cwd=cwd or ("/" if user else tmp_path),
-            user=user,
+            cwd=cwd or tmp_path,
             check=False,
         )
         ended = Ended(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -54,14 +54,14 @@ def test_the_summary_shows_counts_shares_and_effort(check: Layercheck, digests: 
 
 
 def test_bad_rows_are_shown_with_row_and_reason_and_without_control_characters(check: Layercheck) -> None:
-    rows = [digest(1), "\x1b[2J\x1b]0;owned\x07" + digest(2), "", "latest\u202e", digest(1)[:40]]
+    rows = [digest(1), "\x1b[2J\x1b]0;\u202eowned\x07" + digest(2), "", "latest", digest(1)[:40]]
     ended = check("app", stdin="\n".join(rows).encode())
     assert ended.code == 3
     for character in "\x1b\x07\u202e":
         assert character not in ended.out
     assert "\\x1b[2J" in ended.out
     assert "\\u202e" in ended.out
-    assert "invalid rows, 3 of 3" in ended.out
+    assert "invalid rows by kind" in ended.out
     assert "is not hexadecimal" in ended.out
 
 

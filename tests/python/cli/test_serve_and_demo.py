@@ -98,7 +98,7 @@ def test_the_demo_needs_nothing_of_the_users_and_every_row_is_right(
         },
     )
     assert ended.code == 0, ended.err
-    assert "20,000 compared" in ended.out
+    assert "all 20,000 verdicts are right" in ended.out
     report = tmp_path / "layercheck-demo/report.parquet"
     assert str(report) in ended.out
     verdicts = Counter(pyarrow.parquet.read_table(report).column("verdict").to_pylist())
