@@ -104,6 +104,9 @@ impl Columns {
         self.counts[self.verdicts[at] as usize] -= 1;
         self.counts[verdict as usize] += 1;
         self.verdicts[at] = verdict;
+        // Nothing of an earlier answer may stand beside a later verdict.
+        self.sizes[at] = -1;
+        self.media_types[at] = 0;
         self.details[at] = if code.is_empty() && reason.is_empty() {
             0
         } else {

@@ -333,6 +333,11 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
     return states, Merged(answered, left_out, contradicted, foreign)
 
 
+def settle(known: State, said: State) -> State:
+    """What is known after another answer: what it leaves open takes no earlier verdict away."""
+    return known if said.verdict == "unanswered" and known.verdict != "not_checked" else said
+
+
 def _agreed(said: list[State]) -> State:
     """One state out of all entries for one digest, which must not disagree."""
     if not said:
@@ -349,11 +354,8 @@ def _agreed(said: list[State]) -> State:
 
 
 def _note(text: str | None) -> str | None:
-    """The start of what the service said, as text that any file can hold, in whole characters."""
-    if text is None:
-        return None
-    whole = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return whole.encode()[:LONGEST_NOTE].decode("utf-8", "ignore")
+    """The start of what the service said, in whole characters."""
+    return None if text is None else text.encode()[:LONGEST_NOTE].decode("utf-8", "ignore")
 
 
 # botocore takes types as they come, so any field may be anything. An entry that names no digest, or
@@ -384,7 +386,10 @@ def _read_failure(entry: Mapping[str, Any]) -> State | None:
 
 def _text(entry: Mapping[str, Any], name: str) -> str | None:
     value = entry.get(name)
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    # JSON may spell half a surrogate pair, which no file and no column can hold: as good as nothing.
+    return "" if any("\ud800" <= char <= "\udfff" for char in value) else value
 
 
 def _size(entry: Mapping[str, Any]) -> int | None:

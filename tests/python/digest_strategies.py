@@ -121,7 +121,10 @@ def cut(draw: st.DrawFn, data: bytes) -> list[bytes]:
 WORDS = ["AVAILABLE", "UNAVAILABLE", "ARCHIVED"]
 FAILURE_CODES = ["MissingLayerDigest", "InvalidLayerDigest"]
 
-_names = st.text(max_size=12)
+# Surrogates included: JSON may spell halves of them. Long ones: only a part is kept.
+_names = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(
+    ["é" * 501, "x" * 1000, "x" * 1001]
+)
 _odd = (
     st.none()
     | st.integers()

@@ -87,10 +87,11 @@ class Listener:
                 self._answers.append((context["asked"], parsed))
 
     def states(self) -> dict[bytes, ref.State]:
-        """By the reference: the state of every digest that was answered; the last answer counts."""
+        """By the reference: the state of every digest that was answered."""
         known: dict[bytes, ref.State] = {}
         for asked, parsed in self._answers:
-            known.update(zip(asked, ref.merge(asked, parsed)[0], strict=True))
+            for digest, said in zip(asked, ref.merge(asked, parsed)[0], strict=True):
+                known[digest] = ref.settle(known.get(digest, ref.State()), said)
         return known
 
 

@@ -74,11 +74,12 @@ def test_every_row_has_one_verdict_after_any_course_of_calls(
         if call == "merge":
             answer = data.draw(ds.answers(reference.digests[start:stop]))
             ledger.merge(start, stop, answer)
-            wanted[start:stop] = ref.merge(reference.digests[start:stop], answer)[0]
+            said = ref.merge(reference.digests[start:stop], answer)[0]
+            wanted[start:stop] = map(ref.settle, wanted[start:stop], said)
         elif call == "fail":
             ledger.unanswered(start, stop, "reset")
-            failed = ref.State("unanswered", reason="reset")
-            wanted[start:stop] = [failed if s.verdict == "not_checked" else s for s in wanted[start:stop]]
+            failed = [ref.State("unanswered", reason="reset")] * (stop - start)
+            wanted[start:stop] = map(ref.settle, wanted[start:stop], failed)
         else:
             ledger.refuse(start, "SomeCode", "why")
             wanted[start] = ref.State("refused", "SomeCode", "why")
@@ -99,3 +100,27 @@ def test_every_row_has_one_verdict_after_any_course_of_calls(
             if s.verdict == verdict.label
         ]
         assert columns.digests(verdict) == of_that
+
+
+def test_nothing_of_an_earlier_answer_stands_beside_a_later_verdict() -> None:
+    digest = bytes(32)
+    ledger = _core.Ledger(planned([digest]))
+    held = {
+        "layerDigest": ref.as_text(digest),
+        "layerAvailability": "AVAILABLE",
+        "layerSize": 7,
+        "mediaType": "m",
+    }
+    ledger.merge(0, 1, {"layers": [held]})
+    ledger.refuse(0, "SomeCode", "why")
+    assert states(ledger) == [ref.State("refused", "SomeCode", "why")]
+
+
+def test_an_answer_that_leaves_a_digest_open_takes_no_verdict_away() -> None:
+    digest = bytes(32)
+    ledger = _core.Ledger(planned([digest]))
+    held = {"layerDigest": ref.as_text(digest), "layerAvailability": "AVAILABLE", "layerSize": 7}
+    ledger.merge(0, 1, {"layers": [held]})
+    ledger.merge(0, 1, {})
+    ledger.unanswered(0, 1, "reset")
+    assert states(ledger) == [ref.State("available", size=7)]

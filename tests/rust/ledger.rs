@@ -138,3 +138,13 @@ fn an_answer_that_leaves_a_digest_out_takes_no_verdict_back() {
     assert_eq!(merged.left_out, 1);
     assert_eq!(ledger.columns().verdicts(), [Verdict::Available]);
 }
+
+#[test]
+fn nothing_of_an_earlier_answer_stands_beside_a_later_verdict() {
+    let mut ledger = ledger(1);
+    let held = Says::Layer { availability: "AVAILABLE", size: Some(7), media_type: Some("a/b") };
+    merge(&mut ledger, &[(&text(0), held)]);
+    assert_eq!((ledger.columns().sizes()[0], ledger.columns().media_type(0)), (7, Some("a/b")));
+    ledger.refuse(0, "SomeCode", "why");
+    assert_eq!((ledger.columns().sizes()[0], ledger.columns().media_type(0)), (-1, None));
+}
