@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,7 +14,7 @@ from layercheck.dispatch.drive import Drive
 from layercheck.dispatch.pacer import Pacer
 from layercheck.dispatch.progress import as_callback
 from layercheck.dispatch.quota import calls_per_second
-from layercheck.dispatch.run import Run, raised_by_run
+from layercheck.dispatch.run import Run
 from layercheck.dispatch.stream import Answer, stream
 from layercheck.dispatch.transport import PlainTransport
 from layercheck.dispatch.tuning import Tuning
@@ -171,11 +171,11 @@ class Checker:
         """
         run = self.submit(digests, journal=journal, progress=progress)
         try:
-            return run.result()
+            run._wait()
         except BaseException as error:
-            if not raised_by_run(error, run):
-                self._interrupted(run, error)
+            self._interrupted(run, error)
             raise
+        return run.result()
 
     def submit(
         self,
@@ -265,7 +265,8 @@ class Checker:
             if cancel:
                 for run in runs:
                     run.cancel()
-            concurrent.futures.wait(runs)
+            for run in runs:
+                run._wait()
         except BaseException:
             for run in runs:
                 run.cancel()
@@ -296,7 +297,7 @@ class Checker:
         run._start()
         return run
 
-    def _forget(self, run: concurrent.futures.Future[Report]) -> None:
+    def _forget(self, run: Future[Report]) -> None:
         with self._lock:
             self._runs.discard(run)
 
@@ -308,10 +309,10 @@ class Checker:
         """Ctrl-C, or another exception in the waiting thread: keep what is known, and hang it on it."""
         try:
             run.cancel()
-            concurrent.futures.wait([run], timeout=self._tuning.grace_s + 1.0)
+            run._wait(self._tuning.grace_s + 1.0)
         except BaseException as again:
             run._leave()
-            concurrent.futures.wait([run], timeout=1.0)  # the run's thread writes down what was under way
+            run._wait(1.0)  # the run's thread writes down what was under way
             again.__dict__["report"] = run.report()
             raise
         error.__dict__["report"] = run.report()

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from layercheck.dispatch.drive import Drive
-from layercheck.errors import LayercheckError, RunCancelled
+from layercheck.errors import RunCancelled
 
 if TYPE_CHECKING:
     from layercheck._core import Plan
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from layercheck.dispatch.workers import Workers
     from layercheck.report import Report
     from layercheck.types import ProgressCallback, Target
+
+_SLICE_S = 0.1
 
 
 class Run(Future["Report"]):
@@ -53,6 +55,9 @@ class Run(Future["Report"]):
         self._cancel_asked = False
         self._concluded = False
         self._was_cancelled = False
+        self._ended = False
+        self._end = threading.Lock()  # held until the end; see `_wait`
+        self._end.acquire()
 
     @property
     def plan(self) -> Plan:
@@ -93,6 +98,22 @@ class Run(Future["Report"]):
         """Whether the run ended because it was cancelled."""
         return self._was_cancelled and self.done()
 
+    def _wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end in a thread that Ctrl-C may strike; False if the time is up first.
+
+        In slices, because a signal that arrives just before a thread blocks is noticed only after it.
+        On a bare lock, because an exception inside `Condition.__enter__` would leave the future locked,
+        and with it the run's thread.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._ended:
+            left = _SLICE_S if deadline is None else min(_SLICE_S, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            if self._end.acquire(timeout=left):
+                self._end.release()
+        return True
+
     def _leave(self) -> None:
         """Cancel without any grace: a second Ctrl-C."""
         with self._workers.lock:
@@ -109,10 +130,19 @@ class Run(Future["Report"]):
         except RuntimeError as error:  # no more threads to be had
             self._conclude()
             self.set_exception(error)
+            self._ended = True
+            self._end.release()
             raise
 
     def _steer(self) -> None:
         """The run's own thread: progress, deadlines, and the end."""
+        try:
+            self._run_to_the_end()
+        finally:
+            self._ended = True
+            self._end.release()
+
+    def _run_to_the_end(self) -> None:
         try:
             raised = self._follow()
             self._conclude()
@@ -177,8 +207,3 @@ class Run(Future["Report"]):
             f"the run was cancelled: {self._plan.unique - open_digests:,} of {self._plan.unique:,} digests "
             "have their verdict"
         )
-
-
-def raised_by_run(error: BaseException, run: Run) -> bool:
-    """Whether an exception out of `run.result()` is the run's own, and not one of the waiting thread."""
-    return run.done() and (isinstance(error, LayercheckError) or error is run.exception())

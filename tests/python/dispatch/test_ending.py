@@ -51,11 +51,13 @@ def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
 
 
 def assert_known(report: lc.Report, answered: int, asked: int) -> None:
+    """`asked` is the server's count; up to three requests may have been on their way to it."""
     counts = report.counts
     assert sum(counts.values()) == report.rows == len(ROWS)
     assert counts["available"] + counts["unavailable"] == answered * 100
-    assert counts["unanswered"] == (asked - answered) * 100
-    assert counts["not_checked"] == len(ROWS) - asked * 100
+    put = len(ROWS) - counts["not_checked"]
+    assert asked * 100 <= put <= (asked + 3) * 100
+    assert counts["unanswered"] == put - answered * 100
 
 
 def test_a_cancelled_run_tells_what_is_known(gate: Gate) -> None:
@@ -304,6 +306,12 @@ def start(server: ScriptedServer, grace_s: float) -> subprocess.Popen[str]:
     )
 
 
+def assert_none_lost(known: int, unanswered: int, not_checked: int, asked: int) -> None:
+    """What was put to the client counts as asked, though up to four requests may not have left it yet."""
+    assert known + unanswered + not_checked == 5000
+    assert asked * 100 <= known + unanswered <= (asked + 4) * 100
+
+
 def test_ctrl_c_keeps_what_is_known(gate: Gate) -> None:
     with ScriptedServer(gate) as server:
         program = start(server, 0.2)
@@ -313,8 +321,7 @@ def test_ctrl_c_keeps_what_is_known(gate: Gate) -> None:
     assert (program.returncode, err) == (130, "")
     known, unanswered, not_checked = map(int, out.split()[-3:])
     assert known <= 700
-    assert known + unanswered == len(server.asked) * 100
-    assert not_checked == 5000 - len(server.asked) * 100
+    assert_none_lost(known, unanswered, not_checked, len(server.asked))
 
 
 def test_ctrl_c_waits_for_the_answers_under_way(gate: Gate) -> None:
@@ -340,8 +347,8 @@ def test_a_second_ctrl_c_leaves_at_once(gate: Gate) -> None:
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=120)
     assert (program.returncode, err) == (130, "")
-    known, unanswered, _ = map(int, out.split()[-3:])
-    assert known + unanswered == len(server.asked) * 100
+    known, unanswered, not_checked = map(int, out.split()[-3:])
+    assert_none_lost(known, unanswered, not_checked, len(server.asked))
     assert unanswered > 0
     assert not gate.opened.is_set()
 
