@@ -65,6 +65,7 @@ Exit codes:
 @click.option(
     "--fail-on",
     type=FailOnType(),
+    metavar="LIST|none",
     default=DEFAULT_FAIL_ON,
     help="Verdicts that end with exit code 3. Default: unavailable,archived,refused,other,invalid.",
 )
@@ -87,8 +88,7 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
         return _dry_run(names, target, output, options)
     with Interrupts() as interrupts:
         with display(quiet=quiet, no_progress=options["no_progress"]) as shown:
-            interrupts.announce = lambda: shown.note(_STOPPING)
-            outcome = _run(names, target, options, shown)
+            outcome = _run(names, target, options, shown, interrupts)
             # From here on the answers exist only in memory: the first Ctrl-C must not throw them away.
             interrupts.hold()
         code = _present(outcome, output, quiet=quiet)
@@ -152,7 +152,13 @@ def _dry_run(
     return ExitCode.DONE
 
 
-def _run(names: tuple[str, ...], target: dict[str, Any], options: dict[str, Any], shown: Display) -> Outcome:
+def _run(
+    names: tuple[str, ...],
+    target: dict[str, Any],
+    options: dict[str, Any],
+    shown: Display,
+    interrupts: Interrupts,
+) -> Outcome:
     outcome = Outcome()
     try:
         from layercheck.dispatch import Checker
@@ -169,6 +175,8 @@ def _run(names: tuple[str, ...], target: dict[str, Any], options: dict[str, Any]
             )
             for note in reading.notes:
                 shown.note(note)
+            # Until here there is nothing to keep, and nothing to wait for.
+            interrupts.announce = lambda: shown.note(_STOPPING)
             outcome.report = checker.check(reading.plan, progress=shown.on_progress)
     except KeyboardInterrupt as stop:
         outcome.interrupted = True
@@ -214,13 +222,13 @@ def _knows_anything(report: Report) -> bool:
 
 
 def _show(report: Report, output: outputs.Output, *, interrupted: bool) -> None:
-    from layercheck.cli.table import console, summary
+    from layercheck.cli.table import show, summary
 
-    out = console(sys.stderr if output.to_stdout else sys.stdout)
+    out = sys.stderr if output.to_stdout else sys.stdout
     try:
-        out.print(summary(report, interrupted=interrupted))
+        show(summary(report, interrupted=interrupted), out)
         if output.path is not None:
-            out.print(f"\nreport: {output.path}", soft_wrap=True)
+            out.write(f"\nreport: {output.path}\n")
     except BrokenPipeError:
         if not output.to_stdout:
             outputs.abandon_stdout()

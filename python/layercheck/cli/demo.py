@@ -138,13 +138,13 @@ def _forget_the_user() -> None:
 
 
 def _show(report: Report, dirty: Dirty, output: outputs.Output, *, parquet: bool) -> None:
-    from layercheck.cli.table import console, summary
+    from layercheck.cli.table import show, summary
 
-    out = console()
-    out.print()
-    out.print(summary(report))
-    out.print(f"\nall {report.rows:,} verdicts are right: compared with what the endpoint was given")
-    out.print(f"\ninput:  {dirty.path.resolve()}\nreport: {output.path}", soft_wrap=True)
+    out = sys.stdout
+    out.write("\n")
+    show(summary(report), out)
+    out.write(f"\nall {report.rows:,} verdicts are right: compared with what the endpoint was given\n")
+    out.write(f"\ninput:  {dirty.path.resolve()}\nreport: {output.path}\n")
     if not parquet:
         sys.stderr.write(
             "layercheck: pyarrow is not installed, so the report is CSV: pip install 'layercheck[parquet]'\n"

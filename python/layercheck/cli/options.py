@@ -26,10 +26,6 @@ class RateType(ParamType):
 
     name = "rate"
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """How the value is called in the help."""
-        return "N|quota|max"
-
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | Literal["quota", "max"]:
@@ -49,10 +45,6 @@ class FailOnType(ParamType):
     """Verdict words between commas, or `none`."""
 
     name = "fail_on"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """How the value is called in the help."""
-        return "LIST|none"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -109,7 +101,12 @@ def input_options(command: F) -> F:
 def target_options(command: F) -> F:
     """Which registry, and with whose credentials: the AWS CLI's spellings."""
     for decorate in (
-        click.option("--endpoint-url", type=EndpointType(), help="Another endpoint than the region's own."),
+        click.option(
+            "--endpoint-url",
+            type=EndpointType(),
+            metavar="URL",
+            help="Another endpoint than the region's own.",
+        ),
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration files."),
         click.option("--registry-id", metavar="ID", help="Account of the registry, or ECR Public alias."),
         click.option("--public", is_flag=True, help="ECR Public instead of private ECR."),
@@ -131,6 +128,7 @@ def pace_options(command: F) -> F:
         click.option(
             "--rate",
             type=RateType(),
+            metavar="N|quota|max",
             help="Calls per second; default half the quota: 500, ECR Public 100.",
         ),
     ):

@@ -104,12 +104,12 @@ def describe(plan: Plan, *, registry: Literal["private", "public"]) -> dict[str,
 
 
 def _show_table(numbers: dict[str, Any]) -> None:
+    from rich.console import Group
     from rich.text import Text
 
     from layercheck.cli.bar import duration
-    from layercheck.cli.table import console, numbers_table
+    from layercheck.cli.table import numbers_table, show
 
-    out = console()
     kinds = numbers_table("accepted as", "rows")
     kinds.add_column("")
     _add_kinds(kinds, numbers["spellings"], _SPELLINGS)
@@ -117,21 +117,18 @@ def _show_table(numbers: dict[str, Any]) -> None:
         kinds.add_row()
         kinds.add_row(Text("rejected as", style="dim"))
         _add_kinds(kinds, numbers["rejects"], _REJECTS)
-    out.print(kinds)
-    out.print()
     totals = numbers_table("", "")
     totals.show_header = False
     for word in ("rows", "invalid", "duplicates", "unique"):
         totals.add_row(word, f"{numbers[word]:,}", style="bold" if word == "unique" else "")
     totals.add_row("calls", f"{numbers['calls']:,}", style="bold")
-    out.print(totals)
     name = "ECR Public" if numbers["registry"] == "public" else "private ECR"
     quota = numbers["quota_calls_per_second"]
-    out.print()
-    out.print(f"at the default rate of {quota // 2} calls/s: {duration(numbers['seconds_at_default_rate'])}")
-    out.print(
+    times = (
+        f"\nat the default rate of {quota // 2} calls/s: {duration(numbers['seconds_at_default_rate'])}\n"
         f"at the whole default quota of {name}, {quota:,} calls/s: {duration(numbers['seconds_at_quota'])}"
     )
+    show(Group(kinds, Text(), totals, Text(times)), sys.stdout)
 
 
 def _add_kinds(table: Any, counts: dict[str, int], notes: dict[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
@@ -37,15 +36,19 @@ _LOOKED_THROUGH = 50_000
 _TEXT_WIDTH = 72
 
 
-class _Output(Console):
-    def on_broken_pipe(self) -> None:
-        # rich would end the process with code 1; the command decides itself.
-        raise BrokenPipeError
+def show(content: RenderableType, file: IO[str]) -> None:
+    """Writes `content` to `file`: text as it is, without markup or emoji, and without rich's padding.
 
-
-def console(file: IO[str] | None = None) -> Console:
-    """A console on `file` (standard output by default) that shows text as it is: no markup, no emoji."""
-    return _Output(file=file or sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    Raises:
+        BrokenPipeError: If the reader has left.
+    """
+    console = Console(file=file, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(content)
+    # rich fills each line up with spaces; in a file or a pipe they are only noise.
+    lines = captured.get().splitlines()
+    file.write("".join(f"{line if console.is_terminal else line.rstrip()}\n" for line in lines))
+    file.flush()
 
 
 def summary(report: Report, *, interrupted: bool = False) -> Group:

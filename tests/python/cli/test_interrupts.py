@@ -77,20 +77,41 @@ def test_the_second_signal_leaves_at_once(
     assert not report.exists()
 
 
+@contextmanager
+def reading(
+    environment: dict[str, str], ecr: LocalEcr, directory: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The command while it reads its input, and the descriptor to write that input to."""
+    fifo = directory / "rows"
+    os.mkfifo(fifo)
+    command = [*COMMAND, "check", "app", str(fifo), "--endpoint-url", ecr.endpoint_url]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait = threading.Event()
+    writing = None
+    try:
+        while writing is None:
+            assert process.poll() is None, process.communicate()
+            try:
+                # Opens only once the command reads.
+                writing = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:
+                wait.wait(0.01)
+        yield process, writing
+    finally:
+        process.kill()
+        process.communicate()
+        if writing is not None:
+            os.close(writing)
+
+
 def test_an_interrupt_while_reading_asks_nothing(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
-    fifo = tmp_path / "rows"
-    os.mkfifo(fifo)
-    command = [*COMMAND, "check", "app", str(fifo), "--endpoint-url", local_ecr.endpoint_url]
-    with (
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
-        fifo.open("w"),
-    ):  # opens only once the command reads
+    with reading(environment, local_ecr, tmp_path) as (process, _):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
-    assert (process.returncode, out) == (130, b"")
-    assert err.endswith(b"layercheck: interrupted before anything was asked\n")
+        assert (process.returncode, out) == (130, b"")
+        assert err == b"layercheck: interrupted before anything was asked\n"
     assert local_ecr.counters.calls == 0
 
 
@@ -98,20 +119,17 @@ def test_an_ignored_interrupt_stays_ignored(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     """As under nohup."""
-    fifo = tmp_path / "rows"
-    os.mkfifo(fifo)
-    command = [*COMMAND, "check", "app", str(fifo), "--endpoint-url", local_ecr.endpoint_url]
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with reading(environment, local_ecr, tmp_path) as (process, writing):
+            process.send_signal(signal.SIGINT)
+            os.write(writing, digest(1).encode())
+            with Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), writing)  # the input has ended
+            process.communicate()
+            assert process.returncode == 0
     finally:
         signal.signal(signal.SIGINT, previous)
-    with process, fifo.open("w") as rows:
-        process.send_signal(signal.SIGINT)
-        rows.write(digest(1))
-        rows.close()
-        process.communicate()
-    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("format_", ["table", "jsonl", "csv", "parquet"])
