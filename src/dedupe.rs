@@ -1,8 +1,10 @@
 //! Digests in input order become first-seen unique digests.
 //!
-//! One open-addressing table beside an arena of digests. An entry is eight bytes: 32 bits of the
-//! digest's hash, and its index. The high bits of those 32 are also its place, so that growing the
-//! table reads the old one from front to back and never looks at the digests.
+//! One hash table beside an arena of digests. An entry is eight bytes: 32 bits of the digest's hash,
+//! its tag, and its index. Eight entries make a bucket, which is a line of the processor's cache, and
+//! an entry goes to the next bucket only if its own is full: a look-up waits for memory once, not
+//! twice. The high bits of the tag choose the bucket, so growing the table walks through the old and
+//! the new one from front to back and never looks at the digests.
 //!
 //! Beyond the cache every look-up is a wait for memory, so digests come in blocks, and a block goes
 //! through in passes in which no step waits for the one before: the processor then has many look-ups
@@ -11,12 +13,33 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::digest::Digest;
+use crate::pages;
 
 /// Digests in a block: enough to keep memory busy, few enough that the block itself stays in cache.
 pub const BLOCK: usize = 128;
 
-/// Slots of the smallest table, as a power of two.
-const MIN_BITS: u32 = 10;
+/// Buckets of the smallest table, as a power of two.
+const MIN_BITS: u32 = 7;
+
+/// Entries of a bucket.
+const WIDTH: usize = 8;
+
+/// The share of entries in use at which the table grows: three quarters. Then one bucket in seven is
+/// full.
+const fn is_full(entries: usize, buckets: usize) -> bool {
+    entries * 4 > buckets * WIDTH * 3
+}
+
+/// Eight entries; they fill up from the front.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Bucket {
+    tags: [u32; WIDTH],
+    /// Index and one; zero where there is no entry.
+    numbers: [u32; WIDTH],
+}
+
+const EMPTY: Bucket = Bucket { tags: [0; WIDTH], numbers: [0; WIDTH] };
 
 /// First-seen unique digests, and a table to find them again.
 ///
@@ -26,9 +49,8 @@ const MIN_BITS: u32 = 10;
 #[derive(Debug)]
 pub struct Dedupe {
     unique: Vec<Digest>,
-    /// `tag << 32 | index + 1`, or 0 for an empty slot.
-    slots: Vec<u64>,
-    /// The table has two to the power of this many slots.
+    buckets: Vec<Bucket>,
+    /// There are two to the power of this many buckets.
     bits: u32,
     seed: [u64; 4],
 }
@@ -42,7 +64,7 @@ impl Default for Dedupe {
             hasher.finish()
         };
         let seed = [draw(0), draw(1), draw(2), draw(3)];
-        Self { unique: Vec::new(), slots: vec![0; 1 << MIN_BITS], bits: MIN_BITS, seed }
+        Self { unique: Vec::new(), buckets: empty(MIN_BITS), bits: MIN_BITS, seed }
     }
 }
 
@@ -55,26 +77,28 @@ impl Dedupe {
     pub fn insert_block(&mut self, digests: &[Digest], indices: &mut [i64]) {
         assert!(digests.len() <= BLOCK && digests.len() <= indices.len(), "a block is bounded");
         // Room for all of them first, so that the table does not move under the passes.
-        while (self.unique.len() + digests.len()) * 4 > self.slots.len() * 3 {
+        while is_full(self.unique.len() + digests.len(), self.buckets.len()) {
             self.grow();
         }
+        pages::reserve(&mut self.unique, digests.len());
         let mut tags = [0; BLOCK];
-        let mut seen = [0; BLOCK];
         for (tag, digest) in tags.iter_mut().zip(digests) {
             *tag = tag_of(digest, &self.seed);
         }
-        for (seen, tag) in seen.iter_mut().zip(&tags[..digests.len()]) {
-            *seen = self.slots[self.home(*tag)];
+        let tags = &tags[..digests.len()];
+        // Nothing is done with what is read but to have it in cache: with more to do in each step, the
+        // processor would have fewer of these reads under way.
+        let touched = tags.iter().fold(0, |sum, tag| sum ^ self.buckets[self.home(*tag)].tags[0]);
+        std::hint::black_box(touched);
+        let mut seen = [Seen::default(); BLOCK];
+        for (seen, tag) in seen.iter_mut().zip(tags) {
+            *seen = self.buckets[self.home(*tag)].look(*tag);
         }
-        // A digest that stands where it belongs is found here, the others below.
-        for ((index, digest), (seen, tag)) in indices.iter_mut().zip(digests).zip(seen.iter().zip(&tags)) {
-            let found = matches(*seen, *tag).filter(|at| self.unique[*at] == *digest);
-            *index = found.map_or(-1, |at| at as i64);
-        }
-        for ((index, digest), tag) in indices.iter_mut().zip(digests).zip(&tags) {
-            if *index < 0 {
-                *index = self.insert(digest, *tag) as i64;
-            }
+        // Likewise for the digests that may be the same ones.
+        let touched = seen[..digests.len()].iter().filter(|seen| seen.number > 0);
+        std::hint::black_box(touched.fold(0, |sum, seen| sum ^ self.unique[seen.number as usize - 1].0[0]));
+        for (((index, digest), seen), tag) in indices.iter_mut().zip(digests).zip(seen).zip(tags) {
+            *index = self.place(digest, *tag, seen) as i64;
         }
     }
 
@@ -84,22 +108,44 @@ impl Dedupe {
         self.unique
     }
 
-    /// Walks from the digest's place to the digest, or to the first empty slot, which it takes.
-    fn insert(&mut self, digest: &Digest, tag: u32) -> usize {
-        let mask = self.slots.len() - 1;
+    /// The index of a digest whose bucket was `seen` a moment ago.
+    #[inline]
+    fn place(&mut self, digest: &Digest, tag: u32, seen: Seen) -> usize {
+        if seen.number > 0 {
+            let at = seen.number as usize - 1;
+            if self.unique[at] == *digest {
+                return at;
+            }
+        } else if let Some(bucket) = self.buckets.get_mut((tag >> (32 - self.bits)) as usize)
+            && bucket.numbers.get(seen.used as usize) == Some(&0)
+        {
+            // The bucket has room and is as it was seen, without this tag: so the digest is new.
+            bucket.tags[seen.used as usize] = tag;
+            bucket.numbers[seen.used as usize] = number_of(self.unique.len());
+            self.unique.push(*digest);
+            return self.unique.len() - 1;
+        }
+        self.walk(digest, tag)
+    }
+
+    /// Walks from the digest's bucket to the digest, or to the first free place, which it takes.
+    #[cold]
+    fn walk(&mut self, digest: &Digest, tag: u32) -> usize {
+        let mask = self.buckets.len() - 1;
         let mut at = self.home(tag);
         loop {
-            let slot = self.slots[at];
-            if slot == 0 {
-                let index = u32::try_from(self.unique.len() + 1).expect("fewer than 2^32 - 1 unique digests");
-                self.slots[at] = u64::from(tag) << 32 | u64::from(index);
-                self.unique.push(*digest);
-                return self.unique.len() - 1;
-            }
-            if let Some(found) = matches(slot, tag)
-                && self.unique[found] == *digest
-            {
-                return found;
+            let bucket = &mut self.buckets[at];
+            for (slot, number) in bucket.tags.iter_mut().zip(&mut bucket.numbers) {
+                if *number == 0 {
+                    *slot = tag;
+                    *number = number_of(self.unique.len());
+                    self.unique.push(*digest);
+                    return self.unique.len() - 1;
+                }
+                let index = *number as usize - 1;
+                if *slot == tag && self.unique[index] == *digest {
+                    return index;
+                }
             }
             at = (at + 1) & mask;
         }
@@ -110,23 +156,65 @@ impl Dedupe {
     }
 
     fn grow(&mut self) {
-        assert!(self.bits < 32, "the tag has no bits left for a place");
+        assert!(self.bits < 32, "the tag has no bits left to choose a bucket by");
         self.bits += 1;
-        let old = std::mem::replace(&mut self.slots, vec![0; 1 << self.bits]);
-        let mask = self.slots.len() - 1;
-        for slot in old.into_iter().filter(|slot| *slot != 0) {
-            let mut at = self.home((slot >> 32) as u32);
-            while self.slots[at] != 0 {
+        let old = std::mem::replace(&mut self.buckets, empty(self.bits));
+        let mask = self.buckets.len() - 1;
+        for (tag, number) in old.iter().flat_map(|bucket| bucket.tags.into_iter().zip(bucket.numbers)) {
+            if number == 0 {
+                continue;
+            }
+            let mut at = self.home(tag);
+            while !self.buckets[at].put(tag, number) {
                 at = (at + 1) & mask;
             }
-            self.slots[at] = slot;
         }
     }
 }
 
-/// The index in `slot` if its tag is `tag`.
-fn matches(slot: u64, tag: u32) -> Option<usize> {
-    (slot != 0 && (slot >> 32) as u32 == tag).then(|| (slot as u32 - 1) as usize)
+/// What a bucket has to do with a tag.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// The number of the first entry with the tag; 0 if there is none.
+    number: u32,
+    /// Entries in the bucket.
+    used: u32,
+}
+
+impl Bucket {
+    /// Looks at all eight entries: a branch that leaves early would often be mispredicted.
+    #[inline]
+    fn look(&self, tag: u32) -> Seen {
+        let (mut same, mut used) = (0_u32, 0);
+        for at in 0..WIDTH {
+            let taken = u32::from(self.numbers[at] != 0);
+            same |= (u32::from(self.tags[at] == tag) & taken) << at;
+            used += taken;
+        }
+        let first = same.trailing_zeros() as usize;
+        Seen { number: self.numbers.get(first).copied().unwrap_or_default(), used }
+    }
+
+    /// Adds an entry, if there is room.
+    fn put(&mut self, tag: u32, number: u32) -> bool {
+        let free = self.numbers.iter().position(|number| *number == 0);
+        if let Some(at) = free {
+            self.tags[at] = tag;
+            self.numbers[at] = number;
+        }
+        free.is_some()
+    }
+}
+
+fn empty(bits: u32) -> Vec<Bucket> {
+    let mut buckets = Vec::new();
+    pages::reserve(&mut buckets, 1 << bits);
+    buckets.resize(1 << bits, EMPTY);
+    buckets
+}
+
+fn number_of(index: usize) -> u32 {
+    u32::try_from(index + 1).expect("fewer than 2^32 - 1 unique digests")
 }
 
 /// Two folded 64 x 64 -> 128 multiplications over all four words, and a third to mix them.

@@ -27,6 +27,7 @@ pub mod lines;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
 pub mod merge;
+pub mod pages;
 pub mod parse;
 pub mod plan;
 #[cfg(feature = "python")]

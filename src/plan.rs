@@ -4,6 +4,7 @@ use crate::batch::Batches;
 use crate::dedupe::{BLOCK, Dedupe};
 use crate::digest::{Digest, TEXT_LEN};
 use crate::lines::{Line, Lines, MAX_LINE, Sink};
+use crate::pages;
 use crate::parse::{self, ParseError, RejectKind, Spelling};
 use crate::rejects::Rejects;
 
@@ -44,10 +45,16 @@ impl Planner {
     }
 
     /// Takes one row for each raw digest.
-    pub fn raw(&mut self, digests: &[[u8; 32]]) {
-        for digest in digests {
-            self.accept(&Digest(*digest), Spelling::Canonical);
+    pub fn raw(&mut self, digests: &[Digest]) {
+        self.settle();
+        for block in digests.chunks(BLOCK) {
+            let mut indices = [0; BLOCK];
+            self.dedupe.insert_block(block, &mut indices);
+            pages::reserve(&mut self.row_index, BLOCK);
+            self.row_index.extend_from_slice(&indices[..block.len()]);
         }
+        self.spellings[Spelling::Canonical as usize] += digests.len() as u64;
+        self.pending_row = self.row_index.len();
     }
 
     /// Takes the rows of a block of a text file; the block continues the last one.
@@ -107,6 +114,7 @@ impl Planner {
         }
         self.pending.clear();
         self.pending_row = self.row_index.len();
+        pages::reserve(&mut self.row_index, BLOCK);
     }
 
     #[cold]

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::time::Instant;
 
 use layercheck::source::TextSource;
-use layercheck::{Plan, Planner};
+use layercheck::{Digest, Plan, Planner};
 
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,7 +39,7 @@ fn read(path: &str) -> std::io::Result<Plan> {
 }
 
 /// The same ones each time: xorshift from a fixed seed.
-fn random_digests(rows: usize) -> Vec<[u8; 32]> {
+fn random_digests(rows: usize) -> Vec<Digest> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut word = || {
         state ^= state << 13;
@@ -51,7 +51,7 @@ fn random_digests(rows: usize) -> Vec<[u8; 32]> {
         .map(|_| {
             let mut digest = [0; 32];
             digest.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&word()));
-            digest
+            Digest(digest)
         })
         .collect()
 }

@@ -13,6 +13,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyString};
 use super::files::{PythonFile, os_error};
 use super::plan::PyPlan;
 use crate::batch::MAX_BATCH;
+use crate::digest::Digest;
 use crate::plan::Planner;
 use crate::source::TextSource;
 
@@ -98,7 +99,7 @@ impl PyPlanner {
         }
         let planner = self.planner()?;
         let rows = memory.len() / DIGEST_LEN;
-        let mut copied = vec![[0; DIGEST_LEN]; BLOCK_ROWS.min(rows)];
+        let mut copied = vec![Digest([0; DIGEST_LEN]); BLOCK_ROWS.min(rows)];
         for start in (0..rows).step_by(BLOCK_ROWS) {
             let block = &mut copied[..BLOCK_ROWS.min(rows - start)];
             // The caller may write to a writable buffer while the lock is given back; so it is
@@ -106,7 +107,7 @@ impl PyPlanner {
             // SAFETY: the source lies within `memory`, since `start + block.len() <= rows`; `buffer`
             // keeps it exported, so it is neither moved nor freed; our own copy cannot overlap it.
             unsafe {
-                let source = memory.cast::<[u8; DIGEST_LEN]>().add(start);
+                let source = memory.cast::<Digest>().add(start);
                 source.copy_to_nonoverlapping(NonNull::from(&mut *block).cast(), block.len());
             }
             py.detach(|| planner.raw(block));

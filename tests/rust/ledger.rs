@@ -8,7 +8,7 @@ use layercheck::{Digest, Planner, Verdict};
 
 fn ledger(unique: u8) -> Ledger {
     let mut planner = Planner::new(false);
-    (0..unique).for_each(|byte| planner.raw(&[[byte; 32]]));
+    (0..unique).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
     Ledger::new(Arc::new(planner.finish(100)))
 }
 

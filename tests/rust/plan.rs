@@ -80,12 +80,12 @@ proptest! {
     #[test]
     fn deduplication_equals_a_plain_map(keys in prop::collection::vec((0u8..4, 0usize..32), 0..500)) {
         // Digests that differ in one byte at any place, many of them equal.
-        let digests: Vec<[u8; 32]> = keys
+        let digests: Vec<Digest> = keys
             .iter()
             .map(|(value, at)| {
                 let mut digest = [0; 32];
                 digest[*at] = *value;
-                digest
+                Digest(digest)
             })
             .collect();
         let mut planner = Planner::new(false);
@@ -95,7 +95,7 @@ proptest! {
         let mut unique = Vec::new();
         for (digest, index) in digests.iter().zip(plan.row_index()) {
             let expected = *seen.entry(*digest).or_insert_with(|| {
-                unique.push(Digest(*digest));
+                unique.push(*digest);
                 unique.len() - 1
             });
             prop_assert_eq!(*index, expected as i64);

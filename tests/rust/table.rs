@@ -86,7 +86,7 @@ fn arrow_batches_follow_each_other_without_gap_or_overlap() {
         // Every third row repeats the one before it, so that rows and digests differ.
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&(row - u64::from(row % 3 == 2)).to_le_bytes());
-        planner.raw(&[digest]);
+        planner.raw(&[Digest(digest)]);
     }
     let ledger = Ledger::new(Arc::new(planner.finish(100)));
     for unique in [false, true] {
