@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings as _warnings
 
 from layercheck._core import MAX_BATCH, Plan, Reject, build_info
-from layercheck.dispatch import Checker, Run, check
+from layercheck.dispatch import Answer, Checker, Run, check
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -46,6 +46,7 @@ __all__ = [
     "plan",
     "Checker",
     "Run",
+    "Answer",
     "Plan",
     "Reject",
     "Report",
