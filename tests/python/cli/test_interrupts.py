@@ -148,3 +148,35 @@ def test_a_broken_pipe_ends_quietly(
     assert err == b""
     # The verdicts are no other for having been read by nobody.
     assert process.returncode == 3
+
+
+def test_a_signal_while_the_report_is_written_lets_it_be_written(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("".join(f"{digest(number)}\n" for number in range(20_000)))
+    command = [*COMMAND, "check", "app", str(path), "--endpoint-url", local_ecr.endpoint_url]
+    with subprocess.Popen(
+        [*command, "--format", "jsonl"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        # The pipe is full long before the last of these rows: the command waits for its reader.
+        rows = [process.stdout.readline()]
+        process.send_signal(signal.SIGINT)
+        assert b"keeping what is known" in process.stderr.readline()
+        rows += process.stdout.readlines()
+        process.communicate()
+    assert len(rows) == 20_000
+    assert process.returncode == 130
+
+
+def test_a_broken_pipe_ends_a_plan_quietly(environment: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, "plan"], env=environment, input=b"", stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 0
+    assert done.stderr.count(b"\n") == 1  # that there were no rows; nothing about the pipe
