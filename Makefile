@@ -45,7 +45,7 @@ rust-test: ## the Rust tests, without any Python
 
 types: build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest layercheck._core --ignore-missing-stub --allowlist tests/stubtest-allowlist.txt
+	$(BIN)/python -m mypy.stubtest layercheck._core --ignore-missing-stub
 
 python-test: build ## the Python tests
 	$(BIN)/python -m pytest -q

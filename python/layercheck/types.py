@@ -23,7 +23,7 @@ class EcrClient(Protocol):
 
     @property
     def meta(self) -> Any:
-        """botocore's client metadata: region, endpoint, config, service model."""
+        """Botocore's client metadata: region, endpoint, config, service model."""
 
     @property  # a property, so that typed clients (boto3-stubs) with their exact keywords fit too
     def batch_check_layer_availability(self) -> Callable[..., Any]:
