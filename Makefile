@@ -7,25 +7,29 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test lint types python-test doctest format bench-local-ecr clean
+.PHONY: help setup build demo test rust-test lint types python-test doctest format bench bench-quick bench-local-ecr clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.installed ## make the virtual environment with everything the checks need
+setup: $(VENV)/.dev ## make the virtual environment with everything the checks need
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "layercheck needs Python >= 3.11; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@command -v cargo > /dev/null || { echo "layercheck needs a Rust toolchain (cargo); see https://rustup.rs"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet 'maturin>=1.14,<2'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.venv pyproject.toml
 	$(BIN)/python -m pip install --quiet --group dev
 	@touch $@
 
 build: $(VENV)/.built ## compile the native module (release) and install the package, editable
 
-$(VENV)/.built: $(VENV)/.installed $(RUST)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --extras parquet
+$(VENV)/.built: $(VENV)/.venv $(RUST)
+	PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet --extras parquet
 	@touch $@
 
 demo: build ## check a dirty million-row file against a local endpoint
@@ -43,14 +47,14 @@ lint: setup ## rustfmt, clippy with warnings as errors, ruff
 rust-test: ## the Rust tests, without any Python
 	cargo test --locked --quiet --features local-ecr,arrow
 
-types: build ## mypy, strict, and the stubs against the native module
+types: setup build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest layercheck._core --ignore-missing-stub
 
-python-test: build ## the Python tests
+python-test: setup build ## the Python tests
 	$(BIN)/python -m pytest -q
 
-doctest: build ## the examples in the docstrings and in the README
+doctest: setup build ## the examples in the docstrings and in the README
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
 	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md
 
@@ -59,5 +63,20 @@ format: setup ## rewrite the sources in the house format
 	$(BIN)/ruff format python tests/python bench
 	$(BIN)/ruff check --fix python tests/python bench
 
+# Part of the suite: make bench BENCH="-k 'list and not growth'"; then nothing is kept.
+BENCH  :=
+CACHE  := bench/.cache
+
+bench: build ## measure layercheck beside its peers, some 20 minutes; write bench/results and the README's table
+	@mkdir -p $(CACHE)
+	@rm -f $(CACHE)/run.json
+	@$(BIN)/python -m pytest -q bench/python --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
+	$(BIN)/python bench/python/report.py $(CACHE)/run.json $(if $(BENCH),,--results bench/results --readme README.md) && exit $$status
+
+bench-quick: build ## the same on small inputs and in one round, to see that it runs and answers agree
+	@mkdir -p $(CACHE)
+	$(BIN)/python -m pytest -q bench/python --most-rows 10000 --rounds 1 --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/quick.json
+	$(BIN)/python bench/python/report.py $(CACHE)/quick.json
+
 clean: ## remove everything that was made
-	rm -rf $(VENV) target layercheck-demo python/layercheck/_core*.so
+	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so
