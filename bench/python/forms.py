@@ -1,0 +1,68 @@
+"""The input of each form, made ready before the clock starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import inputs
+from inputs import Mix
+
+Source = dict[str, Any]
+
+
+def text_file(source: Source) -> Path:
+    return Path(source["path"])
+
+
+def text_list(source: Source) -> list[str]:
+    return inputs.text_rows(Path(source["path"]))
+
+
+def polars_column(source: Source) -> Any:
+    return inputs.polars_column(Path(source["path"]))
+
+
+def pyarrow_column(source: Source) -> Any:
+    return inputs.pyarrow_column(Path(source["path"]))
+
+
+def raw(source: Source) -> Any:
+    if "pattern" in source:
+        from keys import crafted
+
+        return crafted(source["pattern"], source["rows"])
+    return inputs.raw_digests(Mix(**source))[0]
+
+
+def hex_encode(source: Source) -> Any:
+    return raw(source)
+
+
+def calls(source: Source) -> Source:
+    return source
+
+
+def process(source: Source) -> str:
+    return str(source["statement"])
+
+
+def body(source: Source) -> list[str]:
+    from answers import asked
+
+    return asked(source["digests"])
+
+
+def merge(source: Source) -> bytes:
+    from answers import answer_body
+
+    return answer_body(source["digests"])
+
+
+def report_csv(source: Source) -> Any:
+    from reports import report
+
+    return report(Path(source["path"]))
+
+
+report_jsonl = report_parquet = report_csv

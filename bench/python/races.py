@@ -1,0 +1,222 @@
+"""Every race of the suite, a line or two each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import doors
+from inputs import Mix
+from keys import PATTERNS
+from race import OURS, Bar, Contestant, Race, calls, crafted, plain, raw, text
+
+M = 1_000_000
+US = Contestant(OURS, "ours")
+PYTHON = Contestant("Python re + dict", "peer_python")
+POLARS = Contestant("polars", "peer_polars")
+PANDAS = Contestant("pandas", "peer_pandas")
+PYARROW = Contestant("pyarrow", "peer_pyarrow")
+DUCKDB = Contestant("DuckDB", "peer_duckdb")
+SHELL = Contestant(
+    "tr, sed, grep, sort -u", "peer_shell", note="sorted, no counts, peak of its largest process"
+)
+NUMPY = Contestant("numpy unique", "peer_numpy", note="unique and first index only, no index per row")
+
+FILE = Race(
+    "text file to plan, 5 M dirty rows",
+    "text_file",
+    text(Mix(5 * M)),
+    (US, POLARS, PYARROW, PANDAS, DUCKDB, SHELL, PYTHON),
+    (Bar(5, 15, "polars"), Bar(20, 50, "Python re + dict")),
+    headline=True,
+)
+LIST = Race(
+    "list of str to plan, 5 M dirty rows",
+    "text_list",
+    text(Mix(5 * M)),
+    (US, POLARS, PANDAS, PYTHON),
+    (Bar(8, 15, "Python re + dict"),),
+    headline=True,
+)
+COLUMNS = tuple(
+    Race(
+        f"{form.partition('_')[0]} column to plan, 5 M dirty rows",
+        form,
+        text(Mix(5 * M)),
+        contestants,
+        (Bar(5, 15, "polars"),),
+        headline=True,
+    )
+    for form, contestants in (
+        ("polars_column", (US, POLARS)),
+        (
+            "pyarrow_column",
+            (
+                replace(US, missing=doors.arrow_columns()),
+                replace(POLARS, note="on its own copy of the column"),
+                PYARROW,
+            ),
+        ),
+    )
+)
+RAW = Race(
+    "raw 32-byte digests to plan, 5 M rows",
+    "raw",
+    raw(Mix(5 * M)),
+    (US, NUMPY),
+    (Bar(10e6, 40e6, unit="rows/s"),),
+    headline=True,
+)
+MIXES = tuple(
+    Race(
+        f"text file to plan, 1 M {'dirty' if dirty else 'clean'} rows, {duplicates:.0%} duplicates",
+        "text_file",
+        text(Mix(M, duplicates, dirty)),
+        (US, POLARS),
+    )
+    for dirty in (False, True)
+    for duplicates in (0.0, 0.2, 0.5, 0.9)
+)
+SIZES = (
+    *(
+        Race(
+            f"text file to plan, {rows // 1000} k dirty rows",
+            "text_file",
+            text(Mix(rows)),
+            (US, POLARS, PYTHON),
+        )
+        for rows in (10_000, 100_000)
+    ),
+    Race("text file to plan, 10 M dirty rows", "text_file", text(Mix(10 * M)), (US, POLARS), rounds=2),
+)
+GROWTH = Race(
+    "growth, text file to plan",
+    "text_file",
+    text(Mix(M)),
+    tuple(
+        Contestant(f"{OURS}, {rows // M} M rows", "ours", source=text(Mix(rows)))
+        for rows in (M, 10 * M, 50 * M)
+    ),
+    agree=False,
+    rounds=1,
+)
+CORES = Race(
+    "one core and all, text file to plan, 5 M dirty rows",
+    "text_file",
+    text(Mix(5 * M)),
+    tuple(
+        replace(who, name=f"{who.name}, {'one core' if cores else 'all cores'}", cores=cores)
+        for cores in (None, 1)
+        for who in (US, POLARS)
+    ),
+    rounds=2,
+)
+CRAFTED = Race(
+    "crafted digests, raw, 1 M rows",
+    "raw",
+    crafted("random", 2**20),
+    tuple(Contestant(pattern, "ours", source=crafted(pattern, 2**20)) for pattern in PATTERNS),
+    (Bar(2, 1.2, unit="x slowest"),),
+    agree=False,
+)
+LOCK = tuple(
+    Race(
+        f"another Python thread meanwhile, {what}, {rows // M} M rows",
+        form,
+        text(Mix(rows)),
+        (replace(US, watch_lock=True), replace(PYTHON, watch_lock=True))[:contestants],
+        rounds=1,
+    )
+    for what, form, rows, contestants in (
+        ("list", "text_list", 10 * M, 1),
+        ("file", "text_file", 10 * M, 1),
+        ("list", "text_list", M, 2),
+    )
+)
+BODY = Race(
+    "100 digests to a request body",
+    "body",
+    plain(digests=100),
+    (Contestant(OURS, "small_ours"), Contestant("orjson", "small_orjson"), Contestant("json", "small_json")),
+    (Bar(10e-6, 4e-6, unit="s"),),
+    unit="call",
+    headline=True,
+)
+MERGE = Race(
+    "answer of 100 layers parsed and merged",
+    "merge",
+    plain(digests=100),
+    (Contestant(OURS, "small_ours"), Contestant("orjson", "small_orjson"), Contestant("json", "small_json")),
+    (Bar(20e-6, 8e-6, unit="s"),),
+    unit="call",
+    headline=True,
+)
+HEX = Race(
+    "raw digests to text, 1 M",
+    "hex_encode",
+    raw(Mix(M, duplicates=0.0, dirty=False)),
+    (
+        Contestant(OURS, "hex_ours"),
+        Contestant("binascii", "peer_binascii"),
+        Contestant("bytes.hex", "peer_bytes_hex"),
+    ),
+)
+CALLS = Race(
+    "calls, 32 in flight, 10 ms latency",
+    "calls",
+    calls(2000, 32),
+    (Contestant(OURS, "calls_ours"), Contestant("boto3 + ThreadPoolExecutor", "calls_boto3")),
+    (Bar(3, 10, "boto3 + ThreadPoolExecutor"), Bar(1000, 4000, unit="calls/s")),
+    unit="call",
+    headline=True,
+)
+IMPORT = Race(
+    "interpreter that imports",
+    "process",
+    plain(statement="pass"),
+    tuple(
+        Contestant(name, "process", source=plain(statement=statement))
+        for name, statement in (
+            (OURS, "import layercheck"),
+            ("nothing", "pass"),
+            ("numpy", "import numpy"),
+            ("boto3", "import boto3"),
+        )
+    ),
+    (Bar(0.03, 0.03, "nothing", unit="s more than"),),
+    agree=False,
+    unit="process",
+)
+REPORTS = tuple(
+    Race(
+        f"report to {kind}, {rows // M} M rows",
+        f"report_{kind}",
+        text(Mix(rows)),
+        (
+            Contestant(OURS, "report_ours", note="from the run's columns, synced to disk"),
+            Contestant("polars", "report_polars", note="from a table that is ready, not synced"),
+            Contestant("pandas", "report_pandas", note="from a table that is ready, not synced"),
+        )[:peers],
+        rounds=1 if rows > M else 2,
+    )
+    for rows, peers in ((M, 3), (10 * M, 2))
+    for kind in ("csv", "jsonl", "parquet")
+)
+
+RACES: tuple[Race, ...] = (
+    FILE,
+    LIST,
+    *COLUMNS,
+    RAW,
+    BODY,
+    MERGE,
+    CALLS,
+    IMPORT,
+    *SIZES,
+    *MIXES,
+    GROWTH,
+    CORES,
+    CRAFTED,
+    HEX,
+    *REPORTS,
+    *LOCK,
+)

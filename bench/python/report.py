@@ -1,0 +1,64 @@
+"""From pytest-benchmark's JSON to a dated result, a table to look at and the README's table.
+
+python bench/python/report.py RUN.json [--results FOLDER] [--readme README.md]
+python bench/python/report.py --from bench/results/DATE-MACHINE.json --readme README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import tables
+
+BEGIN = "<!-- benchmarks: begin (written by `make bench`) -->"
+END = "<!-- benchmarks: end -->"
+
+
+def into(readme: str, table: str) -> str:
+    """The page with the table between its two marks.
+
+    Raises:
+        ValueError: If the marks are not there.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the page has no lines {BEGIN!r} and {END!r}")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", nargs="?", type=Path, help="what pytest wrote with --benchmark-json")
+    parser.add_argument("--from", dest="result", type=Path, help="an earlier result in place of a run")
+    parser.add_argument("--results", type=Path, help="folder for the dated result")
+    parser.add_argument("--readme", type=Path, help="page whose table is written anew")
+    chosen = parser.parse_args()
+    if (chosen.run is None) == (chosen.result is None):
+        parser.error("give either a run or --from")
+    if chosen.result:
+        document: dict[str, Any] = json.loads(chosen.result.read_text())
+    else:
+        import results
+
+        document = results.document(json.loads(chosen.run.read_text()))
+    print(tables.for_people(document))
+    if chosen.results:
+        chosen.results.mkdir(parents=True, exist_ok=True)
+        path = chosen.results / f"{document['date']}-{document['machine']['kind']}.json"
+        path.write_text(json.dumps(document, indent=1) + "\n")
+        print(f"\nwritten: {path}")
+    if chosen.readme:
+        chosen.readme.write_text(into(chosen.readme.read_text(), tables.for_readme(document)))
+        print(f"written: {chosen.readme}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
