@@ -67,13 +67,13 @@ format: setup ## rewrite the sources in the house format
 BENCH  :=
 CACHE  := bench/.cache
 
-bench: build ## measure layercheck beside its peers, some 20 minutes; write bench/results and the README's table
+bench: setup build ## measure layercheck beside its peers, some 20 minutes; write bench/results and the README's table
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/python --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
 	$(BIN)/python bench/python/report.py $(CACHE)/run.json $(if $(BENCH),,--results bench/results --readme README.md) && exit $$status
 
-bench-quick: build ## the same on small inputs and in one round, to see that it runs and answers agree
+bench-quick: setup build ## the same on small inputs and in one round, to see that it runs and answers agree
 	@mkdir -p $(CACHE)
 	$(BIN)/python -m pytest -q bench/python --most-rows 10000 --rounds 1 --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/quick.json
 	$(BIN)/python bench/python/report.py $(CACHE)/quick.json
