@@ -46,6 +46,8 @@ impl<'a> Batches<'a> {
     }
 }
 
+const TAIL: &[u8] = b"]}";
+
 /// Writes request bodies for one target; everything but the digests is made once.
 ///
 /// ```
@@ -81,13 +83,35 @@ impl Packer {
     /// Replaces `body` with the request for `digests`.
     pub fn pack(&self, digests: &[Digest], body: &mut Vec<u8>) {
         body.clear();
-        body.reserve(self.head.len() + digests.len() * (TEXT_LEN + 3) + 2);
-        body.extend_from_slice(&self.head);
-        for (at, digest) in digests.iter().enumerate() {
-            body.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
-            digest.push_text(body);
-            body.push(b'"');
+        body.resize(self.len(digests.len()), 0);
+        self.pack_into(digests, body);
+    }
+
+    /// Bytes of a request for so many digests.
+    #[must_use]
+    pub fn len(&self, digests: usize) -> usize {
+        // Quotation marks around each digest and a comma between any two.
+        self.head.len() + digests * (TEXT_LEN + 3) - usize::from(digests > 0) + TAIL.len()
+    }
+
+    /// Writes the request for `digests` into `body`, which it fills.
+    ///
+    /// # Panics
+    /// If `body` is not [`Packer::len`] bytes long.
+    pub fn pack_into(&self, digests: &[Digest], body: &mut [u8]) {
+        assert_eq!(body.len(), self.len(digests.len()), "the request fills the body");
+        let (head, rest) = body.split_at_mut(self.head.len());
+        let (list, tail) = rest.split_at_mut(rest.len() - TAIL.len());
+        head.copy_from_slice(&self.head);
+        tail.copy_from_slice(TAIL);
+        for (place, digest) in list.chunks_mut(TEXT_LEN + 3).zip(digests) {
+            place[0] = b'"';
+            place[1..=TEXT_LEN].copy_from_slice(&digest.text());
+            place[TEXT_LEN + 1] = b'"';
+            // The last digest has no place for one.
+            if let Some(comma) = place.get_mut(TEXT_LEN + 2) {
+                *comma = b',';
+            }
         }
-        body.extend_from_slice(b"]}");
     }
 }

@@ -110,7 +110,9 @@ impl Columns {
         self.details[at] = if code.is_empty() && reason.is_empty() {
             0
         } else {
-            self.detail_texts.number(&(cut(code), cut(reason)))
+            let (code, reason) = (cut(code), cut(reason));
+            let same = |kept: &(String, String)| kept.0 == code && kept.1 == reason;
+            self.detail_texts.number(same, || (code.to_owned(), reason.to_owned()))
         };
     }
 }
@@ -176,8 +178,10 @@ impl Ledger {
                     columns.set(at, verdict, code, reason);
                     if let Says::Layer { size, media_type, .. } = says {
                         columns.sizes[at] = size.unwrap_or(-1);
-                        columns.media_types[at] =
-                            media_type.map_or(0, |name| columns.media_type_names.number(&cut(name)));
+                        columns.media_types[at] = media_type.map_or(0, |name| {
+                            let name = cut(name);
+                            columns.media_type_names.number(|kept| kept == name, || name.to_owned())
+                        });
                     }
                 }
             }
@@ -222,8 +226,15 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
         Self { numbers: HashMap::new(), texts: Vec::new(), last }
     }
 
-    fn number(&mut self, text: &T) -> u16 {
-        if let Some(number) = self.numbers.get(text) {
+    /// The number of the text that is the `same`; `make` it if it is not one of the first few.
+    fn number(&mut self, same: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u16 {
+        // An honest service has no more than these, and finding them needs no memory and no hash.
+        const FEW: usize = 4;
+        if let Some(at) = self.texts.iter().take(FEW).position(same) {
+            return at as u16 + 1;
+        }
+        let text = make();
+        if let Some(number) = self.numbers.get(&text) {
             return *number;
         }
         if self.is_full() {
@@ -231,7 +242,7 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
         }
         self.texts.push(text.clone());
         let number = self.texts.len() as u16;
-        self.numbers.insert(text.clone(), number);
+        self.numbers.insert(text, number);
         number
     }
 
@@ -249,6 +260,6 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
 }
 
 /// At most [`MAX_NOTE`] bytes of `text`, whole characters.
-fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(MAX_NOTE)].to_owned()
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_NOTE)]
 }

@@ -18,6 +18,7 @@
 //! assert_eq!(Verdict::Unavailable.name(), "unavailable");
 //! ```
 
+pub mod answer;
 pub mod batch;
 pub mod dedupe;
 pub mod digest;

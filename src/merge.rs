@@ -26,8 +26,8 @@ pub const LEFT_OUT: &str = "LeftOutOfAnswer";
 /// One entry of an answer, as the service sent it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// Text of the digest it speaks of.
-    pub digest: &'a [u8],
+    /// The digest it speaks of; None if its text names none (see [`read_digest`]).
+    pub digest: Option<Digest>,
     /// What it says.
     pub says: Says<'a>,
 }
@@ -86,7 +86,7 @@ pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (
     // Services answer in the order of the question or nearly so: look there first.
     let mut expected = 0;
     for entry in entries {
-        let Some(at) = read_digest(entry.digest).and_then(|digest| find(asked, &digest, expected)) else {
+        let Some(at) = entry.digest.and_then(|digest| find(asked, &digest, expected)) else {
             foreign += 1;
             continue;
         };
@@ -100,8 +100,10 @@ pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (
     (joined, foreign)
 }
 
-/// `sha256:` and 64 hex digits, both in either case, as bytes; the service may echo either.
-fn read_digest(text: &[u8]) -> Option<Digest> {
+/// The digest that the text of an entry names: `sha256:` and 64 hex digits, both in either case; the
+/// service may echo either.
+#[must_use]
+pub fn read_digest(text: &[u8]) -> Option<Digest> {
     let text: &[u8; TEXT_LEN] = text.try_into().ok()?;
     let (prefix, digits) = text.split_first_chunk::<{ PREFIX.len() }>()?;
     if !prefix.eq_ignore_ascii_case(PREFIX) {

@@ -3,16 +3,17 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::column::{Column, Owner};
 use super::plan::PyPlan;
 use super::table::PyTable;
-use crate::ledger::{Columns, Ledger};
-use crate::merge::{Entry, Says};
+use crate::answer::{Answer, AnswerError};
+use crate::ledger::{Columns, Ledger, Merged};
+use crate::merge::{Entry, Says, read_digest};
 use crate::plan::Plan;
 use crate::table::Table;
 use crate::verdict::Verdict;
@@ -20,6 +21,7 @@ use crate::verdict::Verdict;
 /// Verdict columns of one run. Thread-safe; every digest starts as `not_checked`.
 #[pyclass(name = "Ledger", module = "layercheck._core", frozen)]
 pub(super) struct PyLedger {
+    plan: Arc<Plan>,
     ledger: Mutex<Ledger>,
 }
 
@@ -32,20 +34,26 @@ impl PyLedger {
     }
 
     fn range(&self, start: usize, stop: usize) -> PyResult<Range<usize>> {
-        let unique = self.lock().plan().unique();
-        if start > stop || stop > unique {
-            let message = format!("digests {start}..{stop} are not within the plan's {unique}");
-            return Err(PyIndexError::new_err(message));
-        }
-        Ok(start..stop)
+        range(&self.plan, start, stop)
     }
+}
+
+/// The digests `start..stop` of a plan.
+pub(super) fn range(plan: &Plan, start: usize, stop: usize) -> PyResult<Range<usize>> {
+    let unique = plan.unique();
+    if start > stop || stop > unique {
+        let message = format!("digests {start}..{stop} are not within the plan's {unique}");
+        return Err(PyIndexError::new_err(message));
+    }
+    Ok(start..stop)
 }
 
 #[pymethods]
 impl PyLedger {
     #[new]
     fn new(plan: &Bound<'_, PyPlan>) -> Self {
-        Self { ledger: Mutex::new(Ledger::new(Arc::clone(&plan.get().plan))) }
+        let plan = Arc::clone(&plan.get().plan);
+        Self { ledger: Mutex::new(Ledger::new(Arc::clone(&plan))), plan }
     }
 
     /// Takes botocore's parsed answer to the call that asked the digests `start..stop`.
@@ -59,7 +67,29 @@ impl PyLedger {
         let range = self.range(start, stop)?;
         let owned = read_answer(answer)?;
         let merged = self.lock().merge(range, owned.iter().map(OwnedEntry::entry));
-        merged_type(py)?.call1((merged.answered, merged.left_out, merged.contradicted, merged.foreign))
+        merged_tuple(py, merged)
+    }
+
+    /// Takes the body of the answer to the call that asked the digests `start..stop`; like `merge` of
+    /// what botocore makes of it. Works with the interpreter lock released.
+    ///
+    /// Raises `ValueError` if the body is no such answer; the ledger is unchanged then.
+    fn merge_body<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: usize,
+        body: &Bound<'py, PyBytes>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let range = self.range(start, stop)?;
+        // `bytes` never change, and the reference keeps them while the lock is released.
+        let body = body.as_bytes();
+        let merged = py.detach(|| {
+            let answer = Answer::read(body)?;
+            Ok(self.lock().merge(range, answer.entries()))
+        });
+        let merged = merged.map_err(|error: AnswerError| PyValueError::new_err(error.to_string()))?;
+        merged_tuple(py, merged)
     }
 
     /// Notes that the service refuses this one digest.
@@ -183,7 +213,12 @@ fn counts<'py>(py: Python<'py>, by_code: &[usize; Verdict::ALL.len()]) -> PyResu
     Ok(counts)
 }
 
-/// The named tuple that `merge` returns.
+fn merged_tuple(py: Python<'_>, merged: Merged) -> PyResult<Bound<'_, PyAny>> {
+    let counts = (merged.answered, merged.left_out, merged.contradicted, merged.foreign);
+    merged_type(py)?.call1(counts)
+}
+
+/// The named tuple that `merge` and `merge_body` return.
 fn merged_type(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static MERGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let make = || {
@@ -208,7 +243,7 @@ enum OwnedSays<'py> {
 
 impl OwnedEntry<'_> {
     fn entry(&self) -> Entry<'_> {
-        Entry { digest: read(&self.digest).as_bytes(), says: self.says.says() }
+        Entry { digest: read_digest(read(&self.digest).as_bytes()), says: self.says.says() }
     }
 }
 

@@ -6,6 +6,7 @@ mod info;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
+mod packer;
 mod plan;
 mod planner;
 mod rejects;
@@ -25,6 +26,8 @@ mod _core {
     #[cfg(feature = "local-ecr")]
     #[pymodule_export]
     use super::local_ecr::PyLocalEcrServer;
+    #[pymodule_export]
+    use super::packer::PyPacker;
     #[pymodule_export]
     use super::plan::PyPlan;
     #[pymodule_export]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use layercheck::ledger::{Ledger, MAX_NOTE, Merged, NOT_KEPT};
-use layercheck::merge::{CONTRADICTORY, Entry, LEFT_OUT, Says};
+use layercheck::merge::{CONTRADICTORY, Entry, LEFT_OUT, Says, read_digest};
 use layercheck::{Digest, Planner, Verdict};
 
 fn ledger(unique: u8) -> Ledger {
@@ -24,7 +24,7 @@ fn merge(ledger: &mut Ledger, entries: &[(&str, Says<'_>)]) -> Merged {
     let unique = ledger.plan().unique();
     ledger.merge(
         0..unique,
-        entries.iter().map(|(digest, says)| Entry { digest: digest.as_bytes(), says: *says }),
+        entries.iter().map(|(digest, says)| Entry { digest: read_digest(digest.as_bytes()), says: *says }),
     )
 }
 
@@ -99,7 +99,10 @@ fn sizes_and_media_types_are_kept_when_given() {
 fn giving_up_touches_only_digests_without_a_verdict() {
     let mut ledger = ledger(3);
     let first = text(0);
-    ledger.merge(0..1, std::iter::once(Entry { digest: first.as_bytes(), says: layer("AVAILABLE") }));
+    ledger.merge(
+        0..1,
+        std::iter::once(Entry { digest: read_digest(first.as_bytes()), says: layer("AVAILABLE") }),
+    );
     ledger.refuse(1, "InvalidParameterException", "poison");
     assert_eq!(ledger.unanswered(0..3, "", "timed out"), 1);
     let expected = [Verdict::Available, Verdict::Refused, Verdict::Unanswered];
