@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from race import Bar, Contestant, Course, Race
+from race import OURS, Bar, Contestant, Course, Race
 
 PEERS = ("boto3", "botocore", "duckdb", "numpy", "orjson", "pandas", "polars", "pyarrow")
 
@@ -42,7 +42,7 @@ def line(race: Race, contestant: Contestant, course: Course) -> dict[str, Any]:
     progress = [lap.progress for lap in laps if lap.progress is not None]
     known = {
         "name": contestant.name,
-        "rival": contestant.module != race.contestants[0].module,
+        "rival": contestant.module != race.contestants[0].module and not contestant.name.startswith(OURS),
         "note": contestant.note or None,
         "cores": contestant.cores,
         "rows": course.given.rows,

@@ -1,4 +1,4 @@
-"""layercheck: a batch of a plan as text, and an answer merged into a ledger."""
+"""layercheck: a batch of a plan as a request, and an answer merged into a ledger, from bytes to columns."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from typing import Any
 
 import layercheck as lc
 from answers import asked, merged
-from layercheck._core import Ledger
+from layercheck._core import Ledger, Packer
 
-Ready = tuple[Ledger, bytes]
-
-
-def ready_body(digests: list[str]) -> lc.Plan:
-    return lc.plan(digests)
+Pack = tuple[Packer, lc.Plan]
+Merge = tuple[Ledger, bytes]
 
 
-def body(plan: lc.Plan) -> bytes:
-    return json.dumps({"repositoryName": "team/app", "layerDigests": plan[0]}).encode()
+def ready_body(digests: list[str]) -> Pack:
+    return Packer("team/app"), lc.plan(digests)
 
 
-def ready_merge(answer_body: bytes) -> Ready:
+def body(ready: Pack) -> bytes:
+    packer, plan = ready
+    return packer.pack(plan, 0, plan.unique)
+
+
+def ready_merge(answer_body: bytes) -> Merge:
     return Ledger(lc.plan(asked(100))), answer_body
 
 
-def merge(ready: Ready) -> Ledger:
+def merge(ready: Merge) -> Ledger:
     ledger, answer_body = ready
-    ledger.merge(0, 100, json.loads(answer_body))
+    ledger.merge_body(0, 100, answer_body)
     return ledger
 
 
@@ -34,6 +36,5 @@ def answer(result: bytes | Ledger) -> Any:
     if isinstance(result, bytes):
         return json.loads(result)
     lines = result.columns().table(unique=True).lines(0, 100)
-    return merged(
-        {line["digest"]: (line["verdict"].upper(), line["size"], line["media_type"]) for line in lines}
-    )
+    said = {line["digest"]: (line["verdict"].upper(), line["size"], line["media_type"]) for line in lines}
+    return merged(said)

@@ -105,7 +105,7 @@ def for_readme(document: Document) -> str:
             continue
         first = _first(race)
         for line in race["lines"]:
-            if first is None or line is first:
+            if first is None or not line.get("rival"):
                 continue
             ratio = line["median_s"] / first["median_s"]
             shown = f"{ratio:.1f}" if ratio >= 1 else f"**{ratio:.2f}**"
