@@ -122,19 +122,19 @@ def _measured(task: Task) -> Lap:
     peak = max(_peak(), _peak_of_children())
     progress = counter.stop(counted / seconds) if counter else None
     if task.form in REPEATED:
-        seconds = _mean(run, value, seconds)
+        seconds, cpu = _mean(run, value, seconds)
     return Lap(seconds, cpu, before, peak, progress, plain(answer(result)))
 
 
-def _mean(run: Callable[[Any], Any], value: Any, seconds: float) -> float:
+def _mean(run: Callable[[Any], Any], value: Any, seconds: float) -> tuple[float, float]:
     times = max(3, int(0.2 / max(seconds, 1e-6)))
     while True:
-        began = time.perf_counter()
+        cpu, began = _cpu_seconds(), time.perf_counter()
         for _ in range(times):
             run(value)
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, _cpu_seconds() - cpu
         if seconds >= 0.1:
-            return seconds / times
+            return seconds / times, cpu / times
         times *= 4
 
 

@@ -14,7 +14,11 @@ def for_people(document: Document) -> str:
     lost: list[str] = []
     for race in document["races"]:
         each = f"a {race['unit']}"
-        out += ["", race["name"], f"  {'':36} {'median':>9} {'min':>9} {each:>9} {'ratio':>7} {'peak':>8}"]
+        out += [
+            "",
+            race["name"],
+            f"  {'':36} {'median':>9} {'min':>9} {'cpu':>9} {each:>9} {'ratio':>7} {'peak':>8}",
+        ]
         first = _first(race)
         for line in race["lines"]:
             ratio = line["median_s"] / first["median_s"] if first else None
@@ -48,7 +52,8 @@ def _about(document: Document) -> str:
     return (
         f"{document['date']}, {machine['kind']}, {machine['cpu']}, Python {machine['python']}, "
         f"commit {document['commit']}, {document['rounds']} rounds{capped}, load at the end {load}\n"
-        "ratio: the line's median time by the first line's; peak: resident memory, the job's input included"
+        "cpu: processor time of all threads; ratio: the line's median time by the first line's; "
+        "peak: resident memory, the job's input included"
     )
 
 
@@ -56,7 +61,8 @@ def _row(line: Line, ratio: float | None) -> str:
     each = seconds(line["median_s"] / line["rows"]) if "rows" in line else ""
     peak = memory(line["peak_bytes"]) if "peak_bytes" in line else ""
     times_as_long = "" if ratio is None else f"{ratio:.2f}x"
-    times = f"{seconds(line['median_s']):>9} {seconds(line['min_s']):>9}"
+    cpu = seconds(line["cpu_s"]) if "cpu_s" in line else ""
+    times = f"{seconds(line['median_s']):>9} {seconds(line['min_s']):>9} {cpu:>9}"
     return f"{line['name']:36} {times} {each:>9} {times_as_long:>7} {peak:>8}"
 
 
