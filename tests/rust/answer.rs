@@ -175,6 +175,29 @@ fn what_is_no_answer_says_so_with_its_place() {
 }
 
 #[test]
+fn a_size_is_a_number_as_json_writes_it() {
+    for size in ["01", "00", "+1", "1.", ".1", "1e", "0x1", "1 2", "-", "--1", "-01"] {
+        let (kind, _) = error(layer(&format!(r#""layerSize":{size},"#)));
+        assert_eq!(kind, AnswerErrorKind::Unexpected, "{size}");
+    }
+}
+
+#[test]
+fn every_byte_in_every_position_of_a_text_is_taken_or_refused_as_json_has_it() {
+    for length in 1..20 {
+        for at in 0..length {
+            for byte in 0..=u8::MAX {
+                let mut text = vec![b'x'; length];
+                text[at] = byte;
+                let body = [br#"{"layers":["#, &b"\""[..], &text, b"\"]}"].concat();
+                let wanted = serde_json::from_slice::<serde_json::Value>(&body);
+                assert_eq!(Answer::read(&body).is_ok(), wanted.is_ok(), "{byte} at {at} of {length}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_cut_answer_ends_early_wherever_it_is_cut() {
     let body = layer(r#""a":[true,-1.5e3,"\u00e9",null,{"b":false}],"layerSize":12,"mediaType":"a/b","#);
     assert_eq!(read(&body).len(), 1);

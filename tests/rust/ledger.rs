@@ -96,6 +96,31 @@ fn sizes_and_media_types_are_kept_when_given() {
 }
 
 #[test]
+fn few_and_many_different_texts_stay_with_their_digests() {
+    for different in [1, 2, 4, 5, 20] {
+        let mut ledger = ledger(60);
+        let note = |number: u8| format!("note {}", number % different);
+        for byte in 0..60 {
+            let (digest, note) = (Some(Digest([byte; 32])), note(byte));
+            let says = if byte % 3 == 0 {
+                Says::Failure { code: "Code", reason: &note }
+            } else {
+                Says::Layer { availability: "AVAILABLE", size: None, media_type: Some(&note) }
+            };
+            let at = usize::from(byte);
+            ledger.merge(at..at + 1, std::iter::once(Entry { digest, says }));
+        }
+        let columns = ledger.columns();
+        for byte in 0..60 {
+            let (at, note) = (usize::from(byte), note(byte));
+            let kept = (columns.detail(at), columns.media_type(at));
+            let wanted = if byte % 3 == 0 { (("Code", &*note), None) } else { (("", ""), Some(&*note)) };
+            assert_eq!(kept, wanted, "digest {byte} of {different}");
+        }
+    }
+}
+
+#[test]
 fn giving_up_touches_only_digests_without_a_verdict() {
     let mut ledger = ledger(3);
     let first = text(0);
