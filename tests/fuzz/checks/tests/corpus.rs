@@ -1,0 +1,37 @@
+//! Every case of the corpus holds, without any fuzzer.
+
+use std::fs;
+use std::path::Path;
+
+fn each_case(target: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
+    let mut cases: Vec<_> =
+        fs::read_dir(&folder).expect("a corpus").map(|entry| entry.expect("an entry").path()).collect();
+    cases.sort();
+    assert!(!cases.is_empty(), "no cases in {}", folder.display());
+    for case in &cases {
+        let shown = std::panic::catch_unwind(|| check(&fs::read(case).expect("a case")));
+        assert!(shown.is_ok(), "{}", case.display());
+    }
+    println!("{target}: {} cases hold", cases.len());
+}
+
+#[test]
+fn rows_of_the_corpus_are_read_alike() {
+    each_case("parse", checks::parse::check);
+}
+
+#[test]
+fn files_of_the_corpus_are_split_alike() {
+    each_case("lines", checks::lines::check);
+}
+
+#[test]
+fn answers_of_the_corpus_are_read_alike() {
+    each_case("answer", checks::answer::check);
+}
+
+#[test]
+fn packed_files_of_the_corpus_are_read_alike() {
+    each_case("source", checks::source::check);
+}
