@@ -39,7 +39,6 @@ test: lint rust-test build types python-test doctest ## every check there is
 
 lint: setup ## rustfmt, clippy with warnings as errors, ruff
 	cargo fmt --check
-	cargo clippy --locked --all-targets --quiet -- -D warnings
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet python tests/python bench
 	$(BIN)/ruff check --quiet python tests/python bench
