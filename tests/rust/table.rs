@@ -12,12 +12,12 @@ fn table(unique: bool) -> Table {
         planner.row(row.repeat(if row.len() == 2 { 32 } else { 1 }).as_bytes());
     }
     let mut ledger = Ledger::new(Arc::new(planner.finish(100)));
-    let texts = [0xaa, 0xbb].map(|byte| Digest([byte; 32]).to_string());
+    let digests = [0xaa, 0xbb].map(|byte| Some(Digest([byte; 32])));
     let says = [
         Says::Layer { availability: "AVAILABLE", size: Some(5), media_type: Some("a/b") },
         Says::Failure { code: "InvalidLayerDigest", reason: "no, \"never\"" },
     ];
-    let entries = texts.iter().zip(says).map(|(text, says)| Entry { digest: text.as_bytes(), says });
+    let entries = digests.into_iter().zip(says).map(|(digest, says)| Entry { digest, says });
     ledger.merge(0..2, entries);
     Table::new(Arc::clone(ledger.plan()), ledger.columns(), unique)
 }
