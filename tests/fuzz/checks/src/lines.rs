@@ -44,8 +44,8 @@ fn unfolded(file: &[u8]) -> Vec<u8> {
     let mut unfolded = Vec::new();
     for byte in file {
         match byte {
-            1 if unfolded.len() < 2 * MAX_LINE => unfolded.resize(unfolded.len() + MAX_LINE / 2 - 1, b' '),
-            2 if unfolded.len() < 2 * MAX_LINE => unfolded.resize(unfolded.len() + MAX_LINE - 1, b'a'),
+            1 if unfolded.len() < MAX_LINE => unfolded.resize(unfolded.len() + MAX_LINE / 2 - 1, b' '),
+            2 if unfolded.len() < MAX_LINE => unfolded.resize(unfolded.len() + MAX_LINE - 1, b'a'),
             _ => unfolded.push(*byte),
         }
     }
