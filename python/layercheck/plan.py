@@ -12,7 +12,7 @@ from layercheck.types import DigestInput
 
 
 def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = False) -> Plan:
-    r"""Validate, normalise, deduplicate and batch digests, without touching the network.
+    """Validate, normalise, deduplicate and batch digests, without touching the network.
 
     Accepted are `sha256:<hex>` in any case, 64 hex digits alone, `<reference>@sha256:<hex>`,
     `blobs/sha256/<hex>` paths and `sha256__<hex>`, with white space around them. Anything else is
@@ -40,8 +40,8 @@ def plan(digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = Fa
         >>> p = lc.plan(["sha256:" + "ab" * 32, "AB" * 32, "latest"])
         >>> p.rows, p.unique, p.duplicates, p.invalid
         (3, 1, 1, 1)
-        >>> p.rejects[0].message
-        "row 2, offset 0: 'l' is not hexadecimal; expected 64 hex digits, alone or after \"sha256:\""
+        >>> print(p.rejects[0].message)
+        row 2, offset 0: 'l' is not hexadecimal; expected 64 hex digits, alone or after "sha256:"
     """
     given: object = batch_size
     if not isinstance(given, int) or not 1 <= given <= MAX_BATCH:
