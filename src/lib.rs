@@ -22,6 +22,7 @@ pub mod answer;
 pub mod batch;
 pub mod dedupe;
 pub mod digest;
+pub mod formats;
 pub mod hex;
 pub mod ledger;
 pub mod lines;

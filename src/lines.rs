@@ -9,7 +9,7 @@ use crate::parse::is_white;
 /// behind the cut is read and forgotten, so that a file without any line end needs no memory.
 pub const MAX_LINE: usize = 65_536;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One line that is a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

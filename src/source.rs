@@ -51,25 +51,31 @@ impl<R: Read> TextSource<R> {
     /// # Errors
     /// Those of the file, and broken compressed data.
     pub fn feed(&mut self, planner: &mut Planner) -> io::Result<bool> {
-        let read = match &mut self.stream {
-            Stream::Plain(file) => {
-                let block = fill(file)?;
-                planner.feed(block);
-                let read = block.len();
-                file.consume(read);
-                read
-            }
-            Stream::Gzip(stream) => {
-                decompress(stream, &mut self.block, planner).map_err(|error| explain(error, "gzip"))?
-            }
-            Stream::Zstd(stream) => {
-                decompress(stream, &mut self.block, planner).map_err(|error| explain(error, "zstd"))?
-            }
-        };
-        if read == 0 {
+        let fed = self.block(|block| planner.feed(block))?;
+        if fed.is_none() {
             planner.end_of_file();
         }
-        Ok(read > 0)
+        Ok(fed.is_some())
+    }
+
+    /// Hands the next block, never an empty one, to `take`; None is the end of the file.
+    ///
+    /// # Errors
+    /// Those of the file, and broken compressed data.
+    pub fn block<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
+        let Self { stream, block } = self;
+        let unpacked = match stream {
+            Stream::Plain(file) => {
+                let block = fill(file)?;
+                let taken = (!block.is_empty()).then(|| take(block));
+                let read = block.len();
+                file.consume(read);
+                return Ok(taken);
+            }
+            Stream::Gzip(stream) => decompress(stream, block).map_err(|error| explain(error, "gzip"))?,
+            Stream::Zstd(stream) => decompress(stream, block).map_err(|error| explain(error, "zstd"))?,
+        };
+        Ok((unpacked > 0).then(|| take(&block[..unpacked])))
     }
 }
 
@@ -89,16 +95,14 @@ fn fill<R: Read>(file: &mut BufReader<R>) -> io::Result<&[u8]> {
     file.fill_buf()
 }
 
-fn decompress(stream: &mut impl Read, block: &mut Vec<u8>, planner: &mut Planner) -> io::Result<usize> {
+fn decompress(stream: &mut impl Read, block: &mut Vec<u8>) -> io::Result<usize> {
     block.resize(BLOCK, 0);
-    let read = loop {
+    loop {
         match stream.read(block) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            other => break other?,
+            other => return other,
         }
-    };
-    planner.feed(&block[..read]);
-    Ok(read)
+    }
 }
 
 /// Errors in the data say what data; errors of the file itself stay as they are.

@@ -1,0 +1,164 @@
+//! Files with more structure than a row in each line: which part of them is the row.
+//!
+//! Each format takes a file in blocks, however they are cut, and hands the rows of one column to a
+//! planner. Nothing is kept of a file but what the next block may continue, and that is bounded.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use crate::plan::Planner;
+use crate::source::TextSource;
+
+mod csv;
+mod jsonl;
+
+pub use csv::Csv;
+pub use jsonl::JsonLines;
+
+/// Names shown in a message before it is cut.
+const SHOWN_NAMES: usize = 20;
+
+/// One way to find the rows of a file.
+pub trait Format {
+    /// Takes the next block of the file.
+    ///
+    /// # Errors
+    /// If the file lacks the column.
+    fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError>;
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// If the file lacks the column, or ends where it must not.
+    fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError>;
+}
+
+/// A row in each line: the planner's own way.
+#[derive(Debug, Default)]
+pub struct TextLines;
+
+impl Format for TextLines {
+    fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
+        planner.feed(block);
+        Ok(())
+    }
+
+    fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
+        planner.end_of_file();
+        Ok(())
+    }
+}
+
+/// Takes the next block of a file; gives false once the file has ended.
+///
+/// # Errors
+/// Those of the file and of its format.
+pub fn read_block<R: Read>(
+    source: &mut TextSource<R>,
+    format: &mut impl Format,
+    planner: &mut Planner,
+) -> Result<bool, ReadError> {
+    match source.block(|block| format.feed(block, planner))? {
+        Some(taken) => taken.map(|()| true),
+        None => format.end(planner).map(|()| false),
+    }
+    .map_err(ReadError::Format)
+}
+
+/// Which column of a file holds the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The only one there is.
+    Only,
+    /// The one with this name.
+    Name(String),
+    /// The one with this number, counted from 0.
+    Number(usize),
+}
+
+/// Why a file has no rows to give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormatError {
+    /// No column of that name; these are there.
+    NoSuchName(String, Vec<String>),
+    /// No column of that number; these are there.
+    NoSuchNumber(usize, Vec<String>),
+    /// Several columns, and none was chosen.
+    Several(Vec<String>),
+    /// As many columns have the name that was chosen.
+    NameTaken(String, usize),
+    /// A CSV file's first record is too long to be a header.
+    LongHeader,
+    /// The quotes opened in this record, counted from 1, are never closed.
+    OpenQuotes(u64),
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchName(name, names) => write!(f, "no column {name:?}; there are {}", Names(names)),
+            Self::NoSuchNumber(number, names) => {
+                write!(f, "no column {number}, counted from 0; there are {}", Names(names))
+            }
+            Self::Several(names) => {
+                write!(f, "which column holds the digests? choose one of {} by column=", Names(names))
+            }
+            Self::NameTaken(name, count) => {
+                write!(f, "{count} columns are named {name:?}; choose one by its number, counted from 0")
+            }
+            Self::LongHeader => f.write_str("the first record is too long for a header; is this a CSV file?"),
+            Self::OpenQuotes(record) => write!(f, "the quotes opened in record {record} are never closed"),
+        }
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+/// Names between commas: not more of a hostile file than a person can read.
+struct Names<'a>(&'a [String]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, name) in self.0.iter().take(SHOWN_NAMES).enumerate() {
+            let between = if at == 0 { "" } else { ", " };
+            let mut shown: String = name.chars().take(80).collect();
+            if shown.len() < name.len() {
+                shown.push('…');
+            }
+            write!(f, "{between}{shown:?}")?;
+        }
+        if self.0.len() > SHOWN_NAMES {
+            write!(f, " and {} more", self.0.len() - SHOWN_NAMES)?;
+        }
+        if self.0.is_empty() {
+            f.write_str("none")?;
+        }
+        Ok(())
+    }
+}
+
+/// What went wrong while a file was read: the file, or what is in it.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The file.
+    Io(io::Error),
+    /// What is in it.
+    Format(FormatError),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Format(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
