@@ -34,6 +34,15 @@ impl Digest {
         text
     }
 
+    /// The digests in raw `bytes`, where they lie; bytes behind the last whole one are left out.
+    #[must_use]
+    pub fn all_in(bytes: &[u8]) -> &[Self] {
+        let (raw, _) = bytes.as_chunks::<32>();
+        // SAFETY: a digest has the layout of its only field (`repr(transparent)`), and any 32 bytes
+        // are one; length and lifetime are those of `raw`.
+        unsafe { std::slice::from_raw_parts(raw.as_ptr().cast(), raw.len()) }
+    }
+
     /// Appends the text to `out`.
     pub fn push_text(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.text());

@@ -28,6 +28,7 @@ from layercheck.errors import (
     UnansweredError,
 )
 from layercheck.plan import plan
+from layercheck.read import FileRows, read
 from layercheck.report import Report
 from layercheck.types import BatchError, Progress, RunStats, Target
 from layercheck.verdict import Verdict
@@ -44,10 +45,12 @@ if build_info()["profile"] == "debug":
 __all__ = [
     "check",
     "plan",
+    "read",
     "Checker",
     "Run",
     "Answer",
     "Plan",
+    "FileRows",
     "Reject",
     "Report",
     "Verdict",

@@ -3,6 +3,7 @@
 mod column;
 mod files;
 mod info;
+mod input;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import layercheck as lc
 
 A, B, C = ("sha256:" + byte * 32 for byte in ("0a", "0b", "0c"))
 ROWS = [B, A, B.upper(), "junk", C]
-RAW = np.array([[11] * 32, [10] * 32, [11] * 32], dtype=np.uint8)
 
 
 def test_a_plan_counts_rows_and_keeps_first_seen_order() -> None:
@@ -85,95 +83,6 @@ def test_strict_takes_only_the_canonical_spelling() -> None:
     assert [reject.kind for reject in plan.rejects] == ["not_canonical", "not_canonical"]
 
 
-def opened(rows: list[str], tmp_path: Path) -> Any:
-    return io.BytesIO("\n".join(rows).encode())
-
-
-def as_path(rows: list[str], tmp_path: Path) -> Any:
-    path = tmp_path / "rows.txt"
-    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
-    return path
-
-
-def as_gzip(rows: list[str], tmp_path: Path) -> Any:
-    path = tmp_path / "rows.gz"
-    path.write_bytes(gzip.compress("\n".join(rows).encode()))
-    return path
-
-
-def as_zstd(rows: list[str], tmp_path: Path) -> Any:
-    path = tmp_path / "rows.zst"
-    text = "\n".join(rows).encode()
-    # Two frames, as `cat` of two files gives them, cut in the middle of a row.
-    codec = pa.Codec("zstd")
-    path.write_bytes(codec.compress(text[:100]).to_pybytes() + codec.compress(text[100:]).to_pybytes())
-    return path
-
-
-def as_two_gzip_members(rows: list[str], tmp_path: Path) -> Any:
-    path = tmp_path / "two.gz"
-    text = "\n".join(rows).encode()
-    path.write_bytes(gzip.compress(text[:100]) + gzip.compress(text[100:]))
-    return path
-
-
-def as_open_gzip(rows: list[str], tmp_path: Path) -> Any:
-    return io.BytesIO(as_gzip(rows, tmp_path).read_bytes())
-
-
-def as_unbuffered_pieces(rows: list[str], tmp_path: Path) -> Any:
-    class Pieces(io.RawIOBase):
-        left = "\n".join(rows).encode()
-
-        def read(self, size: int = -1) -> bytes:
-            piece, self.left = self.left[:7], self.left[7:]
-            return piece
-
-    return Pieces()
-
-
-def as_gzip_without_its_suffix(rows: list[str], tmp_path: Path) -> Any:
-    path = tmp_path / "rows"
-    path.write_bytes(gzip.compress("\n".join(["# comment", "", *rows]).encode()))
-    return path
-
-
-FORMS: list[Callable[[list[str], Path], Any]] = [
-    lambda rows, _: rows,
-    lambda rows, _: tuple(rows),
-    lambda rows, _: (row for row in rows),
-    lambda rows, _: [row.encode() for row in rows],
-    lambda rows, _: [bytearray(row.encode()) for row in rows],
-    lambda rows, _: np.array(rows),
-    lambda rows, _: np.array(rows, dtype=object),
-    lambda rows, _: np.array([row.encode() for row in rows]),
-    opened,
-    as_path,
-    as_gzip,
-    as_gzip_without_its_suffix,
-    as_two_gzip_members,
-    as_zstd,
-    as_open_gzip,
-    as_unbuffered_pieces,
-]
-IDS = [
-    *("list", "tuple", "generator", "bytes", "bytearray", "numpy U", "numpy object", "numpy S"),
-    *("open file", "path with mark and CRLF", "gzip", "gzip by content"),
-    *("two gzip members", "zstd", "open gzip", "unbuffered pieces"),
-]
-
-
-@pytest.mark.parametrize("form", FORMS, ids=IDS)
-def test_every_form_of_input_gives_the_same_plan(
-    form: Callable[[list[str], Path], Any], tmp_path: Path
-) -> None:
-    expected, plan = lc.plan(ROWS), lc.plan(form(ROWS, tmp_path))
-    assert plan.row_index.tolist() == expected.row_index.tolist()
-    assert plan.digests.tolist() == expected.digests.tolist()
-    assert list(plan.rejects) == list(expected.rejects)
-    assert plan.spellings == expected.spellings
-
-
 def test_dict_keys_and_duplicates_across_blocks_are_fine() -> None:
     many = [f"sha256:{number:064x}" for number in range(10_000)]
     plan = lc.plan(dict.fromkeys(many).keys() | {many[0]})
@@ -181,47 +90,6 @@ def test_dict_keys_and_duplicates_across_blocks_are_fine() -> None:
     twice = lc.plan(many + many)
     assert (twice.unique, twice.duplicates) == (10_000, 10_000)
     assert twice.row_index.tolist() == list(range(10_000)) * 2
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        RAW,
-        np.repeat(RAW, 2, axis=0)[::2],
-        np.asfortranarray(RAW),
-        RAW.copy().view("V32").reshape(-1),
-    ],
-    ids=["C order", "strided", "Fortran order", "V32"],
-)
-def test_raw_digests_are_rows(array: Any) -> None:
-    plan = lc.plan(array)
-    assert (plan.rows, plan.unique) == (3, 2)
-    assert plan.texts(0, 2) == [B, A]
-
-
-def test_raw_digests_are_rows_beyond_one_block() -> None:
-    array = np.random.default_rng(3).integers(0, 256, (10_001, 32), dtype=np.uint8)
-    plan = lc.plan(array)
-    assert np.array_equal(plan.digests, array)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "error", "message"),
-    [
-        (A, TypeError, r"a lone str .* \[digest\] .* pathlib.Path"),
-        (A.encode(), TypeError, "a lone bytes"),
-        (7, TypeError, "cannot read digests from int"),
-        (None, TypeError, "cannot read digests from NoneType"),
-        (np.zeros(3, dtype="S32"), ValueError, "S32 drops trailing zero bytes"),
-        (np.zeros((3, 31), dtype=np.uint8), ValueError, r"shape \(3, 31\) holds no digests"),
-        (np.zeros(3), ValueError, "float64"),
-        (io.StringIO(A), TypeError, "text mode"),
-    ],
-    ids=["str", "bytes", "int", "None", "S32", "31 bytes", "floats", "text file"],
-)
-def test_what_cannot_be_rows_is_refused_with_a_hint(wrong: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        lc.plan(wrong)
 
 
 def test_a_missing_file_and_a_folder_are_the_usual_os_errors(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+//! Rows from files: paths and open files, plain or compressed, in any of the formats.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::super::files::{PythonFile, os_error};
+use crate::formats::{self, Column, Format, ReadError};
+use crate::plan::Planner;
+use crate::source::TextSource;
+
+/// Blocks of a file that are read before Ctrl-C is looked for: some tens of megabytes.
+const BLOCKS_BETWEEN_SIGNALS: usize = 32;
+
+/// A column's name or number, as Python gives it.
+#[derive(FromPyObject)]
+pub(in crate::py) enum ColumnArgument {
+    Number(usize),
+    Name(String),
+}
+
+impl From<Option<ColumnArgument>> for Column {
+    fn from(column: Option<ColumnArgument>) -> Self {
+        match column {
+            None => Self::Only,
+            Some(ColumnArgument::Number(number)) => Self::Number(number),
+            Some(ColumnArgument::Name(name)) => Self::Name(name),
+        }
+    }
+}
+
+/// Takes a file: a path, or an object with `read(size)` that gives bytes. What the object raises
+/// passes through.
+pub(in crate::py) fn read(
+    planner: &mut Planner,
+    file: &Bound<'_, PyAny>,
+    mut format: impl Format + Send,
+) -> PyResult<()> {
+    let py = file.py();
+    if file.hasattr("read")? {
+        let file = PythonFile(file.clone().unbind());
+        let mut source = py.detach(|| TextSource::open(file))?;
+        while read_blocks(py, &mut source, &mut format, planner).map_err(|error| match error {
+            ReadError::Io(error) => error.into(),
+            ReadError::Format(error) => PyValueError::new_err(error.to_string()),
+        })? {}
+        return Ok(());
+    }
+    let path: PathBuf = file.extract()?;
+    let opened = py.detach(|| File::open(&path).and_then(TextSource::open));
+    let mut source = opened.map_err(|error| os_error(error, &path))?;
+    while read_blocks(py, &mut source, &mut format, planner).map_err(|error| match error {
+        ReadError::Io(error) => os_error(error, &path),
+        ReadError::Format(error) => PyValueError::new_err(format!("{}: {error}", path.display())),
+    })? {
+        // Ctrl-C while a large file is read.
+        py.check_signals()?;
+    }
+    Ok(())
+}
+
+/// Feeds some blocks off the interpreter lock; false at the end of the file.
+fn read_blocks<R: Read + Send>(
+    py: Python<'_>,
+    source: &mut TextSource<R>,
+    format: &mut (impl Format + Send),
+    planner: &mut Planner,
+) -> Result<bool, ReadError> {
+    py.detach(|| {
+        for _ in 0..BLOCKS_BETWEEN_SIGNALS {
+            if !formats::read_block(source, format, planner)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
+}

@@ -1,0 +1,104 @@
+//! Rows from arrays whose items have one width: raw digests, and numpy's text.
+
+use std::ptr::NonNull;
+
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::digest::Digest;
+use crate::plan::Planner;
+
+/// Bytes copied before the interpreter lock is given back and they are parsed.
+const BLOCK_BYTES: usize = 256 << 10;
+/// Bytes of a raw digest.
+const DIGEST_LEN: usize = 32;
+/// Bytes of a character in numpy's `U` arrays.
+const WIDE: usize = 4;
+
+/// Takes raw digests.
+pub(in crate::py) fn raw(planner: &mut Planner, digests: &Bound<'_, PyAny>) -> PyResult<()> {
+    blocks(digests, DIGEST_LEN, |block| planner.raw(Digest::all_in(block)))
+}
+
+/// Takes text, `width` bytes an item: bytes padded with zeros, as numpy's `S` arrays hold them.
+pub(in crate::py) fn bytes(planner: &mut Planner, items: &Bound<'_, PyAny>, width: usize) -> PyResult<()> {
+    blocks(items, width, |block| {
+        for item in block.chunks_exact(width) {
+            let end = item.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            planner.row(&item[..end]);
+        }
+    })
+}
+
+/// Takes text, `width` bytes an item: code points of four bytes in the machine's order, padded with
+/// zeros, as numpy's `U` arrays hold them.
+pub(in crate::py) fn wide(planner: &mut Planner, items: &Bound<'_, PyAny>, width: usize) -> PyResult<()> {
+    if !width.is_multiple_of(WIDE) {
+        return Err(PyValueError::new_err(format!("{width} bytes are not a whole number of code points")));
+    }
+    let mut text = Vec::new();
+    blocks(items, width, |block| {
+        for item in block.chunks_exact(width) {
+            let (points, _) = item.as_chunks::<WIDE>();
+            let end = points.iter().rposition(|point| *point != [0; WIDE]).map_or(0, |last| last + 1);
+            narrow(&points[..end], &mut text);
+            planner.row(&text);
+        }
+    })
+}
+
+/// The UTF-8 of code points, so that offsets count the same bytes as for a str.
+fn narrow(points: &[[u8; WIDE]], text: &mut Vec<u8>) {
+    text.clear();
+    let points = points.iter().map(|point| u32::from_ne_bytes(*point));
+    text.extend(points.clone().map(|point| point as u8));
+    // Looked at in a pass of its own, which the compiler makes a few wide instructions.
+    if points.clone().fold(0, |all, point| all | point) < 0x80 {
+        return;
+    }
+    text.clear();
+    for point in points {
+        match char::from_u32(point) {
+            Some(character) => text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            // A lone surrogate has no UTF-8; as three bytes it is a row like any other.
+            None if point < 0x1_0000 => text.extend_from_slice(&[
+                0xe0 | (point >> 12) as u8,
+                0x80 | (point >> 6 & 0x3f) as u8,
+                0x80 | (point & 0x3f) as u8,
+            ]),
+            // No code point at all: numpy itself cannot make a str of it.
+            None => text.extend_from_slice("\u{fffd}".as_bytes()),
+        }
+    }
+}
+
+/// Hands the items of a C-contiguous buffer of uint8, `width` bytes each, to `take` in blocks.
+///
+/// The caller may write to a writable buffer while the lock is given back; so it is read only here,
+/// under the lock, and what is parsed is our copy. A row that is written meanwhile is taken as it was
+/// or as it is, never as anything else; the others are not touched by it.
+fn blocks(items: &Bound<'_, PyAny>, width: usize, mut take: impl FnMut(&[u8]) + Send) -> PyResult<()> {
+    let py = items.py();
+    let buffer = PyBuffer::<u8>::get(items)?;
+    let memory =
+        buffer.as_slice_ptr().ok_or_else(|| PyValueError::new_err("the buffer is not C-contiguous"))?;
+    if width == 0 || !memory.len().is_multiple_of(width) {
+        let message = format!("{} bytes are not a whole number of {width}-byte items", memory.len());
+        return Err(PyValueError::new_err(message));
+    }
+    let step = (BLOCK_BYTES / width).max(1) * width;
+    let mut copied = vec![0; step.min(memory.len())];
+    for start in (0..memory.len()).step_by(step) {
+        let block = &mut copied[..step.min(memory.len() - start)];
+        // SAFETY: the source lies within `memory`, since `start + block.len() <= memory.len()`;
+        // `buffer` keeps it exported, so it is neither moved nor freed; our own copy cannot overlap it.
+        unsafe {
+            let source = memory.cast::<u8>().add(start);
+            source.copy_to_nonoverlapping(NonNull::from(&mut *block).cast(), block.len());
+        }
+        py.detach(|| take(block));
+        py.check_signals()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Rows from any iterable: str, bytes, None, and objects that are no text.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
+
+use super::block::{Block, LONG_ROW};
+use crate::plan::Planner;
+
+/// Takes every item as a row. What the iterable itself raises passes through.
+pub(in crate::py) fn extend(
+    planner: &mut Planner,
+    block: &mut Block,
+    rows: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let mut taker = Taker { planner, block };
+    // Exactly these: a subclass may iterate in its own way.
+    if let Ok(rows) = rows.cast_exact::<PyList>() {
+        taker.list(rows)?;
+    } else if let Ok(rows) = rows.cast_exact::<PyTuple>() {
+        for item in rows.iter_borrowed() {
+            taker.item(&item)?;
+        }
+    } else {
+        for item in rows.try_iter()? {
+            taker.item(&item?)?;
+        }
+    }
+    taker.flush(rows.py())
+}
+
+struct Taker<'a> {
+    planner: &'a mut Planner,
+    block: &'a mut Block,
+}
+
+impl Taker<'_> {
+    /// Other code may run whenever the lock is given back, or in the `repr` of an item, and may
+    /// change the list; so its length is asked for at each row.
+    fn list(&mut self, rows: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut at = 0;
+        while at < rows.len() {
+            // Without an interpreter lock it may have got shorter just now.
+            let Ok(item) = rows.get_item(at) else {
+                break;
+            };
+            self.item(&item)?;
+            at += 1;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn item(&mut self, item: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(text) = item.cast::<PyString>() {
+            if let Ok(text) = text.to_str() {
+                return self.text(item.py(), text.as_bytes());
+            }
+            // A lone surrogate has no UTF-8; as three bytes it is a row like any other.
+            let encoded = text.call_method1("encode", ("utf-8", "surrogatepass"))?;
+            return self.text(item.py(), encoded.cast::<PyBytes>()?.as_bytes());
+        }
+        if let Ok(bytes) = item.cast::<PyBytes>() {
+            return self.text(item.py(), bytes.as_bytes());
+        }
+        if let Ok(bytes) = item.cast::<PyByteArray>() {
+            return self.text(item.py(), &bytes.to_vec());
+        }
+        if item.is_none() {
+            self.block.push_null();
+        } else {
+            self.block.push_other(describe(item).as_bytes());
+        }
+        self.flush_if_full(item.py())
+    }
+
+    #[inline]
+    fn text(&mut self, py: Python<'_>, text: &[u8]) -> PyResult<()> {
+        if text.len() <= LONG_ROW {
+            self.block.push_text(text);
+            return self.flush_if_full(py);
+        }
+        self.flush(py)?;
+        self.planner.row(text);
+        Ok(())
+    }
+
+    #[inline]
+    fn flush_if_full(&mut self, py: Python<'_>) -> PyResult<()> {
+        if self.block.is_full() { self.flush(py) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn flush(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.block.flush(py, self.planner);
+        // No Python code may run for the whole of a long list, so nobody else looks for Ctrl-C.
+        py.check_signals()
+    }
+}
+
+/// What a row that is no text is, for the report. Its `repr` is the caller's code and may fail.
+fn describe(item: &Bound<'_, PyAny>) -> String {
+    let shown = item.repr().map(|text| text.to_string_lossy().into_owned());
+    shown.unwrap_or_else(|_| {
+        format!("<{}>", item.get_type().name().map_or_else(|_| "object".into(), |n| n.to_string()))
+    })
+}
