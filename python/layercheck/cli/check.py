@@ -14,7 +14,14 @@ from layercheck.cli import output as outputs
 from layercheck.cli import plan as offline
 from layercheck.cli.exits import DEFAULT_FAIL_ON, CommandError, ExitCode
 from layercheck.cli.interrupts import Interrupts
-from layercheck.cli.options import FailOnType, input_options, pace_options, quiet_options, target_options
+from layercheck.cli.options import (
+    FailOnType,
+    input_options,
+    pace_options,
+    quiet_options,
+    shape_of,
+    target_options,
+)
 from layercheck.cli.progress import Display, display
 from layercheck.cli.repository import looks_swapped, parse_repository
 from layercheck.cli.trouble import explain
@@ -77,10 +84,11 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app,
     public.ecr.aws/<alias>/<name>) or an ARN.
 
-    INPUT: text files with one digest per line, plain, gzip or zstd; - (the default) is standard input.
-    Blank lines and lines that start with # are skipped.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
+    default) is standard input. In text, blank lines and lines that start with # are skipped.
     """
     target = _target(repository, inputs, options)
+    options["shape"] = shape_of(options)
     names = sources.resolve(inputs)
     output = outputs.prepare(options["output"], options["format_"], names)
     quiet: bool = options["quiet"]
@@ -138,7 +146,11 @@ def _dry_run(
     with display(quiet=options["quiet"], no_progress=options["no_progress"]) as shown:
         shown.reading(sources.total_bytes(names))
         reading = sources.read_plan(
-            names, strict=options["strict"], batch_size=options["batch_size"], on_bytes=shown.on_bytes
+            names,
+            shape=options["shape"],
+            strict=options["strict"],
+            batch_size=options["batch_size"],
+            on_bytes=shown.on_bytes,
         )
         for note in reading.notes:
             shown.note(note)
@@ -171,7 +183,11 @@ def _run(
         ) as checker:
             shown.reading(sources.total_bytes(names))
             reading = sources.read_plan(
-                names, strict=options["strict"], batch_size=options["batch_size"], on_bytes=shown.on_bytes
+                names,
+                shape=options["shape"],
+                strict=options["strict"],
+                batch_size=options["batch_size"],
+                on_bytes=shown.on_bytes,
             )
             for note in reading.notes:
                 shown.note(note)

@@ -1,4 +1,4 @@
-"""INPUT arguments -> one plan: files and standard input, plain, gzip or zstd."""
+"""INPUT arguments -> one plan: files and standard input, in any format, plain, gzip or zstd."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from layercheck._core import Plan, Planner
 from layercheck.cli.exits import CommandError
+from layercheck.read import FileFormat, FileRows, format_by_suffix
 
 STDIN = "-"
 _SNIFF = 8192
@@ -60,9 +61,27 @@ def total_bytes(names: Sequence[str]) -> int | None:
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the inputs are.
+
+    Attributes:
+        format: The format of all of them; None tells it from each suffix, and is lines if that says nothing.
+        column: The column with the digests, by name or by number from 0; None if there is only one.
+    """
+
+    format: FileFormat | None = None
+    column: str | int | None = None
+
+    def of(self, name: str) -> FileFormat:
+        """The format of one input."""
+        return self.format or (None if name == STDIN else format_by_suffix(name)) or "lines"
+
+
 def read_plan(
     names: Sequence[str],
     *,
+    shape: Shape = Shape(),
     strict: bool = False,
     batch_size: int = 100,
     on_bytes: Callable[[int], None] | None = None,
@@ -71,25 +90,46 @@ def read_plan(
 
     Args:
         names: What `resolve` returned.
+        shape: What the inputs are.
         strict: Take only lower-case `sha256:` + 64 hex.
         batch_size: Digests per call, 1 to 100.
         on_bytes: Called with the number of bytes of each block, as they are in the file.
 
     Raises:
-        CommandError: If an input cannot be opened, read or unpacked.
+        CommandError: If an input cannot be opened, read or unpacked, or lacks the column.
     """
     planner = Planner(strict=strict)
     suspicions: list[str] = []
     for name in names:
+        format_ = shape.of(name)
+        if format_ == "lines" and shape.column is not None:
+            hint = "--input-format csv, jsonl or parquet says what it is"
+            raise CommandError(f"{_shown(name)} is read as lines, which have no columns; {hint}")
+        if format_ == "parquet":
+            _read_parquet(planner, name, shape.column, on_bytes)
+            continue
         with _open(name) as file:
             watched = _Watched(file, on_bytes)
             with _reading(name):
-                planner.read(watched)
+                FileRows(watched, format_, shape.column).feed(planner)
         suspicion = _suspicion(name, watched.start)
         if suspicion:
             suspicions.append(suspicion)
     plan = planner.finish(batch_size)
     return Reading(plan, _notes(names, plan, suspicions))
+
+
+def _read_parquet(
+    planner: Planner, name: str, column: str | int | None, on_bytes: Callable[[int], None] | None
+) -> None:
+    if name == STDIN:
+        raise CommandError(
+            "Parquet cannot be read from a pipe: its table of contents is at its end; name the file"
+        )
+    with _reading(name):
+        FileRows(name, "parquet", column).feed(planner)
+    if on_bytes is not None:
+        on_bytes(Path(name).stat().st_size)
 
 
 class _Watched:
@@ -148,6 +188,12 @@ def _reading(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _unreadable(name, error) from error
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    except (ValueError, TypeError) as error:
+        # The file is there, and is not what it was said to be.
+        said = str(error).replace("by column=", "with --column")
+        raise CommandError(f"cannot read {_shown(name)}: {said}") from error
 
 
 def _suspicion(name: str, start: bytes) -> str | None:

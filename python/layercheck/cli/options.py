@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from layercheck.cli.exits import parse_fail_on
+from layercheck.cli.inputs import Shape
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -82,6 +83,16 @@ def input_options(command: F) -> F:
     """INPUT, and how its rows are taken."""
     for decorate in (
         click.option(
+            "--column",
+            metavar="NAME",
+            help="Column of the digests, by name or by number from 0; needed if there are several.",
+        ),
+        click.option(
+            "--input-format",
+            type=click.Choice(["lines", "csv", "jsonl", "parquet"]),
+            help="What INPUT is; by default as its suffix says, else lines.",
+        ),
+        click.option(
             "--batch-size",
             type=click.IntRange(1, 100),
             metavar="N",
@@ -96,6 +107,18 @@ def input_options(command: F) -> F:
     ):
         command = decorate(command)
     return command
+
+
+def shape_of(options: Mapping[str, Any]) -> Shape:
+    """The options that say what INPUT is."""
+    column: str | None = options["column"]
+    format_ = options["input_format"]
+    if column is None:
+        return Shape(format_)
+    if format_ == "lines":
+        raise click.UsageError("lines have no columns: leave out --column, or change --input-format")
+    is_number = format_ != "jsonl" and column.isascii() and column.isdecimal()
+    return Shape(format_, int(column) if is_number else column)
 
 
 def target_options(command: F) -> F:

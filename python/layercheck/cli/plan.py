@@ -10,7 +10,7 @@ import click
 
 from layercheck._core import Plan
 from layercheck.cli import inputs as sources
-from layercheck.cli.options import input_options, quiet_options
+from layercheck.cli.options import input_options, quiet_options, shape_of
 from layercheck.cli.progress import display
 
 QUOTAS = {"private": 1000, "public": 200}
@@ -60,15 +60,20 @@ def plan(
     format_: Literal["table", "jsonl"],
     quiet: bool,
     no_progress: bool,
+    **options: Any,
 ) -> None:
     """Count and validate digests offline: kinds, duplicates, calls, time at the quota.
 
-    INPUT: text files with one digest per line, plain, gzip or zstd; - (the default) is standard input.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
+    default) is standard input.
     """
+    shape = shape_of(options)
     names = sources.resolve(inputs)
     with display(quiet=quiet, no_progress=no_progress) as shown:
         shown.reading(sources.total_bytes(names))
-        reading = sources.read_plan(names, strict=strict, batch_size=batch_size, on_bytes=shown.on_bytes)
+        reading = sources.read_plan(
+            names, shape=shape, strict=strict, batch_size=batch_size, on_bytes=shown.on_bytes
+        )
         for note in reading.notes:
             shown.note(note)
     show(reading.plan, registry="public" if public else "private", format_=format_)

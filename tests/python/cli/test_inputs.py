@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from .conftest import Layercheck, digest
@@ -142,3 +144,56 @@ def test_control_characters_in_a_file_name_stay_visible(layercheck: Layercheck) 
     assert ended.code == 1
     assert "\x1b" not in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_columns_of_other_formats_are_read(layercheck: Layercheck, tmp_path: Path) -> None:
+    table = tmp_path / "layers.csv.gz"
+    table.write_bytes(gzip.compress(f"image,layer\napp,{digest(1)}\nweb,{digest(2)}\n".encode()))
+    lines = tmp_path / "layers.jsonl"
+    lines.write_text(f'{{"image": "app", "layer": "{digest(2)}"}}\n{{"layer": null}}\n')
+    parquet = tmp_path / "layers.parquet"
+    pq.write_table(pa.table({"image": ["a", "b"], "layer": [digest(3), "junk"]}), parquet)
+    plan = numbers(layercheck, "--column", "layer", table, lines, parquet)
+    assert (plan["rows"], plan["unique"], plan["duplicates"], plan["invalid"]) == (6, 3, 1, 2)
+    assert numbers(layercheck, "--column", "1", table, parquet)["unique"] == 3
+
+
+def test_the_format_can_be_told_where_no_suffix_does(layercheck: Layercheck) -> None:
+    text = f"layer\n{digest(1)}\n".encode()
+    plan = numbers(layercheck, "--input-format", "csv", stdin=text)
+    assert (plan["rows"], plan["unique"]) == (1, 1)
+    assert numbers(layercheck, "--input-format", "jsonl", stdin=f'"{digest(1)}"'.encode())["unique"] == 1
+
+
+def test_a_file_that_is_read_as_lines_after_all_is(layercheck: Layercheck, tmp_path: Path) -> None:
+    path = tmp_path / "layers.csv"
+    path.write_text(f"{digest(1)}\n# remark\n")
+    assert numbers(layercheck, "--input-format", "lines", path)["rows"] == 1
+
+
+def test_what_a_format_does_not_hold_is_one_line_and_code_1(layercheck: Layercheck, tmp_path: Path) -> None:
+    table = tmp_path / "layers.csv"
+    table.write_text(f"image,layer\napp,{digest(1)}\n")
+    parquet = tmp_path / "layers.parquet"
+    pq.write_table(pa.table({"image": ["a"], "number": [1]}), parquet)
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1" + bytes(100))
+    for arguments, said in (
+        ([table], 'choose one of "image", "layer" with --column'),
+        (["--column", "digest", table], 'no column "digest"; there are "image", "layer"'),
+        (["--column", "7", table], "no column 7, counted from 0"),
+        (["--column", "number", parquet], "column of int64 holds no digests"),
+        ([broken], "cannot read"),
+        (["--input-format", "parquet", "-"], "Parquet cannot be read from a pipe"),
+        (["--column", "layer"], "standard input is read as lines, which have no columns"),
+    ):
+        ended = layercheck("plan", *arguments)
+        assert (ended.code, ended.out) == (1, "")
+        assert said in ended.err
+        assert ended.err.count("\n") == 1
+
+
+def test_a_column_of_lines_is_a_mistake_of_usage(layercheck: Layercheck) -> None:
+    ended = layercheck("plan", "--input-format", "lines", "--column", "layer")
+    assert ended.code == 2
+    assert "lines have no columns" in ended.err
