@@ -21,10 +21,13 @@ pub struct TextSource<R: Read> {
     block: Vec<u8>,
 }
 
+/// A file whose first bytes were read to see what it is, and are given back in front of the rest.
+type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, R>>;
+
 enum Stream<R: Read> {
-    Plain(BufReader<R>),
-    Gzip(Box<MultiGzDecoder<BufReader<R>>>),
-    Zstd(ZstdDecoder<'static, BufReader<R>>),
+    Plain(Whole<R>),
+    Gzip(Box<MultiGzDecoder<Whole<R>>>),
+    Zstd(ZstdDecoder<'static, Whole<R>>),
 }
 
 impl<R: Read> TextSource<R> {
@@ -32,12 +35,15 @@ impl<R: Read> TextSource<R> {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn open(file: R) -> io::Result<Self> {
-        let mut file = BufReader::with_capacity(BLOCK, file);
-        let head = fill(&mut file)?;
-        let stream = if head.starts_with(GZIP_MAGIC) {
+    pub fn open(mut file: R) -> io::Result<Self> {
+        // A pipe may give fewer bytes in its first piece than it takes to know.
+        let mut head = Vec::new();
+        file.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut head)?;
+        let (is_gzip, is_zstd) = (head.starts_with(GZIP_MAGIC), head.starts_with(ZSTD_MAGIC));
+        let file = BufReader::with_capacity(BLOCK, io::Cursor::new(head).chain(file));
+        let stream = if is_gzip {
             Stream::Gzip(Box::new(MultiGzDecoder::new(file)))
-        } else if head.starts_with(ZSTD_MAGIC) {
+        } else if is_zstd {
             Stream::Zstd(ZstdDecoder::with_buffer(file)?)
         } else {
             Stream::Plain(file)
@@ -85,14 +91,16 @@ impl<R: Read> fmt::Debug for TextSource<R> {
     }
 }
 
-fn fill<R: Read>(file: &mut BufReader<R>) -> io::Result<&[u8]> {
-    // A signal between two blocks is no error; the borrow checker wants the result asked for twice.
-    while let Err(error) = file.fill_buf() {
-        if error.kind() != ErrorKind::Interrupted {
-            return Err(error);
+/// The next block. A signal between two blocks is no error.
+fn fill(file: &mut BufReader<impl Read>) -> io::Result<&[u8]> {
+    loop {
+        match file.fill_buf() {
+            // What was read is asked for by another name: asking again would read on at the end.
+            Ok(_) => return Ok(file.buffer()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
-    file.fill_buf()
 }
 
 fn decompress(stream: &mut impl Read, block: &mut Vec<u8>) -> io::Result<usize> {
