@@ -61,7 +61,7 @@ class Pieces(io.RawIOBase):
         self.whole = io.BytesIO(data)
 
     def read(self, size: int = -1) -> bytes:
-        return self.whole.read(7)
+        return self.whole.read(min(size, 7) if size >= 0 else 7)
 
 
 def written(path: Path, data: bytes) -> Path:

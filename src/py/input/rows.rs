@@ -1,7 +1,7 @@
 //! Rows from any iterable: str, bytes, None, and objects that are no text.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyString};
 
 use super::block::{Block, LONG_ROW};
 use crate::plan::Planner;
@@ -13,17 +13,10 @@ pub(in crate::py) fn extend(
     rows: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let mut taker = Taker { planner, block };
-    // Exactly these: a subclass may iterate in its own way.
-    if let Ok(rows) = rows.cast_exact::<PyList>() {
-        taker.list(rows)?;
-    } else if let Ok(rows) = rows.cast_exact::<PyTuple>() {
-        for item in rows.iter_borrowed() {
-            taker.item(&item)?;
-        }
-    } else {
-        for item in rows.try_iter()? {
-            taker.item(&item?)?;
-        }
+    // Lists and tuples too: asking them by index measured the same, and fetching items some way ahead of
+    // their text slower. Their iterators bear being changed meanwhile, as every iterator must.
+    for item in rows.try_iter()? {
+        taker.item(&item?)?;
     }
     taker.flush(rows.py())
 }
@@ -34,21 +27,6 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// Other code may run whenever the lock is given back, or in the `repr` of an item, and may
-    /// change the list; so its length is asked for at each row.
-    fn list(&mut self, rows: &Bound<'_, PyList>) -> PyResult<()> {
-        let mut at = 0;
-        while at < rows.len() {
-            // Without an interpreter lock it may have got shorter just now.
-            let Ok(item) = rows.get_item(at) else {
-                break;
-            };
-            self.item(&item)?;
-            at += 1;
-        }
-        Ok(())
-    }
-
     #[inline]
     fn item(&mut self, item: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(text) = item.cast::<PyString>() {
