@@ -155,6 +155,7 @@ class LocalEcrServer:
         registry_alias: str | None,
         region_name: str | None,
         port: int,
+        tls: str | None,
         seed: int,
         latency_ms: float,
         jitter_ms: float,
@@ -167,6 +168,8 @@ class LocalEcrServer:
     def endpoint_url(self) -> str: ...
     @property
     def port(self) -> int: ...
+    @property
+    def ca_pem(self) -> str | None: ...
     @property
     def closed(self) -> bool: ...
     @property

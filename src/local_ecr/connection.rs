@@ -1,27 +1,25 @@
 //! HTTP/1.1 on one connection: keep-alive, bounded bodies, and hanging up in two ways.
 
 use std::fmt;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
 use hyper::{Request, Response, header};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use super::body::{Body, Payload};
 use super::call::{InFlight, Received, Reply, decide};
 use super::refusal::Ending;
 use super::server::Shared;
+use super::socket::{Socket, Stream};
 
 /// Longest request body read. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -29,11 +27,21 @@ const MAX_BODY: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Serves one connection to its end. How it ends is the client's business, not an error of ours.
-pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     // Answers are written in one piece; waiting to gather more would only delay them.
     let _ = stream.set_nodelay(true);
+    let Some(acceptor) = tls else {
+        return converse(stream, shared).await;
+    };
+    // A client that does not trust the certificate says so in the handshake and goes.
+    if let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await {
+        converse(stream, shared).await;
+    }
+}
+
+async fn converse<S: Stream>(stream: S, shared: Arc<Shared>) {
     let reset = Arc::new(AtomicBool::new(false));
-    let socket = Socket { io: TokioIo::new(stream), reset: Arc::clone(&reset) };
+    let socket = Socket::new(stream, Arc::clone(&reset));
     let service = service_fn(|request| answer(request, &shared, &reset));
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,62 +121,4 @@ fn too_large(call: Arc<InFlight>) -> Response<Body> {
     let close = header::HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response
-}
-
-/// The stream, which on request ends with RST in place of FIN.
-struct Socket {
-    io: TokioIo<TcpStream>,
-    reset: Arc<AtomicBool>,
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if self.reset.load(Relaxed) {
-            // The one portable way to send RST: close with nothing to wait for.
-            let _ = self.io.inner().set_zero_linger();
-        }
-    }
-}
-
-impl Read for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
-    }
-}
-
-impl Write for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.reset.load(Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.io).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, pieces)
-    }
 }

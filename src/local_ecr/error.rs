@@ -14,6 +14,8 @@ pub enum Error {
     Read(PathBuf, io::Error),
     /// A file of an OCI image layout is not what it must be; the text says how.
     Layout(PathBuf, String),
+    /// The certificates of the TLS mode could not be made.
+    Tls(String),
     /// The server was closed.
     Closed,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Error {
             Self::Invalid(text) => out.write_str(text),
             Self::Read(path, error) => write!(out, "{}: {error}", path.display()),
             Self::Layout(path, text) => write!(out, "{}: {text}", path.display()),
+            Self::Tls(text) => write!(out, "the local endpoint's certificates: {text}"),
             Self::Closed => out.write_str("the local endpoint is closed"),
         }
     }
@@ -40,7 +43,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen(error) | Self::Read(_, error) => Some(error),
-            Self::Invalid(_) | Self::Layout(..) | Self::Closed => None,
+            Self::Invalid(_) | Self::Layout(..) | Self::Tls(_) | Self::Closed => None,
         }
     }
 }

@@ -39,7 +39,9 @@ mod refusal;
 mod request;
 mod server;
 mod service;
+mod socket;
 mod store;
+mod tls;
 mod token_bucket;
 
 pub use counters::Counters;
@@ -51,3 +53,4 @@ pub use options::{Options, Throttle, ThrottleForm};
 pub use server::LocalEcr;
 pub use service::Service;
 pub use store::{Availability, Holding, Rule};
+pub use tls::Certificate;

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::fault::{Fault, check_wait};
 use super::service::Service;
+use super::tls::Certificate;
 
 /// A rate limit and the form of its refusals.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,8 @@ pub struct Options {
     pub region_name: Option<String>,
     /// On 127.0.0.1; 0 for a free one.
     pub port: u16,
+    /// Serve HTTPS, with this certificate of a private authority; `None` for HTTP.
+    pub tls: Option<Certificate>,
     /// Of all chance.
     pub seed: u64,
     /// Milliseconds before each answer.
@@ -65,6 +68,7 @@ impl Default for Options {
             registry_alias: None,
             region_name: Some("us-east-1".into()),
             port: 0,
+            tls: None,
             seed: 0,
             latency_ms: 0.0,
             jitter_ms: 0.0,

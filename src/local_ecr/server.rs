@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use super::call::Latency;
 use super::connection;
@@ -19,6 +20,7 @@ use super::options::{Options, Throttle, ThrottleForm, check_latency, check_optio
 use super::request::{Request, ServiceError};
 use super::service::Service;
 use super::store::{Availability, Holding, Rule, Store};
+use super::tls::Tls;
 use super::token_bucket::TokenBucket;
 
 /// What stays as it was at the start.
@@ -101,6 +103,7 @@ impl Shared {
 pub struct LocalEcr {
     shared: Arc<Shared>,
     address: SocketAddr,
+    ca_pem: Option<String>,
     running: Mutex<Option<Running>>,
 }
 
@@ -118,6 +121,7 @@ impl LocalEcr {
     /// If an option or a fault makes no sense, or the port cannot be had.
     pub fn start(options: Options) -> Result<Self, Error> {
         check_options(&options)?;
+        let tls = options.tls.map(Tls::new).transpose()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(Error::Listen)?;
         listener.set_nonblocking(true).map_err(Error::Listen)?;
         let address = listener.local_addr().map_err(Error::Listen)?;
@@ -147,14 +151,16 @@ impl LocalEcr {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Listen)?;
         let serving = Arc::clone(&shared);
+        let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
         let thread = std::thread::Builder::new()
             .name("local-ecr".into())
             // Leaving the runtime ends its tasks and closes their connections.
-            .spawn(move || runtime.block_on(accept(listener, serving, stopped)))
+            .spawn(move || runtime.block_on(accept(listener, acceptor, serving, stopped)))
             .map_err(Error::Listen)?;
         Ok(Self {
             shared,
             address,
+            ca_pem,
             running: Mutex::new(Some(Running { stop, thread, process: std::process::id() })),
         })
     }
@@ -187,7 +193,14 @@ impl LocalEcr {
     /// What goes into `endpoint_url`.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificate, in PEM, by which clients trust a server with TLS.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
     }
 
     /// Adds digests to a repository, which is made if need be. Later holdings replace earlier ones.
@@ -319,7 +332,12 @@ impl Drop for LocalEcr {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
@@ -332,7 +350,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
         match accepted {
             Ok((stream, _)) => {
                 shared.state().counters.connections += 1;
-                tokio::spawn(connection::serve(stream, Arc::clone(&shared)));
+                tokio::spawn(connection::serve(stream, tls.clone(), Arc::clone(&shared)));
             }
             // Out of file descriptors, say: some will come back.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

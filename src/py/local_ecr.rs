@@ -8,7 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::local_ecr::{
-    Availability, Error, Fault, FaultKind, Holding, LocalEcr, Options, Rule, Throttle, ThrottleForm, What,
+    Availability, Certificate, Error, Fault, FaultKind, Holding, LocalEcr, Options, Rule, Throttle,
+    ThrottleForm, What,
     key::{self, Key},
     read_oci_layout,
 };
@@ -47,7 +48,7 @@ struct FaultArgs {
 #[pymethods]
 impl PyLocalEcrServer {
     #[new]
-    #[pyo3(signature = (*, account_id, registry_alias, region_name, port, seed, latency_ms, jitter_ms,
+    #[pyo3(signature = (*, account_id, registry_alias, region_name, port, tls, seed, latency_ms, jitter_ms,
                         throttle, faults, absent_as_failure, log_calls))]
     #[allow(clippy::too_many_arguments, reason = "keywords, from one caller")]
     fn new(
@@ -56,6 +57,7 @@ impl PyLocalEcrServer {
         registry_alias: Option<String>,
         region_name: Option<String>,
         port: u16,
+        tls: Option<&str>,
         seed: u64,
         latency_ms: f64,
         jitter_ms: f64,
@@ -69,6 +71,7 @@ impl PyLocalEcrServer {
             registry_alias,
             region_name,
             port,
+            tls: tls.map(certificate_of).transpose()?,
             seed,
             latency_ms,
             jitter_ms,
@@ -88,6 +91,12 @@ impl PyLocalEcrServer {
     #[getter]
     fn port(&self) -> u16 {
         self.0.address().port()
+    }
+
+    /// The certificate clients trust, in PEM; `None` without TLS.
+    #[getter]
+    fn ca_pem(&self) -> Option<&str> {
+        self.0.ca_pem()
     }
 
     #[getter]
@@ -277,12 +286,24 @@ fn raised(error: Error) -> PyErr {
     match error {
         Error::Invalid(text) => PyValueError::new_err(text),
         Error::Layout(..) => PyValueError::new_err(error.to_string()),
-        Error::Closed => PyRuntimeError::new_err(error.to_string()),
+        Error::Closed | Error::Tls(_) => PyRuntimeError::new_err(error.to_string()),
         Error::Listen(ref cause) | Error::Read(_, ref cause) => match cause.raw_os_error() {
             // With errno OSError becomes the fitting subclass, FileNotFoundError say.
             Some(errno) => PyOSError::new_err((errno, error.to_string())),
             None => PyOSError::new_err(error.to_string()),
         },
+    }
+}
+
+fn certificate_of(word: &str) -> PyResult<Certificate> {
+    match word {
+        "valid" => Ok(Certificate::Valid),
+        "wrong_host" => Ok(Certificate::WrongHost),
+        "expired" => Ok(Certificate::Expired),
+        _ => {
+            let text = format!("tls must be True, False, \"wrong_host\" or \"expired\", not {word:?}");
+            Err(PyValueError::new_err(text))
+        }
     }
 }
 

@@ -66,6 +66,9 @@ DEFAULT_REPOSITORY = "app"
     "--error-rate", type=click.FloatRange(0, 1), default=0.0, help="Part of calls that end with a 500."
 )
 @click.option("--seed", type=int, metavar="N", default=0, help="Of all chance.")
+@click.option(
+    "--tls", is_flag=True, help="Serve HTTPS, with a certificate of an authority made for this run."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only the endpoint's address.")
 def serve(
     repositories: tuple[str, ...],
@@ -77,11 +80,13 @@ def serve(
     throttle: str | None,
     error_rate: float,
     seed: int,
+    tls: bool,
     quiet: bool,
 ) -> int:
     """Run a local ECR endpoint until Ctrl-C: no AWS account, any credentials.
 
-    It speaks the protocol of ECR and ECR Public on 127.0.0.1. Its address is the line on standard output.
+    It speaks the protocol of ECR and ECR Public on 127.0.0.1. Its address is the line on standard output;
+    with --tls a second one is the file by which clients trust it, and it goes when the endpoint ends.
     """
     from layercheck.testing import Fault, LocalEcr
 
@@ -89,7 +94,13 @@ def serve(
     bucket = _throttle(throttle)
     try:
         ecr = LocalEcr(
-            port=port, region_name=region, latency_ms=latency_ms, throttle=bucket, faults=faults, seed=seed
+            port=port,
+            region_name=region,
+            latency_ms=latency_ms,
+            throttle=bucket,
+            faults=faults,
+            seed=seed,
+            tls=tls,
         )
     except OSError as error:
         reason = error.strerror or str(error)
@@ -99,14 +110,11 @@ def serve(
     with ecr, Interrupts():
         try:
             told = _seed(ecr, repositories, layouts, fraction, seed)
-            told += [
-                "try, in another terminal:",
-                "",
-                f"  {_example(ecr, repositories, region)}",
-                "",
-                "end with Ctrl-C",
-            ]
-            sys.stdout.write(f"{ecr.endpoint_url}\n")
+            told += ["try, in another terminal:", ""]
+            if ecr.ca_bundle is not None:
+                told += [f"  {line}" for line in _trust(ecr.ca_bundle)]
+            told += [f"  {_example(ecr, repositories, region)}", "", "end with Ctrl-C"]
+            sys.stdout.write("".join(f"{line}\n" for line in (ecr.endpoint_url, ecr.ca_bundle) if line))
             sys.stdout.flush()
             if not quiet:
                 _tell(told)
@@ -182,6 +190,11 @@ def _example(ecr: LocalEcr, repositories: tuple[str, ...], region: str) -> str:
     rows = [] if file in ("", "-") else [str(Path(file).resolve())]
     digests = "" if rows else "printf 'sha256:%064d\\n' 1 2 3 4 | "
     return f"{digests}{credentials} {shlex.join(['layercheck', 'check', name, *rows, *options])}"
+
+
+def _trust(ca_bundle: str) -> list[str]:
+    """Lines for a shell, after which boto3 and the AWS CLI trust the endpoint."""
+    return [f"export AWS_CA_BUNDLE={shlex.quote(ca_bundle)}"]
 
 
 def _counted(ecr: LocalEcr) -> str:

@@ -20,12 +20,13 @@ neither says, this endpoint chooses, and says so here:
 
 from layercheck.testing.counts import Call, Counters
 from layercheck.testing.faults import Fault, FaultKind, Throttle
-from layercheck.testing.local_ecr import LocalEcr
+from layercheck.testing.local_ecr import Certificate, LocalEcr
 from layercheck.testing.seeds import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
 
 __all__ = [
     "Availability",
     "Call",
+    "Certificate",
     "Counters",
     "EvenDigests",
     "Fault",

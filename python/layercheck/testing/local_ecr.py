@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from layercheck._core import LocalEcrServer
 from layercheck.testing.counts import Call, Counters
@@ -15,6 +18,9 @@ from layercheck.testing.seeds import Availability, EvenDigests, FractionOfDigest
 
 if TYPE_CHECKING:
     import boto3
+
+Certificate: TypeAlias = Literal["valid", "wrong_host", "expired"]
+"""What a server with TLS shows: a certificate for 127.0.0.1 and localhost; for another host; long over."""
 
 # Key and secret: no signature is verified, and AWS never issues keys of this form.
 _DUMMY: Final = "local-ecr"
@@ -36,10 +42,13 @@ class LocalEcr:
         absent_as_failure: Answer absent digests as moto does.
         log_calls: How many of the last calls `calls` keeps.
         port: On 127.0.0.1; 0 for a free one.
+        tls: Serve HTTPS with a certificate of a private authority, which is made for this server and
+            known to nobody else: clients trust it by `ca_bundle`. True is a good certificate, for
+            127.0.0.1 and localhost; a client should refuse "wrong_host" and "expired".
 
     Raises:
         ValueError: If an option, a seed or a fault makes no sense.
-        OSError: If the port cannot be had or a layout cannot be read.
+        OSError: If the port cannot be had, a layout not be read, or the file of `ca_bundle` not be written.
 
     Examples:
         >>> held, absent = "sha256:" + "a0" * 32, "sha256:" + "b1" * 32
@@ -68,6 +77,7 @@ class LocalEcr:
         absent_as_failure: bool = False,
         log_calls: int = 1000,
         port: int = 0,
+        tls: bool | Certificate = False,
     ) -> None:
         if isinstance(repositories, str):
             raise TypeError("repositories must be a mapping or names, not one name")
@@ -78,6 +88,7 @@ class LocalEcr:
             registry_alias=registry_alias,
             region_name=region_name,
             port=port,
+            tls=("valid" if tls else None) if isinstance(tls, bool) else tls,
             seed=seed,
             latency_ms=latency_ms,
             jitter_ms=jitter_ms,
@@ -86,7 +97,13 @@ class LocalEcr:
             absent_as_failure=absent_as_failure,
             log_calls=log_calls,
         )
+        self._folder: Path | None = None
         try:
+            if self._server.ca_pem is not None:
+                self._folder = Path(tempfile.mkdtemp(prefix="local-ecr-"))
+                # Also if nobody closes the server; not in a child made by fork, whose parent still needs it.
+                self._remove = weakref.finalize(self, _remove, self._folder, os.getpid())
+                (self._folder / "ca.pem").write_text(self._server.ca_pem)
             seeds = repositories if isinstance(repositories, Mapping) else dict.fromkeys(repositories, ())
             for name, holds in seeds.items():
                 self._hold(name, holds)
@@ -109,6 +126,8 @@ class LocalEcr:
     def close(self) -> None:
         """End the server and every connection; counters, calls and the truth stay readable."""
         self._server.close()
+        if self._folder is not None:
+            self._remove()
 
     @property
     def closed(self) -> bool:
@@ -124,6 +143,26 @@ class LocalEcr:
     def port(self) -> int:
         """The port on 127.0.0.1."""
         return self._server.port
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """Path of a PEM file with the authority that signed the certificate; None without TLS.
+
+        boto3 takes it as `verify`, or from the environment as `AWS_CA_BUNDLE`; other clients have
+        settings of their own. `session`, `client` and `client_arguments` have it already. The file
+        goes when the server is closed.
+
+        Examples:
+            >>> import boto3
+            >>> with LocalEcr(["app"], tls=True) as ecr:
+            ...     client = boto3.client("ecr", **ecr.client_arguments())
+            ...     layers = client.batch_check_layer_availability(
+            ...         repositoryName="app", layerDigests=["sha256:" + "0" * 64]
+            ...     )["layers"]
+            >>> ecr.endpoint_url.startswith("https://127.0.0.1:"), layers[0]["layerAvailability"]
+            (True, 'UNAVAILABLE')
+        """
+        return None if self._folder is None else str(self._folder / "ca.pem")
 
     # What it holds.
 
@@ -305,8 +344,8 @@ class LocalEcr:
 
     # How to reach it.
 
-    def client_arguments(self) -> dict[str, str]:
-        """Keyword arguments for any boto3 client: endpoint, region and dummy credentials.
+    def client_arguments(self) -> dict[str, Any]:
+        """Keyword arguments for any boto3 client: endpoint, region, dummy credentials and whom to trust.
 
         Examples:
             >>> import boto3
@@ -314,21 +353,30 @@ class LocalEcr:
             ...     boto3.client("ecr", **ecr.client_arguments()).meta.region_name
             'us-east-1'
         """
-        return {
+        arguments = {
             "endpoint_url": self.endpoint_url,
             "region_name": self.region_name or "us-east-1",
             "aws_access_key_id": _DUMMY,
             "aws_secret_access_key": _DUMMY,
         }
+        return arguments if self.ca_bundle is None else {**arguments, "verify": self.ca_bundle}
 
     def session(self) -> boto3.Session:
-        """A boto3 session with dummy credentials and the region; the endpoint goes to its clients."""
-        import boto3
+        """A boto3 session with dummy credentials and the region; the endpoint goes to its clients.
 
+        With TLS, its clients trust this server's authority, as with `AWS_CA_BUNDLE`.
+        """
+        import boto3
+        import botocore.session
+
+        inner = botocore.session.Session()
+        if self.ca_bundle is not None:
+            inner.set_config_variable("ca_bundle", self.ca_bundle)
         return boto3.Session(
             region_name=self.region_name or "us-east-1",
             aws_access_key_id=_DUMMY,
             aws_secret_access_key=_DUMMY,
+            botocore_session=inner,
         )
 
     def client(self, *, public: bool = False, **kwargs: Any) -> Any:
@@ -351,6 +399,11 @@ def _throttle(
     if not isinstance(throttle, Throttle):
         throttle = Throttle(*throttle)
     return throttle.rate, throttle.burst, throttle.code, throttle.status
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _layer(digest: str, layer: Layer | int) -> tuple[str, int | None, str | None, str]:

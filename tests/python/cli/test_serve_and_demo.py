@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet
@@ -122,3 +123,31 @@ def test_the_demos_truth_is_even_or_archived() -> None:
     assert truth("a" * 63 + "2") is Verdict.AVAILABLE
     assert truth("a" * 63 + "f") is Verdict.UNAVAILABLE
     assert truth("00" + "a" * 61 + "f") is Verdict.ARCHIVED
+
+
+def test_what_serve_prints_with_tls_works_when_pasted(environment: dict[str, str]) -> None:
+    command = [*COMMAND, "serve", "--tls"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url, ca_bundle = (process.stdout.readline().strip() for _ in range(2))
+        assert url.startswith("https://127.0.0.1:")
+        told = [process.stderr.readline().strip() for _ in range(7)]
+        exported = told.index(f"export AWS_CA_BUNDLE={ca_bundle}")
+        pasted = told[exported + 1].replace("layercheck check", f"{COMMAND[0]} -m layercheck check")
+        bare = {key: value for key, value in environment.items() if not key.startswith("AWS_")}
+        run = partial(subprocess.run, env=bare, capture_output=True, text=True, check=False)
+        done = run(["bash", "-c", f"{told[exported]}\n{pasted} --format jsonl"])
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert Counter(row["verdict"] for row in rows) == {"available": 2, "unavailable": 2}
+        # Without the line, nobody knows the authority, and nothing is asked.
+        refused = run(["bash", "-c", f"{pasted} --format jsonl"])
+        assert refused.returncode == 1
+        assert "certificate verify failed" in refused.stderr
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate()
+    assert process.returncode == 0
+    assert rest.strip().startswith("1 calls")
+    assert not Path(ca_bundle).exists()
