@@ -1,7 +1,10 @@
 //! The `Authorization` header: there, well-formed, and for this service and region.
 //!
 //! Signatures are not verified: the endpoint has no secret to verify them with.
-//! Nothing of the header is kept or repeated in an answer but region and service.
+//! Nothing of the header is repeated in an answer but region and service, and nothing is kept but, while a
+//! fault lets keys expire, a hash of the access key id.
+
+use hyper::header::HeaderValue;
 
 use super::request::ServiceError;
 use super::service::Service;
@@ -34,6 +37,11 @@ pub(crate) fn check(
         )),
         _ => Ok(()),
     }
+}
+
+/// The access key id of a header that was checked.
+pub(crate) fn access_key(header: &HeaderValue) -> Option<&str> {
+    header.to_str().ok()?.split_once("Credential=")?.1.split('/').next()
 }
 
 /// Region and service of `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, ...`.

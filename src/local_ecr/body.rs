@@ -24,6 +24,8 @@ pub(crate) enum Payload {
     Slow { bytes: Bytes, step: usize },
     /// The answer behind so many bytes of a member that nobody asked for.
     Padded { padding: u64, answer: Bytes },
+    /// All of it, in chunks, with no length said before.
+    Chunked(Bytes),
     /// Never ends.
     Endless,
 }
@@ -39,6 +41,7 @@ enum Stage {
     Cut { bytes: Bytes, promised: u64 },
     Slow { bytes: Bytes, step: usize, wait: Pin<Box<Sleep>> },
     Padded { opened: bool, padding: u64, answer: Bytes },
+    Chunked(Bytes),
     Endless,
     Done,
 }
@@ -47,8 +50,10 @@ const PADDING_OPENS: &[u8] = br#"{"padding":""#;
 const PADDING_CLOSES: &[u8] = br#"","#;
 /// 16 KiB of filling, handed out again and again without a copy.
 static FILLING: [u8; 16 << 10] = [b'x'; 16 << 10];
+/// Size of a chunk: enough to make some of a usual answer.
+const CHUNK: usize = 1000;
 /// How often a dripping body drips: the timer's own resolution.
-const DRIP: Duration = Duration::from_millis(1);
+pub(super) const DRIP: Duration = Duration::from_millis(1);
 
 impl Body {
     pub(crate) fn new(payload: Payload, call: Arc<InFlight>) -> Self {
@@ -64,6 +69,7 @@ impl Body {
                 // The answer's own opening brace is the padding's.
                 answer: answer.slice(1.min(answer.len())..),
             },
+            Payload::Chunked(bytes) => Stage::Chunked(bytes),
             Payload::Endless => Stage::Endless,
         };
         Self { stage, call }
@@ -108,6 +114,13 @@ impl Body {
                 *padding -= length;
                 Bytes::from_static(&FILLING[..length as usize])
             }
+            Stage::Chunked(bytes) => {
+                let piece = bytes.split_to(CHUNK.min(bytes.len()));
+                if bytes.is_empty() {
+                    self.stage = Stage::Done;
+                }
+                piece
+            }
             Stage::Endless => Bytes::from_static(&FILLING),
         };
         self.call.sent(piece.len());
@@ -141,7 +154,7 @@ impl hyper::body::Body for Body {
                 padding + (PADDING_OPENS.len() + PADDING_CLOSES.len() + answer.len()) as u64,
             ),
             // Unknown: it goes out in chunks.
-            Stage::Endless => SizeHint::default(),
+            Stage::Chunked(_) | Stage::Endless => SizeHint::default(),
         }
     }
 }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use hyper::{HeaderMap, Method, header};
 
+use super::access_keys::Used;
 use super::answer::{self, Wording};
 use super::authorization;
-use super::body::Payload;
-use super::fault::{Fault, Stage, What};
+use super::delivery::deliver;
+use super::fault::{Fault, What};
+use super::fault_kind::Stage;
 use super::log::Kept;
 use super::mischief;
+use super::options::ThrottleForm;
 use super::random::Random;
 use super::refusal::{self, Ending, JSON};
 use super::request::{Request, ServiceError};
@@ -85,7 +87,11 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
             return reply;
         }
     };
-    let call = Call::number(&mut state, settings, service, &request);
+    let caller = Caller {
+        access_key: received.headers.get(header::AUTHORIZATION).and_then(authorization::access_key),
+        request_id: &reply.request_id,
+    };
+    let call = Call::number(&mut state, settings, service, &request, &caller);
     reply.delay = call.delay;
     reply.ending = call.ending;
     if state.log.is_on() {
@@ -120,6 +126,12 @@ fn protocol(received: &Received<'_>, settings: &Settings) -> Result<Service, Ser
     Ok(service)
 }
 
+/// Who asks, and what the call is known by.
+struct Caller<'a> {
+    access_key: Option<&'a str>,
+    request_id: &'a str,
+}
+
 /// One numbered call on its way through the stages.
 struct Call {
     number: u64,
@@ -134,7 +146,13 @@ struct Call {
 type Firing<'a> = Vec<(&'a Fault, Random)>;
 
 impl Call {
-    fn number(state: &mut State, settings: &Settings, service: Service, request: &Request<'_>) -> Self {
+    fn number(
+        state: &mut State,
+        settings: &Settings,
+        service: Service,
+        request: &Request<'_>,
+        caller: &Caller<'_>,
+    ) -> Self {
         let at = Instant::now();
         state.counters.calls += 1;
         state.counters.digests += request.digests().len() as u64;
@@ -155,11 +173,14 @@ impl Call {
             faults: Vec::new(),
         };
         call.delays(&firing, state);
+        // Keys are watched only while somebody asks about them.
+        let watched = script.iter().any(|fault| matches!(fault.what, What::ExpiredKey { .. }));
+        let used = caller.access_key.filter(|_| watched).map(|key| state.access_keys.using(key, at));
         // The order of the service's front: throttling costs it nothing, looking does.
         if state.bucket.as_mut().is_some_and(|bucket| !bucket.take(at)) {
-            call.throttle(state);
-        } else if !call.refused_by_fault(&firing, request, state)
-            && let Err(error) = call.answer(&firing, settings, service, request, state)
+            call.throttle(None, state);
+        } else if !call.refused_by_fault(&firing, request, used, state)
+            && let Err(error) = call.answer(&firing, settings, service, request, state, caller.request_id)
         {
             state.counters.refused += 1;
             call.refuse(error);
@@ -182,9 +203,9 @@ impl Call {
         }
     }
 
-    fn throttle(&mut self, state: &mut State) {
+    fn throttle(&mut self, form: Option<&ThrottleForm>, state: &mut State) {
         state.counters.throttled += 1;
-        let form = &state.throttle_form;
+        let form = form.unwrap_or(&state.throttle_form);
         self.outcome = Cow::Owned(form.code.clone().unwrap_or_else(|| form.status.to_string()));
         self.ending = match &form.code {
             Some(code) => refusal::error(&ServiceError {
@@ -202,19 +223,26 @@ impl Call {
     }
 
     /// The first firing fault that takes the place of the answer.
-    fn refused_by_fault(&mut self, firing: &Firing<'_>, request: &Request<'_>, state: &mut State) -> bool {
-        let poisoned = |what: &What| match what {
+    fn refused_by_fault(
+        &mut self,
+        firing: &Firing<'_>,
+        request: &Request<'_>,
+        used: Option<Used>,
+        state: &mut State,
+    ) -> bool {
+        let concerned = |what: &What| match what {
             What::Poison { digests } => request.digests().iter().any(|digest| digests.contains(&*digest.0)),
+            What::ExpiredKey { uses, ms } => used.is_some_and(|used| used.exceeds(*uses, *ms)),
             _ => true,
         };
         let Some((fault, _)) =
-            firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Refusal && poisoned(&fault.what))
+            firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Refusal && concerned(&fault.what))
         else {
             return false;
         };
         self.note(fault, state);
-        if fault.what == What::Throttle {
-            self.throttle(state);
+        if let What::Throttle { form } = &fault.what {
+            self.throttle(form.as_ref(), state);
             return true;
         }
         state.counters.refused += 1;
@@ -223,6 +251,9 @@ impl Call {
             What::Disconnect => self.ending = Ending::Hangup { reset: false },
             What::Reset => self.ending = Ending::Hangup { reset: true },
             What::ServiceUnavailable => self.ending = refusal::bare(503),
+            What::ErrorPage { status } => self.ending = refusal::error_page(*status),
+            What::Garbage => self.ending = refusal::garbage(),
+            What::Empty => self.ending = refusal::empty(),
             What::Html => self.ending = refusal::html(),
             What::WrongTypes => self.ending = refusal::wrong_types(),
             what => self.refuse(refusal::worded(what)),
@@ -237,6 +268,7 @@ impl Call {
         service: Service,
         request: &Request<'_>,
         state: &mut State,
+        request_id: &str,
     ) -> Result<(), ServiceError> {
         request.check(service)?;
         let registry_id = settings.registry_id(service, request)?;
@@ -263,30 +295,16 @@ impl Call {
                 self.faults.push(fault.what.kind().name());
             }
         }
-        let bytes = Bytes::from(answer::write(&entries));
+        let bytes = answer::write(&entries).into();
         let delivery = firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Delivery);
-        let payload = match delivery {
-            None => Payload::Whole(bytes),
+        self.ending = match delivery {
+            None => deliver(None, &mut Random::of(&[]), bytes, request_id),
             Some((fault, random)) => {
                 self.note(fault, state);
-                deliver(&fault.what, &mut random.clone(), bytes)
+                deliver(Some(&fault.what), &mut random.clone(), bytes, request_id)
             }
         };
-        self.ending = Ending::Answer { status: 200, content_type: JSON, payload };
         Ok(())
-    }
-}
-
-fn deliver(what: &What, random: &mut Random, bytes: Bytes) -> Payload {
-    // At least one byte goes and at least one is missing.
-    let part = 1 + random.below(bytes.len().saturating_sub(1).max(1));
-    match what {
-        What::Truncate => Payload::Whole(bytes.slice(..part)),
-        What::Cut => Payload::Cut { promised: bytes.len() as u64, bytes: bytes.slice(..part) },
-        What::Slow { bytes_per_ms } => Payload::Slow { bytes, step: *bytes_per_ms as usize },
-        What::Padding { bytes: padding } => Payload::Padded { padding: *padding, answer: bytes },
-        What::Endless => Payload::Endless,
-        _ => Payload::Whole(bytes),
     }
 }
 

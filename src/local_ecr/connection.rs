@@ -1,8 +1,9 @@
 //! HTTP/1.1 on one connection: keep-alive, bounded bodies, and hanging up in two ways.
 
 use std::fmt;
-use std::sync::Arc;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +12,14 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, header};
 use hyper_util::rt::TokioTimer;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::body::{Body, Payload};
 use super::call::{InFlight, Received, Reply, decide};
+use super::raw::Raw;
 use super::refusal::Ending;
 use super::server::Shared;
 use super::socket::{Socket, Stream};
@@ -39,15 +42,35 @@ pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, shared: A
     }
 }
 
+/// An answer to be written by hand, and the call it is for.
+type ByHand = (Raw, Arc<InFlight>);
+
 async fn converse<S: Stream>(stream: S, shared: Arc<Shared>) {
     let reset = Arc::new(AtomicBool::new(false));
-    let socket = Socket::new(stream, Arc::clone(&reset));
-    let service = service_fn(|request| answer(request, &shared, &reset));
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .serve_connection(socket, service)
-        .await;
+    let by_hand: Mutex<Option<ByHand>> = Mutex::new(None);
+    let taken = || by_hand.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let mut socket = Socket::new(stream, Arc::clone(&reset));
+    loop {
+        let service = service_fn(|request| Box::pin(answer(request, &shared, &reset, &by_hand)));
+        let mut http = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(socket, service);
+        // Not to its shutdown: an answer may be due that is not hyper's to write.
+        let served = poll_fn(|context| http.poll_without_shutdown(context)).await;
+        socket = http.into_parts().io;
+        let Some((raw, call)) = taken() else {
+            if served.is_ok() {
+                let _ = socket.stream().shutdown().await;
+            }
+            return;
+        };
+        let written = raw.write(socket.stream(), &call).await;
+        drop(call);
+        if written.is_err() || !socket.goes_on(raw.then).await {
+            return;
+        }
+    }
 }
 
 /// Makes hyper close the connection without an answer.
@@ -66,6 +89,7 @@ async fn answer(
     request: Request<Incoming>,
     shared: &Arc<Shared>,
     reset: &AtomicBool,
+    by_hand: &Mutex<Option<ByHand>>,
 ) -> Result<Response<Body>, HangUp> {
     let (head, body) = request.into_parts();
     let call = InFlight::new(shared);
@@ -86,12 +110,20 @@ async fn answer(
             reset.store(rude, Relaxed);
             Err(HangUp)
         }
-        Ending::Answer { status, content_type, payload } => Response::builder()
-            .status(status)
-            .header(header::CONTENT_TYPE, content_type)
-            .header("x-amzn-RequestId", request_id)
-            .body(Body::new(payload, call))
-            .map_err(|_| HangUp),
+        Ending::Raw(raw) => {
+            *by_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some((raw, call));
+            Err(HangUp)
+        }
+        Ending::Answer { status, content_type, payload, close } => {
+            let mut response = Response::builder()
+                .status(status)
+                .header(header::CONTENT_TYPE, content_type)
+                .header("x-amzn-RequestId", request_id);
+            if close {
+                response = response.header(header::CONNECTION, "close");
+            }
+            response.body(Body::new(payload, call)).map_err(|_| HangUp)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What happened, in numbers.
 
 use super::answer::Tally;
-use super::fault::FaultKind;
+use super::fault_kind::FaultKind;
 
 /// Counts since the start, or since they were last set to zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,18 +35,27 @@ pub struct Counters {
     /// Bytes of response bodies handed to connections.
     pub response_bytes: u64,
     /// Faults that took effect, in the order of `FaultKind::ALL`.
-    faults: [u64; FaultKind::ALL.len()],
+    faults: PerKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PerKind([u64; FaultKind::ALL.len()]);
+
+impl Default for PerKind {
+    fn default() -> Self {
+        Self([0; FaultKind::ALL.len()])
+    }
 }
 
 impl Counters {
     /// How often this kind of fault took effect.
     #[must_use]
     pub fn faults(&self, kind: FaultKind) -> u64 {
-        self.faults[kind as usize]
+        self.faults.0[kind as usize]
     }
 
     pub(crate) fn count_fault(&mut self, kind: FaultKind) {
-        self.faults[kind as usize] += 1;
+        self.faults.0[kind as usize] += 1;
     }
 
     pub(crate) fn count_answer(&mut self, tally: Tally) {

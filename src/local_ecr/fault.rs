@@ -3,99 +3,99 @@
 use std::collections::HashSet;
 
 use super::error::Error;
+use super::fault_kind::{FaultKind, Stage};
+use super::options::ThrottleForm;
 use super::random::Random;
-
-macro_rules! kinds {
-    ($($variant:ident $name:literal $doc:literal,)*) => {
-        /// The kinds of fault, each with a name and a counter.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum FaultKind {
-            $(#[doc = $doc] $variant,)*
-        }
-
-        impl FaultKind {
-            /// Every kind, in the order of the documentation and of the counters.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The name in Python, in counters and in the log.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-    };
-}
-
-kinds! {
-    Latency "latency" "The answer comes later.",
-    Throttle "throttle" "Refused as throttled, in the server's form of it.",
-    ServerError "server_error" "`ServerException`, HTTP 500.",
-    ServiceUnavailable "service_unavailable" "HTTP 503 with no body.",
-    AccessDenied "access_denied" "`AccessDeniedException`.",
-    ExpiredToken "expired_token" "`ExpiredTokenException`.",
-    Error "error" "An error of the caller's making: code, status, message.",
-    Disconnect "disconnect" "The connection is closed without an answer.",
-    Reset "reset" "The connection is reset (TCP RST) without an answer.",
-    Html "html" "An HTML page with status 200.",
-    WrongTypes "wrong_types" "JSON of the right names and the wrong types.",
-    Poison "poison" "The whole call is an `InvalidParameterException` if it asks for one of these digests.",
-    Shuffle "shuffle" "Entries come in another order.",
-    Omit "omit" "Some digests are left out of the answer.",
-    Repeat "repeat" "Some entries come twice.",
-    Contradict "contradict" "Some digests come a second time with another availability.",
-    Foreign "foreign" "Entries for digests that nobody asked for are added.",
-    UpperCase "upper_case" "Some digests come back in upper-case hexadecimal.",
-    UnknownAvailability "unknown_availability" "Some availabilities are a word no model knows.",
-    UnknownFailure "unknown_failure" "Some digests fail with a code no model knows.",
-    Truncate "truncate" "The JSON ends too early; the HTTP message is whole.",
-    Cut "cut" "The connection is closed in the middle of the body.",
-    Slow "slow" "The body drips.",
-    Padding "padding" "A very large member comes before the answer, in valid JSON.",
-    Endless "endless" "A body that ends when the client goes.",
-}
 
 /// What a fault does, with its settings.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "fields are described by the kind they belong to")]
 pub enum What {
-    Latency { ms: f64, jitter_ms: f64 },
-    Throttle,
+    Latency {
+        ms: f64,
+        jitter_ms: f64,
+    },
+    /// `None` is the server's own form.
+    Throttle {
+        form: Option<ThrottleForm>,
+    },
     ServerError,
     ServiceUnavailable,
+    ErrorPage {
+        status: u16,
+    },
     AccessDenied,
     ExpiredToken,
-    Error { code: String, status: u16, message: String },
+    /// Zero is no limit.
+    ExpiredKey {
+        uses: u64,
+        ms: f64,
+    },
+    RepositoryDeleted,
+    Error {
+        code: String,
+        status: u16,
+        message: String,
+    },
     Disconnect,
     Reset,
+    Garbage,
     Html,
+    Empty,
     WrongTypes,
-    Poison { digests: HashSet<String> },
+    Poison {
+        digests: HashSet<String>,
+    },
     Shuffle,
-    Omit { share: f64 },
-    Repeat { share: f64 },
-    Contradict { share: f64 },
-    Foreign { share: f64 },
-    UpperCase { share: f64 },
-    UnknownAvailability { share: f64, word: String },
-    UnknownFailure { share: f64, word: String },
+    Omit {
+        share: f64,
+    },
+    Repeat {
+        share: f64,
+    },
+    Contradict {
+        share: f64,
+    },
+    Foreign {
+        share: f64,
+    },
+    UpperCase {
+        share: f64,
+    },
+    UnknownAvailability {
+        share: f64,
+        word: String,
+    },
+    UnknownFailure {
+        share: f64,
+        word: String,
+    },
     Truncate,
     Cut,
-    Slow { bytes_per_ms: u32 },
-    Padding { bytes: u64 },
+    CutHead,
+    ResetHead,
+    ResetBody,
+    Unfinished,
+    Slow {
+        bytes_per_ms: u32,
+    },
+    SlowHead {
+        bytes_per_ms: u32,
+    },
+    Padding {
+        bytes: u64,
+    },
     Endless,
-}
-
-/// The part of a call a fault works on; within a stage the first that fires wins, but for content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Adds to the time before the answer.
-    Delay,
-    /// Takes the place of the answer.
-    Refusal,
-    /// Changes the entries; all that fire work, in order.
-    Content,
-    /// Changes how the bytes are sent.
-    Delivery,
+    Twice,
+    Informational {
+        status: u16,
+    },
+    Chunked,
+    Http10,
+    Close,
+    IdleClose {
+        ms: f64,
+    },
 }
 
 impl What {
@@ -104,15 +104,20 @@ impl What {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Latency { .. } => FaultKind::Latency,
-            Self::Throttle => FaultKind::Throttle,
+            Self::Throttle { .. } => FaultKind::Throttle,
             Self::ServerError => FaultKind::ServerError,
             Self::ServiceUnavailable => FaultKind::ServiceUnavailable,
+            Self::ErrorPage { .. } => FaultKind::ErrorPage,
             Self::AccessDenied => FaultKind::AccessDenied,
             Self::ExpiredToken => FaultKind::ExpiredToken,
+            Self::ExpiredKey { .. } => FaultKind::ExpiredKey,
+            Self::RepositoryDeleted => FaultKind::RepositoryDeleted,
             Self::Error { .. } => FaultKind::Error,
             Self::Disconnect => FaultKind::Disconnect,
             Self::Reset => FaultKind::Reset,
+            Self::Garbage => FaultKind::Garbage,
             Self::Html => FaultKind::Html,
+            Self::Empty => FaultKind::Empty,
             Self::WrongTypes => FaultKind::WrongTypes,
             Self::Poison { .. } => FaultKind::Poison,
             Self::Shuffle => FaultKind::Shuffle,
@@ -125,38 +130,25 @@ impl What {
             Self::UnknownFailure { .. } => FaultKind::UnknownFailure,
             Self::Truncate => FaultKind::Truncate,
             Self::Cut => FaultKind::Cut,
+            Self::CutHead => FaultKind::CutHead,
+            Self::ResetHead => FaultKind::ResetHead,
+            Self::ResetBody => FaultKind::ResetBody,
+            Self::Unfinished => FaultKind::Unfinished,
             Self::Slow { .. } => FaultKind::Slow,
+            Self::SlowHead { .. } => FaultKind::SlowHead,
             Self::Padding { .. } => FaultKind::Padding,
             Self::Endless => FaultKind::Endless,
+            Self::Twice => FaultKind::Twice,
+            Self::Informational { .. } => FaultKind::Informational,
+            Self::Chunked => FaultKind::Chunked,
+            Self::Http10 => FaultKind::Http10,
+            Self::Close => FaultKind::Close,
+            Self::IdleClose { .. } => FaultKind::IdleClose,
         }
     }
 
     pub(crate) fn stage(&self) -> Stage {
-        match self {
-            Self::Latency { .. } => Stage::Delay,
-            Self::Throttle
-            | Self::ServerError
-            | Self::ServiceUnavailable
-            | Self::AccessDenied
-            | Self::ExpiredToken
-            | Self::Error { .. }
-            | Self::Disconnect
-            | Self::Reset
-            | Self::Html
-            | Self::WrongTypes
-            | Self::Poison { .. } => Stage::Refusal,
-            Self::Shuffle
-            | Self::Omit { .. }
-            | Self::Repeat { .. }
-            | Self::Contradict { .. }
-            | Self::Foreign { .. }
-            | Self::UpperCase { .. }
-            | Self::UnknownAvailability { .. }
-            | Self::UnknownFailure { .. } => Stage::Content,
-            Self::Truncate | Self::Cut | Self::Slow { .. } | Self::Padding { .. } | Self::Endless => {
-                Stage::Delivery
-            }
-        }
+        self.kind().stage()
     }
 
     fn share(&self) -> Option<f64> {
@@ -214,7 +206,22 @@ impl Fault {
         }
         match &self.what {
             What::Latency { ms, jitter_ms } => check_wait(*ms).and(check_wait(*jitter_ms)).or_else(refuse),
-            What::Slow { bytes_per_ms: 0 } => refuse("bytes_per_ms must be at least 1".into()),
+            What::IdleClose { ms } | What::ExpiredKey { ms, .. } if check_wait(*ms).is_err() => {
+                check_wait(*ms).or_else(refuse)
+            }
+            What::ExpiredKey { uses: 0, ms: 0.0 } => refuse("needs uses or ms, above 0".into()),
+            What::Slow { bytes_per_ms: 0 } | What::SlowHead { bytes_per_ms: 0 } => {
+                refuse("bytes_per_ms must be at least 1".into())
+            }
+            What::Throttle { form: Some(ThrottleForm { status, .. }) } | What::ErrorPage { status }
+                if !(400..=599).contains(status) =>
+            {
+                refuse(format!("status must be 400 to 599, not {status}"))
+            }
+            // 101 is an agreement to go on in another protocol.
+            What::Informational { status } if !matches!(status, 100 | 102..=199) => {
+                refuse(format!("status must be 100 or 102 to 199, not {status}"))
+            }
             What::Error { status, .. } if !(200..=599).contains(status) => {
                 refuse(format!("status must be 200 to 599, not {status}"))
             }
@@ -247,16 +254,10 @@ pub(crate) fn check_wait(ms: f64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, FaultKind, What};
+    use super::{Fault, ThrottleForm, What};
 
     fn fault(probability: f64, first: u64, last: Option<u64>) -> Fault {
         Fault { what: What::Shuffle, probability, first, last }
-    }
-
-    #[test]
-    fn names_are_different() {
-        let names: std::collections::HashSet<_> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
-        assert_eq!(names.len(), FaultKind::ALL.len());
     }
 
     #[test]
@@ -288,6 +289,14 @@ mod tests {
             What::Omit { share: 0.0 }.into(),
             What::Omit { share: 1.1 }.into(),
             What::Slow { bytes_per_ms: 0 }.into(),
+            What::SlowHead { bytes_per_ms: 0 }.into(),
+            What::ErrorPage { status: 200 }.into(),
+            What::Throttle { form: Some(ThrottleForm { code: None, status: 200 }) }.into(),
+            What::Informational { status: 101 }.into(),
+            What::Informational { status: 200 }.into(),
+            What::ExpiredKey { uses: 0, ms: 0.0 }.into(),
+            What::ExpiredKey { uses: 1, ms: f64::NAN }.into(),
+            What::IdleClose { ms: -1.0 }.into(),
             What::Latency { ms: -1.0, jitter_ms: 0.0 }.into(),
             What::Latency { ms: 0.0, jitter_ms: f64::INFINITY }.into(),
             What::Error { code: "X".into(), status: 99, message: String::new() }.into(),

@@ -16,25 +16,30 @@
 //!
 //! The way of a call: `connection` reads it, `call` decides what becomes of it,
 //! asking `request` (parse and limits), `store` (what is held), `fault` (what goes
-//! wrong) and `answer` (bytes out); `body` sends it, well or badly.
+//! wrong) and `answer` (bytes out); `delivery` says how it is sent, and `body` or, where HTTP
+//! is broken on purpose, `raw` sends it.
 //!
 //! What the service does is from its botocore model and the AWS documentation; where
 //! neither says, the module that decides says what it chose.
 
+mod access_keys;
 mod answer;
 mod authorization;
 mod body;
 mod call;
 mod connection;
 mod counters;
+mod delivery;
 mod error;
 mod fault;
+mod fault_kind;
 pub mod key;
 mod log;
 mod mischief;
 mod oci_layout;
 mod options;
 mod random;
+mod raw;
 mod refusal;
 mod request;
 mod server;
@@ -46,7 +51,8 @@ mod token_bucket;
 
 pub use counters::Counters;
 pub use error::Error;
-pub use fault::{Fault, FaultKind, What};
+pub use fault::{Fault, What};
+pub use fault_kind::FaultKind;
 pub use log::CallRecord;
 pub use oci_layout::{Blob, read_oci_layout};
 pub use options::{Options, Throttle, ThrottleForm};

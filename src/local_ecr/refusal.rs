@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::answer;
 use super::body::Payload;
 use super::fault::What;
+use super::raw::{Raw, Then};
 use super::request::ServiceError;
 
 /// How a call ends.
@@ -16,17 +17,23 @@ pub(crate) enum Ending {
         status: u16,
         content_type: &'static str,
         payload: Payload,
+        /// Whether the head says that the connection ends here.
+        close: bool,
     },
+    /// Written by hand.
+    Raw(Raw),
     /// The connection closes, politely (FIN) or not (RST).
-    Hangup {
-        reset: bool,
-    },
+    Hangup { reset: bool },
 }
 
 /// The content type of AWS JSON 1.1.
 pub(crate) const JSON: &str = "application/x-amz-json-1.1";
 const HTML_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to continue</title></head>\
 <body><h1>Proxy</h1><p>Please sign in to continue.</p></body></html>\n";
+const ERROR_PAGE: &[u8] = b"<html>\r\n<head><title>Bad Gateway</title></head>\r\n<body>\r\n\
+<center><h1>The server could not be reached</h1></center>\r\n</body>\r\n</html>\r\n";
+/// What a server that speaks something else may say.
+const GARBAGE: &[u8] = b"\x16\x03\x01\x00\x00 220 mail.invalid ESMTP\r\n\r\n";
 const WRONG_TYPES: &[u8] =
     br#"{"layers":[null,7,{"layerDigest":7,"layerAvailability":[],"layerSize":"big"}],"failures":{"a":1}}"#;
 
@@ -42,13 +49,17 @@ pub(crate) fn worded(what: &What) -> ServiceError {
             "User is not authorized to perform: BatchCheckLayerAvailability on this resource because \
              no identity-based policy allows the action",
         ),
-        What::ExpiredToken => ServiceError::new(
+        What::ExpiredToken | What::ExpiredKey { .. } => ServiceError::new(
             "ExpiredTokenException",
             "The security token included in the request is expired",
         ),
         What::Error { code, status, message } => {
             ServiceError { status: *status, code: Cow::Owned(code.clone()), message: message.clone() }
         }
+        What::RepositoryDeleted => ServiceError::new(
+            "RepositoryNotFoundException",
+            "The repository with the name of this call does not exist in the registry any more",
+        ),
         // Poison: nothing in the service's answer says which digest it was.
         _ => ServiceError::new(
             "InvalidParameterException",
@@ -60,20 +71,35 @@ pub(crate) fn worded(what: &What) -> ServiceError {
 
 /// An error in the service's form.
 pub(crate) fn error(error: &ServiceError) -> Ending {
-    Ending::Answer {
-        status: error.status,
-        content_type: JSON,
-        payload: Payload::Whole(answer::write_error(error).into()),
-    }
+    page(error.status, JSON, answer::write_error(error).into())
 }
 
-fn ok(content_type: &'static str, page: &'static [u8]) -> Ending {
-    Ending::Answer { status: 200, content_type, payload: Payload::Whole(Bytes::from_static(page)) }
+fn page(status: u16, content_type: &'static str, page: Bytes) -> Ending {
+    Ending::Answer { status, content_type, payload: Payload::Whole(page), close: false }
+}
+
+fn ok(content_type: &'static str, text: &'static [u8]) -> Ending {
+    page(200, content_type, Bytes::from_static(text))
 }
 
 /// A status and nothing else.
 pub(crate) fn bare(status: u16) -> Ending {
-    Ending::Answer { status, content_type: "text/plain", payload: Payload::Whole(Bytes::new()) }
+    page(status, "text/plain", Bytes::new())
+}
+
+/// What a load balancer says in the service's place.
+pub(crate) fn error_page(status: u16) -> Ending {
+    page(status, "text/html", Bytes::from_static(ERROR_PAGE))
+}
+
+/// A success with nothing in it.
+pub(crate) fn empty() -> Ending {
+    ok(JSON, b"")
+}
+
+/// No HTTP at all.
+pub(crate) fn garbage() -> Ending {
+    Ending::Raw(Raw::whole(Bytes::from_static(GARBAGE), Then::Drop))
 }
 
 /// What a proxy in the way may say.

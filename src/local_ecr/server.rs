@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
+use super::access_keys::AccessKeys;
 use super::call::Latency;
 use super::connection;
 use super::counters::Counters;
@@ -75,6 +76,7 @@ pub(crate) struct State {
     pub(crate) latency: Latency,
     pub(crate) bucket: Option<TokenBucket>,
     pub(crate) throttle_form: ThrottleForm,
+    pub(crate) access_keys: AccessKeys,
     pub(crate) counters: Counters,
     pub(crate) log: Log,
     /// Calls since the start. Not a counter: resetting those must not rewind the script.
@@ -141,6 +143,7 @@ impl LocalEcr {
                 latency: Latency { ms: options.latency_ms, jitter_ms: options.jitter_ms },
                 bucket: options.throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, now)),
                 throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
+                access_keys: AccessKeys::default(),
                 counters: Counters::default(),
                 log: Log::new(options.log_calls),
                 calls: 0,

@@ -8,9 +8,12 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
+
+use super::raw::Then;
 
 /// Bytes both ways, over TCP in the end.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
@@ -39,6 +42,32 @@ impl<S: Stream> Socket<S> {
     /// Should `reset` be set when it is dropped, the other side sees RST.
     pub(crate) fn new(stream: S, reset: Arc<AtomicBool>) -> Self {
         Self { io: TokioIo::new(stream), reset }
+    }
+
+    /// The stream, for what is written by hand.
+    pub(crate) fn stream(&mut self) -> &mut S {
+        self.io.inner_mut()
+    }
+
+    /// Ends the connection as it is told; whether it goes on instead.
+    pub(crate) async fn goes_on(&mut self, then: Then) -> bool {
+        match then {
+            Then::Keep => return true,
+            Then::Close => {
+                let _ = self.stream().shutdown().await;
+            }
+            Then::CloseIdle(wait) => {
+                let asked = timeout(wait, self.stream().tcp().readable()).await;
+                // A client that goes makes it readable too; then the next read says so.
+                if asked.is_ok() {
+                    return true;
+                }
+                let _ = self.stream().shutdown().await;
+            }
+            Then::Drop => {}
+            Then::Reset => self.reset.store(true, Relaxed),
+        }
+        false
     }
 }
 

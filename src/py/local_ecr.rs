@@ -36,13 +36,14 @@ struct FaultArgs {
     share: f64,
     ms: f64,
     jitter_ms: f64,
-    code: String,
-    status: u16,
+    code: Option<String>,
+    status: Option<u16>,
     message: String,
     word: String,
     digests: Vec<String>,
     bytes: u64,
     bytes_per_ms: u32,
+    uses: u64,
 }
 
 #[pymethods]
@@ -352,6 +353,16 @@ fn throttle_of((rate, burst, code, status): ThrottleArgs) -> Throttle {
     Throttle { rate, burst, form: ThrottleForm { code, status } }
 }
 
+/// The form of a throttling fault: `None` for the server's own.
+fn form_of(code: Option<String>, status: Option<u16>) -> Option<ThrottleForm> {
+    if code.is_none() && status.is_none() {
+        return None;
+    }
+    let own = ThrottleForm::default();
+    let code = code.map_or(own.code, |code| (!code.is_empty()).then_some(code));
+    Some(ThrottleForm { code, status: status.unwrap_or(own.status) })
+}
+
 fn faults_of(faults: Vec<FaultArgs>) -> PyResult<Vec<Fault>> {
     faults.into_iter().map(fault_of).collect()
 }
@@ -367,14 +378,23 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
     let word_or = |default: &str| if word.is_empty() { default.to_owned() } else { word.clone() };
     let what = match kind {
         FaultKind::Latency => What::Latency { ms: args.ms, jitter_ms: args.jitter_ms },
-        FaultKind::Throttle => What::Throttle,
+        FaultKind::Throttle => What::Throttle { form: form_of(args.code, args.status) },
         FaultKind::ServerError => What::ServerError,
         FaultKind::ServiceUnavailable => What::ServiceUnavailable,
+        FaultKind::ErrorPage => What::ErrorPage { status: args.status.unwrap_or(502) },
         FaultKind::AccessDenied => What::AccessDenied,
         FaultKind::ExpiredToken => What::ExpiredToken,
-        FaultKind::Error => What::Error { code: args.code, status: args.status, message: args.message },
+        FaultKind::ExpiredKey => What::ExpiredKey { uses: args.uses, ms: args.ms },
+        FaultKind::RepositoryDeleted => What::RepositoryDeleted,
+        FaultKind::Error => What::Error {
+            code: args.code.unwrap_or_else(|| "InternalFailure".into()),
+            status: args.status.unwrap_or(400),
+            message: args.message,
+        },
         FaultKind::Disconnect => What::Disconnect,
         FaultKind::Reset => What::Reset,
+        FaultKind::Garbage => What::Garbage,
+        FaultKind::Empty => What::Empty,
         FaultKind::Html => What::Html,
         FaultKind::WrongTypes => What::WrongTypes,
         FaultKind::Poison => What::Poison { digests: args.digests.into_iter().collect() },
@@ -388,9 +408,20 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         FaultKind::UnknownFailure => What::UnknownFailure { share, word: word_or("LayerQuarantined") },
         FaultKind::Truncate => What::Truncate,
         FaultKind::Cut => What::Cut,
+        FaultKind::CutHead => What::CutHead,
+        FaultKind::ResetHead => What::ResetHead,
+        FaultKind::ResetBody => What::ResetBody,
+        FaultKind::Unfinished => What::Unfinished,
+        FaultKind::SlowHead => What::SlowHead { bytes_per_ms: args.bytes_per_ms },
         FaultKind::Slow => What::Slow { bytes_per_ms: args.bytes_per_ms },
         FaultKind::Padding => What::Padding { bytes: args.bytes },
         FaultKind::Endless => What::Endless,
+        FaultKind::Twice => What::Twice,
+        FaultKind::Informational => What::Informational { status: args.status.unwrap_or(103) },
+        FaultKind::Chunked => What::Chunked,
+        FaultKind::Http10 => What::Http10,
+        FaultKind::Close => What::Close,
+        FaultKind::IdleClose => What::IdleClose { ms: args.ms },
     };
     Ok(Fault { what, probability: args.probability, first: args.first_call, last: args.last_call })
 }

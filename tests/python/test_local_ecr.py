@@ -405,6 +405,19 @@ def test_a_setting_of_another_kind_of_fault_is_a_mistake() -> None:
         Fault("poison", digests=typing.cast("Any", digest(1)))
 
 
+def test_the_table_of_faults_is_whole() -> None:
+    assert faults.Fault.__doc__ is not None
+    lines = [line.strip() for line in faults.Fault.__doc__.splitlines() if line.strip().startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    kinds = [kind.strip("`") for kind, *_ in rows]
+    assert kinds == LocalEcrServer.fault_kinds()
+    for kind, (_, where, what, settings) in zip(kinds, rows, strict=True):
+        assert where in ("before", "in place", "in the answer", "on the wire")
+        assert what
+        named = set(settings.replace("`", "").replace(",", " ").split())
+        assert named == {name for name, known in faults._SETTINGS.items() if kind in known}
+
+
 def test_the_kinds_of_fault_are_those_of_the_server() -> None:
     assert list(typing.get_args(faults.FaultKind)) == LocalEcrServer.fault_kinds()
     with LocalEcr() as ecr, pytest.raises(ValueError, match='no kind of fault "nonsense"; there are latency'):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
@@ -52,6 +53,12 @@ def words(answer: Any) -> list[tuple[str, str]]:
         (Fault("throttle"), "ThrottlingException", 400),
         (Fault("server_error"), "ServerException", 500),
         (Fault("service_unavailable"), "503", 503),
+        (Fault("throttle", code="TooManyRequestsException", status=429), "TooManyRequestsException", 429),
+        (Fault("throttle", code="ThrottleException"), "ThrottleException", 400),
+        (Fault("throttle", code="", status=429), "429", 429),
+        (Fault("error_page"), "502", 502),
+        (Fault("error_page", status=503), "503", 503),
+        (Fault("repository_deleted"), "RepositoryNotFoundException", 400),
         (Fault("access_denied"), "AccessDeniedException", 400),
         (Fault("expired_token"), "ExpiredTokenException", 400),
         (Fault("error", code="OddException", status=409, message="odd"), "OddException", 409),
@@ -89,6 +96,10 @@ def test_a_throttling_fault_takes_the_form_of_the_server() -> None:
         ("disconnect", ConnectionClosedError),
         ("reset", ConnectionClosedError),
         ("cut", (ResponseStreamingError, HTTPClientError)),
+        ("unfinished", (ResponseStreamingError, HTTPClientError)),
+        ("reset_body", (ResponseStreamingError, HTTPClientError)),
+        ("reset_head", ConnectionClosedError),
+        ("garbage", (ConnectionClosedError, HTTPClientError)),
         # Not botocore's own kind of error: it does not expect a number where a structure should be.
         ("wrong_types", AttributeError),
     ],
@@ -109,6 +120,33 @@ def test_botocore_takes_a_body_that_is_no_json_for_an_answer_without_members(kin
     assert set(answer) == {"ResponseMetadata"}
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert ecr.counters.faults[kind] == 1
+
+
+GOOD = ("slow_head", "twice", "chunked", "http_1_0", "close", "idle_close", "padding")
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_answers_that_are_good_in_odd_ways_are_answers(kind: Any) -> None:
+    fault = Fault(kind, bytes=1000) if kind == "padding" else Fault(kind)
+    with serving(fault) as ecr:
+        client = ecr.client(config=ONCE)
+        for _ in range(3):
+            answer = client.batch_check_layer_availability(repositoryName="app", layerDigests=ASKED)
+            assert words(answer) == TRUTH
+        assert ecr.counters.faults[kind] == 3
+
+
+def test_a_session_renews_what_expires() -> None:
+    with serving(Fault("expired_key", uses=3)) as ecr:
+        client = ecr.session(lifetime_s=0.05).client("ecr", endpoint_url=ecr.endpoint_url, config=ONCE)
+        ask = partial(client.batch_check_layer_availability, repositoryName="app", layerDigests=ASKED)
+        for _ in range(3):
+            ask()
+        with contextlib.suppress(ClientError):
+            while True:  # as fast as it can, one key is used up before its time
+                ask()
+        time.sleep(0.1)  # past its lifetime: the next call has another key
+        assert words(ask()) == TRUTH
 
 
 def test_poison_spares_calls_without_it() -> None:

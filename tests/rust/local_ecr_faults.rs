@@ -5,7 +5,7 @@ mod local_ecr_wire;
 use std::collections::HashMap;
 use std::io;
 
-use layercheck::local_ecr::{Fault, FaultKind, Holding, LocalEcr, Options, Service, What, key};
+use layercheck::local_ecr::{Fault, FaultKind, Holding, LocalEcr, Options, Service, ThrottleForm, What, key};
 use local_ecr_wire::{Answer, Connection, ask, body, digest, digests, request};
 
 /// Holds digests 0 to 49 and knows these faults.
@@ -38,18 +38,50 @@ fn answered_with(what: What) -> Answer {
 #[test]
 fn errors_in_place_of_answers_have_their_code_and_status() {
     let rows = [
-        (What::Throttle, 400, "ThrottlingException"),
+        (What::Throttle { form: None }, 400, "ThrottlingException"),
         (What::ServerError, 500, "ServerException"),
         (What::AccessDenied, 400, "AccessDeniedException"),
+        (
+            What::Throttle { form: form(Some("TooManyRequestsException"), 429) },
+            429,
+            "TooManyRequestsException",
+        ),
         (What::ExpiredToken, 400, "ExpiredTokenException"),
+        (What::RepositoryDeleted, 400, "RepositoryNotFoundException"),
         (What::Error { code: "Odd\"Code".into(), status: 418, message: "teapot".into() }, 418, "Odd\"Code"),
         (What::Poison { digests: [digest(99)].into() }, 400, "InvalidParameterException"),
     ];
     for (what, status, code) in rows {
         assert_eq!(answered_with(what).error(), (status, code.to_owned()));
     }
-    let answer = answered_with(What::ServiceUnavailable);
-    assert_eq!((answer.status, answer.body.len()), (503, 0));
+    for (what, status) in
+        [(What::ServiceUnavailable, 503), (What::Throttle { form: form(None, 429) }, 429), (What::Empty, 200)]
+    {
+        let answer = answered_with(what);
+        assert_eq!((answer.status, answer.body.len()), (status, 0));
+    }
+    let answer = answered_with(What::ErrorPage { status: 504 });
+    assert_eq!((answer.status, answer.header("content-type")), (504, Some("text/html")));
+    assert!(answer.body.starts_with(b"<html>"));
+}
+
+fn form(code: Option<&str>, status: u16) -> Option<ThrottleForm> {
+    Some(ThrottleForm { code: code.map(Into::into), status })
+}
+
+#[test]
+fn a_key_expires_by_its_uses_and_another_does_not() {
+    let server = server([What::ExpiredKey { uses: 2, ms: 0.0 }]);
+    let ask_as = |key: &str| {
+        let request = String::from_utf8(request(Service::Private, &body(&[digest(1)]))).unwrap();
+        let mut connection = Connection::open(&server);
+        connection.send(request.replace("AKID/", &format!("{key}/")).as_bytes()).unwrap();
+        connection.receive().unwrap().status
+    };
+    assert_eq!([ask_as("ONE"), ask_as("ONE"), ask_as("ONE"), ask_as("ONE")], [200, 200, 400, 400]);
+    assert_eq!([ask_as("TWO"), ask_as("TWO"), ask_as("TWO")], [200, 200, 400]);
+    assert_eq!(server.counters().faults(FaultKind::ExpiredKey), 3);
+    assert_eq!(server.calls()[2].outcome, "ExpiredTokenException");
 }
 
 #[test]
@@ -148,6 +180,8 @@ fn hanging_up_ends_the_connection_as_it_says() {
         (What::Disconnect, io::ErrorKind::UnexpectedEof),
         (What::Reset, io::ErrorKind::ConnectionReset),
         (What::Cut, io::ErrorKind::UnexpectedEof),
+        (What::ResetHead, io::ErrorKind::ConnectionReset),
+        (What::ResetBody, io::ErrorKind::ConnectionReset),
     ] {
         let kind = what.kind();
         let server = server([what]);
@@ -235,4 +269,188 @@ fn a_script_says_which_calls_and_the_seed_says_the_rest() {
     let expired = |body: &Vec<u8>| String::from_utf8_lossy(body).contains("ExpiredToken");
     let at: Vec<_> = (1..=40).filter(|&call| expired(&first[call - 1])).collect();
     assert_eq!(at, [3, 4]);
+}
+
+/// All bytes of one call's connection, up to its end, and how it ended.
+fn transcript(what: What, digests: &[String]) -> (String, io::Result<()>) {
+    let kind = what.kind();
+    let server = server([what]);
+    let mut connection = Connection::open(&server);
+    connection.send(&request(Service::Private, &body(digests))).unwrap();
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    let end = loop {
+        match connection.read_some(&mut buffer) {
+            Ok(0) => break Ok(()),
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            Err(error) => break Err(error),
+        }
+    };
+    assert_eq!(server.counters().faults(kind), 1, "{kind:?}");
+    (String::from_utf8_lossy(&bytes).into_owned(), end)
+}
+
+fn is_true_of_ten(json: &str) -> bool {
+    let answer = Answer { status: 200, headers: Vec::new(), body: json.as_bytes().to_vec() };
+    answer.layers() == truth()[..10]
+}
+
+#[test]
+fn a_head_that_is_cut_has_no_end() {
+    let (bytes, end) = transcript(What::CutHead, &digests(0..10));
+    assert!("HTTP/1.1 200 OK\r\ncontent-type: ".starts_with(&bytes[..bytes.len().min(10)]));
+    assert!(!bytes.is_empty() && !bytes.contains("\r\n\r\n"));
+    end.unwrap();
+}
+
+#[test]
+fn an_unfinished_body_lacks_nothing_but_its_end() {
+    let (bytes, end) = transcript(What::Unfinished, &digests(0..10));
+    let (head, body) = bytes.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"));
+    let (size, chunk) = body.split_once("\r\n").unwrap();
+    let json = chunk.strip_suffix("\r\n").unwrap();
+    assert_eq!(usize::from_str_radix(size, 16).unwrap(), json.len());
+    assert!(is_true_of_ten(json));
+    end.unwrap();
+}
+
+#[test]
+fn an_old_answer_ends_where_its_connection_ends() {
+    let (bytes, end) = transcript(What::Http10, &digests(0..10));
+    let (head, json) = bytes.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.0 200 OK\r\n") && !head.contains("content-length"));
+    assert!(is_true_of_ten(json));
+    end.unwrap();
+}
+
+#[test]
+fn a_connection_is_closed_with_and_without_a_word() {
+    for (what, said) in [(What::Close, true), (What::IdleClose { ms: 0.0 }, false)] {
+        let (bytes, end) = transcript(what, &digests(0..10));
+        let (head, json) = bytes.split_once("\r\n\r\n").unwrap();
+        assert_eq!(head.contains("connection: close"), said);
+        assert!(is_true_of_ten(json));
+        end.unwrap();
+    }
+}
+
+#[test]
+fn a_connection_that_is_used_in_time_is_not_idle() {
+    let server = server([What::IdleClose { ms: 3_600_000.0 }]);
+    let mut connection = Connection::open(&server);
+    for _ in 0..5 {
+        assert_eq!(connection.ask(Service::Private, &body(&digests(0..100))).unwrap().layers(), truth());
+    }
+    assert_eq!(server.counters().connections, 1);
+}
+
+#[test]
+fn garbage_is_no_http() {
+    let (bytes, end) = transcript(What::Garbage, &digests(0..10));
+    assert!(!bytes.is_empty() && !bytes.starts_with("HTTP"));
+    end.unwrap();
+}
+
+#[test]
+fn a_chunked_answer_comes_in_more_than_one_chunk() {
+    let server = server([What::Chunked]);
+    let mut connection = Connection::open(&server);
+    connection.send(&request(Service::Private, &body(&digests(0..10)))).unwrap();
+    let head = connection.receive_head().unwrap();
+    assert_eq!(head.header("transfer-encoding"), Some("chunked"));
+    let (mut json, mut chunks) = (Vec::new(), 0);
+    while let Some(chunk) = connection.receive_chunk().unwrap() {
+        json.extend(chunk);
+        chunks += 1;
+    }
+    assert!(chunks > 1);
+    assert!(is_true_of_ten(std::str::from_utf8(&json).unwrap()));
+}
+
+#[test]
+fn what_comes_before_or_after_an_answer_leaves_the_connection_in_use() {
+    let server = server([]);
+    let mut connection = Connection::open(&server);
+    let asked = body(&digests(0..100));
+    for (what, statuses) in [
+        (What::SlowHead { bytes_per_ms: 10 }, &[200][..]),
+        (What::Informational { status: 103 }, &[103, 200]),
+        (What::Twice, &[200, 200]),
+    ] {
+        server.set_faults(vec![what.into()]).unwrap();
+        connection.send(&request(Service::Private, &asked)).unwrap();
+        for &status in statuses {
+            let answer =
+                if status == 103 { connection.receive_head() } else { connection.receive() }.unwrap();
+            assert_eq!(answer.status, status);
+            if status == 200 {
+                assert_eq!(answer.layers(), truth());
+            }
+        }
+    }
+    server.set_faults(vec![]).unwrap();
+    assert_eq!(connection.ask(Service::Private, &asked).unwrap().layers(), truth());
+    assert_eq!(server.counters().connections, 1);
+}
+
+#[test]
+fn every_kind_of_fault_can_be_had_and_is_counted_under_its_name() {
+    let share = 0.5;
+    let all = [
+        What::Latency { ms: 1.0, jitter_ms: 1.0 },
+        What::Throttle { form: None },
+        What::ServerError,
+        What::ServiceUnavailable,
+        What::ErrorPage { status: 502 },
+        What::AccessDenied,
+        What::ExpiredToken,
+        What::ExpiredKey { uses: 0, ms: 0.000_001 },
+        What::RepositoryDeleted,
+        What::Error { code: "X".into(), status: 400, message: String::new() },
+        What::Disconnect,
+        What::Reset,
+        What::Garbage,
+        What::Html,
+        What::Empty,
+        What::WrongTypes,
+        What::Poison { digests: [digest(1)].into() },
+        What::Shuffle,
+        What::Omit { share },
+        What::Repeat { share },
+        What::Contradict { share },
+        What::Foreign { share },
+        What::UpperCase { share },
+        What::UnknownAvailability { share, word: "X".into() },
+        What::UnknownFailure { share, word: "X".into() },
+        What::Truncate,
+        What::Cut,
+        What::CutHead,
+        What::ResetHead,
+        What::ResetBody,
+        What::Unfinished,
+        What::Slow { bytes_per_ms: 1000 },
+        What::SlowHead { bytes_per_ms: 1000 },
+        What::Padding { bytes: 10 },
+        What::Endless,
+        What::Twice,
+        What::Informational { status: 100 },
+        What::Chunked,
+        What::Http10,
+        What::Close,
+        What::IdleClose { ms: 1.0 },
+    ];
+    let kinds: Vec<_> = all.iter().map(What::kind).collect();
+    assert_eq!(kinds, FaultKind::ALL);
+    let server = server([]);
+    let asked = request(Service::Private, &body(&[digest(1)]));
+    for what in all {
+        let kind = what.kind();
+        server.set_faults(vec![what.into()]).unwrap();
+        while server.counters().faults(kind) == 0 {
+            let mut connection = Connection::open(&server);
+            connection.send(&asked).unwrap();
+            // It has been decided when a first byte comes, or the end.
+            let _ = connection.read_some(&mut [0]);
+        }
+    }
 }

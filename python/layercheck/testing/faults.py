@@ -11,12 +11,17 @@ FaultKind: TypeAlias = Literal[
     "throttle",
     "server_error",
     "service_unavailable",
+    "error_page",
     "access_denied",
     "expired_token",
+    "expired_key",
+    "repository_deleted",
     "error",
     "disconnect",
     "reset",
+    "garbage",
     "html",
+    "empty",
     "wrong_types",
     "poison",
     "shuffle",
@@ -29,9 +34,20 @@ FaultKind: TypeAlias = Literal[
     "unknown_failure",
     "truncate",
     "cut",
+    "cut_head",
+    "reset_head",
+    "reset_body",
+    "unfinished",
     "slow",
+    "slow_head",
     "padding",
     "endless",
+    "twice",
+    "informational",
+    "chunked",
+    "http_1_0",
+    "close",
+    "idle_close",
 ]
 
 # Settings that mean something only to some kinds; given to another kind they are a mistake.
@@ -39,15 +55,16 @@ _SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     "share": frozenset(
         {"omit", "repeat", "contradict", "foreign", "upper_case", "unknown_availability", "unknown_failure"}
     ),
-    "ms": frozenset({"latency"}),
+    "ms": frozenset({"latency", "expired_key", "idle_close"}),
     "jitter_ms": frozenset({"latency"}),
-    "code": frozenset({"error"}),
-    "status": frozenset({"error"}),
+    "code": frozenset({"error", "throttle"}),
+    "status": frozenset({"error", "throttle", "error_page", "informational"}),
     "message": frozenset({"error"}),
     "word": frozenset({"unknown_availability", "unknown_failure"}),
     "digests": frozenset({"poison"}),
     "bytes": frozenset({"padding"}),
-    "bytes_per_ms": frozenset({"slow"}),
+    "bytes_per_ms": frozenset({"slow", "slow_head"}),
+    "uses": frozenset({"expired_key"}),
 }
 
 
@@ -72,22 +89,55 @@ class Throttle:
 class Fault:
     """One thing that goes wrong: what, how often, and for which calls.
 
-    Kinds, with the settings each understands:
+    Every kind with the settings it understands. Of those *in place* of the answer that fire at a call,
+    the first in the list works, and so with those *on the wire*; latency and changes *in the answer* add
+    up, in order. Changes in the answer happen to a `share` of its entries, at least one.
 
-    * in place of the answer (of several that fire, the first in the list works):
-      `throttle` (in the form of the server's `Throttle`); `server_error` (ServerException, 500);
-      `service_unavailable` (503, no body); `access_denied`; `expired_token`; `error` (`code`, `status`,
-      `message`);
-      `disconnect` (closed without an answer); `reset` (the same by TCP RST); `html` (a page, status 200);
-      `wrong_types` (JSON of the wrong shape); `poison` (`digests`: a call that asks for one of
-      them is an InvalidParameterException as a whole);
-    * in the answer (all that fire work, in order), for a `share` of its entries, at least one:
-      `shuffle`, `omit`, `repeat`, `contradict` (a second entry says the contrary), `foreign` (digests
-      nobody asked for), `upper_case`, `unknown_availability` (`word`), `unknown_failure` (`word`);
-    * on the wire (the first that fires works): `truncate` (the JSON ends early), `cut` (the connection
-      ends in mid-body), `slow` (`bytes_per_ms`), `padding` (`bytes` of filling in valid JSON before the
-      answer), `endless` (until the client goes);
-    * and `latency` (`ms`, up to `jitter_ms` more), on top of anything.
+    | kind | where | what happens | settings |
+    | --- | --- | --- | --- |
+    | `latency` | before | the answer, whatever it is, comes later | `ms`, `jitter_ms` |
+    | `throttle` | in place | throttled, in a form of its own or the server's | `code`, `status` |
+    | `server_error` | in place | ServerException, 500 | |
+    | `service_unavailable` | in place | 503, no body | |
+    | `error_page` | in place | an HTML page of a load balancer, 502 | `status` |
+    | `access_denied` | in place | AccessDeniedException | |
+    | `expired_token` | in place | ExpiredTokenException | |
+    | `expired_key` | in place | the same, for keys after `uses` calls or `ms` | `uses`, `ms` |
+    | `repository_deleted` | in place | RepositoryNotFoundException, as if it had been deleted | |
+    | `error` | in place | an error of your making | `code`, `status`, `message` |
+    | `disconnect` | in place | closed without an answer | |
+    | `reset` | in place | the same by TCP RST | |
+    | `garbage` | in place | bytes that are no HTTP | |
+    | `html` | in place | an HTML page, 200 | |
+    | `empty` | in place | 200, no body | |
+    | `wrong_types` | in place | JSON of the wrong shape, 200 | |
+    | `poison` | in place | InvalidParameterException for calls that ask for one of them | `digests` |
+    | `shuffle` | in the answer | another order | |
+    | `omit` | in the answer | entries left out | `share` |
+    | `repeat` | in the answer | entries that come twice | `share` |
+    | `contradict` | in the answer | a second entry says the contrary | `share` |
+    | `foreign` | in the answer | entries nobody asked for, added | `share` |
+    | `upper_case` | in the answer | digests in upper-case hexadecimal | `share` |
+    | `unknown_availability` | in the answer | an availability no model knows | `share`, `word` |
+    | `unknown_failure` | in the answer | a failure code no model knows | `share`, `word` |
+    | `truncate` | on the wire | the JSON ends early, in a message of the right length | |
+    | `cut` | on the wire | closed in mid-body: shorter than its content-length | |
+    | `cut_head` | on the wire | closed in the middle of the head | |
+    | `reset_head` | on the wire | RST in the middle of the head | |
+    | `reset_body` | on the wire | RST in the middle of the body | |
+    | `unfinished` | on the wire | chunked, and closed where the last chunk should come | |
+    | `slow` | on the wire | the body drips | `bytes_per_ms` |
+    | `slow_head` | on the wire | the head drips | `bytes_per_ms` |
+    | `padding` | on the wire | filling in valid JSON before the answer | `bytes` |
+    | `endless` | on the wire | a body without end, until the client goes | |
+    | `twice` | on the wire | the whole answer, and the same again unasked | |
+    | `informational` | on the wire | a 1xx head, 103 if not told, before the good answer | `status` |
+    | `chunked` | on the wire | a good answer in chunked transfer encoding | |
+    | `http_1_0` | on the wire | a good answer by HTTP/1.0, ended by the connection's end | |
+    | `close` | on the wire | a good answer with `Connection: close` | |
+    | `idle_close` | on the wire | a good answer; then closed without a word after `ms` of idleness | `ms` |
+
+    Answers are never compressed: the service compresses only for who asks, and botocore asks for `identity`.
 
     Attributes:
         kind: What happens.
@@ -97,13 +147,14 @@ class Fault:
         share: The part of an answer's entries it happens to, above 0 to 1.
         ms: Milliseconds.
         jitter_ms: Milliseconds.
-        code: An error code.
-        status: An HTTP status.
+        code: An error code; of `error` InternalFailure if None, of `throttle` "" for no body.
+        status: An HTTP status; None for the kind's own.
         message: An error message.
         word: The unknown word; by default one that no service model has.
         digests: Digests as they will be asked for.
         bytes: Bytes of filling; 100 MB by default.
-        bytes_per_ms: Bytes of body in each millisecond.
+        bytes_per_ms: Bytes in each millisecond.
+        uses: Calls an access key is good for; 0 for no limit.
 
     Examples:
         >>> Fault("server_error", probability=0.1)  # one call in ten, by chance
@@ -121,13 +172,14 @@ class Fault:
     share: float = 0.1
     ms: float = 0.0
     jitter_ms: float = 0.0
-    code: str = "InternalFailure"
-    status: int = 400
+    code: str | None = None
+    status: int | None = None
     message: str = ""
     word: str = ""
     digests: tuple[str, ...] = ()
     bytes: int = 100_000_000
     bytes_per_ms: int = 1
+    uses: int = 0
 
     def __post_init__(self) -> None:
         for name, kinds in _SETTINGS.items():

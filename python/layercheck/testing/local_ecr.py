@@ -361,10 +361,14 @@ class LocalEcr:
         }
         return arguments if self.ca_bundle is None else {**arguments, "verify": self.ca_bundle}
 
-    def session(self) -> boto3.Session:
+    def session(self, *, lifetime_s: float | None = None) -> boto3.Session:
         """A boto3 session with dummy credentials and the region; the endpoint goes to its clients.
 
         With TLS, its clients trust this server's authority, as with `AWS_CA_BUNDLE`.
+
+        Args:
+            lifetime_s: Let credentials expire after so many seconds, as a role's do after an hour;
+                botocore then fetches others, with another access key.
         """
         import boto3
         import botocore.session
@@ -372,12 +376,14 @@ class LocalEcr:
         inner = botocore.session.Session()
         if self.ca_bundle is not None:
             inner.set_config_variable("ca_bundle", self.ca_bundle)
-        return boto3.Session(
-            region_name=self.region_name or "us-east-1",
-            aws_access_key_id=_DUMMY,
-            aws_secret_access_key=_DUMMY,
-            botocore_session=inner,
-        )
+        region_name = self.region_name or "us-east-1"
+        if lifetime_s is None:
+            return boto3.Session(_DUMMY, _DUMMY, region_name=region_name, botocore_session=inner)
+        from layercheck.testing.expiring import provider
+
+        chain = inner.get_component("credential_provider")
+        chain.insert_before(chain.providers[0].METHOD, provider(lifetime_s))
+        return boto3.Session(region_name=region_name, botocore_session=inner)
 
     def client(self, *, public: bool = False, **kwargs: Any) -> Any:
         """A boto3 client of this endpoint, `ecr` or `ecr-public`.

@@ -87,6 +87,18 @@ impl Connection {
         Ok(Answer { status, headers, body: Vec::new() })
     }
 
+    /// The next chunk of a chunked body; `None` after the last.
+    pub(crate) fn receive_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        let size = usize::from_str_radix(line.trim_end(), 16).expect("a size in hexadecimal");
+        let mut chunk = vec![0; size + 2];
+        self.0.read_exact(&mut chunk)?;
+        assert!(chunk.ends_with(b"\r\n"));
+        chunk.truncate(size);
+        Ok((size > 0).then_some(chunk))
+    }
+
     pub(crate) fn read_some(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.0.read(bytes)
     }

@@ -1,0 +1,197 @@
+"""The fault matrix: every fault x every transport, each report held row by row to the server's own log.
+
+The server tells of every call what was asked and which faults it met, so what each row must say is
+computed from what really happened, not from what was hoped for. With one call in flight and no
+back-off, the calls of a run come in one order: then all transports must also give one and the same
+report, rows, codes, reasons and errors alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args
+
+import pytest
+from botocore.loaders import create_loader
+
+import layercheck as lc
+from dispatch.conftest import digests
+from layercheck.dispatch.tuning import Tuning
+from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr
+
+TRANSPORTS = ("plain",)
+Scene = Literal["in_order", "at_once", "tls"]
+"""One call in flight; eight of them; one, over TLS."""
+
+QUICK = Tuning(
+    attempts=12,
+    back_off_base_s=0.0,
+    back_off_cap_s=0.0,
+    tick_s=0.02,
+    body_deadline_s=0.3,
+    call_deadline_s=10,
+)
+DIGESTS = digests(200)
+ROWS = [*DIGESTS, "sha256:short", *DIGESTS[:20], ""]
+"""With duplicates and invalid rows, which no fault may touch."""
+BATCH = 10
+HIT = (4, 9)
+"""The calls that go wrong: fewer in a row than a batch has attempts, and answers before and after."""
+LOADER = create_loader()
+"""Shared by all sessions here: reading the service's model again for each is most of what a client costs."""
+POISON = tuple(DIGESTS[5::40])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, and what it must do to a report.
+
+    Attributes:
+        fault: What goes wrong.
+        marks: The verdict of each digest in an answer with the fault; None if it leaves no mark.
+        raises: The run ends with it.
+        wire: It is a matter of bytes on the connection, so it is tried over TLS too.
+        name: Tells cases of one kind apart.
+    """
+
+    fault: Fault
+    marks: str | None = None
+    raises: type[lc.LayercheckError] | None = None
+    wire: bool = False
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.fault.kind}{self.name and '-'}{self.name}"
+
+
+def hit(kind: FaultKind, **settings: Any) -> Fault:
+    return Fault(kind, **{"calls": HIT, **settings})
+
+
+CASES = [
+    Case(hit("latency", ms=2.0, jitter_ms=5.0)),
+    Case(hit("throttle")),
+    Case(hit("throttle", code="ThrottleException"), name="ThrottleException"),
+    Case(hit("throttle", code="TooManyRequestsException", status=429), name="TooManyRequestsException"),
+    Case(hit("throttle", code="", status=429), name="429"),
+    Case(hit("server_error")),
+    Case(hit("service_unavailable")),
+    Case(hit("error_page")),
+    Case(hit("error_page", status=503), name="503"),
+    Case(hit("access_denied"), raises=lc.AccessDeniedError),
+    Case(hit("expired_token"), raises=lc.CredentialsError),
+    Case(hit("expired_key", uses=3), raises=lc.CredentialsError),
+    Case(hit("repository_deleted"), raises=lc.RepositoryNotFoundError),
+    Case(hit("error", code="SomethingNewException")),
+    Case(hit("disconnect"), wire=True),
+    Case(hit("reset"), wire=True),
+    Case(hit("garbage"), wire=True),
+    Case(hit("html")),
+    Case(hit("empty"), wire=True),
+    Case(hit("wrong_types")),
+    Case(Fault("poison", digests=POISON)),
+    Case(hit("shuffle")),
+    Case(hit("omit", share=1.0), marks="unanswered"),
+    Case(hit("repeat", share=1.0)),
+    Case(hit("contradict", share=1.0), marks="unanswered"),
+    Case(hit("foreign", share=1.0)),
+    Case(hit("upper_case", share=1.0)),
+    Case(hit("unknown_availability", share=1.0), marks="other"),
+    Case(hit("unknown_failure", share=1.0), marks="refused"),
+    Case(hit("truncate"), wire=True),
+    Case(hit("cut"), wire=True),
+    Case(hit("cut_head"), wire=True),
+    Case(hit("reset_head"), wire=True),
+    Case(hit("reset_body"), wire=True),
+    Case(hit("unfinished"), wire=True),
+    Case(hit("slow", calls=(4, 5)), wire=True),
+    Case(hit("slow_head", bytes_per_ms=20), wire=True),
+    Case(hit("padding", bytes=3_000_000), wire=True),
+    Case(hit("endless"), wire=True),
+    Case(hit("twice"), wire=True),
+    Case(hit("informational"), wire=True),
+    Case(hit("informational", status=100), wire=True, name="100"),
+    Case(hit("chunked"), wire=True),
+    Case(hit("http_1_0"), wire=True),
+    Case(hit("close"), wire=True),
+    Case(hit("idle_close"), wire=True),
+]
+SCENES = [(case, scene) for scene in get_args(Scene) for case in CASES if scene != "tls" or case.wire]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run, and what the server says of it."""
+
+    report: lc.Report
+    error: lc.LayercheckError | None
+    calls: list[Call]
+    counted: int
+    secret: str
+    """What differs from server to server: the port."""
+
+    def shown(self) -> Any:
+        """All of the report that must not depend on the transport."""
+        rows = self.report.to_arrow().to_pylist()
+        errors = [(each.start, each.stop, each.kind, each.code, each.attempts) for each in self.report.errors]
+        error = self.error and (type(self.error), str(self.error))
+        return repr((rows, errors, error)).replace(self.secret, "PORT")
+
+
+@cache
+def outcome(case: Case, scene: Scene, transport: str) -> Outcome:
+    with LocalEcr({"team/app": EvenDigests()}, faults=[case.fault], seed=5, tls=scene == "tls") as ecr:
+        session: Any = ecr.session()
+        session._session.register_component("data_loader", LOADER)
+        with lc.Checker(
+            "team/app",
+            session=session,
+            endpoint_url=ecr.endpoint_url,
+            rate="max",
+            max_in_flight=8 if scene == "at_once" else 1,
+            _tuning=QUICK,
+        ) as checker:
+            run = checker.submit(lc.plan(ROWS, batch_size=BATCH))
+            error = run.exception()
+            assert error is None or isinstance(error, lc.LayercheckError)
+            report = run.report()
+        return Outcome(report, error, ecr.calls, ecr.counters.faults[case.fault.kind], str(ecr.port))
+
+
+def expected(case: Case, calls: list[Call]) -> list[str]:
+    """What each row must say, by the server's own account."""
+    said: dict[str, str] = {}
+    for call in calls:
+        met = case.fault.kind in call.faults
+        if call.outcome != "answered":
+            if case.raises and met:
+                # Asked, and the run ended with it; a digest that was never asked is not in any call.
+                said |= dict.fromkeys(call.digests, "unanswered")
+            continue
+        for digest in call.digests:
+            truth = "available" if digest[-1] in "02468ace" else "unavailable"
+            said[digest] = case.marks if met and case.marks else truth
+    if case.fault.kind == "poison":
+        said |= dict.fromkeys(POISON, "refused")
+    return [said.get(row, "not_checked") if row in DIGESTS else "invalid" for row in ROWS]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("case", "scene"), SCENES, ids=[f"{case}-{scene}" for case, scene in SCENES])
+def test_a_report_says_of_every_row_what_the_server_did(case: Case, scene: Scene, transport: str) -> None:
+    got = outcome(case, scene, transport)
+    assert got.counted > 0
+    rows = [lc.Verdict(code).name.lower() for code in got.report.verdicts]
+    assert rows == expected(case, got.calls)
+    assert sum(got.report.counts.values()) == got.report.rows == len(ROWS)
+    assert (type(got.error) if got.error else None) is case.raises
+    assert got.report.complete == (case.raises is None and case.marks != "unanswered")
+    if scene != "at_once":
+        assert got.shown() == outcome(case, scene, "plain").shown()
+
+
+def test_every_kind_of_fault_is_in_the_matrix(record_testsuite_property: Any) -> None:
+    assert {case.fault.kind for case in CASES} == set(get_args(FaultKind))
+    record_testsuite_property("faults", len(CASES))
+    record_testsuite_property("runs", len(SCENES) * len(TRANSPORTS))
