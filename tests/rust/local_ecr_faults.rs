@@ -42,7 +42,7 @@ fn errors_in_place_of_answers_have_their_code_and_status() {
         (What::ServerError, 500, "ServerException"),
         (What::AccessDenied, 400, "AccessDeniedException"),
         (
-            What::Throttle { form: form(Some("TooManyRequestsException"), 429) },
+            What::Throttle { form: Some(form(Some("TooManyRequestsException"), 429)) },
             429,
             "TooManyRequestsException",
         ),
@@ -54,9 +54,11 @@ fn errors_in_place_of_answers_have_their_code_and_status() {
     for (what, status, code) in rows {
         assert_eq!(answered_with(what).error(), (status, code.to_owned()));
     }
-    for (what, status) in
-        [(What::ServiceUnavailable, 503), (What::Throttle { form: form(None, 429) }, 429), (What::Empty, 200)]
-    {
+    for (what, status) in [
+        (What::ServiceUnavailable, 503),
+        (What::Throttle { form: Some(form(None, 429)) }, 429),
+        (What::Empty, 200),
+    ] {
         let answer = answered_with(what);
         assert_eq!((answer.status, answer.body.len()), (status, 0));
     }
@@ -65,8 +67,8 @@ fn errors_in_place_of_answers_have_their_code_and_status() {
     assert!(answer.body.starts_with(b"<html>"));
 }
 
-fn form(code: Option<&str>, status: u16) -> Option<ThrottleForm> {
-    Some(ThrottleForm { code: code.map(Into::into), status })
+fn form(code: Option<&str>, status: u16) -> ThrottleForm {
+    ThrottleForm { code: code.map(Into::into), status }
 }
 
 #[test]
