@@ -41,51 +41,73 @@ struct Bucket {
 
 const EMPTY: Bucket = Bucket { tags: [0; WIDTH], numbers: [0; WIDTH] };
 
-/// First-seen unique digests, and a table to find them again.
+/// What the hash of every digest is mixed with.
 ///
-/// The hash mixes all 32 bytes with a seed drawn from the operating system for each instance:
-/// nobody has to be able to invert sha256 to type 64 chosen characters, so the digests themselves
-/// must not decide where they land in the table.
+/// The hash takes in all 32 bytes and a seed drawn from the operating system for each table: nobody
+/// has to be able to invert sha256 to type 64 chosen characters, so the digests themselves must not
+/// decide where they land in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed([u64; 4]);
+
+impl Seed {
+    /// A new one.
+    #[must_use]
+    pub fn draw() -> Self {
+        Self([0, 1, 2, 3].map(|word| {
+            // The standard library seeds every RandomState from the operating system.
+            let mut hasher = RandomState::new().build_hasher();
+            hasher.write_u64(word);
+            hasher.finish()
+        }))
+    }
+
+    /// The digest's tag: two folded 64 x 64 -> 128 multiplications over all four words, and a third to
+    /// mix them.
+    #[inline]
+    #[must_use]
+    pub fn tag(&self, digest: &Digest) -> u32 {
+        let (words, _) = digest.0.as_chunks::<8>();
+        let word = |at: usize| u64::from_le_bytes(words[at]) ^ self.0[at];
+        let fold = |a: u64, b: u64| {
+            let product = u128::from(a) * u128::from(b);
+            product as u64 ^ (product >> 64) as u64
+        };
+        (fold(fold(word(0), word(1)) ^ self.0[3], fold(word(2), word(3)) ^ self.0[0]) >> 32) as u32
+    }
+}
+
+/// First-seen unique digests, and a table to find them again.
 #[derive(Debug)]
 pub struct Dedupe {
     unique: Vec<Digest>,
     buckets: Vec<Bucket>,
     /// There are two to the power of this many buckets.
     bits: u32,
-    seed: [u64; 4],
-}
-
-impl Default for Dedupe {
-    fn default() -> Self {
-        let draw = |word: u64| {
-            // The standard library seeds every RandomState from the operating system.
-            let mut hasher = RandomState::new().build_hasher();
-            hasher.write_u64(word);
-            hasher.finish()
-        };
-        let seed = [draw(0), draw(1), draw(2), draw(3)];
-        Self { unique: Vec::new(), buckets: empty(MIN_BITS), bits: MIN_BITS, seed }
-    }
+    seed: Seed,
 }
 
 impl Dedupe {
+    /// An empty table; its digests come with tags by this seed.
+    #[must_use]
+    pub fn new(seed: Seed) -> Self {
+        Self { unique: Vec::new(), buckets: empty(MIN_BITS), bits: MIN_BITS, seed }
+    }
+
     /// Writes the index of each digest among the unique ones to `indices`, adding those that are new.
+    /// `tags` are theirs by the table's [`Seed`].
     ///
     /// # Panics
-    /// If there are more than [`BLOCK`] digests, or less room in `indices`; or beyond 2^32 - 2 unique
-    /// digests, which take 137 GB before any table.
-    pub fn insert_block(&mut self, digests: &[Digest], indices: &mut [i64]) {
-        assert!(digests.len() <= BLOCK && digests.len() <= indices.len(), "a block is bounded");
+    /// If there are more than [`BLOCK`] digests, or not as many tags or indices; or beyond 2^32 - 2
+    /// unique digests, which take 137 GB before any table.
+    pub fn insert_block(&mut self, digests: &[Digest], tags: &[u32], indices: &mut [i64]) {
+        assert!(digests.len() <= BLOCK, "a block is bounded");
+        assert!(digests.len() == tags.len() && digests.len() == indices.len(), "one of each for a digest");
+        debug_assert!(tags.iter().zip(digests).all(|(tag, digest)| *tag == self.seed.tag(digest)));
         // Room for all of them first, so that the table does not move under the passes.
         while is_full(self.unique.len() + digests.len(), self.buckets.len()) {
             self.grow();
         }
         pages::reserve(&mut self.unique, digests.len());
-        let mut tags = [0; BLOCK];
-        for (tag, digest) in tags.iter_mut().zip(digests) {
-            *tag = tag_of(digest, &self.seed);
-        }
-        let tags = &tags[..digests.len()];
         // Nothing is done with what is read but to have it in cache: with more to do in each step, the
         // processor would have fewer of these reads under way.
         let touched = tags.iter().fold(0, |sum, tag| sum ^ self.buckets[self.home(*tag)].tags[0]);
@@ -94,9 +116,21 @@ impl Dedupe {
         for (seen, tag) in seen.iter_mut().zip(tags) {
             *seen = self.buckets[self.home(*tag)].look(*tag);
         }
-        // Likewise for the digests that may be the same ones.
-        let touched = seen[..digests.len()].iter().filter(|seen| seen.number > 0);
-        std::hint::black_box(touched.fold(0, |sum, seen| sum ^ self.unique[seen.number as usize - 1].0[0]));
+        // Likewise for the digests that may be the same ones, and for the buckets behind full ones. They are
+        // gathered first: a branch for each, mispredicted now and then, would start the reads one by one.
+        let (mut maybe, mut count) = ([0; BLOCK], 0);
+        let (mut behind, mut full) = ([0; BLOCK], 0);
+        for (seen, tag) in seen.iter().zip(tags) {
+            maybe[count] = seen.number;
+            count += usize::from(seen.number > 0);
+            behind[full] = (self.home(*tag) + 1) & (self.buckets.len() - 1);
+            full += usize::from(seen.number == 0 && seen.used == WIDTH as u32);
+        }
+        let touched =
+            maybe[..count].iter().fold(0, |sum, number| sum ^ self.unique[*number as usize - 1].0[0]);
+        std::hint::black_box(touched);
+        let touched = behind[..full].iter().fold(0, |sum, at| sum ^ self.buckets[*at].tags[0]);
+        std::hint::black_box(touched);
         for (((index, digest), seen), tag) in indices.iter_mut().zip(digests).zip(seen).zip(tags) {
             *index = self.place(digest, *tag, seen) as i64;
         }
@@ -185,13 +219,10 @@ impl Bucket {
     /// Looks at all eight entries: a branch that leaves early would often be mispredicted.
     #[inline]
     fn look(&self, tag: u32) -> Seen {
-        let (mut same, mut used) = (0_u32, 0);
-        for at in 0..WIDTH {
-            let taken = u32::from(self.numbers[at] != 0);
-            same |= (u32::from(self.tags[at] == tag) & taken) << at;
-            used += taken;
-        }
-        let first = same.trailing_zeros() as usize;
+        // Free places are the last ones, so they are told apart by how many there are.
+        let used = self.numbers.iter().map(|number| u32::from(*number != 0)).sum::<u32>();
+        let same = (0..WIDTH).map(|at| u32::from(self.tags[at] == tag) << at).sum::<u32>();
+        let first = (same & ((1 << used) - 1)).trailing_zeros() as usize;
         Seen { number: self.numbers.get(first).copied().unwrap_or_default(), used }
     }
 
@@ -215,18 +246,4 @@ fn empty(bits: u32) -> Vec<Bucket> {
 
 fn number_of(index: usize) -> u32 {
     u32::try_from(index + 1).expect("fewer than 2^32 - 1 unique digests")
-}
-
-/// Two folded 64 x 64 -> 128 multiplications over all four words, and a third to mix them.
-#[inline]
-fn tag_of(digest: &Digest, seed: &[u64; 4]) -> u32 {
-    let word = |at: usize| {
-        let bytes: [u8; 8] = digest.0[at * 8..][..8].try_into().expect("eight bytes");
-        u64::from_le_bytes(bytes) ^ seed[at]
-    };
-    let fold = |a: u64, b: u64| {
-        let product = u128::from(a) * u128::from(b);
-        product as u64 ^ (product >> 64) as u64
-    };
-    (fold(fold(word(0), word(1)) ^ seed[3], fold(word(2), word(3)) ^ seed[0]) >> 32) as u32
 }

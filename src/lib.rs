@@ -29,6 +29,7 @@ pub mod lines;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
 pub mod merge;
+pub mod numbering;
 pub mod pages;
 pub mod parse;
 pub mod plan;

@@ -1,23 +1,32 @@
 //! The offline half: rows go in, a [`Plan`] comes out.
 
+use std::num::NonZero;
+
 use crate::batch::Batches;
-use crate::dedupe::{BLOCK, Dedupe};
+use crate::dedupe::Seed;
 use crate::digest::{Digest, TEXT_LEN};
 use crate::lines::{Line, Lines, MAX_LINE, Sink};
-use crate::pages;
+use crate::numbering::{Numbering, Rows};
 use crate::parse::{self, ParseError, RejectKind, Spelling};
 use crate::rejects::Rejects;
 
+/// Rows from which on a second thread is worth starting: some tens of milliseconds of work.
+const MANY_ROWS: usize = 1 << 18;
+
 /// Takes rows in input order and becomes a [`Plan`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Planner {
     strict: bool,
-    dedupe: Dedupe,
-    /// Accepted digests that have no index yet; fewer than a block.
-    pending: Vec<Digest>,
-    /// The row of the first of them. Rows from here on have -1 if rejected, else 0 for now.
-    pending_row: usize,
-    row_index: Vec<i64>,
+    /// None: as many as the process may use.
+    threads: Option<usize>,
+    /// Rows taken so far.
+    count: usize,
+    /// The last of them, which have no index yet.
+    rows: Rows,
+    seed: Seed,
+    numbering: Numbering,
+    /// It is settled whether a second thread works along.
+    decided: bool,
     rejects: Rejects,
     spellings: [u64; Spelling::ALL.len()],
     lines: Lines,
@@ -27,7 +36,27 @@ impl Planner {
     /// A planner without rows. With `strict`, only canonical digests pass.
     #[must_use]
     pub fn new(strict: bool) -> Self {
-        Self { strict, ..Self::default() }
+        let seed = Seed::draw();
+        Self {
+            strict,
+            threads: Some(1),
+            count: 0,
+            rows: Rows::default(),
+            seed,
+            numbering: Numbering::new(seed),
+            decided: false,
+            rejects: Rejects::default(),
+            spellings: Default::default(),
+            lines: Lines::default(),
+        }
+    }
+
+    /// Lets a second thread find the digests of many rows while this one parses: with 2 and more, or
+    /// with None if the process may use more than one core. As it comes, a planner starts no thread.
+    #[must_use]
+    pub fn threads(mut self, most: Option<usize>) -> Self {
+        self.threads = most;
+        self
     }
 
     /// Takes one row of text.
@@ -46,15 +75,14 @@ impl Planner {
 
     /// Takes one row for each raw digest.
     pub fn raw(&mut self, digests: &[Digest]) {
-        self.settle();
-        for block in digests.chunks(BLOCK) {
-            let mut indices = [0; BLOCK];
-            self.dedupe.insert_block(block, &mut indices);
-            pages::reserve(&mut self.row_index, BLOCK);
-            self.row_index.extend_from_slice(&indices[..block.len()]);
-        }
         self.spellings[Spelling::Canonical as usize] += digests.len() as u64;
-        self.pending_row = self.row_index.len();
+        let mut others = digests;
+        while !others.is_empty() {
+            let before = others.len();
+            others = self.rows.extend(others, &self.seed);
+            self.count += before - others.len();
+            self.hand_on_if_full();
+        }
     }
 
     /// Takes the rows of a block of a text file; the block continues the last one.
@@ -79,14 +107,9 @@ impl Planner {
     pub fn finish(mut self, batch_size: usize) -> Plan {
         assert!(batch_size > 0, "a batch holds at least one digest");
         self.end_of_file();
-        self.settle();
-        Plan {
-            digests: self.dedupe.into_unique(),
-            row_index: self.row_index,
-            rejects: self.rejects,
-            spellings: self.spellings,
-            batch_size,
-        }
+        self.numbering.take(&mut self.rows);
+        let (digests, row_index) = self.numbering.finish();
+        Plan { digests, row_index, rejects: self.rejects, spellings: self.spellings, batch_size }
     }
 
     #[inline]
@@ -97,30 +120,37 @@ impl Planner {
     #[inline]
     fn accept(&mut self, digest: &Digest, spelling: Spelling) {
         self.spellings[spelling as usize] += 1;
-        self.pending.push(*digest);
-        self.row_index.push(0);
-        if self.pending.len() == BLOCK {
-            self.settle();
-        }
-    }
-
-    /// Gives the pending digests their indices.
-    fn settle(&mut self) {
-        let mut indices = [0; BLOCK];
-        self.dedupe.insert_block(&self.pending, &mut indices);
-        let rows = self.row_index[self.pending_row..].iter_mut().filter(|index| **index >= 0);
-        for (row, index) in rows.zip(indices) {
-            *row = index;
-        }
-        self.pending.clear();
-        self.pending_row = self.row_index.len();
-        pages::reserve(&mut self.row_index, BLOCK);
+        self.rows.push(digest, &self.seed);
+        self.count += 1;
+        self.hand_on_if_full();
     }
 
     #[cold]
     fn reject(&mut self, error: ParseError, text: Option<&[u8]>) {
-        self.rejects.push(self.row_index.len(), error, text);
-        self.row_index.push(-1);
+        self.rejects.push(self.count, error, text);
+        self.rows.reject();
+        self.count += 1;
+        self.hand_on_if_full();
+    }
+
+    #[inline]
+    fn hand_on_if_full(&mut self) {
+        if self.rows.is_full() {
+            self.hand_on();
+        }
+    }
+
+    #[cold]
+    fn hand_on(&mut self) {
+        if !self.decided && self.count >= MANY_ROWS {
+            self.decided = true;
+            // Counts the cores this process may use, not those there are.
+            let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+            if self.threads.unwrap_or_else(cores) > 1 {
+                self.numbering.go_beside();
+            }
+        }
+        self.numbering.take(&mut self.rows);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Plans a text file or random raw digests, for profilers and for measuring one part alone.
 //!
-//! `cargo run --release --example bench_plan -- FILE|raw:ROWS [ROUNDS]` prints seconds and
+//! `cargo run --release --example bench_plan -- FILE|raw:ROWS [ROUNDS] [THREADS]` prints seconds and
 //! nanoseconds per row of each round.
 
 use std::fs::File;
@@ -13,16 +13,17 @@ fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let input = arguments.first().map_or("raw:1000000", String::as_str);
     let rounds = arguments.get(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
+    let threads = arguments.get(2).and_then(|threads| threads.parse().ok());
     let raw = input.strip_prefix("raw:").and_then(|rows| rows.parse().ok()).map(random_digests);
     for _ in 0..rounds {
         let start = Instant::now();
         let plan = match &raw {
             Some(digests) => {
-                let mut planner = Planner::new(false);
+                let mut planner = Planner::new(false).threads(threads);
                 planner.raw(digests);
                 planner.finish(100)
             }
-            None => read(input)?,
+            None => read(input, threads)?,
         };
         let seconds = start.elapsed().as_secs_f64();
         let nanoseconds = seconds * 1e9 / plan.rows() as f64;
@@ -31,8 +32,8 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-fn read(path: &str) -> std::io::Result<Plan> {
-    let mut planner = Planner::new(false);
+fn read(path: &str, threads: Option<usize>) -> std::io::Result<Plan> {
+    let mut planner = Planner::new(false).threads(threads);
     let mut source = TextSource::open(File::open(path)?)?;
     while source.feed(&mut planner)? {}
     Ok(planner.finish(100))

@@ -12,9 +12,9 @@ Examples:
 from __future__ import annotations
 
 import warnings as _warnings
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from layercheck._core import MAX_BATCH, Plan, Reject, build_info
-from layercheck.dispatch import Answer, Checker, Run, check
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -27,11 +27,46 @@ from layercheck.errors import (
     RunCancelled,
     UnansweredError,
 )
+
+# These two at once: their modules have their names, and would stand here in their place if anybody
+# imported them first.
 from layercheck.plan import plan
 from layercheck.read import FileRows, read
-from layercheck.report import Report
-from layercheck.types import BatchError, Progress, RunStats, Target
-from layercheck.verdict import Verdict
+
+if _TYPE_CHECKING:
+    from layercheck.dispatch import Answer, Checker, Run, check
+    from layercheck.report import Report
+    from layercheck.types import BatchError, Progress, RunStats, Target
+    from layercheck.verdict import Verdict
+
+# The rest when it is first asked for: an import of layercheck is to cost next to nothing.
+_LATER = {
+    "Answer": "layercheck.dispatch",
+    "Checker": "layercheck.dispatch",
+    "Run": "layercheck.dispatch",
+    "check": "layercheck.dispatch",
+    "Report": "layercheck.report",
+    "BatchError": "layercheck.types",
+    "Progress": "layercheck.types",
+    "RunStats": "layercheck.types",
+    "Target": "layercheck.types",
+    "Verdict": "layercheck.verdict",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'layercheck' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __version__: str = build_info()["version"]
 

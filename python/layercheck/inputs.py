@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 from layercheck._core import Planner
 from layercheck.read import FileRows
+
+DigestInput: TypeAlias = "Iterable[str | bytes | None] | os.PathLike[str] | BinaryIO | Any"
+"""What `layercheck.plan` takes: rows of text, a path, an open binary file, or raw digests as an array."""
 
 _PIECE_ROWS = 65_536  # rows of an array that are converted at a time
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import PurePath
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from layercheck._core import Planner
@@ -121,6 +120,8 @@ def read(
 
 def format_by_suffix(path: str | os.PathLike[str]) -> FileFormat | None:
     """What the suffix of a path says about the file; None if it says nothing."""
+    from pathlib import PurePath  # here, since it is a good part of what importing layercheck would cost
+
     name = PurePath(os.fsdecode(path))
     inner = name.with_suffix("") if name.suffix.lower() in _COMPRESSED else name
     return _SUFFIXES.get(inner.suffix.lower())
@@ -131,7 +132,7 @@ def _format_of(path: Any) -> FileFormat:
         raise ValueError(f"an open file has no suffix to tell its format: pass format=, {_CHOICE}")
     found = format_by_suffix(path)
     if found is None:
-        name = PurePath(os.fsdecode(path)).name
+        name = os.fsdecode(path).rpartition(os.sep)[2]
         raise ValueError(f"cannot tell the format of {name!r} from its suffix: pass format=, {_CHOICE}")
     return found
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-DigestInput: TypeAlias = "Iterable[str | bytes | None] | os.PathLike[str] | BinaryIO | Any"
-"""What `layercheck.plan` takes: rows of text, a path, an open binary file, or raw digests as an array."""
+from layercheck.inputs import DigestInput as DigestInput
 
 Rate: TypeAlias = "float | Literal['quota', 'max'] | None"
 """Calls per second for one lane: None is half the default quota."""

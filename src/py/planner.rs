@@ -20,10 +20,12 @@ pub(super) struct PyPlanner {
 
 #[pymethods]
 impl PyPlanner {
+    /// With `threads` of 1 all work is done on the calling thread; with None, a second one helps with
+    /// many rows if the process may use two cores.
     #[new]
-    #[pyo3(signature = (*, strict = false))]
-    fn new(strict: bool) -> Self {
-        Self { planner: Some(Planner::new(strict)), block: Block::default() }
+    #[pyo3(signature = (*, strict = false, threads = None))]
+    fn new(strict: bool, threads: Option<usize>) -> Self {
+        Self { planner: Some(Planner::new(strict).threads(threads)), block: Block::default() }
     }
 
     /// Takes every item of an iterable of str, bytes or None as a row. What the iterable itself

@@ -12,9 +12,15 @@ import layercheck as lc
 HEAVY = ["boto3", "botocore", "numpy", "click", "rich", "pyarrow", "pandas", "polars", "tqdm", "asyncio"]
 
 
-@pytest.mark.parametrize("module", ["layercheck", "layercheck.testing"])
-def test_import_loads_no_heavy_library(module: str) -> None:
-    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+# Of the standard library, what takes milliseconds and a plan has no use for.
+SLOW = ["concurrent.futures", "dataclasses", "inspect", "logging", "pathlib", "tempfile", "urllib.parse"]
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"), [("layercheck", HEAVY + SLOW), ("layercheck.testing", HEAVY)], ids=str
+)
+def test_import_loads_no_heavy_library(module: str, heavy: list[str]) -> None:
+    code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -51,3 +57,31 @@ def test_importing_a_debug_build_warns() -> None:
 def test_everything_in_all_exists() -> None:
     missing = [name for name in lc.__all__ if not hasattr(lc, name)]
     assert missing == []
+
+
+def test_what_comes_later_is_the_same_object_and_listed() -> None:
+    code = (
+        "import sys, layercheck as lc\n"
+        "print('layercheck.dispatch' in sys.modules, set(lc.__all__) <= set(dir(lc)))\n"
+        "from layercheck.dispatch import check\n"
+        "print(lc.check is check, lc.check is lc.check, callable(lc.plan), callable(lc.read))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True", "True", "True", "True"]
+
+
+@pytest.mark.parametrize("first", ["plan", "read", "report", "dispatch", "types", "verdict", "errors", "cli"])
+def test_the_order_of_imports_does_not_matter(first: str) -> None:
+    code = (
+        f"import layercheck.{first}\n"
+        "import layercheck as lc\n"
+        "print([name for name in lc.__all__ if type(getattr(lc, name)).__name__ == 'module'])\n"
+        "print(lc.plan(['ab' * 32]).rows)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "1"]
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'layercheck' has no attribute 'chekc'"):
+        lc.chekc  # noqa: B018

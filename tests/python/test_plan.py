@@ -177,3 +177,25 @@ def test_a_line_without_end_costs_no_memory_and_is_one_invalid_row(tmp_path: Pat
         tracemalloc.stop()
     assert (plan.rows, plan.rejects[0].kind) == (1, "wrong_length")
     assert peak < 16 << 20
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_thread_at_all_is_a_value_error(threads: int) -> None:
+    with pytest.raises(ValueError, match=f"threads must be at least 1, or None .*, not {threads}"):
+        lc.plan([A], threads=threads)
+
+
+def test_threads_change_nothing_in_a_plan_of_many_rows() -> None:
+    rows = [f"sha256:{row * 7919 % 100_003:064x}" for row in range(300_000)]
+    rows[::1000] = ["junk"] * len(rows[::1000])
+    plans = [lc.plan(iter(rows), threads=threads) for threads in (None, 1, 2, 8)]
+    for plan in plans:
+        assert (plan.rows, plan.unique, plan.invalid) == (300_000, 100_003 - len(missing(rows)), 300)
+        assert plan.row_index.tolist() == plans[1].row_index.tolist()
+        assert plan.digests.tolist() == plans[1].digests.tolist()
+        assert list(plan.rejects) == list(plans[1].rejects)
+
+
+def missing(rows: list[str]) -> set[int]:
+    """Which of the numbers no row has."""
+    return set(range(100_003)) - {int(row.removeprefix("sha256:"), 16) for row in rows if row != "junk"}

@@ -15,6 +15,18 @@ fn plan(rows: &[&str], batch_size: usize) -> Plan {
     planner.finish(batch_size)
 }
 
+/// What a plan says, to be compared.
+fn parts(plan: &Plan) -> (&[Digest], &[i64], Vec<String>, usize) {
+    let rejects = (0..plan.rejects().len()).map(|at| plan.rejects().get(at).to_string());
+    (plan.digests(), plan.row_index(), rejects.collect(), plan.spellings().iter().map(|s| s.1 as usize).sum())
+}
+
+fn numbered(number: usize) -> Digest {
+    let mut digest = Digest([0; 32]);
+    digest.0[..8].copy_from_slice(&number.to_be_bytes());
+    digest
+}
+
 fn text(byte: u8) -> String {
     Digest([byte; 32]).to_string()
 }
@@ -104,4 +116,60 @@ proptest! {
         let batched: usize = (0..plan.batches().len()).map(|at| plan.batches().get(at).unwrap().len()).sum();
         prop_assert_eq!(batched, plan.unique());
     }
+}
+
+/// Rows beyond those from which on a second thread works along.
+const MANY: usize = 300_000;
+
+/// Valid rows, new ones and repeated ones, near and far; every seventh is rejected, and there is a long
+/// run of nothing but rejected ones.
+fn many_rows(planner: &mut Planner) {
+    for row in 0..MANY {
+        if row % 7 == 3 || (100_000..130_000).contains(&row) {
+            planner.row(b"latest");
+        } else {
+            planner.row(numbered(row * 7_919 % 100_003).to_string().as_bytes());
+        }
+    }
+    let raw: Vec<Digest> = (0..20_000).map(|row| numbered(row * 3)).collect();
+    planner.raw(&raw);
+    planner.not_text(None);
+}
+
+#[test]
+fn a_second_thread_changes_nothing_in_the_plan() {
+    let [alone, beside] = [1, 2].map(|threads| {
+        let mut planner = Planner::new(false).threads(Some(threads));
+        many_rows(&mut planner);
+        planner.finish(100)
+    });
+    assert_eq!(alone.rows(), MANY + 20_001);
+    assert!(parts(&alone) == parts(&beside));
+    let mut first_seen = HashMap::new();
+    let wanted = (0..MANY).map(|row| {
+        if row % 7 == 3 || (100_000..130_000).contains(&row) {
+            return -1;
+        }
+        let next = first_seen.len() as i64;
+        *first_seen.entry(row * 7_919 % 100_003).or_insert(next)
+    });
+    assert!(beside.row_index()[..MANY].iter().copied().eq(wanted));
+}
+
+#[test]
+fn nothing_but_rejected_rows_is_a_plan_too() {
+    for threads in [1, 2] {
+        let mut planner = Planner::new(false).threads(Some(threads));
+        (0..MANY).for_each(|_| planner.not_text(None));
+        let plan = planner.finish(100);
+        assert_eq!((plan.rows(), plan.invalid(), plan.unique()), (MANY, MANY, 0));
+        assert!(plan.row_index().iter().all(|index| *index == -1));
+    }
+}
+
+#[test]
+fn a_planner_that_is_given_up_takes_its_thread_along() {
+    let mut planner = Planner::new(false).threads(Some(2));
+    many_rows(&mut planner);
+    drop(planner); // hangs, if the thread does not end
 }
