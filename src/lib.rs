@@ -39,6 +39,8 @@ pub mod rejects;
 pub mod source;
 pub mod table;
 pub mod verdict;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use digest::Digest;
 pub use ledger::{Columns, Ledger};

@@ -93,6 +93,46 @@ class Packer:
     def __new__(cls, repository_name: str, registry_id: str | None = None) -> Packer: ...
     def pack(self, plan: Plan, start: int, stop: int) -> bytes: ...
 
+class WireError(Exception):
+    """An exchange that brought no answer; `args` are the kind and the reason."""
+
+@final
+class Wire:
+    """Connections to one host. Thread-safe; an exchange blocks the thread that asks for it."""
+
+    def __new__(
+        cls,
+        host: str,
+        port: int,
+        *,
+        ca_bundle: str | None,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        body_deadline_s: float,
+        deadline_s: float,
+        body_limit_bytes: int,
+        keep: int,
+    ) -> Wire: ...
+    def send(
+        self, target: str, host: str, headers: Sequence[tuple[str | bytes, str | bytes]], body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]: ...
+    def ask(
+        self,
+        packer: Packer,
+        plan: Plan,
+        start: int,
+        stop: int,
+        url: str,
+        target: str,
+        host: str,
+        headers: Sequence[tuple[str, str]],
+        scope: tuple[str, str],
+        credentials: tuple[str, str, str | None],
+    ) -> tuple[int, list[tuple[str, str]], bytes]: ...
+    def close(self) -> None: ...
+    @property
+    def idle(self) -> int: ...
+
 @final
 class Ledger:
     """Verdict columns of one run. Thread-safe; every digest starts as `not_checked`.

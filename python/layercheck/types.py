@@ -61,6 +61,7 @@ class RunStats:
         seconds: Wall-clock seconds from the first request to the last answer.
         rate: The pacer's rate at the end, calls per second; None without a limit.
         max_in_flight: The most calls that were under way at once.
+        transport: How calls were made: `plain`, `slim`, `wire` or `native`.
     """
 
     calls: int = 0
@@ -72,6 +73,7 @@ class RunStats:
     seconds: float = 0.0
     rate: float | None = None
     max_in_flight: int = 0
+    transport: str = "plain"
 
     @property
     def calls_per_second(self) -> float:

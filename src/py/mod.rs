@@ -12,6 +12,8 @@ mod plan;
 mod planner;
 mod rejects;
 mod table;
+#[cfg(feature = "wire")]
+mod wire;
 
 /// Native half of layercheck. Private: import from `layercheck` instead.
 #[pyo3::pymodule(gil_used = false)]
@@ -37,4 +39,7 @@ mod _core {
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]
     use super::table::PyTable;
+    #[cfg(feature = "wire")]
+    #[pymodule_export]
+    use super::wire::{PyWire, WireError};
 }

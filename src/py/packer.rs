@@ -10,7 +10,7 @@ use crate::batch::Packer;
 /// Writes the bodies of requests for one repository; everything but the digests is made once.
 #[pyclass(name = "Packer", module = "layercheck._core", frozen)]
 pub(super) struct PyPacker {
-    packer: Packer,
+    pub(super) packer: Packer,
 }
 
 #[pymethods]

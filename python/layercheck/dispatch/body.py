@@ -26,8 +26,8 @@ class _HttpSession(Protocol):
     def close(self) -> None: ...
 
 
-class _ReadBody:
-    """What `AWSResponse` needs of a raw body: `stream`, here over bytes that are already read."""
+class ReadBody:
+    """What botocore's `AWSResponse` needs of a raw body: `stream`, here over bytes that are already read."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -46,7 +46,7 @@ class BoundedSession:
     """
 
     def __init__(self, inner: _HttpSession, *, limit_bytes: int, deadline_s: float) -> None:
-        self._inner = inner
+        self.inner = inner
         self._limit_bytes = limit_bytes
         self._deadline_s = deadline_s
 
@@ -60,7 +60,7 @@ class BoundedSession:
         from botocore.awsrequest import AWSResponse
 
         request.stream_output = True  # tells the inner session to leave the body unread
-        response = self._inner.send(request)
+        response = self.inner.send(request)
         try:
             body = self._read(response.raw, response.headers, request.url)
         except BaseException:
@@ -69,11 +69,11 @@ class BoundedSession:
             raise
         finally:
             response.raw.release_conn()
-        return AWSResponse(response.url, response.status_code, response.headers, _ReadBody(body))
+        return AWSResponse(response.url, response.status_code, response.headers, ReadBody(body))
 
     def close(self) -> None:
         """Close the session's connections."""
-        self._inner.close()
+        self.inner.close()
 
     def _read(self, raw: Any, headers: Any, url: str) -> bytes:
         from botocore.exceptions import HTTPClientError, ReadTimeoutError, ResponseStreamingError

@@ -16,7 +16,8 @@ from layercheck.dispatch.progress import as_callback
 from layercheck.dispatch.quota import calls_per_second
 from layercheck.dispatch.run import Run
 from layercheck.dispatch.stream import Answer, stream
-from layercheck.dispatch.transport import PlainTransport
+from layercheck.dispatch.transport import choose
+from layercheck.dispatch.transport.choose import TransportName, check_name
 from layercheck.dispatch.tuning import Tuning
 from layercheck.dispatch.workers import Workers
 from layercheck.errors import JournalError, LayercheckError
@@ -60,6 +61,10 @@ class Checker:
             `"quota"` to ask Service Quotas for the account's, `"max"` for no limit until the service
             throttles. Throttling slows every rate down, and it recovers afterwards.
         max_in_flight: Calls at once; 32, or the client's `max_pool_connections` if that is smaller.
+        transport: How calls are made: None for the fastest that changes nothing else, or `"plain"`,
+            `"slim"`, `"wire"`, `"native"` (see `layercheck.dispatch.transport`). A client of your own
+            always gets plain boto3 calls; sessions with event handlers of your own, proxies, client
+            certificates and the like get the fastest transport that respects them.
 
     Raises:
         InvalidParameterError: Arguments that cannot be right; also a ValueError.
@@ -89,9 +94,11 @@ class Checker:
         config: Config | None = None,
         rate: Rate = None,
         max_in_flight: int | None = None,
+        transport: TransportName | None = None,
         _tuning: Tuning | None = None,
     ) -> None:
         self._tuning = _tuning or Tuning()
+        check_name(transport)
         self._open = open_client(
             repository_name,
             registry_id,
@@ -103,9 +110,19 @@ class Checker:
             endpoint_url=endpoint_url,
             config=config,
             max_in_flight=max_in_flight,
+            plain=transport == "plain",
             tuning=self._tuning,
         )
         try:
+            self._transport = choose(
+                self._open.client,
+                repository_name,
+                registry_id,
+                wanted=transport,
+                owned=self._open.owned,
+                session=self._open.session,
+                tuning=self._tuning,
+            )
             number = calls_per_second(
                 rate,
                 service="ecr-public" if public else "ecr",
@@ -117,7 +134,6 @@ class Checker:
             raise
         self._pacer = Pacer(number)
         self._workers = Workers(self._open.max_in_flight, self._pacer, idle_s=self._tuning.idle_s)
-        self._transport = PlainTransport(self._open.client, repository_name, registry_id)
         self._lock = threading.Lock()
         self._runs: set[Run] = set()
         self._closed = False
@@ -136,6 +152,11 @@ class Checker:
     def max_in_flight(self) -> int:
         """The most calls at once."""
         return self._open.max_in_flight
+
+    @property
+    def transport(self) -> str:
+        """How calls are made just now: `plain`, `slim`, `wire` or `native`."""
+        return self._transport.name
 
     def __repr__(self) -> str:
         target = self.target
@@ -274,6 +295,7 @@ class Checker:
         finally:
             with self._workers.lock:
                 self._workers.close()
+            self._transport.close()
             self._open.close()
 
     def __enter__(self) -> Self:
@@ -342,6 +364,7 @@ def check(
     config: Config | None = None,
     rate: Rate = None,
     max_in_flight: int | None = None,
+    transport: TransportName | None = None,
     journal: object = None,
     progress: ProgressCallback | bool | None = None,
 ) -> Report:
@@ -361,6 +384,7 @@ def check(
         config: A `botocore.config.Config`; what it sets wins.
         rate: Calls per second; None, a number, `"quota"` or `"max"`.
         max_in_flight: Calls at once.
+        transport: How calls are made; None for the fastest.
         journal: Not in this version.
         progress: A callback for `Progress`, or True for a tqdm bar.
 
@@ -389,5 +413,6 @@ def check(
         config=config,
         rate=rate,
         max_in_flight=max_in_flight,
+        transport=transport,
     ) as checker:
         return checker.check(digests, progress=progress)

@@ -127,9 +127,10 @@ def open_client(
     endpoint_url: str | None,
     config: Any,
     max_in_flight: int | None,
+    plain: bool,
     tuning: Tuning,
 ) -> OpenClient:
-    """Take the caller's client, or make one.
+    """Take the caller's client, or make one: for plain calls, or for faster ones.
 
     Raises:
         InvalidParameterError: Arguments that exclude each other, a client of the other service, or
@@ -164,7 +165,7 @@ def open_client(
         try:
             with _making:
                 session, client = _make(
-                    service, session, region_name, profile_name, endpoint_url, config, max_in_flight
+                    service, session, region_name, profile_name, endpoint_url, config, max_in_flight, plain
                 )
         except (LayercheckError, TypeError):
             raise
@@ -199,6 +200,7 @@ def _make(
     endpoint_url: str | None,
     config: Any,
     max_in_flight: int | None,
+    plain: bool,
 ) -> tuple[Any, Any]:
     import boto3
 
@@ -210,7 +212,7 @@ def _make(
             f"ECR Public has no endpoint in {clean(region_name, 50)}; "
             f"pass region_name={PUBLIC_REGIONS[0]!r} or {PUBLIC_REGIONS[1]!r}"
         )
-    merged = _config(session, config, max_in_flight or DEFAULT_MAX_IN_FLIGHT)
+    merged = _config(session, config, max_in_flight or DEFAULT_MAX_IN_FLIGHT, plain)
     client = session.client(service, region_name=region_name, endpoint_url=endpoint_url, config=merged)
     return session, client
 
@@ -226,7 +228,7 @@ def _default_region(service: str, session: Any, endpoint_url: str | None) -> str
     return region
 
 
-def _config(session: Any, config: Any, max_in_flight: int) -> Any:
+def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
     """Our settings, then the session's defaults, then the caller's: the later wins."""
     from botocore.config import Config
 
@@ -243,6 +245,13 @@ def _config(session: Any, config: Any, max_in_flight: int) -> Any:
     )
     # boto3 keeps its botocore session private; without it a session's default config would lose to ours.
     inner = getattr(session, "_session", None)
+    user_agent = getattr(inner, "user_agent", None)
+    if not plain:
+        # The digests were validated already, and are not among the parameters that botocore sees.
+        merged = merged.merge(Config(parameter_validation=False))
+        if callable(user_agent):
+            # Made once, with the same product names; botocore otherwise makes it anew twice for each call.
+            merged = merged.merge(Config(user_agent=user_agent()))
     get_default = getattr(inner, "get_default_client_config", None)
     extras: list[str] = []
     for given in (get_default() if callable(get_default) else None, config):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck._core import Columns, Ledger, Plan
 from layercheck.dispatch.calls import Agenda, Call, Sequel
-from layercheck.dispatch.classify import CallAbandoned, Failure, classify, exception_for
+from layercheck.dispatch.classify import CallAbandoned, Failure, UnreadableAnswer, classify, exception_for
 from layercheck.dispatch.pacer import Pacer
-from layercheck.dispatch.transport import Transport
+from layercheck.dispatch.transport import Batch, Transport
 from layercheck.dispatch.tuning import Tuning
 from layercheck.dispatch.workers import Workers
 from layercheck.errors import (
@@ -94,15 +94,23 @@ class Drive:
     def ask(self, call: Call) -> Callable[[float], None]:
         """See `Work`. Without the lock."""
         try:
-            answer: Mapping[str, Any] = self._transport(self._plan.texts(call.start, call.stop))
+            answer = self._transport(Batch(self._plan, call.start, call.stop))
             if call.abandoned:
                 return _nothing
-            merged = self._ledger.merge(call.start, call.stop, answer)
+            merged = self._merge(call, answer)
         except BaseException as error:  # noqa: BLE001 (a worker must outlive whatever a call raises)
             _forget_frames(error)
             failure = classify(error)
             return lambda now: self._failed(call, failure, now)
         return lambda now: self._answered(call, merged, now)
+
+    def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
+        if not isinstance(answer, bytes):
+            return self._ledger.merge(call.start, call.stop, answer)
+        try:
+            return self._ledger.merge_body(call.start, call.stop, answer)
+        except ValueError as error:
+            raise UnreadableAnswer(str(error)) from error
 
     # What the run calls.
 
@@ -176,6 +184,7 @@ class Drive:
             seconds=self._seconds(now),
             rate=self._pacer.rate,
             max_in_flight=self._most_in_flight,
+            transport=self._transport.name,
         )
 
     def progress(self, *, done: bool) -> Progress:

@@ -1,0 +1,132 @@
+"""The native transport: the core packs, signs, sends and reads; boto3 says as whom, where and how."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from layercheck._core import WireError
+from layercheck.dispatch.body import ReadBody
+from layercheck.dispatch.transport.wire import WireTransport, as_botocore
+from layercheck.dispatch.tuning import Tuning
+from layercheck.types import EcrClient
+
+
+class NativeTransport(WireTransport):
+    """The public boto3 call, answered at `before-call`.
+
+    At that event botocore has resolved the endpoint and made the headers, and a handler may answer in
+    place of everything that follows. The credentials are asked of boto3 for each call, so that they are
+    refreshed when boto3 says so. A request that is to be signed in another way than by Signature
+    Version 4 with these credentials goes on through botocore, as with `wire`.
+
+    Args:
+        credentials: Gives the session's credentials, or None; called once, at the first call.
+
+    The others are as for `WireTransport`.
+    """
+
+    name = "native"
+
+    def __init__(
+        self,
+        client: EcrClient,
+        repository_name: str,
+        registry_id: str | None,
+        *,
+        ca_bundle: str,
+        tuning: Tuning,
+        direct: Callable[[str], bool],
+        credentials: Callable[[], Any],
+    ) -> None:
+        super().__init__(
+            client, repository_name, registry_id, ca_bundle=ca_bundle, tuning=tuning, direct=direct
+        )
+        self._find_credentials = credentials
+        self._finding = threading.Lock()
+        self._credentials: Any = None
+
+    def _before_call(self, params: dict[str, Any], **event: Any) -> object:
+        exchange = self._exchange
+        batch = exchange.batch
+        if batch is None:
+            return None
+        scope = None if self._aside else _scope(event)
+        credentials = None if scope is None else self._current_credentials()
+        url = params["url"]
+        if scope is None or credentials is None or (route := self._route_to(url)) is None:
+            return super()._before_call(params, **event)
+        try:
+            status, headers, body = route.wire.ask(
+                self._packer,
+                batch.plan,
+                batch.start,
+                batch.stop,
+                url,
+                route.target,
+                route.host,
+                list(params["headers"].items()),
+                scope,
+                credentials,
+            )
+        except WireError as error:
+            if self._step_aside(error):
+                return super()._before_call(params, **event)
+            exchange.packed = True
+            raise as_botocore(error, SimpleNamespace(url=url)) from error
+        exchange.packed = True
+        if status == 200:
+            exchange.body = body
+            return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
+        return _parsed_error(event["model"], url, status, headers, body)
+
+    def _current_credentials(self) -> tuple[str, str, str | None] | None:
+        """Key, secret and token as they are now, refreshed if boto3 finds it is time.
+
+        Raises:
+            botocore.exceptions.BotoCoreError: They could not be refreshed.
+        """
+        if self._credentials is None:
+            with self._finding:
+                self._credentials = self._credentials or self._find_credentials()
+            if self._credentials is None:
+                # Signing is where botocore says so, in its own words.
+                self._leave_to_botocore("there are no credentials")
+                return None
+        frozen = self._credentials.get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What botocore asks of an HTTP response that has been dealt with already."""
+
+    status_code: int
+
+
+def _scope(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Region and service to sign for; None if this is not plain Signature Version 4."""
+    signer, context = event["request_signer"], event["context"]
+    signing = context.get("signing") or {}
+    auth_types = {context.get("auth_type") or "v4", signer.signature_version}
+    if auth_types != {"v4"} or signing.keys() - {"region", "signing_name"}:
+        return None
+    region = signing.get("region") or signer.region_name
+    service = signing.get("signing_name") or signer.signing_name
+    return (region, service) if region and service else None
+
+
+def _parsed_error(
+    model: Any, url: str, status: int, headers: list[tuple[str, str]], body: bytes
+) -> tuple[Any, Any]:
+    """An answer that is no success, parsed by botocore as if it had come through its own session."""
+    from botocore.awsrequest import AWSResponse
+    from botocore.endpoint import convert_to_response_dict
+    from botocore.parsers import create_parser
+
+    response = AWSResponse(url, status, headers, ReadBody(body))  # type: ignore[arg-type]
+    parser = create_parser("json")
+    return response, parser.parse(convert_to_response_dict(response, model), model.output_shape)

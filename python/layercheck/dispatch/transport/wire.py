@@ -1,0 +1,172 @@
+"""The wire transport: as slim, and the core sends what botocore has signed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from layercheck._core import Wire, WireError
+from layercheck.dispatch.body import ReadBody
+from layercheck.dispatch.transport.slim import SlimTransport
+from layercheck.dispatch.tuning import Tuning
+from layercheck.types import EcrClient
+
+_log = logging.getLogger("layercheck")
+
+BROKEN_BEFORE_ASKING = frozenset(("tls", "request"))
+"""Kinds of `WireError` after which nothing was asked yet and botocore may do better: it knows more of
+TLS than we do (a bundle that names a server's own certificate, for one), and its errors are the known ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An open way to one URL.
+
+    Attributes:
+        url: The URL.
+        wire: Connections to its host.
+        target: Path and query, as they stand in a request.
+        host: Value of the `Host` header.
+    """
+
+    url: str
+    wire: Wire
+    target: str
+    host: str
+
+
+class WireTransport(SlimTransport):
+    """Slim, with the sending taken over at `before-send` by one call into the core.
+
+    Proxies, client certificates and unverified connections are botocore's: `choose` does not choose this
+    transport for them. What turns out later, a certificate that rustls does not accept, makes it step
+    aside for good: botocore sends that same request, and what it then says of it counts.
+
+    Args:
+        client: A client of our own.
+        repository_name: Repository.
+        registry_id: Registry, or None.
+        ca_bundle: PEM file of the certificates to trust.
+        tuning: Bounds of one answer.
+        direct: Says whether a URL is reached without a proxy.
+    """
+
+    name = "wire"
+
+    def __init__(
+        self,
+        client: EcrClient,
+        repository_name: str,
+        registry_id: str | None,
+        *,
+        ca_bundle: str,
+        tuning: Tuning,
+        direct: Callable[[str], bool],
+    ) -> None:
+        super().__init__(client, repository_name, registry_id)
+        self._ca_bundle = ca_bundle
+        self._tuning = tuning
+        self._direct = direct
+        self._config: Any = client.meta.config  # type: ignore[attr-defined]
+        self._route: Route | None = None
+        self._opening = threading.Lock()
+        self._closed = False
+        self._aside = ""
+        client.meta.events.register_last("before-send", self._before_send)  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        with self._opening:
+            self._closed = True
+            if self._route is not None:
+                self._route.wire.close()
+
+    def _before_send(self, request: Any, **_: object) -> object:
+        if self._exchange.batch is None or self._aside:
+            return None
+        try:
+            route = self._route_to(request.url)
+            if route is None:
+                return None
+            status, headers, body = route.wire.send(
+                route.target, route.host, list(request.headers.items()), request.body
+            )
+        except WireError as error:
+            if self._step_aside(error):
+                return None
+            raise as_botocore(error, request) from error
+        from botocore.awsrequest import AWSResponse
+
+        return AWSResponse(request.url, status, headers, ReadBody(body))
+
+    def _route_to(self, url: str) -> Route | None:
+        """The way to a URL, opened at its first use; None if it is not ours to go."""
+        route = self._route
+        if route is not None and route.url == url:
+            return route
+        with self._opening:
+            if self._route is None or self._route.url != url:
+                if not self._direct(url):
+                    self._leave_to_botocore(f"a proxy leads to {url}")
+                    return None
+                self._route = self._open(url)
+            return self._route
+
+    def _open(self, url: str) -> Route:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        secure = parts.scheme == "https"
+        default_port = 443 if secure else 80
+        port = parts.port or default_port
+        named = f"[{host}]" if ":" in host else host
+        tuning = self._tuning
+        connect_timeout_s, read_timeout_s = self._config.connect_timeout, self._config.read_timeout
+        wire = Wire(
+            host,
+            port,
+            ca_bundle=self._ca_bundle if secure else None,
+            connect_timeout_s=connect_timeout_s,
+            read_timeout_s=read_timeout_s,
+            body_deadline_s=tuning.body_deadline_s,
+            deadline_s=tuning.call_deadline_s,
+            body_limit_bytes=tuning.body_limit_bytes,
+            keep=self._config.max_pool_connections,
+        )
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return Route(url, wire, target, named if port == default_port else f"{named}:{port}")
+
+    def _step_aside(self, error: WireError) -> bool:
+        """Leave the sending to botocore from now on, if that can help."""
+        kind, reason = error.args
+        if kind in BROKEN_BEFORE_ASKING:
+            self._leave_to_botocore(reason)
+        return kind in BROKEN_BEFORE_ASKING
+
+    def _leave_to_botocore(self, reason: str) -> None:
+        if not self._aside:
+            self._aside = reason
+            self.name = SlimTransport.name
+            _log.info("leaving the sending to botocore: %s", reason)
+
+
+def as_botocore(error: WireError, request: Any) -> Exception:
+    """What botocore's own HTTP session would have raised."""
+    from botocore import exceptions as known
+
+    kind, reason = error.args
+    url = request.url
+    if kind in ("connect", "tls"):
+        return known.EndpointConnectionError(endpoint_url=url, error=reason)
+    if kind == "connect_timeout":
+        return known.ConnectTimeoutError(endpoint_url=url, error=reason)
+    if kind == "read_timeout":
+        return known.ReadTimeoutError(endpoint_url=url, error=reason)
+    if kind == "closed":
+        return known.ConnectionClosedError(endpoint_url=url, error=reason, request=request)
+    if kind == "truncated":
+        return known.ResponseStreamingError(error=reason)
+    return known.HTTPClientError(error=reason)

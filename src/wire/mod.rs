@@ -1,0 +1,140 @@
+//! One call over the wire: a request out in one write, the whole answer back, in one blocking exchange.
+//!
+//! What botocore's own HTTP session does in some 1,200 calls of the interpreter, for the one kind of
+//! request that layercheck sends: `POST` with a short body, HTTP/1.1, connections kept and used again.
+//! The caller's thread does the work; there is no other. `httparse` reads the head and `rustls` is
+//! the TLS, verified against the same bundle of certificates that botocore would use. Proxies, client
+//! certificates and connections without verification are not spoken here: for those the caller leaves
+//! the sending to botocore.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use layercheck::wire::{Limits, Request, Wire};
+//!
+//! let wire = Wire::new("127.0.0.1", 8080, None, Limits::default(), 32);
+//! let mut request = Request::post("/", "127.0.0.1:8080");
+//! request.header("Content-Type", "application/x-amz-json-1.1")?;
+//! let response = wire.exchange(&request.with_body(b"{}"))?;
+//! assert_eq!(response.status, 200);
+//! # Ok::<(), layercheck::wire::WireError>(())
+//! ```
+
+mod connection;
+mod error;
+mod request;
+mod response;
+pub mod sign;
+pub mod tls;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use connection::Connection;
+pub use error::{WireError, WireErrorKind};
+pub use request::Request;
+pub use response::Response;
+use tls::Tls;
+
+/// Bounds of one exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest time to connect to one address, the handshake of TLS included.
+    pub connect_timeout: Duration,
+    /// Longest silence while an answer is waited for.
+    pub read_timeout: Duration,
+    /// Longest time the body may take, from the end of the head on.
+    pub body_deadline: Duration,
+    /// Longest time for the whole exchange, however lively the other side is.
+    pub deadline: Duration,
+    /// Longest body, bytes.
+    pub body_limit: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(30),
+            body_deadline: Duration::from_secs(30),
+            deadline: Duration::from_secs(120),
+            body_limit: 1 << 20,
+        }
+    }
+}
+
+/// Connections to one host, used by any number of threads, each by one at a time.
+#[derive(Debug)]
+pub struct Wire {
+    host: String,
+    port: u16,
+    tls: Option<Tls>,
+    limits: Limits,
+    keep: usize,
+    /// The last one used lies on top, so that those no longer needed grow old and are dropped.
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Wire {
+    /// No connection is made before the first exchange. `keep` is how many are kept for later; more may
+    /// be open at once.
+    #[must_use]
+    pub fn new(host: &str, port: u16, tls: Option<Tls>, limits: Limits, keep: usize) -> Self {
+        Self { host: host.to_owned(), port, tls, limits, keep, idle: Mutex::default() }
+    }
+
+    /// Sends a request, which is a whole HTTP/1.1 request as [`Request`] writes it, and reads the answer.
+    ///
+    /// Nothing is sent twice: a connection that turns out to be closed is an error like any other, and
+    /// asking again is the business of whoever called.
+    ///
+    /// # Errors
+    /// The kind says how far it got.
+    pub fn exchange(&self, request: &[u8]) -> Result<Response, WireError> {
+        let deadline = Instant::now() + self.limits.deadline;
+        let mut connection = match self.take_idle() {
+            Some(connection) => connection,
+            None => Connection::open(&self.host, self.port, self.tls.as_ref(), &self.limits)?,
+        };
+        connection.send(request)?;
+        let (response, reusable) = response::read(&mut connection, &self.limits, deadline)?;
+        if reusable {
+            self.put_back(connection);
+        }
+        Ok(response)
+    }
+
+    /// Closes the connections that are not in use; those in use are closed when their exchange ends.
+    pub fn close(&self) {
+        // Dropped outside the lock: closing TLS writes to the socket.
+        let idle = std::mem::take(&mut *self.lock());
+        drop(idle);
+    }
+
+    /// How many connections are kept for later just now.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// A connection that the other side has not closed meanwhile.
+    fn take_idle(&self) -> Option<Connection> {
+        loop {
+            let connection = self.lock().pop()?;
+            if connection.is_fresh() {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn put_back(&self, connection: Connection) {
+        let mut idle = self.lock();
+        if idle.len() < self.keep {
+            idle.push(connection);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        // Nothing in it can be half done: it is pushed to and popped from, no more.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
