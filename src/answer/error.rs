@@ -23,6 +23,8 @@ pub enum AnswerErrorKind {
     NotAnObject,
     /// `layers` or `failures` is something else than a list.
     NotAList,
+    /// Something in `layers` or `failures` is neither an object nor null.
+    NotAnEntry,
     /// Neither `layers` nor `failures` is there.
     NoLists,
 }
@@ -52,6 +54,7 @@ impl AnswerErrorKind {
             Self::NumberTooLong => "the body has a number of too many digits",
             Self::NotAnObject => "the body is no JSON object",
             Self::NotAList => "layers or failures is not a list",
+            Self::NotAnEntry => "an entry of layers or failures is no object",
             Self::NoLists => "neither layers nor failures in it",
         }
     }

@@ -62,6 +62,11 @@ impl<'a> Scanner<'a> {
         self.each([b'[', b']'], element)
     }
 
+    /// Whether the value that started at `at`, and was read, was null: no other starts like it.
+    pub(super) fn was_null(&self, at: usize) -> bool {
+        self.text.get(at) == Some(&b'n')
+    }
+
     /// A key and its colon.
     pub(super) fn key(&mut self) -> Result<Text<'a>> {
         let key = self.string()?;

@@ -3,10 +3,11 @@
 //! What an entry says must be what it says after `json.loads` and the merge of parsed answers, and
 //! is compared with both (`tests/python/test_answers.py`, `tests/fuzz`): the last of two equal keys
 //! counts, unknown keys are skipped, a value that has not the type it should have is as good as
-//! absent, and an entry that names no digest, or a layer without a word, is passed over. A text with
-//! half a surrogate pair, which JSON can spell and UTF-8 cannot, is as good as an empty one.
+//! absent, and an entry that is null or names no digest, or a layer without a word, is passed over. A
+//! text with half a surrogate pair, which JSON can spell and UTF-8 cannot, is as good as an empty one.
 //!
-//! A body that is no such answer at all is an [`AnswerError`], and nothing of it is used. That is
+//! A body that is no such answer at all is an [`AnswerError`], and nothing of it is used; botocore
+//! fails on the same ones, those with an entry of another type among them. That is
 //! also the end of the few bodies that Python's reader takes beyond RFC 8259 (`NaN`, `Infinity`), and
 //! of those beyond the limits here, which no honest answer comes near.
 
@@ -89,6 +90,8 @@ enum Found<'a> {
     Entries(Vec<Fields<'a>>),
     /// Something else, and where.
     NoList(usize),
+    /// A list with something in it that is no entry, and where.
+    NoEntry(usize),
 }
 
 impl<'a> Answer<'a> {
@@ -132,6 +135,7 @@ impl<'a> Answer<'a> {
         }
         match (layers, failures) {
             (Found::NoList(at), _) | (_, Found::NoList(at)) => Err(AnswerErrorKind::NotAList.at(at)),
+            (Found::NoEntry(at), _) | (_, Found::NoEntry(at)) => Err(AnswerErrorKind::NotAnEntry.at(at)),
             (Found::Nothing, Found::Nothing) => Err(AnswerErrorKind::NoLists.at(body.len())),
             (layers, failures) => Ok(Self { layers: layers.entries(), failures: failures.entries() }),
         }
@@ -148,7 +152,7 @@ impl<'a> Found<'a> {
     fn entries(self) -> Vec<Fields<'a>> {
         match self {
             Self::Entries(entries) => entries,
-            Self::Nothing | Self::NoList(_) => Vec::new(),
+            Self::Nothing | Self::NoList(_) | Self::NoEntry(_) => Vec::new(),
         }
     }
 }
@@ -183,6 +187,7 @@ fn list<'a>(json: &mut Scanner<'a>, which: List) -> Result<Found<'a>, AnswerErro
         return Ok(Found::Nothing);
     }
     let mut entries: Vec<Fields<'a>> = Vec::new();
+    let mut no_entry = None;
     let is_list = json.list(|json| {
         let at = json.at();
         // Filled where it stays: moving it cost as much as reading it.
@@ -192,7 +197,9 @@ fn list<'a>(json: &mut Scanner<'a>, which: List) -> Result<Found<'a>, AnswerErro
         }
         entries.push(Fields::default());
         let (before, new) = entries.split_at_mut(kept);
-        entry(json, which, before.last(), &mut new[0])?;
+        if !entry(json, which, before.last(), &mut new[0])? && !json.was_null(at) {
+            no_entry.get_or_insert(at);
+        }
         let passed_over =
             matches!(new[0].digest, Named::Nothing) || (which == List::Layers && new[0].word.is_none());
         if passed_over {
@@ -202,17 +209,21 @@ fn list<'a>(json: &mut Scanner<'a>, which: List) -> Result<Found<'a>, AnswerErro
         }
         Ok(())
     })?;
-    Ok(if is_list { Found::Entries(entries) } else { Found::NoList(at) })
+    Ok(match no_entry {
+        _ if !is_list => Found::NoList(at),
+        Some(at) => Found::NoEntry(at),
+        None => Found::Entries(entries),
+    })
 }
 
-/// One element of a list. Many say the same as the one before.
+/// One element of a list; false if it is no object. Many say the same as the one before.
 #[inline]
 fn entry<'a>(
     json: &mut Scanner<'a>,
     which: List,
     before: Option<&Fields<'a>>,
     fields: &mut Fields<'a>,
-) -> Result<(), AnswerError> {
+) -> Result<bool, AnswerError> {
     json.object(|json| {
         match field(json, which)? {
             Field::Digest => fields.digest = json.digest()?,
@@ -222,8 +233,7 @@ fn entry<'a>(
             Field::Unknown => json.skip()?,
         }
         Ok(())
-    })?;
-    Ok(())
+    })
 }
 
 /// The key of an entry. The names are those of botocore's shapes `Layer` and `LayerFailure`.

@@ -97,7 +97,8 @@ impl PyWire {
         for (name, value) in headers {
             let (name, value) = (name.text()?, value.text()?);
             // These are the request's own, and are written once.
-            if !["host", "content-length", "accept-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            if !["host", "content-length", "accept-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own))
+            {
                 request.header(&name, &value)?;
             }
         }
@@ -133,8 +134,14 @@ impl PyWire {
             packer.pack(digests, &mut body);
             let (region, service) = &scope;
             let (access_key, secret_key, token) = &credentials;
-            let signer =
-                Signer { access_key, secret_key, token: token.as_deref(), region, service, time: SystemTime::now() };
+            let signer = Signer {
+                access_key,
+                secret_key,
+                token: token.as_deref(),
+                region,
+                service,
+                time: SystemTime::now(),
+            };
             let signature = signer.headers(url, &headers, &body)?;
             let mut request = Request::post(target, host);
             let added = signature.iter().map(|(name, value)| (*name, value.as_str()));

@@ -13,7 +13,7 @@ use super::tls::Tls;
 
 /// Idle time after which the system asks whether the other side is still there. Load balancers drop
 /// connections that were silent for some minutes, and say nothing.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -30,12 +30,7 @@ enum Stream {
 
 impl Connection {
     /// Connects to the first address of the host that takes it.
-    pub(super) fn open(
-        host: &str,
-        port: u16,
-        tls: Option<&Tls>,
-        limits: &Limits,
-    ) -> Result<Self, WireError> {
+    pub(super) fn open(host: &str, port: u16, tls: Option<&Tls>, limits: &Limits) -> Result<Self, WireError> {
         let tcp = connect(host, port, limits.connect_timeout)?;
         let set_up = |tcp: &TcpStream, timeout| {
             tcp.set_nodelay(true)?;
@@ -115,15 +110,13 @@ fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, WireEr
 }
 
 /// The handshake, so that what goes wrong in it is told apart from what goes wrong later.
-fn handshake(
-    mut tcp: TcpStream,
-    tls: &Tls,
-) -> Result<StreamOwned<ClientConnection, TcpStream>, WireError> {
+fn handshake(mut tcp: TcpStream, tls: &Tls) -> Result<StreamOwned<ClientConnection, TcpStream>, WireError> {
     let session = ClientConnection::new(tls.config.clone(), tls.name.clone());
     let mut session = session.map_err(|error| WireErrorKind::Tls.because(error))?;
     while session.is_handshaking() {
         if let Err(error) = session.complete_io(&mut tcp) {
-            let by_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+            let by_tls =
+                error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
             let kind = if by_tls { WireErrorKind::Tls } else { WireErrorKind::Closed };
             return Err(kind.io(WireErrorKind::ConnectTimeout, &error));
         }

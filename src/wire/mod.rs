@@ -56,7 +56,7 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(30),
             body_deadline: Duration::from_secs(30),
-            deadline: Duration::from_secs(120),
+            deadline: Duration::from_mins(2),
             body_limit: 1 << 20,
         }
     }

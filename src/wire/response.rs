@@ -187,7 +187,9 @@ impl Body<'_> {
             body.extend_from_slice(&chunk);
             let end = self.of_length(2)?;
             if end != b"\r\n" {
-                return Err(WireErrorKind::Truncated.because("a chunk of the body does not end where it says"));
+                return Err(
+                    WireErrorKind::Truncated.because("a chunk of the body does not end where it says")
+                );
             }
         }
     }
@@ -252,6 +254,7 @@ impl Body<'_> {
 
     fn truncated(&self) -> WireError {
         let have = self.connection.buffer.len();
-        WireErrorKind::Truncated.because(format!("the connection was closed within the body ({have} bytes of it came last)"))
+        WireErrorKind::Truncated
+            .because(format!("the connection was closed within the body ({have} bytes of it came last)"))
     }
 }

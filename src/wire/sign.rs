@@ -36,7 +36,8 @@ impl Signer<'_> {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Result<Vec<(&'static str, String)>, WireError> {
-        let failed = |what: String| WireErrorKind::Request.because(format!("the request cannot be signed: {what}"));
+        let failed =
+            |what: String| WireErrorKind::Request.because(format!("the request cannot be signed: {what}"));
         let token = self.token.map(str::to_owned);
         let identity = Credentials::new(self.access_key, self.secret_key, token, None, "boto3").into();
         let parameters = SigningParams::builder()
@@ -60,6 +61,9 @@ impl Signer<'_> {
 impl std::fmt::Debug for Signer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Neither key nor token, whoever prints it.
-        f.debug_struct("Signer").field("region", &self.region).field("service", &self.service).finish_non_exhaustive()
+        f.debug_struct("Signer")
+            .field("region", &self.region)
+            .field("service", &self.service)
+            .finish_non_exhaustive()
     }
 }

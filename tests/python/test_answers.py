@@ -37,6 +37,9 @@ def plainly_read(body: bytes) -> Mapping[str, Any]:
     lists = [answer[key] for key in ("layers", "failures") if answer.get(key) is not None]
     if not lists or not all(isinstance(each, list) for each in lists):
         raise UnreadableError
+    # botocore's parser of structures fails on anything else.
+    if not all(entry is None or isinstance(entry, dict) for entries in lists for entry in entries):
+        raise UnreadableError
     return answer
 
 
@@ -193,6 +196,7 @@ def test_no_bytes_are_read_otherwise_than_json_reads_them(body: bytes) -> None:
         (b"[]", "the body is no JSON object (byte 0)"),
         (b'{"message":"slow down"}', "neither layers nor failures in it (byte 23)"),
         (b'{"layers":{},"failures":[]}', "layers or failures is not a list (byte 10)"),
+        (b'{"layers":[{},null,7]}', "an entry of layers or failures is no object (byte 19)"),
         (b'{"layers":' + b"[" * 500_000, "the body is nested too deep (byte 41)"),
         (b'{"layers":[' + b"1" * 4301 + b"]}", "the body has a number of too many digits (byte 11)"),
         (b" " * (2**20 + 1), "the body is longer than any answer (byte 1048576)"),
@@ -214,7 +218,7 @@ def test_more_entries_than_any_call_asks_for_are_refused() -> None:
 
 
 def test_python_reads_nan_and_the_core_does_not() -> None:
-    body = b'{"layers":[NaN]}'
+    body = b'{"layers":[],"x":NaN}'
     assert plainly_read(body)
     with pytest.raises(UnreadableError):
         merged_body([bytes(32)], body)

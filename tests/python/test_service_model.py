@@ -17,10 +17,11 @@ import layercheck as lc
 from layercheck import _core
 from layercheck import _reference as ref
 from layercheck.dispatch.classify import classify
-from layercheck.dispatch.transport import PlainTransport
+from layercheck.dispatch.transport import Batch, PlainTransport
 
 SERVICES = ["ecr", "ecr-public"]
 HEX = "ab01" * 16
+BATCH = Batch(lc.plan(["sha256:" + HEX]), 0, 1)
 
 # Availability words and what they mean here; ARCHIVED came in November 2025, to private registries alone.
 WORDS = {"AVAILABLE": "available", "UNAVAILABLE": "unavailable", "ARCHIVED": "archived"}
@@ -79,9 +80,9 @@ def test_the_request_has_the_fields_of_the_model(operation: OperationModel) -> N
             sent.update(kwargs)
             return {"layers": [], "failures": []}
 
-    PlainTransport(Client(), "app", "123456789012")(["sha256:" + HEX])
+    PlainTransport(Client(), "app", "123456789012")(BATCH)
     assert set(sent) == set(shape.members)
-    PlainTransport(Client(), "app", None)(["sha256:" + HEX])
+    PlainTransport(Client(), "app", None)(BATCH)
     assert set(shape.required_members) == {"repositoryName", "layerDigests"}
 
 

@@ -33,6 +33,7 @@ class ReadBody:
         self._body = body
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        """The whole body at once."""
         yield self._body
 
 

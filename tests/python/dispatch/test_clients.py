@@ -98,7 +98,7 @@ def test_certificates_are_verified_unless_the_caller_says_otherwise(monkeypatch:
         monkeypatch.delenv(name, raising=False)
     with lc.Checker("team/app") as checker:
         client: Any = checker._open.client
-        assert client._endpoint.http_session._inner._verify is True
+        assert client._endpoint.http_session.inner._verify is True
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ class NativeTransport(WireTransport):
         """
         if self._credentials is None:
             with self._finding:
-                self._credentials = self._credentials or self._find_credentials()
+                if self._credentials is None:
+                    self._credentials = self._find_credentials()
             if self._credentials is None:
                 # Signing is where botocore says so, in its own words.
                 self._leave_to_botocore("there are no credentials")
@@ -127,6 +128,6 @@ def _parsed_error(
     from botocore.endpoint import convert_to_response_dict
     from botocore.parsers import create_parser
 
-    response = AWSResponse(url, status, headers, ReadBody(body))  # type: ignore[arg-type]
+    response = AWSResponse(url, status, dict(headers), ReadBody(body))  # type: ignore[arg-type]
     parser = create_parser("json")
     return response, parser.parse(convert_to_response_dict(response, model), model.output_shape)

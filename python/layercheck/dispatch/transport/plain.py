@@ -23,7 +23,9 @@ class PlainTransport:
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
         """One call of `BatchCheckLayerAvailability`; see `Transport`."""
-        return answer_in(self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target))
+        return answer_in(
+            self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
+        )
 
     def close(self) -> None:
         """Nothing: the connections are the client's."""

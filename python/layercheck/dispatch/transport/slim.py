@@ -57,12 +57,12 @@ class SlimTransport:
         if registry_id is not None:
             self._target["registryId"] = registry_id
         self._lost = ""
-        events: Any = client.meta.events  # type: ignore[attr-defined]
+        events: Any = client.meta.events
         # Last of the most general name, so after every other handler: they all see the call.
         events.register_last("before-call", self._before_call)
         events.register_last("before-parse", self._before_parse)
         # With validation on, by a caller's config, the method wants a digest.
-        config = client.meta.config  # type: ignore[attr-defined]
+        config = client.meta.config
         self._wants_digest = bool(getattr(config, "parameter_validation", True))
 
     def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:

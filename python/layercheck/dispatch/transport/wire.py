@@ -18,8 +18,8 @@ from layercheck.types import EcrClient
 _log = logging.getLogger("layercheck")
 
 BROKEN_BEFORE_ASKING = frozenset(("tls", "request"))
-"""Kinds of `WireError` after which nothing was asked yet and botocore may do better: it knows more of
-TLS than we do (a bundle that names a server's own certificate, for one), and its errors are the known ones."""
+"""Kinds of `WireError` after which nothing was asked yet and botocore may do better: it knows more of TLS
+than we do (a bundle with a server's own certificate, for one), and its errors are the known ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class WireTransport(SlimTransport):
         self._ca_bundle = ca_bundle
         self._tuning = tuning
         self._direct = direct
-        self._config: Any = client.meta.config  # type: ignore[attr-defined]
+        self._config: Any = client.meta.config
         self._route: Route | None = None
         self._opening = threading.Lock()
         self._closed = False
         self._aside = ""
-        client.meta.events.register_last("before-send", self._before_send)  # type: ignore[attr-defined]
+        client.meta.events.register_last("before-send", self._before_send)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -101,7 +101,7 @@ class WireTransport(SlimTransport):
             raise as_botocore(error, request) from error
         from botocore.awsrequest import AWSResponse
 
-        return AWSResponse(request.url, status, headers, ReadBody(body))
+        return AWSResponse(request.url, status, dict(headers), ReadBody(body))
 
     def _route_to(self, url: str) -> Route | None:
         """The way to a URL, opened at its first use; None if it is not ours to go."""

@@ -24,7 +24,10 @@ pub fn check(body: &[u8]) {
         }
         (Ok(_), Err(error)) => assert!(halves, "read, though {error}"),
         (Err(error), Ok(tree)) => match error.kind {
-            AnswerErrorKind::NotAnObject | AnswerErrorKind::NotAList | AnswerErrorKind::NoLists => {
+            AnswerErrorKind::NotAnObject
+            | AnswerErrorKind::NotAList
+            | AnswerErrorKind::NotAnEntry
+            | AnswerErrorKind::NoLists => {
                 assert_eq!(slowly(&tree), Err(error.kind));
             }
             AnswerErrorKind::TooDeep => {
@@ -75,6 +78,9 @@ fn slowly(tree: &Value) -> Result<Vec<Said>, AnswerErrorKind> {
     let (layers, failures) = (list("layers")?, list("failures")?);
     if layers.is_none() && failures.is_none() {
         return Err(AnswerErrorKind::NoLists);
+    }
+    if !layers.into_iter().chain(failures).flatten().all(|entry| entry.is_object() || entry.is_null()) {
+        return Err(AnswerErrorKind::NotAnEntry);
     }
     let entries = |list: Option<&Vec<Value>>| -> Vec<Map<String, Value>> {
         list.into_iter().flatten().filter_map(Value::as_object).cloned().collect()
