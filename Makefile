@@ -44,7 +44,7 @@ lint: setup ## rustfmt, clippy with warnings as errors, ruff
 	$(BIN)/ruff check --quiet python tests/python bench
 
 rust-test: ## the Rust tests, without any Python
-	cargo test --locked --quiet --features local-ecr,arrow
+	cargo test --locked --quiet --features local-ecr,arrow,wire
 
 types: setup build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy

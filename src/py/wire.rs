@@ -112,7 +112,7 @@ impl PyWire {
     ///
     /// `scope` is the region and the service of the signature, `credentials` are the access key id, the
     /// secret key and the session token or None; they are used for this call and not kept.
-    #[allow(clippy::too_many_arguments)] // what a request is made of
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // what a request is made of, out of Python's hands
     fn ask<'py>(
         &self,
         packer: &Bound<'py, PyPacker>,

@@ -34,6 +34,7 @@ class Asked:
     headers: dict[str, str]
     at: float
     client: str = ""
+    body: bytes = b""
 
 
 @dataclass
@@ -133,7 +134,8 @@ class ScriptedServer:
         return set(self.times)
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
-        payload = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
+        body = handler.rfile.read(int(handler.headers["content-length"]))
+        payload = json.loads(body)
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -145,6 +147,7 @@ class ScriptedServer:
                 {key.lower(): value for key, value in handler.headers.items()},
                 time.monotonic(),
                 "{}:{}".format(*handler.client_address),
+                body,
             )
             self.asked.append(asked)
             self.times.update(asked.digests)

@@ -128,6 +128,8 @@ def _parsed_error(
     from botocore.endpoint import convert_to_response_dict
     from botocore.parsers import create_parser
 
-    response = AWSResponse(url, status, dict(headers), ReadBody(body))  # type: ignore[arg-type]
+    received: Any = dict(headers)
+    raw: Any = ReadBody(body)
+    response = AWSResponse(url, status, received, raw)
     parser = create_parser("json")
     return response, parser.parse(convert_to_response_dict(response, model), model.output_shape)

@@ -101,7 +101,9 @@ class WireTransport(SlimTransport):
             raise as_botocore(error, request) from error
         from botocore.awsrequest import AWSResponse
 
-        return AWSResponse(request.url, status, dict(headers), ReadBody(body))
+        raw: Any = ReadBody(body)
+        received: Any = dict(headers)
+        return AWSResponse(request.url, status, received, raw)
 
     def _route_to(self, url: str) -> Route | None:
         """The way to a URL, opened at its first use; None if it is not ours to go."""
