@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test lint types python-test doctest format bench bench-quick bench-local-ecr clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test doctest format bench bench-quick bench-local-ecr clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,12 +39,18 @@ test: lint rust-test build types python-test doctest ## every check there is
 
 lint: setup ## rustfmt, clippy with warnings as errors, ruff
 	cargo fmt --check
+	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml --all
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet python tests/python bench
 	$(BIN)/ruff check --quiet python tests/python bench
 
-rust-test: ## the Rust tests, without any Python
+rust-test: fuzz-corpus ## the Rust tests, without any Python
 	cargo test --locked --quiet --features local-ecr,arrow,wire
+
+# Shows which hex kernels this CPU can run; those that it cannot are named too. `faster-hex` shows its
+# kernels to builds for fuzzing alone.
+fuzz-corpus: ## every hex kernel against the scalar one, and every case the fuzzers found
+	RUSTFLAGS='--cfg fuzzing' cargo test --locked --quiet --manifest-path tests/fuzz/Cargo.toml --package checks -- --nocapture
 
 types: setup build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy

@@ -1,7 +1,10 @@
 //! The one value type: a normalised sha256 digest.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
 
 use crate::hex;
 use crate::parse::{self, ParseError};
@@ -51,7 +54,39 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.text()).expect("hex digits are ASCII"))
+        f.write_str(&Text::of(self))
+    }
+}
+
+/// A digest's text, held without an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text([u8; TEXT_LEN]);
+
+impl Text {
+    /// The text of this digest.
+    #[must_use]
+    pub fn of(digest: &Digest) -> Self {
+        Self(digest.text())
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("hex digits are ASCII")
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 

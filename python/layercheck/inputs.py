@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, TypeAlias
 
-from layercheck._core import Planner
+from layercheck._core import Plan, Planner
 from layercheck.read import FileRows
 
 DigestInput: TypeAlias = "Iterable[str | bytes | None] | os.PathLike[str] | BinaryIO | Any"
@@ -31,6 +31,8 @@ def feed(planner: Planner, digests: Any) -> None:
             f"a lone {type(digests).__name__} is not a collection of digests: pass [digest] for one digest, "
             "or pathlib.Path(name) for a file"
         )
+    if isinstance(digests, Plan):
+        raise TypeError("this is a plan already: pass it to check, or its digests to plan")
     if isinstance(digests, FileRows):
         digests.feed(planner)
     elif isinstance(digests, os.PathLike) or _is_binary_file(digests):

@@ -20,8 +20,8 @@ pub(super) enum Owner {
     Verdicts(Arc<Columns>),
     /// `(unique,)` int64.
     Sizes(Arc<Columns>),
-    /// `(n,)` uint8, made for the caller.
-    Codes(Vec<u8>),
+    /// `(rows,)` uint8.
+    Codes(Arc<[u8]>),
 }
 
 /// Read-only memory that Python sees as a buffer. It lives as long as anybody looks at it.

@@ -1,7 +1,7 @@
 //! `Ledger` and `Columns` for Python.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -121,7 +121,7 @@ impl PyLedger {
     /// The columns as they are now; they stay as they are.
     fn columns(&self) -> PyColumns {
         let ledger = self.lock();
-        PyColumns { plan: Arc::clone(ledger.plan()), columns: ledger.columns() }
+        PyColumns { plan: Arc::clone(ledger.plan()), columns: ledger.columns(), codes: OnceLock::new() }
     }
 }
 
@@ -130,6 +130,8 @@ impl PyLedger {
 pub(super) struct PyColumns {
     plan: Arc<Plan>,
     columns: Arc<Columns>,
+    /// The verdict code of each row, once somebody has asked.
+    codes: OnceLock<Arc<[u8]>>,
 }
 
 #[pymethods]
@@ -158,10 +160,11 @@ impl PyColumns {
         counts(py, self.columns.counts())
     }
 
-    /// Verdict codes of the rows: numpy uint8 of shape (rows,).
+    /// Verdict codes of the rows: numpy uint8 of shape (rows,); made when first asked for, no copy.
     #[getter]
     fn verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let codes = py.detach(|| self.plan.row_index().iter().map(|index| self.code(*index)).collect());
+        let make = || self.plan.row_index().iter().map(|index| self.code(*index)).collect();
+        let codes = py.detach(|| Arc::clone(self.codes.get_or_init(make)));
         Column::array(py, Owner::Codes(codes))
     }
 

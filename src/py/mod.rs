@@ -38,7 +38,7 @@ mod _core {
     #[pymodule_export]
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]
-    use super::table::PyTable;
+    use super::table::{PyPlanTable, PyTable};
     #[cfg(feature = "wire")]
     #[pymodule_export]
     use super::wire::{PyWire, WireError};

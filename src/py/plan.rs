@@ -8,6 +8,7 @@ use pyo3::types::{PyDict, PyList, PySlice, PyString};
 
 use super::column::{Column, Owner};
 use super::rejects::PyRejects;
+use super::table::PyPlanTable;
 use crate::digest::Digest;
 use crate::plan::Plan;
 
@@ -28,6 +29,11 @@ impl PyPlan {
     fn batch<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyList>> {
         let digests = self.plan.batches().get(at);
         texts(py, digests.ok_or_else(|| PyIndexError::new_err("there is no such batch"))?)
+    }
+
+    /// By the package's own Python: which library is needed and how to get it is written there once.
+    fn converted<'py>(&self, py: Python<'py>, how: &str, unique: bool) -> PyResult<Bound<'py, PyAny>> {
+        py.import("layercheck.tables")?.call_method1(how, (self.table(unique),))
     }
 }
 
@@ -107,6 +113,47 @@ impl PyPlan {
         let digests = self.plan.digests();
         let stop = stop.min(digests.len());
         texts(py, &digests[start.min(stop)..stop])
+    }
+
+    /// The plan as a table for other tools, made in pieces: columns `row` (int64, from 0), `digest` (text),
+    /// `index` (int64: the digest's place in `digests`), and for rejected rows, which have neither, `kind`,
+    /// `offset` and `text` as in `rejects`. A line per row, or with `unique` per digest.
+    #[pyo3(signature = (*, unique = false))]
+    fn table(&self, unique: bool) -> PyPlanTable {
+        PyPlanTable::new(Arc::clone(&self.plan), unique)
+    }
+
+    /// The table of rows as an Arrow stream (PyCapsule interface), in bounded memory.
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.table(false).__arrow_c_stream__(py, requested_schema)
+    }
+
+    /// The schema of `__arrow_c_stream__`.
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.table(false).__arrow_c_schema__(py)
+    }
+
+    /// The table as a `pyarrow.Table`; `ImportError` if pyarrow is not installed.
+    #[pyo3(signature = (*, unique = false))]
+    fn to_arrow<'py>(&self, py: Python<'py>, unique: bool) -> PyResult<Bound<'py, PyAny>> {
+        self.converted(py, "to_arrow", unique)
+    }
+
+    /// The table as a pandas `DataFrame`; `ImportError` if pandas or pyarrow is not installed.
+    #[pyo3(signature = (*, unique = false))]
+    fn to_pandas<'py>(&self, py: Python<'py>, unique: bool) -> PyResult<Bound<'py, PyAny>> {
+        self.converted(py, "to_pandas", unique)
+    }
+
+    /// The table as a polars `DataFrame`; `ImportError` if polars is not installed.
+    #[pyo3(signature = (*, unique = false))]
+    fn to_polars<'py>(&self, py: Python<'py>, unique: bool) -> PyResult<Bound<'py, PyAny>> {
+        self.converted(py, "to_polars", unique)
     }
 
     fn __len__(&self) -> usize {

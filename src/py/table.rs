@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
 use super::files::os_error;
-use crate::table::{Table, arrow, csv, jsonl};
+use crate::plan::Plan;
+use crate::table::{Table, arrow, csv, jsonl, plan};
 
 /// Bytes gathered before they are written.
 const WRITE_BLOCK: usize = 1 << 20;
@@ -38,7 +40,7 @@ impl PyTable {
         for line in self.table.lines(start).take(stop.saturating_sub(start)) {
             let dict = PyDict::new(py);
             dict.set_item("row", line.row)?;
-            dict.set_item("digest", line.digest)?;
+            dict.set_item("digest", line.digest.as_deref())?;
             dict.set_item("verdict", line.verdict)?;
             dict.set_item("size", line.size)?;
             dict.set_item("media_type", line.media_type)?;
@@ -75,6 +77,44 @@ impl PyTable {
     #[expect(clippy::unused_self, reason = "the protocol calls it on an object")]
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Bound::new(py, PySchema::new(arrow::schema()))?.call_method0("__arrow_c_schema__")
+    }
+}
+
+/// A plan as a table: a line per row or per digest, made in order and never whole.
+#[pyclass(name = "PlanTable", module = "layercheck._core", frozen)]
+pub(super) struct PyPlanTable {
+    plan: Arc<Plan>,
+    unique: bool,
+}
+
+impl PyPlanTable {
+    pub(super) fn new(plan: Arc<Plan>, unique: bool) -> Self {
+        Self { plan, unique }
+    }
+}
+
+#[pymethods]
+impl PyPlanTable {
+    fn __len__(&self) -> usize {
+        if self.unique { self.plan.unique() } else { self.plan.rows() }
+    }
+
+    /// The table as an Arrow stream (PyCapsule interface).
+    #[pyo3(signature = (requested_schema = None))]
+    pub(super) fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let reader = plan::Reader::new(Arc::clone(&self.plan), self.unique);
+        let reader = PyRecordBatchReader::new(Box::new(reader));
+        Bound::new(py, reader)?.call_method1("__arrow_c_stream__", (requested_schema,))
+    }
+
+    /// The schema of `__arrow_c_stream__` (PyCapsule interface).
+    #[expect(clippy::unused_self, reason = "the protocol calls it on an object")]
+    pub(super) fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Bound::new(py, PySchema::new(plan::schema()))?.call_method0("__arrow_c_schema__")
     }
 }
 

@@ -8,6 +8,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::{COLUMNS, Table};
+use crate::digest::TEXT_LEN;
 use crate::verdict::Verdict;
 
 /// Lines in a record batch: some ten megabytes, whatever the table's length.
@@ -55,7 +56,7 @@ impl Reader {
 
     fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut row = Int64Builder::with_capacity(LINES);
-        let mut digest = StringBuilder::new();
+        let mut digest = StringBuilder::with_capacity(LINES, LINES * TEXT_LEN);
         // Every batch has the same dictionaries: Arrow's file format cannot replace one.
         let mut verdict = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(LINES, &self.verdicts)?;
         let mut size = Int64Builder::with_capacity(LINES);

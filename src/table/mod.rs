@@ -4,12 +4,15 @@
 pub mod arrow;
 pub mod csv;
 pub mod jsonl;
+#[cfg(feature = "arrow")]
+pub mod plan;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::digest::Text;
 use crate::ledger::Columns;
 use crate::plan::Plan;
 use crate::verdict::Verdict;
@@ -31,7 +34,7 @@ pub struct Line<'a> {
     /// Input row, counted from 0; the first one of its digest where there is a line per digest.
     pub row: usize,
     /// The digest's text; None for a rejected row.
-    pub digest: Option<Cow<'a, str>>,
+    pub digest: Option<Text>,
     /// The verdict's word.
     pub verdict: &'static str,
     /// Bytes, if the service gave a size.
@@ -73,16 +76,8 @@ impl Table {
 
     /// The lines in input row `row` and behind it; before it stand `line` lines.
     fn lines_at(&self, line: usize, row: usize) -> impl Iterator<Item = Line<'_>> {
-        // Digests stand in first-seen order, so the rows at which they first stand rise with them:
-        // the next digest's line is the next row that has its index.
-        let mut next = line as i64;
-        let rows = self.plan.row_index()[row..].iter().enumerate();
-        rows.filter(move |(_, index)| {
-            let wanted = !self.unique || **index == next;
-            next += i64::from(wanted);
-            wanted
-        })
-        .map(move |(behind, index)| self.line(row + behind, *index))
+        let of_rows = rows_at(&self.plan, self.unique, line, row);
+        of_rows.map(|(row, index)| self.line(row, index))
     }
 
     fn line(&self, row: usize, index: i64) -> Line<'_> {
@@ -102,7 +97,7 @@ impl Table {
         let (code, reason) = self.columns.detail(at);
         Line {
             row,
-            digest: Some(Cow::Owned(self.plan.digests()[at].to_string())),
+            digest: Some(Text::of(&self.plan.digests()[at])),
             verdict: self.columns.verdicts()[at].name(),
             size: Some(self.columns.sizes()[at]).filter(|size| *size >= 0),
             media_type: self.columns.media_type(at),
@@ -111,4 +106,19 @@ impl Table {
             input: None,
         }
     }
+}
+
+/// The rows of a plan from `row` on with their indices, all or only the first of each digest; `line` of
+/// these lie before.
+fn rows_at(plan: &Plan, unique: bool, line: usize, row: usize) -> impl Iterator<Item = (usize, i64)> {
+    // Digests stand in first-seen order, so the rows at which they first stand rise with them:
+    // the next digest's line is the next row that has its index.
+    let mut next = line as i64;
+    let rows = plan.row_index()[row..].iter().enumerate();
+    rows.filter(move |(_, index)| {
+        let wanted = !unique || **index == next;
+        next += i64::from(wanted);
+        wanted
+    })
+    .map(move |(behind, index)| (row + behind, *index))
 }

@@ -37,6 +37,26 @@ def test_asking_twice_gives_the_same_memory() -> None:
     columns = Ledger(plan).columns()
     assert np.shares_memory(columns.unique_verdicts, columns.unique_verdicts)
     assert np.shares_memory(columns.sizes, columns.sizes)
+    assert np.shares_memory(columns.verdicts, columns.verdicts)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "item", "kind"),
+    [("verdicts", 3, 1, "B"), ("unique_verdicts", 2, 1, "B"), ("sizes", 2, 8, "l")],
+)
+def test_columns_of_a_report_are_read_only_views(name: str, shape: int, item: int, kind: str) -> None:
+    report = lc.Report(Ledger(lc.plan(ROWS)).columns(), target=lc.Target("app"), stats=lc.RunStats())
+    column: Any = getattr(report, name)
+    view = memoryview(column)
+    assert (view.shape, view.strides, view.itemsize, view.format) == ((shape,), (item,), item, kind)
+    assert view.readonly
+    with pytest.raises(ValueError):
+        column.flags.writeable = True
+    assert np.shares_memory(column, getattr(report, name))
+    kept = column.tolist()
+    del report
+    gc.collect()
+    assert column.tolist() == view.tolist() == kept
 
 
 def test_a_view_outlives_its_owner() -> None:

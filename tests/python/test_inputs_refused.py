@@ -60,6 +60,7 @@ REFUSED: list[tuple[str, Any, type[Exception], str]] = [
     ("memoryview", memoryview(A.encode()), TypeError, "a lone memoryview is not"),
     ("int", 7, TypeError, "cannot read digests from int: pass an iterable of str"),
     ("None", None, TypeError, "cannot read digests from NoneType"),
+    ("plan", lc.plan([A]), TypeError, "this is a plan already: pass it to check, or its digests to plan"),
     ("text file", io.StringIO(A), TypeError, "text mode: open it with mode 'rb', or pass its path"),
     ("numpy S32", np.zeros(3, dtype="S32"), ValueError, "S32 drops trailing zero bytes.*V32"),
     ("numpy 31", np.zeros((3, 31), np.uint8), ValueError, r"uint8 with shape \(3, 31\) holds no digests"),

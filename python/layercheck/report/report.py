@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from layercheck import tables
 from layercheck._core import Columns, Plan, Table
 from layercheck.errors import InvalidDigestError, UnansweredError
 from layercheck.report import html, write
@@ -158,7 +159,7 @@ class Report:
         Raises:
             ImportError: If pyarrow is not installed; the message says how to get it.
         """
-        return write.pyarrow("to_arrow()").table(self.table(unique=unique))
+        return tables.to_arrow(self.table(unique=unique))
 
     def to_pandas(self, *, unique: bool = False) -> pd.DataFrame:
         """The table as a pandas DataFrame; verdict and media type are categories.
@@ -169,9 +170,7 @@ class Report:
         Raises:
             ImportError: If pandas or pyarrow is not installed.
         """
-        write.imported("pandas", "to_pandas()", extra="pandas")
-        frame: pd.DataFrame = self.to_arrow(unique=unique).to_pandas()
-        return frame
+        return tables.to_pandas(self.table(unique=unique))
 
     def to_polars(self, *, unique: bool = False) -> pl.DataFrame:
         """The table as a polars DataFrame.
@@ -182,9 +181,7 @@ class Report:
         Raises:
             ImportError: If polars is not installed.
         """
-        polars = write.imported("polars", "to_polars()", extra="polars")
-        frame: pl.DataFrame = polars.DataFrame(self.table(unique=unique))
-        return frame
+        return tables.to_polars(self.table(unique=unique))
 
     def to_numpy(self) -> dict[str, NDArray[Any]]:
         """The report as arrays, one entry a digest but for `verdict` and `row_index`.

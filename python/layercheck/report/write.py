@@ -1,4 +1,4 @@
-"""Report tables as files, atomically, and as tables of other libraries."""
+"""Report tables as files, atomically."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from layercheck._core import Table
+from layercheck.tables import pyarrow
 
 SUFFIXES = {
     ".parquet": "parquet",
@@ -22,6 +22,8 @@ SUFFIXES = {
     ".feather": "arrow",
 }
 """File name suffix to format."""
+
+_REPEATING = ["verdict", "media_type", "code", "reason"]
 
 
 def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
@@ -42,27 +44,6 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
             f"end it in {', '.join(SUFFIXES)}, or give format="
         )
     return SUFFIXES[suffix]
-
-
-def imported(name: str, purpose: str, *, extra: str) -> Any:
-    """An optional library, imported now.
-
-    Raises:
-        ImportError: If it is not installed, with the command that installs it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise ModuleNotFoundError(
-            f"{purpose} needs {name}, which is not installed: pip install 'layercheck[{extra}]'", name=name
-        ) from error
-
-
-def pyarrow(purpose: str) -> Any:
-    """Pyarrow, or the reason why `purpose` cannot be had."""
-    return imported("pyarrow", purpose, extra="parquet")
 
 
 def save(table: Table, path: str | os.PathLike[str], format: str | None = None) -> None:
@@ -86,9 +67,12 @@ def _parquet() -> Callable[[Table, str], None]:
     parquet = importlib.import_module("pyarrow.parquet")
 
     def write(table: Table, path: str) -> None:
-        # One record batch after the other: memory does not grow with the table.
+        # One record batch after the other: memory does not grow with the table. Digests and rows hardly
+        # repeat, so that a dictionary of them is made for nothing.
         reader = arrow.RecordBatchReader.from_stream(table)
-        with parquet.ParquetWriter(path, reader.schema, compression="zstd") as writer:
+        with parquet.ParquetWriter(
+            path, reader.schema, compression="zstd", use_dictionary=_REPEATING
+        ) as writer:
             for batch in reader:
                 writer.write_batch(batch)
 

@@ -2,6 +2,7 @@
 //! case of the corpus; each compares the fast code with a slow one written otherwise.
 
 pub mod answer;
+pub mod formats;
 pub mod lines;
 pub mod parse;
 pub mod source;

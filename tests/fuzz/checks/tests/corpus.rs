@@ -35,3 +35,8 @@ fn answers_of_the_corpus_are_read_alike() {
 fn packed_files_of_the_corpus_are_read_alike() {
     each_case("source", checks::source::check);
 }
+
+#[test]
+fn tables_of_the_corpus_are_read_alike() {
+    each_case("formats", checks::formats::check);
+}

@@ -1,0 +1,53 @@
+"""Plans and reports as tables of other libraries, each imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from layercheck._core import PlanTable, Table
+
+
+def imported(name: str, purpose: str, *, extra: str) -> Any:
+    """An optional library, imported now.
+
+    Raises:
+        ImportError: If it is not installed, with the command that installs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ModuleNotFoundError(
+            f"{purpose} needs {name}, which is not installed: pip install 'layercheck[{extra}]'", name=name
+        ) from error
+
+
+def pyarrow(purpose: str) -> Any:
+    """Pyarrow, or the reason why `purpose` cannot be had."""
+    return imported("pyarrow", purpose, extra="parquet")
+
+
+def to_arrow(table: Table | PlanTable) -> pa.Table:
+    """The table in pyarrow."""
+    return pyarrow("to_arrow()").table(table)
+
+
+def to_pandas(table: Table | PlanTable) -> pd.DataFrame:
+    """The table in pandas; columns of few different words are categories."""
+    imported("pandas", "to_pandas()", extra="pandas")
+    frame: pd.DataFrame = to_arrow(table).to_pandas()
+    return frame
+
+
+def to_polars(table: Table | PlanTable) -> pl.DataFrame:
+    """The table in polars."""
+    polars = imported("polars", "to_polars()", extra="polars")
+    frame: pl.DataFrame = polars.DataFrame(table)
+    return frame
