@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test doctest format bench bench-quick bench-local-ecr clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-local-ecr clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ $(VENV)/.built: $(VENV)/.venv $(RUST)
 demo: build ## check a dirty million-row file against a local endpoint
 	$(BIN)/layercheck demo
 
-test: lint rust-test build types python-test doctest ## every check there is
+test: lint rust-test build types python-test boto3-range doctest ## every check there is
 
 lint: setup ## rustfmt, clippy with warnings as errors, ruff
 	cargo fmt --check
@@ -58,6 +58,23 @@ types: setup build ## mypy, strict, and the stubs against the native module
 
 python-test: setup build ## the Python tests
 	$(BIN)/python -m pytest -q
+
+# The environment has the newest boto3. Beside it: the floor of our range, and the last line with the
+# older default of retries.
+$(VENV)/boto3-floor/.done: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --target $(@D) 'boto3==1.35.16' 'botocore==1.35.16'
+	@touch $@
+
+$(VENV)/boto3-1.43/.done: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --target $(@D) 'boto3==1.43.*'
+	@touch $@
+
+boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## the transports with the oldest boto3 of our range, and with the last 1.43
+	@for line in floor 1.43; do \
+	  export PYTHONPATH=$(VENV)/boto3-$$line; \
+	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
+	  $(BIN)/python -m pytest -q tests/python/dispatch/test_transports.py tests/python/test_service_model.py || exit 1; \
+	done
 
 doctest: setup build ## the examples in the docstrings and in the README
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck

@@ -194,14 +194,3 @@ def test_a_hundred_megabytes_on_a_callers_client_are_read_and_then_refused(
         with lc.Checker("team/app", client=callers_client(server), _tuning=tuning) as checker:
             report = checker.check(ROWS)
     assert_only_the_bad_batch_is_unanswered(report)
-
-
-def test_moto_in_process_answers_in_place_of_the_network() -> None:
-    """A `before-send` handler of somebody else's is asked first, as on any boto3 client."""
-    moto = pytest.importorskip("moto")
-    with moto.mock_aws():
-        boto3.client("ecr").create_repository(repositoryName="team/app")
-        report = lc.check(ROWS, "team/app")
-        with pytest.raises(lc.RepositoryNotFoundError):
-            lc.check(ROWS, "team/other")
-    assert report.counts["unavailable"] == len(ROWS)

@@ -21,6 +21,7 @@ import layercheck as lc
 from dispatch.conftest import SECRET, TOKEN, digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from layercheck.dispatch.transport.choose import NAMES, TransportName
+from layercheck.dispatch.tuning import Tuning
 from layercheck.testing import EvenDigests, Fault, LocalEcr
 
 ROWS = [*digests(750), "junk", digests(1)[0].upper()]
@@ -36,7 +37,9 @@ def table(report: lc.Report) -> list[dict[str, Any]]:
 
 
 def checked(url: str, transport: TransportName | None, **options: Any) -> lc.Report:
-    return lc.check(ROWS, "team/app", endpoint_url=url, transport=transport, **options)
+    tuning = Tuning(back_off_base_s=0.001, tick_s=0.02)
+    with lc.Checker("team/app", endpoint_url=url, transport=transport, _tuning=tuning, **options) as checker:
+        return checker.check(ROWS)
 
 
 SCRIPTS: dict[str, Callable[[Asked], Reply]] = {
@@ -201,6 +204,10 @@ with mock_aws():
     session = boto3.Session(region_name="us-east-1")
     session.client("ecr").create_repository(repositoryName="team/app")
     report = lc.check(["sha256:" + "ab" * 32], "team/app", session=session)
+    try:
+        lc.check(["sha256:" + "ab" * 32], "team/other", session=session)
+    except lc.RepositoryNotFoundError as error:
+        print(type(error).__name__)
 print(report.stats.transport, report.counts["unavailable"])
 """
 
@@ -208,7 +215,7 @@ print(report.stats.transport, report.counts["unavailable"])
 def test_a_mock_in_the_process_answers_in_place_of_the_network() -> None:
     # In a process of its own, because moto puts its handler into every session made after its import.
     run = subprocess.run([sys.executable, "-c", MOCKED], capture_output=True, text=True, check=True)
-    assert run.stdout == "slim 1\n"
+    assert run.stdout == "RepositoryNotFoundError\nslim 1\n"
 
 
 @pytest.mark.parametrize(
