@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-local-ecr clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-local-ecr bench-pace clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ bench-quick: setup build ## the same on small inputs and in one round, to see th
 	@mkdir -p $(CACHE)
 	$(BIN)/python -m pytest -q bench/python --most-rows 10000 --rounds 1 --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/quick.json
 	$(BIN)/python bench/python/report.py $(CACHE)/quick.json
+
+bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; write bench/results/pace.json
+	$(BIN)/python bench/python/pace.py
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so

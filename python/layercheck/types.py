@@ -11,8 +11,14 @@ from layercheck.inputs import DigestInput as DigestInput
 Rate: TypeAlias = "float | Literal['quota', 'max'] | None"
 """Calls per second for one lane: None is half the default quota."""
 
-ErrorKind: TypeAlias = Literal["throttled", "passing", "batch", "dead_end", "cancelled", "answer"]
-"""Why digests stayed without an answer, or were refused: the classes of DESIGN section 6."""
+ErrorKind: TypeAlias = Literal[
+    "throttled", "passing", "batch", "dead_end", "cancelled", "timeout", "stalled", "answer"
+]
+"""Why digests stayed without an answer, or were refused: the class of the error, or the end of the run."""
+
+Ending: TypeAlias = Literal["running", "done", "cancelled", "timeout", "stalled", "dead_end"]
+"""How a run ended: all was asked; it was cancelled or interrupted; its time was up; answers had come, and
+then none came any more; or there was an error that asking again does not mend."""
 
 
 @runtime_checkable
@@ -62,6 +68,7 @@ class RunStats:
         rate: The pacer's rate at the end, calls per second; None without a limit.
         max_in_flight: The most calls that were under way at once.
         transport: How calls were made: `plain`, `slim`, `wire` or `native`.
+        ended: How it ended.
     """
 
     calls: int = 0
@@ -74,6 +81,7 @@ class RunStats:
     rate: float | None = None
     max_in_flight: int = 0
     transport: str = "plain"
+    ended: Ending = "running"
 
     @property
     def calls_per_second(self) -> float:

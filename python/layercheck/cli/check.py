@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 _STOPPING = "interrupted: keeping what is known; Ctrl-C again leaves at once"
 
-_STOPPING = "interrupted: keeping what is known; Ctrl-C again leaves at once"
+_INCOMPLETE = {
+    "timeout": "the time of --timeout is up",
+    "stalled": "the service stopped answering",
+}
+"""Why a run ended before all was asked."""
 
 
 @dataclass(slots=True)
@@ -193,7 +197,9 @@ def _run(
                 shown.note(note)
             # Until here there is nothing to keep, and nothing to wait for.
             interrupts.announce = lambda: shown.note(_STOPPING)
-            outcome.report = checker.check(reading.plan, progress=shown.on_progress)
+            outcome.report = checker.check(
+                reading.plan, progress=shown.on_progress, timeout_s=options["timeout"]
+            )
     except KeyboardInterrupt as stop:
         outcome.interrupted = True
         outcome.report = outcome.report or getattr(stop, "report", None)
@@ -227,7 +233,7 @@ def _present(outcome: Outcome, output: outputs.Output, *, quiet: bool) -> ExitCo
     if failure is not None:
         raise failure
     if code == ExitCode.INCOMPLETE and report is not None:
-        _say(_again(report, "incomplete"))
+        _say(_again(report, _INCOMPLETE.get(report.stats.ended, "incomplete")))
     return code
 
 

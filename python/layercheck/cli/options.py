@@ -140,8 +140,14 @@ def target_options(command: F) -> F:
 
 
 def pace_options(command: F) -> F:
-    """How hard the service is asked."""
+    """How hard the service is asked, and for how long."""
     for decorate in (
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0.0, min_open=True),
+            metavar="SECONDS",
+            help="Ask no longer than that; what is known by then is written, with exit code 4.",
+        ),
         click.option(
             "--max-in-flight",
             type=click.IntRange(1, 1024),

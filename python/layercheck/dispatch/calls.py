@@ -7,10 +7,12 @@ says what time it is.
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from threading import Thread
 
 from layercheck.dispatch.classify import Failure
 from layercheck.dispatch.tuning import Tuning
@@ -25,10 +27,12 @@ class Call:
         stop: One past the last.
         tries: Requests that ended in a passing error.
         throttles: Requests that were throttled.
+        renewals: Requests that were refused for credentials which had just expired.
         requests: Requests sent.
         half: This is part of a batch that was halved.
+        first_at: When these digests were first asked.
         started_at: When the present request was given a slot.
-        thread_id: The thread that puts it to the service.
+        thread: The thread that puts it to the service.
         finished: The transport has returned.
         abandoned: The run has given up on the request and on its thread.
     """
@@ -37,10 +41,12 @@ class Call:
     stop: int
     tries: int = 0
     throttles: int = 0
+    renewals: int = 0
     requests: int = 0
     half: bool = False
+    first_at: float = 0.0
     started_at: float = 0.0
-    thread_id: int = 0
+    thread: Thread | None = None
     finished: bool = False
     abandoned: bool = False
 
@@ -51,7 +57,7 @@ class Call:
 
     def again(self) -> Call:
         """The same digests for another request, with what was counted so far."""
-        return Call(self.start, self.stop, self.tries, self.throttles, self.requests, self.half)
+        return replace(self, thread=None, finished=False, abandoned=False)
 
 
 class Sequel(Enum):
@@ -63,6 +69,7 @@ class Sequel(Enum):
     SUSPECT = "refused, if any other digest turns out to be accepted"
     GAVE_UP = "left without an answer"
     DEAD_END = "the end of the run"
+    STALLED = "the end of the run, which was getting nowhere"
 
 
 @dataclass(slots=True)
@@ -88,6 +95,7 @@ class Agenda:
     batch_size: int
     slots: int
     tuning: Tuning
+    renewable: bool = False
     rng: random.Random = field(default_factory=random.Random)
     cursor: int = 0
     in_flight: set[Call] = field(default_factory=set)
@@ -95,8 +103,11 @@ class Agenda:
     answered: bool = False
     reached: bool = False
     stopped: bool = False
+    _failing_since: float | None = None
+    _progress_at: float = -math.inf
     _waiting: list[tuple[float, int, Call]] = field(default_factory=list)
     _halves: list[Call] = field(default_factory=list)
+    _halves_under_way: int = 0
     _failures_in_a_row: int = 0
     _sequence: int = 0
     _take_largest: bool = False
@@ -131,28 +142,43 @@ class Agenda:
         call = self._choose(now)
         call.requests += 1
         call.started_at = now
+        if call.requests == 1:
+            call.first_at = now
+        self._halves_under_way += call.half
         self.in_flight.add(call)
         return call
 
-    def settle(self, call: Call) -> list[tuple[Call, Failure]]:
+    def settle(self, call: Call, now: float) -> list[tuple[Call, Failure]]:
         """`call` was answered; returns the suspects that are now proven to be at fault."""
-        self.in_flight.discard(call)
+        self._landed(call)
         self.answered = self.reached = True
-        self._failures_in_a_row = 0
+        self._progressed(now)
         proven, self.suspects = self.suspects, []
         return proven
 
     def fail(self, call: Call, failure: Failure, now: float) -> Sequel:
         """`call` failed: decide what becomes of its digests."""
-        self.in_flight.discard(call)
+        self._landed(call)
         self.reached = self.reached or failure.connected
-        if failure.kind == "dead_end":
-            return Sequel.DEAD_END
         if failure.kind == "batch":
-            self._failures_in_a_row = 0
+            self._progressed(now)
             return self._refused(call, failure)
+        if failure.kind == "dead_end" and not (failure.renews and self.renewable):
+            return Sequel.DEAD_END
         self._failures_in_a_row += 1
+        if self._failing_since is None:
+            self._failing_since = call.started_at
         return self._ask_again(call, failure, now)
+
+    def stuck_s(self, now: float) -> float:
+        """Seconds in which calls were under way or failing, and nothing came of any of them.
+
+        A run that only waits for the pacer is not stuck.
+        """
+        starts = [call.started_at for call in self.in_flight]
+        if self._failing_since is not None:
+            starts.append(self._failing_since)
+        return now - max(min(starts), self._progress_at) if starts else 0.0
 
     def stop(self) -> None:
         """Ask nothing more."""
@@ -165,13 +191,23 @@ class Agenda:
         yield from ((call, None) for call in self.in_flight)
         yield from self.suspects
 
+    def _landed(self, call: Call) -> None:
+        if call in self.in_flight:
+            self.in_flight.remove(call)
+            self._halves_under_way -= call.half
+
+    def _progressed(self, now: float) -> None:
+        self._failures_in_a_row = 0
+        self._failing_since = None
+        self._progress_at = now
+
     @property
     def _investigating(self) -> bool:
         return not self.answered and (bool(self._halves) or self._half_under_way)
 
     @property
     def _half_under_way(self) -> bool:
-        return any(call.half for call in self.in_flight)
+        return self._halves_under_way > 0
 
     @property
     def _fresh_allowed(self) -> bool:
@@ -219,15 +255,25 @@ class Agenda:
         if failure.kind == "throttled":
             call.throttles += 1
             tries, limit = call.throttles, tuning.throttle_attempts
+        elif failure.kind == "dead_end":
+            call.renewals += 1
+            tries, limit = call.renewals, tuning.renewal_attempts
         else:
             call.tries += 1
             tries, limit = call.tries, tuning.attempts if self.reached else tuning.first_contact_attempts
-        if tries >= limit:
-            more_to_ask = self.cursor < self.unique
-            lasting = not self.reached or (self.in_outage and more_to_ask)
-            return Sequel.DEAD_END if lasting else Sequel.GAVE_UP
+        if tries >= limit or now - call.first_at >= tuning.asking_s:
+            return self._give_up(failure)
         ceiling = min(tuning.back_off_cap_s, tuning.back_off_base_s * 2.0 ** (tries - 1))
         self._sequence += 1
         due = now + self.rng.uniform(0.0, ceiling)
         heapq.heappush(self._waiting, (due, self._sequence, call.again()))
         return Sequel.AGAIN
+
+    def _give_up(self, failure: Failure) -> Sequel:
+        if failure.kind == "dead_end" or not self.reached:
+            return Sequel.DEAD_END
+        if self.in_outage and self.cursor < self.unique:
+            # The next batch would fare no better. Without a single answer something may be wrong with the
+            # target; after some the service has stopped, and what is known is worth a report.
+            return Sequel.STALLED if self.answered else Sequel.DEAD_END
+        return Sequel.GAVE_UP

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Self
 
 from layercheck._core import Plan
 from layercheck.dispatch.client import open_client
+from layercheck.dispatch.credentials import can_be_renewed
 from layercheck.dispatch.drive import Drive
-from layercheck.dispatch.pacer import Pacer
+from layercheck.dispatch.lanes import LANES, key_of
 from layercheck.dispatch.progress import as_callback
 from layercheck.dispatch.quota import calls_per_second
-from layercheck.dispatch.run import Run
+from layercheck.dispatch.run import Run, RunTime
 from layercheck.dispatch.stream import Answer, stream
 from layercheck.dispatch.transport import choose
 from layercheck.dispatch.transport.choose import TransportName, check_name
@@ -132,10 +133,12 @@ class Checker:
         except BaseException:
             self._open.close()
             raise
-        self._pacer = Pacer(number)
+        self._pacer = LANES.join(key_of(self._open.client, self._open.target), number)
         self._workers = Workers(self._open.max_in_flight, self._pacer, idle_s=self._tuning.idle_s)
         self._lock = threading.Lock()
         self._runs: set[Run] = set()
+        # A run is done a moment before its thread is, so the threads are kept apart.
+        self._run_threads: list[threading.Thread] = []
         self._closed = False
 
     @property
@@ -169,6 +172,7 @@ class Checker:
         *,
         journal: object = None,
         progress: ProgressCallback | bool | None = None,
+        timeout_s: float | None = None,
     ) -> Report:
         """Check digests and wait for the report.
 
@@ -176,10 +180,15 @@ class Checker:
             digests: What `layercheck.plan` takes, or a ready plan.
             journal: Not in this version.
             progress: A function that is given a `Progress` a few times a second and once at the end,
-                on the run's own thread; True for a tqdm bar, if tqdm is installed.
+                on the run's own thread; True for a bar: tqdm's in a notebook, if it is installed,
+                rich's in a terminal.
+            timeout_s: Seconds for all of it, planning included. When they are over nothing more is
+                asked, calls under way get a second, and the report is what is known by then: the rest
+                is `unanswered` or `not_checked`, and `report.stats.ended` is `"timeout"`.
 
         Returns:
-            The report: exactly one verdict for every row.
+            The report: exactly one verdict for every row. It is incomplete, and
+            `report.stats.ended` is `"stalled"`, if the service stopped answering in mid-run.
 
         Raises:
             RepositoryNotFoundError, AccessDeniedError, InvalidParameterError, CredentialsError,
@@ -190,7 +199,7 @@ class Checker:
                 once), and the exception has the report as its attribute `report`.
             Exception: What the progress callback raised, with the same attribute.
         """
-        run = self.submit(digests, journal=journal, progress=progress)
+        run = self.submit(digests, journal=journal, progress=progress, timeout_s=timeout_s)
         try:
             run._wait()
         except BaseException as error:
@@ -204,6 +213,7 @@ class Checker:
         *,
         journal: object = None,
         progress: ProgressCallback | bool | None = None,
+        timeout_s: float | None = None,
     ) -> Run:
         """Start a check and return at once, when the plan is made.
 
@@ -218,8 +228,9 @@ class Checker:
         """
         _check_journal(journal)
         callback = as_callback(progress)
+        run_time = RunTime.of(timeout_s)
         self._check_open()
-        return self._submit_plan(as_plan(digests), callback)
+        return self._submit_plan(as_plan(digests), callback, run_time)
 
     async def check_async(
         self,
@@ -227,6 +238,7 @@ class Checker:
         *,
         journal: object = None,
         progress: ProgressCallback | bool | None = None,
+        timeout_s: float | None = None,
     ) -> Report:
         """`check` for asyncio: the plan is made in a thread, and nothing blocks the event loop.
 
@@ -241,9 +253,10 @@ class Checker:
 
         _check_journal(journal)
         callback = as_callback(progress)
+        run_time = RunTime.of(timeout_s)
         self._check_open()
         plan = digests if isinstance(digests, Plan) else await asyncio.to_thread(as_plan, digests)
-        run = self._submit_plan(plan, callback)
+        run = self._submit_plan(plan, callback, run_time)
         try:
             return await asyncio.wrap_future(run)
         except asyncio.CancelledError:
@@ -283,40 +296,68 @@ class Checker:
             self._closed = True
             runs = list(self._runs)
         try:
-            if cancel:
-                for run in runs:
+            for run in runs:
+                # A callback that closes its own Checker runs on the thread that would be waited for.
+                if cancel or run._is_current_thread:
                     run.cancel()
             for run in runs:
-                run._wait()
+                if not run._is_current_thread:
+                    run._wait()
         except BaseException:
             for run in runs:
-                run.cancel()
+                run._leave()
             raise
         finally:
             with self._workers.lock:
-                self._workers.close()
+                threads = self._workers.close()
+            self._pacer.leave()
+            for thread in (*self._run_threads, *threads):
+                # A thread that is done with its last call has only to look up. One that was given up, and
+                # still waits for the network, is not among these.
+                if thread is not threading.current_thread():
+                    thread.join(self._tuning.grace_s)
             self._transport.close()
             self._open.close()
 
     def __enter__(self) -> Self:
         return self
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """As the plain `with`, but the event loop goes on while it waits for the runs to end."""
+        import asyncio
+
+        await asyncio.to_thread(self.close, cancel=kind is not None)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(cancel=kind is not None)
 
-    def _submit_plan(self, plan: Plan, callback: ProgressCallback | None) -> Run:
+    def _submit_plan(self, plan: Plan, callback: ProgressCallback | None, run_time: RunTime) -> Run:
         drive = Drive(
-            plan, self._transport, self._workers, self._pacer, self.max_in_flight, self.target, self._tuning
+            plan,
+            self._transport,
+            self._workers,
+            self._pacer,
+            self.max_in_flight,
+            self.target,
+            self._tuning,
+            renewable=can_be_renewed(self._open.client),
         )
-        run = Run(plan, drive, self._workers, self.target, self._tuning, callback)
+        run = Run(plan, drive, self._workers, self.target, self._tuning, callback, run_time)
         with self._lock:
             if self._closed:
                 raise LayercheckError("this Checker is closed")
             self._runs.add(run)
         run.add_done_callback(self._forget)
         run._start()
+        with self._lock:
+            self._run_threads = [each for each in (*self._run_threads, run._thread) if each.is_alive()]
         return run
 
     def _forget(self, run: Future[Report]) -> None:
@@ -367,6 +408,7 @@ def check(
     transport: TransportName | None = None,
     journal: object = None,
     progress: ProgressCallback | bool | None = None,
+    timeout_s: float | None = None,
 ) -> Report:
     """Which of these layer digests are in that repository? One call, one verdict for every row.
 
@@ -386,7 +428,8 @@ def check(
         max_in_flight: Calls at once.
         transport: How calls are made; None for the fastest.
         journal: Not in this version.
-        progress: A callback for `Progress`, or True for a tqdm bar.
+        progress: A callback for `Progress`, or True for a bar.
+        timeout_s: Seconds for all of it; then the report is what is known by then.
 
     Returns:
         The report: exactly one verdict for every row.
@@ -401,6 +444,7 @@ def check(
         ['sha256:abababababababababababababababababababababababababababababababab']
     """
     _check_journal(journal)
+    run_time = RunTime.of(timeout_s)
     with Checker(
         repository_name,
         registry_id=registry_id,
@@ -415,4 +459,4 @@ def check(
         max_in_flight=max_in_flight,
         transport=transport,
     ) as checker:
-        return checker.check(digests, progress=progress)
+        return checker.check(digests, progress=progress, timeout_s=run_time.left_s)

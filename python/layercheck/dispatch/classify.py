@@ -50,6 +50,7 @@ class Failure:
         cause: The exception, for chaining.
         raises: For dead ends, the class to raise.
         connected: False if no connection was made at all.
+        renews: New credentials may mend it, if the client can fetch some.
         names_target: The message speaks of the repository or registry, so no digest is at fault.
         names_digest: The message speaks of digests.
     """
@@ -60,6 +61,7 @@ class Failure:
     cause: BaseException
     raises: type[LayercheckError] = LayercheckError
     connected: bool = True
+    renews: bool = False
     names_target: bool = False
     names_digest: bool = False
 
@@ -108,7 +110,8 @@ def classify(error: BaseException) -> Failure:
         return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
 
     if is_a(codes.CREDENTIAL_EXCEPTIONS):
-        return Failure("dead_end", name, message, error, CredentialsError, connected=False)
+        renews = is_a(codes.RENEWAL_EXCEPTIONS)
+        return Failure("dead_end", name, message, error, CredentialsError, connected=False, renews=renews)
     if is_a(codes.ENDPOINT_EXCEPTIONS):
         return Failure("dead_end", name, message, error, EndpointError, connected=False)
     if is_a(codes.PARAMETER_EXCEPTIONS):
@@ -134,6 +137,7 @@ def _from_service(error: Any) -> Failure:
         clean(raw),
         _without_secrets(error, raw),
         raises,
+        renews=code in codes.EXPIRED,
         names_target=re.search(r"(?i)repository|registry", raw) is not None,
         names_digest=re.search(r"(?i)digest", raw) is not None,
     )

@@ -97,6 +97,16 @@ CREDENTIAL = frozenset(
 )
 """Credentials that are missing, wrong or expired."""
 
+EXPIRED = frozenset(
+    (
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "TokenRefreshRequired",
+    )
+)
+"""Of these, what new credentials mend; botocore fetches them when the next request is signed."""
+
 UNSUPPORTED = frozenset(("UnsupportedCommandException",))
 """ECR Public, where a region does not have the operation."""
 
@@ -126,6 +136,12 @@ CREDENTIAL_EXCEPTIONS = (
     "UnsupportedSignatureVersionError",
 )
 """botocore found no usable credentials."""
+
+RENEWAL_EXCEPTIONS = (
+    "CredentialRetrievalError",
+    "MetadataRetrievalError",
+)
+"""Of these, what may be a hiccup of the place where new credentials come from."""
 
 ENDPOINT_EXCEPTIONS = (
     "BaseEndpointResolverError",

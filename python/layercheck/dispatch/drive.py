@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from layercheck._core import Columns, Ledger, Plan
 from layercheck.dispatch.calls import Agenda, Call, Sequel
 from layercheck.dispatch.classify import CallAbandoned, Failure, UnreadableAnswer, classify, exception_for
-from layercheck.dispatch.pacer import Pacer
+from layercheck.dispatch.lanes import Share
 from layercheck.dispatch.transport import Batch, Transport
+from layercheck.dispatch.troubles import Troubles
 from layercheck.dispatch.tuning import Tuning
 from layercheck.dispatch.workers import Workers
 from layercheck.errors import (
@@ -22,7 +23,7 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
-from layercheck.types import BatchError, ErrorKind, Progress, RunStats, Target
+from layercheck.types import BatchError, Ending, ErrorKind, Progress, RunStats, Target
 
 if TYPE_CHECKING:
     from layercheck._core import Merged
@@ -45,6 +46,7 @@ class Drive:
         slots: Calls at once.
         target: Where, for messages.
         tuning: Bounds.
+        renewable: The client fetches new credentials when these expire.
     """
 
     def __init__(
@@ -52,14 +54,17 @@ class Drive:
         plan: Plan,
         transport: Transport,
         workers: Workers,
-        pacer: Pacer,
+        pacer: Share,
         slots: int,
         target: Target,
         tuning: Tuning,
+        *,
+        renewable: bool = False,
     ) -> None:
         self.changed = threading.Condition(workers.lock)
         self.fatal: LayercheckError | None = None
         self.stopped_at: float | None = None
+        self.ended: Ending = "running"
         self._plan = plan
         self._ledger = Ledger(plan)
         self._transport = transport
@@ -67,10 +72,10 @@ class Drive:
         self._pacer = pacer
         self._target = target
         self._tuning = tuning
-        self._agenda = Agenda(plan.unique, plan.batch_size, slots, tuning)
-        self._errors: list[BatchError] = []
-        self._further: BatchError | None = None
-        self._further_count = 0
+        self._grace_s = tuning.grace_s
+        self._agenda = Agenda(plan.unique, plan.batch_size, slots, tuning, renewable)
+        self._troubles = Troubles(tuning.errors_kept)
+        self._why = ""
         self._calls = self._requests = self._first_requests = 0
         self._throttles = self._halvings = self._foreign = self._most_in_flight = 0
         self._first_at: float | None = None
@@ -116,23 +121,31 @@ class Drive:
 
     def over(self, now: float) -> bool:
         """Nothing is under way any more, or it was waited for long enough."""
-        waited = self.stopped_at is not None and now - self.stopped_at >= self._tuning.grace_s
+        waited = self.stopped_at is not None and now - self.stopped_at >= self._grace_s
         return waited or self._agenda.finished
 
-    def stop(self, now: float) -> None:
-        """Ask nothing more; what is under way may still come in."""
+    def stop(self, now: float, ended: Ending) -> None:
+        """Ask nothing more; what is under way may still come in. The first reason given is the one kept."""
         if self.stopped_at is None:
             self.stopped_at = now
+            self.ended = ended
         self._agenda.stop()
         self.changed.notify_all()
 
     def leave(self) -> None:
         """Wait for nothing any more, not even for what is under way."""
-        self.stop(-math.inf)
+        self.stop(-math.inf, "cancelled")
         self.stopped_at = -math.inf
 
-    def give_up_overdue(self, now: float) -> None:
-        """Give up calls that have outlived their deadline, and ask their digests again."""
+    def time_is_up(self, now: float, timeout_s: float) -> None:
+        """The caller's time for the run is over."""
+        if self.stopped_at is None:
+            self._grace_s = self._tuning.timeout_grace_s
+            self._why = f"the time of the run, {timeout_s:g} s, was up before an answer came"
+            self.stop(now, "timeout")
+
+    def look_after(self, now: float) -> None:
+        """Give up calls that have outlived their deadline, and the run if nothing comes of any call."""
         limit = self._tuning.call_deadline_s
         for call in [each for each in self._agenda.in_flight if now - each.started_at > limit]:
             if call.finished:
@@ -140,23 +153,25 @@ class Drive:
             self._workers.abandon(call)
             error = CallAbandoned(f"no answer within {limit:g} s, so the call was given up")
             self._failed(call, Failure("passing", "CallAbandoned", str(error), error, EndpointError), now)
+        if self.stopped_at is None and self._agenda.stuck_s(now) > self._tuning.stall_s:
+            text = f"no usable answer in {self._tuning.stall_s:g} s"
+            if self._agenda.answered:
+                self._stall(text, now)
+            else:
+                self._end_dead(Failure("passing", "NoAnswer", text, TimeoutError(text), EndpointError), now)
 
     def conclude(self) -> None:
         """The run ends here: every digest that was asked and has no outcome gets one."""
         self._agenda.stop()
         self._workers.remove(self)
+        if self.ended == "running":
+            self.ended = "done"
         if self.fatal is None:
             # Nothing was ever accepted, and too little was asked to blame anything but these digests.
             for call, failure in self._agenda.suspects:
                 self._refuse(call, failure)
             self._agenda.suspects = []
-        why = (
-            f"the run ended first: {self.fatal}"
-            if self.fatal
-            else "the run was cancelled before an answer came"
-        )
-        kind: ErrorKind = "dead_end" if self.fatal else "cancelled"
-        code = type(self.fatal).__name__ if self.fatal else "RunCancelled"
+        kind, code, why = self._end_of_the_rest()
         for call, failure_or_none in list(self._agenda.leftovers()):
             cause = failure_or_none.summary if failure_or_none else why
             self._give_up(call, kind, failure_or_none.code if failure_or_none else code, cause)
@@ -164,13 +179,23 @@ class Drive:
             self._workers.abandon(call)
         self._agenda.in_flight.clear()
 
+    def _end_of_the_rest(self) -> tuple[ErrorKind, str, str]:
+        """Kind, code and cause for digests that were asked and have no outcome when the run ends."""
+        if self.fatal is not None:
+            return "dead_end", type(self.fatal).__name__, f"the run ended first: {self.fatal}"
+        if self.ended == "timeout":
+            return "timeout", "RunTimeout", self._why
+        if self.ended == "stalled":
+            return "stalled", "RunStalled", self._why
+        return "cancelled", "RunCancelled", "the run was cancelled before an answer came"
+
     def columns(self) -> Columns:
         """The ledger as it stands. Without the lock."""
         return self._ledger.columns()
 
     def errors(self) -> tuple[BatchError, ...]:
         """What went wrong; beyond the limit, one last entry stands for the rest."""
-        return (*self._errors, self._further) if self._further else tuple(self._errors)
+        return self._troubles.all()
 
     def stats(self, now: float) -> RunStats:
         """How it has gone so far."""
@@ -185,6 +210,7 @@ class Drive:
             rate=self._pacer.rate,
             max_in_flight=self._most_in_flight,
             transport=self._transport.name,
+            ended=self.ended,
         )
 
     def progress(self, *, done: bool) -> Progress:
@@ -207,20 +233,22 @@ class Drive:
     # Outcomes.
 
     def _answered(self, call: Call, merged: Merged, now: float) -> None:
-        for suspect, failure in self._agenda.settle(call):
+        self._pacer.answered(call.started_at)
+        self._workers.answered(call, now)
+        for suspect, failure in self._agenda.settle(call, now):
             self._refuse(suspect, failure)
         self._foreign += merged.foreign
         missing = merged.left_out + merged.contradicted
         if missing:
             code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
             message = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"
-            self._note(BatchError(call.start, call.stop, "answer", code, message, call.requests))
+            self._troubles.note(BatchError(call.start, call.stop, "answer", code, message, call.requests))
         self._settled(now)
 
     def _failed(self, call: Call, failure: Failure, now: float) -> None:
         if failure.kind == "throttled":
             self._throttles += 1
-            self._pacer.throttled()
+            self._pacer.throttled(call.started_at)
         sequel = self._agenda.fail(call, failure, now)
         if sequel is Sequel.AGAIN:
             self._last_at = now
@@ -237,10 +265,21 @@ class Drive:
         elif sequel is Sequel.DEAD_END:
             if call not in [suspect for suspect, _ in self._agenda.suspects]:
                 self._give_up(call, failure.kind, failure.code, failure.summary)
-            if self.fatal is None:
-                self.fatal = self._dead_end(failure)
-            self.stop(now)
+            self._end_dead(failure, now)
+        elif sequel is Sequel.STALLED:
+            self._give_up(call, failure.kind, failure.code, failure.summary)
+            self._stall(f"no usable answer any more; the last error was {failure.summary}", now)
         self._settled(now)
+
+    def _stall(self, text: str, now: float) -> None:
+        if self.stopped_at is None:
+            self._why = f"the run was getting nowhere: {text}"
+            self.stop(now, "stalled")
+
+    def _end_dead(self, failure: Failure, now: float) -> None:
+        if self.fatal is None and self.ended in ("running", "dead_end"):
+            self.fatal = self._dead_end(failure)
+        self.stop(now, "dead_end")
 
     def _dead_end(self, failure: Failure) -> LayercheckError:
         where = f'repository "{self._target.repository_name}"'
@@ -249,34 +288,20 @@ class Drive:
         where += f" at {self._target.endpoint_url or self._target.region_name or 'the client given'}"
         text = failure.summary
         if failure.kind in ("passing", "throttled"):
-            so_far = "no usable answer at all" if not self._agenda.answered else "no usable answer any more"
-            text = f"{so_far}; the last error was {text}"
+            text = f"no usable answer at all; the last error was {text}"
         hint = _HINTS.get(failure.raises, "")
         return exception_for(failure, f"{where}: {text}{hint}")
 
     def _refuse(self, call: Call, failure: Failure) -> None:
         self._ledger.refuse(call.start, failure.code, failure.message)
-        self._note(BatchError(call.start, call.stop, "batch", failure.code, failure.message, call.requests))
+        self._troubles.note(
+            BatchError(call.start, call.stop, "batch", failure.code, failure.message, call.requests)
+        )
 
     def _give_up(self, call: Call, kind: ErrorKind, code: str, cause: str) -> None:
         if self._ledger.unanswered(call.start, call.stop, cause):
             # A half that was not asked again by itself was asked once, as part of its batch.
-            self._note(BatchError(call.start, call.stop, kind, code, cause, max(call.requests, 1)))
-
-    def _note(self, error: BatchError) -> None:
-        if len(self._errors) < self._tuning.errors_kept:
-            self._errors.append(error)
-            return
-        self._further_count += 1
-        first = self._further or error
-        self._further = BatchError(
-            min(first.start, error.start),
-            max(first.stop, error.stop),
-            error.kind,
-            "FurtherErrors",
-            f"{self._further_count:,} more batches had errors; the last: {error.code}",
-            error.attempts,
-        )
+            self._troubles.note(BatchError(call.start, call.stop, kind, code, cause, max(call.requests, 1)))
 
     def _settled(self, now: float) -> None:
         self._calls += 1

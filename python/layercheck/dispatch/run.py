@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layercheck.dispatch.drive import Drive
-from layercheck.errors import RunCancelled
+from layercheck.errors import InvalidParameterError, RunCancelled
 
 if TYPE_CHECKING:
     from layercheck._core import Plan
@@ -18,6 +20,42 @@ if TYPE_CHECKING:
     from layercheck.types import ProgressCallback, Target
 
 _SLICE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RunTime:
+    """The time a run has, from when its caller asked for it.
+
+    Attributes:
+        timeout_s: Seconds in all; infinite for no limit.
+        deadline_at: When they are over, by the monotonic clock.
+    """
+
+    timeout_s: float = math.inf
+    deadline_at: float = math.inf
+
+    @classmethod
+    def of(cls, timeout_s: object) -> RunTime:
+        """The clock starts now.
+
+        Raises:
+            TypeError: Not a number.
+            InvalidParameterError: Not above zero.
+        """
+        if timeout_s is None:
+            return cls()
+        if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
+            raise TypeError(f"timeout_s is a {type(timeout_s).__name__}; expected seconds or None")
+        if not timeout_s > 0:
+            raise InvalidParameterError(f"timeout_s is {timeout_s!r}; expected more than 0 seconds, or None")
+        return cls(float(timeout_s), time.monotonic() + timeout_s)
+
+    @property
+    def left_s(self) -> float | None:
+        """What is left now, at least a moment; None without a limit."""
+        if self.deadline_at == math.inf:
+            return None
+        return max(self.deadline_at - time.monotonic(), 1e-9)
 
 
 class Run(Future["Report"]):
@@ -44,6 +82,7 @@ class Run(Future["Report"]):
         target: Target,
         tuning: Tuning,
         progress: ProgressCallback | None,
+        run_time: RunTime,
     ) -> None:
         super().__init__()
         self._plan = plan
@@ -52,6 +91,8 @@ class Run(Future["Report"]):
         self._target = target
         self._tuning = tuning
         self._progress = progress
+        self._time = run_time
+        self._thread = threading.Thread(target=self._steer, name="layercheck-run", daemon=True)
         self._cancel_asked = False
         self._concluded = False
         self._was_cancelled = False
@@ -91,7 +132,7 @@ class Run(Future["Report"]):
             if self._concluded:
                 return False
             self._cancel_asked = True
-            self._drive.stop(time.monotonic())
+            self._drive.stop(time.monotonic(), "cancelled")
             return True
 
     def cancelled(self) -> bool:
@@ -114,6 +155,10 @@ class Run(Future["Report"]):
                 self._end.release()
         return True
 
+    @property
+    def _is_current_thread(self) -> bool:
+        return self._thread is threading.current_thread()
+
     def _leave(self) -> None:
         """Cancel without any grace: a second Ctrl-C."""
         with self._workers.lock:
@@ -126,7 +171,7 @@ class Run(Future["Report"]):
         try:
             with self._workers.lock:
                 self._workers.add(self._drive)
-            threading.Thread(target=self._steer, name="layercheck-run", daemon=True).start()
+            self._thread.start()
         except RuntimeError as error:  # no more threads to be had
             self._conclude()
             self.set_exception(error)
@@ -180,16 +225,19 @@ class Run(Future["Report"]):
                 now = time.monotonic()
                 if self._drive.over(now):
                     return raised
-                self._drive.changed.wait(self._tuning.tick_s)
+                self._drive.changed.wait(max(min(self._tuning.tick_s, self._time.deadline_at - now), 0.0))
                 now = time.monotonic()
                 if self._drive.over(now):
                     return raised
-                self._drive.give_up_overdue(now)
+                self._drive.look_after(now)
+                if now >= self._time.deadline_at:
+                    self._drive.time_is_up(now, self._time.timeout_s)
+                    self._time = RunTime()
             if raised is None:
                 raised = self._tell(done=False)
                 if raised is not None:
                     with lock:
-                        self._drive.stop(time.monotonic())
+                        self._drive.stop(time.monotonic(), "cancelled")
 
     def _tell(self, *, done: bool) -> BaseException | None:
         if self._progress is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -66,22 +67,57 @@ def stream(
 def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows: int) -> Iterator[Answer]:
     under_way: deque[tuple[int, Run]] = deque()
     first_row = 0
+    broken: Exception | None = None
     try:
-        while block := list(itertools.islice(rows, block_rows)):
+        while broken is None:
+            block, broken = _read(rows, block_rows)
+            if not block:
+                break
             under_way.append((first_row, submit(block)))
             first_row += len(block)
             if len(under_way) >= BLOCKS_AHEAD:
                 yield _oldest(under_way)
         while under_way:
             yield _oldest(under_way)
+    except GeneratorExit:
+        raise  # the consumer has left, and wants nothing more
+    except BaseException as error:
+        _keep(error, under_way)
+        raise
     finally:
         # Also when the consumer stops, or a dead end ended one block: the others have no reader any more.
         for _, run in under_way:
             run.cancel()
+    if broken is not None:
+        raise broken
+
+
+def _read(rows: Iterator[Any], count: int) -> tuple[list[Any], Exception | None]:
+    """The next rows, and what their source raised behind them: these rows are checked all the same."""
+    block: list[Any] = []
+    try:
+        block.extend(itertools.islice(rows, count))  # on an exception, `extend` keeps what came before
+    except Exception as error:  # noqa: BLE001 (it is raised again when these rows have their answers)
+        return block, error
+    return block, None
 
 
 def _oldest(under_way: deque[tuple[int, Run]]) -> Answer:
     first_row, run = under_way[0]
+    run._wait()
     report = run.result()
     under_way.popleft()
     return Answer(first_row, report)
+
+
+def _keep(error: BaseException, under_way: deque[tuple[int, Run]]) -> None:
+    """Ctrl-C, or a dead end: hang what is known of the blocks under way on the exception."""
+    for _, run in under_way:
+        run.cancel()
+    try:
+        for _, run in under_way:
+            run._wait()
+    finally:
+        # A second Ctrl-C is what is raised then, in place of the first.
+        for each in {error, sys.exception() or error}:
+            each.__dict__["answers"] = [Answer(first_row, run.report()) for first_row, run in under_way]

@@ -3,11 +3,12 @@
 Threads are daemons of our own. `ThreadPoolExecutor` joins its threads when the
 interpreter ends, so one hanging call would keep a program from exiting.
 
-Each worker fetches its next call itself, so nothing is handed from thread to
-thread while there is enough to do. At most one idle worker, the timekeeper, waits
-with a timeout: until the pacer allows the next call or one falls due for being
-asked again. When it takes the call, it wakes another idle worker to keep the time,
-or starts one if there is none. So the number of threads follows rate x latency.
+Each worker fetches its next call itself, in the same hold of the lock in which it
+settles the last, so nothing is handed from thread to thread while there is enough
+to do. At most one idle worker, the timekeeper, waits with a timeout: until the
+pacer allows the next call or one falls due for being asked again. When it takes
+the call, it wakes another idle worker to keep the time, or starts one if there is
+none. So the number of threads follows rate x latency.
 """
 
 from __future__ import annotations
@@ -16,17 +17,32 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from layercheck.dispatch.calls import Call
-from layercheck.dispatch.pacer import Pacer
+from layercheck.dispatch.room import Room
 
 _numbers = itertools.count(1)
+
+TICK_S = 0.002
+"""The timekeeper sleeps no shorter. At 1,000 calls a second it then lets two calls go each time, instead
+of waking twice; the pacer's burst is ten times that, so no call is lost for it."""
 
 
 class CallAbandonedExit(SystemExit):
     """Raised inside a thread that was given up; `threading` lets SystemExit end a thread silently."""
+
+
+class Pace(Protocol):
+    """What the workers need of a pacer."""
+
+    @property
+    def rate(self) -> float | None:
+        """The present rate in calls per second; None while there is no limit."""
+
+    def reserve(self) -> float:
+        """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
 
 
 class Work(Protocol):
@@ -42,6 +58,18 @@ class Work(Protocol):
         """Put the call to the service, without the lock; returns what to do with it under the lock."""
 
 
+class _Worker(threading.Thread):
+    """A thread, and the gate it waits at: a bare lock, because a `Condition` makes one for each wait."""
+
+    def __init__(self, serve: Callable[[_Worker], None]) -> None:
+        super().__init__(target=serve, args=(self,), name=f"layercheck-{next(_numbers)}", daemon=True)
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+    def wake(self) -> None:
+        self.gate.release()
+
+
 class Workers:
     """At most `slots` calls at once, for any number of runs, taken from them in turn.
 
@@ -51,23 +79,24 @@ class Workers:
         idle_s: How long a thread without work stays.
     """
 
-    def __init__(self, slots: int, pacer: Pacer, *, idle_s: float) -> None:
+    def __init__(self, slots: int, pacer: Pace, *, idle_s: float) -> None:
         self.lock = threading.Lock()
+        self.room = Room(slots)
         self._slots = slots
         self._pacer = pacer
         self._idle_s = idle_s
         self._works: deque[Work] = deque()
-        self._timekeeper = threading.Condition(self.lock)
-        self._idlers = threading.Condition(self.lock)
-        self._keeping_time = False
-        self._idle = 0
-        self._threads = 0
+        self._timekeeper: _Worker | None = None
+        # The last to become idle is the first to work again, so those that are not needed can go.
+        self._idle: list[_Worker] = []
+        self._workers: set[_Worker] = set()
+        self._in_flight = 0
         self._closed = False
 
     @property
     def threads(self) -> int:
         """Worker threads alive, without those given up."""
-        return self._threads
+        return len(self._workers)
 
     def add(self, work: Work) -> None:
         """Let a run take part. With the lock held."""
@@ -79,11 +108,23 @@ class Workers:
         if work in self._works:
             self._works.remove(work)
 
-    def close(self) -> None:
-        """Send the threads home; calls under way are finished first. With the lock held."""
+    def close(self) -> Sequence[threading.Thread]:
+        """Send the threads home; calls under way are finished first. With the lock held.
+
+        Returns:
+            The threads that will end, to be joined without the lock.
+        """
         self._closed = True
-        self._timekeeper.notify_all()
-        self._idlers.notify_all()
+        for worker in (self._timekeeper, *self._idle):
+            if worker is not None:
+                worker.wake()
+        self._timekeeper = None
+        self._idle.clear()
+        return list(self._workers)
+
+    def answered(self, call: Call, now: float) -> None:
+        """A call was answered: its latency sizes the room. With the lock held."""
+        self.room.answered(now - call.started_at, now, self._pacer.rate)
 
     def abandon(self, call: Call) -> None:
         """Give up a call and the thread that waits for it. With the lock held.
@@ -95,63 +136,75 @@ class Workers:
         before it can see that it was abandoned and end.
         """
         call.abandoned = True
-        self._threads -= 1
+        self._in_flight -= 1
+        self._workers = {worker for worker in self._workers if worker is not call.thread}
         if not call.finished:
-            _raise_in(call.thread_id)
+            _raise_in(call.thread)
         self.stir()
 
     def stir(self) -> None:
         """Something changed: see to it that somebody looks at what is next. With the lock held."""
-        if self._closed:
-            return
-        if self._keeping_time:
-            self._timekeeper.notify()
+        if self._closed or self._in_flight >= self.room.limit:
+            return  # whoever comes back from a call looks anyway
+        if self._timekeeper is not None:
+            worker, self._timekeeper = self._timekeeper, None
+            worker.wake()
         elif self._idle:
-            self._idlers.notify()
-        elif self._threads < self._slots and any(
-            work.due(time.monotonic()) is not None for work in self._works
-        ):
+            self._idle.pop().wake()
+        elif len(self._workers) < self._slots and self._any_due():
             self._start_thread()
 
+    def _any_due(self) -> bool:
+        now = time.monotonic()
+        return any(work.due(now) is not None for work in self._works)
+
     def _start_thread(self) -> None:
-        thread = threading.Thread(target=self._serve, name=f"layercheck-{next(_numbers)}", daemon=True)
+        worker = _Worker(self._serve)
         # Counted before it starts: Ctrl-C may strike while `start` waits for the thread to be there.
-        self._threads += 1
+        self._workers.add(worker)
         try:
-            thread.start()
+            worker.start()
         except RuntimeError:
-            self._threads -= 1
+            self._workers.discard(worker)
             # The system gives no more threads: go on with those there are.
-            if not self._threads:
+            if not self._workers:
                 raise
 
-    def _serve(self) -> None:
-        while (taken := self._await_call()) is not None:
+    def _serve(self, worker: _Worker) -> None:
+        with self.lock:
+            taken = self._next(worker, time.monotonic())
+        while taken is not None:
             work, call = taken
             settle = work.ask(call)
             call.finished = True
             with self.lock:
                 if call.abandoned:
                     return
-                settle(time.monotonic())
-
-    def _await_call(self) -> tuple[Work, Call] | None:
-        with self.lock:
-            while not self._closed:
+                self._in_flight -= 1
                 now = time.monotonic()
-                taken, wait_s = self._pick(now)
-                if taken is not None:
-                    taken[1].thread_id = threading.get_ident()
-                    self.stir()
-                    return taken
-                if not self._wait(wait_s):
-                    break
-            self._threads -= 1
-            return None
+                settle(now)
+                taken = self._next(worker, now)
+
+    def _next(self, worker: _Worker, now: float) -> tuple[Work, Call] | None:
+        """The next call, waited for if need be; None when this thread may go. With the lock held."""
+        while not self._closed:
+            taken, wait_s = self._pick(now)
+            if taken is not None:
+                taken[1].thread = worker
+                self._in_flight += 1
+                self.stir()
+                return taken
+            if not self._rest(worker, wait_s):
+                break
+            now = time.monotonic()
+        self._workers.discard(worker)
+        return None
 
     def _pick(self, now: float) -> tuple[tuple[Work, Call] | None, float | None]:
         """The next call, or how long to wait; None for until something changes."""
         soonest: float | None = None
+        if self._in_flight >= self.room.limit:
+            return None, None
         for _ in range(len(self._works)):
             work = self._works[0]
             self._works.rotate(-1)
@@ -164,25 +217,43 @@ class Workers:
             soonest = due if soonest is None else min(soonest, due)
         return None, None if soonest is None else soonest - now
 
-    def _wait(self, wait_s: float | None) -> bool:
+    def _rest(self, worker: _Worker, wait_s: float | None) -> bool:
         """Wait for a reason to look again; False when this thread may go."""
-        if not self._keeping_time:
-            self._keeping_time = True
-            try:
-                woken = self._timekeeper.wait(self._idle_s if wait_s is None else wait_s)
-            finally:
-                self._keeping_time = False
-            return woken or wait_s is not None
-        self._idle += 1
+        keeps_time = self._timekeeper is None
+        limit_s = self._idle_s
+        if keeps_time:
+            self._timekeeper = worker
+            limit_s = limit_s if wait_s is None else max(wait_s, TICK_S)
+        else:
+            self._idle.append(worker)
+        self.lock.release()
         try:
-            woken = self._idlers.wait(self._idle_s)
+            woken = worker.gate.acquire(timeout=limit_s)
         finally:
-            self._idle -= 1
-        # A wake-up can come at the very end of the time; then nobody keeps the time but this thread.
-        return woken or not self._keeping_time
+            self.lock.acquire()
+        if not woken and not self._withdraw(worker):
+            # Somebody woke it between the end of the time and the lock: the gate is open.
+            woken = worker.gate.acquire()
+        if keeps_time:
+            return woken or wait_s is not None
+        # It can have been the last of those who wait; then nobody keeps the time but this thread.
+        return woken or self._timekeeper is None
+
+    def _withdraw(self, worker: _Worker) -> bool:
+        """Take back that this worker waits; False if it was woken meanwhile."""
+        if self._timekeeper is worker:
+            self._timekeeper = None
+            return True
+        if worker in self._idle:
+            self._idle.remove(worker)
+            return True
+        return False
 
 
-def _raise_in(thread_id: int) -> None:
+def _raise_in(thread: threading.Thread | None) -> None:
     import ctypes
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(CallAbandonedExit))
+    if thread is not None and thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(CallAbandonedExit)
+        )

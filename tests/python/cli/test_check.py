@@ -215,6 +215,32 @@ def test_incomplete_is_code_4_with_the_command_to_run_again(
     assert "unanswered" in (tmp_path / "a b.csv").read_text()
 
 
+def test_when_the_time_is_up_what_is_known_is_shown_with_code_4(
+    check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"{digest(number)}\n" for number in range(1000)))
+    local_ecr.set_faults([Fault("latency", ms=600_000, calls=(4, None))])
+    ended = check("app", path, "--timeout", "0.5", "--fail-on", "none")
+    assert ended.code == 4
+    assert (
+        "the time of --timeout is up: 700 of 1,000 rows have no answer; to ask again: layercheck" in ended.err
+    )
+    assert check("app", path, "--timeout", "0").code == 2
+
+
+def test_a_service_that_stops_answering_is_code_4(
+    check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"{digest(number)}\n" for number in range(10_000)))
+    local_ecr.set_faults([Fault("server_error", calls=(31, None))])
+    ended = check("app", path, "--rate", "max", "--fail-on", "none")
+    assert ended.code == 4
+    assert "the service stopped answering: " in ended.err
+    assert "to ask again: layercheck" in ended.err
+
+
 def test_a_dead_end_in_mid_run_keeps_what_is_known(
     check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from layercheck.dispatch.calls import Agenda, Call, Sequel
 from layercheck.dispatch.classify import Failure
 from layercheck.dispatch.tuning import Tuning
-from layercheck.errors import EndpointError, InvalidParameterError
+from layercheck.errors import CredentialsError, EndpointError, InvalidParameterError
 
 SLOTS = 8
 PASSING = Failure("passing", "ServerException", "", OSError(), EndpointError)
@@ -23,8 +23,8 @@ BAD_NAME = Failure(
 )
 
 
-def agenda(unique: int, tuning: Tuning | None = None) -> Agenda:
-    return Agenda(unique, 100, SLOTS, tuning or Tuning(), random.Random(7))
+def agenda(unique: int, tuning: Tuning | None = None, *, renewable: bool = False) -> Agenda:
+    return Agenda(unique, 100, SLOTS, tuning or Tuning(), renewable, random.Random(7))
 
 
 def work_through(
@@ -47,10 +47,10 @@ def work_through(
         call = under_way.pop(0)
         failure = service(call)
         if failure is None:
-            todo.settle(call)
+            todo.settle(call, now)
             continue
         sequels.append(todo.fail(call, failure, now))
-        if sequels[-1] is Sequel.DEAD_END:
+        if sequels[-1] in (Sequel.DEAD_END, Sequel.STALLED):
             todo.stop()
     return asked, sequels
 
@@ -149,7 +149,7 @@ def test_suspects_are_proven_by_the_first_answer() -> None:
     assert todo.fail(call, BAD, 0.0) is Sequel.HALVED
     left = todo.take(0.0)
     assert todo.fail(left, BAD, 0.0) is Sequel.SUSPECT
-    proven = todo.settle(todo.take(0.0))
+    proven = todo.settle(todo.take(0.0), 0.0)
     assert [(suspect.start, suspect.stop) for suspect, _ in proven] == [(0, 1)]
     assert todo.finished
 
@@ -195,7 +195,7 @@ def test_an_outage_in_mid_run_does_not_cost_every_batch_its_attempts() -> None:
     tuning = Tuning()
     todo = agenda(10**6, tuning)
     asked, sequels = work_through(todo, lambda call: PASSING if call.start >= 5000 else None)
-    assert sequels[-1] is Sequel.DEAD_END
+    assert sequels[-1] is Sequel.STALLED
     assert len(asked) < 50 + (tuning.outage_failures + SLOTS) * tuning.attempts
     assert todo.cursor <= 5000 + (tuning.outage_failures + SLOTS) * 100
     assert all(call.requests for call, _ in todo.leftovers())
@@ -229,6 +229,64 @@ def test_a_stopped_agenda_asks_nothing_and_keeps_what_was_asked() -> None:
     assert todo.due(100.0) is None
     assert not todo.finished
     assert {call.start for call, _ in todo.leftovers()} == {0, 100}
-    todo.settle(second)
+    todo.settle(second, 0.0)
     assert todo.finished
     assert {call.start for call, _ in todo.leftovers()} == {0}
+
+
+EXPIRED = Failure("dead_end", "ExpiredTokenException", "", OSError(), CredentialsError, renews=True)
+
+
+def test_expired_credentials_that_are_renewed_cost_a_retry() -> None:
+    todo = agenda(5000, renewable=True)
+    asked, sequels = work_through(todo, lambda call: EXPIRED if not call.renewals else None)
+    assert sequels == [Sequel.AGAIN] * 50
+    assert len(asked) == 100
+
+
+def test_expired_credentials_that_nobody_renews_are_a_dead_end_at_once() -> None:
+    asked, sequels = work_through(agenda(5000), lambda call: EXPIRED)
+    assert (sequels[0], len(asked)) == (Sequel.DEAD_END, SLOTS)
+
+
+def test_credentials_that_stay_expired_are_a_dead_end_after_a_few_tries() -> None:
+    tuning = Tuning()
+    asked, sequels = work_through(agenda(10**6, tuning, renewable=True), lambda call: EXPIRED)
+    assert sequels.index(Sequel.DEAD_END) >= tuning.renewal_attempts - 1
+    assert max(call.renewals for call in asked) == tuning.renewal_attempts
+    assert len(asked) <= (tuning.outage_failures + SLOTS) * tuning.renewal_attempts
+
+
+def test_the_same_digests_are_not_asked_again_for_longer_than_allowed() -> None:
+    tuning = Tuning(asking_s=60.0, throttle_attempts=10**6, outage_failures=10**6)
+    todo = agenda(100, tuning)
+    now = 0.0
+    call = todo.take(now)
+    while (sequel := todo.fail(call, THROTTLED, now)) is Sequel.AGAIN:
+        due = todo.due(now)
+        assert due is not None
+        now = due + 1.0
+        call = todo.take(now)
+    assert sequel is Sequel.GAVE_UP
+    assert 60.0 <= now <= 60.0 + tuning.back_off_cap_s + 1.0
+
+
+def test_a_run_is_stuck_from_the_first_call_nothing_came_of() -> None:
+    todo = agenda(1000)
+    assert todo.stuck_s(50.0) == 0.0  # nothing under way: it waits for the pacer
+    first = todo.take(100.0)
+    assert todo.stuck_s(130.0) == 30.0
+    second = todo.take(140.0)
+    todo.settle(second, 150.0)
+    assert todo.stuck_s(160.0) == 10.0  # the first may hang, but there are answers
+    todo.fail(first, PASSING, 170.0)
+    assert todo.stuck_s(180.0) == 30.0
+    todo.settle(todo.take(190.0), 200.0)
+    assert todo.stuck_s(1000.0) == 0.0
+
+
+def test_what_is_refused_is_progress() -> None:
+    todo = agenda(1000)
+    todo.fail(todo.take(0.0), PASSING, 10.0)
+    todo.fail(todo.take(10.0), BAD, 20.0)
+    assert todo.stuck_s(30.0) == 0.0

@@ -1,0 +1,224 @@
+"""Every run ends: when its time is up, when the service stops answering, when credentials expire for good."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import CredentialRetrievalError
+
+import layercheck as lc
+from dispatch.conftest import digests
+from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
+from layercheck.dispatch.tuning import Tuning
+
+QUICK = Tuning(
+    back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01, grace_s=0.2, timeout_grace_s=0.05, stall_s=0.5
+)
+ROWS = digests(5000)
+
+
+def answer_then_hang(calls: int, opened: threading.Event) -> Callable[[Asked], Reply]:
+    def script(asked: Asked) -> Reply:
+        if asked.number >= calls:
+            opened.wait(60)
+        return good(asked)
+
+    return script
+
+
+def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
+    return lc.Checker(
+        "team/app",
+        endpoint_url=server.url,
+        **{"rate": "max", "_tuning": QUICK, "max_in_flight": 3, **options},
+    )
+
+
+def test_when_the_time_of_a_run_is_up_the_report_is_what_is_known() -> None:
+    opened = threading.Event()
+    tuning = Tuning(tick_s=0.01, timeout_grace_s=0.05)  # without a quick breaker
+    with (
+        ScriptedServer(answer_then_hang(7, opened)) as server,
+        checker_for(server, _tuning=tuning) as checker,
+    ):
+        report = checker.check(ROWS, timeout_s=0.5)
+        opened.set()
+    assert report.stats.ended == "timeout"
+    assert not report.complete
+    assert not report.cancelled
+    counts = report.counts
+    assert sum(counts.values()) == len(ROWS)
+    assert counts["available"] + counts["unavailable"] == 700
+    assert counts["unanswered"] == 300
+    assert {(error.kind, error.code) for error in report.errors} == {("timeout", "RunTimeout")}
+    assert "0.5 s" in report.errors[0].message
+    with pytest.raises(lc.UnansweredError):
+        report.raise_for_failures()
+
+
+def test_calls_under_way_at_the_end_of_the_time_are_waited_for() -> None:
+    tuning = Tuning(tick_s=0.01, timeout_grace_s=60)
+    with ScriptedServer() as server, checker_for(server, rate=50, _tuning=tuning) as checker:
+        report = checker.submit(ROWS, timeout_s=0.3).result()
+    assert report.stats.ended == "timeout"
+    counts = report.counts
+    assert counts["unanswered"] == 0
+    assert counts["available"] + counts["unavailable"] == 100 * len(server.asked) > 0
+    assert counts["not_checked"] > 0
+
+
+def test_a_run_that_is_done_in_time_is_done() -> None:
+    with ScriptedServer() as server, checker_for(server) as checker:
+        report = checker.check(ROWS[:300], timeout_s=60)
+    assert (report.complete, report.stats.ended) == (True, "done")
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "raises"),
+    [(0, ValueError), (-1, ValueError), (math.nan, ValueError), ("5", TypeError), (True, TypeError)],
+)
+def test_a_time_that_is_none_is_refused(timeout_s: Any, raises: type[Exception]) -> None:
+    with ScriptedServer() as server:
+        with checker_for(server) as checker, pytest.raises(raises, match="timeout_s"):
+            checker.check(ROWS, timeout_s=timeout_s)
+        with pytest.raises(raises, match="timeout_s"):
+            lc.check(ROWS, "team/app", endpoint_url=server.url, timeout_s=timeout_s)
+        assert server.asked == []
+
+
+@pytest.mark.parametrize("reply", [fault("ServerException", status=500), fault("ThrottlingException")])
+def test_a_service_that_stops_answering_ends_the_run_with_what_is_known(reply: Reply) -> None:
+    rows = digests(20_000)
+    script = lambda asked: good(asked) if asked.number < 30 else reply  # noqa: E731
+    with ScriptedServer(script) as server, checker_for(server) as checker:
+        report = checker.check(rows)
+    assert report.stats.ended == "stalled"
+    counts = report.counts
+    assert counts["available"] + counts["unavailable"] == 3000
+    assert counts["not_checked"] > 10_000
+    assert sum(counts.values()) == len(rows)
+    assert report.errors
+    assert len(server.asked) < 30 + (QUICK.outage_failures + 3) * QUICK.throttle_attempts
+
+
+def test_a_service_that_hangs_in_mid_run_ends_it_with_what_is_known() -> None:
+    opened = threading.Event()
+    with ScriptedServer(answer_then_hang(7, opened)) as server, checker_for(server) as checker:
+        report = checker.check(ROWS)
+        opened.set()
+    assert report.stats.ended == "stalled"
+    assert report.counts["available"] + report.counts["unavailable"] == 700
+    assert {error.kind for error in report.errors} == {"stalled"}
+    assert "no usable answer in 0.5 s" in report.errors[0].message
+
+
+def test_a_service_that_hangs_from_the_start_is_an_endpoint_error() -> None:
+    opened = threading.Event()
+    with ScriptedServer(answer_then_hang(0, opened)) as server, checker_for(server) as checker:
+        with pytest.raises(lc.EndpointError, match=r"no usable answer in 0.5 s") as caught:
+            checker.check(ROWS)
+        opened.set()
+    assert caught.value.report is not None
+    assert caught.value.report.stats.ended == "dead_end"
+    assert caught.value.report.counts["not_checked"] > 0
+
+
+def test_a_slow_pace_is_no_standstill() -> None:
+    with ScriptedServer() as server, checker_for(server, rate=1.5) as checker:
+        report = checker.check(ROWS[:300])
+    assert (report.complete, report.stats.ended) == (True, "done")
+    assert report.stats.seconds > QUICK.stall_s
+
+
+class Issuer:
+    """Temporary credentials whose token says when the server stops taking it."""
+
+    def __init__(self, life_s: float, taken_s: float) -> None:
+        self.life_s = life_s
+        self.taken_s = taken_s
+        self.issued = 0
+        self.fails: Callable[[int], bool] = lambda number: False
+
+    def __call__(self) -> dict[str, str]:
+        self.issued += 1
+        if self.fails(self.issued):
+            raise CredentialRetrievalError(provider="test", error_msg="a hiccup")
+        return {
+            "access_key": "ASIAQNZGKIQY56JQ7WML",
+            "secret_key": "s",
+            "token": str(time.monotonic() + self.taken_s),
+            "expiry_time": (datetime.now(UTC) + timedelta(seconds=self.life_s)).isoformat(),
+        }
+
+    def session(self, **windows: int) -> Any:
+        inner = botocore.session.get_session()
+        inner._credentials = RefreshableCredentials.create_from_metadata(  # type: ignore[attr-defined]
+            self(), self, "test", **windows
+        )
+        return boto3.Session(botocore_session=inner, region_name="eu-west-1")
+
+    @staticmethod
+    def verify(asked: Asked) -> Reply:
+        taken = time.monotonic() <= float(asked.headers["x-amz-security-token"])
+        return good(asked) if taken else fault("ExpiredTokenException", "The security token is expired")
+
+
+def test_credentials_that_expire_every_second_cost_nothing() -> None:
+    issuer = Issuer(life_s=1.0, taken_s=1.0)
+    options = {"session": issuer.session(), "rate": 30, "_tuning": Tuning(tick_s=0.01)}
+    with ScriptedServer(issuer.verify) as server, checker_for(server, **options) as checker:
+        report = checker.check(ROWS)
+    assert report.complete
+    assert report.errors == ()
+    assert issuer.issued > 1
+
+
+def test_credentials_the_service_refuses_before_they_expire_here_cost_a_retry() -> None:
+    # botocore uses them to their last moment here, and the service's clock is ahead by a fifth of a second.
+    issuer = Issuer(life_s=1.0, taken_s=0.8)
+    session = issuer.session(advisory_timeout=0, mandatory_timeout=0)
+    options = {"session": session, "rate": 25, "_tuning": Tuning(tick_s=0.01)}
+    with ScriptedServer(issuer.verify) as server, checker_for(server, **options) as checker:
+        report = checker.check(ROWS)
+    assert report.complete
+    assert report.errors == ()
+    assert report.stats.retries > 0
+    assert issuer.issued > 1
+
+
+def test_a_hiccup_while_credentials_are_renewed_costs_a_retry() -> None:
+    issuer = Issuer(life_s=1.0, taken_s=60.0)
+    session = issuer.session()
+    issuer.fails = lambda number: number % 3 == 0
+    with ScriptedServer(issuer.verify) as server, checker_for(server, session=session) as checker:
+        report = checker.check(ROWS)
+    assert report.complete
+    assert report.stats.retries > 0
+
+
+def test_credentials_that_are_renewed_and_still_expired_end_the_run() -> None:
+    issuer = Issuer(life_s=60.0, taken_s=-1.0)
+    numbers = itertools.count()
+
+    def script(asked: Asked) -> Reply:
+        return good(asked) if next(numbers) < 5 else issuer.verify(asked)
+
+    with (
+        ScriptedServer(script) as server,
+        checker_for(server, session=issuer.session()) as checker,
+        pytest.raises(lc.CredentialsError, match="ExpiredTokenException") as caught,
+    ):
+        checker.check(ROWS)
+    assert caught.value.report is not None
+    assert caught.value.report.counts["available"] + caught.value.report.counts["unavailable"] == 500
+    assert len(server.asked) < 5 + (QUICK.outage_failures + 3) * QUICK.renewal_attempts
