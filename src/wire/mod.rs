@@ -70,8 +70,9 @@ pub struct Wire {
     tls: Option<Tls>,
     limits: Limits,
     keep: usize,
-    /// The last one used lies on top, so that those no longer needed grow old and are dropped.
-    idle: Mutex<Vec<Connection>>,
+    /// The last one used lies on top, so that those no longer needed grow old and are dropped. None once
+    /// the wire is closed.
+    idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Wire {
@@ -79,7 +80,7 @@ impl Wire {
     /// be open at once.
     #[must_use]
     pub fn new(host: &str, port: u16, tls: Option<Tls>, limits: Limits, keep: usize) -> Self {
-        Self { host: host.to_owned(), port, tls, limits, keep, idle: Mutex::default() }
+        Self { host: host.to_owned(), port, tls, limits, keep, idle: Mutex::new(Some(Vec::new())) }
     }
 
     /// Sends a request, which is a whole HTTP/1.1 request as [`Request`] writes it, and reads the answer.
@@ -103,23 +104,24 @@ impl Wire {
         Ok(response)
     }
 
-    /// Closes the connections that are not in use; those in use are closed when their exchange ends.
+    /// Closes the connections that are not in use; those in use are closed when their exchange ends, and
+    /// none is kept any more.
     pub fn close(&self) {
-        // Dropped outside the lock: closing TLS writes to the socket.
-        let idle = std::mem::take(&mut *self.lock());
+        // Dropped outside the lock: closing a connection asks the system.
+        let idle = self.lock().take();
         drop(idle);
     }
 
     /// How many connections are kept for later just now.
     #[must_use]
     pub fn idle(&self) -> usize {
-        self.lock().len()
+        self.lock().as_ref().map_or(0, Vec::len)
     }
 
     /// A connection that the other side has not closed meanwhile.
     fn take_idle(&self) -> Option<Connection> {
         loop {
-            let connection = self.lock().pop()?;
+            let connection = self.lock().as_mut()?.pop()?;
             if connection.is_fresh() {
                 return Some(connection);
             }
@@ -127,13 +129,12 @@ impl Wire {
     }
 
     fn put_back(&self, connection: Connection) {
-        let mut idle = self.lock();
-        if idle.len() < self.keep {
+        if let Some(idle) = self.lock().as_mut().filter(|idle| idle.len() < self.keep) {
             idle.push(connection);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
         // Nothing in it can be half done: it is pushed to and popped from, no more.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -154,14 +154,21 @@ fn a_connection_is_used_again_until_one_side_says_no() {
     let old = b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n3".to_vec();
     let more = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n4 and bytes that nobody asked for".to_vec();
     // Each connection is closed after its script: a wire that kept one too long would hear nothing on it.
-    let (port, heard) =
-        serve(vec![vec![kept.clone(), kept.clone(), last], vec![old], vec![more], vec![kept]]);
+    let (port, heard) = serve(vec![
+        vec![kept.clone(), kept.clone(), last],
+        vec![old],
+        vec![more],
+        vec![kept.clone()],
+        vec![kept],
+    ]);
     let wire = wire(port);
     let bodies: Vec<_> = (0..6).map(|_| ask(&wire).expect("an answer").body).collect();
     assert_eq!(bodies, [b"1", b"1", b"2", b"3", b"4", b"1"]);
     assert_eq!(heard.iter().take(6).count(), 6);
     assert_eq!(wire.idle(), 1);
     wire.close();
+    assert_eq!(wire.idle(), 0);
+    ask(&wire).expect("an answer, and then nothing is kept");
     assert_eq!(wire.idle(), 0);
 }
 

@@ -245,13 +245,9 @@ def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
     )
     # boto3 keeps its botocore session private; without it a session's default config would lose to ours.
     inner = getattr(session, "_session", None)
-    user_agent = getattr(inner, "user_agent", None)
     if not plain:
         # The digests were validated already, and are not among the parameters that botocore sees.
         merged = merged.merge(Config(parameter_validation=False))
-        if callable(user_agent):
-            # Made once, with the same product names; botocore otherwise makes it anew twice for each call.
-            merged = merged.merge(Config(user_agent=user_agent()))
     get_default = getattr(inner, "get_default_client_config", None)
     extras: list[str] = []
     for given in (get_default() if callable(get_default) else None, config):
@@ -263,7 +259,27 @@ def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
         theirs = getattr(given, "user_agent_extra", None)
         extras = [theirs] if theirs else extras
     extras.append(f"layercheck/{build_info()['version']}")
+    if not plain and getattr(merged, "user_agent", None) is None:
+        merged = merged.merge(Config(user_agent=_user_agent(inner, merged)))
     return merged.merge(Config(user_agent_extra=" ".join(extras)))
+
+
+def _user_agent(inner: Any, config: Any) -> str | None:
+    """What botocore would call itself, without the extras, which it appends.
+
+    It is made once here; older botocores otherwise make it anew twice for each call. None if this botocore
+    makes it in another way: then it does so itself.
+    """
+    try:
+        from botocore.useragent import UserAgentString
+
+        named: Any = UserAgentString.from_environment()
+        named = named.set_session_config(inner.user_agent_name, inner.user_agent_version, None)
+        app_id = config.user_agent_appid or inner.get_config_variable("user_agent_appid")
+        like_ours = config.merge(type(config)(user_agent_appid=app_id, user_agent_extra=None))
+        return str(named.with_client_config(like_ours).to_string())
+    except (ImportError, AttributeError, TypeError):
+        return None
 
 
 def _check_service(client: EcrClient, service: str) -> None:

@@ -20,6 +20,7 @@ from botocore.credentials import Credentials
 import layercheck as lc
 from dispatch.conftest import SECRET, TOKEN, digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
+from layercheck.dispatch.transport import Batch
 from layercheck.dispatch.transport.choose import NAMES, TransportName
 from layercheck.dispatch.tuning import Tuning
 from layercheck.testing import EvenDigests, Fault, LocalEcr
@@ -104,15 +105,25 @@ def test_both_services_are_asked_over_every_transport(transport: TransportName, 
         assert {call.service for call in ecr.calls} == {"ecr-public" if public else "ecr"}
 
 
-@by_transport
-def test_every_request_names_the_sdk_and_layercheck_and_sends_the_token(transport: TransportName) -> None:
-    with ScriptedServer() as server:
-        assert checked(server.url, transport).complete
-        for asked in server.asked:
-            agent = asked.headers["user-agent"]
-            assert all(name in agent for name in ("Boto3/", "Botocore", "layercheck/")), agent
-            assert asked.headers["x-amz-security-token"] == TOKEN
-            assert asked.headers["content-type"] == "application/x-amz-json-1.1"
+def test_every_transport_calls_itself_what_plain_boto3_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "my-audit")
+    agents = {}
+    for transport in NAMES:
+        session: Any = boto3.Session()
+        vars(session)["_session"].user_agent_extra = "mine/1"
+        with ScriptedServer() as server:
+            config = Config(user_agent_extra="yours/2")
+            assert checked(server.url, transport, session=session, config=config).complete
+            for asked in server.asked:
+                assert asked.headers["x-amz-security-token"] == TOKEN
+                assert asked.headers["content-type"] == "application/x-amz-json-1.1"
+            # Two of botocore's tokens differ by its path: how it retries, and a list of features used.
+            tokens = server.asked[0].headers["user-agent"].split()
+            agents[transport] = [each for each in tokens if not each.startswith(("m/", "cfg/"))]
+    assert len({tuple(tokens) for tokens in agents.values()}) == 1
+    names = {token.partition("/")[0] for token in agents["native"]}
+    assert {"Boto3", "md", "os", "lang", "app", "mine", "yours", "layercheck"} <= names
+    assert len(agents["native"]) == len(set(agents["native"]))
 
 
 @by_transport
@@ -356,3 +367,33 @@ def test_connections_that_break_are_errors_that_pass(transport: TransportName) -
         )
         assert (report.complete, report.stats.retries) == (True, 3)
         assert report.unique_counts["available"] + report.unique_counts["unavailable"] == 750
+
+
+def interpreter_calls(transport: TransportName, server: LocalEcr) -> int:
+    """Calls of the interpreter, Python's and C's, for one API call with a hundred digests."""
+    plan = lc.plan(digests(100))
+    options: dict[str, Any] = {"session": server.session(), "endpoint_url": server.endpoint_url}
+    counted = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    with lc.Checker("team/app", transport=transport, **options) as checker:
+        for _ in range(3):  # connections, caches
+            checker._transport(Batch(plan, 0, 100))
+        sys.setprofile(count)
+        try:
+            checker._transport(Batch(plan, 0, 100))
+        finally:
+            sys.setprofile(None)
+    return counted
+
+
+def test_a_call_costs_a_share_of_the_interpreters_calls_that_plain_boto3_costs() -> None:
+    with LocalEcr({"team/app": EvenDigests()}) as server:
+        counts = {name: interpreter_calls(name, server) for name in NAMES}
+    # Counts, not times: they are the same on every machine. What they buy is measured in bench/.
+    assert counts["slim"] < 0.5 * counts["plain"], counts
+    assert counts["wire"] < 0.3 * counts["plain"], counts
+    assert counts["native"] < 0.06 * counts["plain"], counts

@@ -74,14 +74,12 @@ class WireTransport(SlimTransport):
         self._config: Any = client.meta.config
         self._route: Route | None = None
         self._opening = threading.Lock()
-        self._closed = False
         self._aside = ""
         client.meta.events.register_last("before-send", self._before_send)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         with self._opening:
-            self._closed = True
             if self._route is not None:
                 self._route.wire.close()
 
