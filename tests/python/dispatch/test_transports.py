@@ -16,6 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import CredentialRetrievalError
 
 import layercheck as lc
 from dispatch.conftest import SECRET, TOKEN, digests
@@ -172,6 +173,31 @@ def test_credentials_are_asked_of_the_session_for_each_call() -> None:
         ]
     assert keys == [f"AKID{number}" for number in range(1, 9)]
     assert not any("x-amz-security-token" in asked.headers for asked in server.asked)
+
+
+def test_credentials_that_cannot_be_refreshed_are_a_dead_end_and_blamed_on_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Failing(Credentials):
+        failures = 1
+
+        def get_frozen_credentials(self) -> Any:
+            if self.failures:
+                self.failures -= 1
+                raise CredentialRetrievalError(provider="mine", error_msg="not now")
+            return super().get_frozen_credentials()
+
+    session = boto3.Session()
+    vars(session)["_session"]._credentials = Failing("AKID", SECRET)
+    with (
+        ScriptedServer() as server,
+        lc.Checker("team/app", endpoint_url=server.url, session=session) as checker,
+    ):
+        with pytest.raises(lc.CredentialsError, match="not now"):
+            checker.check(ROWS)
+        assert checker.check(ROWS).complete
+        assert checker.transport == "native"
+    assert not caplog.records
 
 
 def test_a_handler_of_the_callers_session_is_never_passed_by() -> None:

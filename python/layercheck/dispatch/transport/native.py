@@ -54,6 +54,7 @@ class NativeTransport(WireTransport):
         batch = exchange.batch
         if batch is None:
             return None
+        exchange.reached = True
         scope = None if self._aside else _scope(event)
         credentials = None if scope is None else self._current_credentials()
         url = params["url"]
@@ -75,9 +76,7 @@ class NativeTransport(WireTransport):
         except WireError as error:
             if self._step_aside(error):
                 return super()._before_call(params, **event)
-            exchange.packed = True
             raise as_botocore(error, SimpleNamespace(url=url)) from error
-        exchange.packed = True
         if status == 200:
             exchange.body = body
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}

@@ -20,12 +20,12 @@ class Exchange(threading.local):
 
     Attributes:
         batch: What is asked; None outside a call of ours.
-        packed: The request that goes out is the one for this batch.
+        reached: Our handler was called, so what goes out is the request for this batch, or nothing.
         body: The body of the answer, taken before botocore parsed it.
     """
 
     batch: Batch | None = None
-    packed: bool = False
+    reached: bool = False
     body: bytes | None = None
 
 
@@ -67,19 +67,19 @@ class SlimTransport:
         if self._lost:
             return self._plain(batch)
         exchange = self._exchange
-        exchange.batch, exchange.packed, exchange.body = batch, False, None
+        exchange.batch, exchange.reached, exchange.body = batch, False, None
         # One digest in place of all, for a validator that a caller's config may have left on.
         shown = batch.plan.texts(batch.start, batch.start + 1)
         try:
             parsed = self._method(layerDigests=shown, **self._target)
         except Exception:
-            if exchange.packed:
+            if exchange.reached:
                 raise
             parsed = None
         finally:
-            packed, body = exchange.packed, exchange.body
+            reached, body = exchange.reached, exchange.body
             exchange.batch = exchange.body = None
-        if not packed:
+        if not reached:
             # Either the event is gone, or the call failed before it, as the plain one will then too.
             answer = self._plain(batch)
             self._lose("before-call")
@@ -96,9 +96,9 @@ class SlimTransport:
     def _before_call(self, params: dict[str, Any], **_: object) -> object:
         exchange = self._exchange
         if exchange.batch is not None:
+            exchange.reached = True
             batch = exchange.batch
             params["body"] = self._packer.pack(batch.plan, batch.start, batch.stop)
-            exchange.packed = True
         return None
 
     def _before_parse(self, response_dict: dict[str, Any], **_: object) -> None:
