@@ -7,10 +7,10 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-local-ecr bench-pace clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev ## make the virtual environment with everything the checks need
 
@@ -102,6 +102,28 @@ bench-quick: setup build ## the same on small inputs and in one round, to see th
 
 bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; write bench/results/pace.json
 	$(BIN)/python bench/python/pace.py
+
+# Peers that cannot live in our virtual environment, or are no Python at all.
+$(CACHE)/aiobotocore/.made: bench/peers/aiobotocore.txt
+	$(PYTHON) -m venv $(CACHE)/aiobotocore
+	$(CACHE)/aiobotocore/bin/python -m pip install --quiet --requirement $<
+	@touch $@
+
+$(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/peers/aws_sdk_rust/src/*)
+	cargo build --release --locked --quiet --manifest-path bench/peers/aws_sdk_rust/Cargo.toml --target-dir $(CACHE)/aws_sdk_rust
+	@touch $@
+
+bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## measure calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes
+	$(BIN)/python bench/calls/run_calls.py --results bench/results --readme README.md
+
+bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to see that it runs and answers agree
+	$(BIN)/python bench/calls/run_calls.py --quick
+
+bench-local-ecr: ## calls a second that the local endpoint answers on one core; write bench/results
+	cargo run --release --locked --quiet --features local-ecr --example bench_local_ecr
+
+soak: setup build ## two million digests through a hostile endpoint, some minutes; write bench/results
+	$(BIN)/python bench/calls/soak.py --results bench/results
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so

@@ -17,10 +17,10 @@ from botocore.loaders import create_loader
 
 import layercheck as lc
 from dispatch.conftest import digests
+from layercheck.dispatch.transport.choose import NAMES, TransportName
 from layercheck.dispatch.tuning import Tuning
 from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr
 
-TRANSPORTS = ("plain",)
 Scene = Literal["in_order", "at_once", "tls"]
 """One call in flight; eight of them; one, over TLS."""
 
@@ -128,19 +128,18 @@ class Outcome:
     error: lc.LayercheckError | None
     calls: list[Call]
     counted: int
-    secret: str
-    """What differs from server to server: the port."""
+    endpoint_url: str
 
     def shown(self) -> Any:
         """All of the report that must not depend on the transport."""
         rows = self.report.to_arrow().to_pylist()
         errors = [(each.start, each.stop, each.kind, each.code, each.attempts) for each in self.report.errors]
         error = self.error and (type(self.error), str(self.error))
-        return repr((rows, errors, error)).replace(self.secret, "PORT")
+        return repr((rows, errors, error)).replace(self.endpoint_url, "the server")
 
 
 @cache
-def outcome(case: Case, scene: Scene, transport: str) -> Outcome:
+def outcome(case: Case, scene: Scene, transport: TransportName) -> Outcome:
     with LocalEcr({"team/app": EvenDigests()}, faults=[case.fault], seed=5, tls=scene == "tls") as ecr:
         session: Any = ecr.session()
         session._session.register_component("data_loader", LOADER)
@@ -149,6 +148,7 @@ def outcome(case: Case, scene: Scene, transport: str) -> Outcome:
             session=session,
             endpoint_url=ecr.endpoint_url,
             rate="max",
+            transport=transport,
             max_in_flight=8 if scene == "at_once" else 1,
             _tuning=QUICK,
         ) as checker:
@@ -156,7 +156,8 @@ def outcome(case: Case, scene: Scene, transport: str) -> Outcome:
             error = run.exception()
             assert error is None or isinstance(error, lc.LayercheckError)
             report = run.report()
-        return Outcome(report, error, ecr.calls, ecr.counters.faults[case.fault.kind], str(ecr.port))
+        assert report.stats.transport == transport
+        return Outcome(report, error, ecr.calls, ecr.counters.faults[case.fault.kind], ecr.endpoint_url)
 
 
 def expected(case: Case, calls: list[Call]) -> list[str]:
@@ -177,11 +178,13 @@ def expected(case: Case, calls: list[Call]) -> list[str]:
     return [said.get(row, "not_checked") if row in DIGESTS else "invalid" for row in ROWS]
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", NAMES)
 @pytest.mark.parametrize(("case", "scene"), SCENES, ids=[f"{case}-{scene}" for case, scene in SCENES])
-def test_a_report_says_of_every_row_what_the_server_did(case: Case, scene: Scene, transport: str) -> None:
+def test_a_report_says_of_every_row_what_the_server_did(
+    case: Case, scene: Scene, transport: TransportName
+) -> None:
     got = outcome(case, scene, transport)
-    assert got.counted > 0
+    assert got.counted == sum(case.fault.kind in call.faults for call in got.calls) > 0
     rows = [lc.Verdict(code).name.lower() for code in got.report.verdicts]
     assert rows == expected(case, got.calls)
     assert sum(got.report.counts.values()) == got.report.rows == len(ROWS)
@@ -194,4 +197,4 @@ def test_a_report_says_of_every_row_what_the_server_did(case: Case, scene: Scene
 def test_every_kind_of_fault_is_in_the_matrix(record_testsuite_property: Any) -> None:
     assert {case.fault.kind for case in CASES} == set(get_args(FaultKind))
     record_testsuite_property("faults", len(CASES))
-    record_testsuite_property("runs", len(SCENES) * len(TRANSPORTS))
+    record_testsuite_property("runs", len(SCENES) * len(NAMES))

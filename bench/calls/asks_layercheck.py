@@ -1,0 +1,62 @@
+"""layercheck, with no limit of rate; the option is the transport."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any, cast
+
+import boto3
+
+import lap
+import layercheck as lc
+
+
+class Timed:
+    """A transport with a stopwatch."""
+
+    def __init__(self, transport: Any, times: list[float]) -> None:
+        self._transport = transport
+        self._times = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        began = perf_counter()
+        answer = self._transport(*arguments)
+        self._times.append(perf_counter() - began)
+        return answer
+
+
+class Layercheck:
+    extra_cpu_seconds = 0.0
+    extra_bytes = 0
+
+    def __init__(self, task: lap.Task) -> None:
+        self.times: list[float] = []
+        inner = boto3.Session(
+            aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
+        )
+        if task.ca_bundle:
+            inner._session.set_config_variable("ca_bundle", task.ca_bundle)
+        self._checker = lc.Checker(
+            lap.REPOSITORY,
+            session=inner,
+            endpoint_url=task.endpoint_url,
+            rate="max",
+            max_in_flight=task.in_flight,
+            transport=cast("Any", task.option),
+        )
+        self._checker._transport = cast("Any", Timed(self._checker._transport, self.times))
+
+    def ask(self, digests: list[str]) -> bytes:
+        report = self._checker.check(digests)
+        report.raise_for_failures()
+        return report.unique_verdicts.tobytes()
+
+    def close(self) -> None:
+        self._checker.close()
+
+
+if __name__ == "__main__":
+    lap.run(Layercheck)

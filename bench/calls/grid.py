@@ -1,0 +1,124 @@
+"""Who takes part, and at which latencies, numbers in flight, with and without TLS."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from layercheck.dispatch.transport.choose import NAMES
+
+HERE = Path(__file__).parent
+CACHE = HERE.parent / ".cache"
+AIOBOTOCORE = CACHE / "aiobotocore" / "bin" / "python"
+AWS_SDK_RUST = CACHE / "aws_sdk_rust" / "release" / "aws-sdk-rust-peer"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A line of the tables.
+
+    Attributes:
+        name: What it is called.
+        command: The program that takes the task.
+        option: For it.
+        ours: It is layercheck.
+        fast: It is given more calls, so that its laps last long enough to be measured.
+        least: Fewer calls in flight it cannot have.
+        counts: It can count interpreter-level calls.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    option: str | None = None
+    ours: bool = False
+    fast: bool = False
+    least: int = 1
+    counts: bool = True
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot take part, if it cannot."""
+        program = Path(self.command[0])
+        return None if program.exists() else f"{program.name} is not made yet: make bench-calls does it"
+
+    def lap(self, task: dict[str, object], timeout_s: float) -> dict[str, float]:
+        """Measure.
+
+        Raises:
+            RuntimeError: If it fails, with what it wrote to standard error.
+        """
+        command = [*self.command, json.dumps({**task, "option": self.option})]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{self.name} failed:\n{done.stderr}")
+        told: dict[str, float] = json.loads(done.stdout)
+        return told
+
+
+def _python(program: str, python: str = sys.executable) -> tuple[str, ...]:
+    return python, str(HERE / program)
+
+
+CONTESTANTS = (
+    *(
+        Contestant(
+            f"layercheck, {transport}",
+            _python("asks_layercheck.py"),
+            transport,
+            ours=True,
+            fast=transport in ("wire", "native"),
+        )
+        for transport in NAMES
+    ),
+    Contestant("boto3 + ThreadPoolExecutor", _python("asks_boto3.py")),
+    Contestant("boto3 in 2 processes", _python("asks_boto3.py"), "2", least=2, counts=False),
+    Contestant("aiobotocore", _python("asks_aiobotocore.py", str(AIOBOTOCORE))),
+    Contestant("aws-sdk-ecr (Rust)", (str(AWS_SDK_RUST),), fast=True, counts=False),
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Circumstances of a lap."""
+
+    latency_ms: int
+    in_flight: int
+    tls: bool
+
+    def __str__(self) -> str:
+        return f"{self.latency_ms} ms, {self.in_flight} in flight{', TLS' if self.tls else ''}"
+
+    def calls(self, *, fast: bool) -> int:
+        """So many that a lap lasts two seconds or so, at what such a contestant may be expected to do."""
+        own_ms, most = (1, 2_500) if fast else (3, 300)
+        rate = min(1e3 * self.in_flight / (self.latency_ms + own_ms), most)
+        return max(int(2 * rate), 3 * self.in_flight, 40)
+
+
+HEADLINES = (Point(10, 32, tls=False), Point(10, 32, tls=True))
+GRID = (
+    *(Point(latency_ms, in_flight, tls=False) for latency_ms in (0, 10, 40) for in_flight in (1, 8, 32, 128)),
+    *(Point(latency_ms, in_flight, tls=True) for latency_ms in (0, 10) for in_flight in (1, 32, 128)),
+)
+QUICK = (Point(0, 4, tls=False), Point(1, 2, tls=True))
+COUNTED = Point(0, 4, tls=False)
+
+
+@contextmanager
+def serving(point: Point) -> Iterator[dict[str, str | None]]:
+    """The local endpoint in a process of its own, as a real service would be; how it is reached."""
+    command = [sys.executable, "-m", "layercheck", "serve", "--quiet", "--repository", "app"]
+    command += ["--latency-ms", str(point.latency_ms), *(["--tls"] if point.tls else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            endpoint_url = process.stdout.readline().strip()
+            ca_bundle = process.stdout.readline().strip() if point.tls else None
+            yield {"endpoint_url": endpoint_url, "ca_bundle": ca_bundle}
+        finally:
+            process.terminate()
