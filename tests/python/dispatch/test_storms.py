@@ -40,7 +40,8 @@ def assert_true(report: lc.Report, ecr: LocalEcr) -> None:
 
 def test_a_storm_of_everything_that_passes_loses_nothing() -> None:
     kinds: list[FaultKind] = sorted(set(get_args(FaultKind)) - DEAD_ENDS - LASTING - {"slow", "endless"})
-    faults = [fault(kind, 0.05) for kind in kinds]
+    # Together they spoil a third of all calls: that one batch meets twelve in a row is out of the question.
+    faults = [fault(kind, 0.02) for kind in kinds]
     throttle = Throttle(rate=400, burst=20)
     with LocalEcr({"team/app": EvenDigests()}, faults=faults, throttle=throttle, seed=11) as ecr:
         with lc.Checker(
