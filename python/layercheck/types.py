@@ -125,6 +125,12 @@ class Progress:
         seconds: Seconds since the run started.
         rate: The pacer's present rate in calls per second; None without a limit.
         done: True in the last call of the callback.
+        rows: Rows in the plan.
+        rows_done: Rows that have their verdict, invalid ones included. While some digests still wait and
+            others have several rows, it is a proportion; without duplicates, and when all is settled, exact.
+        batches: Batches in the plan.
+        batches_done: Batches of which every digest has its outcome.
+        seconds_left: Seconds to the end at the speed of the last ten; None while that cannot be told.
     """
 
     unique: int
@@ -137,6 +143,16 @@ class Progress:
     seconds: float
     rate: float | None
     done: bool = False
+    rows: int = 0
+    rows_done: int = 0
+    batches: int = 0
+    batches_done: int = 0
+    seconds_left: float | None = None
+
+    @property
+    def calls_per_second(self) -> float:
+        """Requests per second so far; 0.0 before the first. `rate` is what they may become."""
+        return self.requests / self.seconds if self.seconds > 0 else 0.0
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]

@@ -112,8 +112,8 @@ def _show_table(numbers: dict[str, Any]) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from layercheck.cli.bar import duration
     from layercheck.cli.table import numbers_table, show
+    from layercheck.words import duration
 
     kinds = numbers_table("accepted as", "rows")
     kinds.add_column("")

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from layercheck.types import Progress
-
-VERDICT_STYLES = {
-    "available": "green",
-    "unavailable": "red",
-    "archived": "yellow",
-    "refused": "magenta",
-    "other": "cyan",
-    "invalid": "bright_red",
-    "unanswered": "bold yellow",
-    "not_checked": "dim",
-}
-"""One colour per verdict word, in the bar and in the table."""
 
 
 class Display(Protocol):
@@ -74,13 +61,3 @@ def display(*, quiet: bool, no_progress: bool) -> AbstractContextManager[Display
     from layercheck.cli.bar import Bar
 
     return Bar()
-
-
-def counts_line(counts: dict[str, int], *, order: Iterable[str] = VERDICT_STYLES) -> list[tuple[str, str]]:
-    """Verdict counts as (text, style), those that occurred only.
-
-    Examples:
-        >>> counts_line({"unavailable": 2, "available": 1000, "other": 0})
-        [('1,000 available', 'green'), ('2 unavailable', 'red')]
-    """
-    return [(f"{counts[word]:,} {word}", VERDICT_STYLES[word]) for word in order if counts.get(word)]

@@ -10,10 +10,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from layercheck.cli.bar import duration
 from layercheck.cli.exits import one_line, visible
-from layercheck.cli.progress import VERDICT_STYLES
 from layercheck.verdict import Verdict
+from layercheck.words import VERDICT_STYLES, duration
 
 if TYPE_CHECKING:
     from layercheck._core import Reject

@@ -58,9 +58,11 @@ class Checker:
         profile_name: Named profile; as boto3.
         endpoint_url: Another endpoint; as boto3.
         config: A `botocore.config.Config`; what it sets wins over our settings.
-        rate: Calls per second: None for half the service's default quota (500, public 100), a number,
-            `"quota"` to ask Service Quotas for the account's, `"max"` for no limit until the service
-            throttles. Throttling slows every rate down, and it recovers afterwards.
+        rate: Calls per second, shared by all Checkers of this process with the same account, region and
+            endpoint: together they keep to the highest of their rates, and each to its own. None for half
+            the service's default quota (500, public 100), a number, `"quota"` to ask Service Quotas for
+            the account's, `"max"` for no limit until the service throttles. Throttling slows every rate
+            down, and it recovers afterwards.
         max_in_flight: Calls at once; 32, or the client's `max_pool_connections` if that is smaller.
         transport: How calls are made: None for the fastest that changes nothing else, or `"plain"`,
             `"slim"`, `"wire"`, `"native"` (see `layercheck.dispatch.transport`). A client of your own
@@ -242,8 +244,10 @@ class Checker:
     ) -> Report:
         """`check` for asyncio: the plan is made in a thread, and nothing blocks the event loop.
 
-        Cancelling the task cancels the run. For the report of a cancelled run, use `submit` and
-        `asyncio.wrap_future`. The progress callback is called on the run's own thread.
+        Cancelling the task cancels the run: the task is free at once, nothing more is asked, and calls
+        under way end with their answers. Use `async with` for the checker, so that waiting for those does
+        not block the loop. For the report of a cancelled run, use `submit` and `asyncio.wrap_future`. The
+        progress callback is called on the run's own thread.
 
         Raises:
             asyncio.CancelledError: The task was cancelled.
@@ -271,7 +275,7 @@ class Checker:
         """Check an iterable of any length in blocks; memory does not grow with it.
 
         Rows are read ahead by at most three blocks. Digests are deduplicated within a block, not
-        between blocks. Closing the iterator cancels what is under way.
+        between blocks. Closing the iterator, or leaving the loop, cancels what is under way.
 
         Args:
             digests: Rows of text, e.g. from a generator without an end.
@@ -282,7 +286,10 @@ class Checker:
 
         Raises:
             LayercheckError: A dead end, as in `check`; its report is that of the block.
+            KeyboardInterrupt: Ctrl-C; as with a dead end, the attribute `answers` has the blocks that were
+                under way, with what is known of them.
             InvalidParameterError: `block_rows` is less than one.
+            Exception: What the rows' own iterator raised, after the answers for the rows before it.
         """
         self._check_open()
         return stream(lambda rows: self.submit(rows), digests, block_rows=block_rows)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from layercheck._core import Columns, Ledger, Plan
 from layercheck.dispatch.calls import Agenda, Call, Sequel
 from layercheck.dispatch.classify import CallAbandoned, Failure, UnreadableAnswer, classify, exception_for
+from layercheck.dispatch.ground import Ground
 from layercheck.dispatch.lanes import Share
 from layercheck.dispatch.transport import Batch, Transport
 from layercheck.dispatch.troubles import Troubles
@@ -75,6 +76,7 @@ class Drive:
         self._grace_s = tuning.grace_s
         self._agenda = Agenda(plan.unique, plan.batch_size, slots, tuning, renewable)
         self._troubles = Troubles(tuning.errors_kept)
+        self._ground = Ground(plan)
         self._why = ""
         self._calls = self._requests = self._first_requests = 0
         self._throttles = self._halvings = self._foreign = self._most_in_flight = 0
@@ -217,17 +219,24 @@ class Drive:
         """Where it stands. Takes the lock itself."""
         counts = self._ledger.unique_counts()
         with self._workers.lock:
+            now = time.monotonic()
+            settled = self._ledger.settled
             return Progress(
                 unique=self._plan.unique,
-                settled=self._ledger.settled,
+                settled=settled,
                 counts=counts,
                 calls=self._calls,
                 requests=self._requests,
                 throttles=self._throttles,
                 in_flight=len(self._agenda.in_flight),
-                seconds=self._seconds(time.monotonic()),
+                seconds=self._seconds(now),
                 rate=self._pacer.rate,
                 done=done,
+                rows=self._plan.rows,
+                rows_done=self._ground.rows_done(settled),
+                batches=self._ground.batches,
+                batches_done=self._ground.batches_done,
+                seconds_left=0.0 if done else self._ground.seconds_left(now, settled),
             )
 
     # Outcomes.
@@ -243,6 +252,7 @@ class Drive:
             code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
             message = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"
             self._troubles.note(BatchError(call.start, call.stop, "answer", code, message, call.requests))
+        self._ground.ended(call)
         self._settled(now)
 
     def _failed(self, call: Call, failure: Failure, now: float) -> None:
@@ -257,8 +267,11 @@ class Drive:
             return
         if sequel is Sequel.HALVED:
             self._halvings += 1
+            self._ground.halved(call)
             self._workers.stir()
-        elif sequel is Sequel.REFUSED:
+            self._settled(now)
+            return
+        if sequel is Sequel.REFUSED:
             self._refuse(call, failure)
         elif sequel is Sequel.GAVE_UP:
             self._give_up(call, failure.kind, failure.code, failure.summary)
@@ -269,6 +282,7 @@ class Drive:
         elif sequel is Sequel.STALLED:
             self._give_up(call, failure.kind, failure.code, failure.summary)
             self._stall(f"no usable answer any more; the last error was {failure.summary}", now)
+        self._ground.ended(call)
         self._settled(now)
 
     def _stall(self, text: str, now: float) -> None:

@@ -211,18 +211,6 @@ def test_a_run_cancelled_from_outside_is_no_cancelled_task(gate: Gate) -> None:
         asyncio.run(main(checker))
 
 
-def test_progress_is_told_while_it_runs_and_once_at_the_end() -> None:
-    states: list[lc.Progress] = []
-    with ScriptedServer() as server, checker_for(server, rate=200) as checker:
-        checker.check(ROWS, progress=states.append)
-    assert [state.done for state in states] == [False] * (len(states) - 1) + [True]
-    assert len(states) > 1
-    assert all(state.unique == len(ROWS) == sum(state.counts.values()) for state in states)
-    assert [state.settled for state in states] == sorted(state.settled for state in states)
-    last = states[-1]
-    assert (last.settled, last.calls, last.in_flight, last.rate) == (len(ROWS), 50, 0, 200)
-
-
 def test_a_progress_callback_that_raises_cancels_the_run_and_keeps_its_answers(gate: Gate) -> None:
     class EnoughError(Exception):
         pass
@@ -242,24 +230,6 @@ def test_a_progress_callback_that_raises_cancels_the_run_and_keeps_its_answers(g
     assert sum(report.counts.values()) == len(ROWS)
     assert report.counts["not_checked"] > 0
     assert report.counts["available"] > 0
-
-
-def test_progress_true_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    with ScriptedServer() as server, checker_for(server) as checker:
-        assert checker.check(ROWS, progress=True).complete
-    captured = capsys.readouterr()
-    assert "100%" in captured.err
-    assert captured.out == ""
-
-
-def test_progress_that_is_no_callback_is_refused() -> None:
-    wrong: Any = "yes"
-    with (
-        ScriptedServer() as server,
-        checker_for(server) as checker,
-        pytest.raises(TypeError, match="progress"),
-    ):
-        checker.check(ROWS, progress=wrong)
 
 
 def test_a_journal_is_refused_clearly() -> None:

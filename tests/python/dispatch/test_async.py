@@ -1,0 +1,96 @@
+"""Three checks in one event loop, one of them cancelled; and one budget for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+import layercheck as lc
+from cancelled import Cancelled, measure
+from dispatch.conftest import digests
+from dispatch.scripted_server import ScriptedServer
+from layercheck.testing import EvenDigests, LocalEcr
+
+ROWS = digests(9000)
+
+
+def test_of_three_checks_at_once_the_cancelled_one_stops_and_the_others_finish() -> None:
+    found: Cancelled = measure(latency_ms=20.0, batches=60, cancel_after=30)
+    assert found.others_complete
+    # Its calls stopped: none came after its run had ended, and most of it was never asked.
+    assert found.calls_at_the_end == found.calls_when_ended
+    assert found.calls_at_the_end <= found.calls_at_cancel + found.max_in_flight
+    assert found.calls_at_the_end < 60
+
+
+def test_checks_in_one_loop_share_the_rate() -> None:
+    async def main(server: ScriptedServer) -> list[lc.Report]:
+        async with lc.Checker("team/app", endpoint_url=server.url, rate=150) as one:
+            return await asyncio.gather(*(one.check_async(ROWS[start::3]) for start in range(3)))
+
+    with ScriptedServer() as server:
+        reports = asyncio.run(main(server))
+    assert all(report.complete for report in reports)
+    times = sorted(asked.at for asked in server.asked)
+    # 90 calls at 150 a second take 0.59 s, less the burst of three.
+    assert times[-1] - times[0] >= 0.5
+
+
+def test_a_timeout_of_the_loop_ends_a_check() -> None:
+    async def main(ecr: LocalEcr) -> float:
+        async with lc.Checker(
+            "app", session=ecr.session(), endpoint_url=ecr.endpoint_url, rate=20
+        ) as checker:
+            started = time.monotonic()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await checker.check_async(ROWS)
+            return time.monotonic() - started
+
+    with LocalEcr({"app": EvenDigests()}) as ecr:
+        asyncio.run(main(ecr))
+        calls = ecr.counters.calls
+        assert 0 < calls < 90
+        # The Checker is closed, so nobody is left who could ask.
+        assert ecr.counters.in_flight == 0
+
+
+def test_a_time_of_the_run_ends_a_check_with_its_report() -> None:
+    async def main(ecr: LocalEcr) -> lc.Report:
+        async with lc.Checker(
+            "app", session=ecr.session(), endpoint_url=ecr.endpoint_url, rate=20
+        ) as checker:
+            return await checker.check_async(ROWS, timeout_s=0.3)
+
+    with LocalEcr({"app": EvenDigests()}) as ecr:
+        report = asyncio.run(main(ecr))
+        answered = ecr.counters.answered
+    assert report.stats.ended == "timeout"
+    assert report.counts["available"] + report.counts["unavailable"] == answered * 100
+
+
+def test_the_loop_goes_on_while_a_checker_closes() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0)
+            ticks += 1
+
+    async def main(ecr: LocalEcr) -> Any:
+        ticking = asyncio.create_task(tick())
+        async with lc.Checker(
+            "app", session=ecr.session(), endpoint_url=ecr.endpoint_url, rate=40
+        ) as checker:
+            run = checker.submit(ROWS[:2000])
+            before = ticks
+        assert ticks > before + 10  # it waited for the run, half a second, and let the others work
+        ticking.cancel()
+        return run.result()
+
+    with LocalEcr({"app": EvenDigests()}) as ecr:
+        assert asyncio.run(main(ecr)).complete

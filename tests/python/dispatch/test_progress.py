@@ -1,0 +1,179 @@
+"""What a run tells of itself while it goes on, and the bars that show it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pty
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+import layercheck as lc
+from dispatch.conftest import digests
+from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
+from layercheck.dispatch.calls import Call
+from layercheck.dispatch.ground import Ground
+from layercheck.dispatch.tuning import Tuning
+
+QUICK = Tuning(tick_s=0.01, back_off_base_s=0.001, back_off_cap_s=0.01)
+ROWS = digests(5000)
+
+
+def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
+    return lc.Checker("team/app", endpoint_url=server.url, **{"rate": "max", "_tuning": QUICK, **options})
+
+
+def test_progress_is_told_while_it_runs_and_once_at_the_end() -> None:
+    states: list[lc.Progress] = []
+    with ScriptedServer() as server, checker_for(server, rate=200) as checker:
+        checker.check(ROWS, progress=states.append)
+    assert [state.done for state in states] == [False] * (len(states) - 1) + [True]
+    assert len(states) > 1
+    assert all(state.unique == len(ROWS) == sum(state.counts.values()) for state in states)
+    assert [state.settled for state in states] == sorted(state.settled for state in states)
+    last = states[-1]
+    assert (last.settled, last.calls, last.in_flight, last.rate) == (len(ROWS), 50, 0, 200)
+
+
+def test_progress_tells_rows_and_batches_and_ends_with_all_of_them() -> None:
+    states: list[lc.Progress] = []
+    rows = [*ROWS[:1000], *ROWS[:500], "junk", *ROWS[:1]]
+    with ScriptedServer() as server, checker_for(server, rate=100) as checker:
+        report = checker.check(rows, progress=states.append)
+    for before, after in itertools.pairwise(states):
+        assert before.rows_done <= after.rows_done
+        assert before.batches_done <= after.batches_done
+    assert all((state.rows, state.batches) == (1502, 10) for state in states)
+    assert states[0].rows_done >= 1  # the invalid one has its verdict from the start
+    last = states[-1]
+    assert (last.rows_done, last.batches_done, last.seconds_left) == (1502, 10, 0.0)
+    assert last.counts == report.unique_counts
+
+
+def test_a_halved_batch_is_done_when_its_last_digest_is() -> None:
+    poison = ROWS[150]
+    states: list[lc.Progress] = []
+
+    def script(asked: Asked) -> Reply:
+        return fault("InvalidParameterException", "no") if poison in asked.digests else good(asked)
+
+    with ScriptedServer(script) as server, checker_for(server) as checker:
+        report = checker.check(ROWS[:300], progress=states.append)
+    assert report.stats.halvings >= 6
+    assert states[-1].batches_done == states[-1].batches == 3
+    assert states[-1].calls > 3
+
+
+def test_pieces_of_a_batch_are_counted_once() -> None:
+    ground = Ground(lc.plan(ROWS[:300]))
+    ground.halved(Call(100, 200))
+    ground.ended(Call(0, 100))
+    assert ground.batches_done == 1
+    ground.halved(Call(150, 200))
+    ground.ended(Call(150, 175))
+    ground.ended(Call(100, 150))
+    assert ground.batches_done == 1
+    ground.ended(Call(175, 200))
+    assert ground.batches_done == 2
+
+
+def test_the_time_left_follows_the_speed_of_late() -> None:
+    ground = Ground(lc.plan(ROWS))
+    assert ground.seconds_left(0.0, 0) is None
+    assert ground.seconds_left(0.5, 100) is None  # too soon to say
+    assert ground.seconds_left(2.0, 1000) == pytest.approx(8.0)
+    # A minute of throttling is forgotten after ten seconds at the full speed.
+    for tick in range(60):
+        ground.seconds_left(62.0 + tick * 0.25, 1000 + tick * 50)
+    assert ground.seconds_left(77.0, 4000) == pytest.approx(5.0, rel=0.05)
+    assert ground.seconds_left(80.0, 5000) == 0.0
+
+
+def test_progress_is_told_a_few_times_a_second_however_many_calls_there_are() -> None:
+    states: list[lc.Progress] = []
+    with ScriptedServer() as server, checker_for(server, _tuning=Tuning(tick_s=60)) as checker:
+        checker.check(ROWS, progress=states.append)
+    assert len(states) == 1
+    assert states[0].done
+
+
+def test_progress_that_is_no_callback_is_refused() -> None:
+    wrong: Any = "yes"
+    with (
+        ScriptedServer() as server,
+        checker_for(server) as checker,
+        pytest.raises(TypeError, match="progress"),
+    ):
+        checker.check(ROWS, progress=wrong)
+
+
+PROGRAM = """
+    import sys, threading
+    if sys.argv[2] == "notebook":
+        import types
+        shell = types.SimpleNamespace(kernel=object())
+        sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: shell)
+    import layercheck as lc
+    rows = ["sha256:" + f"{number:064x}" for number in range(3000)]
+    before = threading.enumerate()
+    report = lc.check(rows, "team/app", endpoint_url=sys.argv[1], progress=True)
+    assert report.complete
+    assert "tqdm" in sys.modules or "rich" in sys.modules or sys.argv[2] == "file"
+    left = [each for each in threading.enumerate() if each not in before and "tqdm" not in repr(each)]
+    print("left:", left)
+    print("shown by:", *sorted({"tqdm", "rich"} & set(sys.modules)))
+"""
+
+
+def run_program(server: ScriptedServer, where: str, terminal: bool) -> str:
+    """All that the program writes; in a pseudo-terminal or to a pipe."""
+    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), server.url, where]
+    if not terminal:
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+        ).stdout
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    written = b""
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        while True:
+            try:
+                block = os.read(ours, 65536)
+            except OSError:  # so Linux ends the reading of a terminal that nobody holds any more
+                break
+            if not block:
+                break
+            written += block
+    os.close(ours)
+    assert process.returncode == 0, written
+    return written.decode()
+
+
+def test_on_a_terminal_progress_true_is_richs_bar_and_leaves_nothing_behind() -> None:
+    with ScriptedServer() as server:
+        written = run_program(server, "terminal", terminal=True)
+    assert "3,000 of 3,000 digests" in written
+    assert "calls/s" in written
+    assert "1,500 available" in written
+    assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1  # the cursor is back
+    assert "left: []" in written
+    assert "shown by: rich" in written
+
+
+def test_in_a_notebook_progress_true_is_tqdms_bar() -> None:
+    with ScriptedServer() as server:
+        written = run_program(server, "notebook", terminal=False)
+    assert "100%" in written
+    assert "shown by: tqdm" in written
+    assert "Warning" not in written
+
+
+def test_in_a_file_progress_true_shows_nothing() -> None:
+    with ScriptedServer() as server:
+        written = run_program(server, "file", terminal=False)
+    assert written == "left: []\nshown by:\n"
