@@ -194,6 +194,42 @@ def test_a_report_says_of_every_row_what_the_server_did(
         assert got.shown() == outcome(case, scene, "plain").shown()
 
 
+@pytest.mark.parametrize("transport", NAMES)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        # The service is of another opinion than botocore on how long a key is good.
+        Fault("expired_token", calls=HIT),
+        # More calls than a key makes in its lifetime, and fewer than the run: without renewal it ends.
+        Fault("expired_key", uses=15),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_credentials_that_expire_all_the_time_cost_retries_and_nothing_else(
+    fault: Fault, transport: TransportName
+) -> None:
+    with (
+        LocalEcr({"team/app": EvenDigests()}, faults=[fault], latency_ms=10) as ecr,
+        lc.Checker(
+            "team/app",
+            session=ecr.session(lifetime_s=0.02),
+            endpoint_url=ecr.endpoint_url,
+            rate="max",
+            max_in_flight=1,
+            transport=transport,
+            _tuning=QUICK,
+        ) as checker,
+    ):
+        report = checker.check(lc.plan(ROWS, batch_size=BATCH))
+        truth = [digest[-1] in "02468ace" for digest in DIGESTS]
+        said = report.unique_verdicts
+    assert report.complete
+    assert [code == lc.Verdict.AVAILABLE for code in said] == truth
+    assert report.errors == ()
+    assert report.stats.retries == ecr.counters.faults[fault.kind]
+    assert report.stats.requests == ecr.counters.calls
+
+
 def test_every_kind_of_fault_is_in_the_matrix(record_testsuite_property: Any) -> None:
     assert {case.fault.kind for case in CASES} == set(get_args(FaultKind))
     record_testsuite_property("faults", len(CASES))
