@@ -127,17 +127,21 @@ CRAFTED = Race(
     (Bar(2, 1.2, unit="x slowest"),),
     agree=False,
 )
+# 64 bytes for each unique digest beyond the input and 8 a row: promised for files, lists and Arrow columns.
+MEMORY = Bar(64, 48, unit="B a digest")
 LOCK = tuple(
     Race(
         f"another Python thread meanwhile, {what}, {rows // M} M rows",
         form,
         text(Mix(rows)),
         (replace(US, watch_lock=True), replace(PYTHON, watch_lock=True))[:contestants],
+        (MEMORY,) if rows > M else (),
         rounds=1,
     )
     for what, form, rows, contestants in (
         ("list", "text_list", 10 * M, 1),
         ("file", "text_file", 10 * M, 1),
+        ("Arrow column", "pyarrow_column", 10 * M, 1),
         ("list", "text_list", M, 2),
     )
 )

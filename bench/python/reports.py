@@ -43,7 +43,7 @@ def new_file(suffix: str) -> Path:
 
 
 def answer(path: Path) -> dict[str, Any]:
-    """Rows and a fingerprint of all cells, read back by polars; the file is removed."""
+    """Rows and a fingerprint of all cells, read back by polars, and the file's size; it is removed."""
     import polars as pl
 
     types = {name: pl.Int64 if name in ("row", "size") else pl.String for name in COLUMNS}
@@ -53,7 +53,8 @@ def answer(path: Path) -> dict[str, Any]:
         table = pl.read_ndjson(path, schema=types)
     else:
         table = pl.read_parquet(path).select(pl.col(name).cast(kind) for name, kind in types.items())
+    size = path.stat().st_size
     path.unlink()
     path.parent.rmdir()
     cells = hashlib.sha256(table.select(COLUMNS).hash_rows(seed=1).to_numpy().tobytes())
-    return {"rows": len(table), "cells": cells.hexdigest()}
+    return {"rows": len(table), "cells": cells.hexdigest(), "file_bytes": size}

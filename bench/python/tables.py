@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import results
+
 Document = dict[str, Any]
 Line = dict[str, Any]
 
@@ -68,9 +70,14 @@ def _row(line: Line, ratio: float | None) -> str:
 
 def _remarks(line: Line) -> str:
     remarks = []
-    if line.get("unique", 0) >= 500_000:  # of fewer, fixed costs are most
-        spare = line["beyond_input_bytes"] - 8 * line["rows"]
-        remarks.append(f"{spare / line['unique']:.0f} B a digest beyond 8 B a row")
+    if line.get("unique", 0) >= results.ENOUGH_DIGESTS:  # of fewer, fixed costs are most
+        remarks.append(f"{results.spare_bytes(line):.0f} B a digest beyond 8 B a row")
+    if "file_bytes" in line:
+        rate = line["file_bytes"] / line["median_s"]
+        beyond = line["beyond_input_bytes"]
+        remarks.append(
+            f"{memory(line['file_bytes'])} at {memory(int(rate))}/s, peak {memory(beyond)} above its input"
+        )
     if "progress" in line:
         remarks.append(f"another thread got {line['progress']:.0%} of its pace")
     if "modules" in line:

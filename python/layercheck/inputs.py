@@ -76,7 +76,7 @@ def _feed_pandas(planner: Planner, data: Any) -> None:
             names = ", ".join(repr(name) for name in list(data.columns)[:20])
             raise ValueError(
                 f"the table has {data.shape[1]} columns ({names}): pass the one that holds the digests, "
-                "such as table['digest']"
+                f"such as table[{data.columns[0]!r}]"
             )
         data = data.iloc[:, 0]
     if data.dtype == object:

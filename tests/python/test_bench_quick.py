@@ -23,7 +23,7 @@ import tables
 from answer import Answer
 from inputs import Mix, raw_digests, text_file
 from race import Contestant, Race, Setting
-from races import FILE, IMPORT, RACES
+from races import FILE, IMPORT, MEMORY, RACES
 
 ROWS = 10_000
 
@@ -161,6 +161,18 @@ def test_what_is_lost_and_what_failed_is_shown(document: dict[str, Any]) -> None
     assert "NOT REACHED: 0.2x polars; at least 5.0x, aim 15.0x" in shown
     assert "pandas FAILED: of hunger" in shown
     assert "| **0.25** |" in tables.for_readme(document | {"races": [race]})
+
+
+@pytest.mark.parametrize(("spare", "reached"), [(64, True), (65, False)])
+def test_memory_is_counted_beyond_the_input_and_the_rows(spare: int, reached: bool) -> None:
+    unique = results.ENOUGH_DIGESTS
+    line = {"name": "layercheck", "rows": 2 * unique, "unique": unique, "median_s": 1.0}
+    line["beyond_input_bytes"] = 8 * 2 * unique + spare * unique
+    race = {"first": "layercheck", "lines": [line]}
+    got = results.reach(MEMORY, race)
+    assert (got["got"], got["reached"]) == (spare, reached)
+    line["unique"] = unique - 1
+    assert results.reach(MEMORY, race)["got"] is None, "of few digests, the process itself is most"
 
 
 def test_a_run_without_ours_has_no_ratios(document: dict[str, Any]) -> None:
