@@ -10,7 +10,7 @@ use crate::plan::Planner;
 
 /// Bytes read at a time into one block that is used again and again: fresh memory costs more than
 /// the work done in it.
-pub const BLOCK: usize = 1 << 20;
+pub const BLOCK: usize = 1 << 18;
 
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";

@@ -13,7 +13,7 @@ use crate::plan::Planner;
 use crate::source::TextSource;
 
 /// Blocks of a file that are read before Ctrl-C is looked for: some tens of megabytes.
-const BLOCKS_BETWEEN_SIGNALS: usize = 32;
+const BLOCKS_BETWEEN_SIGNALS: usize = 128;
 
 /// A column's name or number, as Python gives it.
 #[derive(FromPyObject)]
