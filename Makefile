@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ bench-local-ecr: ## calls a second that the local endpoint answers on one core; 
 
 soak: setup build ## two million digests through a hostile endpoint, some minutes; write bench/results
 	$(BIN)/python bench/calls/soak.py --results bench/results
+
+bench-overhead: setup build ## what dispatch itself costs for each call; write bench/results/overhead.json
+	$(BIN)/python bench/python/overhead.py
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so

@@ -35,6 +35,7 @@ class Interrupts:
         self._previous: dict[signal.Signals, Any] = {}
         self._previous_wakeup = -1
         self._ends: tuple[int, int] | None = None
+        self._watcher: threading.Thread | None = None
 
     def __enter__(self) -> Interrupts:
         reading, writing = os.pipe()
@@ -45,9 +46,10 @@ class Interrupts:
             # Under nohup, or in a script's background job, the signal is ignored on purpose.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._handle)
-        threading.Thread(
+        self._watcher = threading.Thread(
             target=self._watch, args=(reading,), name="layercheck-interrupts", daemon=True
-        ).start()
+        )
+        self._watcher.start()
         return self
 
     def __exit__(
@@ -60,6 +62,8 @@ class Interrupts:
             # Closing the writing end ends the thread, which closes the reading one.
             os.close(self._ends[1])
             self._ends = None
+        if self._watcher is not None:
+            self._watcher.join()
 
     def hold(self) -> None:
         """From here on the first signal is only noted, so that what is known gets written to its end."""

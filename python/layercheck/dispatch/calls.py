@@ -180,6 +180,11 @@ class Agenda:
             starts.append(self._failing_since)
         return now - max(min(starts), self._progress_at) if starts else 0.0
 
+    def keep_open(self, call: Call) -> None:
+        """`call` is over and its outcome was lost: it is among the leftovers."""
+        self._landed(call)
+        self._halves.append(call)
+
     def stop(self) -> None:
         """Ask nothing more."""
         self.stopped = True

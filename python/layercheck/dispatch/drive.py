@@ -64,6 +64,7 @@ class Drive:
     ) -> None:
         self.changed = threading.Condition(workers.lock)
         self.fatal: LayercheckError | None = None
+        self.crash: BaseException | None = None
         self.stopped_at: float | None = None
         self.ended: Ending = "running"
         self._plan = plan
@@ -110,6 +111,12 @@ class Drive:
             failure = classify(error)
             return lambda now: self._failed(call, failure, now)
         return lambda now: self._answered(call, merged, now)
+
+    def crashed(self, call: Call, error: BaseException, now: float) -> None:
+        """See `Work`."""
+        self.crash = self.crash or error
+        self._agenda.keep_open(call)
+        self.stop(now, "dead_end")
 
     def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
         if not isinstance(answer, bytes):
@@ -183,8 +190,9 @@ class Drive:
 
     def _end_of_the_rest(self) -> tuple[ErrorKind, str, str]:
         """Kind, code and cause for digests that were asked and have no outcome when the run ends."""
-        if self.fatal is not None:
-            return "dead_end", type(self.fatal).__name__, f"the run ended first: {self.fatal}"
+        error = self.fatal or self.crash
+        if error is not None:
+            return "dead_end", type(error).__name__, f"the run ended first: {error}"
         if self.ended == "timeout":
             return "timeout", "RunTimeout", self._why
         if self.ended == "stalled":

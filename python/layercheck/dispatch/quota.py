@@ -49,6 +49,13 @@ def calls_per_second(rate: Rate, *, service: str, session: Any, region_name: str
     return number
 
 
+def _config() -> Any:
+    """A quota is nice to know and never required, so a Checker does not wait minutes for one."""
+    from botocore.config import Config
+
+    return Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+
+
 def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> float | None:
     """The account's quota; None, and a line in the log, if it cannot be had."""
     if session is None:
@@ -57,8 +64,8 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
     which = {"ServiceCode": service, "QuotaCode": QUOTA_CODES[service]}
     reason = ""
     try:
-        client = session.client("service-quotas", region_name=region_name)
-    except Exception as error:  # noqa: BLE001 (a quota is nice to know, and never required)
+        client = session.client("service-quotas", region_name=region_name, config=_config())
+    except Exception as error:  # noqa: BLE001 (the default will do)
         _log.warning("Service Quotas cannot be asked, using the default quota: %s", classify(error).summary)
         return None
     try:

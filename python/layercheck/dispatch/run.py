@@ -202,6 +202,9 @@ class Run(Future["Report"]):
             # The callback's own exception, whatever its class: the report is hung on it by name.
             raised.__dict__["report"] = report
             self.set_exception(raised)
+        elif self._drive.crash is not None:
+            self._drive.crash.__dict__["report"] = report
+            self.set_exception(self._drive.crash)
         elif self._drive.fatal is not None:
             self._drive.fatal.report = report
             self.set_exception(self._drive.fatal)

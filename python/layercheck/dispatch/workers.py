@@ -6,9 +6,10 @@ interpreter ends, so one hanging call would keep a program from exiting.
 Each worker fetches its next call itself, in the same hold of the lock in which it
 settles the last, so nothing is handed from thread to thread while there is enough
 to do. At most one idle worker, the timekeeper, waits with a timeout: until the
-pacer allows the next call or one falls due for being asked again. When it takes
-the call, it wakes another idle worker to keep the time, or starts one if there is
-none. So the number of threads follows rate x latency.
+pacer allows the next call or one falls due for being asked again. It then hands the
+call to another idle worker and goes on keeping the time; if there is none it takes
+the call itself and starts another thread. So the number of threads follows rate x
+latency.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class Work(Protocol):
     def ask(self, call: Call) -> Callable[[float], None]:
         """Put the call to the service, without the lock; returns what to do with it under the lock."""
 
+    def crashed(self, call: Call, error: BaseException, now: float) -> None:
+        """What `ask` returned has failed, which only a lack of memory or a mistake of ours can cause."""
+
 
 class _Worker(threading.Thread):
     """A thread, and the gate it waits at: a bare lock, because a `Condition` makes one for each wait."""
@@ -65,6 +69,7 @@ class _Worker(threading.Thread):
         super().__init__(target=serve, args=(self,), name=f"layercheck-{next(_numbers)}", daemon=True)
         self.gate = threading.Lock()
         self.gate.acquire()
+        self.handed: tuple[Work, Call] | None = None
 
     def wake(self) -> None:
         self.gate.release()
@@ -87,6 +92,7 @@ class Workers:
         self._idle_s = idle_s
         self._works: deque[Work] = deque()
         self._timekeeper: _Worker | None = None
+        self._alarm_set = False  # the timekeeper knows when to look next
         # The last to become idle is the first to work again, so those that are not needed can go.
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
@@ -182,23 +188,42 @@ class Workers:
                     return
                 self._in_flight -= 1
                 now = time.monotonic()
-                settle(now)
+                try:
+                    settle(now)
+                except BaseException as error:  # noqa: BLE001 (nobody else would end the run)
+                    work.crashed(call, error, now)
                 taken = self._next(worker, now)
 
     def _next(self, worker: _Worker, now: float) -> tuple[Work, Call] | None:
         """The next call, waited for if need be; None when this thread may go. With the lock held."""
+        kept_time = False
         while not self._closed:
             taken, wait_s = self._pick(now)
             if taken is not None:
-                taken[1].thread = worker
                 self._in_flight += 1
-                self.stir()
+                if kept_time and self._idle:
+                    self._hand_over(taken)
+                    continue
+                taken[1].thread = worker
+                if self._timekeeper is None or not self._alarm_set:
+                    self.stir()
                 return taken
-            if not self._rest(worker, wait_s):
+            kept_time = self._timekeeper is None
+            stay = self._rest(worker, wait_s)
+            if worker.handed is not None:
+                handed, worker.handed = worker.handed, None
+                return handed
+            if not stay:
                 break
             now = time.monotonic()
         self._workers.discard(worker)
         return None
+
+    def _hand_over(self, taken: tuple[Work, Call]) -> None:
+        other = self._idle.pop()
+        other.handed = taken
+        taken[1].thread = other
+        other.wake()
 
     def _pick(self, now: float) -> tuple[tuple[Work, Call] | None, float | None]:
         """The next call, or how long to wait; None for until something changes."""
@@ -223,6 +248,7 @@ class Workers:
         limit_s = self._idle_s
         if keeps_time:
             self._timekeeper = worker
+            self._alarm_set = wait_s is not None
             limit_s = limit_s if wait_s is None else max(wait_s, TICK_S)
         else:
             self._idle.append(worker)

@@ -19,6 +19,8 @@ from botocore.exceptions import CredentialRetrievalError
 import layercheck as lc
 from dispatch.conftest import digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
+from layercheck.dispatch.calls import Call
+from layercheck.dispatch.drive import Drive
 from layercheck.dispatch.tuning import Tuning
 
 QUICK = Tuning(
@@ -67,14 +69,22 @@ def test_when_the_time_of_a_run_is_up_the_report_is_what_is_known() -> None:
 
 
 def test_calls_under_way_at_the_end_of_the_time_are_waited_for() -> None:
+    opened = threading.Event()
     tuning = Tuning(tick_s=0.01, timeout_grace_s=60)
-    with ScriptedServer() as server, checker_for(server, rate=50, _tuning=tuning) as checker:
-        report = checker.submit(ROWS, timeout_s=0.3).result()
+    with (
+        ScriptedServer(answer_then_hang(7, opened)) as server,
+        checker_for(server, _tuning=tuning) as checker,
+    ):
+        run = checker.submit(ROWS, timeout_s=0.3)
+        while run.report().stats.ended == "running":
+            assert not run.done()
+        opened.set()
+        report = run.result()
     assert report.stats.ended == "timeout"
     counts = report.counts
     assert counts["unanswered"] == 0
-    assert counts["available"] + counts["unavailable"] == 100 * len(server.asked) > 0
-    assert counts["not_checked"] > 0
+    assert counts["available"] + counts["unavailable"] == 100 * len(server.asked) == 1000
+    assert counts["not_checked"] == 4000
 
 
 def test_a_run_that_is_done_in_time_is_done() -> None:
@@ -222,3 +232,24 @@ def test_credentials_that_are_renewed_and_still_expired_end_the_run() -> None:
     assert caught.value.report is not None
     assert caught.value.report.counts["available"] + caught.value.report.counts["unavailable"] == 500
     assert len(server.asked) < 5 + (QUICK.outage_failures + 3) * QUICK.renewal_attempts
+
+
+def test_a_mistake_of_our_own_ends_the_run_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = Drive._answered
+
+    def fail(self: Drive, call: Call, *rest: Any) -> None:
+        if call.start >= 1000:
+            raise ZeroDivisionError("a mistake")
+        answered(self, call, *rest)
+
+    monkeypatch.setattr(Drive, "_answered", fail)
+    with (
+        ScriptedServer() as server,
+        checker_for(server) as checker,
+        pytest.raises(ZeroDivisionError) as caught,
+    ):
+        checker.check(ROWS)
+    report: lc.Report = caught.value.report  # type: ignore[attr-defined]
+    assert sum(report.counts.values()) == len(ROWS)
+    assert report.counts["available"] + report.counts["unavailable"] >= 1000
+    assert report.counts["not_checked"] > 3000

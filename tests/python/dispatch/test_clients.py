@@ -29,6 +29,8 @@ def test_a_callers_client_is_not_modified() -> None:
         client.describe_repositories  # noqa: B018 (the first use of a method fills botocore's caches)
         registered = str(vars(client.meta.events._emitter)["_handlers"]._root)
         config, session = copy.copy(vars(client.meta.config)), client._endpoint.http_session
+        ask = {"repositoryName": "team/app", "layerDigests": ROWS[:3]}
+        said = client.batch_check_layer_availability(**ask)
         attributes = set(vars(client))
         with lc.Checker("team/app", client=client) as checker:
             assert checker.check(ROWS).complete
@@ -36,8 +38,10 @@ def test_a_callers_client_is_not_modified() -> None:
         assert vars(client.meta.config) == config
         assert client._endpoint.http_session is session
         assert set(vars(client)) == attributes
-        # And it still works: it was not closed.
-        client.batch_check_layer_availability(repositoryName="team/app", layerDigests=ROWS[:1])
+        # And it still works, for it was not closed, and says what it said before.
+        again = client.batch_check_layer_availability(**ask)
+        assert {**again, "ResponseMetadata": 0} == {**said, "ResponseMetadata": 0}
+        assert again["ResponseMetadata"].keys() == said["ResponseMetadata"].keys()
         client.close()
 
 

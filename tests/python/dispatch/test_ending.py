@@ -80,6 +80,38 @@ def test_a_cancelled_run_tells_what_is_known(gate: Gate) -> None:
             assert_known(report, known // 100, len(server.asked))
 
 
+def test_a_run_can_be_cancelled_in_every_state(gate: Gate) -> None:
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=1, rate=1000) as checker:
+        under_way = checker.submit(ROWS)
+        assert gate.held.wait(60)
+        waiting = checker.submit(ROWS)  # for the only slot
+        assert waiting.running()
+        assert waiting.cancel()
+        with pytest.raises(lc.RunCancelled) as caught:
+            waiting.result(60)
+        assert caught.value.report is not None
+        assert caught.value.report.counts["not_checked"] == len(ROWS)
+        assert under_way.cancel()
+        concurrent.futures.wait([under_way], 60)
+        assert not under_way.cancel()
+        gate.opened.set()
+        done = checker.submit(ROWS[:100])
+        assert done.result(60).complete
+        assert not done.cancel()
+        assert not done.cancelled()
+
+
+def test_a_run_that_waits_for_the_pacer_can_be_cancelled() -> None:
+    with ScriptedServer() as server, checker_for(server, rate=0.01) as checker:
+        run = checker.submit(ROWS)
+        while not run.report().counts["available"]:
+            assert not run.done()
+        assert run.cancel()
+        with pytest.raises(lc.RunCancelled):
+            run.result(60)
+    assert len(server.asked) == 1
+
+
 def test_answers_that_come_in_during_the_grace_are_kept(gate: Gate) -> None:
     tuning = Tuning(tick_s=0.01, grace_s=60)
     with ScriptedServer(gate) as server, checker_for(server, max_in_flight=3, _tuning=tuning) as checker:
