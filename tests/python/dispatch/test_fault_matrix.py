@@ -8,7 +8,7 @@ report, rows, codes, reasons and errors alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, get_args
 
@@ -19,7 +19,7 @@ import layercheck as lc
 from dispatch.conftest import digests
 from layercheck.dispatch.transport.choose import NAMES, TransportName
 from layercheck.dispatch.tuning import Tuning
-from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr
+from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
 Scene = Literal["in_order", "at_once", "tls"]
 """One call in flight; eight of them; one, over TLS."""
@@ -227,6 +227,37 @@ def test_credentials_that_expire_all_the_time_cost_retries_and_nothing_else(
     assert [code == lc.Verdict.AVAILABLE for code in said] == truth
     assert report.errors == ()
     assert report.stats.retries == ecr.counters.faults[fault.kind]
+    assert report.stats.requests == ecr.counters.calls
+
+
+@pytest.mark.parametrize("transport", NAMES)
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("ThrottlingException", 400), ("TooManyRequestsException", 429), (None, 429)],
+    ids=["ThrottlingException", "TooManyRequestsException", "429"],
+)
+def test_a_token_bucket_costs_time_and_no_verdict(
+    code: str | None, status: int, transport: TransportName
+) -> None:
+    bucket = Throttle(rate=100, burst=5, code=code, status=status)
+    with (
+        LocalEcr({"team/app": EvenDigests()}, throttle=bucket) as ecr,
+        lc.Checker(
+            "team/app",
+            session=ecr.session(),
+            endpoint_url=ecr.endpoint_url,
+            rate="max",
+            max_in_flight=8,
+            transport=transport,
+            _tuning=replace(QUICK, throttle_attempts=100, back_off_base_s=0.01, back_off_cap_s=0.02),
+        ) as checker,
+    ):
+        report = checker.check(lc.plan(ROWS, batch_size=BATCH))
+        rows = [lc.Verdict(code).name.lower() for code in report.verdicts]
+        assert rows == expected(CASES[0], ecr.calls)
+    assert report.complete
+    assert report.errors == ()
+    assert report.stats.throttles == ecr.counters.throttled > 0
     assert report.stats.requests == ecr.counters.calls
 
 
