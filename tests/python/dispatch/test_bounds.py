@@ -21,6 +21,7 @@ from dispatch.conftest import digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from layercheck.dispatch.calls import Call
 from layercheck.dispatch.drive import Drive
+from layercheck.dispatch.transport.choose import NAMES
 from layercheck.dispatch.tuning import Tuning
 
 QUICK = Tuning(
@@ -183,21 +184,28 @@ class Issuer:
         return good(asked) if taken else fault("ExpiredTokenException", "The security token is expired")
 
 
-def test_credentials_that_expire_every_second_cost_nothing() -> None:
+@pytest.mark.parametrize("transport", NAMES)
+def test_credentials_that_expire_every_second_cost_nothing(transport: str) -> None:
     issuer = Issuer(life_s=1.0, taken_s=1.0)
-    options = {"session": issuer.session(), "rate": 30, "_tuning": Tuning(tick_s=0.01)}
+    options = {
+        "session": issuer.session(),
+        "rate": 30,
+        "_tuning": Tuning(tick_s=0.01),
+        "transport": transport,
+    }
     with ScriptedServer(issuer.verify) as server, checker_for(server, **options) as checker:
         report = checker.check(ROWS)
-    assert report.complete
+    assert (report.complete, report.stats.transport) == (True, transport)
     assert report.errors == ()
     assert issuer.issued > 1
 
 
-def test_credentials_the_service_refuses_before_they_expire_here_cost_a_retry() -> None:
+@pytest.mark.parametrize("transport", NAMES)
+def test_credentials_the_service_refuses_before_they_expire_here_cost_a_retry(transport: str) -> None:
     # botocore uses them to their last moment here, and the service's clock is ahead by a fifth of a second.
     issuer = Issuer(life_s=1.0, taken_s=0.8)
     session = issuer.session(advisory_timeout=0, mandatory_timeout=0)
-    options = {"session": session, "rate": 25, "_tuning": Tuning(tick_s=0.01)}
+    options = {"session": session, "rate": 25, "_tuning": Tuning(tick_s=0.01), "transport": transport}
     with ScriptedServer(issuer.verify) as server, checker_for(server, **options) as checker:
         report = checker.check(ROWS)
     assert report.complete

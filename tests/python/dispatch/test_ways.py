@@ -100,6 +100,18 @@ WAYS = {
             except lc.RunCancelled as error:
                 return sum(error.report.counts.values()) == len(rows)
     """,
+    "check, with threads that take their time to end": """
+    def linger(frame, event, argument):
+        if event == "return" and frame.f_code.co_name in ("_serve", "_steer"):
+            threading.Event().wait(0.2)
+    def run():
+        threading.setprofile(linger)
+        try:
+            with checker() as one:
+                return one.check(rows[:500]).complete
+        finally:
+            threading.setprofile(None)
+    """,
     "submit": """
     def run():
         with checker() as one:
