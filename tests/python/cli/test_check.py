@@ -233,7 +233,8 @@ def test_a_service_that_stops_answering_is_code_4(
     check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     path = tmp_path / "many.txt"
-    path.write_text("".join(f"{digest(number)}\n" for number in range(10_000)))
+    # More batches than may wait to be asked again, so some are left however late the last answers come.
+    path.write_text("".join(f"{digest(number)}\n" for number in range(40_000)))
     local_ecr.set_faults([Fault("server_error", calls=(31, None))])
     ended = check("app", path, "--rate", "max", "--fail-on", "none")
     assert ended.code == 4

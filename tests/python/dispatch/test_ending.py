@@ -403,3 +403,12 @@ def test_a_stream_with_an_end_answers_every_row() -> None:
         answers = list(checker.stream(iter(ROWS), block_rows=1234))
     assert [answer.first_row for answer in answers] == [0, 1234, 2468, 3702, 4936]
     assert sum(answer.rows for answer in answers) == len(ROWS)
+
+
+def test_leaving_a_stream_early_stops_its_calls() -> None:
+    with ScriptedServer() as server, checker_for(server, rate=50) as checker:
+        for answer in checker.stream(ROWS, block_rows=1000):
+            assert answer.report.complete
+            break
+    # Three blocks of ten calls were under way, and closing the checker waits for whatever still is.
+    assert 10 <= len(server.asked) < 25
