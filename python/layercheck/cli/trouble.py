@@ -35,7 +35,10 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
         error: What was raised; its own message says what happened, and sometimes what to do.
         target: The keywords `Checker` was made with, so that the line can name the place.
     """
-    message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(str(error)))
+    from layercheck.dispatch.drive import HINTS
+
+    said = str(error).removesuffix(HINTS.get(type(error), ""))
+    message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(said))
     if "; pass --" in message:
         return CommandError(message)
     return CommandError(f"{message}; {_advice(error, target)}")

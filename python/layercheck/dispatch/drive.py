@@ -29,11 +29,12 @@ from layercheck.types import BatchError, Ending, ErrorKind, Progress, RunStats, 
 if TYPE_CHECKING:
     from layercheck._core import Merged
 
-_HINTS: dict[type[LayercheckError], str] = {
+HINTS: dict[type[LayercheckError], str] = {
     RepositoryNotFoundError: "; check the name, the region and, if it is another account's, registry_id",
     AccessDeniedError: "; the action to allow is BatchCheckLayerAvailability",
     CredentialsError: "; check the profile, environment or role that boto3 finds",
 }
+"""What to do about a dead end, at the end of its message; the command says it in its own words."""
 
 
 class Drive:
@@ -311,7 +312,7 @@ class Drive:
         text = failure.summary
         if failure.kind in ("passing", "throttled"):
             text = f"no usable answer at all; the last error was {text}"
-        hint = _HINTS.get(failure.raises, "")
+        hint = HINTS.get(failure.raises, "")
         return exception_for(failure, f"{where}: {text}{hint}")
 
     def _refuse(self, call: Call, failure: Failure) -> None:
