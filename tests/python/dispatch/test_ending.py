@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,26 +16,12 @@ import pytest
 
 import layercheck as lc
 from dispatch.conftest import digests
-from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
+from dispatch.gate import Gate
+from dispatch.scripted_server import ScriptedServer
 from layercheck.dispatch.tuning import Tuning
 
 QUICK = Tuning(tick_s=0.01, grace_s=0.2)
 ROWS = digests(5000)
-
-
-class Gate:
-    """Answers `free` calls, then holds every further one until it is opened."""
-
-    def __init__(self, free: int) -> None:
-        self.free = free
-        self.held = threading.Event()
-        self.opened = threading.Event()
-
-    def __call__(self, asked: Asked) -> Reply:
-        if asked.number >= self.free:
-            self.held.set()
-            self.opened.wait(60)
-        return good(asked)
 
 
 @pytest.fixture

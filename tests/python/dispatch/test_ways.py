@@ -11,12 +11,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from dispatch.gate import Gate
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 
 LIFE = """
@@ -231,21 +231,6 @@ def test_nothing_is_left_behind(way: str) -> None:
     assert told["said"] is True
     assert told["after"] == told["before"]
     assert told["after"]["threads"] == ["MainThread"]
-
-
-class Gate:
-    """Answers `free` calls; every further one waits until it is opened."""
-
-    def __init__(self, free: int) -> None:
-        self.free = free
-        self.held = threading.Event()
-        self.opened = threading.Event()
-
-    def __call__(self, asked: Asked) -> Reply:
-        if asked.number >= self.free:
-            self.held.set()
-            self.opened.wait(60)
-        return good(asked)
 
 
 @pytest.fixture
