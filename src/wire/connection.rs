@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{SockRef, TcpKeepalive};
@@ -43,7 +43,7 @@ impl Connection {
         let _ = SockRef::from(&tcp).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
         let stream = match tls {
             None => Stream::Plain(tcp),
-            Some(tls) => Stream::Tls(Box::new(handshake(tcp, tls)?)),
+            Some(tls) => Stream::Tls(Box::new(handshake(tcp, tls, limits.connect_timeout)?)),
         };
         let connection = Self { stream, buffer: Vec::new() };
         set_up(connection.tcp(), limits.read_timeout).map_err(failed)?;
@@ -79,7 +79,14 @@ impl Connection {
     }
 
     /// False if the other side has closed the connection, or has sent something nobody asked for.
-    pub(super) fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&mut self) -> bool {
+        // What TLS has taken off the socket already shows on it no more.
+        if let Stream::Tls(tls) = &mut self.stream {
+            let state = tls.conn.process_new_packets();
+            if !state.is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed()) {
+                return false;
+            }
+        }
         let tcp = self.tcp();
         if tcp.set_nonblocking(true).is_err() {
             return false;
@@ -110,11 +117,16 @@ fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, WireEr
 }
 
 /// The handshake, so that what goes wrong in it is told apart from what goes wrong later.
-fn handshake(mut tcp: TcpStream, tls: &Tls) -> Result<StreamOwned<ClientConnection, TcpStream>, WireError> {
+fn handshake(
+    tcp: TcpStream,
+    tls: &Tls,
+    timeout: Duration,
+) -> Result<StreamOwned<ClientConnection, TcpStream>, WireError> {
     let session = ClientConnection::new(tls.config.clone(), tls.name.clone());
     let mut session = session.map_err(|error| WireErrorKind::Tls.because(error))?;
+    let mut within = Within { tcp: &tcp, deadline: Instant::now() + timeout };
     while session.is_handshaking() {
-        if let Err(error) = session.complete_io(&mut tcp) {
+        if let Err(error) = session.complete_io(&mut within) {
             let by_tls =
                 error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
             let kind = if by_tls { WireErrorKind::Tls } else { WireErrorKind::Closed };
@@ -122,4 +134,30 @@ fn handshake(mut tcp: TcpStream, tls: &Tls) -> Result<StreamOwned<ClientConnecti
         }
     }
     Ok(StreamOwned::new(session, tcp))
+}
+
+/// A socket that is read until a deadline, however lively the other side is: the socket's own time-out
+/// starts anew with every byte.
+struct Within<'a> {
+    tcp: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Within<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() >= self.deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.tcp.read(buffer)
+    }
+}
+
+impl Write for Within<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.tcp.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
 }

@@ -121,7 +121,7 @@ impl Wire {
     /// A connection that the other side has not closed meanwhile.
     fn take_idle(&self) -> Option<Connection> {
         loop {
-            let connection = self.lock().as_mut()?.pop()?;
+            let mut connection = self.lock().as_mut()?.pop()?;
             if connection.is_fresh() {
                 return Some(connection);
             }

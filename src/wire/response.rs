@@ -54,6 +54,9 @@ pub(super) fn read(
         if head.response.status == 101 {
             return Err(WireErrorKind::Closed.because("the other side switched protocols"));
         }
+        if head.response.status < 100 {
+            return Err(WireErrorKind::Closed.because("the answer is no HTTP: a status below 100"));
+        }
     };
     let mut body = Body { connection, limits, deadline: deadline.min(Instant::now() + limits.body_deadline) };
     head.response.body = match head.framing {

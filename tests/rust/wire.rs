@@ -108,10 +108,11 @@ fn bodies_end_where_their_framing_says() {
 #[test]
 fn what_is_cut_or_malformed_says_where_it_failed() {
     use WireErrorKind::{Closed, TooLong, Truncated};
-    let cases: [(&str, WireErrorKind); 14] = [
+    let cases: [(&str, WireErrorKind); 15] = [
         ("", Closed),
         ("HTTP/1.1 200 OK\r\nContent-Le", Closed),
         ("<html>not HTTP at all</html>\r\n\r\n", Closed),
+        ("HTTP/1.1 099 No status\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Closed),
         ("HTTP/1.1 101 Switching\r\n\r\n", Closed),
         ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", Closed),
         ("HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n1", Closed),

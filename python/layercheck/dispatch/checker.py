@@ -123,7 +123,6 @@ class Checker:
                 registry_id,
                 wanted=transport,
                 owned=self._open.owned,
-                session=self._open.session,
                 tuning=self._tuning,
             )
             number = calls_per_second(

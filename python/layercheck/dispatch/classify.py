@@ -27,6 +27,7 @@ _SIGNED = re.compile(
     r"(?i)(x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password)(\"?\s{0,9}[:=]\s{0,9})"
     r"(AWS4-HMAC-SHA256\s+)?[^\s,;]+"
 )
+_HEADER = re.compile(r"(?is)(invalid header (?:name|value)\s).*")
 _CANONICAL = re.compile(r"(?is)the canonical string for this request should have been.*")
 
 
@@ -86,6 +87,7 @@ def clean(text: object, limit: int = _MESSAGE_LIMIT) -> str:
     # Cut before and after: the patterns must not run over megabytes, and hiding comes before the last cut.
     line = str(text)[: 8 * limit]
     line = _CANONICAL.sub("", line)
+    line = _HEADER.sub(r"\1***", line)
     line = _SIGNED.sub(r"\1\2***", line)
     line = _USER_INFO.sub("//***@", line)
     line = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in line)
@@ -105,20 +107,21 @@ def classify(error: BaseException) -> Failure:
         return _from_service(error)
     name = type(error).__name__
     message = clean(error)
+    cause = _veiled(error)
 
     def is_a(names: tuple[str, ...]) -> bool:
         return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
 
     if is_a(codes.CREDENTIAL_EXCEPTIONS):
         renews = is_a(codes.RENEWAL_EXCEPTIONS)
-        return Failure("dead_end", name, message, error, CredentialsError, connected=False, renews=renews)
+        return Failure("dead_end", name, message, cause, CredentialsError, connected=False, renews=renews)
     if is_a(codes.ENDPOINT_EXCEPTIONS):
-        return Failure("dead_end", name, message, error, EndpointError, connected=False)
+        return Failure("dead_end", name, message, cause, EndpointError, connected=False)
     if is_a(codes.PARAMETER_EXCEPTIONS):
-        return Failure("dead_end", name, message, error, InvalidParameterError, connected=False)
+        return Failure("dead_end", name, message, cause, InvalidParameterError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Passing until it proves lasting.
     connected = not isinstance(error, known.ConnectionError)
-    return Failure("passing", name, message, error, EndpointError, connected=connected)
+    return Failure("passing", name, message, cause, EndpointError, connected=connected)
 
 
 def _from_service(error: Any) -> Failure:
@@ -174,7 +177,7 @@ def _without_secrets(error: Any, raw: str) -> BaseException:
 
     A chained exception is printed with the traceback, so its message is output too.
     """
-    if not any(pattern.search(raw) for pattern in (_SIGNED, _CANONICAL, _USER_INFO)):
+    if not _tells(raw):
         return error  # type: ignore[no-any-return]
     from botocore.exceptions import ClientError
 
@@ -183,6 +186,30 @@ def _without_secrets(error: Any, raw: str) -> BaseException:
         if key in response:
             response[key] = clean(response[key])
     return ClientError(response, error.operation_name)
+
+
+def _veiled(error: BaseException) -> BaseException:
+    """The error itself, or a copy of it without its chain if one of these tells a secret.
+
+    `http.client` quotes a header that cannot be sent, a session token with a line end for one, and
+    botocore the endpoint's URL with the password in it.
+    """
+    from botocore.exceptions import BotoCoreError, HTTPClientError
+
+    chain: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in chain:
+        chain.append(each)
+        each = each.__cause__ or each.__context__
+    if not any(_tells(str(each)) for each in chain):
+        return error
+    if isinstance(error, BotoCoreError) and type(error).__module__ == BotoCoreError.__module__:
+        return type(error)(**{name: clean(value) for name, value in error.kwargs.items()})
+    return HTTPClientError(error=clean(error))
+
+
+def _tells(text: str) -> bool:
+    return any(pattern.search(text) for pattern in (_HEADER, _SIGNED, _CANONICAL, _USER_INFO))
 
 
 def exception_for(failure: Failure, message: str) -> LayercheckError:

@@ -349,7 +349,8 @@ def _forget_frames(error: BaseException) -> None:
     """Drop the tracebacks of an exception and of those it is chained to.
 
     Their frames hold the signed request, session token included, and some tools print local
-    variables with a traceback. They would also keep each batch alive with its exception.
+    variables with a traceback. They would also keep each batch alive with its exception. What botocore
+    raises of a connection that broke holds the request itself.
     """
     seen: set[int] = set()
     queue: list[BaseException | None] = [error]
@@ -359,4 +360,6 @@ def _forget_frames(error: BaseException) -> None:
             continue
         seen.add(id(each))
         each.__traceback__ = None
+        if "request" in vars(each):
+            vars(each)["request"] = None
         queue += [each.__cause__, each.__context__]

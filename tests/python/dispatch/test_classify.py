@@ -178,3 +178,27 @@ def test_a_dead_end_survives_pickling_with_its_response() -> None:
 def test_no_message_is_slow_to_clean(part: str) -> None:
     # A pattern that goes back over what it has read would take hours here.
     assert len(clean(part * 3_000_000)) <= 500
+
+
+def test_a_cause_that_tells_a_secret_is_replaced_and_its_chain_dropped() -> None:
+    error = known.EndpointConnectionError(endpoint_url="https://me:MARKER@host/")
+    cause = classify(error).cause
+    assert isinstance(cause, known.EndpointConnectionError)
+    assert str(cause) == 'Could not connect to the endpoint URL: "https://***@host/"'
+    assert "MARKER" not in repr(vars(cause))
+
+    class Own(known.BotoCoreError):
+        fmt = "an unhandled exception: {error}"
+
+        def __init__(self, quoted: str) -> None:
+            super().__init__(error=quoted)
+
+    own = Own(f"Invalid header value b'{TOKEN}\\n'")
+    own.__cause__ = ValueError(TOKEN)
+    cause = classify(own).cause
+    assert "Invalid header value ***" in str(cause)
+    assert TOKEN not in str(cause)
+    assert cause.__cause__ is cause.__context__ is None
+
+    harmless = known.EndpointConnectionError(endpoint_url="https://host/")
+    assert classify(harmless).cause is harmless

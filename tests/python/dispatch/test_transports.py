@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +129,11 @@ def test_every_transport_calls_itself_what_plain_boto3_does(monkeypatch: pytest.
     assert len(agents["native"]) == len(set(agents["native"]))
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "LocalHost", "me:password@127.0.0.1"])
 @by_transport
-def test_botocore_makes_the_same_signature_of_the_request_that_was_sent(transport: TransportName) -> None:
+def test_botocore_makes_the_same_signature_of_the_request_that_was_sent(
+    transport: TransportName, host: str
+) -> None:
     class Witness(SigV4Auth):
         def __init__(self, timestamp: str) -> None:
             super().__init__(Credentials("AKIDEXAMPLE", SECRET, TOKEN), "ecr", "eu-west-1")
@@ -140,7 +145,9 @@ def test_botocore_makes_the_same_signature_of_the_request_that_was_sent(transpor
             return str(self.signature(text, request))
 
     with ScriptedServer() as server:
-        assert lc.check(ROWS[:250], "team/app", endpoint_url=server.url, transport=transport).complete
+        url = server.url.replace("127.0.0.1", host)
+        report = lc.check(ROWS[:250], "team/app", endpoint_url=url, transport=transport)
+        assert (report.complete, report.stats.transport) == (True, transport)
         assert len(server.asked) == 3
         for asked in server.asked:
             authorization = asked.headers["authorization"]
@@ -153,6 +160,14 @@ def test_botocore_makes_the_same_signature_of_the_request_that_was_sent(transpor
                 request.headers[name] = asked.headers[name]
             mine = Witness(asked.headers["x-amz-date"]).sign(request)
             assert authorization.endswith(f"Signature={mine}")
+
+
+@pytest.mark.parametrize("path", ["/a b", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}"])
+@pytest.mark.parametrize("transport", ["wire", "native"])
+def test_a_path_that_must_be_escaped_is_left_to_botocore(transport: TransportName, path: str) -> None:
+    with ScriptedServer() as server:
+        report = checked(server.url + path, transport)
+        assert (report.complete, report.stats.transport) == (True, "slim")
 
 
 def test_credentials_are_asked_of_the_session_for_each_call() -> None:
@@ -173,6 +188,83 @@ def test_credentials_are_asked_of_the_session_for_each_call() -> None:
         ]
     assert keys == [f"AKID{number}" for number in range(1, 9)]
     assert not any("x-amz-security-token" in asked.headers for asked in server.asked)
+
+
+def test_the_credentials_are_those_the_client_was_made_with() -> None:
+    session = boto3.Session("AKIDFIRST", SECRET)
+    with (
+        ScriptedServer() as server,
+        lc.Checker("team/app", endpoint_url=server.url, session=session, transport="native") as checker,
+    ):
+        vars(session)["_session"].set_credentials("AKIDSECOND", SECRET)
+        assert checker.check(ROWS).complete
+        assert all("Credential=AKIDFIRST/" in asked.headers["authorization"] for asked in server.asked)
+
+
+@by_transport
+def test_a_token_that_no_header_can_hold_is_told_to_nobody(
+    transport: TransportName, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "layercheck")
+    session = boto3.Session("AKID", SECRET, f"{TOKEN}\n")
+    with ScriptedServer() as server:
+        with pytest.raises(lc.EndpointError, match="Invalid header value") as caught:
+            checked(server.url, transport, session=session, max_in_flight=1)
+        assert not server.asked
+    report: Any = caught.value.report
+    assert report.unique_counts["unanswered"] > 0
+    shown = "".join(traceback.format_exception(caught.value))
+    assert TOKEN not in shown + repr((report.errors, table(report), caplog.messages))
+
+
+@by_transport
+def test_an_error_does_not_keep_the_request_that_was_signed(transport: TransportName) -> None:
+    with ScriptedServer(lambda _: Reply(reset=True)) as server, pytest.raises(lc.EndpointError) as caught:
+        checked(server.url, transport, max_in_flight=1)
+    each: BaseException | None = caught.value
+    while each is not None:
+        assert TOKEN not in repr(vars(each))
+        each = each.__cause__ or each.__context__
+
+
+@pytest.mark.parametrize("transport", ["wire", None])
+def test_no_reason_for_a_slower_transport_shows_the_password_of_an_endpoint(
+    transport: TransportName | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "layercheck")
+    said = ""
+    try:
+        lc.Checker("team/app", endpoint_url="ftp://me:MARKER@127.0.0.1:9", transport=transport).close()
+    except lc.InvalidParameterError as error:
+        said = str(error)
+    said += caplog.text
+    assert "ftp://***@127.0.0.1:9 is no http URL" in said
+    assert "MARKER" not in said
+
+
+@by_transport
+def test_an_error_carries_what_botocore_makes_of_it(transport: TransportName) -> None:
+    with ScriptedServer(lambda _: fault("RepositoryNotFoundException", "no team/app")) as server:
+        with pytest.raises(lc.RepositoryNotFoundError) as caught:
+            checked(server.url, transport, max_in_flight=1)
+        response: Any = caught.value.response
+    metadata = response.pop("ResponseMetadata")
+    assert response == {
+        "Error": {"Code": "RepositoryNotFoundException", "Message": "no team/app"},
+        "message": "no team/app",
+    }
+    assert (metadata["HTTPStatusCode"], metadata["RetryAttempts"]) == (400, 0)
+    assert caught.value.operation_name == "BatchCheckLayerAvailability"
+
+
+@by_transport
+def test_an_answer_that_a_proxy_has_changed_is_one(
+    transport: TransportName, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ScriptedServer(lambda asked: replace(good(asked), status=203)) as server:
+        report = checked(server.url, transport)
+        assert (report.complete, report.stats.transport) == (True, transport)
+    assert not caplog.records
 
 
 def test_credentials_that_cannot_be_refreshed_are_a_dead_end_and_blamed_on_nothing_else(

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
+from layercheck.dispatch.classify import clean
+from layercheck.dispatch.credentials import of_client
 from layercheck.dispatch.transport.native import NativeTransport
 from layercheck.dispatch.transport.plain import PlainTransport
 from layercheck.dispatch.transport.seam import Transport
@@ -49,7 +51,6 @@ def choose(
     *,
     wanted: str | None,
     owned: bool,
-    session: Any,
     tuning: Tuning,
 ) -> Transport:
     """The transport that was asked for, or the fastest that may be used.
@@ -60,7 +61,6 @@ def choose(
         registry_id: Registry, or None.
         wanted: One of `NAMES`, or None for the fastest.
         owned: The client is ours; a caller's own client gets plain calls and no handlers.
-        session: The session that the client was made from, if it is ours.
         tuning: Bounds of one answer.
 
     Raises:
@@ -95,7 +95,7 @@ def choose(
         ca_bundle=ca_bundle,
         tuning=tuning,
         direct=direct,
-        credentials=session.get_credentials,
+        credentials=functools.partial(of_client, client),
     )
 
 
@@ -161,7 +161,7 @@ def _why_not_wire(client: Any) -> str:
     if config.client_cert:
         return "client certificates are left to botocore"
     if not str(url).startswith(("https://", "http://")):
-        return f"{url} is no http URL"
+        return f"{clean(url)} is no http URL"
     if str(url).startswith("https://"):
         if verify is None:
             return "this botocore does not tell how it verifies certificates"

@@ -24,7 +24,7 @@ class NativeTransport(WireTransport):
     Version 4 with these credentials goes on through botocore, as with `wire`.
 
     Args:
-        credentials: Gives the session's credentials, or None; called once, at the first call.
+        credentials: Gives the client's credentials, or None; called once, at the first call.
 
     The others are as for `WireTransport`.
     """
@@ -66,7 +66,7 @@ class NativeTransport(WireTransport):
                 batch.plan,
                 batch.start,
                 batch.stop,
-                url,
+                route.sent,
                 route.target,
                 route.host,
                 list(params["headers"].items()),
@@ -77,7 +77,7 @@ class NativeTransport(WireTransport):
             if self._step_aside(error):
                 return super()._before_call(params, **event)
             raise as_botocore(error, SimpleNamespace(url=url)) from error
-        if status == 200:
+        if status < 300:
             exchange.body = body
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
         return _parsed_error(event["model"], url, status, headers, body)
@@ -131,4 +131,11 @@ def _parsed_error(
     raw: Any = ReadBody(body)
     response = AWSResponse(url, status, received, raw)
     parser = create_parser("json")
-    return response, parser.parse(convert_to_response_dict(response, model), model.output_shape)
+    answered = convert_to_response_dict(response, model)
+    parsed = parser.parse(answered, model.output_shape)
+    # The members of an error that the service's model knows, as botocore's endpoint adds them.
+    shape = model.service_model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
+    if shape is not None:
+        parsed.update(parser.parse(answered, shape))
+    parsed["ResponseMetadata"]["RetryAttempts"] = 0
+    return response, parsed

@@ -102,7 +102,8 @@ class SlimTransport:
         return None
 
     def _before_parse(self, response_dict: dict[str, Any], **_: object) -> None:
-        if self._exchange.batch is not None and response_dict["status_code"] == 200:
+        # botocore reads any of these as an answer; a proxy that changed something on the way says 203.
+        if self._exchange.batch is not None and response_dict["status_code"] < 300:
             self._exchange.body = response_dict["body"]
             response_dict["body"] = b"{}"
 

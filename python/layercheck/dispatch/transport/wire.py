@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from layercheck._core import Wire, WireError
 from layercheck.dispatch.body import ReadBody
+from layercheck.dispatch.classify import clean
 from layercheck.dispatch.transport.slim import SlimTransport
 from layercheck.dispatch.tuning import Tuning
 from layercheck.types import EcrClient
@@ -31,12 +32,15 @@ class Route:
         wire: Connections to its host.
         target: Path and query, as they stand in a request.
         host: Value of the `Host` header.
+        sent: The URL as the other side sees it, and as a signature must have it: the host in lower case,
+            and no user before it.
     """
 
     url: str
     wire: Wire
     target: str
     host: str
+    sent: str
 
 
 class WireTransport(SlimTransport):
@@ -110,8 +114,11 @@ class WireTransport(SlimTransport):
             return route
         with self._opening:
             if self._route is None or self._route.url != url:
+                if not all("!" <= each <= "~" for each in url):
+                    self._leave_to_botocore(f"{clean(url)} has characters to be escaped")
+                    return None
                 if not self._direct(url):
-                    self._leave_to_botocore(f"a proxy leads to {url}")
+                    self._leave_to_botocore(f"a proxy leads to {clean(url)}")
                     return None
                 self._route = self._open(url)
             return self._route
@@ -137,7 +144,8 @@ class WireTransport(SlimTransport):
             keep=self._config.max_pool_connections,
         )
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return Route(url, wire, target, named if port == default_port else f"{named}:{port}")
+        named = named if port == default_port else f"{named}:{port}"
+        return Route(url, wire, target, named, f"{parts.scheme}://{named}{target}")
 
     def _step_aside(self, error: WireError) -> bool:
         """Leave the sending to botocore from now on, if that can help."""
