@@ -460,6 +460,27 @@ def test_a_certificate_that_proves_nothing_is_believed_by_no_transport(
         assert ecr.counters.requests == 0
 
 
+@pytest.mark.parametrize("transport", ["wire", "native"])
+def test_a_bundle_that_only_openssl_could_read_is_left_to_botocore(
+    transport: TransportName, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("no certificate\n")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    plan = lc.plan(digests(1))
+    options: dict[str, Any] = {"endpoint_url": "https://127.0.0.1:9", "region_name": "us-east-1"}
+    with (
+        lc.Checker("team/app", transport="plain", **options) as plain,
+        lc.Checker("team/app", transport=transport, **options) as checker,
+    ):
+        with pytest.raises(Exception) as expected:
+            plain._transport(Batch(plan, 0, 1))
+        with pytest.raises(Exception) as caught:
+            checker._transport(Batch(plan, 0, 1))
+        assert (type(caught.value), str(caught.value)) == (type(expected.value), str(expected.value))
+        assert checker.transport == "slim"
+
+
 def test_connections_are_used_again_and_closed_with_the_checker() -> None:
     def connections() -> set[str]:
         links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]

@@ -120,7 +120,12 @@ class WireTransport(SlimTransport):
                 if not self._direct(url):
                     self._leave_to_botocore(f"a proxy leads to {clean(url)}")
                     return None
-                self._route = self._open(url)
+                try:
+                    self._route = self._open(url)
+                except WireError as error:
+                    if not self._step_aside(error):
+                        raise
+                    return None
             return self._route
 
     def _open(self, url: str) -> Route:
