@@ -12,6 +12,8 @@ use super::error::{WireError, WireErrorKind};
 const MAX_HEADERS: usize = 100;
 /// Bytes of one head; Python's `http.client` takes as much for a single line.
 const MAX_HEAD: usize = 65_536;
+/// Heads that may come before that of the answer itself.
+const MAX_INFORMATIONAL: usize = 16;
 /// Bytes asked of the socket at once: an answer for a hundred layers, head included, is some 22 kB.
 const READ: usize = 32 << 10;
 
@@ -45,6 +47,7 @@ pub(super) fn read(
     limits: &Limits,
     deadline: Instant,
 ) -> Result<(Response, bool), WireError> {
+    let mut informational = 0;
     let mut head = loop {
         let head = read_head(connection, deadline)?;
         // "Go on" and "early hints" come before the answer itself.
@@ -56,6 +59,10 @@ pub(super) fn read(
         }
         if head.response.status < 100 {
             return Err(WireErrorKind::Closed.because("the answer is no HTTP: a status below 100"));
+        }
+        informational += 1;
+        if informational > MAX_INFORMATIONAL {
+            return Err(WireErrorKind::Closed.because("the answer itself does not come"));
         }
     };
     let mut body = Body { connection, limits, deadline: deadline.min(Instant::now() + limits.body_deadline) };
@@ -110,7 +117,10 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, WireError> {
     let asked = |word: &str| values(&headers, "connection").any(|value| value.eq_ignore_ascii_case(word));
     // Until HTTP/1.1, keeping the connection had to be said; since then, closing it.
     let keep_alive = if parsed.version == Some(1) { !asked("close") } else { asked("keep-alive") };
-    let keep_alive = keep_alive && !matches!(framing, Framing::UntilClose);
+    // An answer framed in two ways may be understood in two ways (RFC 9112, section 6.1).
+    let framed_twice =
+        matches!(framing, Framing::Chunked) && values(&headers, "content-length").next().is_some();
+    let keep_alive = keep_alive && !framed_twice && !matches!(framing, Framing::UntilClose);
     let response = Response { status, headers, body: Vec::new() };
     Ok(Some((Head { response, framing, keep_alive }, length)))
 }

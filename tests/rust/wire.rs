@@ -231,6 +231,25 @@ fn a_port_without_server_is_no_connection() {
 }
 
 #[test]
+fn heads_before_the_answer_come_to_an_end() {
+    let mut reply = b"HTTP/1.1 102 Wait\r\n\r\n".repeat(16);
+    reply.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    assert_eq!(body_of(&reply), b"1");
+    let flood = b"HTTP/1.1 102 Wait\r\n\r\n".repeat(17);
+    assert_eq!(kind_of(&flood), WireErrorKind::Closed);
+}
+
+#[test]
+fn a_connection_whose_answer_was_framed_twice_is_not_used_again() {
+    let twice =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n1\r\na\r\n0\r\n\r\n";
+    let (port, _heard) = serve(vec![vec![twice.to_vec()]]);
+    let wire = wire(port);
+    assert_eq!(ask(&wire).expect("an answer").body, b"a");
+    assert_eq!(wire.idle(), 0);
+}
+
+#[test]
 fn a_header_cannot_start_another() {
     let mut request = Request::post("/", "host");
     for (name, value) in

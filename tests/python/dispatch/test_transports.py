@@ -357,11 +357,24 @@ def test_a_mock_in_the_process_answers_in_place_of_the_network() -> None:
             "wire",
             "retries that you configured are left to botocore",
         ),
+        (
+            Config(retries={"mode": "adaptive", "total_max_attempts": 1}),
+            "wire",
+            "retries that you configured are left to botocore",
+        ),
         (Config(signature_version=UNSIGNED), "wire", "signatures other than v4 are left to botocore"),
         (Config(read_timeout=None), "slim", "there is no time-out"),
         (Config(parameter_validation=True, user_agent_extra="mine/1"), "native", ""),
     ],
-    ids=["proxies", "client certificate", "retries", "unsigned", "no time-out", "harmless"],
+    ids=[
+        "proxies",
+        "client certificate",
+        "retries",
+        "adaptive retries",
+        "unsigned",
+        "no time-out",
+        "harmless",
+    ],
 )
 def test_settings_that_only_botocore_keeps_are_left_to_botocore(
     config: Config, expected: str, why: str
@@ -371,6 +384,13 @@ def test_settings_that_only_botocore_keeps_are_left_to_botocore(
     if why:
         with pytest.raises(lc.InvalidParameterError, match=f"cannot be used here: {why}; pass '{expected}'"):
             lc.Checker("team/app", endpoint_url="http://127.0.0.1:9", config=config, transport="native")
+
+
+def test_fips_endpoints_are_left_to_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    with lc.Checker("team/app", region_name="us-east-1") as checker:
+        assert checker.transport == "slim"
+        assert "fips" in str(checker.target.endpoint_url)
 
 
 def test_retries_and_a_validator_of_the_callers_own_still_work() -> None:

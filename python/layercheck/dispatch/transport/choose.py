@@ -114,7 +114,7 @@ def _fastest(client: EcrClient, owned: bool) -> tuple[TransportName, str]:
     """The fastest transport that may be used, and why no faster one."""
     if not owned:
         return "plain", "a client of your own is used as it is, by plain calls"
-    why = _foreign(client, _NEED_PLAIN)
+    why = _foreign(client, _NEED_PLAIN) or _why_not_json(client)
     if why:
         return "plain", why
     why = _foreign(client, _NEED_SLIM) or _why_not_wire(client)
@@ -153,6 +153,11 @@ def _module(handler: Any) -> str:
     return str(getattr(handler, "__module__", None) or type(handler).__module__)
 
 
+def _why_not_json(client: Any) -> str:
+    protocol = client.meta.service_model.metadata.get("protocol")
+    return "" if protocol == "json" else f"this botocore speaks {clean(protocol)} with the service"
+
+
 def _why_not_wire(client: Any) -> str:
     """Settings that only botocore's own HTTP session knows how to keep."""
     url = client.meta.endpoint_url
@@ -169,6 +174,9 @@ def _why_not_wire(client: Any) -> str:
             return "TLS without verification is left to botocore"
         if not os.path.isfile(_ca_bundle(client) or ""):  # noqa: PTH113 (a folder of certificates is OpenSSL's own)
             return "the certificates to trust are not in one file"
+    if "fips" in str(url):
+        # Whoever asks for validated cryptography has seen to it in OpenSSL; ours is another library.
+        return "FIPS endpoints are left to botocore"
     if not _direct(client)(url):
         return "proxies are left to botocore"
     timeouts = (config.connect_timeout, config.read_timeout)
@@ -181,7 +189,7 @@ def _why_not_native(client: Any) -> str:
     """Settings that only botocore's own signing and retrying keep."""
     config = client.meta.config
     retries = config.retries or {}
-    if retries.get("total_max_attempts") != 1:
+    if retries.get("total_max_attempts") != 1 or retries.get("mode") == "adaptive":
         return "retries that you configured are left to botocore"
     if config.signature_version not in (None, "v4"):
         return "signatures other than v4 are left to botocore"
