@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,12 @@ bench: setup build ## measure layercheck beside its peers, some 20 minutes; writ
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/python --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
 	$(BIN)/python bench/python/report.py $(CACHE)/run.json $(if $(BENCH),,--results bench/results --readme README.md) && exit $$status
+
+bench-again: setup build ## measure a part anew, into the last result: make bench-again BENCH="-k 'list and not growth'"
+	@mkdir -p $(CACHE)
+	@rm -f $(CACHE)/run.json
+	@$(BIN)/python -m pytest -q bench/python --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
+	$(BIN)/python bench/python/report.py $(CACHE)/run.json --again --results bench/results --readme README.md && exit $$status
 
 bench-quick: setup build ## the same on small inputs and in one round, to see that it runs and answers agree
 	@mkdir -p $(CACHE)

@@ -31,6 +31,20 @@ def into(readme: str, table: str) -> str:
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
+def last_result(folder: Path, kind: str) -> Path:
+    """The newest result of the whole suite on a machine of this kind.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    dated = sorted(folder.glob(f"????-??-??-{kind}.json"))
+    if not dated:
+        raise FileNotFoundError(
+            f"no result of a machine of the kind {kind} in {folder}: run `make bench` first"
+        )
+    return dated[-1]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -38,6 +52,11 @@ def main() -> int:
     parser.add_argument("run", nargs="?", type=Path, help="what pytest wrote with --benchmark-json")
     parser.add_argument("--from", dest="result", type=Path, help="an earlier result in place of a run")
     parser.add_argument("--results", type=Path, help="folder for the dated result")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="a part was run: put its races into the last result of this machine",
+    )
     parser.add_argument("--readme", type=Path, help="page whose table is written anew")
     chosen = parser.parse_args()
     if (chosen.run is None) == (chosen.result is None):
@@ -48,6 +67,9 @@ def main() -> int:
         import results
 
         document = results.document(json.loads(chosen.run.read_text()))
+        if chosen.again:
+            earlier = last_result(chosen.results, document["machine"]["kind"])
+            document = results.measured_again(document, json.loads(earlier.read_text()))
     print(tables.for_people(document))
     if chosen.results:
         chosen.results.mkdir(parents=True, exist_ok=True)

@@ -100,6 +100,22 @@ def document(benchmarks: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def measured_again(document: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    """The earlier result with the races of a later run of part of the suite in place of its own.
+
+    A race is kept or replaced whole, so that all its lines are of one run, and each says which.
+    """
+    new = {race["name"]: race for race in document["races"]}
+    known = [race["name"] for race in earlier["races"]]
+    run = {name: document[name] for name in ("date", "commit", "rounds", "load_at_end")}
+    for race in new.values():
+        race["run"] = run
+    kept = [new.get(race["name"], race) for race in earlier["races"]]
+    further = [race for name, race in new.items() if name not in known]
+    troubles = {name: why for name, why in earlier["troubles"].items() if name not in new}
+    return earlier | {"races": kept + further, "troubles": troubles | document["troubles"]}
+
+
 def _plain(benchmark: dict[str, Any]) -> dict[str, Any]:
     """A benchmark that is no race, but an ordinary one of pytest-benchmark's."""
     stats = benchmark["stats"]
