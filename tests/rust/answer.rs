@@ -100,9 +100,19 @@ fn of_equal_keys_the_last_counts() {
 
 #[test]
 fn an_entry_without_a_digest_or_a_layer_without_a_word_is_passed_over() {
-    let body = r#"{"layers":[1,null,"x",[],{},{"layerDigest":7,"layerAvailability":"A"},{"layerDigest":"x"},
+    let body = r#"{"layers":[null,{},{"layerDigest":7,"layerAvailability":"A"},{"layerDigest":"x"},
         {"layerDigest":"x","layerAvailability":null}],"failures":[{},{"failureCode":"x"},{"layerDigest":"x"}]}"#;
     assert_eq!(read(body), [r#"none: failure "" """#]);
+}
+
+#[test]
+fn something_else_than_entries_in_a_list_is_no_answer_as_for_botocore() {
+    for entry in ["1", "\"x\"", "[]", "true", "-0.5"] {
+        let body = format!(r#"{{"failures":[],"layers":[{{}},null,{entry},{{}}]}}"#);
+        assert_eq!(error(body), (AnswerErrorKind::NotAnEntry, 33), "{entry}");
+    }
+    // The last of two equal keys counts, here as everywhere.
+    assert!(read(r#"{"layers":[1],"layers":[]}"#).is_empty());
 }
 
 #[test]
@@ -189,7 +199,7 @@ fn every_byte_in_every_position_of_a_text_is_taken_or_refused_as_json_has_it() {
             for byte in 0..=u8::MAX {
                 let mut text = vec![b'x'; length];
                 text[at] = byte;
-                let body = [br#"{"layers":["#, &b"\""[..], &text, b"\"]}"].concat();
+                let body = [br#"{"layers":[],"x":["#, &b"\""[..], &text, b"\"]}"].concat();
                 let wanted = serde_json::from_slice::<serde_json::Value>(&body);
                 assert_eq!(Answer::read(&body).is_ok(), wanted.is_ok(), "{byte} at {at} of {length}");
             }
@@ -208,9 +218,9 @@ fn a_cut_answer_ends_early_wherever_it_is_cut() {
 
 #[test]
 fn depth_entries_and_digits_are_bounded() {
-    let nested = |depth: usize| format!(r#"{{"layers":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    let nested = |depth: usize| format!(r#"{{"layers":[],"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     assert!(read(&nested(MAX_DEPTH - 1)).is_empty());
-    assert_eq!(error(nested(MAX_DEPTH)), (AnswerErrorKind::TooDeep, 10 + MAX_DEPTH - 1));
+    assert_eq!(error(nested(MAX_DEPTH)), (AnswerErrorKind::TooDeep, 17 + MAX_DEPTH - 1));
     assert_eq!(error(nested(400_000)).0, AnswerErrorKind::TooDeep);
 
     let many = |count: usize| {
@@ -269,12 +279,12 @@ proptest! {
     /// What it takes is JSON, and what is JSON it takes, but for the shape of an answer.
     #[test]
     fn it_takes_what_serde_json_takes(body in nearly_json()) {
-        use AnswerErrorKind::{EndsEarly, NotAList, NoLists, Unexpected};
+        use AnswerErrorKind::{EndsEarly, NotAList, NotAnEntry, NoLists, Unexpected};
         let wanted = serde_json::from_str::<serde::de::IgnoredAny>(&body);
         match Answer::read(body.as_bytes()) {
             Ok(_) => prop_assert!(wanted.is_ok()),
             Err(error) if matches!(error.kind, EndsEarly | Unexpected) => prop_assert!(wanted.is_err()),
-            Err(error) => prop_assert!(matches!(error.kind, NotAList | NoLists)),
+            Err(error) => prop_assert!(matches!(error.kind, NotAList | NotAnEntry | NoLists)),
         }
     }
 }
