@@ -46,6 +46,13 @@ impl Digest {
         unsafe { std::slice::from_raw_parts(raw.as_ptr().cast(), raw.len()) }
     }
 
+    /// The bytes of digests, one behind the other, where they lie.
+    #[must_use]
+    pub fn bytes_of(digests: &[Self]) -> &[u8] {
+        // SAFETY: as in `all_in`, the other way round.
+        unsafe { std::slice::from_raw_parts(digests.as_ptr().cast(), size_of_val(digests)) }
+    }
+
     /// Appends the text to `out`.
     pub fn push_text(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.text());

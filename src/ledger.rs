@@ -27,6 +27,17 @@ pub struct Merged {
     pub foreign: usize,
 }
 
+/// What is kept beside a verdict and its size; texts may be empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Note<'a> {
+    /// If the service gave one.
+    pub media_type: Option<&'a str>,
+    /// The service's or our own code.
+    pub code: &'a str,
+    /// A sentence for people.
+    pub reason: &'a str,
+}
+
 /// The columns, one cell per unique digest.
 #[derive(Clone, Debug)]
 pub struct Columns {
@@ -91,6 +102,18 @@ impl Columns {
         self.detail_texts.get(self.details[at]).map_or(("", ""), |(code, reason)| (code, reason))
     }
 
+    /// Writes down what is known of a digest from before.
+    fn put(&mut self, at: usize, verdict: Verdict, size: i64, note: Note<'_>) {
+        self.set(at, verdict, note.code, note.reason);
+        self.sizes[at] = size;
+        self.media_types[at] = note.media_type.map_or(0, |name| self.media_type_number(name));
+    }
+
+    fn media_type_number(&mut self, name: &str) -> u16 {
+        let name = cut(name);
+        self.media_type_names.number(|kept| kept == name, || name.to_owned())
+    }
+
     /// Marks a digest that has no verdict as unanswered.
     fn give_up(&mut self, at: usize, code: &str, reason: &str) -> bool {
         let open = self.verdicts[at] == Verdict::NotChecked;
@@ -145,6 +168,29 @@ impl Ledger {
         Arc::clone(&self.columns)
     }
 
+    /// The columns without a hold on them.
+    pub(crate) fn peek(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// Takes over verdicts that are known from before: digest, verdict, size, and what is kept beside.
+    pub(crate) fn restore<'a>(&mut self, known: impl Iterator<Item = (usize, Verdict, i64, Note<'a>)>) {
+        let columns = Arc::make_mut(&mut self.columns);
+        known.for_each(|(at, verdict, size, note)| columns.put(at, verdict, size, note));
+    }
+
+    /// The first digests from `start` on that have no verdict, as far as they stand together and at most
+    /// `limit` of them; nothing at the plan's end if all have one.
+    #[must_use]
+    pub fn open_run(&self, start: usize, limit: usize) -> Range<usize> {
+        let verdicts = &self.columns.verdicts[..];
+        let is_open = |verdict: &Verdict| *verdict == Verdict::NotChecked;
+        let ahead = verdicts.iter().skip(start).position(is_open);
+        let first = ahead.map_or(verdicts.len(), |ahead| start + ahead);
+        let count = verdicts[first..].iter().take(limit).take_while(|verdict| is_open(verdict)).count();
+        first..first + count
+    }
+
     /// Digests that have a verdict.
     #[must_use]
     pub fn settled(&self) -> usize {
@@ -178,10 +224,8 @@ impl Ledger {
                     columns.set(at, verdict, code, reason);
                     if let Says::Layer { size, media_type, .. } = says {
                         columns.sizes[at] = size.unwrap_or(-1);
-                        columns.media_types[at] = media_type.map_or(0, |name| {
-                            let name = cut(name);
-                            columns.media_type_names.number(|kept| kept == name, || name.to_owned())
-                        });
+                        columns.media_types[at] =
+                            media_type.map_or(0, |name| columns.media_type_number(name));
                     }
                 }
             }

@@ -24,6 +24,7 @@ pub mod dedupe;
 pub mod digest;
 pub mod formats;
 pub mod hex;
+pub mod journal;
 pub mod ledger;
 pub mod lines;
 #[cfg(feature = "local-ecr")]

@@ -192,6 +192,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan that was one before.
+    pub(crate) fn of_parts(
+        digests: Vec<Digest>,
+        row_index: Vec<i64>,
+        rejects: Rejects,
+        spellings: [u64; Spelling::ALL.len()],
+        batch_size: usize,
+    ) -> Self {
+        Self { digests, row_index, rejects, spellings, batch_size }
+    }
+
     /// Input rows, valid or not.
     #[must_use]
     pub fn rows(&self) -> usize {

@@ -127,8 +127,13 @@ impl Rejects {
     }
 
     pub(crate) fn push(&mut self, row: usize, error: ParseError, text: Option<&[u8]>) {
-        let whole = text.unwrap_or_default();
-        let kept = &whole[..whole.len().min(MAX_TEXT)];
+        let kept = text.map(|whole| &whole[..whole.len().min(MAX_TEXT)]);
+        self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len));
+    }
+
+    /// The same of what was kept of a row, which may be `cut`.
+    pub(crate) fn push_kept(&mut self, row: usize, error: ParseError, text: Option<&[u8]>, cut: bool) {
+        let kept = text.unwrap_or_default();
         self.entries.push(Entry {
             row: row as u64,
             offset: error.offset as u64,
@@ -136,7 +141,7 @@ impl Rejects {
             text_len: kept.len() as u16,
             kind: error.kind,
             is_null: text.is_none(),
-            cut: kept.len() < whole.len(),
+            cut,
         });
         self.texts.extend_from_slice(kept);
         self.counts[error.kind as usize] += 1;

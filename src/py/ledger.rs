@@ -12,6 +12,7 @@ use super::column::{Column, Owner};
 use super::plan::PyPlan;
 use super::table::PyTable;
 use crate::answer::{Answer, AnswerError};
+use crate::journal::payload;
 use crate::ledger::{Columns, Ledger, Merged};
 use crate::merge::{Entry, Says, read_digest};
 use crate::plan::Plan;
@@ -104,6 +105,36 @@ impl PyLedger {
     fn unanswered(&self, start: usize, stop: usize, cause: &str) -> PyResult<usize> {
         let range = self.range(start, stop)?;
         Ok(self.lock().unanswered(range, "", cause))
+    }
+
+    /// For each pair of `start` and `stop` the final verdicts of these digests as a journal keeps them, or
+    /// None where there are none. Works with the interpreter lock released.
+    fn payloads<'py>(
+        &self,
+        py: Python<'py>,
+        ranges: Vec<(usize, usize)>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+        let ranges = ranges.into_iter().map(|(start, stop)| self.range(start, stop));
+        let ranges = ranges.collect::<PyResult<Vec<_>>>()?;
+        // The ledger is locked for one batch at a time: answers come in meanwhile.
+        let encode = |range| payload::encode(&self.lock(), range);
+        let payloads: Vec<_> = py.detach(|| ranges.into_iter().map(encode).collect());
+        Ok(payloads.into_iter().map(|bytes| Some(PyBytes::new(py, &bytes?))).collect())
+    }
+
+    /// Takes over verdicts that `payloads` gave, of the same digests; returns of how many.
+    ///
+    /// Raises `ValueError` if it did not; the ledger is unchanged then.
+    fn restore(&self, py: Python<'_>, start: usize, stop: usize, payload: &[u8]) -> PyResult<usize> {
+        py.detach(|| payload::decode(&mut self.lock(), start..stop, payload))
+            .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
+    }
+
+    /// The first digests from `start` on that have no verdict, as far as they stand together and at most
+    /// `limit` of them, as a pair of `start` and `stop`; the plan's end twice if there are none.
+    fn open_run(&self, start: usize, limit: usize) -> (usize, usize) {
+        let run = self.lock().open_run(start, limit);
+        (run.start, run.end)
     }
 
     /// Digests that have a verdict.

@@ -4,6 +4,7 @@ mod column;
 mod files;
 mod info;
 mod input;
+mod journal;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
@@ -22,8 +23,18 @@ mod _core {
     #[pymodule_export]
     const MAX_BATCH: usize = crate::batch::MAX_BATCH;
 
+    /// Version of the bytes in a journal.
+    #[pymodule_export]
+    const JOURNAL_VERSION: u8 = crate::journal::VERSION;
+
+    /// Version of the rules by which rows become digests.
+    #[pymodule_export]
+    const RULES_VERSION: u32 = crate::journal::RULES;
+
     #[pymodule_export]
     use super::info::build_info;
+    #[pymodule_export]
+    use super::journal::{PyPlanParts, PyPlanReader};
     #[pymodule_export]
     use super::ledger::{PyColumns, PyLedger};
     #[cfg(feature = "local-ecr")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySlice, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PySlice, PyString};
 
 use super::column::{Column, Owner};
 use super::rejects::PyRejects;
@@ -113,6 +113,13 @@ impl PyPlan {
         let digests = self.plan.digests();
         let stop = stop.min(digests.len());
         texts(py, &digests[start.min(stop)..stop])
+    }
+
+    /// SHA-256 of the digests in order, and of which row is which of them, with the rejected rows: what a
+    /// journal tells plans apart by. The size of batches counts for neither.
+    fn fingerprint<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
+        let (digests, rows) = py.detach(|| crate::journal::plan::fingerprint(&self.plan));
+        (PyBytes::new(py, &digests), PyBytes::new(py, &rows))
     }
 
     /// The plan as a table for other tools, made in pieces: columns `row` (int64, from 0), `digest` (text),

@@ -1,0 +1,18 @@
+//! What a journal keeps, as bytes: the plan, in parts, and the verdicts of each finished batch.
+//!
+//! This is the codec alone. Where the bytes are kept, and when, is the business of the package's
+//! `journal` folder, which puts them into SQLite. Everything here reads hostile bytes: a wrong bit
+//! anywhere is an error, and nothing is reserved on the word of a number that was read.
+
+mod bytes;
+pub mod payload;
+pub mod plan;
+
+pub use bytes::Damaged;
+
+/// Version of the bytes, in each of them.
+pub const VERSION: u8 = 1;
+
+/// Version of the rules by which rows become digests. A change of [`crate::parse`] that makes another
+/// plan of the same rows raises it, so that no run goes on under rules it was not begun with.
+pub const RULES: u32 = 1;

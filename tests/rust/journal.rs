@@ -1,0 +1,261 @@
+//! What a journal keeps comes back as it was, or not at all.
+
+use std::sync::Arc;
+
+use layercheck::journal::{payload, plan};
+use layercheck::merge::{Entry, Says};
+use layercheck::{Digest, Ledger, Plan, Planner, Table, Verdict};
+use proptest::prelude::*;
+
+fn parts_of(plan: &Plan) -> Vec<Vec<u8>> {
+    let mut parts = plan::Parts::default();
+    std::iter::from_fn(|| parts.next(plan)).collect()
+}
+
+fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::Damaged> {
+    let mut rebuild = plan::Rebuild::default();
+    parts.iter().try_for_each(|part| rebuild.take(part))?;
+    rebuild.finish()
+}
+
+/// A plan and its report table say the same; whatever a report shows is in there.
+fn lines_of(ledger: &Ledger) -> Vec<String> {
+    let table = Table::new(Arc::clone(ledger.plan()), ledger.columns(), false);
+    table.lines(0).map(|line| format!("{line:?}")).collect()
+}
+
+fn dirty_plan() -> Plan {
+    let mut planner = Planner::new(false);
+    let long = vec![b'z'; 1_000];
+    for byte in [1, 2, 1, 3, 3, 4] {
+        planner.row(Digest([byte; 32]).to_string().as_bytes());
+        planner.row(b"latest");
+    }
+    planner.row(&long);
+    planner.row(b"");
+    planner.not_text(None);
+    planner.not_text(Some(b"17"));
+    planner.row("AB".repeat(32).as_bytes());
+    planner.finish(7)
+}
+
+fn ledger_of(unique: u8) -> Ledger {
+    let mut planner = Planner::new(false);
+    (0..unique).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
+    Ledger::new(Arc::new(planner.finish(100)))
+}
+
+/// One of everything the service may say, a digest that it leaves out, and one that is never asked.
+fn answered() -> Ledger {
+    let mut ledger = ledger_of(8);
+    let layer = |availability, size, media_type| Says::Layer { availability, size, media_type };
+    let failure = |code, reason| Says::Failure { code, reason };
+    let says = [
+        layer("AVAILABLE", Some(0), Some("application/vnd.oci.image.layer.v1.tar+gzip")),
+        layer("AVAILABLE", Some(i64::MAX - 1), None),
+        layer("ARCHIVED", None, Some("")),
+        failure("MissingLayerDigest", "not there"),
+        failure("InvalidLayerDigest", "no ünïcode"),
+        layer("MELTED", None, None),
+    ];
+    let entries = says.into_iter().enumerate();
+    ledger.merge(0..7, entries.map(|(byte, says)| Entry { digest: Some(Digest([byte as u8; 32])), says }));
+    ledger
+}
+
+#[test]
+fn a_plan_comes_back_as_it_was() {
+    let plan = dirty_plan();
+    let again = rebuilt(&parts_of(&plan)).unwrap();
+    assert_eq!(again.digests(), plan.digests());
+    assert_eq!(again.row_index(), plan.row_index());
+    assert_eq!((again.batch_size(), again.spellings()), (7, plan.spellings()));
+    assert_eq!(again.rejects().counts(), plan.rejects().counts());
+    let (before, after) = (Ledger::new(Arc::new(plan)), Ledger::new(Arc::new(again)));
+    assert_eq!(lines_of(&after), lines_of(&before));
+}
+
+#[test]
+fn a_plan_of_nothing_comes_back_too() {
+    let plan = rebuilt(&parts_of(&Planner::new(false).finish(100))).unwrap();
+    assert_eq!((plan.rows(), plan.unique()), (0, 0));
+}
+
+#[test]
+fn plans_of_several_parts_come_back() {
+    let mut planner = Planner::new(false);
+    let number = 300_000_u32; // more than a part of digests, and of rejects
+    for at in 0..number {
+        let mut digest = Digest([7; 32]);
+        digest.0[..4].copy_from_slice(&at.to_le_bytes());
+        planner.raw(&[digest]);
+        if at % 20 == 0 {
+            planner.row(b"junk");
+            planner.raw(&[digest]);
+        }
+    }
+    let plan = planner.finish(100);
+    let parts = parts_of(&plan);
+    assert!(parts.len() >= 6, "{}", parts.len());
+    let again = rebuilt(&parts).unwrap();
+    assert_eq!(again.digests(), plan.digests());
+    assert_eq!(again.row_index(), plan.row_index());
+    assert_eq!(plan::fingerprint(&again), plan::fingerprint(&plan));
+}
+
+#[test]
+fn a_missing_part_is_noticed() {
+    let parts = parts_of(&dirty_plan());
+    for left_out in 0..parts.len() {
+        let mut some = parts.clone();
+        some.remove(left_out);
+        assert!(rebuilt(&some).is_err(), "part {left_out}");
+    }
+    assert!(rebuilt(&[parts.clone(), parts].concat()).is_err());
+}
+
+#[test]
+fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
+    let of = |rows: &[&str], batch_size| {
+        let mut planner = Planner::new(false);
+        rows.iter().for_each(|row| planner.row(row.as_bytes()));
+        plan::fingerprint(&planner.finish(batch_size))
+    };
+    let (a, b) = ("aa".repeat(32), "bb".repeat(32));
+    let first = of(&[&a, &b, "junk"], 100);
+    assert_eq!(of(&[&a.to_uppercase(), &b, "junk"], 3), first);
+    assert_ne!(of(&[&b, &a, "junk"], 100).0, first.0);
+    for other in [of(&[&a, &b, "jUnk"], 100), of(&[&a, "junk", &b], 100), of(&[&a, &b, &b, "junk"], 100)] {
+        assert_eq!(other.0, first.0);
+        assert_ne!(other.1, first.1);
+    }
+}
+
+#[test]
+fn verdicts_come_back_and_what_is_open_stays_open() {
+    let before = answered();
+    let payload = payload::encode(&before, 0..8).unwrap();
+    let mut after = ledger_of(8);
+    assert_eq!(payload::decode(&mut after, 0..8, &payload), Ok(6));
+    let (mut expected, found) = (lines_of(&before), lines_of(&after));
+    // The digest that was left out is unanswered there; here it will be asked again.
+    assert_eq!(before.columns().verdicts()[6], Verdict::Unanswered);
+    assert_eq!(after.columns().verdicts()[6..], [Verdict::NotChecked; 2]);
+    assert_eq!((after.settled(), after.open_run(0, 100)), (6, 6..8));
+    expected.truncate(6);
+    assert_eq!(found[..6], expected);
+    assert_eq!(payload::encode(&after, 0..8), Some(payload));
+}
+
+#[test]
+fn where_nothing_is_final_there_is_nothing_to_keep() {
+    let ledger = answered();
+    assert_eq!(payload::encode(&ledger, 6..8), None);
+    assert_eq!(payload::encode(&ledger, 3..3), None);
+}
+
+#[test]
+fn verdicts_are_taken_only_for_the_digests_that_were_asked() {
+    let payload = payload::encode(&answered(), 0..3).unwrap();
+    let mut others = Planner::new(false);
+    (0..8).for_each(|byte| others.raw(&[Digest([byte + 1; 32])]));
+    let mut others = Ledger::new(Arc::new(others.finish(100)));
+    assert!(payload::decode(&mut others, 0..3, &payload).is_err());
+    let mut same = ledger_of(8);
+    for range in [1..4, 0..2, 0..4, 0..9, 3..8] {
+        assert!(payload::decode(&mut same, range, &payload).is_err());
+    }
+    #[expect(clippy::reversed_empty_ranges, reason = "a file may say so")]
+    let reversed = 3..0;
+    assert!(payload::decode(&mut same, reversed, &payload).is_err());
+    assert_eq!(same.settled() + others.settled(), 0);
+    assert_eq!(payload::decode(&mut same, 0..3, &payload), Ok(3));
+}
+
+#[test]
+fn a_hundred_layers_take_less_than_eight_bytes_each() {
+    let mut ledger = ledger_of(100);
+    let entries = (0..100_u8).map(|byte| Entry {
+        digest: Some(Digest([byte; 32])),
+        says: Says::Layer {
+            availability: if byte % 3 == 0 { "UNAVAILABLE" } else { "AVAILABLE" },
+            size: Some(30_000_000 + i64::from(byte) * 7_919),
+            media_type: Some("application/vnd.docker.image.rootfs.diff.tar.gzip"),
+        },
+    });
+    ledger.merge(0..100, entries);
+    let length = payload::encode(&ledger, 0..100).unwrap().len();
+    assert!(length < 800, "{length}");
+}
+
+#[test]
+fn every_wrong_bit_is_noticed() {
+    let payload = payload::encode(&answered(), 0..8).unwrap();
+    let part = parts_of(&dirty_plan());
+    for at in 0..payload.len() * 8 {
+        let mut broken = payload.clone();
+        broken[at / 8] ^= 1 << (at % 8);
+        let mut ledger = ledger_of(8);
+        assert!(payload::decode(&mut ledger, 0..8, &broken).is_err(), "bit {at}");
+        assert_eq!(ledger.settled(), 0);
+    }
+    for (number, part) in part.iter().enumerate() {
+        for at in 0..part.len() * 8 {
+            let mut broken = parts_of(&dirty_plan());
+            broken[number][at / 8] ^= 1 << (at % 8);
+            assert!(rebuilt(&broken).is_err(), "part {number}, bit {at}");
+        }
+    }
+}
+
+/// A frame whose checksum is right, around any body: what only somebody who means it can write.
+fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {
+    let mut sum = flate2::Crc::new();
+    sum.update(&[kind, layercheck::journal::VERSION]);
+    sum.update(body);
+    sum.update(about);
+    let mut frame = vec![kind, layercheck::journal::VERSION];
+    frame.extend_from_slice(&sum.sum().to_le_bytes());
+    frame.extend_from_slice(body);
+    frame
+}
+
+#[test]
+fn rows_that_nobody_wrote_take_no_memory() {
+    let many = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
+    let head = [&many[..], &many, &[0, 1], &[0; 7]].concat();
+    let rows = [&[0][..], &many, &many].concat();
+    assert!(rebuilt(&[sealed(b'h', &head, &[]), sealed(b'r', &rows, &[])]).is_err());
+}
+
+fn number() -> impl Strategy<Value = Vec<u8>> {
+    let small = (0_u8..12).prop_map(|byte| vec![byte]);
+    prop_oneof![8 => small, 1 => prop::collection::vec(any::<u8>(), 1..12)]
+}
+
+proptest! {
+    #[test]
+    fn hostile_payloads_give_errors_or_final_verdicts(body in prop::collection::vec(number(), 0..40)) {
+        let mut ledger = ledger_of(8);
+        let about = Digest::bytes_of(ledger.plan().digests()).to_vec();
+        let body = [vec![0, 8], body.concat()].concat();
+        match payload::decode(&mut ledger, 0..8, &sealed(b'v', &body, &about)) {
+            Ok(count) => prop_assert_eq!(ledger.settled(), count),
+            Err(_) => prop_assert_eq!(ledger.settled(), 0),
+        }
+    }
+
+    #[test]
+    fn hostile_parts_give_errors_or_whole_plans(
+        head in prop::collection::vec(0_u8..9, 11),
+        parts in prop::collection::vec((0_usize..3, prop::collection::vec(number(), 0..20)), 0..6),
+    ) {
+        let mut frames = vec![sealed(b'h', &head, &[])];
+        frames.extend(parts.iter().map(|(kind, body)| sealed(b"drx"[*kind], &body.concat(), &[])));
+        if let Ok(plan) = rebuilt(&frames) {
+            prop_assert!(plan.row_index().iter().all(|index| *index < plan.unique() as i64));
+            prop_assert_eq!(plan.rejects().len(), plan.row_index().iter().filter(|at| **at < 0).count());
+            lines_of(&Ledger::new(Arc::new(plan)));
+        }
+    }
+}
