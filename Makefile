@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,12 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 doctest: setup build ## the examples in the docstrings and in the README
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
 	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md
+
+# A few of these kills are among the Python tests.
+KILLS := 200
+
+journal-kills: setup build ## kill -9 a run with a journal 200 times (KILLS=) and compare what comes of it
+	PYTHONPATH=tests/python $(BIN)/python -m journal.kill_loop $(KILLS)
 
 format: setup ## rewrite the sources in the house format
 	cargo fmt

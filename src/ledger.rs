@@ -179,14 +179,15 @@ impl Ledger {
         known.for_each(|(at, verdict, size, note)| columns.put(at, verdict, size, note));
     }
 
-    /// The first digests from `start` on that have no verdict, as far as they stand together and at most
-    /// `limit` of them; nothing at the plan's end if all have one.
+    /// The first digests from `start` on that have no verdict, as far as they stand together and in one
+    /// batch of the plan; nothing at the plan's end if all have one.
     #[must_use]
-    pub fn open_run(&self, start: usize, limit: usize) -> Range<usize> {
+    pub fn open_run(&self, start: usize) -> Range<usize> {
         let verdicts = &self.columns.verdicts[..];
         let is_open = |verdict: &Verdict| *verdict == Verdict::NotChecked;
         let ahead = verdicts.iter().skip(start).position(is_open);
         let first = ahead.map_or(verdicts.len(), |ahead| start + ahead);
+        let limit = self.plan.batch_size() - first % self.plan.batch_size();
         let count = verdicts[first..].iter().take(limit).take_while(|verdict| is_open(verdict)).count();
         first..first + count
     }

@@ -35,6 +35,7 @@ from layercheck.read import FileRows, read
 
 if _TYPE_CHECKING:
     from layercheck.dispatch import Answer, Checker, Run, check
+    from layercheck.journal.reading import Journal, JournalStatus
     from layercheck.report import Report
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import Verdict
@@ -45,6 +46,8 @@ _LATER = {
     "Checker": "layercheck.dispatch",
     "Run": "layercheck.dispatch",
     "check": "layercheck.dispatch",
+    "Journal": "layercheck.journal.reading",
+    "JournalStatus": "layercheck.journal.reading",
     "Report": "layercheck.report",
     "BatchError": "layercheck.types",
     "Progress": "layercheck.types",
@@ -88,6 +91,8 @@ __all__ = [
     "FileRows",
     "Reject",
     "Report",
+    "Journal",
+    "JournalStatus",
     "Verdict",
     "Target",
     "RunStats",

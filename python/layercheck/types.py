@@ -16,9 +16,10 @@ ErrorKind: TypeAlias = Literal[
 ]
 """Why digests stayed without an answer, or were refused: the class of the error, or the end of the run."""
 
-Ending: TypeAlias = Literal["running", "done", "cancelled", "timeout", "stalled", "dead_end"]
+Ending: TypeAlias = Literal["running", "done", "cancelled", "timeout", "stalled", "dead_end", "journal"]
 """How a run ended: all was asked; it was cancelled or interrupted; its time was up; answers had come, and
-then none came any more; or there was an error that asking again does not mend."""
+then none came any more; there was an error that asking again does not mend; or the journal could not be
+written."""
 
 
 @runtime_checkable
@@ -69,6 +70,7 @@ class RunStats:
         max_in_flight: The most calls that were under way at once.
         transport: How calls were made: `plain`, `slim`, `wire` or `native`.
         ended: How it ended.
+        restored: Digests whose verdicts a journal knew from before; they were not asked.
     """
 
     calls: int = 0
@@ -82,6 +84,7 @@ class RunStats:
     max_in_flight: int = 0
     transport: str = "plain"
     ended: Ending = "running"
+    restored: int = 0
 
     @property
     def calls_per_second(self) -> float:

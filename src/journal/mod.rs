@@ -1,7 +1,7 @@
 //! What a journal keeps, as bytes: the plan, in parts, and the verdicts of each finished batch.
 //!
 //! This is the codec alone. Where the bytes are kept, and when, is the business of the package's
-//! `journal` folder, which puts them into SQLite. Everything here reads hostile bytes: a wrong bit
+//! `journal` folder, which puts them into a database. Everything here reads hostile bytes: a wrong bit
 //! anywhere is an error, and nothing is reserved on the word of a number that was read.
 
 mod bytes;

@@ -59,7 +59,9 @@ pub fn encode(ledger: &Ledger, range: Range<usize>) -> Option<Vec<u8>> {
         write_outcome(&mut out, outcome, *has_sizes);
     }
     if outcomes.len() > 1 {
-        numbers.iter().for_each(|number| out.number(*number));
+        for number in &numbers {
+            out.number(*number);
+        }
     }
     for (number, at) in numbers.iter().zip(range.clone()) {
         if outcomes[*number as usize].1 {

@@ -60,7 +60,6 @@ impl PyPlanReader {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn damaged(error: Damaged) -> PyErr {
     PyValueError::new_err(error.to_string())
 }

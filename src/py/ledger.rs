@@ -130,10 +130,10 @@ impl PyLedger {
             .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
     }
 
-    /// The first digests from `start` on that have no verdict, as far as they stand together and at most
-    /// `limit` of them, as a pair of `start` and `stop`; the plan's end twice if there are none.
-    fn open_run(&self, start: usize, limit: usize) -> (usize, usize) {
-        let run = self.lock().open_run(start, limit);
+    /// The first digests from `start` on that have no verdict, as far as they stand together and in one
+    /// batch of the plan, as a pair of `start` and `stop`; the plan's end twice if there are none.
+    fn open_run(&self, start: usize) -> (usize, usize) {
+        let run = self.lock().open_run(start);
         (run.start, run.end)
     }
 

@@ -17,6 +17,7 @@ from layercheck.cli.interrupts import Interrupts
 from layercheck.cli.options import (
     FailOnType,
     input_options,
+    journal_options,
     pace_options,
     quiet_options,
     shape_of,
@@ -56,7 +57,7 @@ Exit codes:
     1  failed: one line says what, where and what to do
     2  wrong usage
     3  done, and a verdict named by --fail-on occurred
-    4  incomplete: some digests got no answer; run it again
+    4  incomplete: some digests got no answer, or the journal could not be written; run it again
   130  interrupted (Ctrl-C, SIGTERM); what is known was written
 """
 
@@ -66,6 +67,7 @@ Exit codes:
 @input_options
 @target_options
 @pace_options
+@journal_options
 @click.option("-o", "--output", metavar="FILE", help="Write the report here: .jsonl, .csv, .parquet, .arrow.")
 @click.option(
     "--format",
@@ -91,10 +93,12 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
     default) is standard input. In text, blank lines and lines that start with # are skipped.
     """
+    if options["max_age"] is not None and options["journal"] is None:
+        raise click.UsageError("--max-age is the age of answers in a journal; add --journal FILE")
     target = _target(repository, inputs, options)
     options["shape"] = shape_of(options)
     names = sources.resolve(inputs)
-    output = outputs.prepare(options["output"], options["format_"], names)
+    output = outputs.prepare(options["output"], options["format_"], names, options["journal"])
     quiet: bool = options["quiet"]
     if options["dry_run"]:
         return _dry_run(names, target, output, options)
@@ -185,6 +189,9 @@ def _run(
         with Checker(
             name, rate=options["rate"], max_in_flight=options["max_in_flight"], **keywords
         ) as checker:
+            kept = {"journal": options["journal"], "max_age_s": options["max_age"]}
+            kept["durability"] = options["durability"]
+            _look_at_journal(kept)
             shown.reading(sources.total_bytes(names))
             reading = sources.read_plan(
                 names,
@@ -195,13 +202,17 @@ def _run(
             )
             for note in reading.notes:
                 shown.note(note)
+            if options["journal"] is not None:
+                # Said before anything can happen: after kill -9 nobody says it any more.
+                shown.note(f"however this run ends, the same command goes on with it: {command_line()}")
             # Until here there is nothing to keep, and nothing to wait for.
             interrupts.announce = lambda: shown.note(_STOPPING)
             outcome.report = checker.check(
-                reading.plan, progress=shown.on_progress, timeout_s=options["timeout"]
+                reading.plan, progress=shown.on_progress, timeout_s=options["timeout"], **kept
             )
     except KeyboardInterrupt as stop:
         outcome.interrupted = True
+        outcome.notes += getattr(stop, "__notes__", [])
         outcome.report = outcome.report or getattr(stop, "report", None)
     except LayercheckError as error:
         outcome.report = error.report
@@ -209,6 +220,17 @@ def _run(
     except CommandError as failure:
         outcome.failure = failure
     return outcome
+
+
+def _look_at_journal(kept: dict[str, Any]) -> None:
+    """Refuse a journal that cannot be used before an hour of input is read."""
+    from layercheck.journal.options import JournalOptions
+
+    options = JournalOptions.of(kept["journal"], kept["max_age_s"], kept["durability"])
+    if options is not None:
+        from layercheck.journal.resume import look
+
+        look(options)
 
 
 def _present(outcome: Outcome, output: outputs.Output, *, quiet: bool) -> ExitCode:
@@ -227,10 +249,14 @@ def _present(outcome: Outcome, output: outputs.Output, *, quiet: bool) -> ExitCo
             _show(report, output, interrupted=outcome.interrupted)
         if not report.complete:
             code = ExitCode.INCOMPLETE
+    for note in outcome.notes:
+        _say(note)
     if outcome.interrupted:
         _say("interrupted before anything was asked" if report is None else _again(report, "interrupted"))
         return ExitCode.INTERRUPTED
     if failure is not None:
+        if failure.code == ExitCode.INCOMPLETE:
+            raise CommandError(f"{failure}: {command_line()}", failure.code)
         raise failure
     if code == ExitCode.INCOMPLETE and report is not None:
         _say(_again(report, _INCOMPLETE.get(report.stats.ended, "incomplete")))

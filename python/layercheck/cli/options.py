@@ -59,6 +59,23 @@ class FailOnType(ParamType):
             self.fail(str(error), param, ctx)
 
 
+class AgeType(ParamType):
+    """A span of time: seconds, or a number with s, m, h or d behind it."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The span in seconds."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
+        if not match:
+            self.fail(
+                f"{value!r} is no span of time; expected a number such as 90s, 30m, 12h or 7d", param, ctx
+            )
+        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
 class EndpointType(ParamType):
     """An http or https URL without a user name or password in it."""
 
@@ -159,6 +176,33 @@ def pace_options(command: F) -> F:
             type=RateType(),
             metavar="N|quota|max",
             help="Calls per second; default half the quota: 500, ECR Public 100.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def journal_options(command: F) -> F:
+    """What makes a run safe to end at any time."""
+    for decorate in (
+        click.option(
+            "--durability",
+            type=click.Choice(["normal", "full"]),
+            default="normal",
+            show_default=True,
+            help="What the journal survives: the end of the process, or with full a power cut too.",
+        ),
+        click.option(
+            "--max-age",
+            type=AgeType(),
+            metavar="AGE",
+            help="Ask again for what the journal learnt longer ago than that: 90s, 30m, 12h, 7d.",
+        ),
+        click.option(
+            "--journal",
+            metavar="FILE",
+            type=click.Path(),
+            help="Keep answers in FILE as they come in; the same command goes on where it was ended.",
         ),
     ):
         command = decorate(command)

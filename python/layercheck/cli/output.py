@@ -44,13 +44,16 @@ class Output:
         return self.path is None and self.format != "table"
 
 
-def prepare(output: str | None, format_: Format | None, inputs: Sequence[str] = ()) -> Output:
+def prepare(
+    output: str | None, format_: Format | None, inputs: Sequence[str] = (), journal: str | None = None
+) -> Output:
     """Settles format and place, and proves that they will work, so that no run ends with nowhere to write.
 
     Args:
         output: `--output`; `-` is standard output.
         format_: `--format`; by default what the suffix says, or `table`.
         inputs: INPUT arguments, none of which may be overwritten.
+        journal: `--journal`, likewise.
 
     Raises:
         click.UsageError: If the two options do not fit together.
@@ -64,7 +67,7 @@ def prepare(output: str | None, format_: Format | None, inputs: Sequence[str] = 
             )
         settled = Output(chosen)
     else:
-        settled = Output(_format_of(output, format_), _writable(output, inputs))
+        settled = Output(_format_of(output, format_), _writable(output, inputs, journal))
     if settled.format in _BINARY and importlib.util.find_spec("pyarrow") is None:
         raise CommandError(
             f"{settled.format} needs pyarrow, which is not installed; "
@@ -87,7 +90,7 @@ def _format_of(output: str, format_: Format | None) -> Format:
     return cast("Format", SUFFIXES[suffix])
 
 
-def _writable(output: str, inputs: Sequence[str]) -> Path:
+def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:
     # The report replaces the file a link points to, not the link.
     path = Path(output).expanduser().resolve()
     folder = path.parent
@@ -105,6 +108,8 @@ def _writable(output: str, inputs: Sequence[str]) -> Path:
             raise CommandError(
                 f"-o {output!r} is also an INPUT and would be overwritten; choose another name"
             )
+    if journal is not None and path == Path(journal).resolve():
+        raise CommandError(f"-o {output!r} is also the journal and would replace it; choose another name")
     try:
         # Permission bits do not tell about read-only mounts, quotas and root; trying does.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{path.name[:32]}."):

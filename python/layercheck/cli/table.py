@@ -119,14 +119,16 @@ def _share(part: int, whole: int) -> str:
 
 def _effort(report: Report) -> Iterator[str]:
     stats: RunStats = report.stats
+    known = f"{_count(stats.restored, 'digest')} known from the journal"
     if not stats.requests:
-        yield "nothing was sent"
+        yield f"nothing was sent: {known}" if stats.restored else "nothing was sent"
         return
-    asked = sum(
+    settled = sum(
         count
         for word, count in report.unique_counts.items()
         if word not in {Verdict.INVALID.label, Verdict.NOT_CHECKED.label}
     )
+    asked = settled - stats.restored
     line = f"{_count(stats.calls, 'call')} in {duration(stats.seconds)}"
     if stats.seconds > 0:
         line += f": {stats.calls_per_second:,.0f} calls/s, {asked / stats.seconds:,.0f} digests/s"
@@ -138,6 +140,8 @@ def _effort(report: Report) -> Iterator[str]:
         (stats.foreign, "entries in answers that were not asked for"),
     ]
     told = [f"{number:,} {what}" for number, what in extras if number]
+    if stats.restored:
+        told.insert(0, known)
     if told:
         yield ", ".join(told)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from layercheck.cli.exits import CommandError, one_line
+from layercheck.cli.exits import CommandError, ExitCode, one_line
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
     EndpointError,
     InvalidParameterError,
+    JournalError,
     LayercheckError,
     RepositoryNotFoundError,
 )
@@ -35,6 +36,10 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
         error: What was raised; its own message says what happened, and sometimes what to do.
         target: The keywords `Checker` was made with, so that the line can name the place.
     """
+    if isinstance(error, JournalError):
+        # Once it was open, the same command can go on with it.
+        code = ExitCode.FAILURE if error.report is None else ExitCode.INCOMPLETE
+        return CommandError(one_line(str(error)), code)
     from layercheck.dispatch.drive import HINTS
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from threading import Thread
@@ -97,6 +97,8 @@ class Agenda:
     tuning: Tuning
     renewable: bool = False
     rng: random.Random = field(default_factory=random.Random)
+    next_open: Callable[[int], tuple[int, int]] | None = None
+    """For a plan of which a part is settled: from here on, what the next call asks, as start and stop."""
     cursor: int = 0
     in_flight: set[Call] = field(default_factory=set)
     suspects: list[tuple[Call, Failure]] = field(default_factory=list)
@@ -111,6 +113,9 @@ class Agenda:
     _failures_in_a_row: int = 0
     _sequence: int = 0
     _take_largest: bool = False
+
+    def __post_init__(self) -> None:
+        self.cursor = self._fresh_from(self.cursor)[0]
 
     @property
     def finished(self) -> bool:
@@ -233,9 +238,14 @@ class Agenda:
             return self._halves.pop()
         if self._waiting and self._waiting[0][0] <= now:
             return heapq.heappop(self._waiting)[2]
-        start = self.cursor
-        self.cursor = min(start + self.batch_size, self.unique)
-        return Call(start, self.cursor)
+        start, stop = self._fresh_from(self.cursor)
+        self.cursor = self._fresh_from(stop)[0]
+        return Call(start, stop)
+
+    def _fresh_from(self, start: int) -> tuple[int, int]:
+        if self.next_open is not None:
+            return self.next_open(start)
+        return start, min(start + self.batch_size, self.unique)
 
     def _refused(self, call: Call, failure: Failure) -> Sequel:
         if failure.names_target and not failure.names_digest:

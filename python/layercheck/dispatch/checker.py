@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from layercheck._core import Plan
+from layercheck.dispatch import credentials
 from layercheck.dispatch.client import open_client
-from layercheck.dispatch.credentials import can_be_renewed
 from layercheck.dispatch.drive import Drive
 from layercheck.dispatch.lanes import LANES, key_of
 from layercheck.dispatch.progress import as_callback
@@ -22,13 +22,17 @@ from layercheck.dispatch.transport.choose import TransportName, check_name
 from layercheck.dispatch.tuning import Tuning
 from layercheck.dispatch.workers import Workers
 from layercheck.errors import JournalError, LayercheckError
+from layercheck.journal.options import Durability, JournalOptions, JournalPath
 from layercheck.plan import plan as make_plan
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, Target
 
 if TYPE_CHECKING:
+    import asyncio
+
     from boto3 import Session
     from botocore.config import Config
 
+    from layercheck.journal.recorder import Recorder
     from layercheck.report import Report
 
 
@@ -171,21 +175,28 @@ class Checker:
         self,
         digests: DigestInput | Plan,
         *,
-        journal: object = None,
+        journal: JournalPath = None,
         progress: ProgressCallback | bool | None = None,
         timeout_s: float | None = None,
+        max_age_s: float | None = None,
+        durability: Durability = "normal",
     ) -> Report:
         """Check digests and wait for the report.
 
         Args:
             digests: What `layercheck.plan` takes, or a ready plan.
-            journal: Not in this version.
+            journal: A file that makes the check safe to end at any instant: answers are written to it
+                as they come in, and the same check with the same journal goes on where it was. Only
+                what has no final verdict is asked. None: nothing is kept.
             progress: A function that is given a `Progress` a few times a second and once at the end,
                 on the run's own thread; True for a bar: tqdm's in a notebook, if it is installed,
                 rich's in a terminal.
             timeout_s: Seconds for all of it, planning included. When they are over nothing more is
                 asked, calls under way get a second, and the report is what is known by then: the rest
                 is `unanswered` or `not_checked`, and `report.stats.ended` is `"timeout"`.
+            max_age_s: With a journal, ask again for verdicts older than so many seconds.
+            durability: "full": what is in the journal survives a power cut too; each group of answers then
+                waits for the disk. "normal": it survives the end of the process, however it ends.
 
         Returns:
             The report: exactly one verdict for every row. It is incomplete, and
@@ -195,12 +206,22 @@ class Checker:
             RepositoryNotFoundError, AccessDeniedError, InvalidParameterError, CredentialsError,
             EndpointError: A dead end; `report` on the exception holds what was known by then.
             RunCancelled: The checker was closed meanwhile; likewise.
-            JournalError: `journal` was given.
+            JournalError: The journal belongs to another check (another input, repository, account, region
+                or endpoint; it is said which), is in use by another process, or cannot be read or
+                written. If that happens in mid-run, nothing more is asked; `report` on the exception
+                holds what was known by then.
             KeyboardInterrupt: Ctrl-C. Calls under way get up to 5 seconds (a second Ctrl-C leaves at
                 once), and the exception has the report as its attribute `report`.
             Exception: What the progress callback raised, with the same attribute.
         """
-        run = self.submit(digests, journal=journal, progress=progress, timeout_s=timeout_s)
+        run = self.submit(
+            digests,
+            journal=journal,
+            progress=progress,
+            timeout_s=timeout_s,
+            max_age_s=max_age_s,
+            durability=durability,
+        )
         try:
             run._wait()
         except BaseException as error:
@@ -212,9 +233,11 @@ class Checker:
         self,
         digests: DigestInput | Plan,
         *,
-        journal: object = None,
+        journal: JournalPath = None,
         progress: ProgressCallback | bool | None = None,
         timeout_s: float | None = None,
+        max_age_s: float | None = None,
+        durability: Durability = "normal",
     ) -> Run:
         """Start a check and return at once, when the plan is made.
 
@@ -224,22 +247,25 @@ class Checker:
             The run: a future of the report, that can also be asked for the report so far.
 
         Raises:
-            JournalError: `journal` was given.
+            JournalError: The journal does not fit, or cannot be opened.
             LayercheckError: The checker is closed.
         """
-        _check_journal(journal)
+        kept = JournalOptions.of(journal, max_age_s, durability)
         callback = as_callback(progress)
         run_time = RunTime.of(timeout_s)
         self._check_open()
-        return self._submit_plan(as_plan(digests), callback, run_time)
+        plan = as_plan(digests)
+        return self._submit_plan(plan, callback, run_time, self._recorder(kept, plan))
 
     async def check_async(
         self,
         digests: DigestInput | Plan,
         *,
-        journal: object = None,
+        journal: JournalPath = None,
         progress: ProgressCallback | bool | None = None,
         timeout_s: float | None = None,
+        max_age_s: float | None = None,
+        durability: Durability = "normal",
     ) -> Report:
         """`check` for asyncio: the plan is made in a thread, and nothing blocks the event loop.
 
@@ -254,12 +280,13 @@ class Checker:
         """
         import asyncio  # here, because most users of this module never need it
 
-        _check_journal(journal)
+        kept = JournalOptions.of(journal, max_age_s, durability)
         callback = as_callback(progress)
         run_time = RunTime.of(timeout_s)
         self._check_open()
         plan = digests if isinstance(digests, Plan) else await asyncio.to_thread(as_plan, digests)
-        run = self._submit_plan(plan, callback, run_time)
+        recorder = None if kept is None else await self._recorder_beside(kept, plan)
+        run = self._submit_plan(plan, callback, run_time, recorder)
         try:
             return await asyncio.wrap_future(run)
         except asyncio.CancelledError:
@@ -344,7 +371,53 @@ class Checker:
     ) -> None:
         self.close(cancel=kind is not None)
 
-    def _submit_plan(self, plan: Plan, callback: ProgressCallback | None, run_time: RunTime) -> Run:
+    def _recorder(self, kept: JournalOptions | None, plan: Plan) -> Recorder | None:
+        """The journal, begun or taken over; None where none is kept."""
+        if kept is None:
+            return None
+        from layercheck.journal.resume import begin  # here, because it loads SQLite
+
+        account = credentials.account(self._open.client)
+        known = account if account is not None and account.isdecimal() else None
+        return begin(kept, plan, self.target, known)
+
+    async def _recorder_beside(self, kept: JournalOptions, plan: Plan) -> Recorder | None:
+        """The same in a thread; a task that is cancelled meanwhile leaves no journal claimed."""
+        import asyncio
+
+        beginning = asyncio.ensure_future(asyncio.to_thread(self._recorder, kept, plan))
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            beginning.add_done_callback(_let_go)
+            raise
+
+    def _submit_plan(
+        self,
+        plan: Plan,
+        callback: ProgressCallback | None,
+        run_time: RunTime,
+        recorder: Recorder | None,
+    ) -> Run:
+        try:
+            run = self._run(plan, callback, run_time, recorder)
+        except BaseException:
+            if recorder is not None:
+                recorder.finish()
+            raise
+        run._start()
+        with self._lock:
+            self._run_threads = [each for each in (*self._run_threads, run._thread) if each.is_alive()]
+        return run
+
+    def _run(
+        self,
+        plan: Plan,
+        callback: ProgressCallback | None,
+        run_time: RunTime,
+        recorder: Recorder | None,
+    ) -> Run:
+        """Not yet started."""
         drive = Drive(
             plan,
             self._transport,
@@ -353,7 +426,8 @@ class Checker:
             self.max_in_flight,
             self.target,
             self._tuning,
-            renewable=can_be_renewed(self._open.client),
+            renewable=credentials.can_be_renewed(self._open.client),
+            recorder=recorder,
         )
         run = Run(plan, drive, self._workers, self.target, self._tuning, callback, run_time)
         with self._lock:
@@ -361,9 +435,6 @@ class Checker:
                 raise LayercheckError("this Checker is closed")
             self._runs.add(run)
         run.add_done_callback(self._forget)
-        run._start()
-        with self._lock:
-            self._run_threads = [each for each in (*self._run_threads, run._thread) if each.is_alive()]
         return run
 
     def _forget(self, run: Future[Report]) -> None:
@@ -385,6 +456,8 @@ class Checker:
             again.__dict__["report"] = run.report()
             raise
         error.__dict__["report"] = run.report()
+        if run.done() and isinstance(run.exception(), JournalError):
+            error.add_note(str(run.exception()))
 
 
 def as_plan(digests: DigestInput | Plan) -> Plan:
@@ -392,9 +465,12 @@ def as_plan(digests: DigestInput | Plan) -> Plan:
     return digests if isinstance(digests, Plan) else make_plan(digests)
 
 
-def _check_journal(journal: object) -> None:
-    if journal is not None:
-        raise JournalError("journal= is not in this version; leave it out, and keep the report instead")
+def _let_go(beginning: asyncio.Future[Recorder | None]) -> None:
+    """Nobody waits for this journal any more."""
+    if not beginning.cancelled() and beginning.exception() is None:
+        recorder = beginning.result()
+        if recorder is not None:
+            recorder.finish()
 
 
 def check(
@@ -412,9 +488,11 @@ def check(
     rate: Rate = None,
     max_in_flight: int | None = None,
     transport: TransportName | None = None,
-    journal: object = None,
+    journal: JournalPath = None,
     progress: ProgressCallback | bool | None = None,
     timeout_s: float | None = None,
+    max_age_s: float | None = None,
+    durability: Durability = "normal",
 ) -> Report:
     """Which of these layer digests are in that repository? One call, one verdict for every row.
 
@@ -433,9 +511,11 @@ def check(
         rate: Calls per second; None, a number, `"quota"` or `"max"`.
         max_in_flight: Calls at once.
         transport: How calls are made; None for the fastest.
-        journal: Not in this version.
+        journal: A file to keep answers in, and to go on from; see `Checker.check`.
         progress: A callback for `Progress`, or True for a bar.
         timeout_s: Seconds for all of it; then the report is what is known by then.
+        max_age_s: With a journal, ask again for verdicts older than so many seconds.
+        durability: With a journal, "full" survives a power cut too.
 
     Returns:
         The report: exactly one verdict for every row.
@@ -449,7 +529,7 @@ def check(
         >>> report.digests("unavailable")  # doctest: +SKIP
         ['sha256:abababababababababababababababababababababababababababababababab']
     """
-    _check_journal(journal)
+    JournalOptions.of(journal, max_age_s, durability)
     run_time = RunTime.of(timeout_s)
     with Checker(
         repository_name,
@@ -465,4 +545,11 @@ def check(
         max_in_flight=max_in_flight,
         transport=transport,
     ) as checker:
-        return checker.check(digests, progress=progress, timeout_s=run_time.left_s)
+        return checker.check(
+            digests,
+            journal=journal,
+            progress=progress,
+            timeout_s=run_time.left_s,
+            max_age_s=max_age_s,
+            durability=durability,
+        )

@@ -21,6 +21,7 @@ from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
     EndpointError,
+    JournalError,
     LayercheckError,
     RepositoryNotFoundError,
 )
@@ -28,6 +29,7 @@ from layercheck.types import BatchError, Ending, ErrorKind, Progress, RunStats, 
 
 if TYPE_CHECKING:
     from layercheck._core import Merged
+    from layercheck.journal.recorder import Recorder
 
 HINTS: dict[type[LayercheckError], str] = {
     RepositoryNotFoundError: "; check the name, the region and, if it is another account's, registry_id",
@@ -49,6 +51,7 @@ class Drive:
         target: Where, for messages.
         tuning: Bounds.
         renewable: The client fetches new credentials when these expire.
+        recorder: Writes verdicts to a journal, and has those that it knew already.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Drive:
         tuning: Tuning,
         *,
         renewable: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         self.changed = threading.Condition(workers.lock)
         self.fatal: LayercheckError | None = None
@@ -69,16 +73,20 @@ class Drive:
         self.stopped_at: float | None = None
         self.ended: Ending = "running"
         self._plan = plan
-        self._ledger = Ledger(plan)
+        self._recorder = recorder
+        self._ledger = Ledger(plan) if recorder is None else recorder.ledger
         self._transport = transport
         self._workers = workers
         self._pacer = pacer
         self._target = target
         self._tuning = tuning
         self._grace_s = tuning.grace_s
-        self._agenda = Agenda(plan.unique, plan.batch_size, slots, tuning, renewable)
+        next_open = self._ledger.open_run if self._ledger.settled else None
+        self._agenda = Agenda(plan.unique, plan.batch_size, slots, tuning, renewable, next_open=next_open)
         self._troubles = Troubles(tuning.errors_kept)
         self._ground = Ground(plan)
+        if next_open is not None:
+            self._ground.resume(next_open)
         self._why = ""
         self._calls = self._requests = self._first_requests = 0
         self._throttles = self._halvings = self._foreign = self._most_in_flight = 0
@@ -89,6 +97,8 @@ class Drive:
 
     def due(self, now: float) -> float | None:
         """See `Work`."""
+        if self._recorder is not None and self._recorder.behind:
+            return None
         return self._agenda.due(now)
 
     def take(self, now: float) -> Call:
@@ -170,6 +180,27 @@ class Drive:
             else:
                 self._end_dead(Failure("passing", "NoAnswer", text, TimeoutError(text), EndpointError), now)
 
+    def record(self) -> None:
+        """From here on verdicts go to the journal. Without the lock."""
+        if self._recorder is not None:
+            self._recorder.start(self._heard_of_journal)
+
+    def close_journal(self) -> None:
+        """Write the rest to the journal, after the conclusion. Waits for the disk; without the lock."""
+        error = None if self._recorder is None else self._recorder.finish()
+        if error is not None and self.fatal is None:
+            self.fatal = error
+
+    def _heard_of_journal(self, error: JournalError | None) -> None:
+        with self._workers.lock:
+            if error is None:
+                self._workers.stir()
+                return
+            # What cannot be written down would be asked again: better to stop while it is little.
+            if self.fatal is None and self.ended == "running":
+                self.fatal = error
+            self.stop(time.monotonic(), "journal")
+
     def conclude(self) -> None:
         """The run ends here: every digest that was asked and has no outcome gets one."""
         self._agenda.stop()
@@ -222,6 +253,7 @@ class Drive:
             max_in_flight=self._most_in_flight,
             transport=self._transport.name,
             ended=self.ended,
+            restored=0 if self._recorder is None else self._recorder.restored,
         )
 
     def progress(self, *, done: bool) -> Progress:
@@ -261,6 +293,7 @@ class Drive:
             code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
             message = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"
             self._troubles.note(BatchError(call.start, call.stop, "answer", code, message, call.requests))
+        self._record(call)
         self._ground.ended(call)
         self._settled(now)
 
@@ -317,6 +350,7 @@ class Drive:
 
     def _refuse(self, call: Call, failure: Failure) -> None:
         self._ledger.refuse(call.start, failure.code, failure.message)
+        self._record(call)
         self._troubles.note(
             BatchError(call.start, call.stop, "batch", failure.code, failure.message, call.requests)
         )
@@ -325,6 +359,10 @@ class Drive:
         if self._ledger.unanswered(call.start, call.stop, cause):
             # A half that was not asked again by itself was asked once, as part of its batch.
             self._troubles.note(BatchError(call.start, call.stop, kind, code, cause, max(call.requests, 1)))
+
+    def _record(self, call: Call) -> None:
+        if self._recorder is not None:
+            self._recorder.settled(call.start, call.stop)
 
     def _settled(self, now: float) -> None:
         self._calls += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from layercheck._core import Plan
 from layercheck.dispatch.calls import Call
@@ -23,6 +24,17 @@ class Ground:
         self._plan = plan
         self._pieces: dict[int, int] = {}  # batches that were halved: calls that are still open
         self._seen: deque[tuple[float, int]] = deque(maxlen=_SAMPLES)
+
+    def resume(self, next_open: Callable[[int], tuple[int, int]]) -> None:
+        """A part was done before; `next_open` gives the calls of the rest one after the other."""
+        open_calls: dict[int, int] = {}
+        start, stop = next_open(0)
+        while start < stop:
+            batch = start // self._plan.batch_size
+            open_calls[batch] = open_calls.get(batch, 0) + 1
+            start, stop = next_open(stop)
+        self.batches_done = self.batches - len(open_calls)
+        self._pieces = {batch: calls for batch, calls in open_calls.items() if calls > 1}
 
     def halved(self, call: Call) -> None:
         """Two calls take the place of one."""

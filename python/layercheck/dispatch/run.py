@@ -169,6 +169,7 @@ class Run(Future["Report"]):
         """Take part in the work. On the submitting thread."""
         self.set_running_or_notify_cancel()
         try:
+            self._drive.record()
             with self._workers.lock:
                 self._workers.add(self._drive)
             self._thread.start()
@@ -218,6 +219,7 @@ class Run(Future["Report"]):
         with self._workers.lock:
             self._concluded = True
             self._drive.conclude()
+        self._drive.close_journal()
 
     def _follow(self) -> BaseException | None:
         """Until nothing is under way; returns what the progress callback raised, if it did."""

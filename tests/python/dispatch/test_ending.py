@@ -249,11 +249,6 @@ def test_a_progress_callback_that_raises_cancels_the_run_and_keeps_its_answers(g
     assert report.counts["available"] > 0
 
 
-def test_a_journal_is_refused_clearly() -> None:
-    with pytest.raises(lc.JournalError, match="not in this version"):
-        lc.check(ROWS, "team/app", journal="run.journal")
-
-
 PROGRAM = """
     import sys, signal, hashlib
     import layercheck as lc

@@ -1,0 +1,61 @@
+"""What a caller may want of a journal. Loads no SQLite: most runs have no journal."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from layercheck.errors import InvalidParameterError
+
+Durability: TypeAlias = Literal["normal", "full"]
+"""What a journal survives: the end of the process, or of the machine too."""
+
+JournalPath: TypeAlias = str | os.PathLike[str] | None
+"""`journal=`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalOptions:
+    """What the caller wants of a journal.
+
+    Attributes:
+        path: The file.
+        max_age_s: Ask again for verdicts older than this; None for never.
+        durability: See `Store`.
+    """
+
+    path: Path
+    max_age_s: float | None = None
+    durability: Durability = "normal"
+
+    @classmethod
+    def of(cls, journal: object, max_age_s: object, durability: object) -> JournalOptions | None:
+        """Look at the arguments before anything is done; None without a journal.
+
+        Raises:
+            TypeError: Of the wrong type.
+            InvalidParameterError: Values that cannot be.
+        """
+        if durability not in get_args(Durability):
+            raise InvalidParameterError(f'durability is {durability!r}; expected "normal" or "full"')
+        if max_age_s is not None:
+            if isinstance(max_age_s, bool) or not isinstance(max_age_s, int | float):
+                raise TypeError(f"max_age_s is a {type(max_age_s).__name__}; expected seconds or None")
+            if not max_age_s >= 0:
+                raise InvalidParameterError(
+                    f"max_age_s is {max_age_s!r}; expected at least 0 seconds, or None"
+                )
+        if journal is None:
+            if max_age_s is not None:
+                raise InvalidParameterError(
+                    "max_age_s says how old verdicts of a journal may be; pass journal= too"
+                )
+            return None
+        if not isinstance(journal, str | os.PathLike):
+            raise TypeError(f"journal is a {type(journal).__name__}; expected a path")
+        path = os.fspath(journal)
+        if not isinstance(path, str) or not path:
+            raise InvalidParameterError("journal is no path; expected the name of a file")
+        return cls(Path(path), None if max_age_s is None else float(max_age_s), durability)  # type: ignore[arg-type]

@@ -1,0 +1,213 @@
+"""Looks at a journal: during a run, after it, or long after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from layercheck._core import Ledger, Plan, PlanReader
+from layercheck.errors import JournalError
+from layercheck.journal.claim import Owner, owner_of
+from layercheck.journal.fingerprint import Fingerprint
+from layercheck.journal.resume import restore
+from layercheck.journal.store import Store
+from layercheck.types import RunStats, Target
+
+if TYPE_CHECKING:
+    from layercheck.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStatus:
+    """How a journal stands.
+
+    Attributes:
+        path: The file.
+        target: Where its digests are checked.
+        rows: Rows of the input.
+        unique: Different digests among them.
+        settled: Digests that have a final verdict.
+        counts: Verdict word to digests, all eight words; what has no final verdict is `not_checked`.
+        batches: Batches written; of a digest that was asked more than once the last counts.
+        created_at: When it was begun.
+        first_answer_at: When the first batch in it was answered; None before that.
+        last_answer_at: When the last one was.
+        created_by: What made it.
+        owner: The process that writes to it now; None if there is none.
+    """
+
+    path: Path
+    target: Target
+    rows: int
+    unique: int
+    settled: int
+    counts: dict[str, int]
+    batches: int
+    created_at: datetime
+    first_answer_at: datetime | None
+    last_answer_at: datetime | None
+    created_by: str
+    owner: Owner | None
+
+    @property
+    def complete(self) -> bool:
+        """Every digest has a final verdict."""
+        return self.settled == self.unique
+
+
+class Journal:
+    """A journal, opened to be read; a run may go on writing to it meanwhile.
+
+    Examples:
+        >>> import pathlib, tempfile
+        >>> import layercheck as lc
+        >>> from layercheck.testing import LocalEcr
+        >>> there, gone = "sha256:" + "aa" * 32, "sha256:" + "bb" * 32
+        >>> with tempfile.TemporaryDirectory() as folder, LocalEcr({"app": [there]}) as ecr:
+        ...     path = pathlib.Path(folder, "audit.journal")
+        ...     report = lc.check([there, gone, "junk"], "app", client=ecr.client(), journal=path)
+        ...     with lc.Journal(path) as journal:
+        ...         journal.status().complete, journal.report().counts == report.counts
+        (True, True)
+
+    Raises:
+        JournalError: There is no journal, or it is none of this version, or it is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.realpath(path))
+        self._store = Store(self.path, read_only=True)
+        try:
+            if self._store.is_empty:
+                raise JournalError(
+                    f"journal {str(self.path)!r} holds no run: what began it ended before its first call"
+                )
+            self._fingerprint = self._read_fingerprint()
+        except BaseException:
+            self._store.close()
+            raise
+
+    @property
+    def target(self) -> Target:
+        """Where its digests are checked."""
+        return self._fingerprint.target
+
+    def plan(self) -> Plan:
+        """The plan, made again of what the journal keeps.
+
+        Raises:
+            JournalError: It is damaged.
+        """
+        reader = PlanReader()
+        with self._undamaged():
+            for part in self._store.parts():
+                reader.take(part)
+            plan = reader.finish()
+            hashes = tuple(each.hex() for each in plan.fingerprint())
+            if hashes != (self._fingerprint.digests_sha256, self._fingerprint.rows_sha256):
+                raise ValueError("the plan in it is another one than it should be")
+        return plan
+
+    def report(self, *, as_of: datetime | None = None) -> Report:
+        """The report of what the journal knows; needs nothing else, neither the input nor the network.
+
+        Digests without a final verdict are `not_checked`; how the run went is not kept, so `stats` and
+        `errors` are empty.
+
+        Args:
+            as_of: Only what was answered by then, for a journal whose run was repeated with `max_age_s`.
+
+        Raises:
+            JournalError: The journal is damaged.
+        """
+        from layercheck.report import Report
+
+        ledger = self._ledger(as_of)
+        stats = RunStats(transport="journal", ended="done" if self._is_done(ledger) else "running")
+        return Report(ledger.columns(), target=self.target, stats=stats)
+
+    def status(self) -> JournalStatus:
+        """How it stands now.
+
+        Raises:
+            JournalError: The journal is damaged.
+        """
+        ledger = self._ledger(None)
+        batches, first, last = self._store.count()
+        meta = self._store.meta()
+        return JournalStatus(
+            path=self.path,
+            target=self.target,
+            rows=self._fingerprint.rows,
+            unique=self._fingerprint.unique,
+            settled=ledger.settled,
+            counts=ledger.unique_counts(),
+            batches=batches,
+            created_at=_time(meta["created_at"]),
+            first_answer_at=None if first is None else _time(first),
+            last_answer_at=None if last is None else _time(last),
+            created_by=str(meta.get("created_by", "")),
+            owner=owner_of(self.path),
+        )
+
+    def verify(self) -> list[str]:
+        """What is wrong with the journal, in sentences; nothing if every byte of it can be trusted.
+
+        SQLite's own structures, the plan, and each batch are checked.
+        """
+        problems: list[str] = []
+        try:
+            problems += [f"the database: {each}" for each in self._store.integrity()]
+            ledger = Ledger(self.plan())
+            unreadable = restore(self._store, ledger)
+            if unreadable:
+                problems.append(
+                    f"{unreadable:,} batches cannot be read; a resumed run asks their digests again"
+                )
+        except JournalError as error:
+            problems.append(str(error))
+        return problems
+
+    def close(self) -> None:
+        """Let go of the file. Safe to call twice."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Journal({str(self.path)!r}, {self.target.repository_name!r}, rows={self._fingerprint.rows})"
+
+    def _ledger(self, as_of: datetime | None) -> Ledger:
+        ledger = Ledger(self.plan())
+        restore(self._store, ledger, until=None if as_of is None else as_of.timestamp())
+        return ledger
+
+    def _is_done(self, ledger: Ledger) -> bool:
+        return ledger.settled == self._fingerprint.unique
+
+    def _read_fingerprint(self) -> Fingerprint:
+        with self._undamaged():
+            return Fingerprint.read(self._store.meta())
+
+    @contextmanager
+    def _undamaged(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise self._store.damaged(str(error)) from error
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

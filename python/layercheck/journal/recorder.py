@@ -1,0 +1,141 @@
+"""Writes down what a run finds, group by group, on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from layercheck._core import Ledger
+from layercheck.errors import JournalError
+from layercheck.journal.claim import Claim
+from layercheck.journal.store import Row, Store
+
+GROUP = 128
+"""Finished batches after which a group is committed at once."""
+
+GROUP_S = 0.25
+"""Longest that a finished batch waits for its commit, seconds: some ten commits a second would do no harm
+either, but an audit that was killed loses a quarter of a second gladly."""
+
+UNSAVED = 256
+"""Finished batches that may wait for the disk; from there on nothing more is asked. So what a killed run has
+to ask again is bounded, however slow the disk."""
+
+Tell = Callable[[JournalError | None], None]
+
+
+class Recorder:
+    """The journal of one run that is under way.
+
+    Workers say which digests have their verdict; that costs them one entry in a queue. What the verdicts
+    are is read from the ledger when a group is written, off the interpreter lock.
+
+    If the disk fails, nothing is lost: what was not written stays in the queue and in the ledger, the run
+    is told, and at its end it is tried once more.
+
+    Attributes:
+        ledger: The run's verdicts, with those that the journal knew already.
+        restored: How many digests it knew.
+    """
+
+    def __init__(self, store: Store, claim: Claim, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.restored = ledger.settled
+        self._store = store
+        self._claim = claim
+        self._pending: deque[tuple[int, int, float]] = deque()
+        self._writing = 0
+        self._wake = threading.Event()
+        self._ending = self._finished = False
+        self._error: JournalError | None = None
+        self._tell: Tell = _nobody
+        self._thread = threading.Thread(target=self._serve, name="layercheck-journal", daemon=True)
+
+    def start(self, tell: Tell) -> None:
+        """Begin to write.
+
+        Args:
+            tell: Called on the recorder's thread: with the error when writing fails, with None after
+                each group, when there may be room again for more to be asked.
+        """
+        self._tell = tell
+        self._thread.start()
+
+    def settled(self, start: int, stop: int) -> None:
+        """The digests `start..stop` have what verdict they get from one call. From any thread, at once."""
+        self._pending.append((start, stop, time.time()))
+        if len(self._pending) >= GROUP:
+            self._wake.set()
+
+    @property
+    def behind(self) -> bool:
+        """So much waits for the disk that nothing more is to be asked."""
+        return len(self._pending) + self._writing >= UNSAVED
+
+    def finish(self) -> JournalError | None:
+        """Write the rest, close the journal and give it back; returns what went wrong. Safe to call twice."""
+        if self._finished:
+            return self._error
+        self._finished = self._ending = True
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        try:
+            if self._error is not None:
+                self._last_attempt()
+        finally:
+            self._store.close()
+            self._claim.close()
+        return self._error
+
+    def _serve(self) -> None:
+        while self._error is None:
+            self._wake.wait(0 if self._ending else GROUP_S)
+            self._wake.clear()
+            ending = self._ending
+            try:
+                self._write()
+            except JournalError as error:
+                self._error = error
+                self._tell(error)
+            except BaseException as error:  # noqa: BLE001 (the run must be told, e.g. of a MemoryError)
+                self._error = JournalError(f"the journal cannot be written: {error}")
+                self._error.__cause__ = error
+                self._tell(self._error)
+            if ending and not self._pending:
+                return
+
+    def _write(self) -> None:
+        """Commit what waits."""
+        group = [self._pending.popleft() for _ in range(min(len(self._pending), UNSAVED))]
+        if not group:
+            return
+        self._writing = len(group)
+        try:
+            payloads = self.ledger.payloads([(start, stop) for start, stop, _ in group])
+            self._store.append(
+                Row(start, stop, at, payload)
+                for (start, stop, at), payload in zip(group, payloads, strict=True)
+                if payload is not None
+            )
+        except BaseException:
+            self._pending.extendleft(reversed(group))
+            raise
+        finally:
+            self._writing = 0
+        # Each time: a worker that just saw it behind may still be on its way to waiting for this.
+        self._tell(None)
+
+    def _last_attempt(self) -> None:
+        """There may be room again: what is not written now is asked again by the next run."""
+        try:
+            while self._pending:
+                self._write()
+        except JournalError:
+            return
+
+
+def _nobody(error: JournalError | None) -> None:
+    """Before the start nobody listens."""

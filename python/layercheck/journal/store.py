@@ -1,0 +1,263 @@
+"""The journal's file: an SQLite database, its tables, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from layercheck._core import JOURNAL_VERSION
+from layercheck.errors import JournalError
+from layercheck.journal.options import Durability
+
+APPLICATION_ID = 0x6C63_6B6A  # "lckj": what makes a database a journal of ours, in its first hundred bytes
+_BUSY_S = 10.0
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE plan (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE batches (
+    id INTEGER PRIMARY KEY,
+    start INTEGER NOT NULL,
+    stop INTEGER NOT NULL,
+    answered_at REAL NOT NULL,
+    payload BLOB NOT NULL
+);
+"""
+
+
+class Row(NamedTuple):
+    """One finished batch: digests `start..stop` of the plan, when their answer came, and their verdicts."""
+
+    start: int
+    stop: int
+    answered_at: float
+    payload: bytes
+
+
+def reached(step: str) -> None:
+    """A step of writing is done. Tests put something in its place that ends the process there."""
+
+
+class Store:
+    """An open journal. Several threads may use it, one at a time.
+
+    Writes go through a write-ahead log. A process that dies at any instant leaves what was committed,
+    and with `durability="full"` so does a machine that loses power; with "normal" that may lose
+    the last commits, but no more. When it is closed the journal is a single file again, which can be read
+    from read-only media too.
+
+    Args:
+        path: The file; made if it is not there, unless `read_only`.
+        durability: "full" waits for the disk at each commit.
+        read_only: Change nothing.
+
+    Raises:
+        JournalError: It cannot be opened, or is no journal of this version.
+    """
+
+    def __init__(self, path: Path, *, durability: Durability = "normal", read_only: bool = False) -> None:
+        self.path = path
+        if read_only and not path.is_file():
+            raise JournalError(f"there is no journal {str(path)!r}")
+        with self._explained():
+            self._base = _connect(path, read_only=read_only)
+        try:
+            with self._explained():
+                self._look()
+        except BaseException:
+            self._base.close()
+            raise
+        self._read_only = read_only
+        self._durability = durability
+        self._prepared = False
+
+    def close(self) -> None:
+        """Make it a single file and let go of it."""
+        try:
+            if not self._read_only:
+                reached("closing")
+                # Fails while somebody reads; then the log stays beside it, and the next one takes it in.
+                self._base.execute("PRAGMA busy_timeout=0")
+                self._base.execute("PRAGMA journal_mode=DELETE")
+                reached("merged")
+        except sqlite3.Error:
+            pass
+        finally:
+            self._base.close()
+
+    # What is in it.
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was begun in it, or the plan was not yet whole when the process that wrote it ended."""
+        return self.meta().get("state") != "ready"
+
+    def meta(self) -> dict[str, Any]:
+        """What stands there about the run."""
+        with self._explained():
+            tables = self._base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()
+            return dict(self._base.execute("SELECT key, value FROM meta")) if tables[0] else {}
+
+    def parts(self) -> Iterator[bytes]:
+        """The plan."""
+        with self._explained():
+            yield from (row[0] for row in self._base.execute("SELECT bytes FROM plan ORDER BY part"))
+
+    def rows(self, *, since: float | None = None, until: float | None = None) -> Iterator[Row]:
+        """The finished batches in the order in which they were written: of one digest the last counts.
+
+        Args:
+            since: Only those answered at this time or later.
+            until: Only those answered at this time or before.
+        """
+        columns = "SELECT start, stop, answered_at, payload FROM batches"
+        query = f"{columns} WHERE answered_at BETWEEN ? AND ? ORDER BY id"
+        bounds = (-1e300 if since is None else since, 1e300 if until is None else until)
+        with self._explained():
+            yield from map(Row._make, self._base.execute(query, bounds))
+
+    def count(self) -> tuple[int, float | None, float | None]:
+        """How many batches were written, and when the first and the last of them was answered."""
+        with self._explained():
+            query = "SELECT count(*), min(answered_at), max(answered_at) FROM batches"
+            batches, first, last = self._base.execute(query).fetchone()
+            return batches, first, last
+
+    def integrity(self) -> list[str]:
+        """What SQLite itself finds wrong; nothing if all is well."""
+        with self._explained():
+            found = [row[0] for row in self._base.execute("PRAGMA integrity_check(20)")]
+        return [] if found == ["ok"] else found
+
+    # Writing.
+
+    def create(self, values: dict[str, Any], parts: Iterable[bytes]) -> None:
+        """Begin: the tables, what the run is, and its plan.
+
+        The plan can be large, so it is no single transaction; until it is whole the journal counts as
+        empty.
+        """
+        with self._explained():
+            with self._transaction():
+                for table in ("meta", "plan", "batches"):
+                    self._base.execute(f"DROP TABLE IF EXISTS {table}")
+                for statement in _TABLES.split(";")[:-1]:
+                    self._base.execute(statement)
+                self._base.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                self._base.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
+                self._base.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+                reached("begun")
+            reached("created")
+            for number, part in enumerate(parts):
+                with self._transaction():
+                    self._base.execute("INSERT INTO plan VALUES (?, ?)", (number, part))
+                reached("part")
+            with self._transaction():
+                self._base.execute("INSERT INTO meta VALUES ('state', 'ready')")
+            reached("ready")
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Write a group of finished batches: all of them or none."""
+        insert = "INSERT INTO batches (start, stop, answered_at, payload) VALUES (?, ?, ?, ?)"
+        with self._explained():
+            with self._transaction():
+                reached("group")
+                self._base.executemany(insert, rows)
+                reached("inserted")
+            reached("committed")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if not self._prepared:
+            # Not before there is something to write: a journal that is refused stays as it is.
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute(f"PRAGMA synchronous={self._durability.upper()}")
+            self._prepared = True
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._base.execute("COMMIT")
+        except BaseException:
+            # After a full disk or an I/O error SQLite may have rolled back already.
+            if self._base.in_transaction:
+                self._base.execute("ROLLBACK")
+            raise
+
+    def _look(self) -> None:
+        """Refuse what is not ours."""
+        tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not tables:
+            return
+        if self._base.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise JournalError(
+                f"{str(self.path)!r} is a database, but no journal of layercheck; use another journal"
+            )
+        version = self._base.execute("PRAGMA user_version").fetchone()[0]
+        if version > JOURNAL_VERSION:
+            raise JournalError(
+                f"journal {str(self.path)!r} was written by a newer layercheck (format {version}, this one "
+                f"knows {JOURNAL_VERSION}); upgrade layercheck, or use another journal"
+            )
+        if version < 1:
+            raise self.damaged("it does not tell its version")
+
+    def damaged(self, what: str) -> JournalError:
+        """The error for a journal that is not as it was written."""
+        return JournalError(
+            f"journal {str(self.path)!r} is damaged: {what}; see what is left of it with "
+            "layercheck journal verify, and begin again with another journal"
+        )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """SQLite's errors as ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: sqlite3.Error) -> JournalError:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        family = next((known for known in _MEANINGS if name.startswith(known)), "")
+        if family in ("SQLITE_CORRUPT", "SQLITE_FORMAT"):
+            return self.damaged(str(error))
+        what = _MEANINGS.get(family, f"{error}; see what is wrong with the disk, then run it again")
+        return JournalError(f"journal {str(self.path)!r}: {what}")
+
+
+_MEANINGS = {
+    "SQLITE_FULL": "the disk is full; make room and run it again",
+    "SQLITE_IOERR": "the disk reports an input/output error; see what is wrong with it, then run it again",
+    "SQLITE_READONLY": "it cannot be written; make file and folder writable, or use another journal",
+    "SQLITE_CANTOPEN": "it cannot be opened; check the permissions of file and folder",
+    "SQLITE_PERM": "it cannot be opened; check the permissions of file and folder",
+    "SQLITE_NOTADB": "this file is no journal; use another journal",
+    "SQLITE_BUSY": "another program holds it (a backup, or an SQLite shell?); end that and run it again",
+    "SQLITE_LOCKED": "another program holds it (a backup, or an SQLite shell?); end that and run it again",
+    "SQLITE_CORRUPT": "",
+    "SQLITE_FORMAT": "",
+}
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    # Which thread is who's business is ours: one writes, and the others have ended or not yet begun.
+    mode = "ro" if read_only else "rwc"
+    uri = f"{path.as_uri()}?mode={mode}"
+    base = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    if not read_only:
+        return base
+    try:
+        base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # The log of a run that was killed cannot be opened in a folder that is read-only; without a log
+        # there is nothing but the file.
+        base.close()
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+    except BaseException:
+        base.close()
+        raise
+    return base

@@ -1,0 +1,209 @@
+"""Going on with a journal: what it knows is not asked again, and the report is the one of a whole run."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import layercheck as lc
+from dispatch.conftest import SECRET, TOKEN, digests
+from journal.conftest import ROWS, Check, table
+from layercheck.journal.fingerprint import Fingerprint
+from layercheck.testing import Fault, LocalEcr
+from layercheck.types import Target
+
+
+def interrupted(check: Check, ecr: LocalEcr, after: int) -> lc.Report:
+    """A run that ends after so many answers, with what it knew by then."""
+    ecr.set_faults([Fault("access_denied", calls=(after + 1, None))])
+    with pytest.raises(lc.AccessDeniedError) as caught:
+        check(max_in_flight=1)
+    ecr.set_faults([])
+    assert caught.value.report is not None
+    assert caught.value.report.unique_counts["not_checked"] > 0
+    return caught.value.report
+
+
+def test_a_finished_run_is_not_asked_again(check: Check, ecr: LocalEcr, journal: Path) -> None:
+    first = check()
+    assert [path.name for path in journal.parent.iterdir()] == [journal.name]
+    calls = ecr.counters.calls
+    again = check()
+    assert ecr.counters.calls == calls
+    assert table(again) == table(first)
+    assert again.complete
+    assert (again.stats.calls, again.stats.restored, first.stats.restored) == (0, 1_000, 0)
+
+
+def test_a_run_that_was_ended_goes_on_where_it_was(check: Check, ecr: LocalEcr) -> None:
+    known = interrupted(check, ecr, after=3)
+    settled = sum(known.unique_counts[word] for word in ("available", "unavailable", "archived"))
+    seen: list[lc.Progress] = []
+    rest = check(progress=seen.append)
+    assert rest.stats.restored == settled == 300
+    assert rest.stats.calls == (1_000 - settled) // 100
+    assert ecr.counters.digests == 1_000 + known.unique_counts["unanswered"]
+    assert (seen[-1].settled, seen[-1].batches_done, seen[-1].rows_done) == (1_000, 10, len(ROWS))
+    assert table(rest) == table(check(journal=None))
+
+
+def test_what_has_no_answer_is_asked_again_and_nothing_else(check: Check, ecr: LocalEcr) -> None:
+    ecr.set_faults([Fault("omit", share=0.2)])
+    first = check()
+    left_out = set(first.digests("unanswered"))
+    assert 50 < len(left_out) < 500
+    ecr.set_faults([])
+    ecr.reset()
+    again = check()
+    asked = [digest for call in ecr.calls for digest in call.digests]
+    assert set(asked) == left_out
+    assert len(asked) == len(left_out)
+    assert again.complete
+    assert table(again) == table(check(journal=None))
+
+
+def test_everything_that_was_said_comes_back(check: Check, ecr: LocalEcr) -> None:
+    poison = digests(5)[4]
+    ecr.set_faults(
+        [
+            Fault("poison", digests=(poison,)),
+            Fault("unknown_availability", share=0.05, word="MELTED"),
+            Fault("unknown_failure", share=0.05, word="Haunted"),
+        ]
+    )
+    first = check(max_in_flight=1)
+    assert min(first.counts[word] for word in ("refused", "other", "archived", "available")) > 0
+    assert poison in first.digests("refused")
+    calls = ecr.counters.calls
+    assert table(check()) == table(first)
+    assert ecr.counters.calls == calls
+
+
+def test_batches_of_another_size_go_on_too(check: Check, ecr: LocalEcr) -> None:
+    interrupted(check, ecr, after=3)
+    again = check(lc.plan(ROWS, batch_size=7))
+    assert again.complete
+    assert again.stats.restored > 0
+    assert table(again) == table(check(journal=None))
+
+
+def test_old_verdicts_are_asked_again(check: Check, ecr: LocalEcr, journal: Path) -> None:
+    check()
+    gone = digests(1_000)[:200:2]
+    ecr.remove("app", gone)
+    assert set(gone) <= set(check(max_age_s=3_600).digests("available"))
+    base = sqlite3.connect(journal)
+    # The first five batches are an hour older than they were.
+    base.execute("UPDATE batches SET answered_at = answered_at - 3601 WHERE start < 500")
+    base.commit()
+    base.close()
+    ecr.reset()
+    again = check(max_age_s=3_600)
+    assert ecr.counters.calls == again.stats.calls == 5
+    assert again.complete
+    assert not set(gone) & set(again.digests("available"))
+    # What was learnt last is what the journal says from now on.
+    assert table(check()) == table(again)
+    assert ecr.counters.calls == 5
+
+
+@pytest.mark.parametrize("durability", ["normal", "full"])
+def test_a_checker_keeps_journals_every_way(ecr: LocalEcr, tmp_path: Path, durability: Any) -> None:
+    kept = [tmp_path / f"{number}.journal" for number in range(3)]
+    with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max") as checker:
+        checker.check(ROWS, journal=kept[0], durability=durability)
+        checker.submit(ROWS, journal=str(kept[1]), durability=durability).result(60)
+        asyncio.run(checker.check_async(ROWS, journal=kept[2], durability=durability))
+        calls = ecr.counters.calls
+        for journal in kept:
+            assert checker.check(ROWS, journal=journal).complete
+            with lc.Journal(journal) as opened:
+                assert opened.status().complete
+    assert calls == ecr.counters.calls == 30
+
+
+def test_a_journal_of_nothing_but_bad_rows_and_of_no_rows(check: Check, journal: Path) -> None:
+    for rows in (["junk", ""], []):
+        for _ in range(2):
+            report = check(rows)
+            assert (report.rows, report.complete) == (len(rows), True)
+        with lc.Journal(journal) as opened:
+            assert table(opened.report()) == table(report)
+        journal.unlink()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rows": ROWS[::-1]}, "the input has as many rows and digests"),
+        ({"rows": ROWS[:-1]}, "the input had 1,003 rows with 1,000 digests and has now 1,002 rows"),
+        ({"rows": [*ROWS[:-2], "Latest", ROWS[-1]]}, "the same 1,000 digests, but in other rows"),
+        ({"rows": [*ROWS[:-2], ROWS[0], ROWS[0]]}, "the input had 1 invalid rows and has now 0"),
+        ({"rows": lc.plan(ROWS, strict=True)}, "the input had"),
+        ({"repository": "other"}, "the repository was app and is now other"),
+        ({"registry_id": "210987654321"}, "the registry was not given and is now 210987654321"),
+        ({"public": True, "region_name": "us-east-1"}, "the service was private ECR and is now ECR Public"),
+        ({"region_name": "eu-central-1"}, "the region was eu-west-1 and is now eu-central-1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_another_run_is_refused_and_told_in_what_it_differs(
+    check: Check, ecr: LocalEcr, journal: Path, changed: dict[str, Any], said: str
+) -> None:
+    first = check()
+    before, calls = journal.read_bytes(), ecr.counters.calls
+    with pytest.raises(lc.JournalError, match="belongs to another run") as caught:
+        check(**changed)
+    assert said in str(caught.value)
+    assert "use another journal for this one" in str(caught.value)
+    assert (journal.read_bytes(), ecr.counters.calls) == (before, calls)
+    assert table(check()) == table(first)
+
+
+def test_another_endpoint_is_refused(check: Check) -> None:
+    check()
+    with LocalEcr({"app": ()}) as elsewhere, pytest.raises(lc.JournalError, match="the endpoint was http"):
+        check(endpoint_url=elsewhere.endpoint_url)
+
+
+def test_another_account_is_refused_where_both_are_known() -> None:
+    plan = lc.plan(ROWS)
+    of = [Fingerprint.of(plan, Target("app"), account) for account in ("111111111111", "222222222222", None)]
+    assert of[0].differences(of[1]) == ["the account was 111111111111 and is now 222222222222"]
+    assert of[0].differences(of[2]) == of[2].differences(of[0]) == []
+    named = [Fingerprint.of(plan, Target("app", "333333333333"), each.account_id) for each in of]
+    assert named[0] == named[1] == named[2]
+
+
+def test_no_secret_is_in_a_journal(check: Check, journal: Path, ecr: LocalEcr) -> None:
+    url = ecr.endpoint_url.replace("//", "//user:PASSWORD-MARKER@")
+    check()
+    assert Fingerprint.of(lc.plan([]), Target("app", endpoint_url=url), None).endpoint_url == ecr.endpoint_url
+    kept = journal.read_bytes()
+    assert not [secret for secret in (SECRET, TOKEN, "AKIDEXAMPLE") if secret.encode() in kept]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"journal": 7}, TypeError, "journal is a int"),
+        ({"journal": b"x"}, TypeError, "journal is a bytes"),
+        ({"journal": ""}, ValueError, "journal is no path"),
+        ({"max_age_s": "1"}, TypeError, "max_age_s is a str"),
+        ({"max_age_s": -1}, ValueError, "at least 0 seconds"),
+        ({"max_age_s": float("nan")}, ValueError, "at least 0 seconds"),
+        ({"max_age_s": 1, "journal": None}, ValueError, "pass journal= too"),
+        ({"durability": "total"}, ValueError, 'expected "normal" or "full"'),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_before_anything_is_done(
+    check: Check, ecr: LocalEcr, journal: Path, options: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        check(**options)
+    assert not journal.exists()
+    assert ecr.counters.requests == 0
