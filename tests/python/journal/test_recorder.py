@@ -1,0 +1,101 @@
+"""Writing while the run goes on: what is not yet on disk is bounded, and nothing known is lost."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import layercheck as lc
+from dispatch.conftest import digests
+from journal.conftest import Check, table
+from layercheck.journal import recorder, store
+from layercheck.journal.recorder import Recorder, Tell
+from layercheck.testing import LocalEcr
+
+BATCHES = 200
+
+
+def at_rest(run: lc.Run) -> bool:
+    """Nothing is under way, and nothing is to be asked now."""
+    with run._workers.lock:
+        return run._drive.due(time.monotonic()) is None and not run._drive._agenda.in_flight
+
+
+def test_no_more_is_asked_than_may_wait_for_the_disk(
+    ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[threading.Thread] = []
+
+    def start_later(self: Recorder, tell: Tell) -> None:
+        self._tell = tell
+        begun.append(self._thread)
+
+    monkeypatch.setattr(recorder, "UNSAVED", 16)
+    monkeypatch.setattr(Recorder, "start", start_later)
+    plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
+    with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
+        run = checker.submit(plan, journal=journal)
+        while not at_rest(run):
+            os.sched_yield()
+        assert 16 <= ecr.counters.calls <= 16 + 4
+        begun[0].start()
+        assert run.result(60).complete
+    assert ecr.counters.calls == BATCHES
+    with lc.Journal(journal) as opened:
+        assert opened.status().complete
+
+
+@pytest.mark.parametrize("step", ["group", "inserted"])
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), MemoryError()], ids=type)
+def test_when_writing_fails_once_the_run_ends_and_what_is_known_is_written_after_all(
+    check: Check, journal: Path, ecr: LocalEcr, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
+) -> None:
+    failed: list[str] = []
+
+    def fail_once(name: str) -> None:
+        if name == step and not failed:
+            failed.append(name)
+            raise error
+
+    monkeypatch.setattr(store, "reached", fail_once)
+    monkeypatch.setattr(recorder, "GROUP", 2)
+    ecr.set_latency(5)
+    with pytest.raises(lc.JournalError) as caught:
+        check(max_in_flight=1)
+    report = caught.value.report
+    assert report is not None
+    assert report.stats.ended == "journal"
+    assert sum(report.counts.values()) == report.rows
+    known = 1_000 - report.unique_counts["not_checked"]
+    assert 200 <= known < 1_000
+    with lc.Journal(journal) as opened:
+        assert opened.status().settled == known
+        assert opened.verify() == []
+    ecr.set_latency(0)
+    again = check()
+    assert again.stats.restored == known
+    assert table(again) == table(check(journal=None))
+
+
+def test_when_only_the_last_group_fails_the_report_is_whole(
+    check: Check, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        if name == "group":
+            raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(recorder, "GROUP", 1_000)
+    monkeypatch.setattr(recorder, "GROUP_S", 60.0)
+    monkeypatch.setattr(store, "reached", fail)
+    with pytest.raises(lc.JournalError, match="run it again") as caught:
+        check()
+    assert caught.value.report is not None
+    assert caught.value.report.complete
+    monkeypatch.undo()
+    with lc.Journal(journal) as opened:
+        assert opened.status().settled == 0
