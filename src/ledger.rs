@@ -102,6 +102,11 @@ impl Columns {
         self.detail_texts.get(self.details[at]).map_or(("", ""), |(code, reason)| (code, reason))
     }
 
+    /// Equal for digests of which everything but the size is equal.
+    pub(crate) fn key(&self, at: usize) -> (Verdict, u16, u16) {
+        (self.verdicts[at], self.media_types[at], self.details[at])
+    }
+
     /// Writes down what is known of a digest from before.
     fn put(&mut self, at: usize, verdict: Verdict, size: i64, note: Note<'_>) {
         self.set(at, verdict, note.code, note.reason);

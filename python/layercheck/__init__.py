@@ -35,6 +35,7 @@ from layercheck.read import FileRows, read
 
 if _TYPE_CHECKING:
     from layercheck.dispatch import Answer, Checker, Run, check
+    from layercheck.journal.diff import Changes, diff
     from layercheck.journal.reading import Journal, JournalStatus
     from layercheck.report import Report
     from layercheck.types import BatchError, Progress, RunStats, Target
@@ -46,6 +47,8 @@ _LATER = {
     "Checker": "layercheck.dispatch",
     "Run": "layercheck.dispatch",
     "check": "layercheck.dispatch",
+    "diff": "layercheck.journal.diff",
+    "Changes": "layercheck.journal.diff",
     "Journal": "layercheck.journal.reading",
     "JournalStatus": "layercheck.journal.reading",
     "Report": "layercheck.report",
@@ -93,6 +96,8 @@ __all__ = [
     "Report",
     "Journal",
     "JournalStatus",
+    "diff",
+    "Changes",
     "Verdict",
     "Target",
     "RunStats",

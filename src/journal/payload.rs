@@ -33,24 +33,26 @@ struct Outcome<'a> {
 #[must_use]
 pub fn encode(ledger: &Ledger, range: Range<usize>) -> Option<Vec<u8>> {
     let columns = ledger.peek();
-    let mut outcomes: Vec<(Outcome<'_>, bool)> = Vec::new();
+    // The first digest with each outcome, by numbers: their texts need not be compared.
+    let mut firsts: Vec<(usize, bool)> = Vec::new();
+    let mut keys = Vec::new();
     let mut numbers = Vec::with_capacity(range.len());
-    let mut latest = usize::MAX;
     for at in range.clone() {
-        let outcome = outcome(columns, at);
-        // Neighbours mostly fare alike.
-        if outcomes.get(latest).is_none_or(|(known, _)| *known != outcome) {
-            latest = outcomes.iter().position(|(known, _)| *known == outcome).unwrap_or_else(|| {
-                outcomes.push((outcome, false));
-                outcomes.len() - 1
-            });
-        }
-        outcomes[latest].1 |= columns.sizes()[at] >= 0;
-        numbers.push(latest as u64);
+        // Those without a final verdict are all alike here.
+        let key = Some(columns.key(at)).filter(|(verdict, ..)| is_final(*verdict));
+        let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+            keys.push(key);
+            firsts.push((at, false));
+            keys.len() - 1
+        });
+        firsts[number].1 |= columns.sizes()[at] >= 0;
+        numbers.push(number as u64);
     }
-    if outcomes.iter().all(|(outcome, _)| *outcome == OPEN) {
+    if keys.iter().all(Option::is_none) {
         return None;
     }
+    let outcomes = firsts.iter().map(|(at, has_sizes)| (outcome(columns, *at), *has_sizes));
+    let outcomes: Vec<(Outcome<'_>, bool)> = outcomes.collect();
     let mut out = Writer::new(KIND, 256 + 7 * range.len());
     out.number(range.start as u64);
     out.number(range.end as u64);

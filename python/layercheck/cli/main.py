@@ -18,6 +18,8 @@ from layercheck.cli.output import abandon_stdout
 _COMMANDS = {
     "check": "layercheck.cli.check:check",
     "plan": "layercheck.cli.plan:plan",
+    "journal": "layercheck.cli.journal:journal",
+    "diff": "layercheck.cli.diff:diff",
     "serve": "layercheck.cli.serve:serve",
     "demo": "layercheck.cli.demo:demo",
     "completion": "layercheck.cli.completion:completion",

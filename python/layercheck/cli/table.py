@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from layercheck.words import VERDICT_STYLES, duration
 
 if TYPE_CHECKING:
     from layercheck._core import Reject
+    from layercheck.journal.reading import JournalStatus
     from layercheck.report import Report
     from layercheck.types import RunStats, Target
 
@@ -59,6 +61,24 @@ def summary(report: Report, *, interrupted: bool = False) -> Group:
     if interrupted:
         lines.append(Text("\nInterrupted: these are the answers received until then.", style="bold yellow"))
     return Group(*lines)
+
+
+def standing(report: Report, status: JournalStatus) -> Group:
+    """How a journal stands: verdicts, and when they were learnt."""
+    lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
+    written = f"{_count(status.batches, 'batch', 'batches')} written, begun {_minute(status.created_at)}"
+    if status.first_answer_at is not None and status.last_answer_at is not None:
+        written += f", answers from {_minute(status.first_answer_at)} to {_minute(status.last_answer_at)}"
+    state = f"in use by {visible(str(status.owner))}" if status.owner else ""
+    if not status.complete:
+        state += ", " if state else ""
+        state += f"incomplete: {_count(status.unique - status.settled, 'digest')} without a final verdict"
+    lines += [Text(line, style="dim") for line in (written, state or "complete")]
+    return Group(*lines)
+
+
+def _minute(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def numbers_table(*columns: str) -> Table:
@@ -146,8 +166,8 @@ def _effort(report: Report) -> Iterator[str]:
         yield ", ".join(told)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def _count(number: int, what: str, many: str | None = None) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {many or what + 's'}"
 
 
 def _bad_rows(report: Report) -> list[RenderableType]:

@@ -167,9 +167,8 @@ class Journal:
             ledger = Ledger(self.plan())
             unreadable = restore(self._store, ledger)
             if unreadable:
-                problems.append(
-                    f"{unreadable:,} batches cannot be read; a resumed run asks their digests again"
-                )
+                many = f"{unreadable:,} batches" if unreadable > 1 else "1 batch"
+                problems.append(f"{many} cannot be read; a resumed run asks these digests again")
         except JournalError as error:
             problems.append(str(error))
         return problems

@@ -50,7 +50,7 @@ def save(table: Table, path: str | os.PathLike[str], format: str | None = None) 
     """Write `table` to `path`; `Report.write` describes how."""
     chosen = format_of(path, format)
     writer = _WRITERS[chosen]()
-    with _replacing(Path(path)) as temporary:
+    with replacing(Path(path)) as temporary:
         writer(table, temporary)
 
 
@@ -102,7 +102,7 @@ _WRITERS: dict[str, Callable[[], Callable[[Table, str], None]]] = {
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[str]:
+def replacing(path: Path) -> Iterator[str]:
     """A temporary name beside `path`; what was written there replaces `path` if all goes well."""
     if path.is_dir():
         raise IsADirectoryError(

@@ -168,7 +168,7 @@ def test_a_batch_with_a_wrong_bit_is_asked_again(check: Check, ecr: LocalEcr, jo
     base.commit()
     base.close()
     with lc.Journal(journal) as opened:
-        assert opened.verify() == ["3 batches cannot be read; a resumed run asks their digests again"]
+        assert opened.verify() == ["3 batches cannot be read; a resumed run asks these digests again"]
         assert opened.report().unique_counts["not_checked"] == 300
     calls = ecr.counters.calls
     again = check()
