@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,10 @@ KILLS := 200
 
 journal-kills: setup build ## kill -9 a run with a journal 200 times (KILLS=) and compare what comes of it
 	PYTHONPATH=tests/python $(BIN)/python -m journal.kill_loop $(KILLS)
+
+# Needs Linux and strace (Debian: apt-get install strace), and the right to trace one's own processes.
+journal-disk: setup build ## fail the n-th write and sync of a journal with ENOSPC and EIO, by strace
+	PYTHONPATH=tests/python $(BIN)/python -m journal.failing_disk
 
 format: setup ## rewrite the sources in the house format
 	cargo fmt

@@ -1,6 +1,7 @@
 """A run in a process of its own, to be killed: by its parent, or by itself at a named step of writing.
 
-Called with the endpoint, the journal, and optionally a step and how often it is reached before the end.
+Called with the endpoint, the journal, and optionally a step and how often it is reached before the end, and
+the durability.
 Groups are small here, so that some hundred batches make many of them.
 """
 
@@ -13,6 +14,7 @@ import sys
 import layercheck as lc
 from layercheck.dispatch.tuning import Tuning
 from layercheck.journal import recorder, store
+from layercheck.journal.options import Durability
 
 DIGESTS = 12_000
 BATCH = 20
@@ -31,7 +33,9 @@ def rows() -> list[str]:
     ]
 
 
-def main(endpoint_url: str, journal: str, last: str = "", times: str = "1") -> None:
+def main(
+    endpoint_url: str, journal: str, last: str = "", times: str = "1", durability: Durability = "normal"
+) -> None:
     recorder.GROUP, recorder.GROUP_S, recorder.UNSAVED = 8, 0.02, UNSAVED
     left = int(times)
 
@@ -51,8 +55,8 @@ def main(endpoint_url: str, journal: str, last: str = "", times: str = "1") -> N
         max_in_flight=SLOTS,
         _tuning=Tuning(back_off_base_s=0.01),
     ) as checker:
-        checker.check(plan, journal=journal)
+        checker.check(plan, journal=journal, durability=durability)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:])  # type: ignore[arg-type]

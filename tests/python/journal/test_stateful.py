@@ -1,0 +1,185 @@
+"""Runs, kills, changed inputs and broken tails in any order, against a model that is a dict.
+
+A kill at a step of writing leaves the files as they are at that instant. So they are copied then, the run
+goes on, and the copy takes the place of what it wrote: the same, many times as fast as a process each.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+import layercheck as lc
+from dispatch.conftest import _nowhere as _nowhere
+from dispatch.conftest import digests
+from journal.killed_run import STEPS
+from layercheck.journal import recorder, store
+from layercheck.testing import Fault, LocalEcr
+
+DIGESTS = digests(60)
+ROWS = [*DIGESTS, "junk", DIGESTS[3]]
+PLAN = lc.plan(ROWS, batch_size=3)
+FILES = ("", "-wal")
+
+Known = dict[str, str]
+"""Digest to verdict."""
+
+
+class Audit(RuleBasedStateMachine):
+    """One journal and what it must know."""
+
+    known: Known
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.journal = self.folder / "audit.journal"
+        self.ecr = LocalEcr({"app": DIGESTS[::2]}, region_name="eu-west-1")
+        self.known = {}
+        self.truth = {digest: "unavailable" if at % 2 else "available" for at, digest in enumerate(DIGESTS)}
+
+    def teardown(self) -> None:
+        self.ecr.close()
+        shutil.rmtree(self.folder)
+
+    def beside(self, suffix: str, folder: str = "") -> Path:
+        return self.folder / folder / f"audit.journal{suffix}"
+
+    def check(self, answers: int | None, plan: lc.Plan = PLAN) -> tuple[Known, list[str]]:
+        """A run, to its end or to a dead end after so many answers: what it found, and what it asked."""
+        last = self.ecr.calls[-1].number if self.ecr.calls else 0
+        if answers is not None:
+            self.ecr.set_faults([Fault("access_denied", calls=(last + answers + 1, None))])
+        with lc.Checker("app", client=self.ecr.client(), max_in_flight=1, rate="max") as checker:
+            run = checker.submit(plan, journal=self.journal)
+            assert isinstance(run.exception(60), lc.AccessDeniedError | None)
+            report = run.report()
+        self.ecr.set_faults([])
+        asked = [digest for call in self.ecr.calls if call.number > last for digest in call.digests]
+        return found(report), asked
+
+    @rule(answers=st.none() | st.integers(0, 25))
+    def run(self, answers: int | None) -> None:
+        before = dict(self.known)
+        after, asked = self.check(answers)
+        self.learn(before, after, asked, answers)
+        self.known = after
+
+    def learn(self, before: Known, after: Known, asked: list[str], answers: int | None) -> None:
+        """Only what was open is asked, each once, and what was asked is what is true now."""
+        to_ask = [digest for digest in DIGESTS if digest not in before]
+        assert asked == to_ask[: len(asked)]
+        if answers is None:
+            assert set(after) == set(DIGESTS)
+        assert after == before | {digest: self.truth[digest] for digest in after if digest not in before}
+
+    @rule(answers=st.none() | st.integers(0, 25), step=st.sampled_from(STEPS), times=st.integers(1, 8))
+    def kill(self, answers: int | None, step: str, times: int) -> None:
+        left = times
+        copies = self.folder / "copies"
+        shutil.rmtree(copies, ignore_errors=True)
+
+        def reached(name: str) -> None:
+            nonlocal left
+            left -= name == step
+            if left == 0 and not copies.exists():
+                copies.mkdir()
+                for suffix in FILES:
+                    if self.beside(suffix).exists():
+                        shutil.copy(self.beside(suffix), self.beside(suffix, "copies"))
+
+        before = dict(self.known)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "reached", reached)
+            patch.setattr(recorder, "GROUP", 1)
+            after, asked = self.check(answers)
+        self.learn(before, after, asked, answers)
+        if copies.exists():
+            for suffix in FILES:
+                self.beside(suffix).unlink(missing_ok=True)
+                if self.beside(suffix, "copies").exists():
+                    shutil.move(self.beside(suffix, "copies"), self.beside(suffix))
+            kept = self.read()
+            assert before.items() <= kept.items() <= after.items()
+            self.known = kept
+        else:
+            self.known = after
+
+    @precondition(lambda self: self.journal.exists())
+    @rule(cut=st.integers(1, 9_000), log=st.booleans())
+    def lose_the_tail(self, cut: int, log: bool) -> None:
+        """The end of a file is gone: an error, or less is known, and never anything else."""
+        file = self.beside("-wal" if log else "")
+        if not file.exists():
+            return
+        whole = {suffix: self.beside(suffix).read_bytes() for suffix in FILES if self.beside(suffix).exists()}
+        file.write_bytes(file.read_bytes()[:-cut])
+        try:
+            kept = self.read()
+        except lc.JournalError:
+            self.beside("-wal").unlink(missing_ok=True)
+            for suffix, content in whole.items():
+                self.beside(suffix).write_bytes(content)
+        else:
+            assert kept.items() <= self.known.items()
+            self.known = kept
+
+    @rule(number=st.integers(0, 59))
+    def push_or_delete(self, number: int) -> None:
+        """The repository changes; what was learnt before stays as it was learnt."""
+        digest = DIGESTS[number]
+        if self.truth[digest] == "available":
+            self.ecr.remove("app", [digest])
+            self.truth[digest] = "unavailable"
+        else:
+            self.ecr.put("app", [digest])
+            self.truth[digest] = "available"
+
+    @precondition(lambda self: bool(self.known))
+    @rule(rows=st.sampled_from([ROWS[::-1], ROWS[:-1], [*ROWS, "more"], DIGESTS]))
+    def change_the_input(self, rows: list[str]) -> None:
+        calls = self.ecr.counters.calls
+        with pytest.raises(lc.JournalError, match="belongs to another run"):
+            self.check(None, lc.plan(rows))
+        assert self.ecr.counters.calls == calls
+
+    @invariant()
+    def the_journal_knows_what_the_model_knows(self) -> None:
+        if hasattr(self, "journal"):
+            assert self.read() == self.known
+
+    def read(self) -> Known:
+        """What the journal knows; nothing if no run has begun in it."""
+        try:
+            journal = lc.Journal(self.journal)
+        except lc.JournalError as error:
+            if "no journal" in str(error) or "holds no run" in str(error):
+                return {}
+            raise
+        with journal:
+            return found(journal.report())
+
+
+def found(report: lc.Report) -> Known:
+    """Digests with a final verdict."""
+    lines = report.table(unique=True).lines(0, len(DIGESTS))
+    return {
+        line["digest"]: line["verdict"] for line in lines if line["verdict"] in ("available", "unavailable")
+    }
+
+
+Audit.TestCase.settings = settings(
+    max_examples=20,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+TestAudit = pytest.mark.usefixtures("_nowhere")(Audit.TestCase)
