@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-overhead clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-journal bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ bench-quick: setup build ## the same on small inputs and in one round, to see th
 
 bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; write bench/results/pace.json
 	$(BIN)/python bench/python/pace.py
+
+bench-journal: setup build ## what a journal costs, and 10 M digests with one beside boto3, some 4 minutes; write bench/results/journal.json
+	$(BIN)/python bench/python/journal_cost.py
 
 bench-cancelled: setup build ## three checks in one event loop, one cancelled: how soon it stops; write bench/results/cancelled.json
 	$(BIN)/python bench/python/cancelled.py

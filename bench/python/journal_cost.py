@@ -1,0 +1,148 @@
+"""What a journal costs, and an audit of ten million digests with one: `python bench/python/journal_cost.py`.
+
+Each run is a process of its own; the endpoint is in this one, on the same machine. First the price of the
+journal at the service's default quota, in turns with and without it. Then the large audit, beside the
+same by boto3 in threads, which deduplicates nothing, keeps nothing and has no journal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import layercheck as lc
+import results
+from layercheck.testing import LocalEcr
+
+RESULT = Path(__file__).parent.parent / "results" / "journal.json"
+QUOTA = 1_000
+"""Calls per second: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html"""
+ROUNDS = 5
+MODES = ("none", "normal", "full", "boto3")
+
+
+def main() -> None:
+    """Print the figures, and keep them in bench/results."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--digests", type=int, default=10_000_000, help="of the large audit")
+    options.add_argument("--price-digests", type=int, default=500_000, help="of each round of the price")
+    options.add_argument("--boto3-digests", type=int, default=1_000_000, help="of the large audit by boto3")
+    options.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
+    given = options.parse_args()
+    if given.run:
+        print(json.dumps(run(*given.run)))
+        return
+    price = [
+        measured(mode, given.price_digests, rate=QUOTA)
+        for _ in range(ROUNDS)
+        for mode in ("none", "normal", "full")
+    ]
+    for mode in ("none", "normal", "full"):
+        rounds = [each for each in price if each["mode"] == mode]
+        speed, cpu = (
+            statistics.median(each[key] for each in rounds) for key in ("calls_per_s", "cpu_us_per_call")
+        )
+        print(f"at {QUOTA} calls/s, journal {mode:6}: {speed:7.1f} calls/s, {cpu:5.0f} us of CPU a call")
+    large = [measured("normal", given.digests, rate=0), measured("boto3", given.boto3_digests, rate=0)]
+    for each in large:
+        print(
+            f"{each['digests']:,} digests, {each['mode']:6}: {each['seconds']:.1f} s, "
+            f"{each['calls_per_s']:.0f} calls/s, a digest takes {each['peak_bytes_per_digest']:.0f} bytes "
+            f"of memory and {each['file_bytes_per_digest']:.1f} of file"
+        )
+    kept = {"machine": results.machine(), "price": price, "large": large}
+    RESULT.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def measured(mode: str, digests: int, *, rate: int) -> dict[str, Any]:
+    """One run in a process of its own, against an endpoint of its own."""
+    with LocalEcr(("app",), log_calls=0) as ecr:
+        ecr.set_rule("app", "fraction", fraction=0.5)
+        command = [sys.executable, __file__, "--run", mode, str(digests), str(rate), ecr.endpoint_url]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+        found: dict[str, Any] = json.loads(ended.stdout)
+        assert found["found"] == ecr.counters.available
+        assert ecr.counters.digests == digests
+    return found
+
+
+def run(mode: str, digests: str, rate: str, endpoint_url: str) -> dict[str, Any]:
+    """The run itself."""
+    import boto3  # noqa: F401 - not part of what is measured
+
+    count = int(digests)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rows = np.random.default_rng(7).integers(0, 256, (count, 32), dtype=np.uint8)
+    cpu, started = time.process_time(), time.perf_counter()
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        journal = Path(folder) / "audit.journal"
+        if mode == "boto3":
+            found, calls = by_boto3(rows, endpoint_url)
+        else:
+            found, calls = by_layercheck(rows, endpoint_url, mode, int(rate), journal)
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        size = journal.stat().st_size if journal.exists() else 0
+    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return {
+        "mode": mode,
+        "digests": count,
+        "rate": int(rate),
+        "seconds": seconds,
+        "calls_per_s": calls / seconds,
+        "cpu_us_per_call": cpu / calls * 1e6,
+        # The rows are the caller's.
+        "peak_bytes_per_digest": (peak - rows.nbytes) / count,
+        "file_bytes_per_digest": size / count,
+        "found": found,
+    }
+
+
+def by_layercheck(rows: Any, endpoint_url: str, mode: str, rate: int, journal: Path) -> tuple[int, int]:
+    """With a journal, or with mode `none` without."""
+    import boto3
+
+    session = boto3.Session("AKIDEXAMPLE", "secret", region_name="us-east-1")
+    kept: dict[str, Any] = {} if mode == "none" else {"journal": journal, "durability": mode}
+    report = lc.check(rows, "app", session=session, endpoint_url=endpoint_url, rate=rate or "max", **kept)
+    assert report.complete
+    return report.unique_counts["available"], report.stats.calls
+
+
+def by_boto3(rows: Any, endpoint_url: str) -> tuple[int, int]:
+    """What one would write without layercheck: texts, batches of a hundred, threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session("AKIDEXAMPLE", "secret", region_name="us-east-1")
+    config = Config(max_pool_connections=32, retries={"mode": "standard"})
+    client = session.client("ecr", endpoint_url=endpoint_url, config=config)
+    texts = ["sha256:" + row.tobytes().hex() for row in rows]
+
+    def ask(start: int) -> dict[str, str]:
+        answer = client.batch_check_layer_availability(
+            repositoryName="app", layerDigests=texts[start : start + 100]
+        )
+        return {layer["layerDigest"]: layer["layerAvailability"] for layer in answer["layers"]}
+
+    verdicts: dict[str, str] = {}
+    starts = range(0, len(texts), 100)
+    with ThreadPoolExecutor(32) as pool:
+        for answer in pool.map(ask, starts):
+            verdicts.update(answer)
+    return sum(verdict == "AVAILABLE" for verdict in verdicts.values()), len(starts)
+
+
+if __name__ == "__main__":
+    main()
