@@ -99,7 +99,9 @@ def checked(rows: list[Any], batch_size: int, max_in_flight: int, **target: Any)
     """The report, and whether the run came to its end or to a dead one."""
     with lc.Checker("app", rate="max", max_in_flight=max_in_flight, _tuning=QUICK, **target) as checker:
         try:
-            return checker.check(lc.plan(rows, batch_size=batch_size)), True
+            report = checker.check(lc.plan(rows, batch_size=batch_size))
+            # A service that stopped answering ends a run too, without an exception.
+            return report, report.stats.ended == "done"
         except lc.LayercheckError as error:
             return cast("lc.Report", error.report), False
 
