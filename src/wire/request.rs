@@ -12,8 +12,8 @@ impl Request {
     /// A request for `target`, the path and query of the URL, at `host`, with its port unless that is
     /// the scheme's own.
     ///
-    /// Both come from an endpoint's URL that was parsed before; what cannot stand in a request is
-    /// refused by [`Request::header`].
+    /// Neither is looked at here: they come from a URL that was parsed, and whoever opens a wire leaves URLs
+    /// that need escaping to others.
     #[must_use]
     pub fn post(target: &str, host: &str) -> Self {
         // Python's `http.client`, under botocore's own session, says the same of encodings.
