@@ -39,6 +39,10 @@ class CallAbandoned(Exception):  # noqa: N818 (likewise)
     """A call outlived its deadline, and the run went on without it."""
 
 
+class UnusableCredentials(Exception):  # noqa: N818 (likewise)
+    """Credentials that no signed request can hold; the message shows nothing of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failed call, classified.
@@ -112,6 +116,9 @@ def classify(error: BaseException) -> Failure:
     def is_a(names: tuple[str, ...]) -> bool:
         return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
 
+    if isinstance(error, UnusableCredentials):
+        # To ask again would send, or fail to send, the same: what boto3 found has to be put right.
+        return Failure("dead_end", name, message, cause, CredentialsError, connected=False)
     if is_a(codes.CREDENTIAL_EXCEPTIONS):
         renews = is_a(codes.RENEWAL_EXCEPTIONS)
         return Failure("dead_end", name, message, cause, CredentialsError, connected=False, renews=renews)

@@ -1,13 +1,82 @@
-"""What can be known of a client's credentials without a call, and without reading a secret."""
+"""A client's credentials: what they are now, whether a request can hold them, and whose they are."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from typing import Any
+from typing import Any, NamedTuple
+
+from layercheck.dispatch.classify import UnusableCredentials
 
 _KEY_ID = re.compile(r"A[KS]IA[Q-Z2-7][A-Z2-7]{15}")
+
+_NOT_IN_A_HEADER = re.compile(r"[^\t -~\x80-\xff]")
+"""A field's value is of visible ASCII, spaces, tabs and bytes above them (RFC 9110, section 5.5). A str goes
+into a header as Latin-1, says http.client; the service's own ids and tokens are ASCII."""
+_NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")
+"""What Python makes of an environment variable's bytes that are no UTF-8."""
+
+
+class Frozen(NamedTuple):
+    """Credentials as they are at one moment."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        return "Frozen(***)"
+
+
+def current(client: Any) -> Frozen | None:
+    """The client's credentials, refreshed if boto3 finds it is time; None if it has none.
+
+    Raises:
+        UnusableCredentials: No request that is signed with them can be written down.
+        botocore.exceptions.BotoCoreError: They could not be refreshed.
+    """
+    freeze = getattr(of_client(client), "get_frozen_credentials", None)
+    if not callable(freeze):
+        return None
+    found = freeze()
+    frozen = Frozen(found.access_key, found.secret_key, found.token)
+    _check("access key id", frozen.access_key, _NOT_IN_A_HEADER, "which no HTTP header can hold")
+    _check("session token", frozen.token, _NOT_IN_A_HEADER, "which no HTTP header can hold")
+    _check("secret access key", frozen.secret_key, _NOT_UTF_8, "with which nothing can be signed")
+    return frozen
+
+
+def check_usable(client: Any) -> None:
+    """See, before botocore signs with them, whether a request can hold the client's credentials.
+
+    botocore and `http.client` do not notice, or fail with a message that blames nothing in particular.
+
+    Raises:
+        UnusableCredentials: It cannot.
+        botocore.exceptions.BotoCoreError: They could not be refreshed, as signing would find too.
+    """
+    signer = getattr(client, "_request_signer", None)
+    # The version is a str, unless requests are not to be signed.
+    if isinstance(getattr(signer, "signature_version", None), str):
+        current(client)
+
+
+def _check(what: str, value: object, wrong: re.Pattern[str], why: str) -> None:
+    """Nothing of the value is in the message, not even how long it is."""
+    if not isinstance(value, str) or (value.isascii() and value.isprintable()):
+        return
+    match = wrong.search(value)
+    if match is not None:
+        raise UnusableCredentials(f"the {what} has {_named(match.group())} in it, {why}")
+
+
+def _named(char: str) -> str:
+    if char in "\r\n":
+        return "a line end"
+    if _NOT_UTF_8.match(char):
+        return "a byte that is no UTF-8"
+    return "a character outside Latin-1" if char > "\xff" else "a control character"
 
 
 def of_client(client: Any) -> Any:

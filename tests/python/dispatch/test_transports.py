@@ -201,20 +201,53 @@ def test_the_credentials_are_those_the_client_was_made_with() -> None:
         assert all("Credential=AKIDFIRST/" in asked.headers["authorization"] for asked in server.asked)
 
 
-@by_transport
-def test_a_token_that_no_header_can_hold_is_told_to_nobody(
-    transport: TransportName, caplog: pytest.LogCaptureFixture
+UNUSABLE: dict[str, tuple[tuple[str, str, str | None], str]] = {
+    "a token read with its line end": (("AKID", SECRET, f"{TOKEN}\n"), "session token has a line end"),
+    "a token with a header behind it": (("AKID", SECRET, f"{TOKEN}\r\nX: y"), "session token has a line end"),
+    "a control character": (("AKID", SECRET, f"{TOKEN}\x01"), "session token has a control character"),
+    "a character of no header": (("AKID", SECRET, f"{TOKEN}\u20ac"), "session token has a character outside"),
+    "bytes that are no text": (
+        ("AKID", SECRET, f"{TOKEN}\udcff"),
+        "session token has a byte that is no UTF-8",
+    ),
+    "a key id with its line end": ((f"{TOKEN}\n", SECRET, None), "access key id has a line end"),
+    "a secret that is no text": (
+        ("AKID", f"{SECRET}\udcff", None),
+        "secret access key has a byte that is no",
+    ),
+}
+
+
+@pytest.mark.parametrize(("keys", "why"), UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize("transport", [*NAMES, "a client of the caller's"])
+def test_credentials_that_no_request_can_hold_end_the_run_at_once_and_are_told_to_nobody(
+    transport: Any, keys: tuple[str, str, str | None], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "layercheck")
-    session = boto3.Session("AKID", SECRET, f"{TOKEN}\n")
+    session = boto3.Session(*keys)
     with ScriptedServer() as server:
-        with pytest.raises(lc.EndpointError, match="Invalid header value") as caught:
-            checked(server.url, transport, session=session, max_in_flight=1)
+        options: dict[str, Any] = {"session": session, "endpoint_url": server.url, "transport": transport}
+        if transport not in NAMES:
+            options = {"client": session.client("ecr", endpoint_url=server.url)}
+        with (
+            lc.Checker("team/app", max_in_flight=1, **options) as checker,
+            pytest.raises(lc.CredentialsError, match=why) as caught,
+        ):
+            checker.check(ROWS)
         assert not server.asked
     report: Any = caught.value.report
-    assert report.unique_counts["unanswered"] > 0
+    assert (report.stats.requests, report.unique_counts["not_checked"]) == (1, 650)
     shown = "".join(traceback.format_exception(caught.value))
-    assert TOKEN not in shown + repr((report.errors, table(report), caplog.messages))
+    shown += repr((report.errors, table(report), caplog.messages, checker))
+    assert not any(secret in shown for secret in (SECRET, TOKEN, "\\udcff"))
+
+
+@by_transport
+def test_credentials_that_are_odd_and_can_be_sent_are_the_services_business(transport: TransportName) -> None:
+    session = boto3.Session("AK ID", f"{SECRET}\u20ac", f"{TOKEN}\t\xe9")
+    with ScriptedServer() as server:
+        assert checked(server.url, transport, session=session).complete
+        assert len(server.asked) == 8
 
 
 @by_transport

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
 from layercheck.dispatch.classify import clean
-from layercheck.dispatch.credentials import of_client
 from layercheck.dispatch.transport.native import NativeTransport
 from layercheck.dispatch.transport.plain import PlainTransport
 from layercheck.dispatch.transport.seam import Transport
@@ -84,19 +83,8 @@ def choose(
         return SlimTransport(client, repository_name, registry_id)
     ca_bundle = os.fspath(_ca_bundle(client) or "")
     direct = _direct(client)
-    if name == "wire":
-        return WireTransport(
-            client, repository_name, registry_id, ca_bundle=ca_bundle, tuning=tuning, direct=direct
-        )
-    return NativeTransport(
-        client,
-        repository_name,
-        registry_id,
-        ca_bundle=ca_bundle,
-        tuning=tuning,
-        direct=direct,
-        credentials=functools.partial(of_client, client),
-    )
+    sending = NativeTransport if name == "native" else WireTransport
+    return sending(client, repository_name, registry_id, ca_bundle=ca_bundle, tuning=tuning, direct=direct)
 
 
 def check_name(wanted: object) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from layercheck._core import WireError
+from layercheck.dispatch import credentials
 from layercheck.dispatch.body import ReadBody
 from layercheck.dispatch.transport.wire import WireTransport, as_botocore
-from layercheck.dispatch.tuning import Tuning
-from layercheck.types import EcrClient
 
 
 class NativeTransport(WireTransport):
@@ -22,32 +20,9 @@ class NativeTransport(WireTransport):
     place of everything that follows. The credentials are asked of boto3 for each call, so that they are
     refreshed when boto3 says so. A request that is to be signed in another way than by Signature
     Version 4 with these credentials goes on through botocore, as with `wire`.
-
-    Args:
-        credentials: Gives the client's credentials, or None; called once, at the first call.
-
-    The others are as for `WireTransport`.
     """
 
     name = "native"
-
-    def __init__(
-        self,
-        client: EcrClient,
-        repository_name: str,
-        registry_id: str | None,
-        *,
-        ca_bundle: str,
-        tuning: Tuning,
-        direct: Callable[[str], bool],
-        credentials: Callable[[], Any],
-    ) -> None:
-        super().__init__(
-            client, repository_name, registry_id, ca_bundle=ca_bundle, tuning=tuning, direct=direct
-        )
-        self._find_credentials = credentials
-        self._finding = threading.Lock()
-        self._credentials: Any = None
 
     def _before_call(self, params: dict[str, Any], **event: Any) -> object:
         exchange = self._exchange
@@ -56,9 +31,9 @@ class NativeTransport(WireTransport):
             return None
         exchange.reached = True
         scope = None if self._aside else _scope(event)
-        credentials = None if scope is None else self._current_credentials()
+        signed_as = None if scope is None else self._current_credentials()
         url = params["url"]
-        if scope is None or credentials is None or (route := self._route_to(url)) is None:
+        if scope is None or signed_as is None or (route := self._route_to(url)) is None:
             return super()._before_call(params, **event)
         try:
             status, headers, body = route.wire.ask(
@@ -71,7 +46,7 @@ class NativeTransport(WireTransport):
                 route.host,
                 list(params["headers"].items()),
                 scope,
-                credentials,
+                signed_as,
             )
         except WireError as error:
             if self._step_aside(error):
@@ -82,22 +57,12 @@ class NativeTransport(WireTransport):
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
         return _parsed_error(event["model"], url, status, headers, body)
 
-    def _current_credentials(self) -> tuple[str, str, str | None] | None:
-        """Key, secret and token as they are now, refreshed if boto3 finds it is time.
-
-        Raises:
-            botocore.exceptions.BotoCoreError: They could not be refreshed.
-        """
-        if self._credentials is None:
-            with self._finding:
-                if self._credentials is None:
-                    self._credentials = self._find_credentials()
-            if self._credentials is None:
-                # Signing is where botocore says so, in its own words.
-                self._leave_to_botocore("there are no credentials")
-                return None
-        frozen = self._credentials.get_frozen_credentials()
-        return frozen.access_key, frozen.secret_key, frozen.token
+    def _current_credentials(self) -> credentials.Frozen | None:
+        found = credentials.current(self._client)
+        if found is None:
+            # Signing is where botocore says so, in its own words.
+            self._leave_to_botocore("there are no credentials")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from layercheck.dispatch import credentials
 from layercheck.dispatch.classify import UnreadableAnswer, clean
 from layercheck.dispatch.transport.seam import Batch
 from layercheck.types import EcrClient
@@ -23,6 +24,7 @@ class PlainTransport:
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
         """One call of `BatchCheckLayerAvailability`; see `Transport`."""
+        credentials.check_usable(self._client)
         return answer_in(
             self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
         )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layercheck._core import Packer
+from layercheck.dispatch import credentials
 from layercheck.dispatch.transport.plain import PlainTransport, answer_in
 from layercheck.dispatch.transport.seam import Batch
 from layercheck.types import EcrClient
@@ -49,6 +50,7 @@ class SlimTransport:
     name = "slim"
 
     def __init__(self, client: EcrClient, repository_name: str, registry_id: str | None) -> None:
+        self._client = client
         self._plain = PlainTransport(client, repository_name, registry_id)
         self._packer = Packer(repository_name, registry_id)
         self._exchange = Exchange()
@@ -97,6 +99,7 @@ class SlimTransport:
         exchange = self._exchange
         if exchange.batch is not None:
             exchange.reached = True
+            credentials.check_usable(self._client)
             batch = exchange.batch
             params["body"] = self._packer.pack(batch.plan, batch.start, batch.stop)
         return None
