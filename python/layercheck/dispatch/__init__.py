@@ -8,7 +8,8 @@ slot when the `Pacer` allows, a `Transport` asks, `classify` names what failed,
 and `Run` writes the outcome into the ledger.
 """
 
-from layercheck.dispatch.checker import Checker, check
+from layercheck.dispatch.check import check
+from layercheck.dispatch.checker import Checker
 from layercheck.dispatch.run import Run
 from layercheck.dispatch.stream import Answer
 
