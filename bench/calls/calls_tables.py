@@ -10,19 +10,6 @@ END = "<!-- calls: end -->"
 Document = dict[str, Any]
 
 
-def into(page: str, table: str) -> str:
-    """The page with the table between its two marks.
-
-    Raises:
-        ValueError: If the marks are not there.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"the page has no lines {BEGIN!r} and {END!r}")
-    return f"{before}{begin}\n{table}\n{end}{after}"
-
-
 def troubles(document: Document) -> list[str]:
     """Everything that went wrong, a line each."""
     return [

@@ -37,6 +37,7 @@ from grid import (
     serving,
 )
 
+sys.path.append(str(HERE.parent / "python"))  # for what the rest of the benchmarks has already
 TIMEOUT_S = 120.0
 ROUNDS = 3
 """Of the headlines; elsewhere one."""
@@ -175,7 +176,6 @@ def document(points: Sequence[Point], contestants: Sequence[Contestant], *, quic
 
 def machine() -> dict[str, Any]:
     """What kind of machine this is, and not whose."""
-    sys.path.append(str(HERE.parent / "python"))
     import results
 
     return results.machine()
@@ -217,7 +217,11 @@ def main() -> int:
         path.write_text(json.dumps(kept, indent=1) + "\n")
         print(f"\nwritten: {path}")
     if chosen.readme:
-        chosen.readme.write_text(calls_tables.into(chosen.readme.read_text(), calls_tables.for_readme(kept)))
+        import readme
+
+        table = calls_tables.for_readme(kept)
+        page = readme.into(chosen.readme.read_text(), table, begin=calls_tables.BEGIN, end=calls_tables.END)
+        chosen.readme.write_text(page)
         print(f"written: {chosen.readme}")
     return 1 if calls_tables.troubles(kept) else 0
 

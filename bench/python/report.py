@@ -12,23 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import readme
 import tables
 
 BEGIN = "<!-- benchmarks: begin (written by `make bench`) -->"
 END = "<!-- benchmarks: end -->"
-
-
-def into(readme: str, table: str) -> str:
-    """The page with the table between its two marks.
-
-    Raises:
-        ValueError: If the marks are not there.
-    """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"the page has no lines {BEGIN!r} and {END!r}")
-    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def last_result(folder: Path, kind: str) -> Path:
@@ -77,7 +65,8 @@ def main() -> int:
         path.write_text(json.dumps(document, indent=1) + "\n")
         print(f"\nwritten: {path}")
     if chosen.readme:
-        chosen.readme.write_text(into(chosen.readme.read_text(), tables.for_readme(document)))
+        page = readme.into(chosen.readme.read_text(), tables.for_readme(document), begin=BEGIN, end=END)
+        chosen.readme.write_text(page)
         print(f"written: {chosen.readme}")
     return 0
 

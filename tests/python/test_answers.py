@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import digest_strategies as ds
-import layercheck as lc
 from layercheck import _core
 from layercheck import _reference as ref
+from ledgers import planned, states
 
 many = settings(deadline=None, max_examples=400)
 
@@ -41,18 +41,6 @@ def plainly_read(body: bytes) -> Mapping[str, Any]:
     if not all(entry is None or isinstance(entry, dict) for entries in lists for entry in entries):
         raise UnreadableError
     return answer
-
-
-def planned(digests: list[bytes]) -> Any:
-    return lc.plan([ref.as_text(digest) for digest in digests])
-
-
-def states(ledger: _core.Ledger) -> list[ref.State]:
-    table = ledger.columns().table(unique=True)
-    return [
-        ref.State(line["verdict"], line["code"], line["reason"], line["size"], line["media_type"])
-        for line in table.lines(0, len(table))
-    ]
 
 
 def merged_body(digests: list[bytes], body: bytes) -> tuple[list[ref.State], ref.Merged]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import calls_tables
+import readme
 import run_calls
 from grid import CACHE, CONTESTANTS, GRID, HEADLINES, QUICK, Contestant
 from layercheck.dispatch.transport.choose import NAMES
@@ -99,15 +100,10 @@ def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
     assert str(Path.cwd()) not in text
 
 
-def test_the_page_changes_between_its_marks_alone(document: dict[str, Any]) -> None:
-    page = f"before\n{calls_tables.BEGIN}\nold\n{calls_tables.END}\nafter\n"
-    new = calls_tables.into(page, calls_tables.for_readme(document))
-    assert new.startswith(f"before\n{calls_tables.BEGIN}\n| where |")
-    assert new.endswith(f"{calls_tables.END}\nafter\n")
-    with pytest.raises(ValueError, match="no lines"):
-        calls_tables.into("no marks", "table")
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    calls_tables.into(readme, "table")
+def test_the_readme_has_a_place_for_the_table(document: dict[str, Any]) -> None:
+    begin, end = calls_tables.BEGIN, calls_tables.END
+    page = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"{begin}\n| where |" in readme.into(page, calls_tables.for_readme(document), begin=begin, end=end)
 
 
 def test_the_grid_has_all_that_was_asked_for() -> None:

@@ -17,6 +17,7 @@ import pytest
 import endpoint
 import measure
 import race as racing
+import readme
 import report
 import results
 import tables
@@ -183,14 +184,16 @@ def test_a_run_without_ours_has_no_ratios(document: dict[str, Any]) -> None:
 
 
 def test_the_page_changes_between_its_marks_alone(document: dict[str, Any]) -> None:
+    marks = {"begin": report.BEGIN, "end": report.END}
     page = f"before\n{report.BEGIN}\na table of last month\n{report.END}\nafter\n"
-    new = report.into(page, tables.for_readme(document))
+    new = readme.into(page, tables.for_readme(document), **marks)
     assert new.startswith(f"before\n{report.BEGIN}\n| job |")
     assert new.endswith(f"{report.END}\nafter\n")
     assert "last month" not in new
-    assert report.into(new, "x") == report.into(page, "x")
+    assert readme.into(new, "x", **marks) == readme.into(page, "x", **marks)
     with pytest.raises(ValueError, match="no lines"):
-        report.into("no marks", "table")
+        readme.into("no marks", "table", **marks)
+    readme.into((Path(__file__).parents[2] / "README.md").read_text(), "table", **marks)
 
 
 def test_an_import_of_layercheck_loads_nothing_heavy(setting: Setting) -> None:

@@ -11,22 +11,11 @@ import digest_strategies as ds
 import layercheck as lc
 from layercheck import _core
 from layercheck import _reference as ref
+from ledgers import planned, states
 
 many = settings(deadline=None, max_examples=400)
 
 lists_of_digests = st.lists(ds.digests, min_size=1, max_size=8, unique=True)
-
-
-def planned(digests: list[bytes]) -> Any:
-    return lc.plan([ref.as_text(digest) for digest in digests])
-
-
-def states(ledger: _core.Ledger) -> list[ref.State]:
-    table = ledger.columns().table(unique=True)
-    return [
-        ref.State(line["verdict"], line["code"], line["reason"], line["size"], line["media_type"])
-        for line in table.lines(0, len(table))
-    ]
 
 
 @many

@@ -11,6 +11,7 @@ import click
 
 from layercheck.cli import output as outputs
 from layercheck.cli.exits import CommandError, ExitCode, one_line
+from layercheck.cli.options import lines_option
 from layercheck.errors import JournalError
 
 if TYPE_CHECKING:
@@ -26,14 +27,7 @@ def journal() -> None:
 
 @journal.command("show", short_help="How a journal stands.")
 @click.argument("file", metavar="FILE", type=click.Path())
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "jsonl"]),
-    default="table",
-    show_default=True,
-    help="On standard output.",
-)
+@lines_option
 def show(file: str, format_: str) -> int:
     """Show what the journal FILE knows: verdicts, when, and who writes to it now."""
     with _open(file) as opened:

@@ -209,6 +209,18 @@ def journal_options(command: F) -> F:
     return command
 
 
+def lines_option(command: F) -> F:
+    """`--format` of what is shown on standard output and never written to a file."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["table", "jsonl"]),
+        default="table",
+        show_default=True,
+        help="On standard output.",
+    )(command)
+
+
 def quiet_options(command: F) -> F:
     """What is shown besides the result."""
     for decorate in (

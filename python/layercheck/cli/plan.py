@@ -10,7 +10,7 @@ import click
 
 from layercheck._core import Plan
 from layercheck.cli import inputs as sources
-from layercheck.cli.options import input_options, quiet_options, shape_of
+from layercheck.cli.options import input_options, lines_option, quiet_options, shape_of
 from layercheck.cli.progress import display
 
 QUOTAS = {"private": 1000, "public": 200}
@@ -43,14 +43,7 @@ _REJECTS = {
 @click.command("plan", short_help="Count and validate digests offline.")
 @input_options
 @click.option("--public", is_flag=True, help="Times for ECR Public instead of private ECR.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "jsonl"]),
-    default="table",
-    show_default=True,
-    help="On standard output.",
-)
+@lines_option
 @quiet_options
 def plan(
     inputs: tuple[str, ...],
