@@ -1,9 +1,11 @@
 //! Verdict columns of one run: 13 bytes a digest, beside the plan's 32.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::merge::{self, CONTRADICTORY, Entry, Joined, LEFT_OUT, Says};
 use crate::plan::Plan;
 use crate::verdict::Verdict;
@@ -146,10 +148,17 @@ impl Columns {
 }
 
 /// The columns of a run while it goes on, and the plan they belong to.
+///
+/// A call asks digests with consecutive numbers. Those below the plan's `unique` are places in the plan.
+/// From there on they stand for leftovers: digests that a run before this one left open here and
+/// there, which [`Ledger::gather`] numbers anew, so that they are asked a hundred at a time too.
 #[derive(Debug)]
 pub struct Ledger {
     plan: Arc<Plan>,
     columns: Arc<Columns>,
+    leftovers: Vec<usize>,
+    /// Digests that an earlier run left unanswered and that this one has not asked yet.
+    unanswered_before: usize,
 }
 
 impl Ledger {
@@ -157,7 +166,7 @@ impl Ledger {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let columns = Arc::new(Columns::new(plan.unique()));
-        Self { plan, columns }
+        Self { plan, columns, leftovers: Vec::new(), unanswered_before: 0 }
     }
 
     /// The plan.
@@ -182,38 +191,111 @@ impl Ledger {
     pub(crate) fn restore<'a>(&mut self, known: impl Iterator<Item = (usize, Verdict, i64, Note<'a>)>) {
         let columns = Arc::make_mut(&mut self.columns);
         known.for_each(|(at, verdict, size, note)| columns.put(at, verdict, size, note));
+        self.unanswered_before = columns.counts[Verdict::Unanswered as usize];
     }
 
-    /// The first digests from `start` on that have no verdict, as far as they stand together and in one
-    /// batch of the plan; nothing at the plan's end if all have one.
+    /// Numbers the leftovers, after everything known was restored; returns how many there are. They are
+    /// the open digests of batches in which others have a verdict.
+    pub fn gather(&mut self) -> usize {
+        self.leftovers.clear();
+        let size = self.plan.batch_size();
+        for (batch, verdicts) in self.columns.verdicts.chunks(size).enumerate() {
+            let open = verdicts.iter().filter(|verdict| is_open(**verdict)).count();
+            if (1..verdicts.len()).contains(&open) {
+                let places = (batch * size..).zip(verdicts);
+                self.leftovers.extend(places.filter(|(_, verdict)| is_open(**verdict)).map(|(at, _)| at));
+            }
+        }
+        self.leftovers.len()
+    }
+
+    /// How many numbers there are: the plan's digests, and the leftovers.
     #[must_use]
-    pub fn open_run(&self, start: usize) -> Range<usize> {
-        let verdicts = &self.columns.verdicts[..];
-        let is_open = |verdict: &Verdict| *verdict == Verdict::NotChecked;
-        let ahead = verdicts.iter().skip(start).position(is_open);
-        let first = ahead.map_or(verdicts.len(), |ahead| start + ahead);
-        let limit = self.plan.batch_size() - first % self.plan.batch_size();
-        let count = verdicts[first..].iter().take(limit).take_while(|verdict| is_open(verdict)).count();
-        first..first + count
+    pub fn numbers(&self) -> usize {
+        self.plan.unique() + self.leftovers.len()
     }
 
-    /// Digests that have a verdict.
+    /// What the next call is to ask, from number `start` on: a batch of which every digest is open, or as
+    /// many leftovers; nothing at the end.
+    #[must_use]
+    pub fn next_open(&self, start: usize) -> Range<usize> {
+        let size = self.plan.batch_size();
+        let mut rest = self.columns.verdicts.chunks(size).skip(start.div_ceil(size));
+        let whole = rest.position(|verdicts| verdicts.iter().all(|verdict| is_open(*verdict)));
+        let unique = self.plan.unique();
+        let (first, end) = match whole {
+            Some(ahead) => ((start.div_ceil(size) + ahead) * size, unique),
+            None => (start.clamp(unique, self.numbers()), self.numbers()),
+        };
+        first..end.min(first + size)
+    }
+
+    /// Where in the plan the digests of a call are.
+    ///
+    /// # Panics
+    /// If there is no such call.
+    pub fn places(&self, call: Range<usize>) -> impl Iterator<Item = usize> + Clone {
+        call.map(places_by(self.plan.unique(), &self.leftovers))
+    }
+
+    /// From the first to the last of these places; others between them may not be meant.
+    ///
+    /// # Panics
+    /// If there is no such call.
+    #[must_use]
+    pub fn span(&self, call: Range<usize>) -> Range<usize> {
+        let mut places = self.places(call);
+        let first = places.next().unwrap_or_default();
+        first..places.last().unwrap_or(first) + 1
+    }
+
+    /// The digests of a call.
+    ///
+    /// # Panics
+    /// If there is no such call.
+    #[must_use]
+    pub fn asked(&self, call: Range<usize>) -> Cow<'_, [Digest]> {
+        let digests = self.plan.digests();
+        match digests.get(call.clone()) {
+            Some(asked) => asked.into(),
+            None => self.places(call).map(|at| digests[at]).collect(),
+        }
+    }
+
+    /// The digests of a call are asked once more: what an earlier run left unanswered is open again.
+    ///
+    /// # Panics
+    /// If there is no such call.
+    pub fn reopen(&mut self, call: Range<usize>) {
+        if self.unanswered_before == 0 {
+            return;
+        }
+        let columns = Arc::make_mut(&mut self.columns);
+        for at in call.map(places_by(self.plan.unique(), &self.leftovers)) {
+            if columns.verdicts[at] == Verdict::Unanswered {
+                columns.set(at, Verdict::NotChecked, "", "");
+                self.unanswered_before -= 1;
+            }
+        }
+    }
+
+    /// Digests that have their outcome: a verdict, or none after this run asked for it.
     #[must_use]
     pub fn settled(&self) -> usize {
-        self.plan.unique() - self.columns.counts[Verdict::NotChecked as usize]
+        let open = self.columns.counts[Verdict::NotChecked as usize] + self.unanswered_before;
+        self.plan.unique() - open
     }
 
-    /// Takes the answer to the call that asked the digests in `range`. What it does not answer becomes
+    /// Takes the answer to the call that asked the digests numbered `call`. What it does not answer becomes
     /// unanswered, unless another call has answered it meanwhile.
     ///
     /// # Panics
-    /// If `range` is not within the plan's digests.
-    pub fn merge<'a>(&mut self, range: Range<usize>, entries: impl Iterator<Item = Entry<'a>>) -> Merged {
-        let asked = &self.plan.digests()[range.clone()];
-        let (joined, foreign) = merge::join(asked, entries);
+    /// If there is no such call.
+    pub fn merge<'a>(&mut self, call: Range<usize>, entries: impl Iterator<Item = Entry<'a>>) -> Merged {
+        let (joined, foreign) = merge::join(&self.asked(call.clone()), entries);
         let columns = Arc::make_mut(&mut self.columns);
         let mut merged = Merged { foreign, ..Merged::default() };
-        for (at, joined) in range.zip(joined) {
+        for (at, joined) in call.map(places_by(self.plan.unique(), &self.leftovers)).zip(joined) {
             match joined {
                 Joined::LeftOut => {
                     merged.left_out += 1;
@@ -239,27 +321,35 @@ impl Ledger {
         merged
     }
 
-    /// Notes that the service refuses this one digest.
+    /// Notes that the service refuses the one digest with this number.
     ///
     /// # Panics
-    /// If there is no digest `at`.
-    pub fn refuse(&mut self, at: usize, code: &str, reason: &str) {
+    /// If there is none.
+    pub fn refuse(&mut self, number: usize, code: &str, reason: &str) {
+        let at = places_by(self.plan.unique(), &self.leftovers)(number);
         Arc::make_mut(&mut self.columns).set(at, Verdict::Refused, code, reason);
     }
 
-    /// Notes that the digests of `range` were asked and got no usable answer; those that have a
+    /// Notes that the digests of a call were asked and got no usable answer; those that have a
     /// verdict keep it. Returns how many have none.
     ///
     /// # Panics
-    /// If `range` is not within the plan's digests.
-    pub fn unanswered(&mut self, range: Range<usize>, code: &str, reason: &str) -> usize {
+    /// If there is no such call.
+    pub fn unanswered(&mut self, call: Range<usize>, code: &str, reason: &str) -> usize {
         let columns = Arc::make_mut(&mut self.columns);
-        let mut changed = 0;
-        for at in range {
-            changed += usize::from(columns.give_up(at, code, reason));
-        }
-        changed
+        let places = call.map(places_by(self.plan.unique(), &self.leftovers));
+        places.map(|at| usize::from(columns.give_up(at, code, reason))).sum()
     }
+}
+
+/// From a number to a place; apart from the ledger, so that its columns can be changed meanwhile.
+fn places_by(unique: usize, leftovers: &[usize]) -> impl Fn(usize) -> usize + Clone {
+    move |number| number.checked_sub(unique).map_or(number, |at| leftovers[at])
+}
+
+/// Whether a run that goes on with this verdict asks for it again.
+fn is_open(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::NotChecked | Verdict::Unanswered)
 }
 
 /// Numbered texts; 0 is none. A hostile service can send a different text with every digest, so

@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 
-use crate::batch::Batches;
+use crate::batch::{Batches, MAX_BATCH};
 use crate::dedupe::Seed;
 use crate::digest::{Digest, TEXT_LEN};
 use crate::lines::{Line, Lines, MAX_LINE, Sink};
@@ -201,6 +201,12 @@ impl Plan {
         batch_size: usize,
     ) -> Self {
         Self { digests, row_index, rejects, spellings, batch_size }
+    }
+
+    /// Digests alone, without rows: to ask for, not to report on.
+    #[must_use]
+    pub fn of_digests(digests: Vec<Digest>) -> Self {
+        Self::of_parts(digests, Vec::new(), Rejects::default(), Default::default(), MAX_BATCH)
     }
 
     /// Input rows, valid or not.

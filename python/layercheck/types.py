@@ -16,10 +16,12 @@ ErrorKind: TypeAlias = Literal[
 ]
 """Why digests stayed without an answer, or were refused: the class of the error, or the end of the run."""
 
-Ending: TypeAlias = Literal["running", "done", "cancelled", "timeout", "stalled", "dead_end", "journal"]
+Ending: TypeAlias = Literal[
+    "running", "done", "cancelled", "timeout", "stalled", "dead_end", "journal", "killed"
+]
 """How a run ended: all was asked; it was cancelled or interrupted; its time was up; answers had come, and
 then none came any more; there was an error that asking again does not mend; or the journal could not be
-written."""
+written. Of a run whose process ended before it, a journal says `killed`."""
 
 
 @runtime_checkable
@@ -98,7 +100,8 @@ class BatchError:
 
     Attributes:
         start: First digest concerned: an index into `plan.digests`.
-        stop: One past the last digest concerned.
+        stop: One past the last digest concerned. When a run goes on with a journal, what was left open here
+            and there is asked together: then only some digests between these two are concerned.
         kind: Which class of error it was.
         code: The service's error code, or the name of the exception.
         message: What happened, for a person; never holds a credential.
@@ -132,7 +135,8 @@ class Progress:
         rows_done: Rows that have their verdict, invalid ones included. While some digests still wait and
             others have several rows, it is a proportion; without duplicates, and when all is settled, exact.
         batches: Batches in the plan.
-        batches_done: Batches of which every digest has its outcome.
+        batches_done: Batches of which every digest has its outcome. When a run goes on with a journal,
+            batches of which a part is known count as done, and what is left of them as batches of its own.
         seconds_left: Seconds to the end at the speed of the last ten; None while that cannot be told.
     """
 

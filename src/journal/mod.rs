@@ -1,4 +1,4 @@
-//! What a journal keeps, as bytes: the plan, in parts, and the verdicts of each finished batch.
+//! What a journal keeps, as bytes: the plan, in parts, and the outcome of each call.
 //!
 //! This is the codec alone. Where the bytes are kept, and when, is the business of the package's
 //! `journal` folder, which puts them into a database. Everything here reads hostile bytes: a wrong bit
@@ -11,7 +11,7 @@ pub mod plan;
 pub use bytes::Damaged;
 
 /// Version of the bytes, in each of them.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Version of the rules by which rows become digests. A change of [`crate::parse`] that makes another
 /// plan of the same rows raises it, so that no run goes on under rules it was not begun with.

@@ -1,8 +1,9 @@
-//! The verdicts of one finished batch: some seven bytes a digest.
+//! The outcome of one call: some seven bytes a digest.
 //!
-//! A batch has few different outcomes. Each is written once (verdict, media type, code, reason); then
-//! follow, for each digest, the number of its outcome and, where the service gave sizes, its size.
-//! Digests without a final verdict have an outcome of their own, and are asked again after a resume.
+//! First comes when the answer came, then which digests of the plan were asked, as stretches. A call has few
+//! different outcomes. Each is written once (verdict, media type, code, reason); then follow, for each digest,
+//! the number of its outcome and, where the service gave sizes, its size. Digests without an answer are
+//! written with their cause. Those that were not asked are not, and stay what they were.
 //!
 //! The checksum counts the digests themselves in, which are not written here: verdicts can only be
 //! read back for the digests that were asked.
@@ -10,14 +11,15 @@
 use std::ops::Range;
 
 use super::bytes::{Damaged, Reader, Writer};
+use crate::batch::MAX_BATCH;
 use crate::digest::Digest;
 use crate::ledger::{Columns, Ledger, MAX_NOTE, Note};
 use crate::verdict::Verdict;
 
 const KIND: u8 = b'v';
 
-/// Outcome of a digest that has no final verdict.
-const OPEN: Outcome<'static> =
+/// Outcome of a digest that was not asked.
+const NOT_ASKED: Outcome<'static> =
     Outcome { verdict: Verdict::NotChecked, note: Note { media_type: None, code: "", reason: "" } };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,20 +28,30 @@ struct Outcome<'a> {
     note: Note<'a>,
 }
 
-/// The final verdicts of the digests in `range`; None if there are none.
+/// What a journal keeps of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// From the first to the last of its digests in the plan; others between them may not be meant.
+    pub range: Range<usize>,
+    /// Everything, `range` too.
+    pub payload: Vec<u8>,
+}
+
+/// The outcome of a call; None if there is none. `answered_at` is in seconds since 1970.
 ///
 /// # Panics
-/// If `range` is not within the ledger's digests.
+/// If there is no such call.
 #[must_use]
-pub fn encode(ledger: &Ledger, range: Range<usize>) -> Option<Vec<u8>> {
+pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<Record> {
     let columns = ledger.peek();
+    let places = ledger.places(call.clone());
     // The first digest with each outcome, by numbers: their texts need not be compared.
     let mut firsts: Vec<(usize, bool)> = Vec::new();
     let mut keys = Vec::new();
-    let mut numbers = Vec::with_capacity(range.len());
-    for at in range.clone() {
-        // Those without a final verdict are all alike here.
-        let key = Some(columns.key(at)).filter(|(verdict, ..)| is_final(*verdict));
+    let mut numbers = Vec::with_capacity(call.len());
+    for at in places.clone() {
+        // Those that were not asked are all alike here.
+        let key = Some(columns.key(at)).filter(|(verdict, ..)| is_kept(*verdict));
         let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
             keys.push(key);
             firsts.push((at, false));
@@ -53,9 +65,9 @@ pub fn encode(ledger: &Ledger, range: Range<usize>) -> Option<Vec<u8>> {
     }
     let outcomes = firsts.iter().map(|(at, has_sizes)| (outcome(columns, *at), *has_sizes));
     let outcomes: Vec<(Outcome<'_>, bool)> = outcomes.collect();
-    let mut out = Writer::new(KIND, 256 + 7 * range.len());
-    out.number(range.start as u64);
-    out.number(range.end as u64);
+    let mut out = Writer::new(KIND, 256 + 7 * call.len());
+    out.raw(&answered_at.to_le_bytes());
+    let range = write_places(&mut out, places.clone());
     out.number(outcomes.len() as u64);
     for (outcome, has_sizes) in &outcomes {
         write_outcome(&mut out, outcome, *has_sizes);
@@ -65,39 +77,45 @@ pub fn encode(ledger: &Ledger, range: Range<usize>) -> Option<Vec<u8>> {
             out.number(*number);
         }
     }
-    for (number, at) in numbers.iter().zip(range.clone()) {
+    for (number, at) in numbers.iter().zip(places) {
         if outcomes[*number as usize].1 {
             out.number((columns.sizes()[at] + 1) as u64);
         }
     }
-    Some(out.seal(asked(ledger, range)))
+    Some(Record { range, payload: out.seal(Digest::bytes_of(&ledger.asked(call))) })
 }
 
-/// Takes verdicts over into the ledger; returns for how many digests. What is open there stays as it is.
+/// Takes outcomes over into the ledger; returns for how many digests. What was not asked stays as it is
+/// there.
 ///
 /// # Errors
-/// [`Damaged`] if these are not the verdicts of exactly these digests; the ledger is unchanged then.
-pub fn decode(ledger: &mut Ledger, range: Range<usize>, payload: &[u8]) -> Result<usize, Damaged> {
-    if range.start > range.end || range.end > ledger.plan().unique() {
-        return Err(Damaged("of digests that are not in the plan"));
-    }
+/// [`Damaged`] if this is not the record of exactly these digests at this time; the ledger is unchanged then.
+pub fn decode(
+    ledger: &mut Ledger,
+    range: Range<usize>,
+    answered_at: f64,
+    payload: &[u8],
+) -> Result<usize, Damaged> {
     let mut read = Reader::open(KIND, payload)?;
-    Reader::check(payload, asked(ledger, range.clone()))?;
-    if (read.number()?, read.number()?) != (range.start as u64, range.end as u64) {
-        return Err(Damaged("of other digests"));
+    if read.take(8)? != answered_at.to_le_bytes() {
+        return Err(Damaged("of another time"));
     }
+    let plan = ledger.plan();
+    let places = read_places(&mut read, range, plan.unique())?;
+    let asked: Vec<Digest> = places.iter().map(|at| plan.digests()[*at]).collect();
+    Reader::check(payload, Digest::bytes_of(&asked))?;
     let mut outcomes = Vec::new();
-    for _ in 0..read.count(range.len())? {
+    for _ in 0..read.count(places.len())? {
         outcomes.push(read_outcome(&mut read)?);
     }
-    let mut numbers = vec![0; range.len()];
+    let mut numbers = vec![0; places.len()];
     if outcomes.len() > 1 {
         for number in &mut numbers {
             *number = read.count(outcomes.len() - 1)?;
         }
     }
-    let mut found = Vec::with_capacity(range.len());
-    for (at, number) in range.zip(numbers) {
+    let mut found = Vec::with_capacity(places.len());
+    for (at, number) in places.into_iter().zip(numbers) {
         let (outcome, has_sizes) = outcomes.get(number).ok_or(Damaged("without outcomes"))?;
         let size = if *has_sizes { read.number()? } else { 0 };
         let size = i64::try_from(size).map_err(|_| Damaged("a size is too large"))? - 1;
@@ -111,22 +129,59 @@ pub fn decode(ledger: &mut Ledger, range: Range<usize>, payload: &[u8]) -> Resul
     Ok(count)
 }
 
+/// Stretches of digests that follow each other: how many, then of each how far it begins behind the last one,
+/// and its length. Returns where they lie.
+fn write_places(out: &mut Writer, places: impl Iterator<Item = usize>) -> Range<usize> {
+    let mut stretches: Vec<Range<usize>> = Vec::new();
+    for at in places {
+        match stretches.last_mut() {
+            Some(last) if last.end == at => last.end += 1,
+            _ => stretches.push(at..at + 1),
+        }
+    }
+    out.number(stretches.len() as u64);
+    let mut end = 0;
+    for stretch in &stretches {
+        out.number((stretch.start - end) as u64);
+        out.number(stretch.len() as u64);
+        end = stretch.end;
+    }
+    stretches.first().map_or(0..0, |first| first.start..end)
+}
+
+fn read_places(read: &mut Reader<'_>, range: Range<usize>, unique: usize) -> Result<Vec<usize>, Damaged> {
+    let mut places = Vec::new();
+    let mut end = 0;
+    for _ in 0..read.count(MAX_BATCH)? {
+        let start = end + read.count(unique - end)?;
+        end = start + read.count((unique - start).min(MAX_BATCH - places.len()))?;
+        places.extend(start..end);
+    }
+    if (places.first(), places.last().map(|last| last + 1)) != (Some(&range.start), Some(range.end)) {
+        return Err(Damaged("of other digests"));
+    }
+    Ok(places)
+}
+
 fn outcome(columns: &Columns, at: usize) -> Outcome<'_> {
     let verdict = columns.verdicts()[at];
-    if !is_final(verdict) {
-        return OPEN;
+    if !is_kept(verdict) {
+        return NOT_ASKED;
     }
     let (code, reason) = columns.detail(at);
     Outcome { verdict, note: Note { media_type: columns.media_type(at), code, reason } }
 }
 
-/// Whether a run that is resumed takes this verdict over.
-fn is_final(verdict: Verdict) -> bool {
+/// Whether a call can have had this outcome.
+fn is_kept(verdict: Verdict) -> bool {
     match verdict {
-        Verdict::Available | Verdict::Unavailable | Verdict::Archived | Verdict::Refused | Verdict::Other => {
-            true
-        }
-        Verdict::NotChecked | Verdict::Invalid | Verdict::Unanswered => false,
+        Verdict::Available
+        | Verdict::Unavailable
+        | Verdict::Archived
+        | Verdict::Refused
+        | Verdict::Other
+        | Verdict::Unanswered => true,
+        Verdict::NotChecked | Verdict::Invalid => false,
     }
 }
 
@@ -140,7 +195,7 @@ fn write_outcome(out: &mut Writer, outcome: &Outcome<'_>, has_sizes: bool) {
 
 fn read_outcome<'a>(read: &mut Reader<'a>) -> Result<(Outcome<'a>, bool), Damaged> {
     let verdict = Verdict::from_code(read.byte()?)
-        .filter(|verdict| is_final(*verdict) || *verdict == Verdict::NotChecked)
+        .filter(|verdict| *verdict != Verdict::Invalid)
         .ok_or(Damaged("an unknown verdict"))?;
     let flags = read.byte()?;
     let mut text = || {
@@ -150,8 +205,4 @@ fn read_outcome<'a>(read: &mut Reader<'a>) -> Result<(Outcome<'a>, bool), Damage
     let media_type = Some(text()?).filter(|_| flags & 2 != 0);
     let note = Note { media_type, code: text()?, reason: text()? };
     Ok((Outcome { verdict, note }, flags & 1 != 0))
-}
-
-fn asked(ledger: &Ledger, range: Range<usize>) -> &[u8] {
-    Digest::bytes_of(&ledger.plan().digests()[range])
 }

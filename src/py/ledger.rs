@@ -12,7 +12,7 @@ use super::column::{Column, Owner};
 use super::plan::PyPlan;
 use super::table::PyTable;
 use crate::answer::{Answer, AnswerError};
-use crate::journal::payload;
+use crate::journal::payload::{self, Record};
 use crate::ledger::{Columns, Ledger, Merged};
 use crate::merge::{Entry, Says, read_digest};
 use crate::plan::Plan;
@@ -34,19 +34,15 @@ impl PyLedger {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn range(&self, start: usize, stop: usize) -> PyResult<Range<usize>> {
-        range(&self.plan, start, stop)
+    /// The digests numbered `start..stop`, which are one call's.
+    fn call(&self, start: usize, stop: usize) -> PyResult<Range<usize>> {
+        let (unique, numbers) = (self.plan.unique(), self.lock().numbers());
+        if start > stop || stop > numbers || (start < unique && stop > unique) {
+            let message = format!("digests {start}..{stop} are not within the plan's {unique}");
+            return Err(PyIndexError::new_err(message));
+        }
+        Ok(start..stop)
     }
-}
-
-/// The digests `start..stop` of a plan.
-pub(super) fn range(plan: &Plan, start: usize, stop: usize) -> PyResult<Range<usize>> {
-    let unique = plan.unique();
-    if start > stop || stop > unique {
-        let message = format!("digests {start}..{stop} are not within the plan's {unique}");
-        return Err(PyIndexError::new_err(message));
-    }
-    Ok(start..stop)
 }
 
 #[pymethods]
@@ -65,9 +61,9 @@ impl PyLedger {
         stop: usize,
         answer: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let range = self.range(start, stop)?;
+        let call = self.call(start, stop)?;
         let owned = read_answer(answer)?;
-        let merged = self.lock().merge(range, owned.iter().map(OwnedEntry::entry));
+        let merged = self.lock().merge(call, owned.iter().map(OwnedEntry::entry));
         merged_tuple(py, merged)
     }
 
@@ -82,12 +78,12 @@ impl PyLedger {
         stop: usize,
         body: &Bound<'py, PyBytes>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let range = self.range(start, stop)?;
+        let call = self.call(start, stop)?;
         // `bytes` never change, and the reference keeps them while the lock is released.
         let body = body.as_bytes();
         let merged = py.detach(|| {
             let answer = Answer::read(body)?;
-            Ok(self.lock().merge(range, answer.entries()))
+            Ok(self.lock().merge(call, answer.entries()))
         });
         let merged = merged.map_err(|error: AnswerError| PyValueError::new_err(error.to_string()))?;
         merged_tuple(py, merged)
@@ -95,7 +91,7 @@ impl PyLedger {
 
     /// Notes that the service refuses this one digest.
     fn refuse(&self, index: usize, code: &str, reason: &str) -> PyResult<()> {
-        self.range(index, index + 1)?;
+        self.call(index, index + 1)?;
         self.lock().refuse(index, code, reason);
         Ok(())
     }
@@ -103,41 +99,84 @@ impl PyLedger {
     /// Notes that the digests were asked and got no usable answer; those that have a verdict keep
     /// it. Returns how many have none.
     fn unanswered(&self, start: usize, stop: usize, cause: &str) -> PyResult<usize> {
-        let range = self.range(start, stop)?;
-        Ok(self.lock().unanswered(range, "", cause))
+        let call = self.call(start, stop)?;
+        Ok(self.lock().unanswered(call, "", cause))
     }
 
-    /// For each pair of `start` and `stop` the final verdicts of these digests as a journal keeps them, or
-    /// None where there are none. Works with the interpreter lock released.
-    fn payloads<'py>(
+    /// For each call, given as `start`, `stop` and when its answer came (seconds since 1970), what a journal
+    /// keeps of it: where its digests begin and end in the plan, and its outcome. None for a call that has
+    /// none. Works with the interpreter lock released.
+    fn records<'py>(
         &self,
         py: Python<'py>,
-        ranges: Vec<(usize, usize)>,
-    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
-        let ranges = ranges.into_iter().map(|(start, stop)| self.range(start, stop));
-        let ranges = ranges.collect::<PyResult<Vec<_>>>()?;
-        // The ledger is locked for one batch at a time: answers come in meanwhile.
-        let encode = |range| payload::encode(&self.lock(), range);
-        let payloads: Vec<_> = py.detach(|| ranges.into_iter().map(encode).collect());
-        Ok(payloads.into_iter().map(|bytes| Some(PyBytes::new(py, &bytes?))).collect())
+        calls: Vec<(usize, usize, f64)>,
+    ) -> PyResult<Vec<Option<PyRecord<'py>>>> {
+        let calls = calls.into_iter().map(|(start, stop, at)| Ok((self.call(start, stop)?, at)));
+        let calls = calls.collect::<PyResult<Vec<_>>>()?;
+        // The ledger is locked for one call at a time: answers come in meanwhile.
+        let encode = |(call, at)| payload::encode(&self.lock(), call, at);
+        let records: Vec<_> = py.detach(|| calls.into_iter().map(encode).collect());
+        let record =
+            |record: Record| (record.range.start, record.range.end, PyBytes::new(py, &record.payload));
+        Ok(records.into_iter().map(|found| found.map(record)).collect())
     }
 
-    /// Takes over verdicts that `payloads` gave, of the same digests; returns of how many.
+    /// Takes over what `records` gave for the same digests; returns for how many.
     ///
     /// Raises `ValueError` if it did not; the ledger is unchanged then.
-    fn restore(&self, py: Python<'_>, start: usize, stop: usize, payload: &[u8]) -> PyResult<usize> {
-        py.detach(|| payload::decode(&mut self.lock(), start..stop, payload))
+    fn restore(
+        &self,
+        py: Python<'_>,
+        start: usize,
+        stop: usize,
+        answered_at: f64,
+        payload: &[u8],
+    ) -> PyResult<usize> {
+        py.detach(|| payload::decode(&mut self.lock(), start..stop, answered_at, payload))
             .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
     }
 
-    /// The first digests from `start` on that have no verdict, as far as they stand together and in one
-    /// batch of the plan, as a pair of `start` and `stop`; the plan's end twice if there are none.
-    fn open_run(&self, start: usize) -> (usize, usize) {
-        let run = self.lock().open_run(start);
-        (run.start, run.end)
+    /// Numbers the digests that were left open here and there, so that they can be asked together: from
+    /// the plan's `unique` on. Returns how many there are.
+    fn gather(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().gather())
     }
 
-    /// Digests that have a verdict.
+    /// How many numbers there are: the plan's digests, and what was gathered.
+    #[getter]
+    fn numbers(&self) -> usize {
+        self.lock().numbers()
+    }
+
+    /// What the next call is to ask, from number `start` on, as a pair of `start` and `stop`: a batch in which
+    /// all is open, or gathered digests; the end twice if nothing is left.
+    fn next_open(&self, start: usize) -> (usize, usize) {
+        let call = self.lock().next_open(start);
+        (call.start, call.end)
+    }
+
+    /// The gathered digests numbered `start..stop`, as a plan of their own.
+    fn gathered(&self, start: usize, stop: usize) -> PyResult<PyPlan> {
+        let call = self.call(start, stop)?;
+        let digests = self.lock().asked(call).into_owned();
+        Ok(PyPlan::new(Plan::of_digests(digests)))
+    }
+
+    /// Where in the plan the first of these digests is, and one past the last.
+    fn span(&self, start: usize, stop: usize) -> PyResult<(usize, usize)> {
+        let call = self.call(start, stop)?;
+        let span = self.lock().span(call);
+        Ok((span.start, span.end))
+    }
+
+    /// The digests of a call are asked once more: what an earlier run left unanswered is open again.
+    fn reopen(&self, start: usize, stop: usize) -> PyResult<()> {
+        let call = self.call(start, stop)?;
+        self.lock().reopen(call);
+        Ok(())
+    }
+
+    /// Digests that have their outcome: a verdict, or none after this run asked for it.
     #[getter]
     fn settled(&self) -> usize {
         self.lock().settled()
@@ -155,6 +194,9 @@ impl PyLedger {
         PyColumns { plan: Arc::clone(ledger.plan()), columns: ledger.columns(), codes: OnceLock::new() }
     }
 }
+
+/// What a journal keeps of a call: where its digests begin and end in the plan, and its outcome.
+type PyRecord<'py> = (usize, usize, Bound<'py, PyBytes>);
 
 /// A frozen copy of a ledger: what a report reads.
 #[pyclass(name = "Columns", module = "layercheck._core", frozen)]

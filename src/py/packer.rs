@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::ledger::range;
 use super::plan::PyPlan;
+use super::plan::range;
 use crate::batch::Packer;
 
 /// Writes the bodies of requests for one repository; everything but the digests is made once.

@@ -1,5 +1,6 @@
 //! `Plan` for Python.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyIndexError;
@@ -35,6 +36,16 @@ impl PyPlan {
     fn converted<'py>(&self, py: Python<'py>, how: &str, unique: bool) -> PyResult<Bound<'py, PyAny>> {
         py.import("layercheck.tables")?.call_method1(how, (self.table(unique),))
     }
+}
+
+/// The digests `start..stop` of a plan.
+pub(super) fn range(plan: &Plan, start: usize, stop: usize) -> PyResult<Range<usize>> {
+    let unique = plan.unique();
+    if start > stop || stop > unique {
+        let message = format!("digests {start}..{stop} are not within the plan's {unique}");
+        return Err(PyIndexError::new_err(message));
+    }
+    Ok(start..stop)
 }
 
 #[pymethods]

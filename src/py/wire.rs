@@ -7,9 +7,9 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::ledger::range;
 use super::packer::PyPacker;
 use super::plan::PyPlan;
+use super::plan::range;
 use crate::wire::sign::Signer;
 use crate::wire::tls::Tls;
 use crate::wire::{Limits, Request, Response, Wire, WireError as ExchangeError};

@@ -133,45 +133,106 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
     }
 }
 
+/// When the answers of these tests came: seconds since 1970.
+const AT: f64 = 1_764_100_000.25;
+
+fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> payload::Record {
+    payload::encode(ledger, call, AT).unwrap()
+}
+
+fn take(ledger: &mut Ledger, record: &payload::Record) -> Result<usize, layercheck::journal::Damaged> {
+    payload::decode(ledger, record.range.clone(), AT, &record.payload)
+}
+
 #[test]
-fn verdicts_come_back_and_what_is_open_stays_open() {
+fn outcomes_come_back_and_what_was_not_asked_stays_as_it_is() {
     let before = answered();
-    let payload = payload::encode(&before, 0..8).unwrap();
+    let record = keep(&before, 0..8);
     let mut after = ledger_of(8);
-    assert_eq!(payload::decode(&mut after, 0..8, &payload), Ok(6));
-    let (mut expected, found) = (lines_of(&before), lines_of(&after));
-    // The digest that was left out is unanswered there; here it will be asked again.
-    assert_eq!(before.columns().verdicts()[6], Verdict::Unanswered);
-    assert_eq!(after.columns().verdicts()[6..], [Verdict::NotChecked; 2]);
-    assert_eq!((after.settled(), after.open_run(0)), (6, 6..8));
-    expected.truncate(6);
-    assert_eq!(found[..6], expected);
-    assert_eq!(payload::encode(&after, 0..8), Some(payload));
+    assert_eq!(take(&mut after, &record), Ok(7));
+    assert_eq!(before.columns().verdicts()[6..], [Verdict::Unanswered, Verdict::NotChecked]);
+    assert_eq!(lines_of(&after), lines_of(&before));
+    assert_eq!(payload::encode(&after, 0..8, AT), Some(record));
+    // What was left out is asked again, and until then counts as open.
+    assert_eq!((before.settled(), after.settled()), (7, 6));
+    assert_eq!(after.gather(), 2);
+    assert_eq!(after.asked(after.next_open(0))[..], [Digest([6; 32]), Digest([7; 32])]);
 }
 
 #[test]
-fn where_nothing_is_final_there_is_nothing_to_keep() {
+fn of_what_was_not_asked_there_is_nothing_to_keep() {
     let ledger = answered();
-    assert_eq!(payload::encode(&ledger, 6..8), None);
-    assert_eq!(payload::encode(&ledger, 3..3), None);
+    assert_eq!(payload::encode(&ledger, 7..8, AT), None);
+    assert_eq!(payload::encode(&ledger, 3..3, AT), None);
 }
 
 #[test]
-fn verdicts_are_taken_only_for_the_digests_that_were_asked() {
-    let payload = payload::encode(&answered(), 0..3).unwrap();
+fn verdicts_are_taken_only_for_the_digests_that_were_asked_and_at_their_time() {
+    let record = keep(&answered(), 0..3);
+    assert_eq!(record.range, 0..3);
     let mut others = Planner::new(false);
     (0..8).for_each(|byte| others.raw(&[Digest([byte + 1; 32])]));
     let mut others = Ledger::new(Arc::new(others.finish(100)));
-    assert!(payload::decode(&mut others, 0..3, &payload).is_err());
+    assert!(take(&mut others, &record).is_err());
     let mut same = ledger_of(8);
     for range in [1..4, 0..2, 0..4, 0..9, 3..8] {
-        assert!(payload::decode(&mut same, range, &payload).is_err());
+        assert!(payload::decode(&mut same, range, AT, &record.payload).is_err());
     }
     #[expect(clippy::reversed_empty_ranges, reason = "a file may say so")]
     let reversed = 3..0;
-    assert!(payload::decode(&mut same, reversed, &payload).is_err());
+    assert!(payload::decode(&mut same, reversed, AT, &record.payload).is_err());
+    assert!(payload::decode(&mut same, 0..3, AT + 0.001, &record.payload).is_err());
     assert_eq!(same.settled() + others.settled(), 0);
-    assert_eq!(payload::decode(&mut same, 0..3, &payload), Ok(3));
+    assert_eq!(take(&mut same, &record), Ok(3));
+}
+
+#[test]
+fn leftovers_are_asked_and_kept_together() {
+    let mut planner = Planner::new(false);
+    (0..12).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
+    let plan = Arc::new(planner.finish(4));
+    let mut before = Ledger::new(Arc::clone(&plan));
+    before.refuse(0, "", "");
+    before.refuse(5, "", "");
+    before.refuse(7, "", "");
+    before.unanswered(6..7, "", "lost");
+    let mut ledger = Ledger::new(plan);
+    for call in [0..4, 4..8] {
+        let record = keep(&before, call);
+        take(&mut ledger, &record).unwrap();
+    }
+    assert_eq!((ledger.settled(), ledger.gather(), ledger.numbers()), (3, 5, 17));
+    let calls = std::iter::successors(Some(ledger.next_open(0)), |call| Some(ledger.next_open(call.end)));
+    let calls: Vec<_> = calls.take_while(|call| !call.is_empty()).collect();
+    assert_eq!(calls, [8..12, 12..16, 16..17]);
+    assert_eq!((ledger.next_open(17), ledger.next_open(99)), (17..17, 17..17));
+    let places: Vec<_> = ledger.places(12..17).collect();
+    assert_eq!(places, [1, 2, 3, 4, 6]);
+    assert_eq!(ledger.asked(16..17)[..], [Digest([6; 32])]);
+
+    // Until it is asked again, the digest is what it was.
+    assert_eq!(ledger.columns().detail(6), ("", "lost"));
+    ledger.reopen(16..17);
+    assert_eq!(ledger.columns().verdicts()[6], Verdict::NotChecked);
+    let says = Says::Layer { availability: "AVAILABLE", size: Some(6), media_type: None };
+    let entry = |byte| Entry { digest: Some(Digest([byte; 32])), says };
+    let merged = ledger.merge(16..17, [entry(6), entry(1)].into_iter());
+    assert_eq!((merged.answered, merged.foreign), (1, 1));
+    ledger.refuse(12, "InvalidLayerDigest", "");
+    let merged = ledger.merge(13..16, [entry(4), entry(3)].into_iter());
+    assert_eq!((merged.answered, merged.left_out), (2, 1));
+    assert_eq!(ledger.unanswered(13..16, "", "never"), 0);
+
+    let mut again = Ledger::new(Arc::clone(before.plan()));
+    for call in [0..4, 4..8] {
+        take(&mut again, &keep(&before, call)).unwrap();
+    }
+    let record = keep(&ledger, 12..16);
+    assert_eq!(record.range, 1..5);
+    assert_eq!(take(&mut again, &record), Ok(4));
+    assert_eq!(take(&mut again, &keep(&ledger, 16..17)), Ok(1));
+    assert_eq!(lines_of(&again), lines_of(&ledger));
+    assert_eq!(again.columns().verdicts()[2], Verdict::Unanswered);
 }
 
 #[test]
@@ -186,19 +247,19 @@ fn a_hundred_layers_take_less_than_eight_bytes_each() {
         },
     });
     ledger.merge(0..100, entries);
-    let length = payload::encode(&ledger, 0..100).unwrap().len();
+    let length = keep(&ledger, 0..100).payload.len();
     assert!(length < 800, "{length}");
 }
 
 #[test]
 fn every_wrong_bit_is_noticed() {
-    let payload = payload::encode(&answered(), 0..8).unwrap();
+    let record = keep(&answered(), 0..8);
     let part = parts_of(&dirty_plan());
-    for at in 0..payload.len() * 8 {
-        let mut broken = payload.clone();
-        broken[at / 8] ^= 1 << (at % 8);
+    for at in 0..record.payload.len() * 8 {
+        let mut broken = record.clone();
+        broken.payload[at / 8] ^= 1 << (at % 8);
         let mut ledger = ledger_of(8);
-        assert!(payload::decode(&mut ledger, 0..8, &broken).is_err(), "bit {at}");
+        assert!(take(&mut ledger, &broken).is_err(), "bit {at}");
         assert_eq!(ledger.settled(), 0);
     }
     for (number, part) in part.iter().enumerate() {
@@ -237,12 +298,58 @@ fn number() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn hostile_payloads_give_errors_or_final_verdicts(body in prop::collection::vec(number(), 0..40)) {
+    fn hostile_payloads_give_errors_or_outcomes(
+        start in 0_u8..9,
+        length in 0_u8..9,
+        body in prop::collection::vec(number(), 0..40),
+    ) {
         let mut ledger = ledger_of(8);
-        let about = Digest::bytes_of(ledger.plan().digests()).to_vec();
-        let body = [vec![0, 8], body.concat()].concat();
-        let taken = payload::decode(&mut ledger, 0..8, &sealed(b'v', &body, &about));
-        prop_assert_eq!(ledger.settled(), taken.unwrap_or(0));
+        let asked = (start..start.saturating_add(length)).filter(|byte| *byte < 8);
+        let about: Vec<_> = asked.flat_map(|byte| [byte; 32]).collect();
+        let body = [AT.to_le_bytes().to_vec(), vec![1, start, length], body.concat()].concat();
+        let range = usize::from(start)..usize::from(start + length);
+        let taken = payload::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
+        let counts = *ledger.columns().counts();
+        prop_assert_eq!(8 - counts[Verdict::NotChecked as usize], taken.unwrap_or(0));
+        prop_assert_eq!(counts[Verdict::Invalid as usize], 0);
+    }
+
+    /// Digest by digest, as slow and plain as can be.
+    #[test]
+    fn what_is_open_is_asked_once_and_nothing_else(
+        batch_size in 1_usize..6,
+        verdicts in prop::collection::vec(0_u8..3, 0..30),
+    ) {
+        let mut planner = Planner::new(false);
+        (0..verdicts.len()).for_each(|at| planner.raw(&[Digest([at as u8; 32])]));
+        let plan = Arc::new(planner.finish(batch_size));
+        let mut before = Ledger::new(Arc::clone(&plan));
+        let mut ledger = Ledger::new(plan);
+        for (at, verdict) in verdicts.iter().enumerate() {
+            match verdict {
+                0 => continue,
+                1 => before.refuse(at, "", ""),
+                _ => { before.unanswered(at..at + 1, "", ""); }
+            }
+            take(&mut ledger, &keep(&before, at..at + 1)).unwrap();
+        }
+        ledger.gather();
+        let mut asked = Vec::new();
+        let mut calls = 0;
+        let mut call = ledger.next_open(0);
+        while !call.is_empty() {
+            prop_assert!(call.len() <= batch_size);
+            asked.extend(ledger.places(call.clone()));
+            calls += 1;
+            ledger.reopen(call.clone());
+            call = ledger.next_open(call.end);
+        }
+        asked.sort_unstable();
+        let open: Vec<_> = (0..verdicts.len()).filter(|at| verdicts[*at] != 1).collect();
+        // Whole batches, at most one that is the plan's last and short, and one of the rest.
+        prop_assert!(calls <= open.len().div_ceil(batch_size) + 1);
+        prop_assert_eq!(ledger.settled() + open.len(), verdicts.len());
+        prop_assert_eq!(asked, open);
     }
 
     #[test]
@@ -258,17 +365,4 @@ proptest! {
             lines_of(&Ledger::new(Arc::new(plan)));
         }
     }
-}
-
-#[test]
-fn open_digests_are_found_batch_by_batch() {
-    let mut planner = Planner::new(false);
-    (0..10).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
-    let mut ledger = Ledger::new(Arc::new(planner.finish(4)));
-    ledger.refuse(0, "", "");
-    ledger.refuse(5, "", "");
-    let runs = std::iter::successors(Some(0..0), |run| Some(ledger.open_run(run.end)));
-    let runs: Vec<_> = runs.skip(1).take_while(|run| !run.is_empty()).collect();
-    assert_eq!(runs, [1..4, 4..5, 6..8, 8..10]);
-    assert_eq!((ledger.open_run(10), ledger.open_run(99)), (10..10, 10..10));
 }

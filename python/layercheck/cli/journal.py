@@ -52,7 +52,7 @@ def show(file: str, format_: str) -> int:
     help="Format of OUT, by default as its suffix says; without -o, of standard output: jsonl.",
 )
 def export(file: str, output: str | None, format_: outputs.Format | None) -> int:
-    """Write the report of what the journal FILE knows. What has no final verdict is not_checked."""
+    """Write the report of what the journal FILE knows. What was not asked yet is not_checked."""
     to_stdout = output is None or output == "-"
     target = outputs.prepare(output, format_ or ("jsonl" if to_stdout else None), journal=file)
     with _open(file) as opened:
@@ -113,6 +113,18 @@ def _as_dict(status: JournalStatus) -> dict[str, Any]:
         "batches": status.batches,
         **times,
         "created_by": status.created_by,
+        "runs": [
+            {
+                "started_at": run.started_at.isoformat(timespec="seconds"),
+                "written_at": run.written_at.isoformat(timespec="seconds"),
+                "ended": run.ended,
+                "calls": run.stats.calls,
+                "requests": run.stats.requests,
+                "throttles": run.stats.throttles,
+                "errors": len(run.errors),
+            }
+            for run in status.runs
+        ],
         "owner": None
         if owner is None
         else {"pid": owner.pid, "host": owner.host, "started_at": owner.started_at},

@@ -31,6 +31,17 @@ _NOTES = {
     "unanswered": "asked, no usable answer",
     "not_checked": "never asked",
 }
+_ENDINGS = {
+    "running": "not ended yet",
+    "done": "done",
+    "cancelled": "cancelled",
+    "timeout": "its time was up",
+    "stalled": "answers stopped coming",
+    "dead_end": "came to a dead end",
+    "journal": "the journal could not be written",
+    "killed": "killed",
+}
+_RUNS_SHOWN = 5
 _ALWAYS_SHOWN = frozenset({"available", "unavailable"})
 _EXAMPLES = 5
 _LOOKED_THROUGH = 50_000
@@ -73,8 +84,19 @@ def standing(report: Report, status: JournalStatus) -> Group:
     if not status.complete:
         state += ", " if state else ""
         state += f"incomplete: {_count(status.unique - status.settled, 'digest')} without a final verdict"
-    lines += [Text(line, style="dim") for line in (written, state or "complete")]
+    lines += [Text(line, style="dim") for line in (written, *_runs(status), state or "complete")]
     return Group(*lines)
+
+
+def _runs(status: JournalStatus) -> Iterator[str]:
+    """The last few runs, one a line."""
+    if len(status.runs) > _RUNS_SHOWN:
+        calls = sum(run.stats.calls for run in status.runs)
+        yield f"{_count(len(status.runs), 'run')} with {_count(calls, 'call')}, the last ones:"
+    for run in status.runs[-_RUNS_SHOWN:]:
+        took = duration((run.written_at - run.started_at).total_seconds())
+        effort = f"{_count(run.stats.calls, 'call')} in {took}"
+        yield f"run of {_minute(run.started_at)}: {effort}, {_ENDINGS[run.ended]}"
 
 
 def _minute(at: datetime) -> str:

@@ -20,10 +20,11 @@ from layercheck.dispatch.tuning import Tuning
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """The digests `start..stop` of a plan, to be asked together.
+    """The digests numbered `start..stop`, to be asked together.
 
     Attributes:
-        start: First digest: an index into `plan.digests`.
+        start: First digest: an index into `plan.digests`; from the end of these on, one of the digests that
+            a journal left open here and there.
         stop: One past the last.
         tries: Requests that ended in a passing error.
         throttles: Requests that were throttled.
@@ -74,7 +75,7 @@ class Sequel(Enum):
 
 @dataclass(slots=True)
 class Agenda:
-    """What remains to be asked of `unique` digests, generated call by call.
+    """What remains to be asked of the digests numbered 0 to `numbers`, generated call by call.
 
     Calls to be asked again go before new ones; their number is bounded, so memory
     is flat in the number of batches.
@@ -91,7 +92,7 @@ class Agenda:
     LONE_REFUSALS_NAMED = 200
     """When the message speaks of digests it is believed longer, but not for ten million calls."""
 
-    unique: int
+    numbers: int
     batch_size: int
     slots: int
     tuning: Tuning
@@ -122,7 +123,7 @@ class Agenda:
         """Nothing is under way and nothing more will be asked."""
         if self.in_flight:
             return False
-        return self.stopped or not (self.cursor < self.unique or self._waiting or self._halves)
+        return self.stopped or not (self.cursor < self.numbers or self._waiting or self._halves)
 
     @property
     def in_outage(self) -> bool:
@@ -221,7 +222,7 @@ class Agenda:
 
     @property
     def _fresh_allowed(self) -> bool:
-        if self.cursor >= self.unique:
+        if self.cursor >= self.numbers:
             return False
         if not (self.in_flight or self._waiting or self._halves):
             return True  # whatever held new batches back, nothing else would ever end it
@@ -245,7 +246,7 @@ class Agenda:
     def _fresh_from(self, start: int) -> tuple[int, int]:
         if self.next_open is not None:
             return self.next_open(start)
-        return start, min(start + self.batch_size, self.unique)
+        return start, min(start + self.batch_size, self.numbers)
 
     def _refused(self, call: Call, failure: Failure) -> Sequel:
         if failure.names_target and not failure.names_digest:
@@ -287,7 +288,7 @@ class Agenda:
     def _give_up(self, failure: Failure) -> Sequel:
         if failure.kind == "dead_end" or not self.reached:
             return Sequel.DEAD_END
-        if self.in_outage and self.cursor < self.unique:
+        if self.in_outage and self.cursor < self.numbers:
             # The next batch would fare no better. Without a single answer something may be wrong with the
             # target; after some the service has stopped, and what is known is worth a report.
             return Sequel.STALLED if self.answered else Sequel.DEAD_END

@@ -30,6 +30,7 @@ from layercheck.types import BatchError, Ending, ErrorKind, Progress, RunStats, 
 if TYPE_CHECKING:
     from layercheck._core import Merged
     from layercheck.journal.recorder import Recorder
+    from layercheck.journal.runs import Standing
 
 HINTS: dict[type[LayercheckError], str] = {
     RepositoryNotFoundError: "; check the name, the region and, if it is another account's, registry_id",
@@ -81,8 +82,9 @@ class Drive:
         self._target = target
         self._tuning = tuning
         self._grace_s = tuning.grace_s
-        next_open = self._ledger.open_run if self._ledger.settled else None
-        self._agenda = Agenda(plan.unique, plan.batch_size, slots, tuning, renewable, next_open=next_open)
+        next_open = None if recorder is None else self._ledger.next_open
+        numbers = self._ledger.numbers
+        self._agenda = Agenda(numbers, plan.batch_size, slots, tuning, renewable, next_open=next_open)
         self._troubles = Troubles(tuning.errors_kept)
         self._ground = Ground(plan)
         if next_open is not None:
@@ -113,7 +115,7 @@ class Drive:
     def ask(self, call: Call) -> Callable[[float], None]:
         """See `Work`. Without the lock."""
         try:
-            answer = self._transport(Batch(self._plan, call.start, call.stop))
+            answer = self._transport(self._batch(call))
             if call.abandoned:
                 return _nothing
             merged = self._merge(call, answer)
@@ -128,6 +130,14 @@ class Drive:
         self.crash = self.crash or error
         self._agenda.keep_open(call)
         self.stop(now, "dead_end")
+
+    def _batch(self, call: Call) -> Batch:
+        if self._recorder is None:
+            return Batch(self._plan, call.start, call.stop)
+        self._ledger.reopen(call.start, call.stop)
+        if call.stop <= self._plan.unique:
+            return Batch(self._plan, call.start, call.stop)
+        return Batch(self._ledger.gathered(call.start, call.stop), 0, call.size)
 
     def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
         if not isinstance(answer, bytes):
@@ -183,13 +193,19 @@ class Drive:
     def record(self) -> None:
         """From here on verdicts go to the journal. Without the lock."""
         if self._recorder is not None:
-            self._recorder.start(self._heard_of_journal)
+            self._recorder.start(self._heard_of_journal, self._standing)
 
     def close_journal(self) -> None:
         """Write the rest to the journal, after the conclusion. Waits for the disk; without the lock."""
         error = None if self._recorder is None else self._recorder.finish()
         if error is not None and self.fatal is None:
             self.fatal = error
+
+    def _standing(self) -> Standing:
+        from layercheck.journal.runs import Standing  # here, because it loads SQLite
+
+        with self._workers.lock:
+            return Standing(self.stats(time.monotonic()), self.errors())
 
     def _heard_of_journal(self, error: JournalError | None) -> None:
         with self._workers.lock:
@@ -292,7 +308,7 @@ class Drive:
         if missing:
             code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
             message = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"
-            self._troubles.note(BatchError(call.start, call.stop, "answer", code, message, call.requests))
+            self._note(call, "answer", code, message)
         self._record(call)
         self._ground.ended(call)
         self._settled(now)
@@ -351,14 +367,17 @@ class Drive:
     def _refuse(self, call: Call, failure: Failure) -> None:
         self._ledger.refuse(call.start, failure.code, failure.message)
         self._record(call)
-        self._troubles.note(
-            BatchError(call.start, call.stop, "batch", failure.code, failure.message, call.requests)
-        )
+        self._note(call, "batch", failure.code, failure.message)
 
     def _give_up(self, call: Call, kind: ErrorKind, code: str, cause: str) -> None:
         if self._ledger.unanswered(call.start, call.stop, cause):
-            # A half that was not asked again by itself was asked once, as part of its batch.
-            self._troubles.note(BatchError(call.start, call.stop, kind, code, cause, max(call.requests, 1)))
+            self._note(call, kind, code, cause)
+        self._record(call)
+
+    def _note(self, call: Call, kind: ErrorKind, code: str, message: str) -> None:
+        start, stop = self._ledger.span(call.start, call.stop)
+        # A half that was not asked again by itself was asked once, as part of its batch.
+        self._troubles.note(BatchError(start, stop, kind, code, message, max(call.requests, 1)))
 
     def _record(self, call: Call) -> None:
         if self._recorder is not None:

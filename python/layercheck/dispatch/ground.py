@@ -27,29 +27,32 @@ class Ground:
 
     def resume(self, next_open: Callable[[int], tuple[int, int]]) -> None:
         """A part was done before; `next_open` gives the calls of the rest one after the other."""
-        open_calls: dict[int, int] = {}
+        self.batches_done = self.batches
         start, stop = next_open(0)
         while start < stop:
-            batch = start // self._plan.batch_size
-            open_calls[batch] = open_calls.get(batch, 0) + 1
+            self.batches_done -= 1
             start, stop = next_open(stop)
-        self.batches_done = self.batches - len(open_calls)
-        self._pieces = {batch: calls for batch, calls in open_calls.items() if calls > 1}
 
     def halved(self, call: Call) -> None:
         """Two calls take the place of one."""
-        batch = call.start // self._plan.batch_size
+        batch = self._batch_of(call)
         self._pieces[batch] = self._pieces.get(batch, 1) + 1
 
     def ended(self, call: Call) -> None:
         """The call has its outcome and is not asked again."""
-        batch = call.start // self._plan.batch_size
+        batch = self._batch_of(call)
         open_calls = self._pieces.get(batch, 1) - 1
         if open_calls:
             self._pieces[batch] = open_calls
             return
         self._pieces.pop(batch, None)
         self.batches_done += 1
+
+    def _batch_of(self, call: Call) -> int:
+        gathered = call.start - self._plan.unique
+        if gathered < 0:
+            return call.start // self._plan.batch_size
+        return self.batches + gathered // self._plan.batch_size
 
     def rows_done(self, settled: int) -> int:
         """Rows that have their verdict: exact without duplicates and at the end, else in proportion.

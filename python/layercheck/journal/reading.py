@@ -16,8 +16,9 @@ from layercheck.errors import JournalError
 from layercheck.journal.claim import Owner, owner_of
 from layercheck.journal.fingerprint import Fingerprint
 from layercheck.journal.resume import restore
+from layercheck.journal.runs import JournalRun, read, total
 from layercheck.journal.store import Store
-from layercheck.types import RunStats, Target
+from layercheck.types import Target
 
 if TYPE_CHECKING:
     from layercheck.report import Report
@@ -33,13 +34,14 @@ class JournalStatus:
         rows: Rows of the input.
         unique: Different digests among them.
         settled: Digests that have a final verdict.
-        counts: Verdict word to digests, all eight words; what has no final verdict is `not_checked`.
+        counts: Verdict word to digests, all eight words.
         batches: Batches written; of a digest that was asked more than once the last counts.
         created_at: When it was begun.
         first_answer_at: When the first batch in it was answered; None before that.
         last_answer_at: When the last one was.
         created_by: What made it.
         owner: The process that writes to it now; None if there is none.
+        runs: The runs that wrote to it, the first one first.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class JournalStatus:
     last_answer_at: datetime | None
     created_by: str
     owner: Owner | None
+    runs: tuple[JournalRun, ...]
 
     @property
     def complete(self) -> bool:
@@ -117,8 +120,7 @@ class Journal:
     def report(self, *, as_of: datetime | None = None) -> Report:
         """The report of what the journal knows; needs nothing else, neither the input nor the network.
 
-        Digests without a final verdict are `not_checked`; how the run went is not kept, so `stats` and
-        `errors` are empty.
+        Its `stats` are those of all runs together, `ended` and `errors` those of the last one.
 
         Args:
             as_of: Only what was answered by then, for a journal whose run was repeated with `max_age_s`.
@@ -128,9 +130,13 @@ class Journal:
         """
         from layercheck.report import Report
 
+        # Before the verdicts: a run that goes on meanwhile may have found more than it told of its effort.
+        runs = self._runs()
         ledger = self._ledger(as_of)
-        stats = RunStats(transport="journal", ended="done" if self._is_done(ledger) else "running")
-        return Report(ledger.columns(), target=self.target, stats=stats)
+        ended = runs[-1].ended if runs else "killed"
+        errors = runs[-1].errors if runs else ()
+        stats = total(runs, "done" if ledger.settled == self._fingerprint.unique else ended)
+        return Report(ledger.columns(), target=self.target, stats=stats, errors=errors)
 
     def status(self) -> JournalStatus:
         """How it stands now.
@@ -154,6 +160,7 @@ class Journal:
             last_answer_at=None if last is None else _time(last),
             created_by=str(meta.get("created_by", "")),
             owner=owner_of(self.path),
+            runs=tuple(self._runs()),
         )
 
     def verify(self) -> list[str]:
@@ -169,6 +176,9 @@ class Journal:
             if unreadable:
                 many = f"{unreadable:,} batches" if unreadable > 1 else "1 batch"
                 problems.append(f"{many} cannot be read; a resumed run asks these digests again")
+            unreadable = read(self._store.runs(), in_use=False)[1]
+            if unreadable:
+                problems.append(f"{unreadable:,} of its runs cannot be read; how they went is not known")
         except JournalError as error:
             problems.append(str(error))
         return problems
@@ -193,8 +203,8 @@ class Journal:
         restore(self._store, ledger, until=None if as_of is None else as_of.timestamp())
         return ledger
 
-    def _is_done(self, ledger: Ledger) -> bool:
-        return ledger.settled == self._fingerprint.unique
+    def _runs(self) -> list[JournalRun]:
+        return read(self._store.runs(), in_use=owner_of(self.path) is not None)[0]
 
     def _read_fingerprint(self) -> Fingerprint:
         with self._undamaged():

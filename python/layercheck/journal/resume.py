@@ -41,7 +41,8 @@ def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str |
                 store.create(_values(here), PlanParts(plan))
             else:
                 _check(store, here)
-                restore(store, ledger, since=_oldest(options.max_age_s))
+                restore(store, ledger, **_young(options.max_age_s))
+                ledger.gather()
         except BaseException:
             store.close()
             raise
@@ -52,14 +53,14 @@ def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str |
 
 
 def restore(store: Store, ledger: Ledger, *, since: float | None = None, until: float | None = None) -> int:
-    """Take over the verdicts of a journal; returns how many of its batches cannot be read.
+    """Take over the outcomes in a journal; returns how many of its batches cannot be read.
 
     Such a batch is as good as not answered: its digests are asked again.
     """
     unreadable = 0
     for row in store.rows(since=since, until=until):
         try:
-            ledger.restore(row.start, row.stop, row.payload)
+            ledger.restore(*row)
         except (ValueError, TypeError, OverflowError):
             unreadable += 1
     return unreadable
@@ -86,5 +87,9 @@ def _check(store: Store, here: Fingerprint) -> None:
         )
 
 
-def _oldest(max_age_s: float | None) -> float | None:
-    return None if max_age_s is None else time.time() - max_age_s
+def _young(max_age_s: float | None) -> dict[str, float]:
+    """What is young enough. Of an answer from the future nobody can say how old it is."""
+    if max_age_s is None:
+        return {}
+    now = time.time()
+    return {"since": now - max_age_s, "until": now}

@@ -24,16 +24,35 @@ CREATE TABLE batches (
     answered_at REAL NOT NULL,
     payload BLOB NOT NULL
 );
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    started_at REAL NOT NULL,
+    written_at REAL NOT NULL,
+    ended TEXT NOT NULL,
+    stats TEXT NOT NULL,
+    errors TEXT NOT NULL
+);
 """
 
 
 class Row(NamedTuple):
-    """One finished batch: digests `start..stop` of the plan, when their answer came, and their verdicts."""
+    """One finished batch: between which digests of the plan it is, when its answer came, and its outcome."""
 
     start: int
     stop: int
     answered_at: float
     payload: bytes
+
+
+class RunRow(NamedTuple):
+    """One run: how it went until it was written down last, the rest as JSON."""
+
+    id: int
+    started_at: float
+    written_at: float
+    ended: str
+    stats: str
+    errors: str
 
 
 def reached(step: str) -> None:
@@ -125,6 +144,11 @@ class Store:
             batches, first, last = self._base.execute(query).fetchone()
             return batches, first, last
 
+    def runs(self) -> Iterator[RunRow]:
+        """The runs, the first one first."""
+        with self._explained():
+            yield from map(RunRow._make, self._base.execute("SELECT * FROM runs ORDER BY id"))
+
     def integrity(self) -> list[str]:
         """What SQLite itself finds wrong; nothing if all is well."""
         with self._explained():
@@ -141,7 +165,7 @@ class Store:
         """
         with self._explained():
             with self._transaction():
-                for table in ("meta", "plan", "batches"):
+                for table in ("meta", "plan", "batches", "runs"):
                     self._base.execute(f"DROP TABLE IF EXISTS {table}")
                 for statement in _TABLES.split(";")[:-1]:
                     self._base.execute(statement)
@@ -158,13 +182,14 @@ class Store:
                 self._base.execute("INSERT INTO meta VALUES ('state', 'ready')")
             reached("ready")
 
-    def append(self, rows: Iterable[Row]) -> None:
-        """Write a group of finished batches: all of them or none."""
+    def append(self, rows: Iterable[Row], run: RunRow) -> None:
+        """Write a group of finished batches, and how their run stands: all of it or nothing."""
         insert = "INSERT INTO batches (start, stop, answered_at, payload) VALUES (?, ?, ?, ?)"
         with self._explained():
             with self._transaction():
                 reached("group")
                 self._base.executemany(insert, rows)
+                self._base.execute("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", run)
                 reached("inserted")
             reached("committed")
 
@@ -202,6 +227,11 @@ class Store:
             )
         if version < 1:
             raise self.damaged("it does not tell its version")
+        if version < JOURNAL_VERSION:
+            raise JournalError(
+                f"journal {str(self.path)!r} was written by an older layercheck (format {version}, this one "
+                f"knows {JOURNAL_VERSION}); finish it with that, or use another journal"
+            )
 
     def damaged(self, what: str) -> JournalError:
         """The error for a journal that is not as it was written."""

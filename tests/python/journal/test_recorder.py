@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from dispatch.conftest import digests
 from journal.conftest import Check, table
 from layercheck.journal import recorder, store
 from layercheck.journal.recorder import Recorder, Tell
+from layercheck.journal.runs import Standing
 from layercheck.testing import LocalEcr
 
 BATCHES = 200
@@ -31,8 +33,8 @@ def test_no_more_is_asked_than_may_wait_for_the_disk(
 ) -> None:
     begun: list[threading.Thread] = []
 
-    def start_later(self: Recorder, tell: Tell) -> None:
-        self._tell = tell
+    def start_later(self: Recorder, tell: Tell, stand: Callable[[], Standing]) -> None:
+        self._tell, self._stand = tell, stand
         begun.append(self._thread)
 
     monkeypatch.setattr(recorder, "UNSAVED", 16)
@@ -55,11 +57,12 @@ def test_no_more_is_asked_than_may_wait_for_the_disk(
 def test_when_writing_fails_once_the_run_ends_and_what_is_known_is_written_after_all(
     check: Check, journal: Path, ecr: LocalEcr, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
-    failed: list[str] = []
+    steps: list[str] = []
 
     def fail_once(name: str) -> None:
-        if name == step and not failed:
-            failed.append(name)
+        steps.append(name)
+        # Before that the beginning of the run is written down.
+        if name == step and steps.count(step) == 2:
             raise error
 
     monkeypatch.setattr(store, "reached", fail_once)
@@ -85,8 +88,11 @@ def test_when_writing_fails_once_the_run_ends_and_what_is_known_is_written_after
 def test_when_only_the_last_group_fails_the_report_is_whole(
     check: Check, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    steps: list[str] = []
+
     def fail(name: str) -> None:
-        if name == "group":
+        steps.append(name)
+        if name == "group" and steps.count("group") > 1:
             raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(recorder, "GROUP", 1_000)
