@@ -377,9 +377,8 @@ class Checker:
             return None
         from layercheck.journal.resume import begin  # here, because it loads SQLite
 
-        account = credentials.account(self._open.client)
-        known = account if account is not None and account.isdecimal() else None
-        return begin(kept, plan, self.target, known)
+        account = None if self.target.registry_id else credentials.known_account(self._open.client)
+        return begin(kept, plan, self.target, account)
 
     async def _recorder_beside(self, kept: JournalOptions, plan: Plan) -> Recorder | None:
         """The same in a thread; a task that is cancelled meanwhile leaves no journal claimed."""

@@ -105,13 +105,32 @@ def account(client: Any) -> str | None:
     return None
 
 
+def known_account(client: Any) -> str | None:
+    """The account of the credentials; None if it cannot be told.
+
+    Credentials that were not fetched yet, of a role say, are fetched now. What goes wrong with that the first
+    call will say.
+    """
+    credentials = of_client(client)
+    try:
+        frozen = credentials.get_frozen_credentials()
+    except Exception:  # noqa: BLE001 (from files, processes, browsers, networks)
+        return None
+    key = getattr(frozen, "access_key", None)
+    found = account(client) or ""
+    if not found.isdecimal() and isinstance(key, str):
+        found = account_of(key)
+    return found if found.isdecimal() else None
+
+
 def account_of(access_key_id: str) -> str:
     """The account an access key id belongs to; the id itself if it does not tell.
 
     Ids issued since 2019 hold the account's number: base32 behind the prefix, shifted by seven bits, the
     highest bit set (https://summitroute.com/blog/2018/06/20/aws_security_credential_formats/, and
-    `aws sts get-access-key-info`, which says the same). The service promises no such form, so nothing
-    but the sharing of a rate may rest on it.
+    `aws sts get-access-key-info`, which says the same). The service promises no such form. So only such
+    things may rest on it as do no harm if it is wrong: the sharing of a rate, and that a journal
+    refuses a run which it takes for another account's.
 
     Examples:
         >>> account_of("ASIAQNZGKIQY56JQ7WML"), account_of("AKIDEXAMPLE")

@@ -20,7 +20,8 @@ class Fingerprint:
 
     Attributes:
         repository_name: As in `Target`, like the four after the account.
-        account_id: The account of the credentials, where no registry was named and it is known.
+        account_id: The account of the credentials, where no registry was named and it is known: then it
+            is the registry that was asked.
         rules: Version of the rules by which rows become digests.
         rows: Rows of the plan.
         unique: Its digests.
@@ -97,11 +98,23 @@ class Fingerprint:
             there, here = getattr(self, name), getattr(other, name)
             if there != here:
                 told.append(f"the {words} was {_shown(there)} and is now {_shown(here)}")
-        if self.account_id and other.account_id and self.account_id != other.account_id:
-            told.append(f"the account was {self.account_id} and is now {other.account_id}")
+        told += self._different_registry(other)
         if self.rules != other.rules:
             told.append("rows become digests by other rules in this version of layercheck")
         return told + self._different_input(other)
+
+    def _different_registry(self, other: Self) -> list[str]:
+        """A registry is named, or it is the account of the credentials: that comes to the same."""
+        there, here = self.registry_id or self.account_id, other.registry_id or other.account_id
+        if there == here or (there is None and other.registry_id is None):
+            return []
+        if here is None:
+            return [
+                f"the registry was {there}, and whose the credentials now are cannot be told; name it with "
+                f"registry_id, in the command --registry-id {there}"
+            ]
+        was = "that of credentials whose account could not be told" if there is None else there
+        return [f"the registry was {was} and is now {here}"]
 
     def _different_input(self, other: Self) -> list[str]:
         if (self.digests_sha256, self.rows_sha256) == (other.digests_sha256, other.rows_sha256):
@@ -118,7 +131,6 @@ class Fingerprint:
 
 _TARGET = {
     "repository_name": "repository",
-    "registry_id": "registry",
     "region_name": "region",
     "endpoint_url": "endpoint",
     "public": "service",

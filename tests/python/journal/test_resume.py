@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.credentials import DeferredRefreshableCredentials
 
 import layercheck as lc
 from dispatch.conftest import SECRET, TOKEN, digests
 from journal.conftest import ROWS, Check, table
+from layercheck.dispatch import credentials
 from layercheck.journal import recorder
 from layercheck.journal.fingerprint import Fingerprint
 from layercheck.testing import Fault, LocalEcr
@@ -148,7 +153,10 @@ def test_a_journal_of_nothing_but_bad_rows_and_of_no_rows(check: Check, journal:
         ({"rows": [*ROWS[:-2], ROWS[0], ROWS[0]]}, "the input had 1 invalid rows and has now 0"),
         ({"rows": lc.plan(ROWS, strict=True)}, "the input had"),
         ({"repository": "other"}, "the repository was app and is now other"),
-        ({"registry_id": "210987654321"}, "the registry was not given and is now 210987654321"),
+        (
+            {"registry_id": "210987654321"},
+            "the registry was that of credentials whose account could not be told and is now 210987654321",
+        ),
         ({"public": True, "region_name": "us-east-1"}, "the service was private ECR and is now ECR Public"),
         ({"region_name": "eu-central-1"}, "the region was eu-west-1 and is now eu-central-1"),
     ],
@@ -173,13 +181,66 @@ def test_another_endpoint_is_refused(check: Check) -> None:
         check(endpoint_url=elsewhere.endpoint_url)
 
 
-def test_another_account_is_refused_where_both_are_known() -> None:
-    plan = lc.plan(ROWS)
-    of = [Fingerprint.of(plan, Target("app"), account) for account in ("111111111111", "222222222222", None)]
-    assert of[0].differences(of[1]) == ["the account was 111111111111 and is now 222222222222"]
-    assert of[0].differences(of[2]) == of[2].differences(of[0]) == []
-    named = [Fingerprint.of(plan, Target("app", "333333333333"), each.account_id) for each in of]
-    assert named[0] == named[1] == named[2]
+def session_of(account: str | None) -> boto3.Session:
+    """Credentials that tell their account by the access key id, or do not tell it."""
+    key = "AKIDEXAMPLE"
+    if account is not None:
+        number = (1 << 47 | int(account) << 7).to_bytes(6, "big")
+        key = f"ASIA{base64.b32encode(number + bytes(4)).decode()}"
+    return boto3.Session(key, SECRET, TOKEN, region_name="eu-west-1")
+
+
+ONE, TWO = "111111111111", "222222222222"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ((ONE, None), (ONE, None), None),
+        ((ONE, None), (TWO, None), f"the registry was {ONE} and is now {TWO}"),
+        ((ONE, None), (None, None), f"name it with registry_id, in the command --registry-id {ONE}"),
+        # A named registry is that registry, whoever asks.
+        ((ONE, None), (TWO, ONE), None),
+        ((ONE, None), (None, ONE), None),
+        ((ONE, ONE), (ONE, None), None),
+        ((None, ONE), (TWO, ONE), None),
+        ((ONE, TWO), (ONE, None), f"the registry was {TWO} and is now {ONE}"),
+        ((None, ONE), (None, None), f"--registry-id {ONE}"),
+        ((None, None), (None, ONE), f"whose account could not be told and is now {ONE}"),
+        # Where nothing is known there is nothing to compare.
+        ((None, None), (None, None), None),
+        ((None, None), (ONE, None), None),
+    ],
+)
+def test_another_account_is_refused(
+    check: Check,
+    before: tuple[str | None, str | None],
+    after: tuple[str | None, str | None],
+    said: str | None,
+) -> None:
+    with LocalEcr({"app": ()}, account_id=before[1] or ONE, region_name="eu-west-1") as ecr:
+        endpoint = {"endpoint_url": ecr.endpoint_url}
+        check(session=session_of(before[0]), registry_id=before[1], **endpoint)
+        if said is None:
+            assert check(session=session_of(after[0]), registry_id=after[1], **endpoint).stats.calls == 0
+            return
+        with pytest.raises(lc.JournalError, match=re.escape(said)):
+            check(session=session_of(after[0]), registry_id=after[1], **endpoint)
+
+
+def test_the_account_of_a_role_is_known_before_the_first_call() -> None:
+    """Its credentials are fetched for it, and where that fails nothing is known."""
+    frozen = session_of(ONE).get_credentials()
+    assert frozen is not None
+    fetched = {"access_key": frozen.access_key, "secret_key": "s", "token": "t"}
+    expiring = fetched | {"expiry_time": "2999-01-01T00:00:00Z"}
+    for fetch, known in ((lambda: expiring, ONE), (dict, None)):
+        role = DeferredRefreshableCredentials(fetch, "assume-role")
+        client: Any = session_of(None).client("ecr")
+        client._request_signer._credentials = role
+        assert credentials.account(client) is None
+        assert credentials.known_account(client) == known
+    assert credentials.known_account(object()) is None
 
 
 def test_no_secret_is_in_a_journal(check: Check, journal: Path, ecr: LocalEcr) -> None:
