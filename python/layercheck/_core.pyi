@@ -132,6 +132,7 @@ class Wire:
         deadline_s: float,
         body_limit_bytes: int,
         keep: int,
+        keepalive: bool,
     ) -> Wire: ...
     def send(
         self, target: str, host: str, headers: Sequence[tuple[str | bytes, str | bytes]], body: bytes

@@ -59,7 +59,7 @@ impl PyWire {
     ///
     /// Raises `WireError` of the kind `tls` if the bundle cannot be used.
     #[new]
-    #[pyo3(signature = (host, port, *, ca_bundle, connect_timeout_s, read_timeout_s, body_deadline_s, deadline_s, body_limit_bytes, keep))]
+    #[pyo3(signature = (host, port, *, ca_bundle, connect_timeout_s, read_timeout_s, body_deadline_s, deadline_s, body_limit_bytes, keep, keepalive))]
     #[allow(clippy::too_many_arguments)] // keywords, one for each bound
     fn new(
         py: Python<'_>,
@@ -72,6 +72,7 @@ impl PyWire {
         deadline_s: f64,
         body_limit_bytes: usize,
         keep: usize,
+        keepalive: bool,
     ) -> PyResult<Self> {
         let limits = Limits {
             connect_timeout: seconds(connect_timeout_s)?,
@@ -79,6 +80,7 @@ impl PyWire {
             body_deadline: seconds(body_deadline_s)?,
             deadline: seconds(deadline_s)?,
             body_limit: body_limit_bytes,
+            keepalive,
         };
         let tls = ca_bundle.map(|bundle| py.detach(|| Tls::trusting(&bundle, host))).transpose()?;
         Ok(Self { wire: Wire::new(host, port, tls, limits, keep) })

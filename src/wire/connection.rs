@@ -39,8 +39,10 @@ impl Connection {
         };
         let failed = |error: io::Error| WireErrorKind::Connect.because(error);
         set_up(&tcp, limits.connect_timeout).map_err(failed)?;
-        // Nice to have; a system that will not is no reason to stop.
-        let _ = SockRef::from(&tcp).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
+        if limits.keepalive {
+            // Nice to have; a system that will not is no reason to stop.
+            let _ = SockRef::from(&tcp).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
+        }
         let stream = match tls {
             None => Stream::Plain(tcp),
             Some(tls) => Stream::Tls(Box::new(handshake(tcp, tls, limits.connect_timeout)?)),

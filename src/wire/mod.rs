@@ -35,7 +35,7 @@ pub use request::Request;
 pub use response::Response;
 use tls::Tls;
 
-/// Bounds of one exchange.
+/// Bounds of one exchange, and what is asked of its connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Longest time to connect to one address, the handshake of TLS included.
@@ -48,6 +48,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// Longest body, bytes.
     pub body_limit: usize,
+    /// The system asks a connection that is silent whether the other side is still there.
+    pub keepalive: bool,
 }
 
 impl Default for Limits {
@@ -58,6 +60,7 @@ impl Default for Limits {
             body_deadline: Duration::from_secs(30),
             deadline: Duration::from_mins(2),
             body_limit: 1 << 20,
+            keepalive: true,
         }
     }
 }

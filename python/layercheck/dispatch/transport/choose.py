@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -81,10 +82,16 @@ def choose(
         return PlainTransport(client, repository_name, registry_id)
     if name == "slim":
         return SlimTransport(client, repository_name, registry_id)
-    ca_bundle = os.fspath(_ca_bundle(client) or "")
-    direct = _direct(client)
     sending = NativeTransport if name == "native" else WireTransport
-    return sending(client, repository_name, registry_id, ca_bundle=ca_bundle, tuning=tuning, direct=direct)
+    return sending(
+        client,
+        repository_name,
+        registry_id,
+        ca_bundle=os.fspath(_ca_bundle(client) or ""),
+        keepalive=_keepalive(client) is True,
+        tuning=tuning,
+        direct=_direct(client),
+    )
 
 
 def check_name(wanted: object) -> None:
@@ -170,6 +177,8 @@ def _why_not_wire(client: Any) -> str:
     timeouts = (config.connect_timeout, config.read_timeout)
     if not all(isinstance(each, int | float) and each > 0 for each in timeouts):
         return "there is no time-out"
+    if _keepalive(client) is None:
+        return "this botocore does not tell whether it keeps silent connections alive"
     return ""
 
 
@@ -186,9 +195,23 @@ def _why_not_native(client: Any) -> str:
 
 def _verify(client: Any) -> Any:
     """True, False or a path, as botocore decided it from all its sources; None if it cannot be told."""
+    return getattr(_http_session(client), "_verify", None)
+
+
+def _keepalive(client: Any) -> bool | None:
+    """`tcp_keepalive` as botocore decided it from all its sources; None if it cannot be told.
+
+    A client's config does not have it: botocore makes socket options of it, and keeps these.
+    """
+    options = getattr(_http_session(client), "_socket_options", None)
+    if options is None:
+        return None
+    return any(tuple(each)[:2] == (socket.SOL_SOCKET, socket.SO_KEEPALIVE) and each[2] for each in options)
+
+
+def _http_session(client: Any) -> Any:
     session = getattr(getattr(client, "_endpoint", None), "http_session", None)
-    session = getattr(session, "inner", session)
-    return getattr(session, "_verify", None)
+    return getattr(session, "inner", session)
 
 
 def _ca_bundle(client: Any) -> Any:

@@ -55,6 +55,7 @@ class WireTransport(SlimTransport):
         repository_name: Repository.
         registry_id: Registry, or None.
         ca_bundle: PEM file of the certificates to trust.
+        keepalive: Silent connections are looked after, as `tcp_keepalive` of a config says.
         tuning: Bounds of one answer.
         direct: Says whether a URL is reached without a proxy.
     """
@@ -68,11 +69,13 @@ class WireTransport(SlimTransport):
         registry_id: str | None,
         *,
         ca_bundle: str,
+        keepalive: bool,
         tuning: Tuning,
         direct: Callable[[str], bool],
     ) -> None:
         super().__init__(client, repository_name, registry_id)
         self._ca_bundle = ca_bundle
+        self._keepalive = keepalive
         self._tuning = tuning
         self._direct = direct
         self._config: Any = client.meta.config
@@ -147,6 +150,7 @@ class WireTransport(SlimTransport):
             deadline_s=tuning.call_deadline_s,
             body_limit_bytes=tuning.body_limit_bytes,
             keep=self._config.max_pool_connections,
+            keepalive=self._keepalive,
         )
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         named = named if port == default_port else f"{named}:{port}"

@@ -15,7 +15,7 @@ from botocore.config import Config
 import layercheck as lc
 from dispatch.scripted_server import ScriptedServer, fault, good
 from dispatch.transport.conftest import FASTER, ROWS, checked, table
-from layercheck.dispatch.transport.choose import TransportName
+from layercheck.dispatch.transport.choose import TransportName, check_name
 
 
 def test_the_fastest_is_the_default_and_a_callers_client_gets_plain_calls() -> None:
@@ -125,6 +125,18 @@ def test_settings_that_only_botocore_keeps_are_left_to_botocore(
     if why:
         with pytest.raises(lc.InvalidParameterError, match=f"cannot be used here: {why}; pass '{expected}'"):
             lc.Checker("team/app", endpoint_url="http://127.0.0.1:9", config=config, transport="native")
+
+
+def test_what_a_botocore_does_not_tell_any_more_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[check_name.__module__], "_http_session", lambda client: None)
+    for url, why in (
+        ("http://127.0.0.1:9", "keeps silent connections alive"),
+        ("https://127.0.0.1:9", "verif"),
+    ):
+        with lc.Checker("team/app", endpoint_url=url) as checker:
+            assert checker.transport == "slim"
+        with pytest.raises(lc.InvalidParameterError, match=f"this botocore does not tell .*{why}"):
+            lc.Checker("team/app", endpoint_url=url, transport="wire")
 
 
 def test_fips_endpoints_are_left_to_botocore(monkeypatch: pytest.MonkeyPatch) -> None:

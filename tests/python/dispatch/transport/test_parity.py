@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -163,6 +166,37 @@ def test_connections_are_used_again_and_closed_with_the_checker() -> None:
             assert len(connections() - before) > 0
         # The server's own ends go when it notices; ours are gone now.
         assert checker._transport._route.wire.idle == 0  # type: ignore[attr-defined]
+
+
+def kept_alive(url: str) -> set[bool]:
+    """Whether the connections of this process to the server are kept alive."""
+    found = set()
+    for each in Path("/dev/fd").iterdir():
+        if not each.is_socket():
+            continue
+        with socket.socket(fileno=os.dup(int(each.name))) as ours, contextlib.suppress(OSError):
+            # It raises for a socket that is not connected.
+            if url.endswith("{}:{}".format(*ours.getpeername())):
+                found.add(ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0)
+    return found
+
+
+@by_transport
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [(None, True), (Config(tcp_keepalive=True), True), (Config(tcp_keepalive=False), False)],
+    ids=["ours", "on", "off"],
+)
+def test_silent_connections_are_looked_after_unless_the_config_says_otherwise(
+    transport: TransportName, config: Config | None, expected: bool
+) -> None:
+    with (
+        ScriptedServer() as server,
+        lc.Checker("team/app", endpoint_url=server.url, transport=transport, config=config) as checker,
+    ):
+        assert checker.check(ROWS).complete
+        assert checker.transport == transport
+        assert kept_alive(server.url) == {expected}
 
 
 @by_transport
