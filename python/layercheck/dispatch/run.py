@@ -129,11 +129,7 @@ class Run(Future["Report"]):
             False if the run had ended already.
         """
         with self._workers.lock:
-            if self._concluded:
-                return False
-            self._cancel_asked = True
-            self._drive.stop(time.monotonic(), "cancelled")
-            return True
+            return self._stop()
 
     def cancelled(self) -> bool:
         """Whether the run ended because it was cancelled."""
@@ -158,6 +154,18 @@ class Run(Future["Report"]):
     @property
     def _is_current_thread(self) -> bool:
         return self._thread is threading.current_thread()
+
+    def _cancel_soon(self) -> None:
+        """`cancel` where this thread may hold the workers' lock already: in a finalizer."""
+        self._workers.soon(self._stop)
+
+    def _stop(self) -> bool:
+        """See `cancel`. With the workers' lock held."""
+        if self._concluded:
+            return False
+        self._cancel_asked = True
+        self._drive.stop(time.monotonic(), "cancelled")
+        return True
 
     def _leave(self) -> None:
         """Cancel without any grace: a second Ctrl-C."""
@@ -227,6 +235,7 @@ class Run(Future["Report"]):
         lock = self._workers.lock
         while True:
             with lock:
+                self._workers.catch_up()
                 now = time.monotonic()
                 if self._drive.over(now):
                     return raised

@@ -86,8 +86,9 @@ def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows
         raise
     finally:
         # Also when the consumer stops, or a dead end ended one block: the others have no reader any more.
+        # An iterator that nobody closed is closed by the collector, in any thread and at any point in it.
         for _, run in under_way:
-            run.cancel()
+            run._cancel_soon()
     if broken is not None:
         raise broken
 

@@ -98,6 +98,7 @@ class Workers:
         self._workers: set[_Worker] = set()
         self._in_flight = 0
         self._closed = False
+        self._put_off: deque[Callable[[], object]] = deque()
 
     @property
     def threads(self) -> int:
@@ -113,6 +114,25 @@ class Workers:
         """The run asks nothing more. With the lock held."""
         if work in self._works:
             self._works.remove(work)
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Have something done with the lock held, and never wait for the lock.
+
+        For finalizers: the collector runs them in whatever thread it strikes, and that thread may hold the
+        lock already. It is done at once if nobody has the lock; else by whoever next looks for a call, or
+        by a run's own thread within a tick.
+        """
+        self._put_off.append(act)
+        if self.lock.acquire(blocking=False):
+            try:
+                self.catch_up()
+            finally:
+                self.lock.release()
+
+    def catch_up(self) -> None:
+        """Do what was put off. With the lock held."""
+        while self._put_off:
+            self._put_off.popleft()()
 
     def close(self) -> Sequence[threading.Thread]:
         """Send the threads home; calls under way are finished first. With the lock held.
@@ -198,6 +218,7 @@ class Workers:
         """The next call, waited for if need be; None when this thread may go. With the lock held."""
         kept_time = False
         while not self._closed:
+            self.catch_up()
             taken, wait_s = self._pick(now)
             if taken is not None:
                 self._in_flight += 1

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import gc
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -393,3 +397,57 @@ def test_leaving_a_stream_early_stops_its_calls() -> None:
     # The first block took one call. Two of ten calls each were under way, and closing the checker waits
     # for whatever still is.
     assert 1 <= len(server.asked) < 15
+
+
+class OwnedLock:
+    """A lock that raises where a plain one would block its owner for ever."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking and timeout < 0 and self._owner == threading.get_ident():
+            raise RuntimeError("this thread waits for itself")
+        taken = self._lock.acquire(blocking, timeout)
+        if taken:
+            self._owner = threading.get_ident()
+        return taken
+
+    def release(self) -> None:
+        self._owner = None
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["by a thread with the lock", "by one without"])
+def test_a_stream_that_the_collector_closes_waits_for_no_lock(
+    gate: Gate, held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unraisable: list[BaseException | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: unraisable.append(told.exc_value))
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=2) as checker:
+        lock: Any = OwnedLock()
+        checker._workers.lock = lock
+        # One call for the first block; the two after it are asked ten each, and the gate holds most of these.
+        rows = itertools.chain(ROWS[:1] * 1000, itertools.cycle(ROWS))
+        answers = checker.stream(rows, block_rows=1000)
+        assert next(answers).report.complete
+        runs = list(checker._runs)
+        assert gate.held.wait(60)
+        cycle: list[Any] = [answers]
+        cycle.append(cycle)
+        del answers, cycle
+        assert not any(run.done() for run in runs)
+        with lock if held else contextlib.nullcontext():
+            gc.collect()
+            assert unraisable == []
+        for run in runs:
+            run._wait()
+            assert run.cancelled()
+        assert len(runs) == 2
