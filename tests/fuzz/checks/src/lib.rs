@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod formats;
+pub mod journal;
 pub mod lines;
 pub mod parse;
 pub mod source;

@@ -40,3 +40,8 @@ fn packed_files_of_the_corpus_are_read_alike() {
 fn tables_of_the_corpus_are_read_alike() {
     each_case("formats", checks::formats::check);
 }
+
+#[test]
+fn journals_of_the_corpus_are_read_as_they_would_be_written() {
+    each_case("journal", checks::journal::check);
+}
