@@ -184,8 +184,9 @@ impl PyLedger {
 
     /// Digests for each verdict that occurs.
     fn unique_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let columns = self.lock().columns();
-        counts(py, columns.counts())
+        // Not the columns: while they are held, the next answer would have to copy them all.
+        let by_code = *self.lock().peek().counts();
+        counts(py, &by_code)
     }
 
     /// The columns as they are now; they stay as they are.
