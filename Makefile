@@ -119,7 +119,7 @@ bench-quick: setup build ## the same on small inputs and in one round, to see th
 bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; write bench/results/pace.json
 	$(BIN)/python bench/python/pace.py
 
-bench-journal: setup build ## what a journal costs, and 10 M digests with one beside boto3, some 4 minutes; write bench/results/journal.json
+bench-journal: setup build ## what a journal costs, and 10 M digests with one beside boto3, some 6 minutes; write bench/results and a table
 	$(BIN)/python bench/python/journal_cost.py
 
 bench-cancelled: setup build ## three checks in one event loop, one cancelled: how soon it stops; write bench/results/cancelled.json

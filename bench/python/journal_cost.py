@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import layercheck as lc
+import readme
 import results
 from layercheck.testing import LocalEcr
 
@@ -28,40 +29,64 @@ RESULT = Path(__file__).parent.parent / "results" / "journal.json"
 QUOTA = 1_000
 """Calls per second: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html"""
 ROUNDS = 5
-MODES = ("none", "normal", "full", "boto3")
+MODES = ("none", "normal", "full")
+LARGE = 10_000_000
+PEERS = ("boto3", "botocore")
+README = Path(__file__).parents[2] / "README.md"
+BEGIN = "<!-- journal: begin (written by `make bench-journal`) -->"
+END = "<!-- journal: end -->"
 
 
 def main() -> None:
-    """Print the figures, and keep them in bench/results."""
+    """Print the figures, and keep them in bench/results and, of a whole run, in the README."""
     options = argparse.ArgumentParser()
-    options.add_argument("--digests", type=int, default=10_000_000, help="of the large audit")
+    options.add_argument("--digests", type=int, default=LARGE, help="of the large audit")
     options.add_argument("--price-digests", type=int, default=500_000, help="of each round of the price")
-    options.add_argument("--boto3-digests", type=int, default=1_000_000, help="of the large audit by boto3")
     options.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.run:
         print(json.dumps(run(*given.run)))
         return
-    price = [
-        measured(mode, given.price_digests, rate=QUOTA)
-        for _ in range(ROUNDS)
-        for mode in ("none", "normal", "full")
-    ]
-    for mode in ("none", "normal", "full"):
-        rounds = [each for each in price if each["mode"] == mode]
+    price = [measured(mode, given.price_digests, rate=QUOTA) for _ in range(ROUNDS) for mode in MODES]
+    large = [measured("normal", given.digests, rate=0), measured("boto3", given.digests, rate=0)]
+    kept = {**results.setting(PEERS), "price": price, "large": large}
+    print(table(kept))
+    if given.digests != LARGE:
+        return
+    RESULT.write_text(json.dumps(kept, indent=1) + "\n")
+    README.write_text(readme.into(README.read_text(), table(kept), begin=BEGIN, end=END))
+
+
+def table(kept: dict[str, Any]) -> str:
+    """The README's table."""
+    lines = ["| what | calls/s | CPU a call | memory a digest | file a digest | in all |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    for mode in MODES:
+        rounds = [each for each in kept["price"] if each["mode"] == mode]
         speed, cpu = (
             statistics.median(each[key] for each in rounds) for key in ("calls_per_s", "cpu_us_per_call")
         )
-        print(f"at {QUOTA} calls/s, journal {mode:6}: {speed:7.1f} calls/s, {cpu:5.0f} us of CPU a call")
-    large = [measured("normal", given.digests, rate=0), measured("boto3", given.boto3_digests, rate=0)]
-    for each in large:
-        print(
-            f"{each['digests']:,} digests, {each['mode']:6}: {each['seconds']:.1f} s, "
-            f"{each['calls_per_s']:.0f} calls/s, a digest takes {each['peak_bytes_per_digest']:.0f} bytes "
-            f"of memory and {each['file_bytes_per_digest']:.1f} of file"
+        size = rounds[0]["file_bytes_per_digest"]
+        what = "no journal" if mode == "none" else f'journal, `durability="{mode}"`'
+        lines.append(f"| {what}, at {QUOTA:,} calls/s | {speed:,.0f} | {cpu:,.0f} us | | {size:.1f} B | |")
+    for each in kept["large"]:
+        who = "boto3 in threads, no journal" if each["mode"] == "boto3" else "layercheck, journal"
+        digests, calls, cpu = each["digests"], each["calls_per_s"], each["cpu_us_per_call"]
+        memory, size, took = each["peak_bytes_per_digest"], each["file_bytes_per_digest"], each["seconds"]
+        lines.append(
+            f"| {who}, {digests:,} digests, as fast as it goes | {calls:,.0f} | {cpu:,.0f} us | "
+            f"{memory:.0f} B | {size:.1f} B | {took:.0f} s |"
         )
-    kept = {"machine": results.machine(), "price": price, "large": large}
-    RESULT.write_text(json.dumps(kept, indent=1) + "\n")
+    machine = kept["machine"]
+    peers = ", ".join(f"{name} {version}" for name, version in kept["peers"].items())
+    lines += [
+        "",
+        f"The first three are medians of {ROUNDS} rounds in turns. The endpoint answers at once and is on the "
+        f"same machine, {kept['date']}: {machine['cpu']}, {machine['kind']}, Python {machine['python']}, "
+        f"{peers}.",
+        "`make bench-journal` measures it again and writes this table.",
+    ]
+    return "\n".join(lines)
 
 
 def measured(mode: str, digests: int, *, rate: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import subprocess
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,19 @@ def _cpu() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def setting(peers: Iterable[str]) -> dict[str, Any]:
+    """When, on what and of what something was measured."""
+    import layercheck
+
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "commit": _commit(),
+        "layercheck": layercheck.build_info(),
+        "peers": {name: importlib.metadata.version(name) for name in peers},
+    }
 
 
 def line(race: Race, contestant: Contestant, course: Course) -> dict[str, Any]:
@@ -74,8 +88,6 @@ def line(race: Race, contestant: Contestant, course: Course) -> dict[str, Any]:
 
 def document(benchmarks: dict[str, Any]) -> dict[str, Any]:
     """What is kept, out of pytest-benchmark's JSON."""
-    import layercheck
-
     races: dict[str, dict[str, Any]] = {}
     for benchmark in benchmarks["benchmarks"]:
         extra = benchmark["extra_info"]
@@ -87,11 +99,8 @@ def document(benchmarks: dict[str, Any]) -> dict[str, Any]:
     for race in races.values():
         race["bars"] = [reach(Bar(**bar), race) for bar in race["bars"]]
     return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **setting(PEERS),
         "machine": benchmarks["machine_info"],
-        "commit": _commit(),
-        "layercheck": layercheck.build_info(),
-        "peers": {name: importlib.metadata.version(name) for name in PEERS},
         "rounds": benchmarks["rounds"],
         "most_rows": benchmarks["most_rows"],
         "load_at_end": [round(load, 2) for load in os.getloadavg()],
