@@ -80,14 +80,14 @@ doctest: setup build ## the examples in the docstrings and in the README
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
 	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md
 
-# A few of these kills are among the Python tests.
+# The command as it is shipped, with 300,000 digests. A few kills of a small audit are among the Python tests.
 KILLS := 200
 
-journal-kills: setup build ## kill -9 a run with a journal 200 times (KILLS=) and compare what comes of it
-	PYTHONPATH=tests/python $(BIN)/python -m journal.kill_loop $(KILLS)
+journal-kills: setup build ## end audits with a journal 200 times (KILLS=), mostly by kill -9, some 6 minutes; write bench/results/journal-kills.json
+	PYTHONPATH=tests/python:bench/python $(BIN)/python -m journal.kill_loop $(KILLS) --results bench/results/journal-kills.json
 
 # Needs Linux and strace (Debian: apt-get install strace), and the right to trace one's own processes.
-journal-disk: setup build ## fail the n-th write and sync of a journal with ENOSPC and EIO, by strace
+journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report with ENOSPC and EIO, by strace, some 3 minutes
 	PYTHONPATH=tests/python $(BIN)/python -m journal.failing_disk
 
 format: setup ## rewrite the sources in the house format

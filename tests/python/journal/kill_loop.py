@@ -1,152 +1,296 @@
-"""Kills a run again and again until it is done, and counts at the server what that cost.
+"""Kills the command again and again until it is done, and counts at the server what that cost.
 
-With the tests a few kills; `make journal-kills` does it 200 times:
-`python -m journal.kill_loop 200`.
+With the tests a few kills of a small audit. `make journal-kills` ends the command as it is shipped 200
+times: `python -m journal.kill_loop 200 --results FILE`.
 """
 
 from __future__ import annotations
 
-import os
+import argparse
+import json
 import random
-import sqlite3
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import layercheck as lc
-from journal import killed_run
-from layercheck.testing import Fault, LocalEcr
+from journal.audit import DONE, SERVER_FAULTS, SHIPPED, SHIPPED_FAST, Audit, End, Size, heed_interrupts, rows
+from journal.killed_run import STEPS
 
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "PYTHONPATH": str(Path(__file__).parents[1]),
-}
+HOW = {"SIGKILL": 14, "SIGTERM": 2, "SIGINT": 2, "SIGINT twice": 2}
+"""Ways to end a run, and how many of twenty end so."""
+
+EACH = 20
+"""Ends of one audit, so that each gets a good way on between two of them."""
+
+DIGESTS_IN_A_PART = 1 << 18
+"""`DIGESTS_EACH` of `src/journal/plan.rs`."""
+
+_OFTEN_S = 0.001
 
 
-@dataclass
-class Cost:
-    """What a journey with kills cost.
+@dataclass(frozen=True)
+class Course:
+    """When things happen in a run that nobody ends: seconds.
 
     Attributes:
-        kills: Times it was killed.
-        repeated: Batches that were answered again.
-        in_flight: Calls that were under way when it was killed, at most.
+        opened: It has claimed its journal, and begins to read the input.
+        written: The plan begins to be written.
+        asked: The first call comes in.
+        told: The report begins to be written.
+        over: The process has ended.
     """
 
-    kills: int = 0
-    repeated: int = 0
-
-    @property
-    def allowed(self) -> int:
-        """What the journal promises: what was in flight plus one group that was not committed, per kill."""
-        return self.kills * (killed_run.SLOTS + killed_run.UNSAVED)
+    opened: float
+    written: float
+    asked: float
+    told: float
+    over: float
 
 
-def server() -> LocalEcr:
-    """Half of the digests, and one call in twenty fails."""
-    faults = [Fault("server_error", probability=0.03), Fault("disconnect", probability=0.02)]
-    ecr = LocalEcr(("app",), faults=faults, seed=7, latency_ms=1, log_calls=100_000)
-    ecr.set_rule("app", "fraction", fraction=0.5)
-    return ecr
+def beside(audit: Audit, suffix: str) -> Path:
+    return audit.journal.with_name(audit.journal.name + suffix)
 
 
-def start(ecr: LocalEcr, journal: Path, *step: str) -> subprocess.Popen[bytes]:
-    """The run in a process of its own."""
-    command = [sys.executable, "-m", "journal.killed_run", ecr.endpoint_url, str(journal), *step]
-    return subprocess.Popen(command, env={**os.environ, **ENVIRONMENT})
+def reporting(audit: Audit) -> bool:
+    """The report is being written, under its temporary name."""
+    return any(audit.folder.glob(f".{audit.report.name}.*.part"))
 
 
-def kill_after(ecr: LocalEcr, journal: Path, calls: int) -> bool:
-    """Start the run, and kill it when the server has had so many calls of it; False if it ended first."""
-    goal = ecr.counters.calls + calls
-    with start(ecr, journal) as run:
-        while run.poll() is None and ecr.counters.calls < goal:
-            # The server counts; there is nothing to be told by.
-            os.sched_yield()
-        run.kill()
-    return run.returncode != 0
+def course(audit: Audit) -> Course:
+    """Let a fresh run go to its end and look at when things happen."""
+    seen: dict[str, float] = {}
+    calls = audit.ecr.counters.calls
+    begun = time.monotonic()
+    signs: dict[str, Callable[[], bool]] = {
+        "opened": beside(audit, "-owner").exists,
+        "written": beside(audit, "-wal").exists,
+        "asked": lambda: audit.ecr.counters.calls > calls,
+        "told": lambda: reporting(audit),
+    }
+    with audit.start() as run:
+        while run.poll() is None:
+            for name in [name for name, sign in signs.items() if name not in seen and sign()]:
+                seen[name] = time.monotonic() - begun
+            pause(_OFTEN_S)
+    seen["over"] = time.monotonic() - begun
+    # A report so small that nobody saw it being written.
+    seen.setdefault("told", seen["over"])
+    return Course(**seen)
 
 
-def kill_at(ecr: LocalEcr, journal: Path, step: str, times: int) -> bool:
-    """Start the run, which kills itself at a step; False if it ended before it came there."""
-    with start(ecr, journal, step, str(times)) as run:
-        run.wait()
-    return run.returncode != 0
+class Blows:
+    """Chooses how and when runs are ended, and ends them.
+
+    Args:
+        dice: All chance.
+        course: Of a run that nobody ends.
+        calls: Calls of such a run.
+    """
+
+    def __init__(self, dice: random.Random, course: Course, calls: int) -> None:
+        self.dice = dice
+        self.course = course
+        self.calls = calls
+
+    def how(self) -> str:
+        return self.dice.choices(list(HOW), list(HOW.values()))[0]
+
+    def plan(self, ends: int) -> Iterable[str]:
+        """When so many runs of one audit are to be ended: at the start, then anywhere, then at the end."""
+        starts, last = ends // 4, ends // 5
+        yield from self.dice.choices(["input", "plan"], k=starts)
+        yield from self.dice.choices(["time", "calls"], k=ends - starts - last)
+        yield from self.dice.choices(["report", "rest"], k=last)
+
+    def strike(self, audit: Audit, when: str, how: str) -> bool:
+        """Start a run and end it; False if it ended by itself first."""
+        with audit.start() as run:
+            self._wait(audit, run, when)
+            if run.poll() is None:
+                self._end(audit, run, how)
+            run.wait()
+        # Its end may have come in the last moment, so that the blow fell on nothing.
+        return run.returncode != DONE
+
+    def _wait(self, audit: Audit, run: subprocess.Popen[bytes], when: str) -> None:
+        course, begun, calls = self.course, time.monotonic(), audit.ecr.counters.calls
+        if when == "time":
+            # From the first import on, but mostly among the calls.
+            started = course.asked * (self.dice.random() ** 0.2)
+            after(run, started + self.dice.uniform(0, (course.told - course.asked) / 6))
+        elif when == "calls":
+            goal = calls + self.dice.randrange(1, self.calls // 6)
+            until(run, lambda: audit.ecr.counters.calls >= goal)
+        elif when == "input":
+            until(run, beside(audit, "-owner").exists)
+            after(run, self.dice.uniform(0, course.asked - course.opened))
+        elif when == "plan":
+            # A journal that has its plan has no log before the first answer.
+            until(run, lambda: beside(audit, "-wal").exists() or time.monotonic() > begun + course.asked)
+            after(run, self.dice.uniform(0, course.asked - course.written))
+        elif when == "report":
+            until(run, lambda: reporting(audit))
+            after(run, self.dice.uniform(0, course.over - course.told))
+        else:
+            until(run, beside(audit, "-owner").exists)
+            after(run, self.dice.uniform(0, course.asked - course.opened + course.over - course.told))
+
+    def _end(self, audit: Audit, run: subprocess.Popen[bytes], how: str) -> None:
+        if how == "SIGINT twice":
+            run.send_signal(signal.SIGINT)
+            # From its start until there is something to keep, the first one ends it.
+            until(run, lambda: b"again leaves at once" in audit.said.read_bytes())
+            run.send_signal(signal.SIGINT)
+        else:
+            run.send_signal(signal.Signals[how])
 
 
-def sound(journal: Path) -> bool:
-    """SQLite finds nothing wrong."""
-    if not journal.exists():
-        return True
-    base = sqlite3.connect(journal)
+def pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def until(run: subprocess.Popen[bytes], sign: Callable[[], bool]) -> None:
+    """Wait for a sign of a run, or for its end."""
+    while run.poll() is None and not sign():
+        pause(_OFTEN_S)
+
+
+def after(run: subprocess.Popen[bytes], seconds: float) -> None:
+    """Let a run go on so long, or to its end."""
     try:
-        return base.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    finally:
-        base.close()
+        run.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
 
 
-def answered_again(ecr: LocalEcr) -> int:
-    """Batches that the server answered more than once."""
-    answered = Counter(call.digests[0] for call in ecr.calls if call.outcome == "answered")
-    return sum(answered.values()) - len(answered)
+def journey(audit: Audit, blows: Blows, ends: int) -> list[End]:
+    """One audit that is ended some times at random instants, then finished and compared."""
+    for when in blows.plan(ends):
+        how = blows.how()
+        if blows.strike(audit, when, how):
+            audit.ended(how, when)
+    audit.compare(audit.finish())
+    audit.count()
+    return audit.ends
 
 
-def expected(ecr: LocalEcr) -> list[dict[str, object]]:
-    """The report of a run that nobody interrupts."""
-    report = lc.check(killed_run.rows(), "app", client=ecr.client(), rate="max")
-    return report.table().lines(0, report.rows)
+def steps(audit: Audit) -> list[End]:
+    """One audit that is killed at each named step in turn, then finished and compared.
+
+    At every part of its plan: head, digests, rows and what is no digest; and in more than one group.
+    """
+    parts = 3 + -(-audit.size.digests // DIGESTS_IN_A_PART)
+    for step in STEPS:
+        often = {"part": parts, "group": 3, "inserted": 3, "committed": 3}.get(step, 1)
+        for times in range(1, often + 1):
+            with audit.start(step, times) as run:
+                run.wait()
+            assert run.returncode == -signal.SIGKILL, (step, times, run.returncode, audit.said.read_text())
+            end = audit.ended("SIGKILL", step)
+            # The plan is not asked about before it is whole.
+            assert bool(end.last_call) == (STEPS.index(step) > STEPS.index("ready")), end
+    audit.compare(audit.finish())
+    audit.count()
+    for end in audit.ends:
+        if end.when in ("closing", "merged"):
+            assert end.lost == 0, end
+    return audit.ends
 
 
-def finish(ecr: LocalEcr, journal: Path) -> None:
-    """Let the run come to its end."""
-    with start(ecr, journal) as run:
-        run.wait()
-    assert run.returncode == 0
+def prepare(size: Size, folder: Path, text: str, dice: random.Random) -> tuple[bytes, Blows]:
+    """The report of a run that nobody ends, and when things happen in such a run."""
+    with Audit(folder, size, text) as audit:
+        whole = audit.finish(journal=False)
+        calls = audit.ecr.counters.calls
+        audit.report.unlink()
+        seen = course(audit)
+        assert audit.report.read_bytes() == whole
+    for file in folder.iterdir():
+        file.unlink()
+    return whole, Blows(dice, seen, calls)
 
 
-def found(journal: Path) -> list[dict[str, object]]:
-    """What the journal says in the end."""
-    with lc.Journal(journal) as opened:
-        assert opened.verify() == []
-        report = opened.report()
-    assert report.complete
-    return report.table().lines(0, report.rows)
+def summary(ends: list[End], size: Size) -> dict[str, Any]:
+    """What they cost."""
+    return {
+        "ends": len(ends),
+        "answers_asked_again": sum(end.lost for end in ends),
+        "answers_asked_again_at_most": sum(0 if end.in_peace else size.lost_at_most for end in ends),
+        "worst": max((end.lost for end in ends), default=0),
+        "worst_allowed": max((0 if end.in_peace else size.lost_at_most for end in ends), default=0),
+        "requests_asked_again": sum(end.asked_again for end in ends),
+        "whole_reports_found": sum(end.report for end in ends),
+        "unfinished_reports_left": sum(end.unfinished for end in ends),
+    }
 
 
-def journey(kills: int, dice: random.Random, journal: Path) -> Cost:
-    """One audit that is killed some times at random instants, then finished and compared."""
-    cost = Cost()
-    with server() as ecr:
-        while cost.kills < kills and kill_after(ecr, journal, dice.randrange(1, 120)):
-            cost.kills += 1
-            assert sound(journal)
-        finish(ecr, journal)
-        cost.repeated = answered_again(ecr)
-        ecr.set_faults([])
-        assert found(journal) == expected(ecr)
-    assert cost.repeated <= cost.allowed, cost
-    return cost
+def by(key: Callable[[End], str], ends: list[End], size: Size) -> dict[str, Any]:
+    """The same for each kind."""
+    kinds = Counter(map(key, ends))
+    return {kind: summary([end for end in ends if key(end) == kind], size) for kind in kinds}
 
 
-def main(kills: int) -> None:
-    total = Cost()
-    dice = random.Random(20261125)
-    while total.kills < kills:
-        with tempfile.TemporaryDirectory() as folder:
-            cost = journey(min(10, kills - total.kills), dice, Path(folder) / "audit.journal")
-        total.kills += cost.kills
-        total.repeated += cost.repeated
-        sys.stdout.write(
-            f"{total.kills} kills, {total.repeated} batches repeated of {total.allowed} allowed\n"
-        )
-        sys.stdout.flush()
+def main() -> None:
+    parser = argparse.ArgumentParser(description="End the shipped command again and again.")
+    parser.add_argument("ends", type=int)
+    parser.add_argument("--results", type=Path, help="keep the summary here")
+    parser.add_argument("--seed", type=int, default=20261125)
+    given = parser.parse_args()
+    heed_interrupts()
+    from results import machine
+
+    dice, begun = random.Random(given.seed), time.monotonic()
+    random_ends: list[End] = []
+    text = rows(SHIPPED)
+    audits = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepared = {size: prepare(size, folder, text, dice) for size in (SHIPPED, SHIPPED_FAST)}
+        while len(random_ends) < given.ends:
+            size = (SHIPPED, SHIPPED_FAST)[audits % 2]
+            audits += 1
+            whole, blows = prepared[size]
+            with tempfile.TemporaryDirectory(dir=folder) as own, Audit(Path(own), size, text, whole) as audit:
+                random_ends += journey(audit, blows, min(EACH, given.ends - len(random_ends)))
+            told = summary(random_ends, SHIPPED)
+            say(
+                f"{told['ends']} runs ended, {told['answers_asked_again']} answers asked again of "
+                f"{told['answers_asked_again_at_most']} allowed, {told['worst']} by the worst"
+            )
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            whole, _ = prepared[SHIPPED_FAST]
+            with Audit(Path(own), SHIPPED_FAST, text, whole) as audit:
+                step_ends = steps(audit)
+    kept = {
+        "machine": machine(),
+        "digests": SHIPPED.digests,
+        "server_faults": SERVER_FAULTS,
+        "latency_ms": SHIPPED.latency_ms,
+        "audits": audits,
+        "seconds": round(time.monotonic() - begun, 1),
+        "random": summary(random_ends, SHIPPED),
+        "by_signal": by(lambda end: end.how, random_ends, SHIPPED),
+        "by_instant": by(lambda end: end.when, random_ends, SHIPPED),
+        "steps": by(lambda end: end.when, step_ends, SHIPPED),
+    }
+    document = json.dumps(kept, indent=1) + "\n"
+    if given.results is not None:
+        given.results.write_text(document)
+    say(document)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

@@ -1,8 +1,10 @@
-"""A run in a process of its own, to be killed: by its parent, or by itself at a named step of writing.
+"""The command in a process of its own, which kills itself at a named step of writing its journal.
 
-Called with the endpoint, the journal, and optionally a step and how often it is reached before the end, and
-the durability.
-Groups are small here, so that some hundred batches make many of them.
+`python -m journal.killed_run SIZES STEP TIMES check app rows.txt --journal FILE ...`: at the so-manieth
+time that STEP is reached the process ends by `kill -9`; an empty STEP is never reached. SIZES is `shipped`,
+or `small`, with groups so small that some hundred batches make many of them.
+
+Temporary files have names that can be known before, so that system calls on them can be made to fail.
 """
 
 from __future__ import annotations
@@ -10,34 +12,25 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
+from itertools import repeat
 
-import layercheck as lc
-from layercheck.dispatch.tuning import Tuning
+from layercheck.cli import main
 from layercheck.journal import recorder, store
-from layercheck.journal.options import Durability
 
-DIGESTS = 12_000
-BATCH = 20
-SLOTS = 6
 UNSAVED = 16
+"""Finished batches that may wait for the disk, with small sizes."""
 
 STEPS = ("begun", "created", "part", "ready", "group", "inserted", "committed", "closing", "merged")
-"""Every step that `store.reached` is told of."""
+"""Every step that `store.reached` is told of, in the order of a run."""
 
 
-def rows() -> list[str]:
-    """What is checked: digests with a row that is none and a row that comes again."""
-    return [f"sha256:{number * 2_654_435_761 % 2**256:064x}" for number in range(DIGESTS)] + [
-        "junk",
-        "0" * 64,
-    ]
-
-
-def main(
-    endpoint_url: str, journal: str, last: str = "", times: str = "1", durability: Durability = "normal"
-) -> None:
-    recorder.GROUP, recorder.GROUP_S, recorder.UNSAVED = 8, 0.02, UNSAVED
+def run(sizes: str, last: str, times: str, *command: str) -> int:
+    """Run the command; returns its exit code if it lives."""
+    if sizes == "small":
+        recorder.GROUP, recorder.GROUP_S, recorder.UNSAVED = 8, 0.02, UNSAVED
     left = int(times)
+    tempfile._name_sequence = repeat("known")  # type: ignore[attr-defined]
 
     def reached(step: str) -> None:
         nonlocal left
@@ -47,16 +40,9 @@ def main(
                 os.kill(os.getpid(), signal.SIGKILL)
 
     store.reached = reached
-    plan = lc.plan(rows(), batch_size=BATCH)
-    with lc.Checker(
-        "app",
-        endpoint_url=endpoint_url,
-        rate="max",
-        max_in_flight=SLOTS,
-        _tuning=Tuning(back_off_base_s=0.01),
-    ) as checker:
-        checker.check(plan, journal=journal, durability=durability)
+    sys.argv = ["layercheck", *command]
+    return main()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])  # type: ignore[arg-type]
+    sys.exit(run(*sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""kill -9 at random instants and at every step: the run goes on, and ends with the same report."""
+"""The command is ended at random instants and at every step: it goes on, and ends with the same report."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import random
 import re
 from pathlib import Path
 
-import pytest
-
-from journal import kill_loop, killed_run
+from journal import audit, kill_loop, killed_run
+from journal.audit import SMALL, Audit
 from layercheck.journal import store
 
 
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_report(journal: Path) -> None:
-    cost = kill_loop.journey(5, random.Random(1), journal)
-    assert cost.kills >= 3
+def test_an_audit_that_is_ended_again_and_again_ends_with_the_same_report(tmp_path: Path) -> None:
+    audit.heed_interrupts()
+    text = audit.rows(SMALL)
+    whole, blows = kill_loop.prepare(SMALL, tmp_path, text, random.Random(1))
+    with Audit(tmp_path, SMALL, text, whole) as small:
+        ends = kill_loop.journey(small, blows, 8)
+    assert len(ends) >= 4
+    assert any(0 < end.last_call < 600 for end in ends)
 
 
 def test_every_step_is_on_the_list() -> None:
@@ -22,18 +26,10 @@ def test_every_step_is_on_the_list() -> None:
     assert sorted(set(re.findall(r'reached\("(\w+)"\)', text))) == sorted(killed_run.STEPS)
 
 
-@pytest.mark.parametrize("step", killed_run.STEPS)
-def test_a_run_killed_at_a_step_goes_on(step: str, journal: Path) -> None:
-    with kill_loop.server() as ecr:
-        once = step in ("begun", "created", "part", "ready", "closing", "merged")
-        assert kill_loop.kill_at(ecr, journal, step, 1 if once else 5)
-        assert kill_loop.sound(journal)
-        kill_loop.finish(ecr, journal)
-        repeated = kill_loop.answered_again(ecr)
-        ecr.set_faults([])
-        assert kill_loop.found(journal) == kill_loop.expected(ecr)
-    if once:
-        # Either nothing was asked yet, or all of it was written.
-        assert repeated == 0
-    else:
-        assert repeated <= killed_run.SLOTS + killed_run.UNSAVED
+def test_an_audit_that_is_killed_at_every_step_goes_on(tmp_path: Path) -> None:
+    text = audit.rows(SMALL)
+    with Audit(tmp_path, SMALL, text) as small:
+        small.whole = small.finish(journal=False)
+        small.report.unlink()
+        small.ecr.reset()
+        assert {end.when for end in kill_loop.steps(small)} == set(killed_run.STEPS)
