@@ -12,7 +12,8 @@ import click
 from layercheck.cli import inputs as sources
 from layercheck.cli import output as outputs
 from layercheck.cli import plan as offline
-from layercheck.cli.exits import DEFAULT_FAIL_ON, CommandError, ExitCode
+from layercheck.cli.again import Again
+from layercheck.cli.exits import DEFAULT_FAIL_ON, CommandError, ExitCode, say
 from layercheck.cli.interrupts import Interrupts
 from layercheck.cli.options import (
     FailOnType,
@@ -43,11 +44,12 @@ _INCOMPLETE = {
 
 @dataclass(slots=True)
 class Outcome:
-    """How a run ended: a report (perhaps of a part), a failure, or both."""
+    """How a run ended: a report (perhaps of a part), a failure, or both; and whether it had begun."""
 
     report: Report | None = None
     failure: CommandError | None = None
     interrupted: bool = False
+    begun: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -58,7 +60,7 @@ Exit codes:
     2  wrong usage
     3  done, and a verdict named by --fail-on occurred
     4  incomplete: some digests got no answer, or the journal could not be written; run it again
-  130  interrupted (Ctrl-C, SIGTERM); what is known was written
+  130  interrupted (Ctrl-C, SIGTERM, SIGHUP); what is known was written
 """
 
 
@@ -102,12 +104,13 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     quiet: bool = options["quiet"]
     if options["dry_run"]:
         return _dry_run(names, target, output, options)
+    again = Again.of(names, options["journal"])
     with Interrupts() as interrupts:
         with display(quiet=quiet, no_progress=options["no_progress"]) as shown:
-            outcome = _run(names, target, options, shown, interrupts)
+            outcome = _run(names, target, options, again, shown, interrupts)
             # From here on the answers exist only in memory: the first Ctrl-C must not throw them away.
             interrupts.hold()
-        code = _present(outcome, output, quiet=quiet)
+        code = _present(outcome, output, again, quiet=quiet)
         if interrupts.interrupted:
             return ExitCode.INTERRUPTED
     if code != ExitCode.DONE or outcome.report is None:
@@ -176,6 +179,7 @@ def _run(
     names: tuple[str, ...],
     target: dict[str, Any],
     options: dict[str, Any],
+    again: Again,
     shown: Display,
     interrupts: Interrupts,
 ) -> Outcome:
@@ -202,11 +206,13 @@ def _run(
             )
             for note in reading.notes:
                 shown.note(note)
-            if options["journal"] is not None:
+            if again.has_journal:
                 # Said before anything can happen: after kill -9 nobody says it any more.
-                shown.note(f"however this run ends, the same command goes on with it: {command_line()}")
+                shown.note(again.introduce("however this run ends, the same command goes on with it"))
+                interrupts.last_words = f"layercheck: left at once; {again.introduced}\n"
             # Until here there is nothing to keep, and nothing to wait for.
             interrupts.announce = lambda: shown.note(_STOPPING)
+            outcome.begun = True
             outcome.report = checker.check(
                 reading.plan, progress=shown.on_progress, timeout_s=options["timeout"], **kept
             )
@@ -219,6 +225,10 @@ def _run(
         outcome.failure = explain(error, target)
     except CommandError as failure:
         outcome.failure = failure
+    except Exception as error:
+        if outcome.begun and again.has_journal:
+            error.add_note(f"layercheck: {again.introduced}")
+        raise
     return outcome
 
 
@@ -233,10 +243,9 @@ def _look_at_journal(kept: dict[str, Any]) -> None:
         look(options)
 
 
-def _present(outcome: Outcome, output: outputs.Output, *, quiet: bool) -> ExitCode:
+def _present(outcome: Outcome, output: outputs.Output, again: Again, *, quiet: bool) -> ExitCode:
     """Writes what is known and says how it ended; the verdicts themselves are the caller's to judge."""
     report = outcome.report
-    code = ExitCode.DONE
     failure = outcome.failure
     if report is not None and (failure is None or _knows_anything(report)):
         try:
@@ -247,20 +256,32 @@ def _present(outcome: Outcome, output: outputs.Output, *, quiet: bool) -> ExitCo
             failure = failure or cannot_write
         if not quiet:
             _show(report, output, interrupted=outcome.interrupted)
-        if not report.complete:
-            code = ExitCode.INCOMPLETE
     for note in outcome.notes:
-        _say(note)
+        say(note)
     if outcome.interrupted:
-        _say("interrupted before anything was asked" if report is None else _again(report, "interrupted"))
+        if failure is not None:
+            say(str(failure))
+        _say_interrupted(report, again)
         return ExitCode.INTERRUPTED
     if failure is not None:
-        if failure.code == ExitCode.INCOMPLETE:
-            raise CommandError(f"{failure}: {command_line()}", failure.code)
+        # In mid-run, that is; what was wrong from the start will not go by asking again.
+        resumable = again.has_journal and report is not None and _knows_anything(report)
+        if resumable or failure.code == ExitCode.INCOMPLETE:
+            failure.add_note(f"layercheck: {again.introduced}")
         raise failure
-    if code == ExitCode.INCOMPLETE and report is not None:
-        _say(_again(report, _INCOMPLETE.get(report.stats.ended, "incomplete")))
-    return code
+    if report is not None and not report.complete:
+        say(again.after(report, _INCOMPLETE.get(report.stats.ended, "incomplete")))
+        return ExitCode.INCOMPLETE
+    return ExitCode.DONE
+
+
+def _say_interrupted(report: Report | None, again: Again) -> None:
+    if report is not None:
+        say(again.after(report, "interrupted"))
+    elif again.has_journal:
+        say(f"interrupted before anything was asked; {again.introduced}")
+    else:
+        say("interrupted before anything was asked")
 
 
 def _knows_anything(report: Report) -> bool:
@@ -280,20 +301,3 @@ def _show(report: Report, output: outputs.Output, *, interrupted: bool) -> None:
     except BrokenPipeError:
         if not output.to_stdout:
             outputs.abandon_stdout()
-
-
-def _again(report: Report, what: str) -> str:
-    open_rows = sum(
-        report.counts.get(word, 0) for word in (Verdict.UNANSWERED.label, Verdict.NOT_CHECKED.label)
-    )
-    return f"{what}: {open_rows:,} of {report.rows:,} rows have no answer; to ask again: {command_line()}"
-
-
-def command_line() -> str:
-    """The command that was typed, quoted for a shell. It holds no credential: no option takes one."""
-    return shlex.join(["layercheck", *sys.argv[1:]])
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"layercheck: {text}\n")
-    sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -107,3 +108,14 @@ def one_line(parts: Iterable[str] | str) -> str:
     """
     text = parts if isinstance(parts, str) else " ".join(part for part in parts if part)
     return visible(_WHITE_SPACE.sub(" ", text).strip())
+
+
+def say(text: str) -> None:
+    """Lines on standard error. If nobody listens there any more, the exit code still tells."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"layercheck: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass

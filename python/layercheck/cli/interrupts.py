@@ -1,10 +1,12 @@
-"""Ctrl-C and SIGTERM: the first ends the run and keeps what is known, the second leaves at once."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first ends the run and keeps what is known, the second leaves at once."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -12,7 +14,7 @@ from typing import Any, NoReturn
 
 from layercheck.cli.exits import ExitCode
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -22,15 +24,21 @@ class Interrupts:
     call delays them. The second signal must not wait for that, so a thread of its own watches the
     wake-up descriptor that the interpreter writes to as soon as a signal arrives.
 
-    SIGTERM is treated as Ctrl-C, exit code 130 included: what a scheduler stops keeps what it knows too.
+    SIGTERM is treated as Ctrl-C, exit code 130 included: what a scheduler stops keeps what it knows too. So
+    is SIGHUP, by which a terminal is closed. It never counts as the second signal: whoever closes a terminal
+    does not insist, and the shell and the kernel both send it.
 
     Attributes:
         interrupted: True from the first signal on.
+        announce: Called at the first signal, on another thread.
+        last_words: Written to standard error when the second signal ends the process.
     """
 
     def __init__(self, announce: Callable[[], None] | None = None) -> None:
         self.interrupted = False
         self.announce = announce
+        self.last_words = ""
+        self._terminals = [number for number in (1, 2) if os.isatty(number)]
         self._held = False
         self._previous: dict[signal.Signals, Any] = {}
         self._previous_wakeup = -1
@@ -70,8 +78,12 @@ class Interrupts:
         self._held = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._let_go_of_terminals()
         if self.interrupted:
-            _leave()
+            if number != signal.SIGHUP:
+                self._leave()
+            return
         self.interrupted = True
         if not self._held:
             raise KeyboardInterrupt
@@ -80,15 +92,31 @@ class Interrupts:
         seen = 0
         with open(reading, "rb", buffering=0) as pipe:
             while numbers := pipe.read(16):
-                seen += sum(number in _SIGNALS for number in numbers)
+                for number in numbers:
+                    if number == signal.SIGHUP:
+                        self._let_go_of_terminals()
+                        seen = max(seen, 1)
+                    else:
+                        seen += number in _SIGNALS
                 if seen > 1:
-                    _leave()
+                    self._leave()
                 if seen == 1 and self.announce is not None:
-                    self.announce()
+                    announce, self.announce = self.announce, None
+                    announce()
 
+    def _let_go_of_terminals(self) -> None:
+        """Write to nowhere instead of to a terminal that is gone, which would be an error each time."""
+        for number in self._terminals:
+            try:
+                termios.tcgetattr(number)
+            except (OSError, termios.error):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
 
-def _leave() -> NoReturn:
-    # A progress bar hides the cursor; nobody else will show it again.
-    if sys.stderr is not None and sys.stderr.isatty():
-        os.write(2, b"\x1b[?25h\n")
-    os._exit(ExitCode.INTERRUPTED)
+    def _leave(self) -> NoReturn:
+        # A progress bar hides the cursor; nobody else will show it again.
+        cursor = "\x1b[?25h\n" if sys.stderr is not None and sys.stderr.isatty() else ""
+        with contextlib.suppress(OSError):
+            os.write(2, os.fsencode(cursor + self.last_words))
+        os._exit(ExitCode.INTERRUPTED)

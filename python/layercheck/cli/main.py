@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from layercheck.cli.exits import CommandError, ExitCode, one_line
+from layercheck.cli.exits import CommandError, ExitCode, one_line, say
 from layercheck.cli.output import abandon_stdout
 
 # Name -> module and attribute. Loaded when used: `layercheck --version` must not wait for boto3.
@@ -111,19 +111,21 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message(), ExitCode.FAILURE)
     except CommandError as error:
-        return _complain(str(error), error.code)
+        return _complain(str(error), error.code, error)
     except (click.Abort, KeyboardInterrupt):
         return _complain("interrupted", ExitCode.INTERRUPTED)
     except (BrokenPipeError, _ReaderLeftError):
         raise
-    except MemoryError:
-        return _complain("out of memory; split the input, or give the machine more", ExitCode.FAILURE)
+    except MemoryError as error:
+        return _complain("out of memory; split the input, or give the machine more", ExitCode.FAILURE, error)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             # What is still buffered for standard output has nowhere to go either.
             abandon_stdout()
-            return _complain("no space left on the device; make room and run it again", ExitCode.FAILURE)
-        return _complain(f"{type(error).__name__}: {error}", ExitCode.FAILURE)
+            return _complain(
+                "no space left on the device; make room and run it again", ExitCode.FAILURE, error
+            )
+        return _complain(f"{type(error).__name__}: {error}", ExitCode.FAILURE, error)
     except Exception as error:
         if os.environ.get("LAYERCHECK_TRACEBACK"):
             raise
@@ -131,16 +133,12 @@ def _run(arguments: Sequence[str] | None) -> int:
             f"unexpected {type(error).__name__}: {error}; "
             "please report it with what LAYERCHECK_TRACEBACK=1 layercheck ... shows",
             ExitCode.FAILURE,
+            error,
         )
     return result if isinstance(result, int) else ExitCode.DONE
 
 
-def _complain(message: str, code: ExitCode) -> ExitCode:
-    if sys.stderr is not None:
-        try:
-            sys.stderr.write(f"layercheck: {one_line(message)}\n")
-            sys.stderr.flush()
-        except OSError:
-            # Nobody is listening there any more; the exit code still tells.
-            pass
+def _complain(message: str, code: ExitCode, error: BaseException | None = None) -> ExitCode:
+    """One line, and below it what the error's notes say, as they are."""
+    say("\n".join([one_line(message), *getattr(error, "__notes__", ())]))
     return code

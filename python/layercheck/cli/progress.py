@@ -7,6 +7,8 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
+from layercheck.cli.exits import say
+
 if TYPE_CHECKING:
     from layercheck.types import Progress
 
@@ -44,9 +46,8 @@ class Silent:
 
     def note(self, text: str) -> None:
         """One plain line, unless `--quiet`."""
-        if not self._quiet and sys.stderr is not None:
-            sys.stderr.write(f"layercheck: {text}\n")
-            sys.stderr.flush()
+        if not self._quiet:
+            say(text)
 
 
 def can_animate() -> bool:

@@ -1,9 +1,12 @@
-"""Ctrl-C and SIGTERM: what is known is written first; the second signal leaves at once; pipes may break."""
+"""Ctrl-C, SIGTERM, SIGHUP: what is known is written first; the second leaves at once; pipes may break."""
 
 import csv
+import fcntl
 import os
+import pty
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import layercheck as lc
 from layercheck.testing import Fault, LocalEcr
 
 from .conftest import COMMAND, SECRET, digest
@@ -42,7 +46,7 @@ def running(
         process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_keeps_what_is_known(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -52,7 +56,8 @@ def test_the_first_signal_keeps_what_is_known(
         out, err = process.communicate()
     assert process.returncode == 130
     assert b"keeping what is known" in err
-    assert b"rows have no answer; to ask again: layercheck check app" in err
+    assert b"rows have no answer; to ask again:" in err
+    assert err.splitlines()[-1].startswith(" ".join([*COMMAND, "check app "]).encode())
     assert b"Traceback" not in err
     assert SECRET.encode() not in out + err
     assert b"Interrupted" in out
@@ -75,6 +80,70 @@ def test_the_second_signal_leaves_at_once(
     assert process.returncode == 130
     assert (out, err) == (b"", b"")
     assert not report.exists()
+
+
+def test_the_second_signal_tells_how_to_go_on_with_a_journal(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    journal = tmp_path / "audit.journal"
+    with running(environment, local_ecr, tmp_path, "--journal", str(journal)) as process:
+        assert process.stderr is not None
+        command = process.stderr.readline(), process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert b"Ctrl-C again leaves at once" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, b"")
+    assert err == b"layercheck: left at once; go on with:\n" + command[1]
+
+
+def test_the_end_of_the_terminal_is_no_second_signal(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    """Both the shell and the kernel send it."""
+    report = tmp_path / "report.csv"
+    with running(environment, local_ecr, tmp_path, "-o", str(report)) as process:
+        assert process.stderr is not None
+        for _ in range(3):
+            process.send_signal(signal.SIGHUP)
+        assert b"keeping what is known" in process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        process.communicate()
+    assert process.returncode == 130
+    assert len(report.read_text().splitlines()) == ROWS + 1
+
+
+def test_when_the_terminal_is_closed_what_is_known_is_written(
+    environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    rows, report, journal = (tmp_path / name for name in ("rows.txt", "report.csv", "audit.journal"))
+    rows.write_text("".join(f"{digest(number)}\n" for number in range(ROWS)))
+    local_ecr.set_faults([Fault("latency", ms=600_000, calls=(5, None))])
+    command = [*COMMAND, "check", "app", str(rows), "--endpoint-url", local_ecr.endpoint_url]
+
+    def take_the_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with subprocess.Popen(
+        [*command, "-o", str(report), "--journal", str(journal)],
+        env={"TERM": "xterm-256color", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=take_the_terminal,
+    ) as process:
+        os.close(theirs)
+        wait = threading.Event()
+        while local_ecr.counters.answered < 4 or local_ecr.counters.in_flight < 4:
+            assert process.poll() is None
+            wait.wait(0.01)
+        os.close(ours)
+    assert process.returncode == 130
+    assert len(report.read_text().splitlines()) == ROWS + 1
+    with lc.Journal(journal) as opened:
+        assert opened.status().settled == 400
 
 
 @contextmanager

@@ -86,11 +86,14 @@ def strike(audit: Audit, strace: str, point: Point, fault: str) -> str:
     end = audit.ended(fault, point.calls)
     assert not end.unfinished, (fault, said)
     assert end.report or run.returncode == 1, (fault, said)
+    if run.returncode != DONE and end.last_call:
+        assert said[-1] == " ".join(["layercheck", *audit.arguments()]), (fault, said)
     audit.compare(audit.finish())
     audit.count()
     if run.returncode == DONE:
         return "went on"
-    return next(line for line in said if "however this run ends" not in line).removeprefix("layercheck: ")
+    told = [line.removeprefix("layercheck: ") for line in said if line.startswith("layercheck: ")]
+    return " | ".join(line for line in told if not line.endswith(":"))
 
 
 def main() -> int:

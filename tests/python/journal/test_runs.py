@@ -12,7 +12,7 @@ import pytest
 import layercheck as lc
 from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
 from dispatch.conftest import digests
-from journal import kill_loop
+from journal.audit import SMALL, Audit, rows
 from journal.conftest import ROWS, Check, table
 from layercheck.testing import Fault, LocalEcr
 
@@ -79,16 +79,17 @@ def test_efforts_add_up_and_each_run_keeps_its_own(check: Check, ecr: LocalEcr, 
     assert stats.seconds == pytest.approx(first.stats.seconds + last.stats.seconds)
 
 
-def test_a_run_that_was_killed_is_called_so(journal: Path) -> None:
-    with kill_loop.server() as ecr:
-        assert kill_loop.kill_at(ecr, journal, "committed", 4)
-        with lc.Journal(journal) as opened:
+def test_a_run_that_was_killed_is_called_so(tmp_path: Path) -> None:
+    with Audit(tmp_path, SMALL, rows(SMALL)) as audit:
+        with audit.start("committed", 4) as run:
+            run.wait()
+        with lc.Journal(audit.journal) as opened:
             (killed,) = opened.status().runs
             report = opened.report()
         assert (killed.ended, report.stats.ended) == ("killed", "killed")
-        assert 0 < killed.stats.calls <= ecr.counters.calls
-        kill_loop.finish(ecr, journal)
-    with lc.Journal(journal) as opened:
+        assert 0 < killed.stats.calls <= audit.ecr.counters.calls
+        audit.finish()
+    with lc.Journal(audit.journal) as opened:
         assert [run.ended for run in opened.status().runs] == ["killed", "done"]
 
 
