@@ -81,7 +81,7 @@ def table(kept: dict[str, Any]) -> str:
     peers = ", ".join(f"{name} {version}" for name, version in kept["peers"].items())
     lines += [
         "",
-        f"The first three are medians of {ROUNDS} rounds in turns. The endpoint answers at once and is on the "
+        f"The first three are medians of {ROUNDS} rounds in turns. The endpoint answers at once, on the "
         f"same machine, {kept['date']}: {machine['cpu']}, {machine['kind']}, Python {machine['python']}, "
         f"{peers}.",
         "`make bench-journal` measures it again and writes this table.",

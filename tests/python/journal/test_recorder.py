@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -15,9 +17,12 @@ import layercheck as lc
 from dispatch.conftest import digests
 from journal.conftest import Check, table
 from layercheck.journal import recorder, store
+from layercheck.journal.options import JournalOptions
 from layercheck.journal.recorder import Recorder, Tell
+from layercheck.journal.resume import begin
 from layercheck.journal.runs import Standing
 from layercheck.testing import LocalEcr
+from layercheck.types import Target
 
 BATCHES = 200
 
@@ -105,3 +110,38 @@ def test_when_only_the_last_group_fails_the_report_is_whole(
     monkeypatch.undo()
     with lc.Journal(journal) as opened:
         assert opened.status().settled == 0
+
+
+def calls_of_writing(journal: Path, batch_size: int) -> int:
+    """Calls that the interpreter makes, or Python makes of C, to write a hundred batches of this size."""
+    plan = lc.plan(digests(100 * batch_size), batch_size=batch_size)
+    kept = begin(JournalOptions(journal), plan, Target("app"), None)
+    for start in range(0, plan.unique, batch_size):
+        layers = [
+            {"layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": at}
+            for at, digest in enumerate(plan.texts(start, start + batch_size))
+        ]
+        kept.ledger.merge(start, start + batch_size, {"layers": layers})
+        kept.settled(start, start + batch_size)
+    counted = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        kept._write(last=False)
+    finally:
+        sys.setprofile(None)
+    kept.finish()
+    with lc.Journal(journal) as opened:
+        assert opened.report().unique_counts["available"] == 100 * batch_size
+    return counted
+
+
+def test_writing_makes_no_interpreter_level_call_for_a_digest(tmp_path: Path) -> None:
+    one, many = (calls_of_writing(tmp_path / f"{size}.journal", size) for size in (1, 100))
+    assert one == many
+    # Nor many for a batch.
+    assert many < 100 * 10
