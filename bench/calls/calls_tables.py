@@ -94,8 +94,12 @@ def for_readme(document: Document) -> str:
         f"100 digests a call, answers compared with the truth before a time counts, the local endpoint in a "
         f"process of its own on the same machine, {document['date']}: {machine['cpu']}, {machine['kind']}, "
         f"Python {machine['python']}, {versions}. Bold: faster than layercheck. "
-        f"Of all {len(document['points'])} points measured, a peer was faster in {len(losses)} cases"
-        f"{': ' + '; '.join(losses) if losses else ''}.",
         "`make bench-calls` measures all points again and writes this table.",
+        "",
     ]
-    return "\n".join(out)
+    verdict = f"Of all {len(document['points'])} points measured, a peer was faster in {len(losses)} cases"
+    if not losses:
+        return "\n".join([*out, f"{verdict}."])
+    # Nothing lost is left out, and whoever wants to know how calls are made need not read all of it.
+    cases = (f"* {each}" for each in losses)
+    return "\n".join([*out, f"<details><summary>{verdict}</summary>", "", *cases, "", "</details>"])

@@ -90,8 +90,10 @@ def test_what_is_lost_is_shown(document: dict[str, Any]) -> None:
     assert "LOST: " in calls_tables.for_people(losing)
     table = calls_tables.for_readme(losing)
     assert table.count("**7**") == len(calls_tables.lost(losing))
+    assert all(f"\n* {each}\n" in table for each in calls_tables.lost(losing))
     winning = document | {"points": [point | {"lines": [line | {"calls_per_s": 7.0} for line in lines]}]}
     assert calls_tables.lost(winning) == []
+    assert calls_tables.for_readme(winning).endswith("a peer was faster in 0 cases.")
 
 
 def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:

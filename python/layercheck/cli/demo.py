@@ -44,7 +44,12 @@ _REPOSITORY = "team/app"
     help="Where the file and the report go.",
 )
 @click.option(
-    "--latency-ms", type=click.FloatRange(0), default=10.0, show_default=True, help="The endpoint's."
+    "--latency-ms",
+    type=click.FloatRange(0),
+    metavar="MS",
+    default=10.0,
+    show_default=True,
+    help="Milliseconds before each answer of the endpoint.",
 )
 @quiet_options
 def demo(rows: int, directory: Path, latency_ms: float, quiet: bool, no_progress: bool) -> int:

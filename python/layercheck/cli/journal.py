@@ -49,7 +49,7 @@ def show(file: str, format_: str) -> int:
     "--format",
     "format_",
     type=click.Choice([name for name in outputs.FORMATS if name != "table"]),
-    help="Format of OUT, by default as its suffix says; without -o, of standard output: jsonl.",
+    help="Format of OUT, by default as its suffix says; without -o, of the rows on standard output: jsonl.",
 )
 def export(file: str, output: str | None, format_: outputs.Format | None) -> int:
     """Write the report of what the journal FILE knows. What was not asked yet is not_checked."""

@@ -217,7 +217,7 @@ def lines_option(command: F) -> F:
         type=click.Choice(["table", "jsonl"]),
         default="table",
         show_default=True,
-        help="On standard output.",
+        help="What is written to standard output.",
     )(command)
 
 

@@ -42,14 +42,14 @@ DEFAULT_REPOSITORY = "app"
     "--fraction",
     type=click.FloatRange(0, 1),
     metavar="0..1",
-    help="What part a repository without FILE holds. Default: what ends in an even hex digit.",
+    help="Part of all digests that a repository without FILE holds. Default: what ends in an even hex digit.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     metavar="N",
     default=0,
-    help="On 127.0.0.1; by default a free one.",
+    help="Port on 127.0.0.1; by default a free one.",
 )
 @click.option(
     "--region", metavar="REGION", default="us-east-1", show_default=True, help="Region it pretends to be in."
@@ -59,13 +59,23 @@ DEFAULT_REPOSITORY = "app"
     type=click.FloatRange(0),
     metavar="MS",
     default=0.0,
-    help="Before each answer.",
+    help="Milliseconds before each answer.",
 )
-@click.option("--throttle", metavar="RATE[:BURST]", help="Calls per second it takes, and at once.")
 @click.option(
-    "--error-rate", type=click.FloatRange(0, 1), default=0.0, help="Part of calls that end with a 500."
+    "--throttle",
+    metavar="RATE[:BURST]",
+    help="Throttle beyond so many calls per second, and so many at once.",
 )
-@click.option("--seed", type=int, metavar="N", default=0, help="Of all chance.")
+@click.option(
+    "--error-rate",
+    type=click.FloatRange(0, 1),
+    metavar="0..1",
+    default=0.0,
+    help="Part of the calls that end with a 500.",
+)
+@click.option(
+    "--seed", type=int, metavar="N", default=0, help="Another seed fails other calls of --error-rate."
+)
 @click.option(
     "--tls", is_flag=True, help="Serve HTTPS, with a certificate of an authority made for this run."
 )

@@ -45,7 +45,7 @@ def check(
         digests: What `layercheck.plan` takes (an iterable of str or bytes, a path, an open binary
             file, raw digests as an array), or a ready plan.
         repository_name: Name of the repository, without host, tag or digest.
-        registry_id: As for `Checker`, like all arguments up to `max_in_flight`.
+        registry_id: As for `Checker`, like all arguments up to `transport`.
         public: ECR Public instead of private ECR.
         session: A `boto3.Session` to make the client from.
         client: A ready boto3 client, never modified.
