@@ -57,6 +57,38 @@ def test_no_more_is_asked_than_may_wait_for_the_disk(
         assert opened.status().complete
 
 
+def test_at_the_end_the_rest_is_written_however_many_groups_it_takes(
+    ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def block(step: str) -> None:
+        if step == "group":
+            assert released.wait(60)
+
+    monkeypatch.setattr(recorder, "GROUP", 1)
+    monkeypatch.setattr(recorder, "UNSAVED", 16)
+    monkeypatch.setattr(store, "reached", block)
+    plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
+    with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
+        run = checker.submit(plan, journal=journal)
+        while not at_rest(run):
+            os.sched_yield()
+        asked = ecr.counters.calls
+        # Then what waits is several groups.
+        monkeypatch.setattr(recorder, "UNSAVED", 2)
+        run.cancel()
+        kept = run._drive._recorder
+        assert kept is not None
+        while not kept._ending:
+            os.sched_yield()
+        released.set()
+        with pytest.raises(lc.RunCancelled):
+            run.result(60)
+    with lc.Journal(journal) as opened:
+        assert opened.status().settled == asked * (1_000 // BATCHES)
+
+
 @pytest.mark.parametrize("step", ["group", "inserted"])
 @pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), MemoryError()], ids=type)
 def test_when_writing_fails_once_the_run_ends_and_what_is_known_is_written_after_all(
