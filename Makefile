@@ -87,7 +87,7 @@ journal-kills: setup build ## end audits with a journal 200 times (KILLS=), most
 	PYTHONPATH=tests/python:bench/python $(BIN)/python -m journal.kill_loop $(KILLS) --results bench/results/journal-kills.json
 
 # Needs Linux and strace (Debian: apt-get install strace), and the right to trace one's own processes.
-journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report with ENOSPC and EIO, by strace, some 3 minutes
+journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report with ENOSPC and EIO, by strace, some 4 minutes
 	PYTHONPATH=tests/python $(BIN)/python -m journal.failing_disk
 
 format: setup ## rewrite the sources in the house format

@@ -66,7 +66,7 @@ POINTS = (
     Point(("audit.journal-owner",), "write", (1, 2)),
     # The report: made, written, synced, renamed, and its folder synced.
     Point(_PART, "openat", (1, 2)),
-    Point(_PART, "write", (1, 10), every_way=True),
+    Point(_PART, "write", (1, 2), every_way=True),
     Point(_PART, "fsync", (1,), every_way=True),
     Point((*_PART, "report.csv"), "/^rename", (1,), every_way=True),
     Point(("",), "fsync", (1,), every_way=True),
