@@ -19,6 +19,7 @@
 //! ```
 
 pub mod answer;
+pub mod audits;
 pub mod batch;
 pub mod dedupe;
 pub mod digest;

@@ -117,8 +117,9 @@ impl Planner {
         if self.strict { parse::parse_strict(row) } else { parse::parse(row) }
     }
 
+    /// Takes one row that was parsed already.
     #[inline]
-    fn accept(&mut self, digest: &Digest, spelling: Spelling) {
+    pub(crate) fn accept(&mut self, digest: &Digest, spelling: Spelling) {
         self.spellings[spelling as usize] += 1;
         self.rows.push(digest, &self.seed);
         self.count += 1;

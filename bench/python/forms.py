@@ -66,3 +66,7 @@ def report_csv(source: Source) -> Any:
 
 
 report_jsonl = report_parquet = report_csv
+
+
+def compare(source: list[str]) -> list[str]:
+    return source

@@ -1,11 +1,12 @@
 //! Files with more structure than a row in each line: which part of them is the row.
 //!
 //! Each format takes a file in blocks, however they are cut, and hands the rows of one column to a
-//! planner. Nothing is kept of a file but what the next block may continue, and that is bounded.
+//! planner; that of a written report, which is with the audits, hands on those of two. Nothing is kept of a file but what the next block may continue, and that is bounded.
 
 use std::fmt;
 use std::io::{self, Read};
 
+use crate::audits::RowError;
 use crate::plan::Planner;
 use crate::source::TextSource;
 
@@ -18,19 +19,22 @@ pub use jsonl::JsonLines;
 /// Names shown in a message before it is cut.
 const SHOWN_NAMES: usize = 20;
 
-/// One way to find the rows of a file.
-pub trait Format {
+/// Letters of a name, or of another text of a file, that are shown.
+const SHOWN_LETTERS: usize = 80;
+
+/// One way to find the rows of a file, and to hand them to who takes them.
+pub trait Format<T = Planner> {
     /// Takes the next block of the file.
     ///
     /// # Errors
     /// If the file lacks the column.
-    fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError>;
+    fn feed(&mut self, block: &[u8], rows: &mut T) -> Result<(), FormatError>;
 
     /// Ends the file.
     ///
     /// # Errors
     /// If the file lacks the column, or ends where it must not.
-    fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError>;
+    fn end(&mut self, rows: &mut T) -> Result<(), FormatError>;
 }
 
 /// A row in each line: the planner's own way.
@@ -53,14 +57,14 @@ impl Format for TextLines {
 ///
 /// # Errors
 /// Those of the file and of its format.
-pub fn read_block<R: Read>(
+pub fn read_block<R: Read, T>(
     source: &mut TextSource<R>,
-    format: &mut impl Format,
-    planner: &mut Planner,
+    format: &mut impl Format<T>,
+    rows: &mut T,
 ) -> Result<bool, ReadError> {
-    match source.block(|block| format.feed(block, planner))? {
+    match source.block(|block| format.feed(block, rows))? {
         Some(taken) => taken.map(|()| true),
-        None => format.end(planner).map(|()| false),
+        None => format.end(rows).map(|()| false),
     }
     .map_err(ReadError::Format)
 }
@@ -91,6 +95,10 @@ pub enum FormatError {
     LongHeader,
     /// The quotes opened in this record, counted from 1, are never closed.
     OpenQuotes(u64),
+    /// It is no report: it has these columns, and not those of one, each once.
+    NoReport(Vec<String>),
+    /// What ends in this line, counted from 1, is no row of a report.
+    NoRow(u64, RowError),
 }
 
 impl fmt::Display for FormatError {
@@ -108,6 +116,12 @@ impl fmt::Display for FormatError {
             }
             Self::LongHeader => f.write_str("the first record is too long for a header; is this a CSV file?"),
             Self::OpenQuotes(record) => write!(f, "the quotes opened in record {record} are never closed"),
+            Self::NoReport(names) => write!(
+                f,
+                "no report: it has not the columns \"digest\" and \"verdict\", each once; there are {}",
+                Names(names)
+            ),
+            Self::NoRow(line, error) => write!(f, "line {line}: {error}"),
         }
     }
 }
@@ -121,11 +135,7 @@ impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, name) in self.0.iter().take(SHOWN_NAMES).enumerate() {
             let between = if at == 0 { "" } else { ", " };
-            let mut shown: String = name.chars().take(80).collect();
-            if shown.len() < name.len() {
-                shown.push('…');
-            }
-            write!(f, "{between}{shown:?}")?;
+            write!(f, "{between}{}", Quoted(name.as_bytes()))?;
         }
         if self.0.len() > SHOWN_NAMES {
             write!(f, " and {} more", self.0.len() - SHOWN_NAMES)?;
@@ -134,6 +144,21 @@ impl fmt::Display for Names<'_> {
             f.write_str("none")?;
         }
         Ok(())
+    }
+}
+
+/// A text of a file between quotes: its start, and nothing in it that a terminal would act on.
+pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A character has at most four bytes, and one behind the last that is shown tells that there is more.
+        let text = String::from_utf8_lossy(&self.0[..self.0.len().min(4 * (SHOWN_LETTERS + 1))]);
+        let mut shown: String = text.chars().take(SHOWN_LETTERS).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        write!(f, "{shown:?}")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The binding: `layercheck._core`. The list of exports, nothing else.
 
+mod audits;
 mod column;
 mod files;
 mod info;
@@ -31,6 +32,8 @@ mod _core {
     #[pymodule_export]
     const RULES_VERSION: u32 = crate::journal::RULES;
 
+    #[pymodule_export]
+    use super::audits::PyAudits;
     #[pymodule_export]
     use super::info::build_info;
     #[pymodule_export]

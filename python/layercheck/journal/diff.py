@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
-import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from layercheck._core import Plan, Planner
-from layercheck.journal.reading import Journal
-from layercheck.plan import plan
+from layercheck._core import Audits, Plan
+from layercheck.journal.audits import take
 from layercheck.report.write import format_of, replacing
 from layercheck.tables import pyarrow
 from layercheck.verdict import Verdict
@@ -40,7 +38,8 @@ TOLD: tuple[Change, ...] = ("vanished", "appeared", "archived", "restored", "cha
 _ABSENT = len(Verdict)
 _OPEN = (Verdict.NOT_CHECKED, Verdict.INVALID, Verdict.UNANSWERED)
 _THERE = (Verdict.AVAILABLE, Verdict.ARCHIVED)
-_CHUNK = 100_000
+_LABELS = [verdict.label for verdict in Verdict]
+_WINDOW = 1 << 17  # digests that are looked at together
 
 
 class Line(NamedTuple):
@@ -50,14 +49,6 @@ class Line(NamedTuple):
     change: Change
     before: str
     after: str
-
-
-class Findings(NamedTuple):
-    """Digests with a verdict each, and where they were checked, if that is known."""
-
-    digests: NDArray[np.uint8]
-    verdicts: NDArray[np.uint8]
-    target: Target | None
 
 
 @dataclass(frozen=True)
@@ -81,20 +72,40 @@ class Changes:
         """What became of each digest, as a place in `CHANGES`: uint8, one a digest."""
         import numpy as np
 
-        table = np.array(
-            [[CHANGES.index(_change(a, b)) for b in range(_ABSENT + 1)] for a in range(_ABSENT + 1)],
-            dtype=np.uint8,
-        )
-        codes: NDArray[np.uint8] = table[self.before, self.after]
-        return codes
+        sides = range(_ABSENT + 1)
+        table = bytes(CHANGES.index(_change(a, b)) for a in sides for b in sides)
+        pairs = self.before * np.uint8(len(sides)) + self.after
+        # As bytes, since numpy would make an index of eight bytes of each pair first.
+        return np.frombuffer(pairs.tobytes().translate(table.ljust(256)), dtype=np.uint8)
 
     @property
     def counts(self) -> dict[str, int]:
         """Word for what became of them to number of digests; all nine words."""
         import numpy as np
 
-        numbers = np.bincount(self.codes, minlength=len(CHANGES)).tolist()
-        return dict(zip(CHANGES, numbers, strict=True))
+        numbers = np.zeros(len(CHANGES), dtype=np.int64)
+        for _, codes in self._windows():
+            numbers += np.bincount(codes, minlength=len(CHANGES))
+        return dict(zip(CHANGES, numbers.tolist(), strict=True))
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Digests of the first audit and of the second."""
+        import numpy as np
+
+        first, second = (int(np.count_nonzero(codes != _ABSENT)) for codes in (self.before, self.after))
+        return first, second
+
+    @property
+    def unsettled(self) -> tuple[int, int]:
+        """Digests without a final verdict in the first audit and in the second: their run is not complete."""
+        import numpy as np
+
+        first, second = (
+            sum(int(np.count_nonzero(codes == verdict)) for verdict in _OPEN)
+            for codes in (self.before, self.after)
+        )
+        return first, second
 
     def digests(self, change: Change) -> list[str]:
         """The digests of which one thing became, in the order of the first audit.
@@ -102,18 +113,19 @@ class Changes:
         Raises:
             ValueError: If there is no such word.
         """
-        if change not in CHANGES:
-            raise ValueError(f"unknown change {change!r}; expected one of: {', '.join(CHANGES)}")
-        import numpy as np
+        return list(chain.from_iterable(map(self._texts, self._places((change,)))))
 
-        return [self._text(at) for at in np.flatnonzero(self.codes == CHANGES.index(change)).tolist()]
+    def lines(self, changes: Sequence[Change] = TOLD) -> Iterator[Line]:
+        """The digests whose verdict changed, one after the other, in the order of the first audit.
 
-    def lines(self) -> Iterator[Line]:
-        """The digests whose verdict changed, one after the other."""
-        for places in self._told():
-            for at in places.tolist():
-                change = CHANGES[int(self.codes[at])]
-                yield Line(self._text(at), change, _word(self.before[at]), _word(self.after[at]))
+        Args:
+            changes: Only those of which one of these became.
+
+        Raises:
+            ValueError: If there is no such word.
+        """
+        for places in self._places(changes):
+            yield from map(Line, *self._columns(places))
 
     def to_arrow(self) -> pa.Table:
         """The same as a `pyarrow.Table`.
@@ -122,8 +134,7 @@ class Changes:
             ImportError: If pyarrow is not installed.
         """
         arrow = pyarrow("to_arrow()")
-        schema = arrow.schema([(name, arrow.string()) for name in Line._fields])
-        return arrow.Table.from_batches(_batches(arrow, self.lines(), schema), schema)
+        return arrow.Table.from_batches(self._batches(arrow), _schema(arrow))
 
     def write(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
         """Write them to a file, whole or not at all: as `Report.write`, but JSON Lines or Parquet only.
@@ -136,26 +147,53 @@ class Changes:
         chosen = format_of(path, format)
         if chosen not in ("jsonl", "parquet"):
             raise ValueError(f"changes are written as jsonl or parquet, not {chosen}")
-        parquet = None
-        if chosen == "parquet":
-            pyarrow("writing Parquet")
-            parquet = importlib.import_module("pyarrow.parquet")
-        with replacing(Path(path)) as temporary:
-            if parquet is not None:
-                parquet.write_table(self.to_arrow(), temporary, compression="zstd")
-                return
-            with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
-                file.writelines(json.dumps(line._asdict()) + "\n" for line in self.lines())
+        if chosen == "jsonl":
+            with replacing(Path(path)) as temporary, open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
+                file.writelines(map(as_json, self.lines()))
+            return
+        arrow = pyarrow("writing Parquet")
+        parquet = importlib.import_module("pyarrow.parquet")
+        with (
+            replacing(Path(path)) as temporary,
+            parquet.ParquetWriter(temporary, _schema(arrow), compression="zstd") as writer,
+        ):
+            for batch in self._batches(arrow):
+                writer.write_batch(batch)
 
-    def _told(self) -> Iterator[NDArray[Any]]:
+    def _windows(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        codes = self.codes
+        return ((at, codes[at : at + _WINDOW]) for at in range(0, len(codes), _WINDOW))
+
+    def _places(self, changes: Sequence[Change]) -> Iterator[NDArray[np.int64]]:
+        """Where the digests are of which one of these became: some at a time, never none."""
         import numpy as np
 
-        wanted = np.isin(self.codes, [CHANGES.index(change) for change in TOLD])
-        places = np.flatnonzero(wanted)
-        yield from (places[at : at + _CHUNK] for at in range(0, len(places), _CHUNK))
+        unknown = set(changes) - set(CHANGES)
+        if unknown:
+            raise ValueError(f"unknown change {min(unknown)!r}; expected one of: {', '.join(CHANGES)}")
+        wanted = np.array([CHANGES.index(change) for change in changes], dtype=np.uint8)
+        for at, codes in self._windows():
+            places = np.flatnonzero(np.isin(codes, wanted))
+            if len(places):
+                yield places + at
 
-    def _text(self, at: int) -> str:
-        return self.plan.texts(at, at + 1)[0]
+    def _texts(self, places: NDArray[np.int64]) -> list[str]:
+        digits = self.plan.digests[places].tobytes().hex()
+        return ["sha256:" + digits[at : at + 64] for at in range(0, len(digits), 64)]
+
+    def _columns(self, places: NDArray[np.int64]) -> tuple[list[str], list[Change], list[str], list[str]]:
+        """The columns of `Line` for the digests at these places."""
+        changes = [CHANGES[code] for code in self.codes[places].tolist()]
+        before, after = (
+            [_LABELS[code] for code in codes[places].tolist()] for codes in (self.before, self.after)
+        )
+        return self._texts(places), changes, before, after
+
+    def _batches(self, arrow: Any) -> Iterator[Any]:
+        for places in self._places(TOLD):
+            yield arrow.RecordBatch.from_arrays(
+                [arrow.array(column, arrow.string()) for column in self._columns(places)], list(Line._fields)
+            )
 
 
 def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Changes:
@@ -174,69 +212,10 @@ def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Chang
         ImportError: Parquet or Arrow without pyarrow.
         OSError: A file cannot be read.
     """
-    import numpy as np
-
-    first, second = findings(before), findings(after)
-    planner = Planner(strict=False)
-    # The planner numbers digests as they come for the first time: that is the join.
-    planner.extend_raw(first.digests)
-    planner.extend_raw(second.digests)
-    joined = planner.finish(1)
-    codes = np.full((2, joined.unique), _ABSENT, dtype=np.uint8)
-    codes[0, : len(first.verdicts)] = first.verdicts
-    codes[1, joined.row_index[len(first.verdicts) :]] = second.verdicts
-    return Changes(joined, codes[0], codes[1], (first.target, second.target))
-
-
-def findings(path: str | os.PathLike[str]) -> Findings:
-    """The digests of a journal or a written report with their verdicts; `diff` tells what may go wrong."""
-    suffix = Path(path).suffix.lower()
-    if suffix in (".parquet", ".pq", ".arrow", ".feather"):
-        return _of_columns(*_arrow_columns(path, suffix))
-    if suffix in (".csv", ".jsonl", ".ndjson"):
-        digests, words = [], []
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            rows: Iterable[Any] = csv.DictReader(file) if suffix == ".csv" else map(json.loads, file)
-            for row in rows:
-                try:
-                    digests.append(row["digest"] or None)
-                    words.append(row["verdict"])
-                except (KeyError, TypeError):
-                    raise _no_report(path) from None
-        return _of_columns(digests, words)
-    with Journal(path) as journal:
-        report = journal.report()
-        return Findings(report.plan.digests, report.unique_verdicts, journal.target)
-
-
-def _arrow_columns(path: str | os.PathLike[str], suffix: str) -> tuple[Any, list[str]]:
-    pyarrow("reading Parquet and Arrow files")
-    if suffix in (".parquet", ".pq"):
-        table = importlib.import_module("pyarrow.parquet").read_table(path)
-    else:
-        table = importlib.import_module("pyarrow.feather").read_table(path)
-    if not {"digest", "verdict"} <= set(table.column_names):
-        raise _no_report(path)
-    return table.column("digest"), table.column("verdict").to_pylist()
-
-
-def _of_columns(digests: Any, words: list[str]) -> Findings:
-    import numpy as np
-
-    rows = plan(digests)
-    known = {verdict.label: int(verdict) for verdict in Verdict}
-    unknown = set(words) - set(known)
-    if unknown:
-        raise ValueError(f"unknown verdict {min(map(str, unknown))!r} in a report")
-    codes = np.fromiter((known[word] for word in words), dtype=np.uint8, count=len(words))
-    verdicts = np.zeros(rows.unique, dtype=np.uint8)
-    valid = rows.row_index >= 0
-    verdicts[rows.row_index[valid]] = codes[valid]
-    return Findings(rows.digests, verdicts, None)
-
-
-def _no_report(path: str | os.PathLike[str]) -> ValueError:
-    return ValueError(f"{os.fspath(path)!r} is no report: it has not the columns digest and verdict")
+    audits = Audits()
+    targets = take(audits, before), take(audits, after)
+    plan, (first, second) = audits.finish()
+    return Changes(plan, first, second, targets)
 
 
 def _change(before: int, after: int) -> Change:
@@ -256,19 +235,14 @@ def _change(before: int, after: int) -> Change:
     return "restored" if pair == (Verdict.ARCHIVED, Verdict.AVAILABLE) else "changed"
 
 
-def _word(code: Any) -> str:
-    return Verdict(int(code)).label
+def as_json(line: Line) -> str:
+    """The line as one of JSON Lines, its end included."""
+    # Digests and words need no escapes, and the json module takes four times as long.
+    return (
+        f'{{"digest": "{line.digest}", "change": "{line.change}", '
+        f'"before": "{line.before}", "after": "{line.after}"}}\n'
+    )
 
 
-def _batches(arrow: Any, lines: Iterator[Line], schema: Any) -> Iterator[Any]:
-    rows: list[Line] = []
-    for line in lines:
-        rows.append(line)
-        if len(rows) == _CHUNK:
-            yield _batch(arrow, rows, schema)
-            rows = []
-    yield _batch(arrow, rows, schema)
-
-
-def _batch(arrow: Any, rows: list[Line], schema: Any) -> Any:
-    return arrow.RecordBatch.from_pylist([row._asdict() for row in rows], schema)
+def _schema(arrow: Any) -> Any:
+    return arrow.schema([(name, arrow.string()) for name in Line._fields])

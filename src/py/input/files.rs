@@ -9,7 +9,6 @@ use pyo3::prelude::*;
 
 use super::super::files::{PythonFile, os_error};
 use crate::formats::{self, Column, Format, ReadError};
-use crate::plan::Planner;
 use crate::source::TextSource;
 
 /// Blocks of a file that are read before Ctrl-C is looked for: some tens of megabytes.
@@ -34,16 +33,16 @@ impl From<Option<ColumnArgument>> for Column {
 
 /// Takes a file: a path, or an object with `read(size)` that gives bytes. What the object raises
 /// passes through.
-pub(in crate::py) fn read(
-    planner: &mut Planner,
+pub(in crate::py) fn read<T: Send>(
+    taker: &mut T,
     file: &Bound<'_, PyAny>,
-    mut format: impl Format + Send,
+    mut format: impl Format<T> + Send,
 ) -> PyResult<()> {
     let py = file.py();
     if file.hasattr("read")? {
         let file = PythonFile(file.clone().unbind());
         let mut source = py.detach(|| TextSource::open(file))?;
-        while read_blocks(py, &mut source, &mut format, planner).map_err(|error| match error {
+        while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
             ReadError::Io(error) => error.into(),
             ReadError::Format(error) => PyValueError::new_err(error.to_string()),
         })? {}
@@ -52,7 +51,7 @@ pub(in crate::py) fn read(
     let path: PathBuf = file.extract()?;
     let opened = py.detach(|| File::open(&path).and_then(TextSource::open));
     let mut source = opened.map_err(|error| os_error(error, &path))?;
-    while read_blocks(py, &mut source, &mut format, planner).map_err(|error| match error {
+    while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
         ReadError::Io(error) => os_error(error, &path),
         ReadError::Format(error) => PyValueError::new_err(format!("{}: {error}", path.display())),
     })? {
@@ -63,15 +62,15 @@ pub(in crate::py) fn read(
 }
 
 /// Feeds some blocks off the interpreter lock; false at the end of the file.
-fn read_blocks<R: Read + Send>(
+fn read_blocks<R: Read + Send, T: Send>(
     py: Python<'_>,
     source: &mut TextSource<R>,
-    format: &mut (impl Format + Send),
-    planner: &mut Planner,
+    format: &mut (impl Format<T> + Send),
+    taker: &mut T,
 ) -> Result<bool, ReadError> {
     py.detach(|| {
         for _ in 0..BLOCKS_BETWEEN_SIGNALS {
-            if !formats::read_block(source, format, planner)? {
+            if !formats::read_block(source, format, taker)? {
                 return Ok(false);
             }
         }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 import layercheck as lc
 from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
 from dispatch.conftest import digests
-from layercheck.journal.diff import CHANGES, TOLD
+from layercheck.journal.claim import Claim
+from layercheck.journal.diff import _WINDOW, CHANGES, TOLD
 from layercheck.testing import Fault, LocalEcr
 
 D = digests(20)
@@ -92,26 +96,109 @@ def test_changes_become_files(audits: Path, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("row,other\n1,2\n", "has not the columns"), ("digest,verdict\n" + D[0] + ",gone\n", "'gone'")],
-)
-def test_what_is_no_report_is_refused(audits: Path, tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "odd.csv").write_text(text)
-    with pytest.raises(ValueError, match=said):
-        lc.diff(audits / "before.csv", tmp_path / "odd.csv")
+def test_words_for_changes_are_checked(audits: Path) -> None:
+    changes = lc.diff(audits / "before.journal", audits / "after.journal")
+    assert [line.digest for line in changes.lines(["archived", "vanished"])] == [D[0], D[1], D[4]]
+    for ask in (changes.digests, lambda word: list(changes.lines([word]))):
+        with pytest.raises(ValueError, match="unknown change 'gone'; expected one of: vanished, appeared"):
+            ask("gone")  # type: ignore[arg-type]
+
+
+def test_many_changes_are_told_in_order(tmp_path: Path) -> None:
+    # More than are looked at together.
+    count = 2 * _WINDOW + 3
+    every = np.zeros((count, 32), dtype=np.uint8)
+    every[:, :8] = np.arange(count, dtype=">u8").view(np.uint8).reshape(count, 8)
+    texts = lc.plan(every).texts(0, count)
+    for name, word in (("before", "available"), ("after", "unavailable")):
+        rows = (f"{text},{'archived' if at % 5 == 0 else word}\n" for at, text in enumerate(texts))
+        (tmp_path / f"{name}.csv").write_text("digest,verdict\n" + "".join(rows))
+    changes = lc.diff(tmp_path / "before.csv", tmp_path / "after.csv")
+    expected = [text for at, text in enumerate(texts) if at % 5]
+    assert changes.digests("vanished") == expected
+    assert changes.counts["same"] == count - len(expected)
+    changes.write(tmp_path / "changes.parquet")
+    changes.write(tmp_path / "changes.jsonl")
+    assert pq.read_table(tmp_path / "changes.parquet")["digest"].to_pylist() == expected
+    lines = (tmp_path / "changes.jsonl").read_text().splitlines()
+    assert [json.loads(line)["digest"] for line in lines] == expected
 
 
 def test_the_command_tells_what_vanished(layercheck: Layercheck, audits: Path) -> None:  # noqa: F811
-    ended = layercheck("diff", audits / "before.journal", audits / "after.parquet")
-    assert (ended.code, ended.err) == (3, "")
-    assert "vanished   2" in " ".join(ended.out.split()).replace("vanished 2", "vanished   2")
-    assert D[0] in ended.out
+    ended = layercheck("diff", audits / "before.journal", audits / "after.parquet", cwd=audits)
+    assert ended.code == 3
+    shown = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert shown[0] == f"A {audits / 'before.journal'} 12 digests"
+    assert shown[1] == f"B {audits / 'after.parquet'} 12 digests"
+    assert "vanished 2 was there, is not any more" in shown
+    assert "added 1 only in B" in shown
+    assert shown[-3:] == ["vanished, 2 of 2", D[0], D[1]]
     rows = layercheck("diff", audits / "before.csv", audits / "after.jsonl", "--format", "jsonl")
     assert rows.code == 3
-    assert len(rows.out.splitlines()) == 7
-    back = layercheck("diff", audits / "after.journal", audits / "after.journal")
+    changes = lc.diff(audits / "before.csv", audits / "after.csv")
+    assert [json.loads(line) for line in rows.out.splitlines()] == [
+        each._asdict() for each in changes.lines()
+    ]
+    back = layercheck("diff", audits / "after.journal", audits / "after.csv")
     assert back.code == 0
+
+
+def test_the_command_shows_some_of_many(layercheck: Layercheck, tmp_path: Path) -> None:  # noqa: F811
+    for name, word in (("before", "available"), ("after", "unavailable")):
+        (tmp_path / f"{name}.csv").write_text("digest,verdict\n" + "".join(f"{d},{word}\n" for d in D[:7]))
+    out = layercheck("diff", "before.csv", "after.csv").out.splitlines()
+    assert out[-7:] == ["vanished, 5 of 7", *D[:5], "all of them: --format jsonl, or -o FILE"]
+
+
+@pytest.mark.parametrize("format_", ["table", "jsonl"])
+def test_the_command_says_what_is_not_compared(
+    layercheck: Layercheck,  # noqa: F811
+    audits: Path,
+    format_: str,
+) -> None:
+    what = "after.{}: 1 of 12 digests without a final verdict, not compared; {}\n"
+    report, run = (
+        "it is the report of an incomplete run",
+        "the run is not complete: the command that began it",
+    )
+    for name, after in (("csv", report), ("journal", f"{run}, with this --journal, goes on with it")):
+        ended = layercheck("diff", "before.csv", f"after.{name}", "--format", format_, cwd=audits)
+        assert (ended.code, ended.err) == (3, "layercheck: " + what.format(name, after))
+    back = layercheck("diff", "after.csv", "before.csv", cwd=audits)
+    assert back.err == "layercheck: " + what.format("csv", report)
+    with Claim(audits / "after.journal"):
+        ended = layercheck("diff", "before.journal", "after.journal", cwd=audits)
+    assert ended.code == 3
+    assert f"not compared; its run goes on: process {os.getpid()}" in ended.err
+
+
+def test_the_command_doubts_what_is_likely_a_mistake(
+    layercheck: Layercheck,  # noqa: F811
+    audits: Path,
+    tmp_path: Path,
+) -> None:
+    same = layercheck("diff", "before.csv", audits / "before.csv", cwd=audits)
+    assert (same.code, same.err) == (
+        0,
+        "layercheck: A and B are the same file, so nothing can have changed\n",
+    )
+    with LocalEcr({"other": D[13:]}) as ecr:
+        lc.check(D[13:], "other", client=ecr.client(), journal=tmp_path / "other.journal")
+        other = layercheck("diff", audits / "before.journal", "other.journal")
+    places = r"layercheck: two places are compared: app at http://\S+ and other at http://\S+\n"
+    strangers = "layercheck: A and B have no digest in common: are they audits of the same digests\\?\n"
+    assert other.code == 0
+    assert re.fullmatch(places + strangers, other.err)
+    (tmp_path / "none.jsonl").touch()
+    assert layercheck("diff", "none.jsonl", audits / "before.csv").err == ""
+
+
+def test_the_command_reads_standard_input(layercheck: Layercheck, audits: Path) -> None:  # noqa: F811
+    for form in ("jsonl", "csv"):
+        content = (audits / f"before.{form}").read_bytes()
+        ended = layercheck("diff", "-", audits / "after.parquet", stdin=content)
+        assert ended.code == 3
+        assert " ".join(ended.out.splitlines()[0].split()) == "A standard input 12 digests"
 
 
 def test_the_command_writes_changes(layercheck: Layercheck, audits: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -119,9 +206,31 @@ def test_the_command_writes_changes(layercheck: Layercheck, audits: Path, tmp_pa
     assert layercheck("diff", *both, "-o", "changes.parquet").code == 3
     assert pq.read_table(tmp_path / "changes.parquet").num_rows == 7
     assert layercheck("diff", *both, "-o", "changes.csv").code == 2
-    assert layercheck("diff", *both, "--format", "parquet").code == 2
-    assert layercheck("diff", "none.journal", both[0]).code == 1
-    assert layercheck("diff", "none.csv", both[0]).code == 1
+    for output in ([], ["-o", "-"]):
+        assert layercheck("diff", *both, "--format", "parquet", *output).code == 2
+    # The output is there, and A is not.
+    assert layercheck("diff", "none.csv", both[0], "-o", "changes.parquet").code == 1
+    assert pq.read_table(tmp_path / "changes.parquet").num_rows == 7
+
+
+def test_the_command_fails_in_one_line(layercheck: Layercheck, audits: Path, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "odd\x1b.csv").write_text("digest,verdict\n\x1b,available\n")
+    (tmp_path / "odd.gz").write_bytes(b"\x1f\x8b")
+    for name, said in (
+        ("none.journal", "there is no journal "),
+        (
+            "none.csv",
+            "cannot read 'none.csv': no such file or directory; give two journals or written reports",
+        ),
+        (".", "cannot read '.': is a folder, not a file; give "),
+        ("odd\x1b.csv", "cannot compare: odd\\x1b.csv: line 2: "),
+        ("odd.gz", "cannot read: odd.gz: broken gzip data"),
+    ):
+        for both in ((audits / "before.csv", name), (name, audits / "before.csv")):
+            ended = layercheck("diff", *both)
+            assert (ended.code, ended.out) == (1, "")
+            assert ended.err.startswith(f"layercheck: {said}")
+            assert len(ended.err.splitlines()) == 1
 
 
 def test_journals_are_shown_exported_and_verified(

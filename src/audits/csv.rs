@@ -1,0 +1,139 @@
+//! The rows of a report in a CSV file. Its header says where the two columns are; there may be others.
+
+use csv_core::{ReadRecordResult, Reader};
+
+use super::text::MAX_LINE;
+use super::{Audits, RowError};
+use crate::formats::{Format, FormatError};
+
+/// Fields of a record that are read; a report has eight.
+pub(super) const MAX_FIELDS: usize = 1 << 10;
+
+#[derive(Debug)]
+pub(super) struct ReportCsv {
+    reader: Reader,
+    /// The record being read, without what only separates its fields.
+    record: Vec<u8>,
+    /// Bytes of it that are there.
+    filled: usize,
+    /// Where its fields end.
+    ends: Vec<usize>,
+    /// Fields of it that are there.
+    fields: usize,
+    header: Option<Header>,
+}
+
+/// Where the columns are, and how many fields a record has.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    digest: usize,
+    verdict: usize,
+    fields: usize,
+}
+
+impl Default for ReportCsv {
+    fn default() -> Self {
+        let mut reader = Reader::new();
+        // A blank line, which is no record: after it the reader looks for no byte-order mark.
+        reader.read_field(b"\n", &mut [0]);
+        reader.set_line(1);
+        Self {
+            reader,
+            record: vec![0; MAX_LINE],
+            filled: 0,
+            ends: vec![0; MAX_FIELDS],
+            fields: 0,
+            header: None,
+        }
+    }
+}
+
+impl ReportCsv {
+    fn end_record(&mut self, audits: &mut Audits) -> Result<(), RecordError> {
+        let ends = &self.ends[..self.fields];
+        let field = |at: usize| &self.record[if at == 0 { 0 } else { ends[at - 1] }..ends[at]];
+        match self.header {
+            Some(header) if header.fields == ends.len() => {
+                audits.row(field(header.digest), field(header.verdict))?;
+            }
+            Some(header) => return Err(RowError::Fields(ends.len(), header.fields).into()),
+            None => {
+                let place = |name: &[u8]| {
+                    let mut found = (0..ends.len()).filter(|at| field(*at) == name);
+                    found.next().filter(|_| found.next().is_none())
+                };
+                let (Some(digest), Some(verdict)) = (place(b"digest"), place(b"verdict")) else {
+                    let names = (0..ends.len()).map(|at| String::from_utf8_lossy(field(at)).into_owned());
+                    return Err(RecordError::Header(names.collect()));
+                };
+                self.header = Some(Header { digest, verdict, fields: ends.len() });
+            }
+        }
+        (self.filled, self.fields) = (0, 0);
+        Ok(())
+    }
+
+    /// The line in which the record starts; `ended_by_line` if the last byte taken is its line end.
+    fn line(&self, ended_by_line: bool) -> u64 {
+        let within = memchr::memchr_iter(b'\n', &self.record[..self.filled]).count();
+        self.reader.line() - within as u64 - u64::from(ended_by_line)
+    }
+
+    /// Takes the next bytes, as far as they reach into one record; gives how many these are, and how many
+    /// bytes they add to its fields.
+    fn step(&mut self, block: &[u8], audits: &mut Audits) -> Result<(usize, usize), FormatError> {
+        let (record, ends) = (&mut self.record[self.filled..], &mut self.ends[self.fields..]);
+        let (result, read, written, ended) = self.reader.read_record(block, record, ends);
+        self.filled += written;
+        self.fields += ended;
+        let done = match result {
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => Ok(()),
+            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => Err(RowError::TooLong.into()),
+            ReadRecordResult::Record => self.end_record(audits),
+        };
+        done.map_err(|error| match error {
+            RecordError::Row(error) => {
+                let by_line = result == ReadRecordResult::Record && block[..read].ends_with(b"\n");
+                FormatError::NoRow(self.line(by_line), error)
+            }
+            RecordError::Header(names) => FormatError::NoReport(names),
+        })?;
+        Ok((read, written))
+    }
+}
+
+impl Format<Audits> for ReportCsv {
+    fn feed(&mut self, mut block: &[u8], audits: &mut Audits) -> Result<(), FormatError> {
+        // To the reader, nothing at all is the end of the file.
+        while !block.is_empty() {
+            let (read, _) = self.step(block, audits)?;
+            block = &block[read..];
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+        // A line end ends the last record, wherever it stands; only within quotes is it one more byte
+        // of the field. Then the field holds the rows since.
+        let (_, written) = self.step(b"\n", audits)?;
+        if written > 0 {
+            return Err(FormatError::NoRow(self.line(false), RowError::OpenQuotes));
+        }
+        if self.header.is_none() {
+            return Err(FormatError::NoReport(Vec::new()));
+        }
+        Ok(())
+    }
+}
+
+/// What may be wrong with a record.
+enum RecordError {
+    Row(RowError),
+    Header(Vec<String>),
+}
+
+impl From<RowError> for RecordError {
+    fn from(error: RowError) -> Self {
+        Self::Row(error)
+    }
+}

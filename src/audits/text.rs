@@ -1,0 +1,78 @@
+//! A written report as text: CSV or JSON Lines, told apart by their first character.
+
+use super::Audits;
+use super::csv::ReportCsv;
+use super::jsonl::ReportJsonLines;
+use crate::formats::{Format, FormatError};
+use crate::lines::BYTE_ORDER_MARK;
+
+/// Bytes of a line, or of a record's fields, that are read. Our own are shorter than 10 KB.
+pub(super) const MAX_LINE: usize = 1 << 20;
+
+/// The rows of a report that was written as text.
+#[derive(Debug)]
+pub struct ReportText {
+    /// The first bytes of the file, until they are enough to tell a byte-order mark.
+    start: Vec<u8>,
+    kind: Kind,
+    may_be_empty: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Unknown,
+    Csv(Box<ReportCsv>),
+    JsonLines(ReportJsonLines),
+}
+
+impl ReportText {
+    /// For one file, `may_be_empty` if its name says that it is JSON Lines: then no bytes are a report
+    /// without rows, and otherwise they are none.
+    #[must_use]
+    pub fn new(may_be_empty: bool) -> Self {
+        Self { start: Vec::new(), kind: Kind::Unknown, may_be_empty }
+    }
+
+    fn begin(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+        let start = std::mem::take(&mut self.start);
+        let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
+        self.kind = match text.first() {
+            None => return Ok(()),
+            Some(b'{') => Kind::JsonLines(ReportJsonLines::default()),
+            Some(_) => Kind::Csv(Box::default()),
+        };
+        self.feed(text, audits)
+    }
+}
+
+impl Format<Audits> for ReportText {
+    fn feed(&mut self, block: &[u8], audits: &mut Audits) -> Result<(), FormatError> {
+        match &mut self.kind {
+            Kind::Csv(csv) => csv.feed(block, audits),
+            Kind::JsonLines(lines) => lines.feed(block, audits),
+            Kind::Unknown => {
+                // One byte more than the mark, so that something stands behind it.
+                let missing = BYTE_ORDER_MARK.len() + 1 - self.start.len();
+                let (head, rest) = block.split_at(missing.min(block.len()));
+                self.start.extend_from_slice(head);
+                if rest.is_empty() {
+                    return Ok(());
+                }
+                self.begin(audits)?;
+                self.feed(rest, audits)
+            }
+        }
+    }
+
+    fn end(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+        if matches!(self.kind, Kind::Unknown) {
+            self.begin(audits)?;
+        }
+        match &mut self.kind {
+            Kind::Csv(csv) => csv.end(audits),
+            Kind::JsonLines(lines) => lines.end(audits),
+            Kind::Unknown if self.may_be_empty => Ok(()),
+            Kind::Unknown => Err(FormatError::NoReport(Vec::new())),
+        }
+    }
+}
