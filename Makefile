@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-journal bench-overhead clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-journal bench-diff bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,12 @@ bench-pace: setup build ## the pacer against a server's token bucket, in virtual
 
 bench-journal: setup build ## what a journal costs, and 10 M digests with one beside boto3, some 6 minutes; write bench/results and a table
 	$(BIN)/python bench/python/journal_cost.py
+
+# Of ten million: make bench-diff DIFF="--digests 10000000 --rounds 1"; only without DIFF is it kept.
+DIFF :=
+
+bench-diff: setup build ## compare two audits of a million digests in each form, beside polars and plain Python, some 3 minutes; write bench/results/diff.json
+	$(BIN)/python bench/python/changes.py $(or $(DIFF),--keep)
 
 bench-cancelled: setup build ## three checks in one event loop, one cancelled: how soon it stops; write bench/results/cancelled.json
 	$(BIN)/python bench/python/cancelled.py

@@ -197,10 +197,15 @@ class Changes:
 
 
 def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Changes:
-    """What changed between two audits of the same digests.
+    r"""What changed between two audits of the same digests.
 
-    Digests are joined by value; the two inputs need not be the same, nor in the same order. Works in
-    memory: some 150 bytes a digest.
+    Digests are joined by value; the two inputs need not be the same, nor in the same order. What a file is
+    is told from its first bytes, or else from its suffix; CSV and JSON Lines may be gzipped or
+    zstd-compressed, and come out of a pipe.
+
+    Works in memory: measured by `make bench-diff` on 10 M digests, 120 bytes for each of two journals' and
+    80 of two reports'. Of the files themselves only pieces are in memory at a time: a batch of an Arrow file,
+    65,536 rows of Parquet.
 
     Args:
         before: A journal, or a report that was written as Parquet, Arrow, CSV or JSON Lines.
@@ -208,9 +213,20 @@ def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Chang
 
     Raises:
         JournalError: Not a journal, or damaged.
-        ValueError: A report without the columns `digest` and `verdict`, or with an unknown verdict.
+        ValueError: What is no report: without the columns `digest` and `verdict`, cut short, with a verdict
+            that this version does not know, or with two different ones for a digest. The message names
+            the file and the line or row.
         ImportError: Parquet or Arrow without pyarrow.
         OSError: A file cannot be read.
+
+    Examples:
+        >>> import layercheck as lc, pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for day, verdict in ("monday", "available"), ("tuesday", "unavailable"):
+        ...     _ = (folder / f"{day}.csv").write_text(f"digest,verdict\nsha256:{'ab' * 32},{verdict}\n")
+        >>> changes = lc.diff(folder / "monday.csv", folder / "tuesday.csv")
+        >>> changes.counts["vanished"], changes.digests("vanished") == ["sha256:" + "ab" * 32]
+        (1, True)
     """
     audits = Audits()
     targets = take(audits, before), take(audits, after)

@@ -209,7 +209,8 @@ def test_the_command_writes_changes(layercheck: Layercheck, audits: Path, tmp_pa
     for output in ([], ["-o", "-"]):
         assert layercheck("diff", *both, "--format", "parquet", *output).code == 2
     # The output is there, and A is not.
-    assert layercheck("diff", "none.csv", both[0], "-o", "changes.parquet").code == 1
+    missing = layercheck("diff", "none.csv", both[0], "-o", "changes.parquet")
+    assert missing.err.startswith("layercheck: cannot read 'none.csv': no such file or directory; ")
     assert pq.read_table(tmp_path / "changes.parquet").num_rows == 7
 
 

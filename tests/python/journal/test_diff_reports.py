@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 import layercheck as lc
 from dispatch.conftest import digests
+from layercheck._core import Audits
 from layercheck.journal.diff import CHANGES, TOLD
 from layercheck.verdict import Verdict
 
@@ -324,12 +326,37 @@ def test_a_report_comes_through_a_pipe_too(tmp_path: Path) -> None:
     assert changes.digests("same") == D[:1]
 
 
+def test_audits_that_could_not_be_read_are_not_joined() -> None:
+    raw, codes = np.ones((2, 32), dtype=np.uint8), np.ones(2, dtype=np.uint8)
+    cases: list[tuple[Callable[[Audits], None], str]] = [
+        (lambda audits: audits.extend_raw(raw, codes[:1]), "2 digests, but 1 verdicts"),
+        (lambda audits: audits.extend_arrow(pa.array(D[:1]), codes), "1 digests, but 2 verdicts"),
+        (lambda audits: audits.extend_raw(raw, codes + 7), "no verdict has the code 8"),
+        (lambda audits: audits.extend_arrow(pa.array([1.5]), codes[:1]), "holds no digests"),
+    ]
+    for fail, said in cases:
+        audits = Audits()
+        audits.begin("one")
+        audits.extend_raw(raw, codes)
+        with pytest.raises((ValueError, TypeError), match=said):
+            fail(audits)
+        if said == "holds no digests":
+            # Its verdicts were taken already.
+            with pytest.raises(ValueError, match="joined already, or could not be read"):
+                audits.finish()
+            continue
+        plan, (one,) = audits.finish()
+        assert (plan.unique, one.tolist()) == (1, [1])
+
+
 def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
-    for name, kind in (("folder.csv", IsADirectoryError), ("none.csv", FileNotFoundError)):
-        if kind is IsADirectoryError:
-            (tmp_path / name).mkdir()
+    folders, missing = (tmp_path / "folder", tmp_path / "folder.parquet"), tmp_path / "none.csv"
+    for folder in folders:
+        folder.mkdir()
+    kinds = {missing: FileNotFoundError} | dict.fromkeys(folders, IsADirectoryError)
+    for path, kind in kinds.items():
         with pytest.raises(kind) as refused:
-            lc.diff(tmp_path / name, tmp_path / name)
-        assert refused.value.filename == str(tmp_path / name)
+            lc.diff(path, path)
+        assert refused.value.filename == str(path)
     with pytest.raises(lc.JournalError, match="there is no journal"):
         lc.diff(tmp_path / "none", tmp_path / "none")
