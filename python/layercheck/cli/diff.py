@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from layercheck.cli import output as outputs
-from layercheck.cli.exits import CommandError, ExitCode, visible
+from layercheck.cli.exits import CommandError, ExitCode, say, visible
 from layercheck.errors import JournalError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def diff(before: str, after: str, output: str | None, format_: outputs.Format | 
         raise click.UsageError(f"changes are written as jsonl or parquet, not {target.format}")
     changes = _compared(before, after)
     for warning in _warnings(changes, (before, after), names):
-        sys.stderr.write(f"layercheck: {warning}\n")
+        say(warning)
     if target.path is not None:
         try:
             changes.write(target.path, format=target.format)
