@@ -32,6 +32,7 @@ from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
     from layercheck.report import Report
+    from layercheck.types import Progress
 
 _STOPPING = "interrupted: keeping what is known; Ctrl-C again leaves at once"
 
@@ -206,15 +207,14 @@ def _run(
             )
             for note in reading.notes:
                 shown.note(note)
-            if again.has_journal:
-                # Said before anything can happen: after kill -9 nobody says it any more.
-                shown.note(again.introduce("however this run ends, the same command goes on with it"))
-                interrupts.last_words = f"layercheck: left at once; {again.introduced}\n"
             # Until here there is nothing to keep, and nothing to wait for.
             interrupts.announce = lambda: shown.note(_STOPPING)
             outcome.begun = True
             outcome.report = checker.check(
-                reading.plan, progress=shown.on_progress, timeout_s=options["timeout"], **kept
+                reading.plan,
+                progress=_Introduction(again, shown, interrupts),
+                timeout_s=options["timeout"],
+                **kept,
             )
     except KeyboardInterrupt as stop:
         outcome.interrupted = True
@@ -230,6 +230,27 @@ def _run(
             error.add_note(f"layercheck: {again.introduced}")
         raise
     return outcome
+
+
+class _Introduction:
+    """The callback for progress, which first says how to go on: as soon as the journal has taken the run.
+
+    After kill -9 nobody says it any more.
+    """
+
+    def __init__(self, again: Again, shown: Display, interrupts: Interrupts) -> None:
+        self._again = again
+        self._shown = shown
+        self._interrupts = interrupts
+        self._is_due = again.has_journal
+
+    def __call__(self, progress: Progress) -> None:
+        if self._is_due:
+            self._is_due = False
+            words = "however this run ends, the same command goes on with it"
+            self._shown.note(self._again.introduce(words))
+            self._interrupts.last_words = f"layercheck: left at once; {self._again.introduced}\n"
+        self._shown.on_progress(progress)
 
 
 def _look_at_journal(kept: dict[str, Any]) -> None:

@@ -231,8 +231,12 @@ class Run(Future["Report"]):
 
     def _follow(self) -> BaseException | None:
         """Until nothing is under way; returns what the progress callback raised, if it did."""
-        raised: BaseException | None = None
+        # At once: whoever watches knows now that it has begun.
+        raised = self._tell(done=False)
         lock = self._workers.lock
+        if raised is not None:
+            with lock:
+                self._drive.stop(time.monotonic(), "cancelled")
         while True:
             with lock:
                 self._workers.catch_up()

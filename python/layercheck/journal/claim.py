@@ -82,14 +82,15 @@ class Claim:
                 raise cannot(self.path, "be written", error) from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_current(descriptor):
-                    self._sign(descriptor)
-                    return descriptor
+                is_current = self._is_current(descriptor)
             except OSError as error:
                 os.close(descriptor)
                 if error.errno in _TAKEN:
                     raise self._taken() from error
                 raise cannot(self.path, "be locked", error) from error
+            if is_current:
+                self._sign(descriptor)
+                return descriptor
             # Its owner has just removed it: the name leads elsewhere by now.
             os.close(descriptor)
 
@@ -102,8 +103,12 @@ class Claim:
     def _sign(self, descriptor: int) -> None:
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
         signature = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started_at}
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps(signature).encode())
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(signature).encode())
+        except OSError as error:
+            os.close(descriptor)
+            raise cannot(self.path, "be written", error) from error
 
     def _taken(self) -> JournalError:
         owner = owner_of(self.path)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from layercheck._core import Ledger, Plan, PlanReader
+from layercheck._core import Ledger, Plan
 from layercheck.errors import JournalError
 from layercheck.journal.claim import Owner, owner_of
 from layercheck.journal.fingerprint import Fingerprint
-from layercheck.journal.resume import restore
+from layercheck.journal.resume import plan_of, restore
 from layercheck.journal.runs import JournalRun, read, total
 from layercheck.journal.store import Store
 from layercheck.types import Target
@@ -107,14 +105,10 @@ class Journal:
         Raises:
             JournalError: It is damaged.
         """
-        reader = PlanReader()
-        with self._undamaged():
-            for part in self._store.parts():
-                reader.take(part)
-            plan = reader.finish()
-            hashes = tuple(each.hex() for each in plan.fingerprint())
-            if hashes != (self._fingerprint.digests_sha256, self._fingerprint.rows_sha256):
-                raise ValueError("the plan in it is another one than it should be")
+        plan = plan_of(self._store)
+        hashes = tuple(each.hex() for each in plan.fingerprint())
+        if hashes != (self._fingerprint.digests_sha256, self._fingerprint.rows_sha256):
+            raise self._store.damaged("the plan in it is another one than it should be")
         return plan
 
     def report(self, *, as_of: datetime | None = None) -> Report:
@@ -207,14 +201,9 @@ class Journal:
         return read(self._store.runs(), in_use=owner_of(self.path) is not None)[0]
 
     def _read_fingerprint(self) -> Fingerprint:
-        with self._undamaged():
-            return Fingerprint.read(self._store.meta())
-
-    @contextmanager
-    def _undamaged(self) -> Iterator[None]:
         try:
-            yield
-        except (ValueError, TypeError) as error:
+            return Fingerprint.read(self._store.meta())
+        except ValueError as error:
             raise self._store.damaged(str(error)) from error
 
 

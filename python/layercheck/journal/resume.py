@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from layercheck._core import Ledger, Plan, PlanParts, build_info
+from layercheck._core import Ledger, Plan, PlanParts, PlanReader, build_info
 from layercheck.errors import JournalError
 from layercheck.journal.claim import Claim
 from layercheck.journal.fingerprint import Fingerprint
@@ -37,10 +37,9 @@ def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str |
         try:
             here = Fingerprint.of(plan, target, account_id)
             ledger = Ledger(plan)
-            if store.is_empty:
+            if store.is_empty or not _is_of(store, here):
                 store.create(_values(here), PlanParts(plan))
             else:
-                _check(store, here)
                 restore(store, ledger, **_young(options.max_age_s))
                 ledger.gather()
         except BaseException:
@@ -66,6 +65,21 @@ def restore(store: Store, ledger: Ledger, *, since: float | None = None, until: 
     return unreadable
 
 
+def plan_of(store: Store) -> Plan:
+    """The plan in a journal, made again of its parts.
+
+    Raises:
+        JournalError: It is damaged.
+    """
+    reader = PlanReader()
+    try:
+        for part in store.parts():
+            reader.take(part)
+        return reader.finish()
+    except (ValueError, TypeError) as error:
+        raise store.damaged(str(error)) from error
+
+
 def _values(fingerprint: Fingerprint) -> dict[str, object]:
     return {
         **fingerprint.values(),
@@ -74,17 +88,33 @@ def _values(fingerprint: Fingerprint) -> dict[str, object]:
     }
 
 
-def _check(store: Store, here: Fingerprint) -> None:
+def _is_of(store: Store, here: Fingerprint) -> bool:
+    """Whether the journal is this run's; if not, it may be taken: the other run came to nothing.
+
+    Raises:
+        JournalError: It is another run's, and has verdicts of it.
+    """
     try:
         there = Fingerprint.read(store.meta())
     except ValueError as error:
         raise store.damaged(str(error)) from error
     differences = there.differences(here)
-    if differences:
-        raise JournalError(
-            f"journal {str(store.path)!r} belongs to another run: {'; '.join(differences)}. "
-            "Repeat that run as it was to go on with it, or use another journal for this one"
-        )
+    if not differences:
+        return True
+    if _has_no_verdict(store):
+        # A name with a slip of the pen was refused, say. Its journal stands in nobody's way.
+        return False
+    raise JournalError(
+        f"journal {str(store.path)!r} belongs to another run: {'; '.join(differences)}. "
+        "Repeat that run as it was to go on with it, or use another journal for this one"
+    )
+
+
+def _has_no_verdict(store: Store) -> bool:
+    if not store.count()[0]:
+        return True
+    ledger = Ledger(plan_of(store))
+    return not restore(store, ledger) and not ledger.settled
 
 
 def _young(max_age_s: float | None) -> dict[str, float]:

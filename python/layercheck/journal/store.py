@@ -261,7 +261,8 @@ _MEANINGS = {
     "SQLITE_FULL": "the disk is full; make room and run it again",
     "SQLITE_IOERR": "the disk reports an input/output error; see what is wrong with it, then run it again",
     "SQLITE_READONLY": "it cannot be written; make file and folder writable, or use another journal",
-    "SQLITE_CANTOPEN": "it cannot be opened; check the permissions of file and folder",
+    # It does not tell why; a log beside it that cannot be made says the same.
+    "SQLITE_CANTOPEN": "it cannot be opened; check the permissions of file and folder, and the room on disk",
     "SQLITE_PERM": "it cannot be opened; check the permissions of file and folder",
     "SQLITE_NOTADB": "this file is no journal; use another journal",
     "SQLITE_BUSY": "another program holds it (a backup, or an SQLite shell?); end that and run it again",

@@ -46,6 +46,22 @@ def running(
         process.wait()
 
 
+def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_traceback(
+    environment: dict[str, str],
+) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'click': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from layercheck.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([COMMAND[0], "-c", code], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_keeps_what_is_known(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path, number: signal.Signals

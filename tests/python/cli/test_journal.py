@@ -97,6 +97,8 @@ def test_another_run_is_refused(check: Layercheck, local_ecr: LocalEcr, digests:
     refused = check("app", many, "--journal", "audit.journal")
     assert refused.code == 1
     assert "the input had 10 rows with 10 digests and has now 3,000 rows with 3,000 digests" in refused.err
+    # That would be refused as well.
+    assert "the same command" not in refused.err
     assert check("empty", digests, "--journal", "audit.journal").code == 1
     assert local_ecr.counters.calls == 1
 

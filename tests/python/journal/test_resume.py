@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import sqlite3
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -179,6 +180,35 @@ def test_another_endpoint_is_refused(check: Check) -> None:
     check()
     with LocalEcr({"app": ()}) as elsewhere, pytest.raises(lc.JournalError, match="the endpoint was http"):
         check(endpoint_url=elsewhere.endpoint_url)
+
+
+def test_a_journal_in_which_nothing_was_learnt_stands_in_nobodys_way(
+    check: Check, ecr: LocalEcr, journal: Path
+) -> None:
+    """A slip of the pen in the name, and then the right name."""
+    for rows, digests_of_it in ((ROWS, 100), (ROWS[:50], 50)):
+        with pytest.raises(lc.RepositoryNotFoundError):
+            check(rows, "typo", max_in_flight=1)
+        with lc.Journal(journal) as opened:
+            assert opened.report().unique_counts["unanswered"] == digests_of_it
+            assert [run.ended for run in opened.status().runs] == ["dead_end"]
+    first = check()
+    assert first.complete
+    calls = ecr.counters.calls
+    assert table(check()) == table(first)
+    with pytest.raises(lc.JournalError, match="the repository was app and is now typo"):
+        check(ROWS, "typo")
+    assert ecr.counters.calls == calls
+
+
+def test_what_cannot_be_read_may_be_a_verdict(check: Check, journal: Path) -> None:
+    check()
+    base = sqlite3.connect(journal)
+    base.execute("UPDATE batches SET payload = x'00'")
+    base.commit()
+    base.close()
+    with pytest.raises(lc.JournalError, match="belongs to another run"):
+        check(ROWS, "other")
 
 
 def session_of(account: str | None) -> boto3.Session:
