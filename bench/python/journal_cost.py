@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import layercheck as lc
+import measure
 import readme
 import results
 from layercheck.testing import LocalEcr
@@ -106,8 +106,8 @@ def run(mode: str, digests: str, rate: str, endpoint_url: str) -> dict[str, Any]
     import boto3  # noqa: F401 - not part of what is measured
 
     count = int(digests)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rows = np.random.default_rng(7).integers(0, 256, (count, 32), dtype=np.uint8)
+    before = measure.forget_peak()
     cpu, started = time.process_time(), time.perf_counter()
     with tempfile.TemporaryDirectory(dir=".") as folder:
         journal = Path(folder) / "audit.journal"
@@ -117,7 +117,6 @@ def run(mode: str, digests: str, rate: str, endpoint_url: str) -> dict[str, Any]
             found, calls = by_layercheck(rows, endpoint_url, mode, int(rate), journal)
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         size = journal.stat().st_size if journal.exists() else 0
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     return {
         "mode": mode,
         "digests": count,
@@ -125,8 +124,8 @@ def run(mode: str, digests: str, rate: str, endpoint_url: str) -> dict[str, Any]
         "seconds": seconds,
         "calls_per_s": calls / seconds,
         "cpu_us_per_call": cpu / calls * 1e6,
-        # The rows are the caller's.
-        "peak_bytes_per_digest": (peak - rows.nbytes) / count,
+        # Beyond the rows, which are the caller's.
+        "peak_bytes_per_digest": (measure.peak() - before) / count,
         "file_bytes_per_digest": size / count,
         "found": found,
     }

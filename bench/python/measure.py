@@ -111,7 +111,7 @@ def _measured(task: Task) -> Lap:
     gc.collect()
     gc.freeze()  # what is there already is no work for the collector, in no implementation
     counter = _Counter() if task.watch_lock else None
-    before = _forget_peak()
+    before = forget_peak()
     cpu = _cpu_seconds()
     began = time.perf_counter()
     count = counter.count if counter else 0
@@ -119,11 +119,11 @@ def _measured(task: Task) -> Lap:
     seconds = time.perf_counter() - began
     counted = counter.count - count if counter else 0
     cpu = _cpu_seconds() - cpu
-    peak = max(_peak(), _peak_of_children())
+    most = max(peak(), _peak_of_children())
     progress = counter.stop(counted / seconds) if counter else None
     if task.form in REPEATED:
         seconds, cpu = _mean(run, value, seconds)
-    return Lap(seconds, cpu, before, peak, progress, plain(answer(result)))
+    return Lap(seconds, cpu, before, most, progress, plain(answer(result)))
 
 
 def _mean(run: Callable[[Any], Any], value: Any, seconds: float) -> tuple[float, float]:
@@ -172,7 +172,7 @@ def _cpu_seconds() -> float:
     )
 
 
-def _forget_peak() -> int:
+def forget_peak() -> int:
     """Resident bytes now; from here on, the peak counts anew where the system can do that.
 
     A peak survives `exec`, so that without this a child of a large process looks large itself.
@@ -181,10 +181,11 @@ def _forget_peak() -> int:
         Path("/proc/self/clear_refs").write_text("5")
         return _status("VmRSS")
     except OSError:
-        return _peak()
+        return peak()
 
 
-def _peak() -> int:
+def peak() -> int:
+    """The most resident bytes since then."""
     try:
         return _status("VmHWM")
     except OSError:
