@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,10 @@ from layercheck.journal.places import network_file_system
 
 SUFFIX = "-owner"
 _TAKEN = {errno.EWOULDBLOCK, errno.EACCES}
+_SIGNING_S = 1.0
+"""Longest that a lock without a name on it is waited for: its owner is about to sign, or it is a reader who
+only looked whether there is an owner."""
+_GLANCE_S = 0.005
 _LONGEST = 4096
 
 
@@ -62,7 +67,8 @@ class Claim:
             return
         # While it is still held: who opens the name after this makes a new file.
         with contextlib.suppress(OSError):
-            self._lock_path.unlink()
+            if self._is_current(self._descriptor):
+                self._lock_path.unlink()
         os.close(self._descriptor)
         self._descriptor = None
 
@@ -75,10 +81,14 @@ class Claim:
         self.close()
 
     def _take(self) -> int:
+        last_at = time.monotonic() + _SIGNING_S
         while True:
             try:
-                descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o644)
+                # No link is followed: what it leads to would be written over.
+                descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
             except OSError as error:
+                if owner_of(self.path) is not None:  # another user's process
+                    raise self._taken() from error
                 raise cannot(self.path, "be written", error) from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,6 +96,9 @@ class Claim:
             except OSError as error:
                 os.close(descriptor)
                 if error.errno in _TAKEN:
+                    if owner_of(self.path) is None and time.monotonic() < last_at:
+                        time.sleep(_GLANCE_S)
+                        continue
                     raise self._taken() from error
                 raise cannot(self.path, "be locked", error) from error
             if is_current:
