@@ -159,6 +159,8 @@ pub struct Ledger {
     leftovers: Vec<usize>,
     /// Digests that an earlier run left unanswered and that this one has not asked yet.
     unanswered_before: usize,
+    /// Answers come too late.
+    closed: bool,
 }
 
 impl Ledger {
@@ -166,7 +168,7 @@ impl Ledger {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let columns = Arc::new(Columns::new(plan.unique()));
-        Self { plan, columns, leftovers: Vec::new(), unanswered_before: 0 }
+        Self { plan, columns, leftovers: Vec::new(), unanswered_before: 0, closed: false }
     }
 
     /// The plan.
@@ -286,12 +288,21 @@ impl Ledger {
         self.plan.unique() - open
     }
 
+    /// The run ends: answers that come from here on are not taken any more. So what its report says is also
+    /// what its journal says, though an answer comes in while that is written.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
     /// Takes the answer to the call that asked the digests numbered `call`. What it does not answer becomes
     /// unanswered, unless another call has answered it meanwhile.
     ///
     /// # Panics
     /// If there is no such call.
     pub fn merge<'a>(&mut self, call: Range<usize>, entries: impl Iterator<Item = Entry<'a>>) -> Merged {
+        if self.closed {
+            return Merged::default();
+        }
         let (joined, foreign) = merge::join(&self.asked(call.clone()), entries);
         let columns = Arc::make_mut(&mut self.columns);
         let mut merged = Merged { foreign, ..Merged::default() };

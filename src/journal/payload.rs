@@ -14,6 +14,7 @@ use super::bytes::{Damaged, Reader, Writer};
 use crate::batch::MAX_BATCH;
 use crate::digest::Digest;
 use crate::ledger::{Columns, Ledger, MAX_NOTE, Note};
+use crate::plan::Plan;
 use crate::verdict::Verdict;
 
 const KIND: u8 = b'v';
@@ -79,7 +80,8 @@ pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<R
     }
     for (number, at) in numbers.iter().zip(places) {
         if outcomes[*number as usize].1 {
-            out.number((columns.sizes()[at] + 1) as u64);
+            // None is -1 here and 0 there; the service may give the largest number there is.
+            out.number((columns.sizes()[at] as u64).wrapping_add(1));
         }
     }
     Some(Record { range, payload: out.seal(Digest::bytes_of(&ledger.asked(call))) })
@@ -96,11 +98,40 @@ pub fn decode(
     answered_at: f64,
     payload: &[u8],
 ) -> Result<usize, Damaged> {
+    let found = read_record(ledger.plan(), range, answered_at, payload)?;
+    let count = found.len();
+    ledger.restore(found.into_iter().map(|(at, outcome, size)| (at, outcome.verdict, size, outcome.note)));
+    Ok(count)
+}
+
+/// The digests of which [`decode`] would take outcomes over are as if they had never been asked, whatever
+/// was taken over before; returns how many there are.
+///
+/// # Errors
+/// As [`decode`].
+pub fn forget(
+    ledger: &mut Ledger,
+    range: Range<usize>,
+    answered_at: f64,
+    payload: &[u8],
+) -> Result<usize, Damaged> {
+    let found = read_record(ledger.plan(), range, answered_at, payload)?;
+    let count = found.len();
+    ledger.restore(found.into_iter().map(|(at, ..)| (at, NOT_ASKED.verdict, -1, NOT_ASKED.note)));
+    Ok(count)
+}
+
+/// Of each digest with an outcome its place, the outcome, and its size or -1.
+fn read_record<'a>(
+    plan: &Plan,
+    range: Range<usize>,
+    answered_at: f64,
+    payload: &'a [u8],
+) -> Result<Vec<(usize, Outcome<'a>, i64)>, Damaged> {
     let mut read = Reader::open(KIND, payload)?;
     if read.take(8)? != answered_at.to_le_bytes() {
         return Err(Damaged("of another time"));
     }
-    let plan = ledger.plan();
     let places = read_places(&mut read, range, plan.unique())?;
     let asked: Vec<Digest> = places.iter().map(|at| plan.digests()[*at]).collect();
     Reader::check(payload, Digest::bytes_of(&asked))?;
@@ -117,16 +148,16 @@ pub fn decode(
     let mut found = Vec::with_capacity(places.len());
     for (at, number) in places.into_iter().zip(numbers) {
         let (outcome, has_sizes) = outcomes.get(number).ok_or(Damaged("without outcomes"))?;
-        let size = if *has_sizes { read.number()? } else { 0 };
-        let size = i64::try_from(size).map_err(|_| Damaged("a size is too large"))? - 1;
+        let size = match if *has_sizes { read.number()? } else { 0 } {
+            0 => -1,
+            more => i64::try_from(more - 1).map_err(|_| Damaged("a size is too large"))?,
+        };
         if outcome.verdict != Verdict::NotChecked {
             found.push((at, *outcome, size));
         }
     }
     read.end()?;
-    let count = found.len();
-    ledger.restore(found.into_iter().map(|(at, outcome, size)| (at, outcome.verdict, size, outcome.note)));
-    Ok(count)
+    Ok(found)
 }
 
 /// Stretches of digests that follow each other: how many, then of each how far it begins behind the last one,

@@ -5,6 +5,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::bytes::{Damaged, Reader, Writer};
+use crate::batch::MAX_BATCH;
 use crate::digest::Digest;
 use crate::parse::{ParseError, RejectKind, Spelling};
 use crate::plan::Plan;
@@ -211,7 +212,9 @@ impl Rebuild {
         for rows in &mut spellings {
             *rows = read.number()?;
         }
-        if batch_size == 0 || unique.checked_add(invalid).is_none_or(|least| least > rows) {
+        if !(1..=MAX_BATCH).contains(&batch_size)
+            || unique.checked_add(invalid).is_none_or(|least| least > rows)
+        {
             return Err(Damaged("of numbers that do not fit together"));
         }
         self.head = Some(Head { rows, unique, invalid, batch_size, spellings });

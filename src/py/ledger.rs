@@ -63,7 +63,10 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         let owned = read_answer(answer)?;
-        let merged = self.lock().merge(call, owned.iter().map(OwnedEntry::entry));
+        // Before the lock: text that has no UTF-8 makes an exception, for which the collector may run, and
+        // with it a finalizer that lets another thread have the interpreter.
+        let entries: Vec<Entry<'_>> = owned.iter().map(OwnedEntry::entry).collect();
+        let merged = self.lock().merge(call, entries.into_iter());
         merged_tuple(py, merged)
     }
 
@@ -134,6 +137,24 @@ impl PyLedger {
     ) -> PyResult<usize> {
         py.detach(|| payload::decode(&mut self.lock(), start..stop, answered_at, payload))
             .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
+    }
+
+    /// Like `restore`, but the digests are as if they had never been asked, whatever was taken over before.
+    fn forget(
+        &self,
+        py: Python<'_>,
+        start: usize,
+        stop: usize,
+        answered_at: f64,
+        payload: &[u8],
+    ) -> PyResult<usize> {
+        py.detach(|| payload::forget(&mut self.lock(), start..stop, answered_at, payload))
+            .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
+    }
+
+    /// The run ends: answers that come from here on are not taken any more.
+    fn close(&self) {
+        self.lock().close();
     }
 
     /// Numbers the digests that were left open here and there, so that they can be asked together: from

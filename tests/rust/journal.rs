@@ -52,7 +52,7 @@ fn answered() -> Ledger {
     let failure = |code, reason| Says::Failure { code, reason };
     let says = [
         layer("AVAILABLE", Some(0), Some("application/vnd.oci.image.layer.v1.tar+gzip")),
-        layer("AVAILABLE", Some(i64::MAX - 1), None),
+        layer("AVAILABLE", Some(i64::MAX), None),
         layer("ARCHIVED", None, Some("")),
         failure("MissingLayerDigest", "not there"),
         failure("InvalidLayerDigest", "no ünïcode"),
@@ -157,6 +157,30 @@ fn outcomes_come_back_and_what_was_not_asked_stays_as_it_is() {
     assert_eq!((before.settled(), after.settled()), (7, 6));
     assert_eq!(after.gather(), 2);
     assert_eq!(after.asked(after.next_open(0))[..], [Digest([6; 32]), Digest([7; 32])]);
+}
+
+#[test]
+fn what_is_too_old_is_forgotten_and_nothing_else_is() {
+    let before = answered();
+    let mut after = ledger_of(8);
+    take(&mut after, &keep(&before, 0..8)).unwrap();
+    let old = keep(&before, 2..7);
+    assert_eq!(payload::forget(&mut after, old.range.clone(), AT, &old.payload), Ok(5));
+    assert_eq!(after.columns().verdicts()[..2], before.columns().verdicts()[..2]);
+    assert_eq!(lines_of(&after)[2..], lines_of(&ledger_of(8))[2..]);
+    assert!(payload::forget(&mut after, old.range, AT + 1.0, &old.payload).is_err());
+    assert_eq!((after.settled(), after.gather()), (2, 6));
+}
+
+#[test]
+fn after_its_end_a_run_takes_no_answer() {
+    let mut ledger = answered();
+    let before = lines_of(&ledger);
+    ledger.close();
+    let says = Says::Layer { availability: "AVAILABLE", size: None, media_type: None };
+    let entries = (0..8).map(|byte| Entry { digest: Some(Digest([byte; 32])), says });
+    assert_eq!(ledger.merge(0..8, entries).answered, 0);
+    assert_eq!(lines_of(&ledger), before);
 }
 
 #[test]

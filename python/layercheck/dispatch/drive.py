@@ -89,6 +89,7 @@ class Drive:
         self._ground = Ground(plan)
         if next_open is not None:
             self._ground.resume(next_open)
+        self._given_up: list[Call] = []  # for their deadline: a few a minute, if any
         self._why = ""
         self._calls = self._requests = self._first_requests = 0
         self._throttles = self._halvings = self._foreign = self._most_in_flight = 0
@@ -181,6 +182,7 @@ class Drive:
             if call.finished:
                 continue
             self._workers.abandon(call)
+            self._given_up.append(call)
             error = CallAbandoned(f"no answer within {limit:g} s, so the call was given up")
             self._failed(call, Failure("passing", "CallAbandoned", str(error), error, EndpointError), now)
         if self.stopped_at is None and self._agenda.stuck_s(now) > self._tuning.stall_s:
@@ -221,6 +223,11 @@ class Drive:
         """The run ends here: every digest that was asked and has no outcome gets one."""
         self._agenda.stop()
         self._workers.remove(self)
+        # No answer is taken any more. One that came when its call was just given up was taken, but what is
+        # written down may be older.
+        self._ledger.close()
+        for call in self._given_up:
+            self._record(call)
         if self.ended == "running":
             self.ended = "done"
         if self.fatal is None:

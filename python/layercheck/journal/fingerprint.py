@@ -75,9 +75,15 @@ class Fingerprint:
             known = {field.name: values[field.name] for field in fields(cls)}
         except KeyError as error:
             raise ValueError(f"it does not tell its {error.args[0]}") from None
-        for name in ("rules", "rows", "unique", "invalid"):
+        for name in ("rules", "rows", "unique", "invalid", "public"):
             if not isinstance(known[name], int):
                 raise ValueError(f"its {name} is no number")
+        for name in ("repository_name", "digests_sha256", "rows_sha256"):
+            if not isinstance(known[name], str):
+                raise ValueError(f"its {name} is no text")
+        for name in ("registry_id", "account_id", "region_name", "endpoint_url"):
+            if not isinstance(known[name], str | None):
+                raise ValueError(f"its {name} is no text")
         return cls(**{**known, "public": bool(known["public"])})
 
     def values(self) -> dict[str, Any]:

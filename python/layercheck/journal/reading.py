@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from layercheck._core import Ledger, Plan
 from layercheck.errors import JournalError
@@ -107,7 +107,9 @@ class Journal:
         """
         plan = plan_of(self._store)
         hashes = tuple(each.hex() for each in plan.fingerprint())
-        if hashes != (self._fingerprint.digests_sha256, self._fingerprint.rows_sha256):
+        there = self._fingerprint
+        known = (there.digests_sha256, there.rows_sha256, there.rows, there.unique, there.invalid)
+        if known != (*hashes, plan.rows, plan.unique, plan.invalid):
             raise self._store.damaged("the plan in it is another one than it should be")
         return plan
 
@@ -141,6 +143,10 @@ class Journal:
         ledger = self._ledger(None)
         batches, first, last = self._store.count()
         meta = self._store.meta()
+        try:
+            created_at = _time(meta.get("created_at"))
+        except (ValueError, TypeError, OverflowError, OSError) as error:
+            raise self._store.damaged(str(error)) from error
         return JournalStatus(
             path=self.path,
             target=self.target,
@@ -149,7 +155,7 @@ class Journal:
             settled=ledger.settled,
             counts=ledger.unique_counts(),
             batches=batches,
-            created_at=_time(meta["created_at"]),
+            created_at=created_at,
             first_answer_at=None if first is None else _time(first),
             last_answer_at=None if last is None else _time(last),
             created_by=str(meta.get("created_by", "")),
@@ -207,5 +213,7 @@ class Journal:
             raise self._store.damaged(str(error)) from error
 
 
-def _time(seconds: float) -> datetime:
+def _time(seconds: Any) -> datetime:
+    if not isinstance(seconds, int | float):
+        raise TypeError("a time in it is no number")
     return datetime.fromtimestamp(seconds, UTC)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from layercheck._core import Ledger
 from layercheck.errors import JournalError
 from layercheck.journal.claim import Claim
-from layercheck.journal.runs import Standing, next_id, row_of
+from layercheck.journal.runs import Standing, row_of
 from layercheck.journal.store import Row, RunRow, Store
 
 GROUP = 128
@@ -46,7 +46,7 @@ class Recorder:
         self.restored = ledger.settled
         self._store = store
         self._claim = claim
-        self._run_id = next_id(store)
+        self._run_id = store.last_run() + 1
         self._started_at = time.time()
         self._pending: deque[tuple[int, int, float]] = deque()
         self._writing = 0
@@ -147,7 +147,7 @@ class Recorder:
             self._write(last=True)
             while self._pending:
                 self._write(last=True)
-        except JournalError:
+        except Exception:  # noqa: BLE001 (what went wrong first is what is told)
             return
 
     def _run_row(self) -> RunRow:

@@ -40,7 +40,7 @@ def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str |
             if store.is_empty or not _is_of(store, here):
                 store.create(_values(here), PlanParts(plan))
             else:
-                restore(store, ledger, **_young(options.max_age_s))
+                restore(store, ledger, max_age_s=options.max_age_s)
                 ledger.gather()
         except BaseException:
             store.close()
@@ -51,15 +51,26 @@ def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str |
     return Recorder(store, claim, ledger)
 
 
-def restore(store: Store, ledger: Ledger, *, since: float | None = None, until: float | None = None) -> int:
+def restore(
+    store: Store, ledger: Ledger, *, until: float | None = None, max_age_s: float | None = None
+) -> int:
     """Take over the outcomes in a journal; returns how many of its batches cannot be read.
 
     Such a batch is as good as not answered: its digests are asked again.
+
+    Args:
+        store: The journal.
+        ledger: A ledger in which nothing was asked.
+        until: Only what was answered by then.
+        max_age_s: Digests of which the last outcome is older are open, whatever was known of them before
+            it: clocks are set back now and then. Of an outcome from the future nobody can say how old it is.
     """
     unreadable = 0
-    for row in store.rows(since=since, until=until):
+    now = time.time()
+    for row in store.rows(until=until):
         try:
-            ledger.restore(*row)
+            young = max_age_s is None or now - max_age_s <= row.answered_at <= now
+            (ledger.restore if young else ledger.forget)(*row)
         except (ValueError, TypeError, OverflowError):
             unreadable += 1
     return unreadable
@@ -111,15 +122,15 @@ def _is_of(store: Store, here: Fingerprint) -> bool:
 
 
 def _has_no_verdict(store: Store) -> bool:
+    """Not even one that a later run asked for again in vain: what was true then is told by `as_of`."""
     if not store.count()[0]:
         return True
     ledger = Ledger(plan_of(store))
-    return not restore(store, ledger) and not ledger.settled
-
-
-def _young(max_age_s: float | None) -> dict[str, float]:
-    """What is young enough. Of an answer from the future nobody can say how old it is."""
-    if max_age_s is None:
-        return {}
-    now = time.time()
-    return {"since": now - max_age_s, "until": now}
+    for row in store.rows():
+        try:
+            ledger.restore(*row)
+        except (ValueError, TypeError, OverflowError):
+            return False
+        if ledger.settled:
+            return False
+    return True

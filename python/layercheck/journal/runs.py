@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from layercheck.journal.store import RunRow, Store
+from layercheck.journal.store import RunRow
 from layercheck.types import BatchError, Ending, RunStats
 
 
@@ -42,11 +43,6 @@ class JournalRun:
     ended: Ending
     stats: RunStats
     errors: tuple[BatchError, ...]
-
-
-def next_id(store: Store) -> int:
-    """The number of the next run."""
-    return max((row.id for row in store.runs()), default=0) + 1
 
 
 def row_of(number: int, started_at: float, written_at: float, standing: Standing) -> RunRow:
@@ -100,9 +96,12 @@ def _run_of(row: RunRow) -> JournalRun:
     )
 
 
+_hints = cache(get_type_hints)  # of a class it takes longer than a run to be read
+
+
 def _typed(kind: Any, values: Any) -> Any:
     """A small dataclass of values out of a file: each is there, and of its type."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     if not isinstance(values, dict) or set(values) != set(hints):
         raise ValueError("something is missing")
     for name, hint in hints.items():

@@ -14,6 +14,12 @@ from layercheck.journal.options import Durability
 
 APPLICATION_ID = 0x6C63_6B6A  # "lckj": what makes a database a journal of ours, in its first hundred bytes
 _BUSY_S = 10.0
+_LONGEST = 64 << 20
+"""Bytes of a value that is read: several times the largest that is written, a part of a plan."""
+_LAST_ID = 1 << 62
+"""Behind it SQLite would not number rows in their order for long."""
+_TIMES = (-62_135_596_800, 253_402_300_799)
+"""From the year 1 to the year 9999, in seconds since 1970: what can be a time."""
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE plan (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
@@ -110,8 +116,17 @@ class Store:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was begun in it, or the plan was not yet whole when the process that wrote it ended."""
-        return self.meta().get("state") != "ready"
+        """Nothing was begun in it, or the plan was not yet whole when the process that wrote it ended.
+
+        Raises:
+            JournalError: It does not say that its plan is whole, but holds answers: these are kept.
+        """
+        meta = self.meta()
+        if meta.get("state") == "ready":
+            return False
+        if meta and self.count()[0]:
+            raise self.damaged("there are answers in it, but it does not say that its plan is whole")
+        return True
 
     def meta(self) -> dict[str, Any]:
         """What stands there about the run."""
@@ -124,30 +139,37 @@ class Store:
         with self._explained():
             yield from (row[0] for row in self._base.execute("SELECT bytes FROM plan ORDER BY part"))
 
-    def rows(self, *, since: float | None = None, until: float | None = None) -> Iterator[Row]:
+    def rows(self, *, until: float | None = None) -> Iterator[Row]:
         """The finished batches in the order in which they were written: of one digest the last counts.
 
         Args:
-            since: Only those answered at this time or later.
             until: Only those answered at this time or before.
         """
-        columns = "SELECT start, stop, answered_at, payload FROM batches"
-        query = f"{columns} WHERE answered_at BETWEEN ? AND ? ORDER BY id"
-        bounds = (-1e300 if since is None else since, 1e300 if until is None else until)
+        query = (
+            "SELECT start, stop, answered_at, payload FROM batches "
+            "WHERE ?1 IS NULL OR answered_at <= ?1 ORDER BY id"
+        )
         with self._explained():
-            yield from map(Row._make, self._base.execute(query, bounds))
+            yield from map(Row._make, self._base.execute(query, (until,)))
 
     def count(self) -> tuple[int, float | None, float | None]:
         """How many batches were written, and when the first and the last of them was answered."""
         with self._explained():
-            query = "SELECT count(*), min(answered_at), max(answered_at) FROM batches"
-            batches, first, last = self._base.execute(query).fetchone()
+            time = "CASE WHEN answered_at BETWEEN ?1 AND ?2 THEN answered_at END"
+            query = f"SELECT count(*), min({time}), max({time}) FROM batches"  # noqa: S608
+            batches, first, last = self._base.execute(query, _TIMES).fetchone()
             return batches, first, last
 
     def runs(self) -> Iterator[RunRow]:
         """The runs, the first one first."""
         with self._explained():
             yield from map(RunRow._make, self._base.execute("SELECT * FROM runs ORDER BY id"))
+
+    def last_run(self) -> int:
+        """The number of the last run; 0 before the first."""
+        with self._explained():
+            last: int = self._base.execute("SELECT ifnull(max(id), 0) FROM runs").fetchone()[0]
+            return max(last, 0)
 
     def integrity(self) -> list[str]:
         """What SQLite itself finds wrong; nothing if all is well."""
@@ -165,9 +187,8 @@ class Store:
         """
         with self._explained():
             with self._transaction():
-                for table in ("meta", "plan", "batches", "runs"):
+                for table, statement in _STATEMENTS.items():
                     self._base.execute(f"DROP TABLE IF EXISTS {table}")
-                for statement in _TABLES.split(";")[:-1]:
                     self._base.execute(statement)
                 self._base.execute(f"PRAGMA application_id={APPLICATION_ID}")
                 self._base.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
@@ -232,6 +253,18 @@ class Store:
                 f"journal {str(self.path)!r} was written by an older layercheck (format {version}, this one "
                 f"knows {JOURNAL_VERSION}); finish it with that, or use another journal"
             )
+        self._look_at_tables()
+
+    def _look_at_tables(self) -> None:
+        """A view or a trigger could keep us busy for ever, or change what we write."""
+        found = self._base.execute("SELECT type, name, sql FROM sqlite_master WHERE type <> 'index'")
+        ours = {name: ("table", name, sql) for name, sql in _STATEMENTS.items()}
+        there = [(kind, name, _on_one_line(sql)) for kind, name, sql in found]
+        if not set(ours.values()) <= set(there) or any(kind != "table" for kind, _, _ in there):
+            raise self.damaged("its tables are not those of a journal")
+        query = "SELECT max(id) FROM batches UNION ALL SELECT max(id) FROM runs"
+        if any(last is not None and last > _LAST_ID for (last,) in self._base.execute(query)):
+            raise self.damaged("its rows are numbered too high")
 
     def damaged(self, what: str) -> JournalError:
         """The error for a journal that is not as it was written."""
@@ -251,12 +284,13 @@ class Store:
     def _explain(self, error: sqlite3.Error) -> JournalError:
         name = getattr(error, "sqlite_errorname", "") or ""
         family = next((known for known in _MEANINGS if name.startswith(known)), "")
-        if family in ("SQLITE_CORRUPT", "SQLITE_FORMAT"):
+        if family in _DAMAGE:
             return self.damaged(str(error))
         what = _MEANINGS.get(family, f"{error}; see what is wrong with the disk, then run it again")
         return JournalError(f"journal {str(self.path)!r}: {what}")
 
 
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_TOOBIG", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
 _MEANINGS = {
     "SQLITE_FULL": "the disk is full; make room and run it again",
     "SQLITE_IOERR": "the disk reports an input/output error; see what is wrong with it, then run it again",
@@ -267,8 +301,7 @@ _MEANINGS = {
     "SQLITE_NOTADB": "this file is no journal; use another journal",
     "SQLITE_BUSY": "another program holds it (a backup, or an SQLite shell?); end that and run it again",
     "SQLITE_LOCKED": "another program holds it (a backup, or an SQLite shell?); end that and run it again",
-    "SQLITE_CORRUPT": "",
-    "SQLITE_FORMAT": "",
+    **dict.fromkeys(_DAMAGE, ""),
 }
 
 
@@ -276,7 +309,9 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     # Which thread is who's business is ours: one writes, and the others have ended or not yet begun.
     mode = "ro" if read_only else "rwc"
     uri = f"{path.as_uri()}?mode={mode}"
-    base = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    base = _careful(
+        sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    )
     if not read_only:
         return base
     try:
@@ -287,8 +322,28 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         base.close()
         if path.with_name(path.name + "-wal").exists():
             raise
-        return sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+        return _careful(
+            sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+        )
     except BaseException:
         base.close()
         raise
     return base
+
+
+def _careful(base: sqlite3.Connection) -> sqlite3.Connection:
+    """The file can be anybody's (https://www.sqlite.org/security.html)."""
+    base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+    base.execute("PRAGMA trusted_schema=OFF")
+    base.execute("PRAGMA cell_size_check=ON")
+    # Text that is no UTF-8 is a wrong value like any other, and no reason to read nothing at all.
+    base.text_factory = lambda text: str(text, "utf-8", "replace")
+    return base
+
+
+def _on_one_line(statement: str | None) -> str:
+    return " ".join((statement or "").split())
+
+
+_STATEMENTS = {each.split()[2]: _on_one_line(each) for each in _TABLES.split(";")[:-1]}
+"""What makes each table, as SQLite keeps it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import layercheck as lc
-from journal.conftest import ROWS, Check, table
+from journal.conftest import Check, table
 from layercheck._core import JOURNAL_VERSION
 from layercheck.journal.claim import Claim, owner_of
 from layercheck.journal.places import network_file_system
@@ -278,14 +278,3 @@ def test_a_journal_at_rest_is_read_where_nothing_can_be_written(check: Check, jo
     )
     journal.parent.chmod(0o755)
     assert (read.stdout, read.returncode) == ("1000 True\n", 0), read.stderr
-
-
-def test_a_run_that_never_began_is_no_journal_to_read_and_can_begin(check: Check, journal: Path) -> None:
-    check()
-    base = sqlite3.connect(journal)
-    base.execute("DELETE FROM meta WHERE key = 'state'")
-    base.commit()
-    base.close()
-    with pytest.raises(lc.JournalError, match="holds no run"):
-        lc.Journal(journal)
-    assert check(ROWS[:10]).stats.restored == 0
