@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from layercheck._core import Audits, Plan
 from layercheck.journal.audits import take
-from layercheck.report.write import format_of, replacing
+from layercheck.report.replacing import replacing
+from layercheck.report.write import format_of
 from layercheck.tables import pyarrow
 from layercheck.verdict import Verdict
 

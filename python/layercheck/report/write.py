@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from layercheck._core import Table
+from layercheck.report.replacing import replacing
 from layercheck.tables import pyarrow
 
 SUFFIXES = {
@@ -99,43 +98,3 @@ _WRITERS: dict[str, Callable[[], Callable[[Table, str], None]]] = {
     "parquet": _parquet,
     "arrow": _arrow,
 }
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[str]:
-    """A temporary name beside `path`; what was written there replaces `path` if all goes well."""
-    if path.is_dir():
-        raise IsADirectoryError(
-            f"cannot write the report to {os.fspath(path)!r}: that is a folder; name a file in it"
-        )
-    # A symbolic link keeps pointing where it did, and its file is replaced.
-    path = path.resolve()
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        os.close(descriptor)
-        yield temporary
-        _sync(temporary)
-        Path(temporary).chmod(_mode(path))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    # The rename is durable only once the folder is.
-    _sync(path.parent)
-
-
-def _mode(path: Path) -> int:
-    """The permissions of the file that is replaced; of a new one, what the umask leaves."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return 0o666 & ~umask
-
-
-def _sync(path: str | Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
