@@ -1,4 +1,4 @@
-"""A file that is written whole or not at all: under a name beside it, which then takes the old one's place."""
+"""A file that is written whole or not at all: beside the old one first, whose place it then takes."""
 
 from __future__ import annotations
 

@@ -173,6 +173,8 @@ class Audit:
         with self.start(journal=journal) as run:
             run.wait()
         assert run.returncode == DONE, (run.returncode, self.said.read_text())
+        # Nor is anything left of those that were killed while they wrote theirs.
+        assert not list(self.folder.glob(f".{self.report.name}.*.part"))
         return self.report.read_bytes()
 
     def ended(self, how: str, when: str) -> End:

@@ -59,21 +59,21 @@ def beside(audit: Audit, suffix: str) -> Path:
     return audit.journal.with_name(audit.journal.name + suffix)
 
 
-def reporting(audit: Audit) -> bool:
-    """The report is being written, under its temporary name."""
-    return any(audit.folder.glob(f".{audit.report.name}.*.part"))
+def unfinished(audit: Audit) -> set[Path]:
+    """Reports under their temporary names: one that is being written, or what killed runs left of theirs."""
+    return set(audit.folder.glob(f".{audit.report.name}.*.part"))
 
 
 def course(audit: Audit) -> Course:
     """Let a fresh run go to its end and look at when things happen."""
     seen: dict[str, float] = {}
-    calls = audit.ecr.counters.calls
+    calls, before = audit.ecr.counters.calls, unfinished(audit)
     begun = time.monotonic()
     signs: dict[str, Callable[[], bool]] = {
         "opened": beside(audit, "-owner").exists,
         "written": beside(audit, "-wal").exists,
         "asked": lambda: audit.ecr.counters.calls > calls,
-        "told": lambda: reporting(audit),
+        "told": lambda: bool(unfinished(audit) - before),
     }
     with audit.start() as run:
         while run.poll() is None:
@@ -137,7 +137,8 @@ class Blows:
             until(run, lambda: beside(audit, "-wal").exists() or time.monotonic() > begun + course.asked)
             after(run, self.dice.uniform(0, course.asked - course.written))
         elif when == "report":
-            until(run, lambda: reporting(audit))
+            before = unfinished(audit)
+            until(run, lambda: bool(unfinished(audit) - before))
             after(run, self.dice.uniform(0, course.over - course.told))
         else:
             until(run, beside(audit, "-owner").exists)
