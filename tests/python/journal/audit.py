@@ -122,6 +122,7 @@ class Audit:
         text: The input.
         whole: The report of a run that nobody interrupts.
         ends: The runs that were ended.
+        left: Unfinished reports that these left behind, until somebody writes the report.
     """
 
     folder: Path
@@ -129,6 +130,7 @@ class Audit:
     text: str
     whole: bytes = b""
     ends: list[End] = field(default_factory=list)
+    left: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.ecr = server(self.size)
@@ -196,9 +198,9 @@ class Audit:
             assert len(lines) == len(self.text.splitlines()) + 1, end
             assert lines[-1].startswith(b"%d," % (len(lines) - 2)), end
             self.report.unlink()
-        for unfinished in self.folder.glob(f".{self.report.name}.*"):
-            end.unfinished = True
-            unfinished.unlink()
+        left = set(self.folder.glob(f".{self.report.name}.*"))
+        end.unfinished = bool(left - self.left)
+        self.left = left
         if not self.journal.exists():
             return
         copies = self.folder / "copies"
