@@ -27,8 +27,6 @@ from layercheck.plan import plan as make_plan
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, Target
 
 if TYPE_CHECKING:
-    import asyncio
-
     from boto3 import Session
     from botocore.config import Config
 
@@ -384,9 +382,19 @@ class Checker:
         """The same in a thread; a task that is cancelled meanwhile leaves no journal claimed."""
         import asyncio
 
-        beginning = asyncio.ensure_future(asyncio.to_thread(self._recorder, kept, plan))
+        # No future of the loop's: the loop may end before the thread, and with it all its callbacks.
+        beginning: Future[Recorder | None] = Future()
+        beginning.set_running_or_notify_cancel()
+
+        def begin() -> None:
+            try:
+                beginning.set_result(self._recorder(kept, plan))
+            except BaseException as error:  # noqa: BLE001 (it is raised where it is waited for)
+                beginning.set_exception(error)
+
+        asyncio.get_running_loop().run_in_executor(None, begin)
         try:
-            return await asyncio.shield(beginning)
+            return await asyncio.wrap_future(beginning)
         except asyncio.CancelledError:
             beginning.add_done_callback(_let_go)
             raise
@@ -464,9 +472,9 @@ def as_plan(digests: DigestInput | Plan) -> Plan:
     return digests if isinstance(digests, Plan) else make_plan(digests)
 
 
-def _let_go(beginning: asyncio.Future[Recorder | None]) -> None:
+def _let_go(beginning: Future[Recorder | None]) -> None:
     """Nobody waits for this journal any more."""
-    if not beginning.cancelled() and beginning.exception() is None:
+    if beginning.exception() is None:
         recorder = beginning.result()
         if recorder is not None:
             recorder.finish()

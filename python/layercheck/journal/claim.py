@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,8 +153,16 @@ def place(path: str | os.PathLike[str]) -> Path:
         JournalError: A journal cannot be there.
     """
     full = Path(os.path.realpath(path))
-    if full.is_dir():
+    try:
+        mode = full.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG  # as it will be
+    except OSError as error:
+        raise cannot(full, "be opened", error) from error
+    if stat.S_ISDIR(mode):
         raise JournalError(f"journal {os.fspath(path)!r} is a folder; name a file in it")
+    if not stat.S_ISREG(mode):
+        raise JournalError(f"journal {os.fspath(path)!r} is a device or a pipe; name a file")
     if not full.parent.is_dir():
         raise JournalError(
             f"journal {os.fspath(path)!r}: there is no folder {str(full.parent)!r}; make it first"

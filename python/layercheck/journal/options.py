@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -56,6 +58,9 @@ class JournalOptions:
         if not isinstance(journal, str | os.PathLike):
             raise TypeError(f"journal is a {type(journal).__name__}; expected a path")
         path = os.fspath(journal)
-        if not isinstance(path, str) or not path:
+        if not isinstance(path, str) or not path or "\0" in path:
             raise InvalidParameterError("journal is no path; expected the name of a file")
-        return cls(Path(path), None if max_age_s is None else float(max_age_s), durability)  # type: ignore[arg-type]
+        if max_age_s is not None:
+            # An int can be more than a float can hold.
+            max_age_s = float(max_age_s) if max_age_s < sys.float_info.max else math.inf
+        return cls(Path(path), max_age_s, durability)  # type: ignore[arg-type]

@@ -140,6 +140,12 @@ def test_text_that_is_no_text_costs_only_itself(
     assert ecr.counters.calls == calls + 1
 
 
+@pytest.mark.parametrize("age", [float("inf"), 1e308, 10**400], ids=["inf", "large", "huge"])
+def test_for_ever_is_an_age_too(check: Check, whole: object, age: float) -> None:
+    again = check(max_age_s=age)
+    assert (table(again), again.stats.calls) == (whole, 0)
+
+
 def test_a_plan_that_nobody_finished_is_begun_anew(check: Check, journal: Path, whole: object) -> None:
     change(
         journal,

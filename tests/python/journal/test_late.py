@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -149,3 +150,39 @@ def test_a_journal_with_old_verdicts_that_were_asked_again_in_vain_is_not_given_
         check(there[:2])
     with lc.Journal(journal) as opened:
         assert opened.report(as_of=then).complete
+
+
+def test_a_task_that_is_cancelled_while_its_journal_is_begun_leaves_none_claimed(
+    ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the event loop ends at once, while the thread that begins the journal is still busy."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def reached(step: str) -> None:
+        if step == "created":
+            begun.set()
+            assert go_on.wait(60)
+
+    monkeypatch.setattr(store, "reached", reached)
+
+    async def end_of_loop() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            go_on.set()
+
+    async def begin_and_leave() -> asyncio.Task[None]:
+        async with lc.Checker("app", endpoint_url=ecr.endpoint_url) as checker:
+            task = asyncio.ensure_future(checker.check_async(digests(300), journal=journal))
+            assert await asyncio.to_thread(begun.wait, 60)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        last = asyncio.ensure_future(end_of_loop())
+        await asyncio.sleep(0)
+        return last
+
+    asyncio.run(begin_and_leave())
+    assert [path.name for path in journal.parent.iterdir()] == [journal.name]
+    assert ecr.counters.calls == 0
+    assert lc.check(digests(300), "app", endpoint_url=ecr.endpoint_url, journal=journal).complete

@@ -207,6 +207,16 @@ def test_a_plan_that_was_tampered_with_is_noticed(check: Check, journal: Path) -
         assert len(opened.verify()) == 1
 
 
+def test_names_that_no_file_can_have_and_what_is_no_file_are_refused(check: Check, journal: Path) -> None:
+    with pytest.raises(lc.JournalError, match="cannot be opened: file name too long"):
+        check(journal=journal.with_name("x" * 300))
+    with pytest.raises(lc.JournalError, match="is a device or a pipe; name a file"):
+        check(journal="/dev/null")
+    os.mkfifo(journal)
+    with pytest.raises(lc.JournalError, match="is a device or a pipe; name a file"):
+        check()
+
+
 def test_there_must_be_a_folder(check: Check, journal: Path) -> None:
     with pytest.raises(lc.JournalError, match="there is no folder"):
         check(journal=journal.parent / "no" / "x.journal")

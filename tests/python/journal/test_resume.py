@@ -287,6 +287,7 @@ def test_no_secret_is_in_a_journal(check: Check, journal: Path, ecr: LocalEcr) -
         ({"journal": 7}, TypeError, "journal is a int"),
         ({"journal": b"x"}, TypeError, "journal is a bytes"),
         ({"journal": ""}, ValueError, "journal is no path"),
+        ({"journal": "a\0b"}, ValueError, "journal is no path"),
         ({"max_age_s": "1"}, TypeError, "max_age_s is a str"),
         ({"max_age_s": -1}, ValueError, "at least 0 seconds"),
         ({"max_age_s": float("nan")}, ValueError, "at least 0 seconds"),
