@@ -181,3 +181,32 @@ def test_writing_makes_no_interpreter_level_call_for_a_digest(tmp_path: Path) ->
     assert one == many
     # Nor many for a batch.
     assert many < 100 * 10
+
+
+def test_what_is_being_written_is_not_yet_on_disk(
+    ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole group is at the disk, which does not answer: no second one is asked meanwhile."""
+    writing, answer = threading.Event(), threading.Event()
+    steps: list[str] = []
+
+    def reached(step: str) -> None:
+        steps.append(step)
+        # Before that the beginning of the run is written down.
+        if step == "group" and steps.count(step) == 2:
+            writing.set()
+            assert answer.wait(60)
+
+    monkeypatch.setattr(recorder, "UNSAVED", 16)
+    monkeypatch.setattr(recorder, "GROUP", 16)
+    monkeypatch.setattr(recorder, "GROUP_S", 60.0)
+    monkeypatch.setattr(store, "reached", reached)
+    plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
+    with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
+        run = checker.submit(plan, journal=journal)
+        assert writing.wait(60)
+        while not at_rest(run):
+            os.sched_yield()
+        assert 16 <= ecr.counters.calls <= 16 + 4
+        answer.set()
+        assert run.result(60).complete
