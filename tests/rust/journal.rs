@@ -225,7 +225,7 @@ fn leftovers_are_asked_and_kept_together() {
         let record = keep(&before, call);
         take(&mut ledger, &record).unwrap();
     }
-    assert_eq!((ledger.settled(), ledger.gather(), ledger.numbers()), (3, 5, 17));
+    assert_eq!((ledger.settled(), ledger.gather(), ledger.gather(), ledger.numbers()), (3, 5, 5, 17));
     let calls = std::iter::successors(Some(ledger.next_open(0)), |call| Some(ledger.next_open(call.end)));
     let calls: Vec<_> = calls.take_while(|call| !call.is_empty()).collect();
     assert_eq!(calls, [8..12, 12..16, 16..17]);
@@ -305,6 +305,31 @@ fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(&sum.sum().to_le_bytes());
     frame.extend_from_slice(body);
     frame
+}
+
+#[test]
+fn what_is_longer_than_it_should_be_is_refused_though_its_checksum_is_right() {
+    let record = keep(&answered(), 0..3);
+    let about: Vec<u8> = (0..3).flat_map(|byte| [byte; 32]).collect();
+    let body = &record.payload[6..];
+    let again = payload::Record { payload: sealed(b'v', body, &about), ..record.clone() };
+    assert_eq!(take(&mut ledger_of(8), &again), Ok(3));
+    let longer = payload::Record { payload: sealed(b'v', &[body, &[0]].concat(), &about), ..record };
+    assert!(take(&mut ledger_of(8), &longer).is_err());
+}
+
+#[test]
+fn a_plan_of_numbers_that_do_not_fit_together_is_refused_though_its_checksums_are_right() {
+    let part = |kind, bytes: &[&[u8]]| sealed(kind, &bytes.concat(), &[]);
+    let head = |invalid, size| part(b'h', &[&[1, 0, invalid, size], &[0; 7]]);
+    let rows = part(b'r', &[&[0, 1, 0]]);
+    let reject = part(b'x', &[&[0, 1, 0, 0, 0]]);
+    assert!(rebuilt(&[head(1, 100), rows.clone(), reject.clone()]).is_ok());
+    for size in [0, 101] {
+        assert!(rebuilt(&[head(1, size), rows.clone(), reject.clone()]).is_err());
+    }
+    // A row that was rejected, and no word why.
+    assert!(rebuilt(&[head(0, 100), rows]).is_err());
 }
 
 #[test]

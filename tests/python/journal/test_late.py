@@ -186,3 +186,17 @@ def test_a_task_that_is_cancelled_while_its_journal_is_begun_leaves_none_claimed
     assert [path.name for path in journal.parent.iterdir()] == [journal.name]
     assert ecr.counters.calls == 0
     assert lc.check(digests(300), "app", endpoint_url=ecr.endpoint_url, journal=journal).complete
+
+
+def test_a_run_that_cannot_begin_leaves_its_journal_to_others(
+    check: Check, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Drive, "__init__", fail)
+        with pytest.raises(MemoryError):
+            check()
+    assert [path.name for path in journal.parent.iterdir()] == [journal.name]
+    assert check().complete

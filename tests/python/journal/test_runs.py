@@ -160,3 +160,24 @@ def test_the_command_shows_the_runs(
         ("done", 0)
     ] * 4
     assert told[0]["errors"] == 1
+
+
+def test_a_run_that_was_killed_when_all_was_written_left_a_whole_report(check: Check, journal: Path) -> None:
+    first = check()
+    change(journal, "UPDATE runs SET ended = 'running', stats = replace(stats, '\"done\"', '\"running\"')")
+    with lc.Journal(journal) as opened:
+        assert [run.ended for run in opened.status().runs] == ["killed"]
+        report = opened.report()
+    assert (report.complete, report.stats.ended) == (True, "done")
+    assert table(report) == table(first)
+
+
+def test_errors_of_what_was_asked_together_tell_where_in_the_plan_it_is(check: Check, ecr: LocalEcr) -> None:
+    ecr.set_faults([Fault("omit", share=0.02)])
+    first = check()
+    codes = first.unique_verdicts.tolist()
+    left_out = [at for at, code in enumerate(codes) if code == lc.Verdict.UNANSWERED]
+    ecr.set_faults([Fault("omit", share=1.0)])
+    (error,) = check().errors
+    assert len(left_out) <= 100
+    assert (error.start, error.stop) == (left_out[0], left_out[-1] + 1)
