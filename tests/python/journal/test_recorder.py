@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,7 @@ from layercheck.journal.options import JournalOptions
 from layercheck.journal.recorder import Recorder, Tell
 from layercheck.journal.resume import begin
 from layercheck.journal.runs import Standing
+from layercheck.journal.store import Store
 from layercheck.testing import LocalEcr
 from layercheck.types import Target
 
@@ -210,3 +212,23 @@ def test_what_is_being_written_is_not_yet_on_disk(
         assert 16 <= ecr.counters.calls <= 16 + 4
         answer.set()
         assert run.result(60).complete
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("normal", 1), ("full", 2)])
+def test_each_commit_waits_for_the_disk_only_if_the_machine_counts(
+    check: Check, monkeypatch: pytest.MonkeyPatch, durability: str, synchronous: int
+) -> None:
+    """SQLite's own words for it: 1 syncs the log when it is taken in, 2 at each commit."""
+    seen: set[tuple[str, int]] = set()
+    transaction = Store._transaction
+
+    @contextlib.contextmanager
+    def look(self: Store) -> Iterator[None]:
+        with transaction(self):
+            pragmas = [self._base.execute(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
+            seen.add(tuple(each.fetchone()[0] for each in pragmas))
+            yield
+
+    monkeypatch.setattr(Store, "_transaction", look)
+    check(durability=durability)
+    assert seen == {("wal", synchronous)}
