@@ -204,7 +204,10 @@ class Journal:
         return ledger
 
     def _runs(self) -> list[JournalRun]:
-        return read(self._store.runs(), in_use=owner_of(self.path) is not None)[0]
+        # Before and after: a run may begin or end just now.
+        before = owner_of(self.path)
+        rows = list(self._store.runs())
+        return read(rows, in_use=(before or owner_of(self.path)) is not None)[0]
 
     def _read_fingerprint(self) -> Fingerprint:
         try:

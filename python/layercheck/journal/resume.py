@@ -42,6 +42,9 @@ def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str |
             else:
                 restore(store, ledger, max_age_s=options.max_age_s)
                 ledger.gather()
+                if here.account_id is not None:
+                    # From now on it is another run that comes with another account.
+                    store.learn("account_id", here.account_id)
         except BaseException:
             store.close()
             raise

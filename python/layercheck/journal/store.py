@@ -203,6 +203,12 @@ class Store:
                 self._base.execute("INSERT INTO meta VALUES ('state', 'ready')")
             reached("ready")
 
+    def learn(self, key: str, value: str) -> None:
+        """What was not known of the run when it was begun."""
+        with self._explained(), self._transaction():
+            unknown = "UPDATE meta SET value = ? WHERE key = ? AND value IS NULL"
+            self._base.execute(unknown, (value, key))
+
     def append(self, rows: Iterable[Row], run: RunRow) -> None:
         """Write a group of finished batches, and how their run stands: all of it or nothing."""
         insert = "INSERT INTO batches (start, stop, answered_at, payload) VALUES (?, ?, ?, ?)"

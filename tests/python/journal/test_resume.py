@@ -258,6 +258,18 @@ def test_another_account_is_refused(
             check(session=session_of(after[0]), registry_id=after[1], **endpoint)
 
 
+def test_an_account_that_is_told_later_counts_from_then_on(check: Check) -> None:
+    check(session=session_of(None))
+    for account in (ONE, None, ONE):
+        if account is None:
+            with pytest.raises(lc.JournalError, match="cannot be told"):
+                check(session=session_of(None))
+        else:
+            assert check(session=session_of(account)).stats.calls == 0
+    with pytest.raises(lc.JournalError, match=f"the registry was {ONE} and is now {TWO}"):
+        check(session=session_of(TWO))
+
+
 def test_the_account_of_a_role_is_known_before_the_first_call() -> None:
     """Its credentials are fetched for it, and where that fails nothing is known."""
     frozen = session_of(ONE).get_credentials()
