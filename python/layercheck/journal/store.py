@@ -1,4 +1,4 @@
-"""The journal's file: an SQLite database, its tables, and what its errors mean."""
+"""What stands in a journal's file: its tables, and how they are written and read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 
 from layercheck._core import JOURNAL_VERSION
 from layercheck.errors import JournalError
+from layercheck.journal.database import connect, damaged, explained
 from layercheck.journal.options import Durability
 
 APPLICATION_ID = 0x6C63_6B6A  # "lckj": what makes a database a journal of ours, in its first hundred bytes
-_BUSY_S = 10.0
-_LONGEST = 64 << 20
-"""Bytes of a value that is read: several times the largest that is written, a part of a plan."""
 _LAST_ID = 1 << 62
 """Behind it SQLite would not number rows in their order for long."""
 _TIMES = (-62_135_596_800, 253_402_300_799)
@@ -86,10 +84,10 @@ class Store:
         self.path = path
         if read_only and not path.is_file():
             raise JournalError(f"there is no journal {str(path)!r}")
-        with self._explained():
-            self._base = _connect(path, read_only=read_only)
+        with explained(self.path):
+            self._base = connect(path, read_only=read_only)
         try:
-            with self._explained():
+            with explained(self.path):
                 self._look()
         except BaseException:
             self._base.close()
@@ -130,13 +128,13 @@ class Store:
 
     def meta(self) -> dict[str, Any]:
         """What stands there about the run."""
-        with self._explained():
+        with explained(self.path):
             tables = self._base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()
             return dict(self._base.execute("SELECT key, value FROM meta")) if tables[0] else {}
 
     def parts(self) -> Iterator[bytes]:
         """The plan."""
-        with self._explained():
+        with explained(self.path):
             yield from (row[0] for row in self._base.execute("SELECT bytes FROM plan ORDER BY part"))
 
     def rows(self, *, until: float | None = None) -> Iterator[Row]:
@@ -149,12 +147,12 @@ class Store:
             "SELECT start, stop, answered_at, payload FROM batches "
             "WHERE ?1 IS NULL OR answered_at <= ?1 ORDER BY id"
         )
-        with self._explained():
+        with explained(self.path):
             yield from map(Row._make, self._base.execute(query, (until,)))
 
     def count(self) -> tuple[int, float | None, float | None]:
         """How many batches were written, and when the first and the last of them was answered."""
-        with self._explained():
+        with explained(self.path):
             time = "CASE WHEN answered_at BETWEEN ?1 AND ?2 THEN answered_at END"
             query = f"SELECT count(*), min({time}), max({time}) FROM batches"  # noqa: S608
             batches, first, last = self._base.execute(query, _TIMES).fetchone()
@@ -162,18 +160,18 @@ class Store:
 
     def runs(self) -> Iterator[RunRow]:
         """The runs, the first one first."""
-        with self._explained():
+        with explained(self.path):
             yield from map(RunRow._make, self._base.execute("SELECT * FROM runs ORDER BY id"))
 
     def last_run(self) -> int:
         """The number of the last run; 0 before the first."""
-        with self._explained():
+        with explained(self.path):
             last: int = self._base.execute("SELECT ifnull(max(id), 0) FROM runs").fetchone()[0]
             return max(last, 0)
 
     def integrity(self) -> list[str]:
         """What SQLite itself finds wrong; nothing if all is well."""
-        with self._explained():
+        with explained(self.path):
             found = [row[0] for row in self._base.execute("PRAGMA integrity_check(20)")]
         return [] if found == ["ok"] else found
 
@@ -185,7 +183,7 @@ class Store:
         The plan can be large, so it is no single transaction; until it is whole the journal counts as
         empty.
         """
-        with self._explained():
+        with explained(self.path):
             with self._transaction():
                 for table, statement in _STATEMENTS.items():
                     self._base.execute(f"DROP TABLE IF EXISTS {table}")
@@ -205,14 +203,14 @@ class Store:
 
     def learn(self, key: str, value: str) -> None:
         """What was not known of the run when it was begun."""
-        with self._explained(), self._transaction():
+        with explained(self.path), self._transaction():
             unknown = "UPDATE meta SET value = ? WHERE key = ? AND value IS NULL"
             self._base.execute(unknown, (value, key))
 
     def append(self, rows: Iterable[Row], run: RunRow) -> None:
         """Write a group of finished batches, and how their run stands: all of it or nothing."""
         insert = "INSERT INTO batches (start, stop, answered_at, payload) VALUES (?, ?, ?, ?)"
-        with self._explained():
+        with explained(self.path):
             with self._transaction():
                 reached("group")
                 self._base.executemany(insert, rows)
@@ -274,77 +272,7 @@ class Store:
 
     def damaged(self, what: str) -> JournalError:
         """The error for a journal that is not as it was written."""
-        return JournalError(
-            f"journal {str(self.path)!r} is damaged: {what}; see what is left of it with "
-            "layercheck journal verify, and begin again with another journal"
-        )
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._explain(error) from error
-
-    def _explain(self, error: sqlite3.Error) -> JournalError:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        family = next((known for known in _MEANINGS if name.startswith(known)), "")
-        if family in _DAMAGE:
-            return self.damaged(str(error))
-        what = _MEANINGS.get(family, f"{error}; see what is wrong with the disk, then run it again")
-        return JournalError(f"journal {str(self.path)!r}: {what}")
-
-
-_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_TOOBIG", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
-_MEANINGS = {
-    "SQLITE_FULL": "the disk is full; make room and run it again",
-    "SQLITE_IOERR": "the disk reports an input/output error; see what is wrong with it, then run it again",
-    "SQLITE_READONLY": "it cannot be written; make file and folder writable, or use another journal",
-    # It does not tell why; a log beside it that cannot be made says the same.
-    "SQLITE_CANTOPEN": "it cannot be opened; check the permissions of file and folder, and the room on disk",
-    "SQLITE_PERM": "it cannot be opened; check the permissions of file and folder",
-    "SQLITE_NOTADB": "this file is no journal; use another journal",
-    "SQLITE_BUSY": "another program holds it (a backup, or an SQLite shell?); end that and run it again",
-    "SQLITE_LOCKED": "another program holds it (a backup, or an SQLite shell?); end that and run it again",
-    **dict.fromkeys(_DAMAGE, ""),
-}
-
-
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    # Which thread is who's business is ours: one writes, and the others have ended or not yet begun.
-    mode = "ro" if read_only else "rwc"
-    uri = f"{path.as_uri()}?mode={mode}"
-    base = _careful(
-        sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-    )
-    if not read_only:
-        return base
-    try:
-        base.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        # The log of a run that was killed cannot be opened in a folder that is read-only; without a log
-        # there is nothing but the file.
-        base.close()
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        return _careful(
-            sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
-        )
-    except BaseException:
-        base.close()
-        raise
-    return base
-
-
-def _careful(base: sqlite3.Connection) -> sqlite3.Connection:
-    """The file can be anybody's (https://www.sqlite.org/security.html)."""
-    base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-    base.execute("PRAGMA trusted_schema=OFF")
-    base.execute("PRAGMA cell_size_check=ON")
-    # Text that is no UTF-8 is a wrong value like any other, and no reason to read nothing at all.
-    base.text_factory = lambda text: str(text, "utf-8", "replace")
-    return base
+        return damaged(self.path, what)
 
 
 def _on_one_line(statement: str | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 import layercheck as lc
 from journal.conftest import ROWS, Check, table
-from layercheck.journal import store
+from layercheck.journal import database
 from layercheck.testing import LocalEcr
 
 ENDLESS = (
@@ -70,7 +70,7 @@ def test_a_crafted_journal_is_refused_by_everyone_and_left_alone(
     statements: list[str],
     said: str,
 ) -> None:
-    monkeypatch.setattr(store, "_LONGEST", 1 << 20)
+    monkeypatch.setattr(database, "_LONGEST", 1 << 20)
     change(journal, *statements)
     before, calls = journal.read_bytes(), ecr.counters.calls
     with pytest.raises(lc.JournalError, match=said):
