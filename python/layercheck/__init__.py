@@ -37,6 +37,7 @@ if _TYPE_CHECKING:
     from layercheck.dispatch import Answer, Checker, Run, check
     from layercheck.journal.diff import Changes, diff
     from layercheck.journal.reading import Journal, JournalStatus
+    from layercheck.journal.runs import JournalRun
     from layercheck.report import Report
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import Verdict
@@ -50,6 +51,7 @@ _LATER = {
     "diff": "layercheck.journal.diff",
     "Changes": "layercheck.journal.diff",
     "Journal": "layercheck.journal.reading",
+    "JournalRun": "layercheck.journal.runs",
     "JournalStatus": "layercheck.journal.reading",
     "Report": "layercheck.report",
     "BatchError": "layercheck.types",
@@ -95,6 +97,7 @@ __all__ = [
     "Reject",
     "Report",
     "Journal",
+    "JournalRun",
     "JournalStatus",
     "diff",
     "Changes",

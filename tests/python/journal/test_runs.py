@@ -41,6 +41,7 @@ def test_the_report_of_a_journal_is_the_one_the_run_gave(check: Check, ecr: Loca
         ("done", given.stats, given.errors)
     ]
     assert status.created_at <= status.runs[0].started_at <= status.runs[0].written_at
+    assert isinstance(status.runs[0], lc.JournalRun)
 
 
 def test_what_had_no_answer_keeps_its_cause_until_it_is_asked_again(
