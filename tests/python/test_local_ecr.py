@@ -373,7 +373,6 @@ def _child_drops_its_copy(ecr: LocalEcr) -> None:
     ecr.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_can_close_its_copy_and_ours_goes_on(ecr: LocalEcr) -> None:
     child = multiprocessing.get_context("fork").Process(target=_child_drops_its_copy, args=(ecr,))
