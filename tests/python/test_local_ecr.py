@@ -7,7 +7,6 @@ import gc
 import hashlib
 import json
 import multiprocessing
-import os
 import pickle
 import threading
 import typing
