@@ -2,12 +2,10 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
 use crate::hex;
-use crate::parse::{self, ParseError};
 
 /// Every digest's text starts with this.
 pub const PREFIX: &[u8; 7] = b"sha256:";
@@ -100,14 +98,5 @@ impl Serialize for Text {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = ParseError;
-
-    /// Reads any accepted spelling.
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        parse::parse(text.as_bytes()).map(|(digest, _)| digest)
     }
 }

@@ -4,6 +4,7 @@
 //! else takes the slow road in [`odd`], which knows the other spellings and the reasons for refusal.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::digest::{Digest, PREFIX, TEXT_LEN};
 use crate::hex::{self, Decoded};
@@ -153,6 +154,15 @@ pub fn parse(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
         }
     }
     odd(row)
+}
+
+impl FromStr for Digest {
+    type Err = ParseError;
+
+    /// Reads any accepted spelling.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        parse(text.as_bytes()).map(|(digest, _)| digest)
+    }
 }
 
 /// Reads a row that must be written `sha256:` and 64 lower-case hex digits.
