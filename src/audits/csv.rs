@@ -2,12 +2,10 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::text::MAX_LINE;
-use super::{Audits, RowError};
-use crate::formats::{Format, FormatError};
-
-/// Fields of a record that are read; a report has eight.
-pub(super) const MAX_FIELDS: usize = 1 << 10;
+use super::Audits;
+use super::error::{ReportError, RowError};
+use super::limits::{MAX_FIELDS, MAX_LINE};
+use crate::formats::Format;
 
 #[derive(Debug)]
 pub(super) struct ReportCsv {
@@ -81,7 +79,7 @@ impl ReportCsv {
 
     /// Takes the next bytes, as far as they reach into one record; gives how many these are, and how many
     /// bytes they add to its fields.
-    fn step(&mut self, block: &[u8], audits: &mut Audits) -> Result<(usize, usize), FormatError> {
+    fn step(&mut self, block: &[u8], audits: &mut Audits) -> Result<(usize, usize), ReportError> {
         let (record, ends) = (&mut self.record[self.filled..], &mut self.ends[self.fields..]);
         let (result, read, written, ended) = self.reader.read_record(block, record, ends);
         self.filled += written;
@@ -94,16 +92,18 @@ impl ReportCsv {
         done.map_err(|error| match error {
             RecordError::Row(error) => {
                 let by_line = result == ReadRecordResult::Record && block[..read].ends_with(b"\n");
-                FormatError::NoRow(self.line(by_line), error)
+                ReportError::NoRow(self.line(by_line), error)
             }
-            RecordError::Header(names) => FormatError::NoReport(names),
+            RecordError::Header(names) => ReportError::NoReport(names),
         })?;
         Ok((read, written))
     }
 }
 
 impl Format<Audits> for ReportCsv {
-    fn feed(&mut self, mut block: &[u8], audits: &mut Audits) -> Result<(), FormatError> {
+    type Error = ReportError;
+
+    fn feed(&mut self, mut block: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
         // To the reader, nothing at all is the end of the file.
         while !block.is_empty() {
             let (read, _) = self.step(block, audits)?;
@@ -112,15 +112,15 @@ impl Format<Audits> for ReportCsv {
         Ok(())
     }
 
-    fn end(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+    fn end(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
         // A line end ends the last record, wherever it stands; only within quotes is it one more byte
         // of the field. Then the field holds the rows since.
         let (_, written) = self.step(b"\n", audits)?;
         if written > 0 {
-            return Err(FormatError::NoRow(self.line(false), RowError::OpenQuotes));
+            return Err(ReportError::NoRow(self.line(false), RowError::OpenQuotes));
         }
         if self.header.is_none() {
-            return Err(FormatError::NoReport(Vec::new()));
+            return Err(ReportError::NoReport(Vec::new()));
         }
         Ok(())
     }

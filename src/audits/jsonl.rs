@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::text::MAX_LINE;
-use super::{Audits, RowError};
-use crate::formats::{Format, FormatError};
+use super::Audits;
+use super::error::{ReportError, RowError};
+use super::limits::MAX_LINE;
+use crate::formats::Format;
 use crate::parse::is_white;
 
 /// Bytes of a reason that are shown; it may quote the line.
@@ -26,7 +27,7 @@ impl ReportJsonLines {
         self.carry.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
-    fn carried(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+    fn carried(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
         let mut line = std::mem::take(&mut self.carry);
         let taken = self.line(&line, audits);
         line.clear();
@@ -34,17 +35,19 @@ impl ReportJsonLines {
         taken
     }
 
-    fn line(&mut self, line: &[u8], audits: &mut Audits) -> Result<(), FormatError> {
+    fn line(&mut self, line: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
         self.lines += 1;
         if line.iter().all(|byte| is_white(*byte)) {
             return Ok(());
         }
-        row(line, audits).map_err(|error| FormatError::NoRow(self.lines, error))
+        row(line, audits).map_err(|error| ReportError::NoRow(self.lines, error))
     }
 }
 
 impl Format<Audits> for ReportJsonLines {
-    fn feed(&mut self, mut block: &[u8], audits: &mut Audits) -> Result<(), FormatError> {
+    type Error = ReportError;
+
+    fn feed(&mut self, mut block: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
         if !self.carry.is_empty() {
             let Some(end) = memchr::memchr(b'\n', block) else {
                 self.keep(block);
@@ -62,7 +65,7 @@ impl Format<Audits> for ReportJsonLines {
         Ok(())
     }
 
-    fn end(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+    fn end(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
         if self.carry.is_empty() { Ok(()) } else { self.carried(audits) }
     }
 }

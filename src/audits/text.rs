@@ -2,12 +2,10 @@
 
 use super::Audits;
 use super::csv::ReportCsv;
+use super::error::ReportError;
 use super::jsonl::ReportJsonLines;
-use crate::formats::{Format, FormatError};
+use crate::formats::Format;
 use crate::lines::BYTE_ORDER_MARK;
-
-/// Bytes of a line, or of a record's fields, that are read. Our own are shorter than 10 KB.
-pub(super) const MAX_LINE: usize = 1 << 20;
 
 /// The rows of a report that was written as text.
 #[derive(Debug)]
@@ -33,7 +31,7 @@ impl ReportText {
         Self { start: Vec::new(), kind: Kind::Unknown, may_be_empty }
     }
 
-    fn begin(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+    fn begin(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
         let start = std::mem::take(&mut self.start);
         let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
         self.kind = match text.first() {
@@ -46,7 +44,9 @@ impl ReportText {
 }
 
 impl Format<Audits> for ReportText {
-    fn feed(&mut self, block: &[u8], audits: &mut Audits) -> Result<(), FormatError> {
+    type Error = ReportError;
+
+    fn feed(&mut self, block: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
         match &mut self.kind {
             Kind::Csv(csv) => csv.feed(block, audits),
             Kind::JsonLines(lines) => lines.feed(block, audits),
@@ -64,7 +64,7 @@ impl Format<Audits> for ReportText {
         }
     }
 
-    fn end(&mut self, audits: &mut Audits) -> Result<(), FormatError> {
+    fn end(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
         if matches!(self.kind, Kind::Unknown) {
             self.begin(audits)?;
         }
@@ -72,7 +72,7 @@ impl Format<Audits> for ReportText {
             Kind::Csv(csv) => csv.end(audits),
             Kind::JsonLines(lines) => lines.end(audits),
             Kind::Unknown if self.may_be_empty => Ok(()),
-            Kind::Unknown => Err(FormatError::NoReport(Vec::new())),
+            Kind::Unknown => Err(ReportError::NoReport(Vec::new())),
         }
     }
 }

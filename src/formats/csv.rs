@@ -122,6 +122,8 @@ impl Csv {
 }
 
 impl Format for Csv {
+    type Error = FormatError;
+
     fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
         let Some(start) = &mut self.start else {
             return self.fields(block, planner);

@@ -95,6 +95,8 @@ impl JsonLines {
 }
 
 impl Format for JsonLines {
+    type Error = FormatError;
+
     fn feed(&mut self, mut block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
         if !self.carry.is_empty() {
             let Some(end) = memchr::memchr(b'\n', block) else {

@@ -1,12 +1,13 @@
 //! Files with more structure than a row in each line: which part of them is the row.
 //!
 //! Each format takes a file in blocks, however they are cut, and hands the rows of one column to a
-//! planner; that of a written report, which is with the audits, hands on those of two. Nothing is kept of a file but what the next block may continue, and that is bounded.
+//! planner; that of a written report, which is with the audits, hands on those of two. Nothing is kept of a
+//! file but what the next block may continue, and that is bounded.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, Read};
 
-use crate::audits::RowError;
 use crate::plan::Planner;
 use crate::source::TextSource;
 
@@ -24,17 +25,20 @@ const SHOWN_LETTERS: usize = 80;
 
 /// One way to find the rows of a file, and to hand them to who takes them.
 pub trait Format<T = Planner> {
+    /// What can be wrong in such a file.
+    type Error;
+
     /// Takes the next block of the file.
     ///
     /// # Errors
     /// If the file lacks the column.
-    fn feed(&mut self, block: &[u8], rows: &mut T) -> Result<(), FormatError>;
+    fn feed(&mut self, block: &[u8], rows: &mut T) -> Result<(), Self::Error>;
 
     /// Ends the file.
     ///
     /// # Errors
     /// If the file lacks the column, or ends where it must not.
-    fn end(&mut self, rows: &mut T) -> Result<(), FormatError>;
+    fn end(&mut self, rows: &mut T) -> Result<(), Self::Error>;
 }
 
 /// A row in each line: the planner's own way.
@@ -42,12 +46,14 @@ pub trait Format<T = Planner> {
 pub struct TextLines;
 
 impl Format for TextLines {
-    fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
+    type Error = Infallible;
+
+    fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), Infallible> {
         planner.feed(block);
         Ok(())
     }
 
-    fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
+    fn end(&mut self, planner: &mut Planner) -> Result<(), Infallible> {
         planner.end_of_file();
         Ok(())
     }
@@ -57,11 +63,11 @@ impl Format for TextLines {
 ///
 /// # Errors
 /// Those of the file and of its format.
-pub fn read_block<R: Read, T>(
+pub fn read_block<R: Read, T, F: Format<T>>(
     source: &mut TextSource<R>,
-    format: &mut impl Format<T>,
+    format: &mut F,
     rows: &mut T,
-) -> Result<bool, ReadError> {
+) -> Result<bool, ReadError<F::Error>> {
     match source.block(|block| format.feed(block, rows))? {
         Some(taken) => taken.map(|()| true),
         None => format.end(rows).map(|()| false),
@@ -95,10 +101,6 @@ pub enum FormatError {
     LongHeader,
     /// The quotes opened in this record, counted from 1, are never closed.
     OpenQuotes(u64),
-    /// It is no report: it has these columns, and not those of one, each once.
-    NoReport(Vec<String>),
-    /// What ends in this line, counted from 1, is no row of a report.
-    NoRow(u64, RowError),
 }
 
 impl fmt::Display for FormatError {
@@ -116,12 +118,6 @@ impl fmt::Display for FormatError {
             }
             Self::LongHeader => f.write_str("the first record is too long for a header; is this a CSV file?"),
             Self::OpenQuotes(record) => write!(f, "the quotes opened in record {record} are never closed"),
-            Self::NoReport(names) => write!(
-                f,
-                "no report: it has not the columns \"digest\" and \"verdict\", each once; there are {}",
-                Names(names)
-            ),
-            Self::NoRow(line, error) => write!(f, "line {line}: {error}"),
         }
     }
 }
@@ -129,7 +125,7 @@ impl fmt::Display for FormatError {
 impl std::error::Error for FormatError {}
 
 /// Names between commas: not more of a hostile file than a person can read.
-struct Names<'a>(&'a [String]);
+pub(crate) struct Names<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,14 +160,14 @@ impl fmt::Display for Quoted<'_> {
 
 /// What went wrong while a file was read: the file, or what is in it.
 #[derive(Debug)]
-pub enum ReadError {
+pub enum ReadError<E> {
     /// The file.
     Io(io::Error),
     /// What is in it.
-    Format(FormatError),
+    Format(E),
 }
 
-impl fmt::Display for ReadError {
+impl<E: fmt::Display> fmt::Display for ReadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
@@ -180,9 +176,9 @@ impl fmt::Display for ReadError {
     }
 }
 
-impl std::error::Error for ReadError {}
+impl<E: fmt::Debug + fmt::Display> std::error::Error for ReadError<E> {}
 
-impl From<io::Error> for ReadError {
+impl<E> From<io::Error> for ReadError<E> {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }

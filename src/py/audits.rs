@@ -8,7 +8,8 @@ use pyo3::types::PyList;
 use super::column::{Column, Owner};
 use super::input::{arrow, files, fixed};
 use super::plan::PyPlan;
-use crate::audits::{Audits, ReportText};
+use crate::audits::Audits;
+use crate::audits::text::ReportText;
 use crate::digest::Digest;
 use crate::verdict::Verdict;
 

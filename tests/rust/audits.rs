@@ -1,7 +1,9 @@
 //! Audits joined by digest, and written reports as they are read: the same however the blocks are cut.
 
-use layercheck::audits::{ABSENT, Audits, Contradiction, Joined, ReportText, RowError};
-use layercheck::formats::{Format, FormatError};
+use layercheck::audits::error::{Contradiction, ReportError, RowError};
+use layercheck::audits::text::ReportText;
+use layercheck::audits::{ABSENT, Audits, Joined};
+use layercheck::formats::Format;
 use layercheck::{Digest, Verdict};
 use proptest::prelude::*;
 
@@ -205,5 +207,5 @@ fn format_errors_are_told_apart() {
     audits.begin();
     let error =
         ReportText::new(false).feed(b"digest,verdict\nx,invalid\n,available\n", &mut audits).unwrap_err();
-    assert_eq!(error, FormatError::NoRow(3, RowError::NoDigest(Vec::new(), Verdict::Available)));
+    assert_eq!(error, ReportError::NoRow(3, RowError::NoDigest(Vec::new(), Verdict::Available)));
 }

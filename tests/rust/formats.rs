@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const DIGEST: &str = "sha256:abababababababababababababababababababababababababababababababab";
 
-fn read(mut format: impl Format, blocks: &[&[u8]]) -> Result<Plan, FormatError> {
+fn read(mut format: impl Format<Error = FormatError>, blocks: &[&[u8]]) -> Result<Plan, FormatError> {
     let mut planner = Planner::new(false);
     for block in blocks {
         format.feed(block, &mut planner)?;

@@ -23,7 +23,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-fn alike<F: Format>(file: &[u8], size: usize, format: impl Fn() -> F) {
+fn alike<F: Format<Error = FormatError>>(file: &[u8], size: usize, format: impl Fn() -> F) {
     let whole = read(format(), [file]);
     assert_eq!(read(format(), file.chunks(size)), whole, "in blocks of {size}");
     let at_commas = file.split_inclusive(|byte| b",\"\n\r".contains(byte));
@@ -48,7 +48,7 @@ fn json_lines(file: &[u8], size: usize, key: Option<&str>) {
 }
 
 fn read<'a>(
-    mut format: impl Format,
+    mut format: impl Format<Error = FormatError>,
     blocks: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<Row>, FormatError> {
     let mut planner = Planner::new(false);
