@@ -24,7 +24,6 @@ pub mod batch;
 pub mod dedupe;
 pub mod digest;
 pub mod formats;
-pub mod hex;
 pub mod journal;
 pub mod ledger;
 pub mod lines;
@@ -33,7 +32,6 @@ pub mod local_ecr;
 pub mod merge;
 pub mod numbering;
 pub mod pages;
-pub mod parse;
 pub mod plan;
 #[cfg(feature = "python")]
 mod py;
@@ -45,8 +43,8 @@ pub mod verdict;
 pub mod wire;
 
 pub use digest::Digest;
+pub use digest::parse::{ParseError, RejectKind, Spelling};
 pub use ledger::{Columns, Ledger};
-pub use parse::{ParseError, RejectKind, Spelling};
 pub use plan::{Plan, Planner};
 pub use rejects::{Reject, Rejects};
 pub use table::Table;

@@ -3,7 +3,7 @@
 //! Lines end with `\n` or `\r\n`; the last may lack its end. A UTF-8 byte-order mark at the start
 //! of the file is dropped. Blank lines and lines whose first character is `#` are not rows.
 
-use crate::parse::is_white;
+use crate::digest::parse::is_white;
 
 /// Bytes of a line that are looked at. A longer line is cut here and cannot be a digest; what is
 /// behind the cut is read and forgotten, so that a file without any line end needs no memory.

@@ -3,8 +3,8 @@
 //! They join by digest, never by position, whatever the order, the case, the number of
 //! repetitions; an entry for a digest that was not asked is counted and has no other effect.
 
+use crate::digest::hex::{self, Decoded};
 use crate::digest::{Digest, PREFIX, TEXT_LEN};
-use crate::hex::{self, Decoded};
 use crate::verdict::Verdict;
 
 /// Words of `LayerAvailability` (botocore shape; `ARCHIVED` in private ECR only).

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::parse::{ParseError, RejectKind};
+use crate::digest::parse::{ParseError, RejectKind};
 
 /// Bytes of a rejected row's text that are kept.
 pub const MAX_TEXT: usize = 256;

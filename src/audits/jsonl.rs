@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::Audits;
 use super::error::{ReportError, RowError};
 use super::limits::MAX_LINE;
+use crate::digest::parse::is_white;
 use crate::formats::Format;
-use crate::parse::is_white;
 
 /// Bytes of a reason that are shown; it may quote the line.
 const SHOWN_REASON: usize = 200;

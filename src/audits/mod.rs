@@ -13,7 +13,7 @@ pub mod text;
 use error::{Contradiction, RowError};
 
 use crate::digest::Digest;
-use crate::parse;
+use crate::digest::parse;
 use crate::plan::{Plan, Planner};
 use crate::verdict::Verdict;
 

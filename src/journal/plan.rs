@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::bytes::{Damaged, Reader, Writer};
 use crate::batch::MAX_BATCH;
 use crate::digest::Digest;
-use crate::parse::{ParseError, RejectKind, Spelling};
+use crate::digest::parse::{ParseError, RejectKind, Spelling};
 use crate::plan::Plan;
 use crate::rejects::{MAX_TEXT, Rejects};
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::hex;
+use crate::digest::hex;
 
 /// Version, profile and chosen kernel of this build, all as text.
 #[pyfunction]

@@ -8,8 +8,8 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::arrow::LINES;
+use crate::digest::parse::RejectKind;
 use crate::digest::{TEXT_LEN, Text};
-use crate::parse::RejectKind;
 use crate::plan::Plan;
 
 /// Names and types of the columns. Kinds of rejection are few, hence a dictionary.

@@ -1,7 +1,7 @@
 //! Rows to digests: every spelling, every rejection, and no panic on any bytes.
 
-use layercheck::hex::{self, Decoded};
-use layercheck::parse::{ParseError, RejectKind, Spelling, parse, parse_strict};
+use layercheck::digest::hex::{self, Decoded};
+use layercheck::digest::parse::{ParseError, RejectKind, Spelling, parse, parse_strict};
 use layercheck::{Digest, Planner};
 use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use layercheck::batch::Packer;
-use layercheck::parse::RejectKind;
+use layercheck::digest::parse::RejectKind;
 use layercheck::{Digest, Plan, Planner};
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! A row is read as a slow reader reads it, which walks through lower-case copies.
 
-use layercheck::parse::{RejectKind, Spelling, common, parse, parse_strict};
+use layercheck::digest::parse::{RejectKind, Spelling, common, parse, parse_strict};
 
 /// Where and why a row is rejected.
 pub type Rejected = (RejectKind, usize);

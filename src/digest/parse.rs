@@ -6,8 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::digest::{Digest, PREFIX, TEXT_LEN};
-use crate::hex::{self, Decoded};
+use super::hex::{self, Decoded};
+use super::{Digest, PREFIX, TEXT_LEN};
 
 /// How an accepted row was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! The one value type: a normalised sha256 digest.
 
+pub mod hex;
+pub mod parse;
+
 use std::fmt;
 use std::ops::Deref;
 
 use serde::{Serialize, Serializer};
-
-use crate::hex;
 
 /// Every digest's text starts with this.
 pub const PREFIX: &[u8; 7] = b"sha256:";
