@@ -23,10 +23,9 @@ pub mod audits;
 pub mod batch;
 pub mod dedupe;
 pub mod digest;
-pub mod formats;
+pub mod input;
 pub mod journal;
 pub mod ledger;
-pub mod lines;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
 pub mod merge;
@@ -36,7 +35,6 @@ pub mod plan;
 #[cfg(feature = "python")]
 mod py;
 pub mod rejects;
-pub mod source;
 pub mod table;
 pub mod verdict;
 #[cfg(feature = "wire")]

@@ -6,7 +6,7 @@ use crate::batch::{Batches, MAX_BATCH};
 use crate::dedupe::Seed;
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};
-use crate::lines::{Line, Lines, MAX_LINE, Sink};
+use crate::input::lines::{Line, Lines, MAX_LINE, Sink};
 use crate::numbering::{Numbering, Rows};
 use crate::rejects::Rejects;
 

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::time::Instant;
 
-use layercheck::source::TextSource;
+use layercheck::input::decompress::TextSource;
 use layercheck::{Digest, Plan, Planner};
 
 fn main() -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use csv_core::{ReadRecordResult, Reader};
 use super::Audits;
 use super::error::{ReportError, RowError};
 use super::limits::{MAX_FIELDS, MAX_LINE};
-use crate::formats::Format;
+use crate::input::Format;
 
 #[derive(Debug)]
 pub(super) struct ReportCsv {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::limits::{MAX_FIELDS, MAX_LINE};
 use crate::digest::Digest;
-use crate::formats::{Names, Quoted};
+use crate::input::{Names, Quoted};
 use crate::verdict::Verdict;
 
 /// Why a file is not a written report.

@@ -8,7 +8,7 @@ use super::Audits;
 use super::error::{ReportError, RowError};
 use super::limits::MAX_LINE;
 use crate::digest::parse::is_white;
-use crate::formats::Format;
+use crate::input::Format;
 
 /// Bytes of a reason that are shown; it may quote the line.
 const SHOWN_REASON: usize = 200;

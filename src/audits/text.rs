@@ -4,8 +4,8 @@ use super::Audits;
 use super::csv::ReportCsv;
 use super::error::ReportError;
 use super::jsonl::ReportJsonLines;
-use crate::formats::Format;
-use crate::lines::BYTE_ORDER_MARK;
+use crate::input::Format;
+use crate::input::lines::BYTE_ORDER_MARK;
 
 /// The rows of a report that was written as text.
 #[derive(Debug)]

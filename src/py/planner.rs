@@ -8,7 +8,9 @@ use super::input::files::ColumnArgument;
 use super::input::{Block, arrow, files, fixed, rows};
 use super::plan::PyPlan;
 use crate::batch::MAX_BATCH;
-use crate::formats::{Csv, JsonLines, TextLines};
+use crate::input::TextLines;
+use crate::input::csv::Csv;
+use crate::input::jsonl::JsonLines;
 use crate::plan::Planner;
 
 /// Takes rows in blocks and becomes a `Plan`.

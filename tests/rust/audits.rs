@@ -3,7 +3,7 @@
 use layercheck::audits::error::{Contradiction, ReportError, RowError};
 use layercheck::audits::text::ReportText;
 use layercheck::audits::{ABSENT, Audits, Joined};
-use layercheck::formats::Format;
+use layercheck::input::Format;
 use layercheck::{Digest, Verdict};
 use proptest::prelude::*;
 

@@ -1,6 +1,8 @@
 //! CSV and JSON Lines: the right rows, however the blocks are cut, whatever the bytes.
 
-use layercheck::formats::{Column, Csv, Format, FormatError, JsonLines};
+use layercheck::input::csv::Csv;
+use layercheck::input::jsonl::JsonLines;
+use layercheck::input::{Column, Format, FormatError};
 use layercheck::{Plan, Planner, Spelling};
 use proptest::prelude::*;
 use serde_json::Value;

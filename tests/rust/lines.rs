@@ -1,6 +1,6 @@
 //! Text files to rows, however the blocks are cut.
 
-use layercheck::lines::{Line, Lines, MAX_LINE, Sink};
+use layercheck::input::lines::{Line, Lines, MAX_LINE, Sink};
 use proptest::prelude::*;
 
 #[derive(Default)]

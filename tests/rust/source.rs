@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use layercheck::source::TextSource;
+use layercheck::input::decompress::TextSource;
 use layercheck::{Plan, Planner};
 
 /// Gives `piece` bytes at a time, a signal before each piece, and its end only once.

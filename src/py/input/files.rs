@@ -9,8 +9,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::super::files::{PythonFile, os_error};
-use crate::formats::{self, Column, Format, ReadError};
-use crate::source::TextSource;
+use crate::input::decompress::TextSource;
+use crate::input::{Column, Format, ReadError, read_block};
 
 /// Blocks of a file that are read before Ctrl-C is looked for: some tens of megabytes.
 const BLOCKS_BETWEEN_SIGNALS: usize = 128;
@@ -71,7 +71,7 @@ fn read_blocks<R: Read + Send, T: Send, F: Format<T, Error: Send> + Send>(
 ) -> Result<bool, ReadError<F::Error>> {
     py.detach(|| {
         for _ in 0..BLOCKS_BETWEEN_SIGNALS {
-            if !formats::read_block(source, format, taker)? {
+            if !read_block(source, format, taker)? {
                 return Ok(false);
             }
         }

@@ -2,8 +2,10 @@
 //! line of JSON is a row of its own.
 
 use layercheck::Planner;
-use layercheck::formats::{Column, Csv, Format, FormatError, JsonLines};
-use layercheck::lines::MAX_LINE;
+use layercheck::input::csv::Csv;
+use layercheck::input::jsonl::JsonLines;
+use layercheck::input::lines::MAX_LINE;
+use layercheck::input::{Column, Format, FormatError};
 
 use crate::lines::{Row, shown};
 

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use layercheck::Planner;
-use layercheck::source::TextSource;
+use layercheck::input::decompress::TextSource;
 
 use crate::lines::{Row, shown, slowly};
 

@@ -4,18 +4,18 @@
 //! planner; that of a written report, which is with the audits, hands on those of two. Nothing is kept of a
 //! file but what the next block may continue, and that is bounded.
 
+pub mod csv;
+pub mod decompress;
+pub mod jsonl;
+pub mod lines;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, Read};
 
+use decompress::TextSource;
+
 use crate::plan::Planner;
-use crate::source::TextSource;
-
-mod csv;
-mod jsonl;
-
-pub use csv::Csv;
-pub use jsonl::JsonLines;
 
 /// Names shown in a message before it is cut.
 const SHOWN_NAMES: usize = 20;

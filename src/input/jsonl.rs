@@ -8,9 +8,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::lines::BYTE_ORDER_MARK;
 use super::{Format, FormatError};
 use crate::digest::parse::is_white;
-use crate::lines::BYTE_ORDER_MARK;
 use crate::plan::Planner;
 
 /// Bytes of a line that are kept: objects are longer than digests. A longer line is not read.

@@ -6,9 +6,9 @@
 
 use csv_core::{ReadFieldResult, Reader};
 
+use super::lines::{BYTE_ORDER_MARK, Line, MAX_LINE, Sink};
 use super::{Column, Format, FormatError};
 use crate::digest::parse;
-use crate::lines::{BYTE_ORDER_MARK, Line, MAX_LINE, Sink};
 use crate::plan::Planner;
 
 /// Bytes of all names of a header together; a longer first record is no header.
