@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::merge::{self, CONTRADICTORY, Entry, Joined, LEFT_OUT, Says};
+use crate::merge::{self, CONTRADICTORY, Joined, LEFT_OUT};
 use crate::plan::Plan;
+use crate::protocol::entry::{Entry, Says};
 use crate::verdict::Verdict;
 
 /// Bytes of a code, reason or media type that are kept; the rest of a longer one is cut off.

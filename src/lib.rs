@@ -18,7 +18,6 @@
 //! assert_eq!(Verdict::Unavailable.name(), "unavailable");
 //! ```
 
-pub mod answer;
 pub mod audits;
 pub mod batch;
 pub mod dedupe;
@@ -32,6 +31,7 @@ pub mod merge;
 pub mod numbering;
 pub mod pages;
 pub mod plan;
+pub mod protocol;
 #[cfg(feature = "python")]
 mod py;
 pub mod rejects;

@@ -2,12 +2,13 @@
 
 use std::num::NonZero;
 
-use crate::batch::{Batches, MAX_BATCH};
+use crate::batch::Batches;
 use crate::dedupe::Seed;
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};
 use crate::input::lines::{Line, Lines, MAX_LINE, Sink};
 use crate::numbering::{Numbering, Rows};
+use crate::protocol::MAX_BATCH;
 use crate::rejects::Rejects;
 
 /// Rows from which on a second thread is worth starting: some tens of milliseconds of work.

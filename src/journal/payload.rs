@@ -11,10 +11,10 @@
 use std::ops::Range;
 
 use super::bytes::{Damaged, Reader, Writer};
-use crate::batch::MAX_BATCH;
 use crate::digest::Digest;
 use crate::ledger::{Columns, Ledger, MAX_NOTE, Note};
 use crate::plan::Plan;
+use crate::protocol::MAX_BATCH;
 use crate::verdict::Verdict;
 
 const KIND: u8 = b'v';

@@ -5,10 +5,10 @@
 use sha2::{Digest as _, Sha256};
 
 use super::bytes::{Damaged, Reader, Writer};
-use crate::batch::MAX_BATCH;
 use crate::digest::Digest;
 use crate::digest::parse::{ParseError, RejectKind, Spelling};
 use crate::plan::Plan;
+use crate::protocol::MAX_BATCH;
 use crate::rejects::{MAX_TEXT, Rejects};
 
 const HEAD: u8 = b'h';

@@ -11,11 +11,11 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 use super::column::{Column, Owner};
 use super::plan::PyPlan;
 use super::table::PyTable;
-use crate::answer::{Answer, AnswerError};
 use crate::journal::payload::{self, Record};
 use crate::ledger::{Columns, Ledger, Merged};
-use crate::merge::{Entry, Says, read_digest};
 use crate::plan::Plan;
+use crate::protocol::answer::{Answer, AnswerError};
+use crate::protocol::entry::{Entry, Says, read_digest};
 use crate::table::Table;
 use crate::verdict::Verdict;
 

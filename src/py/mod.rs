@@ -22,7 +22,7 @@ mod wire;
 mod _core {
     /// Most digests in one call.
     #[pymodule_export]
-    const MAX_BATCH: usize = crate::batch::MAX_BATCH;
+    const MAX_BATCH: usize = crate::protocol::MAX_BATCH;
 
     /// Version of the bytes in a journal.
     #[pymodule_export]

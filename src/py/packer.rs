@@ -5,7 +5,7 @@ use pyo3::types::PyBytes;
 
 use super::plan::PyPlan;
 use super::plan::range;
-use crate::batch::Packer;
+use crate::protocol::request::Packer;
 
 /// Writes the bodies of requests for one repository; everything but the digests is made once.
 #[pyclass(name = "Packer", module = "layercheck._core", frozen)]

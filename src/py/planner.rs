@@ -7,11 +7,11 @@ use pyo3::types::PyBytes;
 use super::input::files::ColumnArgument;
 use super::input::{Block, arrow, files, fixed, rows};
 use super::plan::PyPlan;
-use crate::batch::MAX_BATCH;
 use crate::input::TextLines;
 use crate::input::csv::Csv;
 use crate::input::jsonl::JsonLines;
 use crate::plan::Planner;
+use crate::protocol::MAX_BATCH;
 
 /// Takes rows in blocks and becomes a `Plan`.
 #[pyclass(name = "Planner", module = "layercheck._core")]

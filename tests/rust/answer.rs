@@ -1,7 +1,7 @@
 //! Bodies of answers to entries: what counts, what is passed over, what is no answer at all.
 
-use layercheck::answer::{Answer, AnswerErrorKind, MAX_BODY, MAX_DEPTH, MAX_ENTRIES, MAX_NUMBER};
-use layercheck::merge::Says;
+use layercheck::protocol::answer::{Answer, AnswerErrorKind, MAX_BODY, MAX_DEPTH, MAX_ENTRIES, MAX_NUMBER};
+use layercheck::protocol::entry::Says;
 use layercheck::{Digest, Ledger, Planner, Verdict};
 use proptest::prelude::*;
 

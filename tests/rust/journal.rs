@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use layercheck::journal::{payload, plan};
-use layercheck::merge::{Entry, Says};
+use layercheck::protocol::entry::{Entry, Says};
 use layercheck::{Digest, Ledger, Plan, Planner, Table, Verdict};
 use proptest::prelude::*;
 

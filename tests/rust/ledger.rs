@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use layercheck::ledger::{Ledger, MAX_NOTE, Merged, NOT_KEPT};
-use layercheck::merge::{CONTRADICTORY, Entry, LEFT_OUT, Says, read_digest};
+use layercheck::merge::{CONTRADICTORY, LEFT_OUT};
+use layercheck::protocol::entry::{Entry, Says, read_digest};
 use layercheck::{Digest, Planner, Verdict};
 
 fn ledger(unique: u8) -> Ledger {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use layercheck::batch::Packer;
 use layercheck::digest::parse::RejectKind;
+use layercheck::protocol::request::Packer;
 use layercheck::{Digest, Plan, Planner};
 use proptest::prelude::*;
 

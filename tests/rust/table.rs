@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layercheck::merge::{Entry, Says};
+use layercheck::protocol::entry::{Entry, Says};
 use layercheck::table::{COLUMNS, Table, csv, jsonl};
 use layercheck::{Digest, Ledger, Planner};
 

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use layercheck::answer::{Answer, AnswerErrorKind, MAX_DEPTH, MAX_NUMBER};
-use layercheck::merge::Says;
+use layercheck::protocol::answer::{Answer, AnswerErrorKind, MAX_DEPTH, MAX_NUMBER};
+use layercheck::protocol::entry::Says;
 use layercheck::{Digest, Ledger, Plan, Planner};
 use serde_json::{Map, Value};
 

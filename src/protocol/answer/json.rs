@@ -8,11 +8,33 @@
 use std::borrow::Cow;
 
 use super::error::{AnswerError, AnswerErrorKind};
-use super::{MAX_DEPTH, MAX_NUMBER, Named};
-use crate::digest::TEXT_LEN;
-use crate::merge::read_digest;
+use crate::digest::{Digest, TEXT_LEN};
+use crate::protocol::entry::read_digest;
+
+/// Values within values. The answer itself needs three; what an unknown key holds may be deeper.
+pub const MAX_DEPTH: usize = 32;
+
+/// Bytes of one number: as many digits as Python's `int` reads (`sys.int_info`), sign included.
+pub const MAX_NUMBER: usize = 4_300;
 
 type Result<T> = std::result::Result<T, AnswerError>;
+
+/// What an entry speaks of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Named {
+    /// There is no text.
+    #[default]
+    Nothing,
+    /// The text names no sha256 digest.
+    Other,
+    Digest(Digest),
+}
+
+impl Named {
+    pub(super) fn digest(self) -> Option<Digest> {
+        if let Self::Digest(digest) = self { Some(digest) } else { None }
+    }
+}
 
 /// A text as it stands between its quotation marks, escapes checked but not undone.
 #[derive(Clone, Copy, Debug)]

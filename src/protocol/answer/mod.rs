@@ -17,25 +17,19 @@ mod json;
 use std::borrow::Cow;
 
 pub use error::{AnswerError, AnswerErrorKind};
-use json::{Scanner, Text};
+pub use json::{MAX_DEPTH, MAX_NUMBER};
+use json::{Named, Scanner, Text};
 
-use crate::batch::MAX_BATCH;
-use crate::digest::Digest;
-use crate::merge::{Entry, Says};
+use super::MAX_BATCH;
+use super::entry::{Entry, Says};
 
 /// Longest body that is read. An answer for 100 layers is about 21 kB; the dispatcher reads no more
 /// than this from the network either (`Tuning.body_limit_bytes`).
 pub const MAX_BODY: usize = 1 << 20;
 
-/// Values within values. The answer itself needs three; what an unknown key holds may be deeper.
-pub const MAX_DEPTH: usize = 32;
-
 /// Entries of one list that are kept. A call asks for 100 digests, and each entry is compared with
 /// all of them if it comes out of order.
 pub const MAX_ENTRIES: usize = 4_096;
-
-/// Bytes of one number: as many digits as Python's `int` reads (`sys.int_info`), sign included.
-pub const MAX_NUMBER: usize = 4_300;
 
 /// The entries of one answer; they borrow from its body where it has no escapes.
 #[derive(Clone, Debug, Default)]
@@ -52,17 +46,6 @@ struct Fields<'a> {
     word: Option<Cow<'a, str>>,
     note: Option<Cow<'a, str>>,
     size: Option<i64>,
-}
-
-/// What an entry speaks of.
-#[derive(Clone, Copy, Debug, Default)]
-enum Named {
-    /// There is no text.
-    #[default]
-    Nothing,
-    /// The text names no sha256 digest.
-    Other,
-    Digest(Digest),
 }
 
 /// The two lists of an answer.
@@ -98,7 +81,7 @@ impl<'a> Answer<'a> {
     /// Reads the body of one answer.
     ///
     /// ```
-    /// use layercheck::answer::{Answer, AnswerErrorKind};
+    /// use layercheck::protocol::answer::{Answer, AnswerErrorKind};
     ///
     /// let body = br#"{"layers": [{"layerDigest": "sha256:00", "layerAvailability": "AVAILABLE"}]}"#;
     /// assert_eq!(Answer::read(body).unwrap().entries().count(), 1);
@@ -154,12 +137,6 @@ impl<'a> Found<'a> {
             Self::Entries(entries) => entries,
             Self::Nothing | Self::NoList(_) | Self::NoEntry(_) => Vec::new(),
         }
-    }
-}
-
-impl Named {
-    fn digest(self) -> Option<Digest> {
-        if let Self::Digest(digest) = self { Some(digest) } else { None }
     }
 }
 
