@@ -19,8 +19,6 @@
 //! ```
 
 pub mod audits;
-pub mod batch;
-pub mod dedupe;
 pub mod digest;
 pub mod input;
 pub mod journal;
@@ -28,13 +26,10 @@ pub mod ledger;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
 pub mod merge;
-pub mod numbering;
-pub mod pages;
 pub mod plan;
 pub mod protocol;
 #[cfg(feature = "python")]
 mod py;
-pub mod rejects;
 pub mod table;
 pub mod verdict;
 #[cfg(feature = "wire")]
@@ -43,7 +38,8 @@ pub mod wire;
 pub use digest::Digest;
 pub use digest::parse::{ParseError, RejectKind, Spelling};
 pub use ledger::{Columns, Ledger};
-pub use plan::{Plan, Planner};
-pub use rejects::{Reject, Rejects};
+pub use plan::Plan;
+pub use plan::planner::Planner;
+pub use plan::rejects::{Reject, Rejects};
 pub use table::Table;
 pub use verdict::Verdict;

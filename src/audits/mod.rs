@@ -14,7 +14,8 @@ use error::{Contradiction, RowError};
 
 use crate::digest::Digest;
 use crate::digest::parse;
-use crate::plan::{Plan, Planner};
+use crate::plan::Plan;
+use crate::plan::planner::Planner;
 use crate::verdict::Verdict;
 
 /// Stands where an audit does not have a digest: the code behind those of the verdicts.

@@ -6,10 +6,11 @@
 
 use csv_core::{ReadFieldResult, Reader};
 
-use super::lines::{BYTE_ORDER_MARK, Line, MAX_LINE, Sink};
+use super::lines::BYTE_ORDER_MARK;
 use super::{Column, Format, FormatError};
 use crate::digest::parse;
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
+use crate::plan::row_sink::{Line, MAX_LINE, Sink};
 
 /// Bytes of all names of a header together; a longer first record is no header.
 const MAX_HEADER: usize = 1 << 20;

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
 /// Bytes read at a time into one block that is used again and again: fresh memory costs more than
 /// the work done in it.

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 use super::lines::BYTE_ORDER_MARK;
 use super::{Format, FormatError};
 use crate::digest::parse::is_white;
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
 /// Bytes of a line that are kept: objects are longer than digests. A longer line is not read.
 const MAX_LINE: usize = 1 << 20;

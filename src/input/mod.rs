@@ -15,7 +15,7 @@ use std::io::{self, Read};
 
 use decompress::TextSource;
 
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
 /// Names shown in a message before it is cut.
 const SHOWN_NAMES: usize = 20;

@@ -8,8 +8,8 @@ use super::bytes::{Damaged, Reader, Writer};
 use crate::digest::Digest;
 use crate::digest::parse::{ParseError, RejectKind, Spelling};
 use crate::plan::Plan;
+use crate::plan::rejects::{MAX_TEXT, Rejects};
 use crate::protocol::MAX_BATCH;
-use crate::rejects::{MAX_TEXT, Rejects};
 
 const HEAD: u8 = b'h';
 const DIGESTS: u8 = b'd';

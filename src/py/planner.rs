@@ -10,7 +10,7 @@ use super::plan::PyPlan;
 use crate::input::TextLines;
 use crate::input::csv::Csv;
 use crate::input::jsonl::JsonLines;
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 use crate::protocol::MAX_BATCH;
 
 /// Takes rows in blocks and becomes a `Plan`.

@@ -1,6 +1,7 @@
 //! Text files to rows, however the blocks are cut.
 
-use layercheck::input::lines::{Line, Lines, MAX_LINE, Sink};
+use layercheck::input::lines::Lines;
+use layercheck::plan::row_sink::{Line, MAX_LINE, Sink};
 use proptest::prelude::*;
 
 #[derive(Default)]

@@ -4,8 +4,8 @@
 use layercheck::Planner;
 use layercheck::input::csv::Csv;
 use layercheck::input::jsonl::JsonLines;
-use layercheck::input::lines::MAX_LINE;
 use layercheck::input::{Column, Format, FormatError};
+use layercheck::plan::row_sink::MAX_LINE;
 
 use crate::lines::{Row, shown};
 

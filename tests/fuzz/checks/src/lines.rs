@@ -1,7 +1,7 @@
 //! A file is the same rows however it is cut into blocks, and those of a slow reader that has it whole.
 
 use layercheck::digest::parse::RejectKind;
-use layercheck::input::lines::MAX_LINE;
+use layercheck::plan::row_sink::MAX_LINE;
 use layercheck::{Plan, Planner};
 
 use crate::parse::{read, read_strictly};

@@ -12,8 +12,8 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use super::huge_pages;
 use crate::digest::Digest;
-use crate::pages;
 
 /// Digests in a block: enough to keep memory busy, few enough that the block itself stays in cache.
 pub const BLOCK: usize = 128;
@@ -107,7 +107,7 @@ impl Dedupe {
         while is_full(self.unique.len() + digests.len(), self.buckets.len()) {
             self.grow();
         }
-        pages::reserve(&mut self.unique, digests.len());
+        huge_pages::reserve(&mut self.unique, digests.len());
         // Nothing is done with what is read but to have it in cache: with more to do in each step, the
         // processor would have fewer of these reads under way.
         let touched = tags.iter().fold(0, |sum, tag| sum ^ self.buckets[self.home(*tag)].tags[0]);
@@ -242,7 +242,7 @@ impl Bucket {
 
 fn empty(bits: u32) -> Vec<Bucket> {
     let mut buckets = Vec::new();
-    pages::reserve(&mut buckets, 1 << bits);
+    huge_pages::reserve(&mut buckets, 1 << bits);
     buckets.resize(1 << bits, EMPTY);
     buckets
 }

@@ -1,15 +1,15 @@
-//! The offline half: rows go in, a [`Plan`] comes out.
+//! Takes rows one by one or in blocks, and hands them on in blocks.
 
 use std::num::NonZero;
 
-use crate::batch::Batches;
-use crate::dedupe::Seed;
+use super::Plan;
+use super::dedupe::Seed;
+use super::indexer::{Numbering, Rows};
+use super::rejects::Rejects;
+use super::row_sink::{Line, MAX_LINE, Sink};
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};
-use crate::input::lines::{Line, Lines, MAX_LINE, Sink};
-use crate::numbering::{Numbering, Rows};
-use crate::protocol::MAX_BATCH;
-use crate::rejects::Rejects;
+use crate::input::lines::Lines;
 
 /// Rows from which on a second thread is worth starting: some tens of milliseconds of work.
 const MANY_ROWS: usize = 1 << 18;
@@ -110,7 +110,7 @@ impl Planner {
         self.end_of_file();
         self.numbering.take(&mut self.rows);
         let (digests, row_index) = self.numbering.finish();
-        Plan { digests, row_index, rejects: self.rejects, spellings: self.spellings, batch_size }
+        Plan::of_parts(digests, row_index, self.rejects, self.spellings, batch_size)
     }
 
     #[inline]
@@ -180,94 +180,5 @@ impl Sink for Planner {
         let parsed = self.parse(line.text);
         let too_long = ParseError { kind: RejectKind::WrongLength, offset: MAX_LINE };
         self.reject(parsed.err().unwrap_or(too_long), Some(line.text));
-    }
-}
-
-/// Rows validated, normalised, deduplicated and packed. Never changes.
-#[derive(Debug)]
-pub struct Plan {
-    digests: Vec<Digest>,
-    row_index: Vec<i64>,
-    rejects: Rejects,
-    spellings: [u64; Spelling::ALL.len()],
-    batch_size: usize,
-}
-
-impl Plan {
-    /// A plan that was one before.
-    pub(crate) fn of_parts(
-        digests: Vec<Digest>,
-        row_index: Vec<i64>,
-        rejects: Rejects,
-        spellings: [u64; Spelling::ALL.len()],
-        batch_size: usize,
-    ) -> Self {
-        Self { digests, row_index, rejects, spellings, batch_size }
-    }
-
-    /// Digests alone, without rows: to ask for, not to report on.
-    #[must_use]
-    pub fn of_digests(digests: Vec<Digest>) -> Self {
-        Self::of_parts(digests, Vec::new(), Rejects::default(), Default::default(), MAX_BATCH)
-    }
-
-    /// Input rows, valid or not.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.row_index.len()
-    }
-
-    /// Different digests.
-    #[must_use]
-    pub fn unique(&self) -> usize {
-        self.digests.len()
-    }
-
-    /// Rejected rows.
-    #[must_use]
-    pub fn invalid(&self) -> usize {
-        self.rejects.len()
-    }
-
-    /// Valid rows beyond the first of their digest.
-    #[must_use]
-    pub fn duplicates(&self) -> usize {
-        self.rows() - self.unique() - self.invalid()
-    }
-
-    /// The digests in first-seen order.
-    #[must_use]
-    pub fn digests(&self) -> &[Digest] {
-        &self.digests
-    }
-
-    /// For each row the index of its digest, or -1 if it was rejected.
-    #[must_use]
-    pub fn row_index(&self) -> &[i64] {
-        &self.row_index
-    }
-
-    /// The rejected rows.
-    #[must_use]
-    pub fn rejects(&self) -> &Rejects {
-        &self.rejects
-    }
-
-    /// Accepted rows for each spelling.
-    #[must_use]
-    pub fn spellings(&self) -> [(Spelling, u64); Spelling::ALL.len()] {
-        Spelling::ALL.map(|spelling| (spelling, self.spellings[spelling as usize]))
-    }
-
-    /// Digests in a full batch.
-    #[must_use]
-    pub fn batch_size(&self) -> usize {
-        self.batch_size
-    }
-
-    /// The batches: runs of at most [`Plan::batch_size`] digests, in order.
-    #[must_use]
-    pub fn batches(&self) -> Batches<'_> {
-        Batches::new(&self.digests, self.batch_size)
     }
 }

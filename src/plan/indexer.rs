@@ -9,9 +9,9 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use crate::dedupe::{BLOCK, Dedupe, Seed};
+use super::dedupe::{BLOCK, Dedupe, Seed};
+use super::huge_pages;
 use crate::digest::Digest;
-use crate::pages;
 
 /// Digests in a full block of rows: a block of them stays in a core's own cache, and going over to the
 /// other core is little beside the work on them.
@@ -74,7 +74,7 @@ struct Numbered {
 
 impl Numbered {
     fn take(&mut self, rows: &Rows) {
-        pages::reserve(&mut self.row_index, rows.digests.len() + rows.rejected.len());
+        huge_pages::reserve(&mut self.row_index, rows.digests.len() + rows.rejected.len());
         let mut rejected = rows.rejected.iter().map(|at| *at as usize).peekable();
         for (number, digests) in rows.digests.chunks(BLOCK).enumerate() {
             let start = number * BLOCK;
