@@ -6,8 +6,6 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
-use crate::plan::planner::Planner;
-
 /// Bytes read at a time into one block that is used again and again: fresh memory costs more than
 /// the work done in it.
 pub const BLOCK: usize = 1 << 18;
@@ -15,7 +13,7 @@ pub const BLOCK: usize = 1 << 18;
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 
-/// Reads one file of text into a planner, a block at a time.
+/// Reads one file of text, a block at a time.
 pub struct TextSource<R: Read> {
     stream: Stream<R>,
     block: Vec<u8>,
@@ -49,19 +47,6 @@ impl<R: Read> TextSource<R> {
             Stream::Plain(file)
         };
         Ok(Self { stream, block: Vec::new() })
-    }
-
-    /// Feeds the next block to `planner`; at the end of the file it ends the file there and gives
-    /// false.
-    ///
-    /// # Errors
-    /// Those of the file, and broken compressed data.
-    pub fn feed(&mut self, planner: &mut Planner) -> io::Result<bool> {
-        let fed = self.block(|block| planner.feed(block))?;
-        if fed.is_none() {
-            planner.end_of_file();
-        }
-        Ok(fed.is_some())
     }
 
     /// Hands the next block, never an empty one, to `take`; None is the end of the file.

@@ -3,6 +3,9 @@
 //! Lines end with `\n` or `\r\n`; the last may lack its end. A UTF-8 byte-order mark at the start
 //! of the file is dropped. Blank lines and lines whose first character is `#` are not rows.
 
+use std::convert::Infallible;
+
+use super::Format;
 use crate::digest::parse::is_white;
 use crate::plan::row_sink::{Line, MAX_LINE, Sink};
 
@@ -10,7 +13,7 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Splits blocks of one file after another into lines.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct TextLines {
     /// The unfinished line that the last block ended in; bounded.
     carry: Vec<u8>,
     /// How long that line really is so far.
@@ -19,7 +22,7 @@ pub struct Lines {
     started: bool,
 }
 
-impl Lines {
+impl TextLines {
     /// Splits `block`, which continues the last one, and hands each row to `sink`.
     pub fn feed(&mut self, mut block: &[u8], sink: &mut impl Sink) {
         if self.carried > 0 {
@@ -65,6 +68,20 @@ impl Lines {
         self.started = true;
         self.carry.clear();
         self.carried = 0;
+    }
+}
+
+impl<T: Sink> Format<T> for TextLines {
+    type Error = Infallible;
+
+    fn feed(&mut self, block: &[u8], rows: &mut T) -> Result<(), Infallible> {
+        TextLines::feed(self, block, rows);
+        Ok(())
+    }
+
+    fn end(&mut self, rows: &mut T) -> Result<(), Infallible> {
+        self.end_of_file(rows);
+        Ok(())
     }
 }
 

@@ -41,24 +41,6 @@ pub trait Format<T = Planner> {
     fn end(&mut self, rows: &mut T) -> Result<(), Self::Error>;
 }
 
-/// A row in each line: the planner's own way.
-#[derive(Debug, Default)]
-pub struct TextLines;
-
-impl Format for TextLines {
-    type Error = Infallible;
-
-    fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), Infallible> {
-        planner.feed(block);
-        Ok(())
-    }
-
-    fn end(&mut self, planner: &mut Planner) -> Result<(), Infallible> {
-        planner.end_of_file();
-        Ok(())
-    }
-}
-
 /// Takes the next block of a file; gives false once the file has ended.
 ///
 /// # Errors
@@ -177,6 +159,15 @@ impl<E: fmt::Display> fmt::Display for ReadError<E> {
 }
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for ReadError<E> {}
+
+impl From<ReadError<Infallible>> for io::Error {
+    fn from(error: ReadError<Infallible>) -> Self {
+        match error {
+            ReadError::Io(error) => error,
+            ReadError::Format(never) => match never {},
+        }
+    }
+}
 
 impl<E> From<io::Error> for ReadError<E> {
     fn from(error: io::Error) -> Self {

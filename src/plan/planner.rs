@@ -1,4 +1,4 @@
-//! Takes rows one by one or in blocks, and hands them on in blocks.
+//! Takes rows in input order and hands them on in blocks.
 
 use std::num::NonZero;
 
@@ -9,7 +9,6 @@ use super::rejects::Rejects;
 use super::row_sink::{Line, MAX_LINE, Sink};
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};
-use crate::input::lines::Lines;
 
 /// Rows from which on a second thread is worth starting: some tens of milliseconds of work.
 const MANY_ROWS: usize = 1 << 18;
@@ -30,7 +29,6 @@ pub struct Planner {
     decided: bool,
     rejects: Rejects,
     spellings: [u64; Spelling::ALL.len()],
-    lines: Lines,
 }
 
 impl Planner {
@@ -48,7 +46,6 @@ impl Planner {
             decided: false,
             rejects: Rejects::default(),
             spellings: Default::default(),
-            lines: Lines::default(),
         }
     }
 
@@ -86,20 +83,6 @@ impl Planner {
         }
     }
 
-    /// Takes the rows of a block of a text file; the block continues the last one.
-    pub fn feed(&mut self, block: &[u8]) {
-        let mut lines = std::mem::take(&mut self.lines);
-        lines.feed(block, self);
-        self.lines = lines;
-    }
-
-    /// Ends a text file, so that the next block starts another one.
-    pub fn end_of_file(&mut self) {
-        let mut lines = std::mem::take(&mut self.lines);
-        lines.end_of_file(self);
-        self.lines = lines;
-    }
-
     /// The plan, in batches of `batch_size`.
     ///
     /// # Panics
@@ -107,7 +90,6 @@ impl Planner {
     #[must_use]
     pub fn finish(mut self, batch_size: usize) -> Plan {
         assert!(batch_size > 0, "a batch holds at least one digest");
-        self.end_of_file();
         self.numbering.take(&mut self.rows);
         let (digests, row_index) = self.numbering.finish();
         Plan::of_parts(digests, row_index, self.rejects, self.spellings, batch_size)

@@ -1,6 +1,6 @@
 //! Text files to rows, however the blocks are cut.
 
-use layercheck::input::lines::Lines;
+use layercheck::input::lines::TextLines;
 use layercheck::plan::row_sink::{Line, MAX_LINE, Sink};
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ impl Sink for Rows {
 }
 
 fn rows(blocks: &[&[u8]]) -> Vec<(Vec<u8>, bool)> {
-    let mut lines = Lines::default();
+    let mut lines = TextLines::default();
     let mut rows = Rows::default();
     for block in blocks {
         lines.feed(block, &mut rows);
@@ -47,7 +47,7 @@ fn both_line_ends_and_none_at_the_end_of_the_file_are_understood() {
 
 #[test]
 fn a_byte_order_mark_is_dropped_at_the_start_of_each_file_only() {
-    let mut lines = Lines::default();
+    let mut lines = TextLines::default();
     let mut seen = Rows::default();
     for _ in 0..2 {
         lines.feed(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo", &mut seen);

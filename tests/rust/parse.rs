@@ -2,6 +2,7 @@
 
 use layercheck::digest::hex::{self, Decoded};
 use layercheck::digest::parse::{ParseError, RejectKind, Spelling, parse, parse_strict};
+use layercheck::input::lines::TextLines;
 use layercheck::{Digest, Planner};
 use proptest::prelude::*;
 
@@ -120,7 +121,9 @@ proptest! {
         }
         let mut planner = Planner::new(false);
         planner.row(&row);
-        planner.feed(&row);
+        let mut lines = TextLines::default();
+        lines.feed(&row, &mut planner);
+        lines.end_of_file(&mut planner);
         let plan = planner.finish(100);
         prop_assert_eq!(plan.rows(), plan.unique() + plan.duplicates() + plan.invalid());
         for at in 0..plan.rejects().len() {

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use layercheck::input::decompress::TextSource;
+use layercheck::input::lines::TextLines;
+use layercheck::input::read_block;
 use layercheck::{Plan, Planner};
 
 /// Gives `piece` bytes at a time, a signal before each piece, and its end only once.
@@ -35,7 +37,8 @@ fn plan(bytes: &[u8], piece: usize) -> Plan {
     let pipe = Pipe { bytes: bytes.to_vec(), at: 0, piece, signal: false, ended: false };
     let mut planner = Planner::new(false);
     let mut source = TextSource::open(pipe).unwrap();
-    while source.feed(&mut planner).unwrap() {}
+    let mut lines = TextLines::default();
+    while read_block(&mut source, &mut lines, &mut planner).unwrap() {}
     planner.finish(100)
 }
 
@@ -62,7 +65,8 @@ fn a_file_shorter_than_any_magic_number_is_text() {
     for text in ["", "a", "abc"] {
         let mut planner = Planner::new(false);
         let mut source = TextSource::open(text.as_bytes()).unwrap();
-        while source.feed(&mut planner).unwrap() {}
+        let mut lines = TextLines::default();
+        while read_block(&mut source, &mut lines, &mut planner).unwrap() {}
         assert_eq!(planner.finish(100).rows(), usize::from(!text.is_empty()));
     }
 }
