@@ -25,7 +25,6 @@ pub mod journal;
 pub mod ledger;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
-pub mod merge;
 pub mod plan;
 pub mod protocol;
 #[cfg(feature = "python")]
@@ -37,7 +36,8 @@ pub mod wire;
 
 pub use digest::Digest;
 pub use digest::parse::{ParseError, RejectKind, Spelling};
-pub use ledger::{Columns, Ledger};
+pub use ledger::Ledger;
+pub use ledger::columns::Columns;
 pub use plan::Plan;
 pub use plan::planner::Planner;
 pub use plan::rejects::{Reject, Rejects};

@@ -12,7 +12,8 @@ use std::ops::Range;
 
 use super::bytes::{Damaged, Reader, Writer};
 use crate::digest::Digest;
-use crate::ledger::{Columns, Ledger, MAX_NOTE, Note};
+use crate::ledger::Ledger;
+use crate::ledger::columns::{Columns, MAX_NOTE, Note};
 use crate::plan::Plan;
 use crate::protocol::MAX_BATCH;
 use crate::verdict::Verdict;

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::ledger::Columns;
+use crate::ledger::columns::Columns;
 use crate::plan::Plan;
 
 /// What keeps the memory alive, and which part of it is shown.

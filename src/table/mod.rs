@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::digest::Text;
-use crate::ledger::Columns;
+use crate::ledger::columns::Columns;
 use crate::plan::Plan;
 use crate::verdict::Verdict;
 

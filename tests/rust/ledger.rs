@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use layercheck::ledger::{Ledger, MAX_NOTE, Merged, NOT_KEPT};
-use layercheck::merge::{CONTRADICTORY, LEFT_OUT};
+use layercheck::ledger::columns::{MAX_NOTE, NOT_KEPT};
+use layercheck::ledger::merge::{CONTRADICTORY, LEFT_OUT};
+use layercheck::ledger::{Ledger, Merged};
 use layercheck::protocol::entry::{Entry, Says, read_digest};
 use layercheck::{Digest, Planner, Verdict};
 
