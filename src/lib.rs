@@ -20,6 +20,8 @@
 
 pub mod audits;
 pub mod digest;
+#[cfg(feature = "wire")]
+pub mod http;
 pub mod input;
 pub mod journal;
 pub mod ledger;
@@ -31,8 +33,6 @@ pub mod protocol;
 mod py;
 pub mod table;
 pub mod verdict;
-#[cfg(feature = "wire")]
-pub mod wire;
 
 pub use digest::Digest;
 pub use digest::parse::{ParseError, RejectKind, Spelling};

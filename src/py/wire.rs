@@ -10,9 +10,9 @@ use pyo3::types::PyBytes;
 use super::packer::PyPacker;
 use super::plan::PyPlan;
 use super::plan::range;
-use crate::wire::sign::Signer;
-use crate::wire::tls::Tls;
-use crate::wire::{Limits, Request, Response, Wire, WireError as ExchangeError};
+use crate::http::sigv4::Signer;
+use crate::http::tls::Tls;
+use crate::http::{Limits, Request, Response, Wire, WireError as ExchangeError};
 
 pyo3::create_exception!(
     layercheck._core,

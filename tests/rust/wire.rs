@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use layercheck::wire::sign::Signer;
-use layercheck::wire::{Limits, Request, Response, Wire, WireError, WireErrorKind};
+use layercheck::http::sigv4::Signer;
+use layercheck::http::{Limits, Request, Response, Wire, WireError, WireErrorKind};
 
 /// What a server does on one connection, for each request in turn; then it closes the connection.
 type Script = Vec<Vec<u8>>;

@@ -7,8 +7,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use layercheck::wire::tls::Tls;
-use layercheck::wire::{Limits, Request, Response, Wire, WireError, WireErrorKind};
+use layercheck::http::tls::Tls;
+use layercheck::http::{Limits, Request, Response, Wire, WireError, WireErrorKind};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;

@@ -9,61 +9,33 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use layercheck::wire::{Limits, Request, Wire};
+//! use layercheck::http::{Limits, Request, Wire};
 //!
 //! let wire = Wire::new("127.0.0.1", 8080, None, Limits::default(), 32);
 //! let mut request = Request::post("/", "127.0.0.1:8080");
 //! request.header("Content-Type", "application/x-amz-json-1.1")?;
 //! let response = wire.exchange(&request.with_body(b"{}"))?;
 //! assert_eq!(response.status, 200);
-//! # Ok::<(), layercheck::wire::WireError>(())
+//! # Ok::<(), layercheck::http::WireError>(())
 //! ```
 
 mod connection;
 mod error;
+mod limits;
 mod request;
 mod response;
-pub mod sign;
+pub mod sigv4;
 pub mod tls;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use connection::Connection;
 pub use error::{WireError, WireErrorKind};
+pub use limits::Limits;
 pub use request::Request;
 pub use response::Response;
 use tls::Tls;
-
-/// Bounds of one exchange, and what is asked of its connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest time to connect to one address, the handshake of TLS included.
-    pub connect_timeout: Duration,
-    /// Longest silence while an answer is waited for.
-    pub read_timeout: Duration,
-    /// Longest time the body may take, from the end of the head on.
-    pub body_deadline: Duration,
-    /// Longest time for the whole exchange, however lively the other side is.
-    pub deadline: Duration,
-    /// Longest body, bytes.
-    pub body_limit: usize,
-    /// The system asks a connection that is silent whether the other side is still there.
-    pub keepalive: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(30),
-            body_deadline: Duration::from_secs(30),
-            deadline: Duration::from_mins(2),
-            body_limit: 1 << 20,
-            keepalive: true,
-        }
-    }
-}
 
 /// Connections to one host, used by any number of threads, each by one at a time.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::Limits;
 use super::error::{WireError, WireErrorKind};
+use super::limits::Limits;
 use super::tls::Tls;
 
 /// Idle time after which the system asks whether the other side is still there. Load balancers drop

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use httparse::{EMPTY_HEADER, Status};
 
-use super::Limits;
 use super::connection::Connection;
 use super::error::{WireError, WireErrorKind};
+use super::limits::Limits;
 
 /// Headers of one answer, more than any proxy adds.
 const MAX_HEADERS: usize = 100;
