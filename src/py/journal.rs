@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 
 use super::plan::PyPlan;
 use crate::journal::Damaged;
-use crate::journal::plan::{Parts, Rebuild};
+use crate::journal::plan_parts::{Parts, Rebuild};
 use crate::plan::Plan;
 
 /// An iterator over a plan's parts: `bytes`, each made with the interpreter lock released.

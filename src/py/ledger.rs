@@ -11,7 +11,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 use super::column::{Column, Owner};
 use super::plan::PyPlan;
 use super::table::PyTable;
-use crate::journal::payload::{self, Record};
+use crate::journal::outcomes::{self, Record};
 use crate::ledger::columns::Columns;
 use crate::ledger::{Ledger, Merged};
 use crate::plan::Plan;
@@ -118,7 +118,7 @@ impl PyLedger {
         let calls = calls.into_iter().map(|(start, stop, at)| Ok((self.call(start, stop)?, at)));
         let calls = calls.collect::<PyResult<Vec<_>>>()?;
         // The ledger is locked for one call at a time: answers come in meanwhile.
-        let encode = |(call, at)| payload::encode(&self.lock(), call, at);
+        let encode = |(call, at)| outcomes::encode(&self.lock(), call, at);
         let records: Vec<_> = py.detach(|| calls.into_iter().map(encode).collect());
         let record =
             |record: Record| (record.range.start, record.range.end, PyBytes::new(py, &record.payload));
@@ -136,7 +136,7 @@ impl PyLedger {
         answered_at: f64,
         payload: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| payload::decode(&mut self.lock(), start..stop, answered_at, payload))
+        py.detach(|| outcomes::decode(&mut self.lock(), start..stop, answered_at, payload))
             .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
     }
 
@@ -149,7 +149,7 @@ impl PyLedger {
         answered_at: f64,
         payload: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| payload::forget(&mut self.lock(), start..stop, answered_at, payload))
+        py.detach(|| outcomes::forget(&mut self.lock(), start..stop, answered_at, payload))
             .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
     }
 

@@ -129,7 +129,7 @@ impl PyPlan {
     /// SHA-256 of the digests in order, and of which row is which of them, with the rejected rows: what a
     /// journal tells plans apart by. The size of batches counts for neither.
     fn fingerprint<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
-        let (digests, rows) = py.detach(|| crate::journal::plan::fingerprint(&self.plan));
+        let (digests, rows) = py.detach(|| crate::journal::plan_parts::fingerprint(&self.plan));
         (PyBytes::new(py, &digests), PyBytes::new(py, &rows))
     }
 

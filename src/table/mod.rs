@@ -5,7 +5,7 @@ pub mod arrow;
 pub mod csv;
 pub mod jsonl;
 #[cfg(feature = "arrow")]
-pub mod plan;
+pub mod plan_table;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use layercheck::journal::{payload, plan};
+use layercheck::journal::{outcomes, plan_parts};
 use layercheck::protocol::entry::{Entry, Says};
 use layercheck::{Digest, Ledger, Plan, Planner, Table, Verdict};
 use proptest::prelude::*;
 
 fn parts_of(plan: &Plan) -> Vec<Vec<u8>> {
-    let mut parts = plan::Parts::default();
+    let mut parts = plan_parts::Parts::default();
     std::iter::from_fn(|| parts.next(plan)).collect()
 }
 
 fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::Damaged> {
-    let mut rebuild = plan::Rebuild::default();
+    let mut rebuild = plan_parts::Rebuild::default();
     parts.iter().try_for_each(|part| rebuild.take(part))?;
     rebuild.finish()
 }
@@ -100,7 +100,7 @@ fn plans_of_several_parts_come_back() {
     let again = rebuilt(&parts).unwrap();
     assert_eq!(again.digests(), plan.digests());
     assert_eq!(again.row_index(), plan.row_index());
-    assert_eq!(plan::fingerprint(&again), plan::fingerprint(&plan));
+    assert_eq!(plan_parts::fingerprint(&again), plan_parts::fingerprint(&plan));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
         for row in rows {
             planner.row(row.as_bytes());
         }
-        plan::fingerprint(&planner.finish(batch_size))
+        plan_parts::fingerprint(&planner.finish(batch_size))
     };
     let (a, b) = ("aa".repeat(32), "bb".repeat(32));
     let first = of(&[&a, &b, "junk"], 100);
@@ -136,12 +136,12 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
 /// When the answers of these tests came: seconds since 1970.
 const AT: f64 = 1_764_100_000.25;
 
-fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> payload::Record {
-    payload::encode(ledger, call, AT).unwrap()
+fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> outcomes::Record {
+    outcomes::encode(ledger, call, AT).unwrap()
 }
 
-fn take(ledger: &mut Ledger, record: &payload::Record) -> Result<usize, layercheck::journal::Damaged> {
-    payload::decode(ledger, record.range.clone(), AT, &record.payload)
+fn take(ledger: &mut Ledger, record: &outcomes::Record) -> Result<usize, layercheck::journal::Damaged> {
+    outcomes::decode(ledger, record.range.clone(), AT, &record.payload)
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn outcomes_come_back_and_what_was_not_asked_stays_as_it_is() {
     assert_eq!(take(&mut after, &record), Ok(7));
     assert_eq!(before.columns().verdicts()[6..], [Verdict::Unanswered, Verdict::NotChecked]);
     assert_eq!(lines_of(&after), lines_of(&before));
-    assert_eq!(payload::encode(&after, 0..8, AT), Some(record));
+    assert_eq!(outcomes::encode(&after, 0..8, AT), Some(record));
     // What was left out is asked again, and until then counts as open.
     assert_eq!((before.settled(), after.settled()), (7, 6));
     assert_eq!(after.gather(), 2);
@@ -165,10 +165,10 @@ fn what_is_too_old_is_forgotten_and_nothing_else_is() {
     let mut after = ledger_of(8);
     take(&mut after, &keep(&before, 0..8)).unwrap();
     let old = keep(&before, 2..7);
-    assert_eq!(payload::forget(&mut after, old.range.clone(), AT, &old.payload), Ok(5));
+    assert_eq!(outcomes::forget(&mut after, old.range.clone(), AT, &old.payload), Ok(5));
     assert_eq!(after.columns().verdicts()[..2], before.columns().verdicts()[..2]);
     assert_eq!(lines_of(&after)[2..], lines_of(&ledger_of(8))[2..]);
-    assert!(payload::forget(&mut after, old.range, AT + 1.0, &old.payload).is_err());
+    assert!(outcomes::forget(&mut after, old.range, AT + 1.0, &old.payload).is_err());
     assert_eq!((after.settled(), after.gather()), (2, 6));
 }
 
@@ -186,8 +186,8 @@ fn after_its_end_a_run_takes_no_answer() {
 #[test]
 fn of_what_was_not_asked_there_is_nothing_to_keep() {
     let ledger = answered();
-    assert_eq!(payload::encode(&ledger, 7..8, AT), None);
-    assert_eq!(payload::encode(&ledger, 3..3, AT), None);
+    assert_eq!(outcomes::encode(&ledger, 7..8, AT), None);
+    assert_eq!(outcomes::encode(&ledger, 3..3, AT), None);
 }
 
 #[test]
@@ -200,12 +200,12 @@ fn verdicts_are_taken_only_for_the_digests_that_were_asked_and_at_their_time() {
     assert!(take(&mut others, &record).is_err());
     let mut same = ledger_of(8);
     for range in [1..4, 0..2, 0..4, 0..9, 3..8] {
-        assert!(payload::decode(&mut same, range, AT, &record.payload).is_err());
+        assert!(outcomes::decode(&mut same, range, AT, &record.payload).is_err());
     }
     #[expect(clippy::reversed_empty_ranges, reason = "a file may say so")]
     let reversed = 3..0;
-    assert!(payload::decode(&mut same, reversed, AT, &record.payload).is_err());
-    assert!(payload::decode(&mut same, 0..3, AT + 0.001, &record.payload).is_err());
+    assert!(outcomes::decode(&mut same, reversed, AT, &record.payload).is_err());
+    assert!(outcomes::decode(&mut same, 0..3, AT + 0.001, &record.payload).is_err());
     assert_eq!(same.settled() + others.settled(), 0);
     assert_eq!(take(&mut same, &record), Ok(3));
 }
@@ -312,9 +312,9 @@ fn what_is_longer_than_it_should_be_is_refused_though_its_checksum_is_right() {
     let record = keep(&answered(), 0..3);
     let about: Vec<u8> = (0..3).flat_map(|byte| [byte; 32]).collect();
     let body = &record.payload[6..];
-    let again = payload::Record { payload: sealed(b'v', body, &about), ..record.clone() };
+    let again = outcomes::Record { payload: sealed(b'v', body, &about), ..record.clone() };
     assert_eq!(take(&mut ledger_of(8), &again), Ok(3));
-    let longer = payload::Record { payload: sealed(b'v', &[body, &[0]].concat(), &about), ..record };
+    let longer = outcomes::Record { payload: sealed(b'v', &[body, &[0]].concat(), &about), ..record };
     assert!(take(&mut ledger_of(8), &longer).is_err());
 }
 
@@ -357,7 +357,7 @@ proptest! {
         let about: Vec<_> = asked.flat_map(|byte| [byte; 32]).collect();
         let body = [AT.to_le_bytes().to_vec(), vec![1, start, length], body.concat()].concat();
         let range = usize::from(start)..usize::from(start + length);
-        let taken = payload::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
+        let taken = outcomes::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
         let counts = *ledger.columns().counts();
         prop_assert_eq!(8 - counts[Verdict::NotChecked as usize], taken.unwrap_or(0));
         prop_assert_eq!(counts[Verdict::Invalid as usize], 0);

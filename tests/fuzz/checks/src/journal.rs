@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use layercheck::journal::{VERSION, payload, plan};
+use layercheck::journal::{VERSION, outcomes, plan_parts};
 use layercheck::{Digest, Ledger, Plan, Planner, Verdict};
 
 const UNIQUE: usize = 300;
@@ -34,12 +34,12 @@ fn outcome(bytes: &[u8]) {
         _ => 0..0,
     };
     let mut ledger = Ledger::new(Arc::clone(&PLAN));
-    let taken = payload::decode(&mut ledger, range.clone(), AT, &sealed(b'v', &body, &about));
+    let taken = outcomes::decode(&mut ledger, range.clone(), AT, &sealed(b'v', &body, &about));
     let columns = ledger.columns();
     let open = columns.counts()[Verdict::NotChecked as usize];
     assert_eq!(UNIQUE - open, taken.unwrap_or(0));
     assert_eq!(columns.counts()[Verdict::Invalid as usize], 0);
-    assert!(payload::decode(&mut ledger, range, AT, bytes).is_err(), "taken without a checksum");
+    assert!(outcomes::decode(&mut ledger, range, AT, bytes).is_err(), "taken without a checksum");
     let Ok(taken) = taken else { return };
     let places = places.expect("they were read");
     assert!(taken <= places.len());
@@ -48,8 +48,8 @@ fn outcome(bytes: &[u8]) {
     // Written anew, stretch by stretch, it says the same.
     let mut again = Ledger::new(Arc::clone(&PLAN));
     for call in stretches(&places) {
-        if let Some(record) = payload::encode(&ledger, call, AT) {
-            payload::decode(&mut again, record.range, AT, &record.payload).expect("just written");
+        if let Some(record) = outcomes::encode(&ledger, call, AT) {
+            outcomes::decode(&mut again, record.range, AT, &record.payload).expect("just written");
         }
     }
     for at in 0..UNIQUE {
@@ -65,7 +65,7 @@ fn outcome(bytes: &[u8]) {
 
 /// Each part is a kind, a length of two bytes, and so much body.
 fn parts(bytes: &[u8]) {
-    let mut rebuild = plan::Rebuild::default();
+    let mut rebuild = plan_parts::Rebuild::default();
     let mut rest = bytes;
     while let Some(([kind, low, high], behind)) = rest.split_first_chunk() {
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(behind.len());
@@ -79,8 +79,8 @@ fn parts(bytes: &[u8]) {
     assert!(read.row_index().iter().all(|index| *index < i64::try_from(read.unique()).expect("few")));
     let rejected = read.row_index().iter().filter(|index| **index < 0).count();
     assert_eq!((read.invalid(), read.rejects().len()), (rejected, rejected));
-    let mut parts = plan::Parts::default();
-    let mut again = plan::Rebuild::default();
+    let mut parts = plan_parts::Parts::default();
+    let mut again = plan_parts::Rebuild::default();
     while let Some(part) = parts.next(&read) {
         again.take(&part).expect("just written");
     }
@@ -88,7 +88,7 @@ fn parts(bytes: &[u8]) {
     assert_eq!(again.digests(), read.digests());
     assert_eq!(again.row_index(), read.row_index());
     assert_eq!(again.spellings(), read.spellings());
-    assert_eq!(plan::fingerprint(&again), plan::fingerprint(&read));
+    assert_eq!(plan_parts::fingerprint(&again), plan_parts::fingerprint(&read));
 }
 
 fn digest(at: usize) -> Digest {

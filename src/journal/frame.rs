@@ -4,7 +4,8 @@ use std::fmt;
 
 use flate2::Crc;
 
-use super::VERSION;
+/// Version of the bytes, in each of them.
+pub const VERSION: u8 = 2;
 
 /// Bytes of a frame before its body: kind, version, and the checksum.
 const HEAD: usize = 6;

@@ -4,7 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::bytes::{Damaged, Reader, Writer};
+use super::frame::{Damaged, Reader, Writer};
 use crate::digest::Digest;
 use crate::digest::parse::{ParseError, RejectKind, Spelling};
 use crate::plan::Plan;

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{Damaged, Reader, Writer};
+use super::frame::{Damaged, Reader, Writer};
 use crate::digest::Digest;
 use crate::ledger::Ledger;
 use crate::ledger::columns::{Columns, MAX_NOTE, Note};
