@@ -18,7 +18,7 @@
 //! assert_eq!(Verdict::Unavailable.name(), "unavailable");
 //! ```
 
-pub mod audits;
+pub mod comparison;
 pub mod digest;
 #[cfg(feature = "wire")]
 pub mod http;

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PySlice, PyString};
 
-use super::column::{Column, Owner};
+use super::array::{Column, Owner};
 use super::rejects::PyRejects;
 use super::table::PyPlanTable;
 use crate::digest::Digest;

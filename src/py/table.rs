@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
-use super::files::os_error;
+use super::python_file::os_error;
 use crate::plan::Plan;
 use crate::table::{Table, arrow, csv, jsonl, plan_table};
 

@@ -1,8 +1,8 @@
 //! Audits joined by digest, and written reports as they are read: the same however the blocks are cut.
 
-use layercheck::audits::error::{Contradiction, ReportError, RowError};
-use layercheck::audits::text::ReportText;
-use layercheck::audits::{ABSENT, Audits, Joined};
+use layercheck::comparison::error::{Contradiction, ReportError, RowError};
+use layercheck::comparison::report_file::ReportText;
+use layercheck::comparison::{ABSENT, Audits, Joined};
 use layercheck::input::Format;
 use layercheck::{Digest, Verdict};
 use proptest::prelude::*;

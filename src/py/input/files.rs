@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::super::files::{PythonFile, os_error};
+use super::super::python_file::{PythonFile, os_error};
 use crate::input::decompress::TextSource;
 use crate::input::{Column, Format, ReadError, read_block};
 

@@ -7,9 +7,9 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::packer::PyPacker;
 use super::plan::PyPlan;
 use super::plan::range;
+use super::request::PyPacker;
 use crate::http::sigv4::Signer;
 use crate::http::tls::Tls;
 use crate::http::{Limits, Request, Response, Wire, WireError as ExchangeError};

@@ -5,11 +5,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::column::{Column, Owner};
+use super::array::{Column, Owner};
 use super::input::{arrow, files, fixed};
 use super::plan::PyPlan;
-use crate::audits::Audits;
-use crate::audits::text::ReportText;
+use crate::comparison::Audits;
+use crate::comparison::report_file::ReportText;
 use crate::digest::Digest;
 use crate::verdict::Verdict;
 

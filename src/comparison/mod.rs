@@ -8,7 +8,7 @@ mod csv;
 pub mod error;
 mod jsonl;
 mod limits;
-pub mod text;
+pub mod report_file;
 
 use error::{Contradiction, RowError};
 
