@@ -1,6 +1,6 @@
 //! The endpoint's bad behaviour, over real sockets: each fault does what it says, and is counted.
 
-mod local_ecr_wire;
+use crate::local_ecr_wire;
 
 use std::collections::HashMap;
 use std::io;

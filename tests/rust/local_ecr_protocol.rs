@@ -1,6 +1,6 @@
 //! The endpoint's good behaviour, over real sockets.
 
-mod local_ecr_wire;
+use crate::local_ecr_wire;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //!
 //! `faster-hex` has the kernels (AVX-512, AVX2, SSE4.1, NEON) and chooses one at run time. A kernel
 //! of our own for exactly 64 digits was no faster on our rows, so there is none. [`scalar`] is the
-//! oracle that every kernel is compared with (`tests/fuzz`, and `tests/rust/parse.rs` for the one
+//! oracle that every kernel is compared with (`tests/fuzz`, and `tests/rust/digest.rs` for the one
 //! that runs here).
 
 pub mod scalar;
