@@ -2,7 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-use super::Audits;
+use super::Comparison;
 use super::error::{ReportError, RowError};
 use super::limits::{MAX_FIELDS, MAX_LINE};
 use crate::input::Format;
@@ -47,12 +47,12 @@ impl Default for ReportCsv {
 }
 
 impl ReportCsv {
-    fn end_record(&mut self, audits: &mut Audits) -> Result<(), RecordError> {
+    fn end_record(&mut self, comparison: &mut Comparison) -> Result<(), RecordError> {
         let ends = &self.ends[..self.fields];
         let field = |at: usize| &self.record[if at == 0 { 0 } else { ends[at - 1] }..ends[at]];
         match self.header {
             Some(header) if header.fields == ends.len() => {
-                audits.row(field(header.digest), field(header.verdict))?;
+                comparison.row(field(header.digest), field(header.verdict))?;
             }
             Some(header) => return Err(RowError::Fields(ends.len(), header.fields).into()),
             None => {
@@ -79,7 +79,7 @@ impl ReportCsv {
 
     /// Takes the next bytes, as far as they reach into one record; gives how many these are, and how many
     /// bytes they add to its fields.
-    fn step(&mut self, block: &[u8], audits: &mut Audits) -> Result<(usize, usize), ReportError> {
+    fn step(&mut self, block: &[u8], comparison: &mut Comparison) -> Result<(usize, usize), ReportError> {
         let (record, ends) = (&mut self.record[self.filled..], &mut self.ends[self.fields..]);
         let (result, read, written, ended) = self.reader.read_record(block, record, ends);
         self.filled += written;
@@ -87,7 +87,7 @@ impl ReportCsv {
         let done = match result {
             ReadRecordResult::InputEmpty | ReadRecordResult::End => Ok(()),
             ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => Err(RowError::TooLong.into()),
-            ReadRecordResult::Record => self.end_record(audits),
+            ReadRecordResult::Record => self.end_record(comparison),
         };
         done.map_err(|error| match error {
             RecordError::Row(error) => {
@@ -100,22 +100,22 @@ impl ReportCsv {
     }
 }
 
-impl Format<Audits> for ReportCsv {
+impl Format<Comparison> for ReportCsv {
     type Error = ReportError;
 
-    fn feed(&mut self, mut block: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
+    fn feed(&mut self, mut block: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
         // To the reader, nothing at all is the end of the file.
         while !block.is_empty() {
-            let (read, _) = self.step(block, audits)?;
+            let (read, _) = self.step(block, comparison)?;
             block = &block[read..];
         }
         Ok(())
     }
 
-    fn end(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
+    fn end(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
         // A line end ends the last record, wherever it stands; only within quotes is it one more byte
         // of the field. Then the field holds the rows since.
-        let (_, written) = self.step(b"\n", audits)?;
+        let (_, written) = self.step(b"\n", comparison)?;
         if written > 0 {
             return Err(ReportError::NoRow(self.line(false), RowError::OpenQuotes));
         }

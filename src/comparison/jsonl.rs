@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::Audits;
+use super::Comparison;
 use super::error::{ReportError, RowError};
 use super::limits::MAX_LINE;
 use crate::digest::parse::is_white;
@@ -27,50 +27,50 @@ impl ReportJsonLines {
         self.carry.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
-    fn carried(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
+    fn carried(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
         let mut line = std::mem::take(&mut self.carry);
-        let taken = self.line(&line, audits);
+        let taken = self.line(&line, comparison);
         line.clear();
         self.carry = line;
         taken
     }
 
-    fn line(&mut self, line: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
+    fn line(&mut self, line: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
         self.lines += 1;
         if line.iter().all(|byte| is_white(*byte)) {
             return Ok(());
         }
-        row(line, audits).map_err(|error| ReportError::NoRow(self.lines, error))
+        row(line, comparison).map_err(|error| ReportError::NoRow(self.lines, error))
     }
 }
 
-impl Format<Audits> for ReportJsonLines {
+impl Format<Comparison> for ReportJsonLines {
     type Error = ReportError;
 
-    fn feed(&mut self, mut block: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
+    fn feed(&mut self, mut block: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
         if !self.carry.is_empty() {
             let Some(end) = memchr::memchr(b'\n', block) else {
                 self.keep(block);
                 return Ok(());
             };
             self.keep(&block[..end]);
-            self.carried(audits)?;
+            self.carried(comparison)?;
             block = &block[end + 1..];
         }
         while let Some(end) = memchr::memchr(b'\n', block) {
-            self.line(&block[..end], audits)?;
+            self.line(&block[..end], comparison)?;
             block = &block[end + 1..];
         }
         self.keep(block);
         Ok(())
     }
 
-    fn end(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
-        if self.carry.is_empty() { Ok(()) } else { self.carried(audits) }
+    fn end(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
+        if self.carry.is_empty() { Ok(()) } else { self.carried(comparison) }
     }
 }
 
-fn row(line: &[u8], audits: &mut Audits) -> Result<(), RowError> {
+fn row(line: &[u8], comparison: &mut Comparison) -> Result<(), RowError> {
     if line.len() > MAX_LINE {
         return Err(RowError::TooLong);
     }
@@ -85,7 +85,7 @@ fn row(line: &[u8], audits: &mut Audits) -> Result<(), RowError> {
             RowError::Json("it is no JSON object; is the file cut short?".into())
         }
     })?;
-    audits.row(digest.as_ref().map_or(b"", |Text(text)| text.as_bytes()), verdict.0.as_bytes())
+    comparison.row(digest.as_ref().map_or(b"", |Text(text)| text.as_bytes()), verdict.0.as_bytes())
 }
 
 /// What is wanted of a line; its other keys are passed over.

@@ -23,7 +23,7 @@ pub const ABSENT: u8 = Verdict::ALL.len() as u8;
 
 /// Takes the rows of one audit after another.
 #[derive(Debug)]
-pub struct Audits {
+pub struct Comparison {
     planner: Planner,
     /// The verdict of each row.
     verdicts: Vec<Verdict>,
@@ -31,7 +31,7 @@ pub struct Audits {
     starts: Vec<usize>,
 }
 
-impl Audits {
+impl Comparison {
     /// Without any; `threads` as in [`Planner::threads`].
     #[must_use]
     pub fn new(threads: Option<usize>) -> Self {
@@ -71,7 +71,7 @@ impl Audits {
 
     /// For rows that are given to the planner elsewhere, as many as there are `verdicts`.
     #[cfg(feature = "python")]
-    pub(crate) fn beside(&mut self, verdicts: &[Verdict]) -> &mut Planner {
+    pub(crate) fn rows_for(&mut self, verdicts: &[Verdict]) -> &mut Planner {
         self.verdicts.extend_from_slice(verdicts);
         &mut self.planner
     }
@@ -80,32 +80,33 @@ impl Audits {
     ///
     /// # Errors
     /// If an audit, whose number is given, says two things of one digest, or something of what is none.
-    pub fn finish(self) -> Result<Joined, (usize, Contradiction)> {
+    pub fn finish(self) -> Result<JoinedReports, (usize, Contradiction)> {
         let plan = self.planner.finish(1);
-        let mut audits = Vec::with_capacity(self.starts.len());
+        let mut reports = Vec::with_capacity(self.starts.len());
         for (number, start) in self.starts.iter().copied().enumerate() {
             let stop = self.starts.get(number + 1).copied().unwrap_or(self.verdicts.len());
             let rows = &plan.row_index()[start..stop];
-            let said = said(rows, &self.verdicts[start..stop], plan.unique());
-            audits
-                .push(said.map_err(|row| (number, contradiction(&plan, start, rows, row, &self.verdicts)))?);
+            let verdicts = verdicts_by_digest(rows, &self.verdicts[start..stop], plan.unique());
+            reports.push(
+                verdicts.map_err(|row| (number, contradiction(&plan, start, rows, row, &self.verdicts)))?,
+            );
         }
-        Ok(Joined { plan, audits })
+        Ok(JoinedReports { plan, reports })
     }
 }
 
 /// The digests of all audits, and what each audit says of them.
 #[derive(Debug)]
-pub struct Joined {
+pub struct JoinedReports {
     /// The digests, those of the first audit first.
     pub plan: Plan,
     /// For each audit one code for each digest: of a verdict, or [`ABSENT`].
-    pub audits: Vec<Vec<u8>>,
+    pub reports: Vec<Vec<u8>>,
 }
 
 /// What an audit says of each digest, or the first of its rows that cannot stand beside those before.
-fn said(rows: &[i64], verdicts: &[Verdict], unique: usize) -> Result<Vec<u8>, usize> {
-    let mut said = vec![ABSENT; unique];
+fn verdicts_by_digest(rows: &[i64], verdicts: &[Verdict], unique: usize) -> Result<Vec<u8>, usize> {
+    let mut codes = vec![ABSENT; unique];
     for (row, (index, verdict)) in rows.iter().zip(verdicts).enumerate() {
         let Ok(at) = usize::try_from(*index) else {
             if *verdict == Verdict::Invalid {
@@ -114,14 +115,14 @@ fn said(rows: &[i64], verdicts: &[Verdict], unique: usize) -> Result<Vec<u8>, us
             return Err(row);
         };
         let code = *verdict as u8;
-        if said[at] != code {
-            if said[at] != ABSENT {
+        if codes[at] != code {
+            if codes[at] != ABSENT {
                 return Err(row);
             }
-            said[at] = code;
+            codes[at] = code;
         }
     }
-    Ok(said)
+    Ok(codes)
 }
 
 #[cold]

@@ -1,6 +1,6 @@
 //! A written report as text: CSV or JSON Lines, told apart by their first character.
 
-use super::Audits;
+use super::Comparison;
 use super::csv::ReportCsv;
 use super::error::ReportError;
 use super::jsonl::ReportJsonLines;
@@ -9,7 +9,7 @@ use crate::input::lines::BYTE_ORDER_MARK;
 
 /// The rows of a report that was written as text.
 #[derive(Debug)]
-pub struct ReportText {
+pub struct ReportFile {
     /// The first bytes of the file, until they are enough to tell a byte-order mark.
     start: Vec<u8>,
     kind: Kind,
@@ -23,7 +23,7 @@ enum Kind {
     JsonLines(ReportJsonLines),
 }
 
-impl ReportText {
+impl ReportFile {
     /// For one file, `may_be_empty` if its name says that it is JSON Lines: then no bytes are a report
     /// without rows, and otherwise they are none.
     #[must_use]
@@ -31,7 +31,7 @@ impl ReportText {
         Self { start: Vec::new(), kind: Kind::Unknown, may_be_empty }
     }
 
-    fn begin(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
+    fn begin(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
         let start = std::mem::take(&mut self.start);
         let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
         self.kind = match text.first() {
@@ -39,17 +39,17 @@ impl ReportText {
             Some(b'{') => Kind::JsonLines(ReportJsonLines::default()),
             Some(_) => Kind::Csv(Box::default()),
         };
-        self.feed(text, audits)
+        self.feed(text, comparison)
     }
 }
 
-impl Format<Audits> for ReportText {
+impl Format<Comparison> for ReportFile {
     type Error = ReportError;
 
-    fn feed(&mut self, block: &[u8], audits: &mut Audits) -> Result<(), ReportError> {
+    fn feed(&mut self, block: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
         match &mut self.kind {
-            Kind::Csv(csv) => csv.feed(block, audits),
-            Kind::JsonLines(lines) => lines.feed(block, audits),
+            Kind::Csv(csv) => csv.feed(block, comparison),
+            Kind::JsonLines(lines) => lines.feed(block, comparison),
             Kind::Unknown => {
                 // One byte more than the mark, so that something stands behind it.
                 let missing = BYTE_ORDER_MARK.len() + 1 - self.start.len();
@@ -58,19 +58,19 @@ impl Format<Audits> for ReportText {
                 if rest.is_empty() {
                     return Ok(());
                 }
-                self.begin(audits)?;
-                self.feed(rest, audits)
+                self.begin(comparison)?;
+                self.feed(rest, comparison)
             }
         }
     }
 
-    fn end(&mut self, audits: &mut Audits) -> Result<(), ReportError> {
+    fn end(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
         if matches!(self.kind, Kind::Unknown) {
-            self.begin(audits)?;
+            self.begin(comparison)?;
         }
         match &mut self.kind {
-            Kind::Csv(csv) => csv.end(audits),
-            Kind::JsonLines(lines) => lines.end(audits),
+            Kind::Csv(csv) => csv.end(comparison),
+            Kind::JsonLines(lines) => lines.end(comparison),
             Kind::Unknown if self.may_be_empty => Ok(()),
             Kind::Unknown => Err(ReportError::NoReport(Vec::new())),
         }

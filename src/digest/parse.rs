@@ -1,7 +1,7 @@
 //! One row of bytes becomes a digest, or a kind of rejection with its byte offset.
 //!
 //! The common row, `sha256:` and 64 hex digits, takes one comparison and one decode. Everything
-//! else takes the slow road in [`odd`], which knows the other spellings and the reasons for refusal.
+//! else takes the slow road in [`parse_slow`], which knows the other spellings and the reasons for refusal.
 
 use std::fmt;
 use std::str::FromStr;
@@ -129,7 +129,7 @@ impl std::error::Error for ParseError {}
 /// Reads a row if it is a digest in full, `sha256:` and 64 hex digits; None is for the others.
 #[inline]
 #[must_use]
-pub fn common(row: &[u8], strict: bool) -> Option<(Digest, Spelling)> {
+pub fn parse_fast(row: &[u8], strict: bool) -> Option<(Digest, Spelling)> {
     match plain(row)? {
         (digest, Decoded::Lower) => Some((digest, Spelling::Canonical)),
         (digest, Decoded::Mixed) if !strict => Some((digest, Spelling::UpperCase)),
@@ -143,7 +143,7 @@ pub fn common(row: &[u8], strict: bool) -> Option<(Digest, Spelling)> {
 /// The kind of rejection and the byte offset in `row` at which it shows.
 #[inline]
 pub fn parse(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
-    if let Some(read) = common(row, false) {
+    if let Some(read) = parse_fast(row, false) {
         return Ok(read);
     }
     // The second most common row is not worth the slow road either.
@@ -153,7 +153,7 @@ pub fn parse(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
             return Ok((digest, Spelling::BareHex));
         }
     }
-    odd(row)
+    parse_slow(row)
 }
 
 impl FromStr for Digest {
@@ -172,10 +172,10 @@ impl FromStr for Digest {
 /// [`RejectKind::NotCanonical`] at the first byte that deviates from it.
 #[inline]
 pub fn parse_strict(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
-    if let Some(read) = common(row, true) {
+    if let Some(read) = parse_fast(row, true) {
         return Ok(read);
     }
-    odd(row).and_then(|_| Err(ParseError::new(RejectKind::NotCanonical, first_deviation(row))))
+    parse_slow(row).and_then(|_| Err(ParseError::new(RejectKind::NotCanonical, first_deviation(row))))
 }
 
 /// The row if it is as long as a digest's text and has its prefix.
@@ -202,7 +202,7 @@ fn first_deviation(row: &[u8]) -> usize {
 
 /// The slow road: white space, the other spellings, and the reasons for refusal.
 #[cold]
-fn odd(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
+fn parse_slow(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     let start = row.iter().position(|byte| !is_white(*byte));
     let Some(start) = start else {
         return Err(ParseError::new(RejectKind::Empty, 0));

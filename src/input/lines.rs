@@ -35,7 +35,7 @@ impl TextLines {
             block = &block[end + 1..];
         }
         loop {
-            let taken = sink.common(block);
+            let taken = sink.take_fast(block);
             block = &block[taken..];
             self.started |= taken > 0;
             let Some(end) = memchr::memchr(b'\n', block) else {

@@ -12,15 +12,15 @@ const HEAD: usize = 6;
 
 /// These bytes are not what this version wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damaged(pub &'static str);
+pub struct CorruptRecord(pub &'static str);
 
-impl fmt::Display for Damaged {
+impl fmt::Display for CorruptRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Damaged {}
+impl std::error::Error for CorruptRecord {}
 
 /// Writes a frame. What `about` holds is not written but counts for the checksum: the frame can be
 /// opened only by a reader who knows it too.
@@ -67,37 +67,37 @@ pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     /// The body of a frame of this kind; its checksum is looked at by [`Reader::check`].
-    pub(super) fn open(kind: u8, frame: &'a [u8]) -> Result<Self, Damaged> {
-        let (head, body) = frame.split_at_checked(HEAD).ok_or(Damaged("too short"))?;
+    pub(super) fn open(kind: u8, frame: &'a [u8]) -> Result<Self, CorruptRecord> {
+        let (head, body) = frame.split_at_checked(HEAD).ok_or(CorruptRecord("too short"))?;
         if head[0] != kind {
-            return Err(Damaged("something else than was expected"));
+            return Err(CorruptRecord("something else than was expected"));
         }
         if head[1] != VERSION {
-            return Err(Damaged("of another version"));
+            return Err(CorruptRecord("of another version"));
         }
         Ok(Self(body))
     }
 
-    pub(super) fn check(frame: &[u8], about: &[u8]) -> Result<(), Damaged> {
-        let written = frame.get(2..HEAD).ok_or(Damaged("too short"))?;
+    pub(super) fn check(frame: &[u8], about: &[u8]) -> Result<(), CorruptRecord> {
+        let written = frame.get(2..HEAD).ok_or(CorruptRecord("too short"))?;
         if written == checksum(frame, about).to_le_bytes() {
             Ok(())
         } else {
-            Err(Damaged("the checksum is wrong"))
+            Err(CorruptRecord("the checksum is wrong"))
         }
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, Damaged> {
+    pub(super) fn byte(&mut self) -> Result<u8, CorruptRecord> {
         Ok(self.take(1)?[0])
     }
 
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Damaged> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(Damaged("cut short"))?;
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], CorruptRecord> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(CorruptRecord("cut short"))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, Damaged> {
+    pub(super) fn number(&mut self) -> Result<u64, CorruptRecord> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -110,24 +110,24 @@ impl<'a> Reader<'a> {
                 return Ok(number);
             }
         }
-        Err(Damaged("a number is too large"))
+        Err(CorruptRecord("a number is too large"))
     }
 
     /// A number that is at most `most`.
-    pub(super) fn count(&mut self, most: usize) -> Result<usize, Damaged> {
+    pub(super) fn count(&mut self, most: usize) -> Result<usize, CorruptRecord> {
         match usize::try_from(self.number()?) {
             Ok(count) if count <= most => Ok(count),
-            _ => Err(Damaged("a number is too large")),
+            _ => Err(CorruptRecord("a number is too large")),
         }
     }
 
-    pub(super) fn text(&mut self, most: usize) -> Result<&'a [u8], Damaged> {
+    pub(super) fn text(&mut self, most: usize) -> Result<&'a [u8], CorruptRecord> {
         let length = self.count(most)?;
         self.take(length)
     }
 
-    pub(super) fn end(&self) -> Result<(), Damaged> {
-        if self.0.is_empty() { Ok(()) } else { Err(Damaged("longer than it should be")) }
+    pub(super) fn end(&self) -> Result<(), CorruptRecord> {
+        if self.0.is_empty() { Ok(()) } else { Err(CorruptRecord("longer than it should be")) }
     }
 }
 

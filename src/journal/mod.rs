@@ -8,7 +8,7 @@ mod frame;
 pub mod outcomes;
 pub mod plan_parts;
 
-pub use frame::{Damaged, VERSION};
+pub use frame::{CorruptRecord, VERSION};
 
 /// Version of the rules by which rows become digests. A change of [`crate::digest::parse`] that makes another
 /// plan of the same rows raises it, so that no run goes on under rules it was not begun with.

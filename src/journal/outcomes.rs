@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::frame::{Damaged, Reader, Writer};
+use super::frame::{CorruptRecord, Reader, Writer};
 use crate::digest::Digest;
 use crate::ledger::Ledger;
 use crate::ledger::columns::{Columns, MAX_NOTE, Note};
@@ -36,7 +36,7 @@ pub struct Record {
     /// From the first to the last of its digests in the plan; others between them may not be meant.
     pub range: Range<usize>,
     /// Everything, `range` too.
-    pub payload: Vec<u8>,
+    pub frame: Vec<u8>,
 }
 
 /// The outcome of a call; None if there is none. `answered_at` is in seconds since 1970.
@@ -46,12 +46,12 @@ pub struct Record {
 #[must_use]
 pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<Record> {
     let columns = ledger.peek();
-    let places = ledger.places(call.clone());
+    let positions = ledger.positions(call.clone());
     // The first digest with each outcome, by numbers: their texts need not be compared.
     let mut firsts: Vec<(usize, bool)> = Vec::new();
     let mut keys = Vec::new();
     let mut numbers = Vec::with_capacity(call.len());
-    for at in places.clone() {
+    for at in positions.clone() {
         // Those that were not asked are all alike here.
         let key = Some(columns.key(at)).filter(|(verdict, ..)| is_kept(*verdict));
         let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
@@ -69,7 +69,7 @@ pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<R
     let outcomes: Vec<(Outcome<'_>, bool)> = outcomes.collect();
     let mut out = Writer::new(KIND, 256 + 7 * call.len());
     out.raw(&answered_at.to_le_bytes());
-    let range = write_places(&mut out, places.clone());
+    let range = write_positions(&mut out, positions.clone());
     out.number(outcomes.len() as u64);
     for (outcome, has_sizes) in &outcomes {
         write_outcome(&mut out, outcome, *has_sizes);
@@ -79,27 +79,27 @@ pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<R
             out.number(*number);
         }
     }
-    for (number, at) in numbers.iter().zip(places) {
+    for (number, at) in numbers.iter().zip(positions) {
         if outcomes[*number as usize].1 {
             // None is -1 here and 0 there; the service may give the largest number there is.
             out.number((columns.sizes()[at] as u64).wrapping_add(1));
         }
     }
-    Some(Record { range, payload: out.seal(Digest::bytes_of(&ledger.asked(call))) })
+    Some(Record { range, frame: out.seal(Digest::bytes_of(&ledger.asked(call))) })
 }
 
 /// Takes outcomes over into the ledger; returns for how many digests. What was not asked stays as it is
 /// there.
 ///
 /// # Errors
-/// [`Damaged`] if this is not the record of exactly these digests at this time; the ledger is unchanged then.
+/// [`CorruptRecord`] if this is not the record of exactly these digests at this time; the ledger is unchanged then.
 pub fn decode(
     ledger: &mut Ledger,
     range: Range<usize>,
     answered_at: f64,
-    payload: &[u8],
-) -> Result<usize, Damaged> {
-    let found = read_record(ledger.plan(), range, answered_at, payload)?;
+    frame: &[u8],
+) -> Result<usize, CorruptRecord> {
+    let found = read_record(ledger.plan(), range, answered_at, frame)?;
     let count = found.len();
     ledger.restore(found.into_iter().map(|(at, outcome, size)| (at, outcome.verdict, size, outcome.note)));
     Ok(count)
@@ -114,9 +114,9 @@ pub fn forget(
     ledger: &mut Ledger,
     range: Range<usize>,
     answered_at: f64,
-    payload: &[u8],
-) -> Result<usize, Damaged> {
-    let found = read_record(ledger.plan(), range, answered_at, payload)?;
+    frame: &[u8],
+) -> Result<usize, CorruptRecord> {
+    let found = read_record(ledger.plan(), range, answered_at, frame)?;
     let count = found.len();
     ledger.restore(found.into_iter().map(|(at, ..)| (at, NOT_ASKED.verdict, -1, NOT_ASKED.note)));
     Ok(count)
@@ -127,31 +127,31 @@ fn read_record<'a>(
     plan: &Plan,
     range: Range<usize>,
     answered_at: f64,
-    payload: &'a [u8],
-) -> Result<Vec<(usize, Outcome<'a>, i64)>, Damaged> {
-    let mut read = Reader::open(KIND, payload)?;
+    frame: &'a [u8],
+) -> Result<Vec<(usize, Outcome<'a>, i64)>, CorruptRecord> {
+    let mut read = Reader::open(KIND, frame)?;
     if read.take(8)? != answered_at.to_le_bytes() {
-        return Err(Damaged("of another time"));
+        return Err(CorruptRecord("of another time"));
     }
-    let places = read_places(&mut read, range, plan.unique())?;
-    let asked: Vec<Digest> = places.iter().map(|at| plan.digests()[*at]).collect();
-    Reader::check(payload, Digest::bytes_of(&asked))?;
+    let positions = read_positions(&mut read, range, plan.unique())?;
+    let asked: Vec<Digest> = positions.iter().map(|at| plan.digests()[*at]).collect();
+    Reader::check(frame, Digest::bytes_of(&asked))?;
     let mut outcomes = Vec::new();
-    for _ in 0..read.count(places.len())? {
+    for _ in 0..read.count(positions.len())? {
         outcomes.push(read_outcome(&mut read)?);
     }
-    let mut numbers = vec![0; places.len()];
+    let mut numbers = vec![0; positions.len()];
     if outcomes.len() > 1 {
         for number in &mut numbers {
             *number = read.count(outcomes.len() - 1)?;
         }
     }
-    let mut found = Vec::with_capacity(places.len());
-    for (at, number) in places.into_iter().zip(numbers) {
-        let (outcome, has_sizes) = outcomes.get(number).ok_or(Damaged("without outcomes"))?;
+    let mut found = Vec::with_capacity(positions.len());
+    for (at, number) in positions.into_iter().zip(numbers) {
+        let (outcome, has_sizes) = outcomes.get(number).ok_or(CorruptRecord("without outcomes"))?;
         let size = match if *has_sizes { read.number()? } else { 0 } {
             0 => -1,
-            more => i64::try_from(more - 1).map_err(|_| Damaged("a size is too large"))?,
+            more => i64::try_from(more - 1).map_err(|_| CorruptRecord("a size is too large"))?,
         };
         if outcome.verdict != Verdict::NotChecked {
             found.push((at, *outcome, size));
@@ -163,9 +163,9 @@ fn read_record<'a>(
 
 /// Stretches of digests that follow each other: how many, then of each how far it begins behind the last one,
 /// and its length. Returns where they lie.
-fn write_places(out: &mut Writer, places: impl Iterator<Item = usize>) -> Range<usize> {
+fn write_positions(out: &mut Writer, positions: impl Iterator<Item = usize>) -> Range<usize> {
     let mut stretches: Vec<Range<usize>> = Vec::new();
-    for at in places {
+    for at in positions {
         match stretches.last_mut() {
             Some(last) if last.end == at => last.end += 1,
             _ => stretches.push(at..at + 1),
@@ -181,18 +181,22 @@ fn write_places(out: &mut Writer, places: impl Iterator<Item = usize>) -> Range<
     stretches.first().map_or(0..0, |first| first.start..end)
 }
 
-fn read_places(read: &mut Reader<'_>, range: Range<usize>, unique: usize) -> Result<Vec<usize>, Damaged> {
-    let mut places = Vec::new();
+fn read_positions(
+    read: &mut Reader<'_>,
+    range: Range<usize>,
+    unique: usize,
+) -> Result<Vec<usize>, CorruptRecord> {
+    let mut positions = Vec::new();
     let mut end = 0;
     for _ in 0..read.count(MAX_BATCH)? {
         let start = end + read.count(unique - end)?;
-        end = start + read.count((unique - start).min(MAX_BATCH - places.len()))?;
-        places.extend(start..end);
+        end = start + read.count((unique - start).min(MAX_BATCH - positions.len()))?;
+        positions.extend(start..end);
     }
-    if (places.first(), places.last().map(|last| last + 1)) != (Some(&range.start), Some(range.end)) {
-        return Err(Damaged("of other digests"));
+    if (positions.first(), positions.last().map(|last| last + 1)) != (Some(&range.start), Some(range.end)) {
+        return Err(CorruptRecord("of other digests"));
     }
-    Ok(places)
+    Ok(positions)
 }
 
 fn outcome(columns: &Columns, at: usize) -> Outcome<'_> {
@@ -225,14 +229,14 @@ fn write_outcome(out: &mut Writer, outcome: &Outcome<'_>, has_sizes: bool) {
     }
 }
 
-fn read_outcome<'a>(read: &mut Reader<'a>) -> Result<(Outcome<'a>, bool), Damaged> {
+fn read_outcome<'a>(read: &mut Reader<'a>) -> Result<(Outcome<'a>, bool), CorruptRecord> {
     let verdict = Verdict::from_code(read.byte()?)
         .filter(|verdict| *verdict != Verdict::Invalid)
-        .ok_or(Damaged("an unknown verdict"))?;
+        .ok_or(CorruptRecord("an unknown verdict"))?;
     let flags = read.byte()?;
     let mut text = || {
         let text = read.text(MAX_NOTE)?;
-        std::str::from_utf8(text).map_err(|_| Damaged("a text that is no UTF-8"))
+        std::str::from_utf8(text).map_err(|_| CorruptRecord("a text that is no UTF-8"))
     };
     let media_type = Some(text()?).filter(|_| flags & 2 != 0);
     let note = Note { media_type, code: text()?, reason: text()? };

@@ -4,7 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::frame::{Damaged, Reader, Writer};
+use super::frame::{CorruptRecord, Reader, Writer};
 use crate::digest::Digest;
 use crate::digest::parse::{ParseError, RejectKind, Spelling};
 use crate::plan::Plan;
@@ -157,8 +157,8 @@ impl Rebuild {
     /// Takes the next part.
     ///
     /// # Errors
-    /// [`Damaged`] if it is not a part, or not the next one.
-    pub fn take(&mut self, part: &[u8]) -> Result<(), Damaged> {
+    /// [`CorruptRecord`] if it is not a part, or not the next one.
+    pub fn take(&mut self, part: &[u8]) -> Result<(), CorruptRecord> {
         Reader::check(part, &[])?;
         let kind = part[0];
         let mut read = Reader::open(kind, part)?;
@@ -168,7 +168,7 @@ impl Rebuild {
         match kind {
             DIGESTS => {
                 let count = expect(&mut read, self.digests.len(), head.unique)?;
-                let raw = read.take(count.checked_mul(32).ok_or(Damaged("a number is too large"))?)?;
+                let raw = read.take(count.checked_mul(32).ok_or(CorruptRecord("a number is too large"))?)?;
                 self.digests.extend_from_slice(Digest::all_in(raw));
             }
             ROWS => {
@@ -179,7 +179,7 @@ impl Rebuild {
                 let count = expect(&mut read, self.rejects.len(), head.invalid)?;
                 self.take_rejects(&mut read, count)?;
             }
-            _ => return Err(Damaged("something else than a part of a plan")),
+            _ => return Err(CorruptRecord("something else than a part of a plan")),
         }
         read.end()
     }
@@ -187,9 +187,9 @@ impl Rebuild {
     /// The plan.
     ///
     /// # Errors
-    /// [`Damaged`] if parts are missing or do not fit together.
-    pub fn finish(self) -> Result<Plan, Damaged> {
-        let head = self.head.ok_or(Damaged("without a beginning"))?;
+    /// [`CorruptRecord`] if parts are missing or do not fit together.
+    pub fn finish(self) -> Result<Plan, CorruptRecord> {
+        let head = self.head.ok_or(CorruptRecord("without a beginning"))?;
         let rejected = self.row_index[self.looked..].iter().filter(|index| **index < 0).count();
         let whole = self.digests.len() == head.unique
             && self.row_index.len() == head.rows
@@ -197,14 +197,14 @@ impl Rebuild {
             && self.next == head.unique
             && rejected == 0;
         if !whole {
-            return Err(Damaged("a part is missing"));
+            return Err(CorruptRecord("a part is missing"));
         }
         Ok(Plan::of_parts(self.digests, self.row_index, self.rejects, head.spellings, head.batch_size))
     }
 
-    fn begin(&mut self, kind: u8, read: &mut Reader<'_>) -> Result<(), Damaged> {
+    fn begin(&mut self, kind: u8, read: &mut Reader<'_>) -> Result<(), CorruptRecord> {
         if kind != HEAD {
-            return Err(Damaged("without a beginning"));
+            return Err(CorruptRecord("without a beginning"));
         }
         let mut number = || read.count(usize::MAX >> 8);
         let (rows, unique, invalid, batch_size) = (number()?, number()?, number()?, number()?);
@@ -215,13 +215,13 @@ impl Rebuild {
         if !(1..=MAX_BATCH).contains(&batch_size)
             || unique.checked_add(invalid).is_none_or(|least| least > rows)
         {
-            return Err(Damaged("of numbers that do not fit together"));
+            return Err(CorruptRecord("of numbers that do not fit together"));
         }
         self.head = Some(Head { rows, unique, invalid, batch_size, spellings });
         read.end()
     }
 
-    fn take_rows(&mut self, read: &mut Reader<'_>, count: usize) -> Result<(), Damaged> {
+    fn take_rows(&mut self, read: &mut Reader<'_>, count: usize) -> Result<(), CorruptRecord> {
         let end = self.row_index.len() + count;
         // Those that were really read: a number in the head alone may be anything.
         let unique = self.digests.len();
@@ -230,7 +230,7 @@ impl Rebuild {
             if token & 1 == 1 {
                 let new = usize::try_from((token >> 1) + 1).unwrap_or(usize::MAX);
                 if new > (end - self.row_index.len()).min(unique - self.next) {
-                    return Err(Damaged("more digests than there are"));
+                    return Err(CorruptRecord("more digests than there are"));
                 }
                 self.row_index.extend((self.next..self.next + new).map(|index| index as i64));
                 self.next += new;
@@ -239,7 +239,7 @@ impl Rebuild {
             } else {
                 let index = (token >> 1) - 1;
                 if index >= self.next as u64 {
-                    return Err(Damaged("a digest comes again before it came"));
+                    return Err(CorruptRecord("a digest comes again before it came"));
                 }
                 self.row_index.push(index as i64);
             }
@@ -247,16 +247,16 @@ impl Rebuild {
         Ok(())
     }
 
-    fn take_rejects(&mut self, read: &mut Reader<'_>, count: usize) -> Result<(), Damaged> {
+    fn take_rejects(&mut self, read: &mut Reader<'_>, count: usize) -> Result<(), CorruptRecord> {
         for _ in 0..count {
             let byte = read.byte()?;
             let kind = RejectKind::ALL.get(usize::from(byte & !(NULL | CUT)));
-            let kind = *kind.ok_or(Damaged("an unknown kind of rejection"))?;
+            let kind = *kind.ok_or(CorruptRecord("an unknown kind of rejection"))?;
             let offset = read.count(usize::MAX >> 8)?;
             let text = read.text(MAX_TEXT)?;
             let rows = &self.row_index[self.looked..];
             let row = rows.iter().position(|index| *index < 0);
-            let row = self.looked + row.ok_or(Damaged("more rejections than rejected rows"))?;
+            let row = self.looked + row.ok_or(CorruptRecord("more rejections than rejected rows"))?;
             self.looked = row + 1;
             let text = (byte & NULL == 0).then_some(text);
             self.rejects.push_kept(row, ParseError { kind, offset }, text, byte & CUT != 0);
@@ -266,9 +266,9 @@ impl Rebuild {
 }
 
 /// The number of things in a part that must start with number `start`, where there are `all`.
-fn expect(read: &mut Reader<'_>, start: usize, all: usize) -> Result<usize, Damaged> {
+fn expect(read: &mut Reader<'_>, start: usize, all: usize) -> Result<usize, CorruptRecord> {
     if read.number()? != start as u64 {
-        return Err(Damaged("a part is missing"));
+        return Err(CorruptRecord("a part is missing"));
     }
     read.count(all - start)
 }

@@ -4,7 +4,7 @@
 //! repetitions; an entry for a digest that was not asked is counted and has no other effect.
 
 use crate::digest::Digest;
-use crate::protocol::entry::{Entry, Says};
+use crate::protocol::entry::{Entry, EntryStatus};
 
 /// Code of a digest about which the answer disagrees with itself.
 pub const CONTRADICTORY: &str = "ContradictoryAnswers";
@@ -14,18 +14,18 @@ pub const LEFT_OUT: &str = "LeftOutOfAnswer";
 
 /// What an answer says of one digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joined<'a> {
+pub enum JoinedEntry<'a> {
     /// Nothing.
     LeftOut,
     /// One thing, perhaps more than once.
-    Said(Says<'a>),
+    Status(EntryStatus<'a>),
     /// Two different things.
     Contradictory,
 }
 
 /// Joins `entries` to `asked`; also counts the entries for digests that were not asked.
-pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (Vec<Joined<'a>>, usize) {
-    let mut joined = vec![Joined::LeftOut; asked.len()];
+pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (Vec<JoinedEntry<'a>>, usize) {
+    let mut joined = vec![JoinedEntry::LeftOut; asked.len()];
     let mut foreign = 0;
     // Services answer in the order of the question or nearly so: look there first.
     let mut expected = 0;
@@ -36,9 +36,9 @@ pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (
         };
         expected = at + 1;
         joined[at] = match joined[at] {
-            Joined::LeftOut => Joined::Said(entry.says),
-            Joined::Said(before) if before == entry.says => continue,
-            Joined::Said(_) | Joined::Contradictory => Joined::Contradictory,
+            JoinedEntry::LeftOut => JoinedEntry::Status(entry.status),
+            JoinedEntry::Status(before) if before == entry.status => continue,
+            JoinedEntry::Status(_) | JoinedEntry::Contradictory => JoinedEntry::Contradictory,
         };
     }
     (joined, foreign)

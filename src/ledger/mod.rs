@@ -8,11 +8,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use columns::{Columns, Note};
-use merge::{CONTRADICTORY, Joined, LEFT_OUT};
+use merge::{CONTRADICTORY, JoinedEntry, LEFT_OUT};
 
 use crate::digest::Digest;
 use crate::plan::Plan;
-use crate::protocol::entry::{Entry, Says};
+use crate::protocol::entry::{Entry, EntryStatus};
 use crate::verdict::Verdict;
 
 /// Numbers of digests that one answer settled; `foreign` counts entries.
@@ -32,12 +32,12 @@ pub struct Merged {
 ///
 /// A call asks digests with consecutive numbers. Those below the plan's `unique` are places in the plan.
 /// From there on they stand for leftovers: digests that a run before this one left open here and
-/// there, which [`Ledger::gather`] numbers anew, so that they are asked a hundred at a time too.
+/// there, which [`Ledger::pack_pending`] numbers anew, so that they are asked a hundred at a time too.
 #[derive(Debug)]
 pub struct Ledger {
     plan: Arc<Plan>,
     columns: Arc<Columns>,
-    leftovers: Vec<usize>,
+    pending: Vec<usize>,
     /// Digests that an earlier run left unanswered and that this one has not asked yet.
     unanswered_before: usize,
     /// Answers come too late.
@@ -49,7 +49,7 @@ impl Ledger {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let columns = Arc::new(Columns::new(plan.unique()));
-        Self { plan, columns, leftovers: Vec::new(), unanswered_before: 0, closed: false }
+        Self { plan, columns, pending: Vec::new(), unanswered_before: 0, closed: false }
     }
 
     /// The plan.
@@ -79,23 +79,23 @@ impl Ledger {
 
     /// Numbers the leftovers, after everything known was restored; returns how many there are. They are
     /// the open digests of batches in which others have a verdict.
-    pub fn gather(&mut self) -> usize {
-        self.leftovers.clear();
+    pub fn pack_pending(&mut self) -> usize {
+        self.pending.clear();
         let size = self.plan.batch_size();
         for (batch, verdicts) in self.columns.verdicts.chunks(size).enumerate() {
             let open = verdicts.iter().filter(|verdict| is_open(**verdict)).count();
             if (1..verdicts.len()).contains(&open) {
-                let places = (batch * size..).zip(verdicts);
-                self.leftovers.extend(places.filter(|(_, verdict)| is_open(**verdict)).map(|(at, _)| at));
+                let positions = (batch * size..).zip(verdicts);
+                self.pending.extend(positions.filter(|(_, verdict)| is_open(**verdict)).map(|(at, _)| at));
             }
         }
-        self.leftovers.len()
+        self.pending.len()
     }
 
     /// How many numbers there are: the plan's digests, and the leftovers.
     #[must_use]
     pub fn numbers(&self) -> usize {
-        self.plan.unique() + self.leftovers.len()
+        self.plan.unique() + self.pending.len()
     }
 
     /// What the next call is to ask, from number `start` on: a batch of which every digest is open, or as
@@ -117,8 +117,8 @@ impl Ledger {
     ///
     /// # Panics
     /// If there is no such call.
-    pub fn places(&self, call: Range<usize>) -> impl Iterator<Item = usize> + Clone {
-        call.map(places_by(self.plan.unique(), &self.leftovers))
+    pub fn positions(&self, call: Range<usize>) -> impl Iterator<Item = usize> + Clone {
+        call.map(position_by(self.plan.unique(), &self.pending))
     }
 
     /// From the first to the last of these places; others between them may not be meant.
@@ -126,10 +126,10 @@ impl Ledger {
     /// # Panics
     /// If there is no such call.
     #[must_use]
-    pub fn span(&self, call: Range<usize>) -> Range<usize> {
-        let mut places = self.places(call);
-        let first = places.next().unwrap_or_default();
-        first..places.last().unwrap_or(first) + 1
+    pub fn range(&self, call: Range<usize>) -> Range<usize> {
+        let mut positions = self.positions(call);
+        let first = positions.next().unwrap_or_default();
+        first..positions.last().unwrap_or(first) + 1
     }
 
     /// The digests of a call.
@@ -141,7 +141,7 @@ impl Ledger {
         let digests = self.plan.digests();
         match digests.get(call.clone()) {
             Some(asked) => asked.into(),
-            None => self.places(call).map(|at| digests[at]).collect(),
+            None => self.positions(call).map(|at| digests[at]).collect(),
         }
     }
 
@@ -154,7 +154,7 @@ impl Ledger {
             return;
         }
         let columns = Arc::make_mut(&mut self.columns);
-        for at in call.map(places_by(self.plan.unique(), &self.leftovers)) {
+        for at in call.map(position_by(self.plan.unique(), &self.pending)) {
             if columns.verdicts[at] == Verdict::Unanswered {
                 columns.set(at, Verdict::NotChecked, "", "");
                 self.unanswered_before -= 1;
@@ -187,22 +187,22 @@ impl Ledger {
         let (joined, foreign) = merge::join(&self.asked(call.clone()), entries);
         let columns = Arc::make_mut(&mut self.columns);
         let mut merged = Merged { foreign, ..Merged::default() };
-        for (at, joined) in call.map(places_by(self.plan.unique(), &self.leftovers)).zip(joined) {
+        for (at, joined) in call.map(position_by(self.plan.unique(), &self.pending)).zip(joined) {
             match joined {
-                Joined::LeftOut => {
+                JoinedEntry::LeftOut => {
                     merged.left_out += 1;
                     columns.give_up(at, LEFT_OUT, "asked, but not in the answer");
                 }
-                Joined::Contradictory => {
+                JoinedEntry::Contradictory => {
                     merged.contradicted += 1;
                     let reason = "the answer says different things of this digest";
                     columns.give_up(at, CONTRADICTORY, reason);
                 }
-                Joined::Said(says) => {
+                JoinedEntry::Status(status) => {
                     merged.answered += 1;
-                    let (verdict, code, reason) = says.verdict();
+                    let (verdict, code, reason) = status.verdict();
                     columns.set(at, verdict, code, reason);
-                    if let Says::Layer { size, media_type, .. } = says {
+                    if let EntryStatus::Layer { size, media_type, .. } = status {
                         columns.sizes[at] = size.unwrap_or(-1);
                         columns.media_types[at] =
                             media_type.map_or(0, |name| columns.media_type_number(name));
@@ -218,7 +218,7 @@ impl Ledger {
     /// # Panics
     /// If there is none.
     pub fn refuse(&mut self, number: usize, code: &str, reason: &str) {
-        let at = places_by(self.plan.unique(), &self.leftovers)(number);
+        let at = position_by(self.plan.unique(), &self.pending)(number);
         Arc::make_mut(&mut self.columns).set(at, Verdict::Refused, code, reason);
     }
 
@@ -229,14 +229,14 @@ impl Ledger {
     /// If there is no such call.
     pub fn unanswered(&mut self, call: Range<usize>, code: &str, reason: &str) -> usize {
         let columns = Arc::make_mut(&mut self.columns);
-        let places = call.map(places_by(self.plan.unique(), &self.leftovers));
-        places.map(|at| usize::from(columns.give_up(at, code, reason))).sum()
+        let positions = call.map(position_by(self.plan.unique(), &self.pending));
+        positions.map(|at| usize::from(columns.give_up(at, code, reason))).sum()
     }
 }
 
 /// From a number to a place; apart from the ledger, so that its columns can be changed meanwhile.
-fn places_by(unique: usize, leftovers: &[usize]) -> impl Fn(usize) -> usize + Clone {
-    move |number| number.checked_sub(unique).map_or(number, |at| leftovers[at])
+fn position_by(unique: usize, pending: &[usize]) -> impl Fn(usize) -> usize + Clone {
+    move |number| number.checked_sub(unique).map_or(number, |at| pending[at])
 }
 
 /// Whether a run that goes on with this verdict asks for it again.

@@ -67,12 +67,12 @@ impl Rows {
 
 /// First-seen unique digests, and for each row the index of its digest, or -1 if it was rejected.
 #[derive(Debug)]
-struct Numbered {
+struct Index {
     dedupe: Dedupe,
     row_index: Vec<i64>,
 }
 
-impl Numbered {
+impl Index {
     fn take(&mut self, rows: &Rows) {
         huge_pages::reserve(&mut self.row_index, rows.digests.len() + rows.rejected.len());
         let mut rejected = rows.rejected.iter().map(|at| *at as usize).peekable();
@@ -95,83 +95,83 @@ impl Numbered {
 
 /// Who gives rows their indices.
 #[derive(Debug)]
-pub struct Numbering(Where);
+pub struct Indexer(Place);
 
 #[derive(Debug)]
-enum Where {
-    Here(Numbered),
-    Beside(Beside),
+enum Place {
+    Caller(Index),
+    Background(BackgroundIndexer),
 }
 
-impl Numbering {
+impl Indexer {
     /// Numbers rows on the thread that brings them.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
-        Self(Where::Here(Numbered { dedupe: Dedupe::new(seed), row_index: Vec::new() }))
+        Self(Place::Caller(Index { dedupe: Dedupe::new(seed), row_index: Vec::new() }))
     }
 
     /// From here on works on a thread of its own, if the system gives one.
     #[cold]
-    pub fn go_beside(&mut self) {
-        if let Where::Here(numbered) = &mut self.0
-            && let Some(beside) = Beside::start(numbered)
+    pub fn move_to_thread(&mut self) {
+        if let Place::Caller(index) = &mut self.0
+            && let Some(background) = BackgroundIndexer::start(index)
         {
-            self.0 = Where::Beside(beside);
+            self.0 = Place::Background(background);
         }
     }
 
     /// Takes the rows, and leaves room for others in their place.
     pub fn take(&mut self, rows: &mut Rows) {
         match &mut self.0 {
-            Where::Here(numbered) => {
-                numbered.take(rows);
+            Place::Caller(index) => {
+                index.take(rows);
                 rows.clear();
             }
-            Where::Beside(beside) => beside.take(rows),
+            Place::Background(background) => background.take(rows),
         }
     }
 
     /// The unique digests in first-seen order, and the index of each row.
     #[must_use]
     pub fn finish(self) -> (Vec<Digest>, Vec<i64>) {
-        let numbered = match self.0 {
-            Where::Here(numbered) => numbered,
-            Where::Beside(mut beside) => beside.end(),
+        let index = match self.0 {
+            Place::Caller(index) => index,
+            Place::Background(mut background) => background.end(),
         };
-        (numbered.dedupe.into_unique(), numbered.row_index)
+        (index.dedupe.into_unique(), index.row_index)
     }
 }
 
 /// A second thread that numbers the blocks it is sent, in order, and sends them back empty.
 #[derive(Debug)]
-struct Beside {
+struct BackgroundIndexer {
     full: Option<SyncSender<Rows>>,
     /// Never contended: it is here because a receiver may not be looked at from two threads.
     empty: Mutex<Receiver<Rows>>,
-    thread: Option<JoinHandle<Option<Numbered>>>,
+    thread: Option<JoinHandle<Option<Index>>>,
 }
 
-impl Beside {
+impl BackgroundIndexer {
     /// None if the system gives no thread; then nothing has changed.
-    fn start(numbered: &mut Numbered) -> Option<Self> {
+    fn start(index: &mut Index) -> Option<Self> {
         // What was numbered so far goes over by a channel: with the closure it would be lost if no
         // thread can be had.
-        let (hand_over, handed_over) = sync_channel::<Numbered>(1);
+        let (hand_over, handed_over) = sync_channel::<Index>(1);
         let (full, to_number) = sync_channel::<Rows>(ON_THE_WAY);
         let (emptied, empty) = channel();
         let work = move || {
-            let mut numbered = handed_over.recv().ok()?;
+            let mut index = handed_over.recv().ok()?;
             for mut rows in to_number {
-                numbered.take(&rows);
+                index.take(&rows);
                 rows.clear();
                 // Nobody waits for it any more if the planner was dropped.
                 let _ = emptied.send(rows);
             }
-            Some(numbered)
+            Some(index)
         };
         let thread = Builder::new().name("layercheck-plan".into()).spawn(work).ok()?;
-        let nothing = Numbered { dedupe: Dedupe::new(Seed::draw()), row_index: Vec::new() };
-        let handed = hand_over.send(std::mem::replace(numbered, nothing));
+        let nothing = Index { dedupe: Dedupe::new(Seed::draw()), row_index: Vec::new() };
+        let handed = hand_over.send(std::mem::replace(index, nothing));
         debug_assert!(handed.is_ok(), "the thread waits for it");
         Some(Self { full: Some(full), empty: Mutex::new(empty), thread: Some(thread) })
     }
@@ -190,17 +190,17 @@ impl Beside {
     ///
     /// # Panics
     /// As the thread did, if it did.
-    fn end(&mut self) -> Numbered {
+    fn end(&mut self) -> Index {
         self.full = None;
         match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(Some(numbered))) => numbered,
+            Some(Ok(Some(index))) => index,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             _ => unreachable!("the thread was given its work, and is waited for once"),
         }
     }
 }
 
-impl Drop for Beside {
+impl Drop for BackgroundIndexer {
     /// A planner that is given up leaves no thread behind.
     fn drop(&mut self) {
         self.full = None;

@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use super::Plan;
 use super::dedupe::Seed;
-use super::indexer::{Numbering, Rows};
+use super::indexer::{Indexer, Rows};
 use super::rejects::Rejects;
 use super::row_sink::{Line, MAX_LINE, Sink};
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
@@ -24,7 +24,7 @@ pub struct Planner {
     /// The last of them, which have no index yet.
     rows: Rows,
     seed: Seed,
-    numbering: Numbering,
+    indexer: Indexer,
     /// It is settled whether a second thread works along.
     decided: bool,
     rejects: Rejects,
@@ -42,7 +42,7 @@ impl Planner {
             count: 0,
             rows: Rows::default(),
             seed,
-            numbering: Numbering::new(seed),
+            indexer: Indexer::new(seed),
             decided: false,
             rejects: Rejects::default(),
             spellings: Default::default(),
@@ -90,8 +90,8 @@ impl Planner {
     #[must_use]
     pub fn finish(mut self, batch_size: usize) -> Plan {
         assert!(batch_size > 0, "a batch holds at least one digest");
-        self.numbering.take(&mut self.rows);
-        let (digests, row_index) = self.numbering.finish();
+        self.indexer.take(&mut self.rows);
+        let (digests, row_index) = self.indexer.finish();
         Plan::of_parts(digests, row_index, self.rejects, self.spellings, batch_size)
     }
 
@@ -131,21 +131,21 @@ impl Planner {
             // Counts the cores this process may use, not those there are.
             let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
             if self.threads.unwrap_or_else(cores) > 1 {
-                self.numbering.go_beside();
+                self.indexer.move_to_thread();
             }
         }
-        self.numbering.take(&mut self.rows);
+        self.indexer.take(&mut self.rows);
     }
 }
 
 impl Sink for Planner {
     /// Digests in full with a plain line end: where the line ends is known before it is read.
     #[inline]
-    fn common(&mut self, block: &[u8]) -> usize {
+    fn take_fast(&mut self, block: &[u8]) -> usize {
         let mut taken = 0;
         while let Some((line, [b'\n'])) =
             block[taken..].first_chunk::<{ TEXT_LEN + 1 }>().map(|line| line.split_at(TEXT_LEN))
-            && let Some((digest, spelling)) = parse::common(line, self.strict)
+            && let Some((digest, spelling)) = parse::parse_fast(line, self.strict)
         {
             self.accept(&digest, spelling);
             taken += TEXT_LEN + 1;

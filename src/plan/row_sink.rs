@@ -17,7 +17,7 @@ pub struct Line<'a> {
 pub trait Sink {
     /// Takes whole lines of the common shape from the start of `block`, as many as there are without
     /// looking for their ends, and returns how many bytes that was. Zero is always right.
-    fn common(&mut self, block: &[u8]) -> usize;
+    fn take_fast(&mut self, block: &[u8]) -> usize;
 
     /// Takes any line that is a row.
     fn line(&mut self, line: Line<'_>);

@@ -20,12 +20,12 @@ pub struct Entry<'a> {
     /// The digest it speaks of; None if its text names none (see [`read_digest`]).
     pub digest: Option<Digest>,
     /// What it says.
-    pub says: Says<'a>,
+    pub status: EntryStatus<'a>,
 }
 
 /// What an entry says of its digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Says<'a> {
+pub enum EntryStatus<'a> {
     /// An entry of `layers`.
     Layer {
         /// `layerAvailability`.
@@ -44,7 +44,7 @@ pub enum Says<'a> {
     },
 }
 
-impl<'a> Says<'a> {
+impl<'a> EntryStatus<'a> {
     /// The verdict, with the code and the reason to keep beside it.
     #[must_use]
     pub fn verdict(self) -> (Verdict, &'a str, &'a str) {

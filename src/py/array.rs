@@ -26,15 +26,15 @@ pub(super) enum Owner {
 
 /// Read-only memory that Python sees as a buffer. It lives as long as anybody looks at it.
 #[pyclass(frozen, module = "layercheck._core")]
-pub(super) struct Column {
+pub(super) struct ArrayView {
     owner: Owner,
     shape: [isize; 2],
     strides: [isize; 2],
 }
 
-impl Column {
+impl ArrayView {
     /// A numpy array over the memory of `owner`; numpy is imported here and not before.
-    pub(super) fn array(py: Python<'_>, owner: Owner) -> PyResult<Bound<'_, PyAny>> {
+    pub(super) fn numpy(py: Python<'_>, owner: Owner) -> PyResult<Bound<'_, PyAny>> {
         let (width, item) = (owner.width(), owner.item_size());
         let length = owner.bytes().len() / (width * item);
         let column = Self {
@@ -87,7 +87,7 @@ impl Owner {
 }
 
 #[pymethods]
-impl Column {
+impl ArrayView {
     /// Fills `view`.
     ///
     /// # Safety

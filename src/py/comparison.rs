@@ -5,36 +5,36 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::array::{Column, Owner};
+use super::array::{ArrayView, Owner};
 use super::input::{arrow, files, fixed};
 use super::plan::PyPlan;
-use crate::comparison::Audits;
-use crate::comparison::report_file::ReportText;
+use crate::comparison::Comparison;
+use crate::comparison::report_file::ReportFile;
 use crate::digest::Digest;
 use crate::verdict::Verdict;
 
 /// Takes the rows of one audit after another, and joins them by digest.
 #[pyclass(name = "Audits", module = "layercheck._core")]
-pub(super) struct PyAudits {
-    audits: Option<Audits>,
+pub(super) struct PyComparison {
+    comparison: Option<Comparison>,
     /// What each is called in messages.
     names: Vec<String>,
 }
 
 #[pymethods]
-impl PyAudits {
+impl PyComparison {
     /// `threads` as for `Planner`.
     #[new]
     #[pyo3(signature = (*, threads = None))]
     fn new(threads: Option<usize>) -> Self {
-        Self { audits: Some(Audits::new(threads)), names: Vec::new() }
+        Self { comparison: Some(Comparison::new(threads)), names: Vec::new() }
     }
 
     /// Starts an audit: the rows to come are its. Messages call it `name`.
     fn begin(&mut self, name: String) -> PyResult<()> {
         self.names.push(name);
-        self.with(|audits| {
-            audits.begin();
+        self.with(|comparison| {
+            comparison.begin();
             Ok(())
         })
     }
@@ -43,7 +43,7 @@ impl PyAudits {
     fn extend_raw(&mut self, digests: &Bound<'_, PyAny>, verdicts: &Bound<'_, PyAny>) -> PyResult<()> {
         let verdicts = read_codes(verdicts)?;
         fit(PyBuffer::<u8>::get(digests)?.len_bytes() / size_of::<Digest>(), verdicts.len())?;
-        self.with(|audits| fixed::raw(audits.beside(&verdicts), digests))
+        self.with(|comparison| fixed::raw(comparison.rows_for(&verdicts), digests))
     }
 
     /// Takes a column of digests, an object with `__arrow_c_stream__` or `__arrow_c_array__`, and the
@@ -51,35 +51,36 @@ impl PyAudits {
     fn extend_arrow(&mut self, digests: &Bound<'_, PyAny>, verdicts: &Bound<'_, PyAny>) -> PyResult<()> {
         let verdicts = read_codes(verdicts)?;
         fit(digests.len()?, verdicts.len())?;
-        self.with(|audits| arrow::extend(audits.beside(&verdicts), digests))
+        self.with(|comparison| arrow::extend(comparison.rows_for(&verdicts), digests))
     }
 
     /// Takes a report that was written as CSV or JSON Lines, plain, gzipped or zstd-compressed: a path,
     /// or an object with `read(size)` that gives bytes. Without any bytes it is a report without rows if
     /// it `may_be_empty`, as JSON Lines may.
     fn read(&mut self, file: &Bound<'_, PyAny>, may_be_empty: bool) -> PyResult<()> {
-        self.with(|audits| files::read(audits, file, ReportText::new(may_be_empty)))
+        self.with(|comparison| files::read(comparison, file, ReportFile::new(may_be_empty)))
     }
 
     /// A plan of all digests, those of the first audit first, and for each audit a code for each digest:
     /// what it says of it, or 8 if it does not have it. `ValueError` if one says two things of a digest.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<(PyPlan, Bound<'py, PyList>)> {
-        let audits = self.audits.take().ok_or_else(used_up)?;
-        let joined = py.detach(|| audits.finish()).map_err(|(number, contradiction)| {
+        let comparison = self.comparison.take().ok_or_else(used_up)?;
+        let joined = py.detach(|| comparison.finish()).map_err(|(number, contradiction)| {
             PyValueError::new_err(format!("{}: {contradiction}", self.names[number]))
         })?;
-        let columns = joined.audits.into_iter().map(|codes| Column::array(py, Owner::Codes(codes.into())));
+        let columns =
+            joined.reports.into_iter().map(|codes| ArrayView::numpy(py, Owner::Codes(codes.into())));
         let columns = PyList::new(py, columns.collect::<PyResult<Vec<_>>>()?)?;
         Ok((PyPlan::new(joined.plan), columns))
     }
 }
 
-impl PyAudits {
+impl PyComparison {
     /// After a failure there may be rows without a verdict, so then they are not put back.
-    fn with(&mut self, take: impl FnOnce(&mut Audits) -> PyResult<()>) -> PyResult<()> {
-        let mut audits = self.audits.take().ok_or_else(used_up)?;
-        take(&mut audits)?;
-        self.audits = Some(audits);
+    fn with(&mut self, take: impl FnOnce(&mut Comparison) -> PyResult<()>) -> PyResult<()> {
+        let mut comparison = self.comparison.take().ok_or_else(used_up)?;
+        take(&mut comparison)?;
+        self.comparison = Some(comparison);
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ mod _core {
     #[pymodule_export]
     use super::build_info::build_info;
     #[pymodule_export]
-    use super::comparison::PyAudits;
+    use super::comparison::PyComparison;
     #[cfg(feature = "wire")]
     #[pymodule_export]
     use super::http::{PyWire, WireError};

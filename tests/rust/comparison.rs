@@ -1,8 +1,8 @@
 //! Audits joined by digest, and written reports as they are read: the same however the blocks are cut.
 
 use layercheck::comparison::error::{Contradiction, ReportError, RowError};
-use layercheck::comparison::report_file::ReportText;
-use layercheck::comparison::{ABSENT, Audits, Joined};
+use layercheck::comparison::report_file::ReportFile;
+use layercheck::comparison::{ABSENT, Comparison, JoinedReports};
 use layercheck::input::Format;
 use layercheck::{Digest, Verdict};
 use proptest::prelude::*;
@@ -15,15 +15,15 @@ fn digest(byte: u8) -> Digest {
 }
 
 /// What a report of one file says, or the first error.
-fn read(blocks: &[&[u8]], may_be_empty: bool) -> Result<Joined, String> {
-    let mut audits = Audits::new(Some(1));
-    audits.begin();
-    let mut report = ReportText::new(may_be_empty);
+fn read(blocks: &[&[u8]], may_be_empty: bool) -> Result<JoinedReports, String> {
+    let mut comparison = Comparison::new(Some(1));
+    comparison.begin();
+    let mut report = ReportFile::new(may_be_empty);
     for block in blocks {
-        report.feed(block, &mut audits).map_err(|error| error.to_string())?;
+        report.feed(block, &mut comparison).map_err(|error| error.to_string())?;
     }
-    report.end(&mut audits).map_err(|error| error.to_string())?;
-    audits.finish().map_err(|(_, error)| error.to_string())
+    report.end(&mut comparison).map_err(|error| error.to_string())?;
+    comparison.finish().map_err(|(_, error)| error.to_string())
 }
 
 fn error_of(text: &[u8]) -> String {
@@ -32,25 +32,25 @@ fn error_of(text: &[u8]) -> String {
 
 /// The digests and codes of what was read, or the error, to be compared.
 fn outcome(blocks: &[&[u8]]) -> Result<(Vec<Digest>, Vec<u8>), String> {
-    read(blocks, false).map(|joined| (joined.plan.digests().to_vec(), joined.audits[0].clone()))
+    read(blocks, false).map(|joined| (joined.plan.digests().to_vec(), joined.reports[0].clone()))
 }
 
 #[test]
 fn audits_are_joined_by_digest() {
-    let mut audits = Audits::new(Some(1));
-    audits.begin();
-    audits.raw(&[digest(1), digest(2)], &[Verdict::Available, Verdict::Archived]);
-    audits.begin();
-    audits.begin();
-    audits.row(digest(3).to_string().as_bytes(), b"refused").unwrap();
-    audits.row(digest(2).to_string().to_uppercase().as_bytes(), b"unavailable").unwrap();
-    audits.row(b"", b"invalid").unwrap();
-    audits.row(digest(2).to_string().as_bytes(), b"unavailable").unwrap();
-    let joined = audits.finish().unwrap();
+    let mut comparison = Comparison::new(Some(1));
+    comparison.begin();
+    comparison.raw(&[digest(1), digest(2)], &[Verdict::Available, Verdict::Archived]);
+    comparison.begin();
+    comparison.begin();
+    comparison.row(digest(3).to_string().as_bytes(), b"refused").unwrap();
+    comparison.row(digest(2).to_string().to_uppercase().as_bytes(), b"unavailable").unwrap();
+    comparison.row(b"", b"invalid").unwrap();
+    comparison.row(digest(2).to_string().as_bytes(), b"unavailable").unwrap();
+    let joined = comparison.finish().unwrap();
     assert_eq!(joined.plan.digests(), [digest(1), digest(2), digest(3)]);
     let archived = Verdict::Archived as u8;
     assert_eq!(
-        joined.audits,
+        joined.reports,
         [
             vec![AVAILABLE, archived, ABSENT],
             vec![ABSENT; 3],
@@ -61,26 +61,26 @@ fn audits_are_joined_by_digest() {
 
 #[test]
 fn an_audit_that_contradicts_itself_is_named_with_its_rows() {
-    let mut audits = Audits::new(Some(1));
-    audits.begin();
-    audits.raw(&[digest(2)], &[Verdict::Available]);
-    audits.begin();
-    audits.row(b"junk", b"invalid").unwrap();
-    audits.raw(&[digest(1), digest(2), digest(1)], &[Verdict::Available; 3]);
-    audits.raw(&[digest(2)], &[Verdict::Unavailable]);
+    let mut comparison = Comparison::new(Some(1));
+    comparison.begin();
+    comparison.raw(&[digest(2)], &[Verdict::Available]);
+    comparison.begin();
+    comparison.row(b"junk", b"invalid").unwrap();
+    comparison.raw(&[digest(1), digest(2), digest(1)], &[Verdict::Available; 3]);
+    comparison.raw(&[digest(2)], &[Verdict::Unavailable]);
     let verdicts = (Verdict::Available, Verdict::Unavailable);
     let expected = Contradiction::TwoVerdicts { digest: digest(2), rows: (2, 4), verdicts };
-    assert_eq!(audits.finish().unwrap_err(), (1, expected));
+    assert_eq!(comparison.finish().unwrap_err(), (1, expected));
 }
 
 #[test]
 fn what_is_no_digest_can_only_be_invalid() {
-    let mut audits = Audits::new(Some(1));
-    audits.begin();
-    let refused = audits.row(b"junk", b"available").unwrap_err();
+    let mut comparison = Comparison::new(Some(1));
+    comparison.begin();
+    let refused = comparison.row(b"junk", b"available").unwrap_err();
     assert_eq!(refused, RowError::NoDigest(b"junk".to_vec(), Verdict::Available));
-    assert_eq!(audits.row(b"", b"gone").unwrap_err(), RowError::UnknownVerdict(b"gone".to_vec()));
-    assert_eq!(audits.finish().unwrap().plan.rows(), 0);
+    assert_eq!(comparison.row(b"", b"gone").unwrap_err(), RowError::UnknownVerdict(b"gone".to_vec()));
+    assert_eq!(comparison.finish().unwrap().plan.rows(), 0);
 }
 
 /// A report with everything that CSV may have, and the same as JSON Lines.
@@ -203,9 +203,9 @@ proptest! {
 
 #[test]
 fn format_errors_are_told_apart() {
-    let mut audits = Audits::new(Some(1));
-    audits.begin();
+    let mut comparison = Comparison::new(Some(1));
+    comparison.begin();
     let error =
-        ReportText::new(false).feed(b"digest,verdict\nx,invalid\n,available\n", &mut audits).unwrap_err();
+        ReportFile::new(false).feed(b"digest,verdict\nx,invalid\n,available\n", &mut comparison).unwrap_err();
     assert_eq!(error, ReportError::NoRow(3, RowError::NoDigest(Vec::new(), Verdict::Available)));
 }

@@ -21,16 +21,16 @@ type Result<T> = std::result::Result<T, AnswerError>;
 
 /// What an entry speaks of.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Named {
+pub(super) enum DigestField {
     /// There is no text.
     #[default]
-    Nothing,
+    Missing,
     /// The text names no sha256 digest.
-    Other,
+    Malformed,
     Digest(Digest),
 }
 
-impl Named {
+impl DigestField {
     pub(super) fn digest(self) -> Option<Digest> {
         if let Self::Digest(digest) = self { Some(digest) } else { None }
     }
@@ -119,19 +119,19 @@ impl<'a> Scanner<'a> {
     /// What decodes as hex digits has no end and no escape in it, so the common text is not looked
     /// through first.
     #[inline]
-    pub(super) fn digest(&mut self) -> Result<Named> {
+    pub(super) fn digest(&mut self) -> Result<DigestField> {
         if let Some((b'"', text)) = self.text[self.at..].split_first()
             && let Some((text, [b'"', ..])) = text.split_first_chunk::<TEXT_LEN>()
             && let Some(digest) = read_digest(text)
         {
             self.at += TEXT_LEN + 2;
-            return Ok(Named::Digest(digest));
+            return Ok(DigestField::Digest(digest));
         }
         let named = |text: Text<'_>| match read_digest(text.unescape().as_bytes()) {
-            Some(digest) => Named::Digest(digest),
-            None => Named::Other,
+            Some(digest) => DigestField::Digest(digest),
+            None => DigestField::Malformed,
         };
-        Ok(self.text()?.map_or(Named::Nothing, named))
+        Ok(self.text()?.map_or(DigestField::Missing, named))
     }
 
     /// Takes the text `expected`, which has no escapes, if it comes next.

@@ -17,11 +17,11 @@ mod json;
 use std::borrow::Cow;
 
 pub use error::{AnswerError, AnswerErrorKind};
+use json::{DigestField, Scanner, Text};
 pub use json::{MAX_DEPTH, MAX_NUMBER};
-use json::{Named, Scanner, Text};
 
 use super::MAX_BATCH;
-use super::entry::{Entry, Says};
+use super::entry::{Entry, EntryStatus};
 
 /// Longest body that is read. An answer for 100 layers is about 21 kB; the dispatcher reads no more
 /// than this from the network either (`Tuning.body_limit_bytes`).
@@ -42,7 +42,7 @@ pub struct Answer<'a> {
 /// `failureCode` and `failureReason` of a failure.
 #[derive(Clone, Debug, Default)]
 struct Fields<'a> {
-    digest: Named,
+    digest: DigestField,
     word: Option<Cow<'a, str>>,
     note: Option<Cow<'a, str>>,
     size: Option<i64>,
@@ -142,18 +142,18 @@ impl<'a> Found<'a> {
 
 impl Fields<'_> {
     fn layer(&self) -> Entry<'_> {
-        let says = Says::Layer {
+        let status = EntryStatus::Layer {
             availability: self.word.as_deref().unwrap_or_default(),
             size: self.size,
             media_type: self.note.as_deref(),
         };
-        Entry { digest: self.digest.digest(), says }
+        Entry { digest: self.digest.digest(), status }
     }
 
     fn failure(&self) -> Entry<'_> {
         let code = self.word.as_deref().unwrap_or_default();
-        let says = Says::Failure { code, reason: self.note.as_deref().unwrap_or_default() };
-        Entry { digest: self.digest.digest(), says }
+        let status = EntryStatus::Failure { code, reason: self.note.as_deref().unwrap_or_default() };
+        Entry { digest: self.digest.digest(), status }
     }
 }
 
@@ -178,7 +178,7 @@ fn list<'a>(json: &mut Scanner<'a>, which: List) -> Result<Found<'a>, AnswerErro
             no_entry.get_or_insert(at);
         }
         let passed_over =
-            matches!(new[0].digest, Named::Nothing) || (which == List::Layers && new[0].word.is_none());
+            matches!(new[0].digest, DigestField::Missing) || (which == List::Layers && new[0].word.is_none());
         if passed_over {
             entries.pop();
         } else if kept == MAX_ENTRIES {

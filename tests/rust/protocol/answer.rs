@@ -1,7 +1,7 @@
 //! Bodies of answers to entries: what counts, what is passed over, what is no answer at all.
 
 use layercheck::protocol::answer::{Answer, AnswerErrorKind, MAX_BODY, MAX_DEPTH, MAX_ENTRIES, MAX_NUMBER};
-use layercheck::protocol::entry::Says;
+use layercheck::protocol::entry::EntryStatus;
 use layercheck::{Digest, Ledger, Planner, Verdict};
 use proptest::prelude::*;
 
@@ -16,11 +16,11 @@ fn read(body: &str) -> Vec<String> {
         .entries()
         .map(|entry| {
             let digest = entry.digest.map_or("none".into(), |digest| digest.0[0].to_string());
-            match entry.says {
-                Says::Layer { availability, size, media_type } => {
+            match entry.status {
+                EntryStatus::Layer { availability, size, media_type } => {
                     format!("{digest}: {availability:?} {size:?} {media_type:?}")
                 }
-                Says::Failure { code, reason } => format!("{digest}: failure {code:?} {reason:?}"),
+                EntryStatus::Failure { code, reason } => format!("{digest}: failure {code:?} {reason:?}"),
             }
         })
         .collect()
