@@ -6,6 +6,7 @@ use super::Comparison;
 use super::error::{ReportError, RowError};
 use super::limits::{MAX_FIELDS, MAX_LINE};
 use crate::input::Format;
+use crate::input::csv::reader;
 
 #[derive(Debug)]
 pub(super) struct ReportCsv {
@@ -31,12 +32,8 @@ struct Header {
 
 impl Default for ReportCsv {
     fn default() -> Self {
-        let mut reader = Reader::new();
-        // A blank line, which is no record: after it the reader looks for no byte-order mark.
-        reader.read_field(b"\n", &mut [0]);
-        reader.set_line(1);
         Self {
-            reader,
+            reader: reader(),
             record: vec![0; MAX_LINE],
             filled: 0,
             ends: vec![0; MAX_FIELDS],

@@ -9,65 +9,44 @@ use super::error::{ReportError, RowError};
 use super::limits::MAX_LINE;
 use crate::digest::parse::is_white;
 use crate::input::Format;
+use crate::input::blocks::LineSplitter;
 
 /// Bytes of a reason that are shown; it may quote the line.
 const SHOWN_REASON: usize = 200;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ReportJsonLines {
-    /// The unfinished line that the last block ended in; at most a byte more than is read.
-    carry: Vec<u8>,
+    lines: LineSplitter,
     /// Lines that were read.
-    lines: u64,
+    count: u64,
 }
 
-impl ReportJsonLines {
-    fn keep(&mut self, piece: &[u8]) {
-        let room = MAX_LINE + 1 - self.carry.len();
-        self.carry.extend_from_slice(&piece[..piece.len().min(room)]);
-    }
-
-    fn carried(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
-        let mut line = std::mem::take(&mut self.carry);
-        let taken = self.line(&line, comparison);
-        line.clear();
-        self.carry = line;
-        taken
-    }
-
-    fn line(&mut self, line: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
-        self.lines += 1;
-        if line.iter().all(|byte| is_white(*byte)) {
-            return Ok(());
-        }
-        row(line, comparison).map_err(|error| ReportError::NoRow(self.lines, error))
+impl Default for ReportJsonLines {
+    fn default() -> Self {
+        Self { lines: LineSplitter::new(MAX_LINE), count: 0 }
     }
 }
 
 impl Format<Comparison> for ReportJsonLines {
     type Error = ReportError;
 
-    fn feed(&mut self, mut block: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
-        if !self.carry.is_empty() {
-            let Some(end) = memchr::memchr(b'\n', block) else {
-                self.keep(block);
-                return Ok(());
-            };
-            self.keep(&block[..end]);
-            self.carried(comparison)?;
-            block = &block[end + 1..];
-        }
-        while let Some(end) = memchr::memchr(b'\n', block) {
-            self.line(&block[..end], comparison)?;
-            block = &block[end + 1..];
-        }
-        self.keep(block);
-        Ok(())
+    fn feed(&mut self, block: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
+        let Self { lines, count } = self;
+        lines.feed(block, |text| line(text, count, comparison))
     }
 
     fn end(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
-        if self.carry.is_empty() { Ok(()) } else { self.carried(comparison) }
+        let Self { lines, count } = self;
+        lines.end(|text| line(text, count, comparison))
     }
+}
+
+fn line(text: &[u8], count: &mut u64, comparison: &mut Comparison) -> Result<(), ReportError> {
+    *count += 1;
+    if text.iter().all(|byte| is_white(*byte)) {
+        return Ok(());
+    }
+    row(text, comparison).map_err(|error| ReportError::NoRow(*count, error))
 }
 
 fn row(line: &[u8], comparison: &mut Comparison) -> Result<(), RowError> {

@@ -5,13 +5,13 @@ use super::csv::ReportCsv;
 use super::error::ReportError;
 use super::jsonl::ReportJsonLines;
 use crate::input::Format;
-use crate::input::lines::BYTE_ORDER_MARK;
+use crate::input::blocks::FileStart;
 
 /// The rows of a report that was written as text.
 #[derive(Debug)]
 pub struct ReportFile {
-    /// The first bytes of the file, until they are enough to tell a byte-order mark.
-    start: Vec<u8>,
+    /// The start of the file, which tells its form.
+    start: FileStart,
     kind: Kind,
     may_be_empty: bool,
 }
@@ -28,12 +28,12 @@ impl ReportFile {
     /// without rows, and otherwise they are none.
     #[must_use]
     pub fn new(may_be_empty: bool) -> Self {
-        Self { start: Vec::new(), kind: Kind::Unknown, may_be_empty }
+        Self { start: FileStart::default(), kind: Kind::Unknown, may_be_empty }
     }
 
     fn begin(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
         let start = std::mem::take(&mut self.start);
-        let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
+        let text = start.text();
         self.kind = match text.first() {
             None => return Ok(()),
             Some(b'{') => Kind::JsonLines(ReportJsonLines::default()),
@@ -51,13 +51,9 @@ impl Format<Comparison> for ReportFile {
             Kind::Csv(csv) => csv.feed(block, comparison),
             Kind::JsonLines(lines) => lines.feed(block, comparison),
             Kind::Unknown => {
-                // One byte more than the mark, so that something stands behind it.
-                let missing = BYTE_ORDER_MARK.len() + 1 - self.start.len();
-                let (head, rest) = block.split_at(missing.min(block.len()));
-                self.start.extend_from_slice(head);
-                if rest.is_empty() {
+                let Some(rest) = self.start.take(block) else {
                     return Ok(());
-                }
+                };
                 self.begin(comparison)?;
                 self.feed(rest, comparison)
             }

@@ -6,7 +6,7 @@
 
 use csv_core::{ReadFieldResult, Reader};
 
-use super::lines::BYTE_ORDER_MARK;
+use super::blocks::FileStart;
 use super::{Column, Format, FormatError};
 use crate::digest::parse;
 use crate::plan::planner::Planner;
@@ -29,8 +29,8 @@ pub struct Csv {
     number: usize,
     /// The number of the record, counted from 1.
     record: u64,
-    /// The first bytes of the file, until they are enough to tell a byte-order mark.
-    start: Option<Vec<u8>>,
+    /// The start of the file, until it is whole.
+    start: Option<FileStart>,
 }
 
 /// Where the rows are.
@@ -46,18 +46,14 @@ impl Csv {
     /// For one file; `column` is looked for in its header.
     #[must_use]
     pub fn new(column: Column) -> Self {
-        let mut reader = Reader::new();
-        // A blank line, which is no row: after it the reader leaves byte-order marks to us. On its own
-        // it would take a block of nothing but a mark for the end of the file.
-        reader.read_field(b"\n", &mut [0]);
         Self {
-            reader,
+            reader: reader(),
             place: Place::Unknown(column, Vec::new(), 0),
             field: vec![0; MAX_LINE + 1],
             filled: 0,
             number: 0,
             record: 1,
-            start: Some(Vec::new()),
+            start: Some(FileStart::default()),
         }
     }
 
@@ -118,7 +114,7 @@ impl Csv {
     /// Takes the start of the file, without its byte-order mark.
     fn begin(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
         let start = self.start.take().unwrap_or_default();
-        self.fields(start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start), planner)
+        self.fields(start.text(), planner)
     }
 }
 
@@ -129,12 +125,10 @@ impl Format for Csv {
         let Some(start) = &mut self.start else {
             return self.fields(block, planner);
         };
-        let missing = BYTE_ORDER_MARK.len() - start.len();
-        let (head, rest) = block.split_at(missing.min(block.len()));
-        start.extend_from_slice(head);
-        if start.len() == BYTE_ORDER_MARK.len() {
-            self.begin(planner)?;
-        }
+        let Some(rest) = start.take(block) else {
+            return Ok(());
+        };
+        self.begin(planner)?;
         self.fields(rest, planner)
     }
 
@@ -149,6 +143,16 @@ impl Format for Csv {
             _ => Ok(()),
         }
     }
+}
+
+/// A reader at the start of a file, after its byte-order mark.
+pub(crate) fn reader() -> Reader {
+    let mut reader = Reader::new();
+    // The blank line is not a record. After it the reader looks for no byte-order mark: on its own it would
+    // take a block of nothing but a mark for the end of the file.
+    reader.read_field(b"\n", &mut [0]);
+    reader.set_line(1);
+    reader
 }
 
 fn find(column: &Column, names: &[Vec<u8>]) -> Result<usize, FormatError> {

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::lines::BYTE_ORDER_MARK;
+use super::blocks::{BYTE_ORDER_MARK, LineSplitter};
 use super::{Format, FormatError};
 use crate::digest::parse::is_white;
 use crate::plan::planner::Planner;
@@ -22,14 +22,19 @@ const MAX_KEYS: usize = 64;
 /// Finds the rows of a JSON Lines file.
 #[derive(Debug)]
 pub struct JsonLines {
+    lines: LineSplitter,
+    cells: Cells,
+}
+
+/// What is known of the file's cells.
+#[derive(Debug)]
+struct Cells {
     /// The key under which objects have their row; None until the first object, whose only key it is.
     key: Option<String>,
     /// An object had the key.
     found: bool,
     /// Keys of the first object that had not.
     others: Option<Vec<String>>,
-    /// The unfinished line that the last block ended in: at most a byte more than is read.
-    carry: Vec<u8>,
     /// No line was delivered, so that a byte-order mark may come.
     at_start: bool,
 }
@@ -38,22 +43,12 @@ impl JsonLines {
     /// For one file; without a `key`, the first object must have only one, and that is it.
     #[must_use]
     pub fn new(key: Option<String>) -> Self {
-        Self { key, found: false, others: None, carry: Vec::new(), at_start: true }
+        let cells = Cells { key, found: false, others: None, at_start: true };
+        Self { lines: LineSplitter::new(MAX_LINE), cells }
     }
+}
 
-    fn keep(&mut self, piece: &[u8]) {
-        let room = MAX_LINE + 1 - self.carry.len();
-        self.carry.extend_from_slice(&piece[..piece.len().min(room)]);
-    }
-
-    fn carried(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
-        let mut line = std::mem::take(&mut self.carry);
-        let taken = self.line(&line, planner);
-        line.clear();
-        self.carry = line;
-        taken
-    }
-
+impl Cells {
     fn line(&mut self, mut line: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
         if std::mem::take(&mut self.at_start) {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
@@ -97,31 +92,17 @@ impl JsonLines {
 impl Format for JsonLines {
     type Error = FormatError;
 
-    fn feed(&mut self, mut block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
-        if !self.carry.is_empty() {
-            let Some(end) = memchr::memchr(b'\n', block) else {
-                self.keep(block);
-                return Ok(());
-            };
-            self.keep(&block[..end]);
-            self.carried(planner)?;
-            block = &block[end + 1..];
-        }
-        while let Some(end) = memchr::memchr(b'\n', block) {
-            self.line(&block[..end], planner)?;
-            block = &block[end + 1..];
-        }
-        self.keep(block);
-        Ok(())
+    fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
+        let Self { lines, cells } = self;
+        lines.feed(block, |line| cells.line(line, planner))
     }
 
     /// A key that no object had is a mistake in the key, not so many nulls.
     fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
-        if !self.carry.is_empty() {
-            self.carried(planner)?;
-        }
-        match (&self.key, self.others.take()) {
-            (Some(key), Some(others)) if !self.found => Err(FormatError::NoSuchName(key.clone(), others)),
+        let Self { lines, cells } = self;
+        lines.end(|line| cells.line(line, planner))?;
+        match (&cells.key, cells.others.take()) {
+            (Some(key), Some(others)) if !cells.found => Err(FormatError::NoSuchName(key.clone(), others)),
             _ => Ok(()),
         }
     }

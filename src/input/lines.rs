@@ -6,10 +6,9 @@
 use std::convert::Infallible;
 
 use super::Format;
+use super::blocks::BYTE_ORDER_MARK;
 use crate::digest::parse::is_white;
 use crate::plan::row_sink::{Line, MAX_LINE, Sink};
-
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Splits blocks of one file after another into lines.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 //! planner; that of a written report, which is with the audits, hands on those of two. Nothing is kept of a
 //! file but what the next block may continue, and that is bounded.
 
+pub(crate) mod blocks;
 pub mod csv;
 pub mod decompress;
 pub mod jsonl;
