@@ -10,8 +10,53 @@ use zstd::stream::read::Decoder as ZstdDecoder;
 /// the work done in it.
 pub const BLOCK: usize = 1 << 18;
 
-const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
-const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
+/// How a file may be compressed: the one table of names, suffixes and first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+impl Compression {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Gzip, Self::Zstd];
+
+    /// The compression of a file that starts with `head`; a file's name does not matter.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|compression| head.starts_with(compression.magic()))
+    }
+
+    /// The word for messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The suffix that names of such files have, lower case.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
+
+    const fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Gzip => b"\x1f\x8b",
+            Self::Zstd => b"\x28\xb5\x2f\xfd",
+        }
+    }
+}
+
+/// Bytes that tell every compression.
+const MAGIC_LEN: u64 = 4;
 
 /// Reads one file of text, a block at a time.
 pub struct TextSource<R: Read> {
@@ -36,15 +81,13 @@ impl<R: Read> TextSource<R> {
     pub fn open(mut file: R) -> io::Result<Self> {
         // A pipe may give fewer bytes in its first piece than it takes to know.
         let mut head = Vec::new();
-        file.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut head)?;
-        let (is_gzip, is_zstd) = (head.starts_with(GZIP_MAGIC), head.starts_with(ZSTD_MAGIC));
+        file.by_ref().take(MAGIC_LEN).read_to_end(&mut head)?;
+        let compression = Compression::of(&head);
         let file = BufReader::with_capacity(BLOCK, io::Cursor::new(head).chain(file));
-        let stream = if is_gzip {
-            Stream::Gzip(Box::new(MultiGzDecoder::new(file)))
-        } else if is_zstd {
-            Stream::Zstd(ZstdDecoder::with_buffer(file)?)
-        } else {
-            Stream::Plain(file)
+        let stream = match compression {
+            Some(Compression::Gzip) => Stream::Gzip(Box::new(MultiGzDecoder::new(file))),
+            Some(Compression::Zstd) => Stream::Zstd(ZstdDecoder::with_buffer(file)?),
+            None => Stream::Plain(file),
         };
         Ok(Self { stream, block: Vec::new() })
     }
@@ -55,7 +98,7 @@ impl<R: Read> TextSource<R> {
     /// Those of the file, and broken compressed data.
     pub fn block<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
         let Self { stream, block } = self;
-        let unpacked = match stream {
+        let (unpacked, compression) = match stream {
             Stream::Plain(file) => {
                 let block = fill(file)?;
                 let taken = (!block.is_empty()).then(|| take(block));
@@ -63,9 +106,10 @@ impl<R: Read> TextSource<R> {
                 file.consume(read);
                 return Ok(taken);
             }
-            Stream::Gzip(stream) => decompress(stream, block).map_err(|error| explain(error, "gzip"))?,
-            Stream::Zstd(stream) => decompress(stream, block).map_err(|error| explain(error, "zstd"))?,
+            Stream::Gzip(stream) => (decompress(stream, block), Compression::Gzip),
+            Stream::Zstd(stream) => (decompress(stream, block), Compression::Zstd),
         };
+        let unpacked = unpacked.map_err(|error| explain(error, compression))?;
         Ok((unpacked > 0).then(|| take(&block[..unpacked])))
     }
 }
@@ -99,10 +143,10 @@ fn decompress(stream: &mut impl Read, block: &mut Vec<u8>) -> io::Result<usize> 
 }
 
 /// Errors in the data say what data; errors of the file itself stay as they are.
-fn explain(error: io::Error, format: &str) -> io::Error {
+fn explain(error: io::Error, compression: Compression) -> io::Error {
     match error.kind() {
         ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
-            io::Error::new(error.kind(), format!("broken {format} data: {error}"))
+            io::Error::new(error.kind(), format!("broken {} data: {error}", compression.name()))
         }
         _ => error,
     }

@@ -3,6 +3,7 @@
 mod array;
 mod build_info;
 mod comparison;
+mod compression;
 #[cfg(feature = "wire")]
 mod http;
 mod input;
@@ -34,8 +35,14 @@ mod _core {
 
     #[pymodule_export]
     use super::build_info::build_info;
+    /// Suffixes that names of compressed files have, lower case.
+    #[pymodule_export]
+    const COMPRESSED_SUFFIXES: (&str, &str) = super::compression::SUFFIXES;
+
     #[pymodule_export]
     use super::comparison::PyComparison;
+    #[pymodule_export]
+    use super::compression::is_compressed;
     #[cfg(feature = "wire")]
     #[pymodule_export]
     use super::http::{PyWire, WireError};
