@@ -170,8 +170,8 @@ impl PyLedger {
         self.lock().numbers()
     }
 
-    /// What the next call is to ask, from number `start` on, as a pair of `start` and `stop`: a batch in which
-    /// all is open, or gathered digests; the end twice if nothing is left.
+    /// What the next call is to ask, from number `start` on, as a pair of `start` and `stop`: a batch in
+    /// which all is open, or gathered digests; the end twice if nothing is left.
     fn next_open(&self, start: usize) -> (usize, usize) {
         let call = self.lock().next_open(start);
         (call.start, call.end)
