@@ -1,11 +1,11 @@
-//! What this build is.
+//! Tells version, profile and features of this build.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::digest::hex;
 
-/// Version, profile and chosen kernel of this build, all as text.
+/// Return version, profile and chosen kernel of this build, all as text.
 #[pyfunction]
 pub(super) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let info = PyDict::new(py);

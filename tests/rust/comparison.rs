@@ -156,7 +156,10 @@ fn errors_name_the_line() {
 fn headers_without_the_columns_are_no_report() {
     for text in ["digest,other\n", "verdict,verdict,digest\n", "\"\n", "\n", "x"] {
         let error = error_of(text.as_bytes());
-        assert!(error.starts_with("not a report") || error.starts_with("line 1: the line opens quotes"), "{text:?}: {error}");
+        assert!(
+            error.starts_with("not a report") || error.starts_with("line 1: the line opens quotes"),
+            "{text:?}: {error}"
+        );
     }
     let error = error_of(b"digest,\x1b[2J,verdicts\n");
     assert!(error.ends_with("there are \"digest\", \"\\u{1b}[2J\", \"verdicts\""), "{error}");
