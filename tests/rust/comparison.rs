@@ -1,4 +1,4 @@
-//! Audits joined by digest, and written reports as they are read: the same however the blocks are cut.
+//! Reports joined by digest, and report files, which read the same for any cut into blocks.
 
 use layercheck::comparison::error::{Contradiction, ReportError, RowError};
 use layercheck::comparison::report_file::ReportFile;
@@ -14,7 +14,7 @@ fn digest(byte: u8) -> Digest {
     Digest([byte; 32])
 }
 
-/// What a report of one file says, or the first error.
+/// Reads a report from one file; returns the first error.
 fn read(blocks: &[&[u8]], may_be_empty: bool) -> Result<JoinedReports, String> {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
@@ -30,13 +30,13 @@ fn error_of(text: &[u8]) -> String {
     read(&[text], false).expect_err("not a report")
 }
 
-/// The digests and codes of what was read, or the error, to be compared.
+/// Returns the digests and codes of a report, or the error, to compare them.
 fn outcome(blocks: &[&[u8]]) -> Result<(Vec<Digest>, Vec<u8>), String> {
     read(blocks, false).map(|joined| (joined.plan.digests().to_vec(), joined.reports[0].clone()))
 }
 
 #[test]
-fn audits_are_joined_by_digest() {
+fn reports_are_joined_by_digest() {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
     comparison.raw(&[digest(1), digest(2)], &[Verdict::Available, Verdict::Archived]);
@@ -60,7 +60,7 @@ fn audits_are_joined_by_digest() {
 }
 
 #[test]
-fn an_audit_that_contradicts_itself_is_named_with_its_rows() {
+fn a_report_that_contradicts_itself_is_named_with_its_rows() {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
     comparison.raw(&[digest(2)], &[Verdict::Available]);
@@ -74,7 +74,7 @@ fn an_audit_that_contradicts_itself_is_named_with_its_rows() {
 }
 
 #[test]
-fn what_is_no_digest_can_only_be_invalid() {
+fn a_text_that_is_not_a_digest_can_only_be_invalid() {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
     let refused = comparison.row(b"junk", b"available").unwrap_err();
@@ -153,7 +153,7 @@ fn errors_name_the_line() {
 }
 
 #[test]
-fn headers_without_the_columns_are_no_report() {
+fn headers_without_the_columns_are_not_a_report() {
     for text in ["digest,other\n", "verdict,verdict,digest\n", "\"\n", "\n", "x"] {
         let error = error_of(text.as_bytes());
         assert!(

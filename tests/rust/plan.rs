@@ -14,7 +14,7 @@ fn plan(rows: &[&str], batch_size: usize) -> Plan {
     planner.finish(batch_size)
 }
 
-/// What a plan says, to be compared.
+/// Returns the parts of a plan, to compare them.
 fn parts(plan: &Plan) -> (&[Digest], &[i64], Vec<String>, usize) {
     let rejects = (0..plan.rejects().len()).map(|at| plan.rejects().get(at).to_string());
     (plan.digests(), plan.row_index(), rejects.collect(), plan.spellings().iter().map(|s| s.1 as usize).sum())
@@ -75,7 +75,7 @@ fn nulls_are_rows_without_text() {
 proptest! {
     #[test]
     fn deduplication_equals_a_plain_map(keys in prop::collection::vec((0u8..4, 0usize..32), 0..500)) {
-        // Digests that differ in one byte at any place, many of them equal.
+        // Digests that differ in one byte at any position, many of them equal.
         let digests: Vec<Digest> = keys
             .iter()
             .map(|(value, at)| {
@@ -102,11 +102,11 @@ proptest! {
     }
 }
 
-/// Rows beyond those from which on a second thread works along.
+/// More rows than the number from which a background thread works.
 const MANY: usize = 300_000;
 
-/// Valid rows, new ones and repeated ones, near and far; every seventh is rejected, and there is a long
-/// run of nothing but rejected ones.
+/// Feeds valid rows, with new digests and with digests repeated at short and long distances. Every seventh
+/// row is rejected, and one long run of rows is rejected.
 fn many_rows(planner: &mut Planner) {
     for row in 0..MANY {
         if row % 7 == 3 || (100_000..130_000).contains(&row) {
@@ -121,7 +121,7 @@ fn many_rows(planner: &mut Planner) {
 }
 
 #[test]
-fn a_second_thread_changes_nothing_in_the_plan() {
+fn a_background_thread_changes_nothing_in_the_plan() {
     let [alone, beside] = [1, 2].map(|threads| {
         let mut planner = Planner::new(false).threads(Some(threads));
         many_rows(&mut planner);
@@ -141,7 +141,7 @@ fn a_second_thread_changes_nothing_in_the_plan() {
 }
 
 #[test]
-fn nothing_but_rejected_rows_is_a_plan_too() {
+fn a_plan_may_have_only_rejected_rows() {
     for threads in [1, 2] {
         let mut planner = Planner::new(false).threads(Some(threads));
         (0..MANY).for_each(|_| planner.not_text(None));
@@ -152,7 +152,7 @@ fn nothing_but_rejected_rows_is_a_plan_too() {
 }
 
 #[test]
-fn a_planner_that_is_given_up_takes_its_thread_along() {
+fn a_dropped_planner_ends_its_thread() {
     let mut planner = Planner::new(false).threads(Some(2));
     many_rows(&mut planner);
     drop(planner); // hangs, if the thread does not end

@@ -1,5 +1,5 @@
-//! What must hold for any bytes. The fuzz targets call these checks, and so does a test with every
-//! case of the corpus; each compares the fast code with a slow one written otherwise.
+//! Checks that must hold for any bytes. The fuzz targets call them, and a test calls them with every case of
+//! the corpus. Each check compares the fast code with slow code written in another way.
 
 pub mod answer;
 pub mod formats;

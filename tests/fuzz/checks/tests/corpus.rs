@@ -1,4 +1,4 @@
-//! Every case of the corpus holds, without any fuzzer.
+//! Checks every case of the corpus, without a fuzzer.
 
 use std::fs;
 use std::path::Path;
