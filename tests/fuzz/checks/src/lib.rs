@@ -2,8 +2,8 @@
 //! the corpus. Each check compares the fast code with slow code written in another way.
 
 pub mod answer;
-pub mod formats;
+pub mod columns;
+pub mod decompress;
 pub mod journal;
 pub mod lines;
 pub mod parse;
-pub mod source;
