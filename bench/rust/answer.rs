@@ -1,7 +1,7 @@
 //! Packs requests and reads answers, for profilers and for measuring each part alone.
 //!
 //! `cargo run --release --example bench_answer -- [LAYERS] [ROUNDS] [PART]` prints the median time of each
-//! part for a call of LAYERS digests (100), beside `serde_json` reading the same body into structs. That is
+//! part for a call of LAYERS digests (100), next to `serde_json` reading the same body into structs. That is
 //! its fastest form, and it does less than layercheck needs: it checks no limits and knows one type for each
 //! field.
 

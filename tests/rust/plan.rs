@@ -122,13 +122,13 @@ fn many_rows(planner: &mut Planner) {
 
 #[test]
 fn a_background_thread_changes_nothing_in_the_plan() {
-    let [alone, beside] = [1, 2].map(|threads| {
+    let [one, two] = [1, 2].map(|threads| {
         let mut planner = Planner::new(false).threads(Some(threads));
         many_rows(&mut planner);
         planner.finish(100)
     });
-    assert_eq!(alone.rows(), MANY + 20_001);
-    assert!(parts(&alone) == parts(&beside));
+    assert_eq!(one.rows(), MANY + 20_001);
+    assert!(parts(&one) == parts(&two));
     let mut first_seen = HashMap::new();
     let wanted = (0..MANY).map(|row| {
         if row % 7 == 3 || (100_000..130_000).contains(&row) {
@@ -137,7 +137,7 @@ fn a_background_thread_changes_nothing_in_the_plan() {
         let next = first_seen.len() as i64;
         *first_seen.entry(row * 7_919 % 100_003).or_insert(next)
     });
-    assert!(beside.row_index()[..MANY].iter().copied().eq(wanted));
+    assert!(two.row_index()[..MANY].iter().copied().eq(wanted));
 }
 
 #[test]

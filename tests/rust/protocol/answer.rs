@@ -63,8 +63,8 @@ fn equal_texts_of_entries_in_a_row_are_each_read() {
 fn unknown_keys_are_skipped_whatever_they_hold() {
     let more = r#""x":{"y":[1,-2.5e+3,true,false,null,"\ud800\"",{}],"layerDigest":0},"":[],"#;
     assert_eq!(read(&layer(more)), [r#"7: "AVAILABLE" None None"#]);
-    let beside = format!(r#"{{"requestId":[[]],{}"#, &layer("")[1..]);
-    assert_eq!(read(&beside), [r#"7: "AVAILABLE" None None"#]);
+    let with_unknown = format!(r#"{{"requestId":[[]],{}"#, &layer("")[1..]);
+    assert_eq!(read(&with_unknown), [r#"7: "AVAILABLE" None None"#]);
 }
 
 #[test]
