@@ -2,7 +2,8 @@
 
 The server's capacity is hidden from the pacer, and others draw on the same bucket. Nothing here takes time
 or depends on the machine: a minute of 600 calls a second is simulated in a fraction of one, and the
-same seed gives the same figures. `tests/python/dispatch/test_pacer_simulation.py` holds them to their bars.
+same seed gives the same figures. `tests/python/dispatch/rate/test_pacer_simulation.py` holds them to
+their bars.
 
 Figures: the share that we got of what the bucket had left for us (or of the rate asked for, if that is less),
 and the share of our calls that were throttled.
@@ -18,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from layercheck.dispatch.pacer import Pacer
-from layercheck.dispatch.workers import TICK_S
+from layercheck.dispatch.rate.pacer import Pacer
+from layercheck.dispatch.schedule.workers import TICK_S
 
 RESULT = Path(__file__).parent.parent / "results" / "pace.json"
 Others = Callable[[float], float]

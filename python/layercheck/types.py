@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from layercheck.inputs import DigestInput as DigestInput
+from layercheck.inputs.adapters import DigestInput as DigestInput
 
 Rate: TypeAlias = "float | Literal['quota', 'max'] | None"
 """Calls per second for one lane: None is half the default quota."""

@@ -9,28 +9,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from layercheck._core import Plan
-from layercheck.dispatch import credentials
-from layercheck.dispatch.client import open_client
-from layercheck.dispatch.drive import Drive
-from layercheck.dispatch.lanes import LANES, key_of
-from layercheck.dispatch.progress import as_callback
-from layercheck.dispatch.quota import calls_per_second
+from layercheck.aws import credentials
+from layercheck.aws.client import open_client
+from layercheck.aws.service_quotas import calls_per_second
+from layercheck.dispatch.rate.lanes import LANES, key_of
 from layercheck.dispatch.run import Run, RunTime
+from layercheck.dispatch.schedule.execution import Drive
+from layercheck.dispatch.schedule.workers import Workers
 from layercheck.dispatch.stream import Answer, stream
 from layercheck.dispatch.transport import choose
-from layercheck.dispatch.transport.choose import TransportName, check_name
-from layercheck.dispatch.tuning import Tuning
-from layercheck.dispatch.workers import Workers
+from layercheck.dispatch.transport.selection import TransportName, check_name
+from layercheck.display.callback import as_callback
 from layercheck.errors import JournalError, LayercheckError
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
-from layercheck.plan import plan as make_plan
+from layercheck.limits import Tuning
+from layercheck.planning import plan as make_plan
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, Target
 
 if TYPE_CHECKING:
     from boto3 import Session
     from botocore.config import Config
 
-    from layercheck.journal.recorder import Recorder
+    from layercheck.journal.writer import Recorder
     from layercheck.report import Report
 
 

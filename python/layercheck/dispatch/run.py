@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layercheck.dispatch.drive import Drive
+from layercheck.dispatch.schedule.execution import Drive
 from layercheck.errors import InvalidParameterError, RunCancelled
 
 if TYPE_CHECKING:
     from layercheck._core import Plan
-    from layercheck.dispatch.tuning import Tuning
-    from layercheck.dispatch.workers import Workers
+    from layercheck.dispatch.schedule.workers import Workers
+    from layercheck.limits import Tuning
     from layercheck.report import Report
     from layercheck.types import ProgressCallback, Target
 

@@ -6,11 +6,11 @@ import time
 
 from layercheck._core import Ledger, Plan, PlanParts, PlanReader, build_info
 from layercheck.errors import JournalError
-from layercheck.journal.claim import Claim
 from layercheck.journal.fingerprint import Fingerprint
+from layercheck.journal.lock import Claim
 from layercheck.journal.options import JournalOptions
-from layercheck.journal.recorder import Recorder
 from layercheck.journal.store import Store
+from layercheck.journal.writer import Recorder
 from layercheck.types import Target
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import layercheck as lc
 from cli.conftest import COMMAND, Layercheck, digest
-from layercheck.journal.claim import Claim
+from layercheck.journal.lock import Claim
 from layercheck.testing import Fault, LocalEcr
 
 MANY = 3_000

@@ -10,8 +10,8 @@ import pytest
 
 import layercheck as lc
 from cancelled import Cancelled, measure
-from dispatch.conftest import digests
 from dispatch.scripted_server import ScriptedServer
+from fake_account import digests
 from layercheck.testing import EvenDigests, LocalEcr
 
 ROWS = digests(9000)

@@ -17,12 +17,12 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import CredentialRetrievalError
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
-from layercheck.dispatch.calls import Call
-from layercheck.dispatch.drive import Drive
-from layercheck.dispatch.transport.choose import NAMES
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.schedule.execution import Drive
+from layercheck.dispatch.schedule.scheduler import Call
+from layercheck.dispatch.transport.selection import NAMES
+from layercheck.limits import Tuning
 
 QUICK = Tuning(
     back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01, grace_s=0.2, timeout_grace_s=0.05, stall_s=0.5

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.gate import Gate
 from dispatch.scripted_server import ScriptedServer
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.limits import Tuning
 
 QUICK = Tuning(tick_s=0.01, grace_s=0.2)
 ROWS = digests(5000)
@@ -257,7 +257,7 @@ PROGRAM = """
     import sys, signal, hashlib
     import layercheck as lc
     from layercheck.dispatch import checker as dispatch
-    from layercheck.dispatch.tuning import Tuning
+    from layercheck.limits import Tuning
 
     rows = ["sha256:" + hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
     tuning = Tuning(tick_s=0.01, grace_s=float(sys.argv[2]))

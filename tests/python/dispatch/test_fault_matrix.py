@@ -16,9 +16,9 @@ import pytest
 from botocore.loaders import create_loader
 
 import layercheck as lc
-from dispatch.conftest import digests
-from layercheck.dispatch.transport.choose import NAMES, TransportName
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.transport.selection import NAMES, TransportName
+from layercheck.limits import Tuning
 from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
 Scene = Literal["in_order", "at_once", "tls"]

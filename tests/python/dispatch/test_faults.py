@@ -12,7 +12,6 @@ import boto3
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import SECRET, TOKEN, digests
 from dispatch.scripted_server import (
     Asked,
     Reply,
@@ -24,7 +23,8 @@ from dispatch.scripted_server import (
     is_held,
     layer,
 )
-from layercheck.dispatch.tuning import Tuning
+from fake_account import SECRET, TOKEN, digests
+from layercheck.limits import Tuning
 
 QUICK = Tuning(back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.02)
 ROWS = digests(3000)

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
-from layercheck.dispatch.calls import Call
-from layercheck.dispatch.ground import Ground
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.schedule.progress import Ground
+from layercheck.dispatch.schedule.scheduler import Call
+from layercheck.limits import Tuning
 
 QUICK = Tuning(tick_s=0.01, back_off_base_s=0.001, back_off_cap_s=0.01)
 ROWS = digests(5000)

@@ -16,7 +16,7 @@ import tempfile
 from itertools import repeat
 
 from layercheck.cli import main
-from layercheck.journal import recorder, store
+from layercheck.journal import store, writer
 
 UNSAVED = 16
 """Finished batches that may wait for the disk, with small sizes."""
@@ -28,7 +28,7 @@ STEPS = ("begun", "created", "part", "ready", "group", "inserted", "committed", 
 def run(sizes: str, last: str, times: str, *command: str) -> int:
     """Run the command; returns its exit code if it lives."""
     if sizes == "small":
-        recorder.GROUP, recorder.GROUP_S, recorder.UNSAVED = 8, 0.02, UNSAVED
+        writer.GROUP, writer.GROUP_S, writer.UNSAVED = 8, 0.02, UNSAVED
     left = int(times)
     tempfile._name_sequence = repeat("known")  # type: ignore[attr-defined]
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from layercheck._core import WireError
-from layercheck.dispatch import credentials
-from layercheck.dispatch.body import ReadBody
+from layercheck.aws import credentials
+from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.wire import WireTransport, as_botocore
 
 

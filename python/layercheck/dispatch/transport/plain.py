@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layercheck.dispatch import credentials
-from layercheck.dispatch.classify import UnreadableAnswer, clean
-from layercheck.dispatch.transport.seam import Batch
+from layercheck.aws import credentials
+from layercheck.aws.classify import UnreadableAnswer, clean
+from layercheck.dispatch.transport.base import Batch
 from layercheck.types import EcrClient
 
 

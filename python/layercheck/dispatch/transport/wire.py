@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from layercheck._core import Wire, WireError
-from layercheck.dispatch.body import ReadBody
-from layercheck.dispatch.classify import clean
+from layercheck.aws.classify import clean
+from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.slim import SlimTransport
-from layercheck.dispatch.tuning import Tuning
+from layercheck.limits import Tuning
 from layercheck.types import EcrClient
 
 _log = logging.getLogger("layercheck")

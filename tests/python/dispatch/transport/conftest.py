@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
-from layercheck.dispatch.transport.choose import NAMES, TransportName
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.transport.selection import NAMES, TransportName
+from layercheck.limits import Tuning
 
 ROWS = [*digests(750), "junk", digests(1)[0].upper()]
 FASTER = NAMES[1:]

@@ -1,0 +1,116 @@
+"""The benchmark of calls: everybody's answers at two points, with few calls, and what becomes of them.
+
+The peers that `make bench-calls` has to make first, aiobotocore and the AWS SDK for Rust, take part in
+`make bench-calls-quick`; here are those that need no more than the tests do.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import calls_tables
+import readme
+import run_calls
+from grid import CACHE, CONTESTANTS, GRID, HEADLINES, QUICK, Contestant
+from layercheck.dispatch.transport.selection import NAMES
+
+ELSEWHERE = [one for one in CONTESTANTS if CACHE in Path(one.command[0]).parents]
+HERE = [one for one in CONTESTANTS if one not in ELSEWHERE]
+
+MOST = {"plain": 1.05, "slim": 0.5, "wire": 0.3, "native": 0.1}
+"""Interpreter-level calls for each call of the API, as a part of boto3's, planning and waiting included: a
+count that no busy machine can blur. Measured were 1.00, 0.42, 0.24 and 0.05."""
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return run_calls.document(QUICK, HERE, quick=True)
+
+
+def test_everybody_finds_the_truth_at_every_point(document: dict[str, Any]) -> None:
+    assert calls_tables.troubles(document) == []
+    for point, wanted in zip(document["points"], QUICK, strict=True):
+        assert point["name"] == str(wanted)
+        assert [line["name"] for line in point["lines"]] == [one.name for one in HERE]
+        for line in point["lines"]:
+            assert line["calls_per_s"] > 0
+            assert line["peak_bytes"] >= line["before_bytes"] > 0
+            assert line["p99_ms"] >= line["p50_ms"] >= point["latency_ms"]
+            assert line["cpu_s_per_million_digests"] > 0
+
+
+def test_two_peers_are_made_elsewhere() -> None:
+    assert [one.name for one in ELSEWHERE] == ["aiobotocore", "aws-sdk-ecr (Rust)"]
+    assert not any(one.ours for one in ELSEWHERE)
+
+
+def test_calls_of_the_interpreter_are_counted(document: dict[str, Any]) -> None:
+    counts = {one["name"]: one["interpreter_calls_per_call"] for one in document["contestants"]}
+    boto3 = counts["boto3 + ThreadPoolExecutor"]
+    # An answer of 100 layers, four members each: hundreds of steps in botocore's parser alone.
+    assert boto3 > 500
+    assert counts["boto3 in 2 processes"] is None
+    assert set(MOST) == set(NAMES)
+    for name, most in MOST.items():
+        assert counts[f"layercheck, {name}"] < most * boto3, name
+
+
+def test_an_untrue_answer_has_no_time() -> None:
+    class Liar(Contestant):
+        def lap(self, task: dict[str, object], timeout_s: float) -> dict[str, Any]:
+            return {"there": 1, "verdicts": "00"}
+
+    found = run_calls.measured(Liar("liar", ("/bin/false",)), {"calls": 1}, {"there": 50, "verdicts": "01"})
+    assert found["trouble"].startswith("{'there': 1")
+    assert "calls_per_s" not in run_calls.line([found])
+
+
+def test_who_dies_is_named(document: dict[str, Any]) -> None:
+    found = run_calls.measured(Contestant("nobody", ("/bin/false",)), {"calls": 1}, {"there": 50})
+    assert found["trouble"].startswith("nobody failed")
+    point = document["points"][0]
+    broken = document | {"points": [point | {"lines": [{"name": "nobody", **run_calls.line([found])}]}]}
+    assert calls_tables.troubles(broken) == [f"{point['name']}: nobody: nobody failed:"]
+    assert "FAILED" in calls_tables.for_people(broken)
+
+
+def test_what_is_lost_is_shown(document: dict[str, Any]) -> None:
+    point = document["points"][0]
+    lines = [
+        line | {"calls_per_s": 1.0 if line["name"].startswith("layercheck") else 7.0}
+        for line in point["lines"]
+    ]
+    losing = document | {"points": [point | {"lines": lines}], "headlines": [point["name"]]}
+    assert len(calls_tables.lost(losing)) == sum(not one.ours for one in HERE)
+    assert "LOST: " in calls_tables.for_people(losing)
+    table = calls_tables.for_readme(losing)
+    assert table.count("**7**") == len(calls_tables.lost(losing))
+    assert all(f"\n* {each}\n" in table for each in calls_tables.lost(losing))
+    winning = document | {"points": [point | {"lines": [line | {"calls_per_s": 7.0} for line in lines]}]}
+    assert calls_tables.lost(winning) == []
+    assert calls_tables.for_readme(winning).endswith("a peer was faster in 0 cases.")
+
+
+def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assert f'"{platform.node()}"' not in text
+    assert str(Path.cwd()) not in text
+
+
+def test_the_readme_has_a_place_for_the_table(document: dict[str, Any]) -> None:
+    begin, end = calls_tables.BEGIN, calls_tables.END
+    page = (Path(__file__).parents[3] / "README.md").read_text()
+    assert f"{begin}\n| where |" in readme.into(page, calls_tables.for_readme(document), begin=begin, end=end)
+
+
+def test_the_grid_has_all_that_was_asked_for() -> None:
+    assert {point.latency_ms for point in GRID} == {0, 10, 40}
+    assert {point.in_flight for point in GRID} >= {1, 128}
+    assert {point.tls for point in GRID} == {False, True}
+    assert set(HEADLINES) <= set(GRID)
+    assert len(set(GRID)) == len(GRID)
