@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
+class Limits:
     """Bounds that make every run end, whatever the server does.
 
     Every retry has one owner. botocore on a client of our own makes a single

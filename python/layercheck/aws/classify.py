@@ -18,7 +18,7 @@ from layercheck.errors import (
     RepositoryNotFoundError,
 )
 
-FailureKind: TypeAlias = Literal["throttled", "passing", "batch", "dead_end"]
+FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
 
 _MESSAGE_LIMIT = 500
 _CODE_LIMIT = 100
@@ -118,17 +118,17 @@ def classify(error: BaseException) -> Failure:
 
     if isinstance(error, UnusableCredentials):
         # To ask again would send, or fail to send, the same: what boto3 found has to be put right.
-        return Failure("dead_end", name, message, cause, CredentialsError, connected=False)
+        return Failure("fatal", name, message, cause, CredentialsError, connected=False)
     if is_a(error_codes.CREDENTIAL_EXCEPTIONS):
         renews = is_a(error_codes.RENEWAL_EXCEPTIONS)
-        return Failure("dead_end", name, message, cause, CredentialsError, connected=False, renews=renews)
+        return Failure("fatal", name, message, cause, CredentialsError, connected=False, renews=renews)
     if is_a(error_codes.ENDPOINT_EXCEPTIONS):
-        return Failure("dead_end", name, message, cause, EndpointError, connected=False)
+        return Failure("fatal", name, message, cause, EndpointError, connected=False)
     if is_a(error_codes.PARAMETER_EXCEPTIONS):
-        return Failure("dead_end", name, message, cause, InvalidParameterError, connected=False)
+        return Failure("fatal", name, message, cause, InvalidParameterError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Passing until it proves lasting.
     connected = not isinstance(error, known.ConnectionError)
-    return Failure("passing", name, message, cause, EndpointError, connected=connected)
+    return Failure("transient", name, message, cause, EndpointError, connected=connected)
 
 
 def _from_service(error: Any) -> Failure:
@@ -157,20 +157,20 @@ def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
     if code in error_codes.THROTTLED or code.startswith("TooManyRequests") or status == 429:
         return "throttled", EndpointError
     # A named reason counts more than the status: a 500 that says AccessDenied is still no access.
-    for those, raises in _DEAD_ENDS:
+    for those, raises in _FATAL:
         if code in those:
-            return "dead_end", raises
-    if code in error_codes.PASSING or status >= 500:
-        return "passing", EndpointError
+            return "fatal", raises
+    if code in error_codes.TRANSIENT or status >= 500:
+        return "transient", EndpointError
     if code in error_codes.BATCH or status == 413:
         return "batch", InvalidParameterError
     # A proxy or gateway on the way speaks HTML, and botocore then gives the status as the code.
     if status in (401, 403, 407):
-        return "dead_end", AccessDeniedError
-    return "passing", EndpointError
+        return "fatal", AccessDeniedError
+    return "transient", EndpointError
 
 
-_DEAD_ENDS: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
+_FATAL: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
     (error_codes.NOT_FOUND, RepositoryNotFoundError),
     (error_codes.DENIED, AccessDeniedError),
     (error_codes.CREDENTIAL, CredentialsError),

@@ -15,7 +15,7 @@ from typing import Any
 from layercheck.aws.classify import classify, clean, exception_for
 from layercheck.aws.response_limit import bound_bodies
 from layercheck.errors import InvalidParameterError, LayercheckError
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 from layercheck.types import EcrClient, Target
 
 DEFAULT_MAX_IN_FLIGHT = 32
@@ -128,7 +128,7 @@ def open_client(
     config: Any,
     max_in_flight: int | None,
     plain: bool,
-    tuning: Tuning,
+    limits: Limits,
 ) -> OpenClient:
     """Take the caller's client, or make one: for plain calls, or for faster ones.
 
@@ -175,7 +175,7 @@ def open_client(
                 raise
             raise mapped from error
         owned = True
-        bound_bodies(client, limit_bytes=tuning.body_limit_bytes, deadline_s=tuning.body_deadline_s)
+        bound_bodies(client, limit_bytes=limits.body_limit_bytes, deadline_s=limits.body_deadline_s)
     meta = getattr(client, "meta", None)
     pool = getattr(getattr(meta, "config", None), "max_pool_connections", None)
     wanted = max_in_flight or DEFAULT_MAX_IN_FLIGHT
@@ -235,7 +235,7 @@ def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
     from layercheck._core import build_info
 
     merged = Config(
-        # One attempt: asking again is the run's business, see `Tuning`. Two layers of retries multiply,
+        # One attempt: asking again is the run's business, see `Limits`. Two layers of retries multiply,
         # and botocore's sleep while they hold a call slot.
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=max_in_flight,
@@ -297,7 +297,7 @@ def _check_service(client: EcrClient, service: str) -> None:
 
 def _opening_failed(error: Exception) -> LayercheckError | None:
     failure = classify(error)
-    if failure.kind == "dead_end":
+    if failure.kind == "fatal":
         hint = "; pass region_name or set AWS_DEFAULT_REGION" if failure.code == "NoRegionError" else ""
         return exception_for(failure, f"no client could be made: {failure.summary.rstrip('.')}{hint}")
     if isinstance(error, ValueError):

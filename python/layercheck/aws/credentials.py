@@ -18,7 +18,7 @@ _NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")
 """What Python makes of an environment variable's bytes that are no UTF-8."""
 
 
-class Frozen(NamedTuple):
+class CredentialSnapshot(NamedTuple):
     """Credentials as they are at one moment."""
 
     access_key: str
@@ -29,7 +29,7 @@ class Frozen(NamedTuple):
         return "Frozen(***)"
 
 
-def current(client: Any) -> Frozen | None:
+def current(client: Any) -> CredentialSnapshot | None:
     """The client's credentials, refreshed if boto3 finds it is time; None if it has none.
 
     Raises:
@@ -40,14 +40,14 @@ def current(client: Any) -> Frozen | None:
     if not callable(freeze):
         return None
     found = freeze()
-    frozen = Frozen(found.access_key, found.secret_key, found.token)
+    frozen = CredentialSnapshot(found.access_key, found.secret_key, found.token)
     _check("access key id", frozen.access_key, _NOT_IN_A_HEADER, "which no HTTP header can hold")
     _check("session token", frozen.token, _NOT_IN_A_HEADER, "which no HTTP header can hold")
     _check("secret access key", frozen.secret_key, _NOT_UTF_8, "with which nothing can be signed")
     return frozen
 
 
-def check_usable(client: Any) -> None:
+def validate_credentials(client: Any) -> None:
     """See, before botocore signs with them, whether a request can hold the client's credentials.
 
     botocore and `http.client` do not notice, or fail with a message that blames nothing in particular.

@@ -25,7 +25,7 @@ THROTTLED = frozenset(
 and `ThrottleException`, the name on ECR's troubleshooting page that botocore does not know
 (https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors.html)."""
 
-PASSING = frozenset(
+TRANSIENT = frozenset(
     (
         "InternalError",
         "InternalFailure",

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.text import Text
 
 from layercheck.display.terminal import TwoLines, effort, numbers
-from layercheck.types import Progress as Standing
+from layercheck.types import Progress as RunSnapshot
 
 
 class Bar:
@@ -57,7 +57,7 @@ class Bar:
         speed = f"{_size(self._bytes / seconds)}/s" if seconds > 0.2 else ""
         self._bar.update(self._task, completed=self._bytes, numbers=f"{_size(self._bytes)}  {speed}")
 
-    def on_progress(self, progress: Standing) -> None:
+    def on_progress(self, progress: RunSnapshot) -> None:
         """The callback for `Checker.check`."""
         if self._task is not None and not self._checking:
             self._bar.remove_task(self._task)

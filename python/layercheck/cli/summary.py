@@ -37,7 +37,7 @@ _ENDINGS = {
     "cancelled": "cancelled",
     "timeout": "its time was up",
     "stalled": "answers stopped coming",
-    "dead_end": "came to a dead end",
+    "fatal": "came to a dead end",
     "journal": "the journal could not be written",
     "killed": "killed",
 }
@@ -68,7 +68,7 @@ def summary(report: Report, *, interrupted: bool = False) -> Group:
     lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
     lines += [Text(line, style="dim") for line in _effort(report)]
     lines += _bad_rows(report)
-    lines += _troubles(report)
+    lines += _error_log(report)
     if interrupted:
         lines.append(Text("\nInterrupted: these are the answers received until then.", style="bold yellow"))
     return Group(*lines)
@@ -255,7 +255,7 @@ def _answered(report: Report, verdict: Verdict) -> list[RenderableType]:
     return [Text(f"\n{verdict.label} rows, {len(first)} of {total:,}", style="bold"), table]
 
 
-def _troubles(report: Report) -> list[RenderableType]:
+def _error_log(report: Report) -> list[RenderableType]:
     """Why digests have no answer: the batches' errors, equal ones told once."""
     causes: dict[tuple[str, str], int] = {}
     for error in report.errors:

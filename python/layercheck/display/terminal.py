@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from layercheck.display import wording
-from layercheck.types import Progress as Standing
+from layercheck.types import Progress as RunSnapshot
 
 
 class TwoLines(Progress):
@@ -43,7 +43,7 @@ class CheckBar:
         )
         self._task: TaskID | None = None
 
-    def __call__(self, progress: Standing) -> None:
+    def __call__(self, progress: RunSnapshot) -> None:
         """See `layercheck.types.ProgressCallback`."""
         if self._task is None:
             self._task = self._bar.add_task("layercheck", total=progress.unique, numbers="")
@@ -55,7 +55,7 @@ class CheckBar:
             self._bar.stop()
 
 
-def numbers(progress: Standing) -> str:
+def numbers(progress: RunSnapshot) -> str:
     """How far, and how much longer."""
     text = f"{progress.settled:,} of {progress.unique:,} digests"
     left = progress.seconds_left
@@ -65,7 +65,7 @@ def numbers(progress: Standing) -> str:
     return f"{text}  {f'{left:.0f} s' if left < 59.5 else wording.duration(left)} left"
 
 
-def effort(progress: Standing) -> Text:
+def effort(progress: RunSnapshot) -> Text:
     """The line below: how fast, and which verdicts."""
     line = Text("  ")
     line.append(f"{progress.calls_per_second:,.0f} calls/s")

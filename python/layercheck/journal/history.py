@@ -14,7 +14,7 @@ from layercheck.types import BatchError, Ending, RunStats
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunSnapshot:
     """How a run stands.
 
     Attributes:
@@ -45,7 +45,7 @@ class JournalRun:
     errors: tuple[BatchError, ...]
 
 
-def row_of(number: int, started_at: float, written_at: float, standing: Standing) -> RunRow:
+def row_of(number: int, started_at: float, written_at: float, standing: RunSnapshot) -> RunRow:
     """A run as it stands in the file."""
     stats, errors = standing.stats, standing.errors
     over = stats.ended != "running"

@@ -46,7 +46,7 @@ class Owner:
         return f"process {self.pid} on {self.host} since {self.started_at}"
 
 
-class Claim:
+class JournalLock:
     """The right to write to a journal, held until it is closed or the process ends, however it ends.
 
     The lock is on a file of its own, `FILE-owner`: SQLite's locks on the journal itself would all be lost

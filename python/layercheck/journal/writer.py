@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from layercheck._core import Ledger
 from layercheck.errors import JournalError
-from layercheck.journal.history import Standing, row_of
-from layercheck.journal.lock import Claim
+from layercheck.journal.history import RunSnapshot, row_of
+from layercheck.journal.lock import JournalLock
 from layercheck.journal.store import Row, RunRow, Store
 
 GROUP = 128
@@ -27,7 +27,7 @@ to ask again is bounded, however slow the disk."""
 Tell = Callable[[JournalError | None], None]
 
 
-class Recorder:
+class JournalWriter:
     """The journal of one run that is under way.
 
     Workers say which digests have their outcome; that costs them one entry in a queue. What it is
@@ -41,7 +41,7 @@ class Recorder:
         restored: How many digests it knew.
     """
 
-    def __init__(self, store: Store, claim: Claim, ledger: Ledger) -> None:
+    def __init__(self, store: Store, claim: JournalLock, ledger: Ledger) -> None:
         self.ledger = ledger
         self.restored = ledger.settled
         self._store = store
@@ -54,10 +54,10 @@ class Recorder:
         self._ending = self._finished = False
         self._error: JournalError | None = None
         self._tell: Tell = _nobody
-        self._stand: Callable[[], Standing] = Standing
+        self._stand: Callable[[], RunSnapshot] = RunSnapshot
         self._thread = threading.Thread(target=self._serve, name="layercheck-journal", daemon=True)
 
-    def start(self, tell: Tell, stand: Callable[[], Standing]) -> None:
+    def start(self, tell: Tell, stand: Callable[[], RunSnapshot]) -> None:
         """Begin to write.
 
         Args:
@@ -76,7 +76,7 @@ class Recorder:
             self._wake.set()
 
     @property
-    def behind(self) -> bool:
+    def backlogged(self) -> bool:
         """So much waits for the disk that nothing more is to be asked."""
         return len(self._pending) + self._writing >= UNSAVED
 

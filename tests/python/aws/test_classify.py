@@ -30,12 +30,12 @@ def service_error(code: str, message: str = "", status: int = 400) -> known.Clie
         ("TooManyRequestsAtOnce", 400, "throttled"),
         ("RequestLimitExceeded", 503, "throttled"),
         ("429", 429, "throttled"),
-        ("ServerException", 500, "passing"),
-        ("InternalFailure", 500, "passing"),
-        ("503", 503, "passing"),
-        ("SomethingNew", 502, "passing"),
-        ("SomethingNew", 400, "passing"),
-        ("RequestTimeout", 400, "passing"),
+        ("ServerException", 500, "transient"),
+        ("InternalFailure", 500, "transient"),
+        ("503", 503, "transient"),
+        ("SomethingNew", 502, "transient"),
+        ("SomethingNew", 400, "transient"),
+        ("RequestTimeout", 400, "transient"),
         ("InvalidParameterException", 400, "batch"),
         ("ValidationException", 400, "batch"),
         ("SerializationException", 400, "batch"),
@@ -55,7 +55,7 @@ def service_error(code: str, message: str = "", status: int = 400) -> known.Clie
 )
 def test_each_code_of_the_service_has_one_class(code: str, status: int, kind: object) -> None:
     failure = classify(service_error(code, "why", status))
-    assert failure.kind == kind if isinstance(kind, str) else failure.kind == "dead_end"
+    assert failure.kind == kind if isinstance(kind, str) else failure.kind == "fatal"
     assert failure.connected
     if not isinstance(kind, str):
         assert failure.raises is kind
@@ -64,16 +64,16 @@ def test_each_code_of_the_service_has_one_class(code: str, status: int, kind: ob
 @pytest.mark.parametrize(
     ("error", "kind", "connected"),
     [
-        (known.EndpointConnectionError(endpoint_url="http://x"), "passing", False),
-        (known.ConnectTimeoutError(endpoint_url="http://x"), "passing", False),
-        (known.SSLError(endpoint_url="http://x", error=OSError("no")), "passing", False),
-        (known.ProxyConnectionError(proxy_url="http://x"), "passing", False),
-        (known.ReadTimeoutError(endpoint_url="http://x"), "passing", True),
-        (known.ConnectionClosedError(endpoint_url="http://x"), "passing", True),
-        (known.HTTPClientError(error="x"), "passing", True),
-        (RecursionError("too deep"), "passing", True),
-        (KeyError("layers"), "passing", True),
-        (MemoryError(), "passing", True),
+        (known.EndpointConnectionError(endpoint_url="http://x"), "transient", False),
+        (known.ConnectTimeoutError(endpoint_url="http://x"), "transient", False),
+        (known.SSLError(endpoint_url="http://x", error=OSError("no")), "transient", False),
+        (known.ProxyConnectionError(proxy_url="http://x"), "transient", False),
+        (known.ReadTimeoutError(endpoint_url="http://x"), "transient", True),
+        (known.ConnectionClosedError(endpoint_url="http://x"), "transient", True),
+        (known.HTTPClientError(error="x"), "transient", True),
+        (RecursionError("too deep"), "transient", True),
+        (KeyError("layers"), "transient", True),
+        (MemoryError(), "transient", True),
         (known.NoCredentialsError(), lc.CredentialsError, False),
         (known.PartialCredentialsError(provider="env", cred_var="x"), lc.CredentialsError, False),
         (known.CredentialRetrievalError(provider="sso", error_msg="x"), lc.CredentialsError, False),
@@ -94,7 +94,7 @@ def test_each_exception_without_an_answer_has_one_class(
     if isinstance(kind, str):
         assert failure.kind == kind
     else:
-        assert (failure.kind, failure.raises) == ("dead_end", kind)
+        assert (failure.kind, failure.raises) == ("fatal", kind)
 
 
 def test_every_throttling_code_of_botocore_is_known() -> None:
@@ -105,7 +105,7 @@ def test_every_throttling_code_of_botocore_is_known() -> None:
 def test_no_code_stands_in_two_classes() -> None:
     tables = [
         error_codes.THROTTLED,
-        error_codes.PASSING,
+        error_codes.TRANSIENT,
         error_codes.BATCH,
         error_codes.NOT_FOUND,
         error_codes.DENIED,
@@ -119,7 +119,7 @@ def test_no_code_stands_in_two_classes() -> None:
 @pytest.mark.parametrize("response", [{}, {"Error": {}}, {"Error": {"Code": 7}, "ResponseMetadata": {}}])
 def test_an_error_without_the_usual_fields_is_passing(response: Any) -> None:
     error = known.ClientError(response, "BatchCheckLayerAvailability")
-    assert classify(error).kind == "passing"
+    assert classify(error).kind == "transient"
 
 
 def test_a_message_is_one_short_printable_line() -> None:

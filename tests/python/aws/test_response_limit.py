@@ -16,9 +16,9 @@ import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
 from layercheck.aws.response_limit import BoundedSession
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 
-QUICK = Tuning(
+QUICK = Limits(
     attempts=3, back_off_base_s=0.001, tick_s=0.02, body_deadline_s=0.3, call_deadline_s=0.6, grace_s=0.5
 )
 ROWS = digests(300)
@@ -80,7 +80,7 @@ def assert_only_the_bad_batch_is_unanswered(report: lc.Report) -> None:
     assert report.digests("unanswered") == ROWS[:100]
     assert report.counts["available"] + report.counts["unavailable"] == 200
     (error,) = report.errors
-    assert (error.kind, error.attempts) == ("passing", QUICK.attempts)
+    assert (error.kind, error.attempts) == ("transient", QUICK.attempts)
 
 
 @pytest.mark.parametrize("reply", BODIES.values(), ids=BODIES.keys())
@@ -89,7 +89,7 @@ def test_a_body_without_measure_costs_little_memory_on_a_client_of_ours(
 ) -> None:
     with ScriptedServer() as server:
         serve(server, reply)
-        with lc.Checker("team/app", endpoint_url=server.url, _tuning=QUICK) as checker:
+        with lc.Checker("team/app", endpoint_url=server.url, _limits=QUICK) as checker:
             checker.check(ROWS[200:])  # imports and the client's caches are not what is measured
             tracemalloc.start()
             try:
@@ -107,7 +107,7 @@ def test_a_body_that_drips_is_given_up_on_a_client_of_ours(
 ) -> None:
     with ScriptedServer() as server:
         serve(server, reply(server))
-        with lc.Checker("team/app", endpoint_url=server.url, _tuning=QUICK) as checker:
+        with lc.Checker("team/app", endpoint_url=server.url, _limits=QUICK) as checker:
             report = checker.check(ROWS)
     assert_only_the_bad_batch_is_unanswered(report)
     assert report.errors[0].code == "ReadTimeoutError"
@@ -127,7 +127,7 @@ def shorter_than_announced(asked: Asked) -> Reply:
 def test_the_next_call_works_after_a_body_that_was_cut_off(reply: Callable[[Asked], Reply]) -> None:
     with ScriptedServer() as server:
         server.script = lambda asked: reply(asked) if asked.number == 0 else good(asked)
-        with lc.Checker("team/app", endpoint_url=server.url, max_in_flight=1, _tuning=QUICK) as checker:
+        with lc.Checker("team/app", endpoint_url=server.url, max_in_flight=1, _limits=QUICK) as checker:
             report = checker.check(ROWS)
     assert report.complete
     assert report.stats.retries == 1
@@ -175,7 +175,7 @@ def test_a_call_without_end_is_given_up_on_a_callers_client(
 ) -> None:
     with ScriptedServer() as server:
         serve(server, reply(server))
-        with lc.Checker("team/app", client=callers_client(server), _tuning=QUICK) as checker:
+        with lc.Checker("team/app", client=callers_client(server), _limits=QUICK) as checker:
             report = checker.check(ROWS)
         assert_only_the_bad_batch_is_unanswered(report)
         assert report.errors[0].code == "CallAbandoned"
@@ -190,7 +190,7 @@ def test_a_hundred_megabytes_on_a_callers_client_are_read_and_then_refused(
 ) -> None:
     with ScriptedServer() as server:
         serve(server, hundred_megabytes)
-        tuning = Tuning(attempts=3, back_off_base_s=0.001, tick_s=0.02)
-        with lc.Checker("team/app", client=callers_client(server), _tuning=tuning) as checker:
+        limits = Limits(attempts=3, back_off_base_s=0.001, tick_s=0.02)
+        with lc.Checker("team/app", client=callers_client(server), _limits=limits) as checker:
             report = checker.check(ROWS)
     assert_only_the_bad_batch_is_unanswered(report)

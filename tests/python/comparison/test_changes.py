@@ -17,7 +17,7 @@ import layercheck as lc
 from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
 from fake_account import digests
 from layercheck.comparison.changes import _WINDOW, CHANGES, TOLD
-from layercheck.journal.lock import Claim
+from layercheck.journal.lock import JournalLock
 from layercheck.testing import Fault, LocalEcr
 
 D = digests(20)
@@ -166,7 +166,7 @@ def test_the_command_says_what_is_not_compared(
         assert (ended.code, ended.err) == (3, "layercheck: " + what.format(name, after))
     back = layercheck("diff", "after.csv", "before.csv", cwd=audits)
     assert back.err == "layercheck: " + what.format("csv", report)
-    with Claim(audits / "after.journal"):
+    with JournalLock(audits / "after.journal"):
         ended = layercheck("diff", "before.journal", "after.journal", cwd=audits)
     assert ended.code == 3
     assert f"not compared; its run goes on: process {os.getpid()}" in ended.err

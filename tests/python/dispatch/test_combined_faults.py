@@ -6,10 +6,10 @@ from typing import Any, get_args
 
 import layercheck as lc
 from fake_account import digests
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 from layercheck.testing import EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
-QUICK = Tuning(
+QUICK = Limits(
     attempts=12,
     back_off_base_s=0.001,
     back_off_cap_s=0.02,
@@ -18,7 +18,7 @@ QUICK = Tuning(
     call_deadline_s=5,
 )
 ROWS = digests(4000)
-DEAD_ENDS = {"access_denied", "expired_token", "expired_key", "repository_deleted"}
+FATAL = {"access_denied", "expired_token", "expired_key", "repository_deleted"}
 LASTING = {"omit", "contradict", "unknown_availability", "unknown_failure", "poison"}
 """Faults in an answer that is complete as JSON: they leave their mark, because nothing is asked again."""
 
@@ -39,13 +39,13 @@ def assert_true(report: lc.Report, ecr: LocalEcr) -> None:
 
 
 def test_a_storm_of_everything_that_passes_loses_nothing() -> None:
-    kinds: list[FaultKind] = sorted(set(get_args(FaultKind)) - DEAD_ENDS - LASTING - {"slow", "endless"})
+    kinds: list[FaultKind] = sorted(set(get_args(FaultKind)) - FATAL - LASTING - {"slow", "endless"})
     # Together they spoil a third of all calls: that one batch meets twelve in a row is out of the question.
     faults = [fault(kind, 0.02) for kind in kinds]
     throttle = Throttle(rate=400, burst=20)
     with LocalEcr({"team/app": EvenDigests()}, faults=faults, throttle=throttle, seed=11) as ecr:
         with lc.Checker(
-            "team/app", session=ecr.session(), endpoint_url=ecr.endpoint_url, rate="max", _tuning=QUICK
+            "team/app", session=ecr.session(), endpoint_url=ecr.endpoint_url, rate="max", _limits=QUICK
         ) as checker:
             report = checker.check(ROWS)
         assert_true(report, ecr)

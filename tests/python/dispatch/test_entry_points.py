@@ -22,17 +22,17 @@ from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 LIFE = """
     import asyncio, concurrent.futures, gc, hashlib, itertools, json, os, signal, sys, threading
     import layercheck as lc
-    from layercheck.limits import Tuning
+    from layercheck.limits import Limits
 
     url, way = sys.argv[1:]
     rows = ["sha256:" + hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
-    quick = Tuning(tick_s=0.01, grace_s=10.0)
+    quick = Limits(tick_s=0.01, grace_s=10.0)
 
     class Stop(Exception):
         pass
 
     def checker(**options):
-        options = {"rate": "max", "max_in_flight": 4, "_tuning": quick, **options}
+        options = {"rate": "max", "max_in_flight": 4, "_limits": quick, **options}
         return lc.Checker("team/app", endpoint_url=url, **options)
 
     def opened():
@@ -198,7 +198,7 @@ WAYS = {
     def run():
         with checker() as one:
             one.check(rows[:100])
-        with lc.Checker("no/such", endpoint_url=url, _tuning=quick) as one:
+        with lc.Checker("no/such", endpoint_url=url, _limits=quick) as one:
             try:
                 one.check(rows)
             except lc.RepositoryNotFoundError as error:

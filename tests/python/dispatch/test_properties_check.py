@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 import digest_strategies as ds
 import layercheck as lc
 import reference as ref
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 from layercheck.testing import Fault, Layer, LocalEcr
 
 OPERATION = "BatchCheckLayerAvailability"
 
 # Short pauses, everything else as it is in use.
-QUICK = Tuning(throttle_attempts=5, back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01)
+QUICK = Limits(throttle_attempts=5, back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01)
 
 # No shrinking: every try is a whole run with a server of its own, and the order of calls may differ.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
@@ -36,7 +36,7 @@ SESSION = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="test
 
 SHARED = ["omit", "repeat", "contradict", "foreign", "upper_case", "unknown_availability", "unknown_failure"]
 CONTENT = [*SHARED, "shuffle"]
-PASSING = [
+TRANSIENT = [
     "throttle",
     "server_error",
     "service_unavailable",
@@ -47,7 +47,7 @@ PASSING = [
     "truncate",
     "cut",
 ]
-DEAD_ENDS = ["access_denied", "expired_token"]
+FATAL = ["access_denied", "expired_token"]
 # What a server may do to an answer without changing what it says.
 HARMLESS = ["repeat", "foreign", "upper_case", "shuffle"]
 
@@ -97,7 +97,7 @@ class Listener:
 
 def checked(rows: list[Any], batch_size: int, max_in_flight: int, **target: Any) -> tuple[lc.Report, bool]:
     """The report, and whether the run came to its end or to a dead one."""
-    with lc.Checker("app", rate="max", max_in_flight=max_in_flight, _tuning=QUICK, **target) as checker:
+    with lc.Checker("app", rate="max", max_in_flight=max_in_flight, _limits=QUICK, **target) as checker:
         try:
             report = checker.check(lc.plan(rows, batch_size=batch_size))
             # A service that stopped answering ends a run too, without an exception.
@@ -127,7 +127,7 @@ def held(texts: list[str], words: list[Any]) -> dict[str, Layer]:
     return {text: Layer(size=number, availability=word) for text, word, number in said if word is not None}
 
 
-@pytest.mark.parametrize("kind", [*CONTENT, *PASSING, *DEAD_ENDS, "poison"])
+@pytest.mark.parametrize("kind", [*CONTENT, *TRANSIENT, *FATAL, "poison"])
 def test_verdicts_are_what_the_reference_makes_of_the_same_answers(kind: str) -> None:
     """With this kind of fault in every example, and others beside it."""
     took_effect: Counter[str] = Counter()
@@ -136,7 +136,7 @@ def test_verdicts_are_what_the_reference_makes_of_the_same_answers(kind: str) ->
     @given(
         rows=rows_of_a_run,
         fault=st.just(None) if kind == "poison" else faults_of([kind]),
-        others=st.lists(faults_of([*CONTENT, *CONTENT, *PASSING, *DEAD_ENDS]), max_size=3),
+        others=st.lists(faults_of([*CONTENT, *CONTENT, *TRANSIENT, *FATAL]), max_size=3),
         words=st.permutations(["AVAILABLE", "UNAVAILABLE", "ARCHIVED", None, "AVAILABLE"]),
         public=st.booleans(),
         batch_size=st.sampled_from([3, 10, 1, 100]),
@@ -206,16 +206,16 @@ def assert_true(report: lc.Report, wanted: ref.Plan, truth: dict[bytes, Any], *,
 @given(
     rows=rows_of_a_run,
     faults=st.lists(faults_of(HARMLESS), min_size=1, max_size=3),
-    troubles=st.lists(faults_of(PASSING, A_WHILE), min_size=1, max_size=2),
+    error_log=st.lists(faults_of(TRANSIENT, A_WHILE), min_size=1, max_size=2),
     batch_size=st.sampled_from([1, 3, 10, 100]),
     seed=st.integers(0, 1000),
 )
 def test_troubles_that_pass_leave_no_trace_in_the_verdicts(
-    rows: list[Any], faults: list[Fault], troubles: list[Fault], batch_size: int, seed: int
+    rows: list[Any], faults: list[Fault], error_log: list[Fault], batch_size: int, seed: int
 ) -> None:
     wanted = ref.plan(rows)
     texts = [ref.as_text(digest) for digest in wanted.digests]
-    with LocalEcr({"app": texts[::2]}, faults=[*faults, *troubles], seed=seed) as server:
+    with LocalEcr({"app": texts[::2]}, faults=[*faults, *error_log], seed=seed) as server:
         report, ended = checked(rows, batch_size, 4, session=SESSION, endpoint_url=server.endpoint_url)
         asked = [text for call in server.calls for text in call.digests]
     assert ended

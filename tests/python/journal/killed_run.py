@@ -22,7 +22,7 @@ UNSAVED = 16
 """Finished batches that may wait for the disk, with small sizes."""
 
 STEPS = ("begun", "created", "part", "ready", "group", "inserted", "committed", "closing", "merged")
-"""Every step that `store.reached` is told of, in the order of a run."""
+"""Every step that `store.failpoint` is told of, in the order of a run."""
 
 
 def run(sizes: str, last: str, times: str, *command: str) -> int:
@@ -32,14 +32,14 @@ def run(sizes: str, last: str, times: str, *command: str) -> int:
     left = int(times)
     tempfile._name_sequence = repeat("known")  # type: ignore[attr-defined]
 
-    def reached(step: str) -> None:
+    def failpoint(step: str) -> None:
         nonlocal left
         if step == last:
             left -= 1
             if not left:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    store.reached = reached
+    store.failpoint = failpoint
     sys.argv = ["layercheck", *command]
     return main()
 

@@ -18,12 +18,12 @@ import layercheck as lc
 from journal.conftest import Check, table
 from layercheck._core import JOURNAL_VERSION
 from layercheck.journal.filesystems import network_file_system
-from layercheck.journal.lock import Claim, owner_of
+from layercheck.journal.lock import JournalLock, owner_of
 from layercheck.testing import LocalEcr
 
 
 def hold(path: Path, held: Event, released: Event) -> None:
-    with Claim(path):
+    with JournalLock(path):
         held.set()
         released.wait(60)
 
@@ -70,14 +70,14 @@ def test_a_killed_process_leaves_no_lock(check: Check, journal: Path) -> None:
 
 
 def test_two_runs_of_one_process_are_kept_apart_too(check: Check, journal: Path) -> None:
-    with Claim(journal), pytest.raises(lc.JournalError, match=f"in use by process {os.getpid()} "):
+    with JournalLock(journal), pytest.raises(lc.JournalError, match=f"in use by process {os.getpid()} "):
         check()
 
 
 def test_links_lead_to_the_same_lock(check: Check, journal: Path) -> None:
     link = journal.with_name("link")
     link.symlink_to(journal)
-    with Claim(link), pytest.raises(lc.JournalError, match="in use"):
+    with JournalLock(link), pytest.raises(lc.JournalError, match="in use"):
         check()
 
 

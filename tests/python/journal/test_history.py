@@ -73,7 +73,7 @@ def test_efforts_add_up_and_each_run_keeps_its_own(check: Check, ecr: LocalEcr, 
     assert first is not None
     with lc.Journal(journal) as opened:
         runs, stats = opened.status().runs, opened.report().stats
-    assert [run.ended for run in runs] == ["dead_end", "done"]
+    assert [run.ended for run in runs] == ["fatal", "done"]
     assert [run.stats.calls for run in runs] == [first.stats.calls, last.stats.calls] == [4, 7]
     assert runs[0].errors == first.errors != ()
     assert (stats.calls, stats.ended) == (11, "done")
@@ -157,9 +157,7 @@ def test_the_command_shows_the_runs(
     assert shown.count(" UTC: ") == 5
     assert "7 calls in " in shown
     told = json.loads(layercheck("journal", "show", journal, "--format", "jsonl").out)["runs"]
-    assert [(run["ended"], run["calls"]) for run in told] == [("dead_end", 4), ("done", 7)] + [
-        ("done", 0)
-    ] * 4
+    assert [(run["ended"], run["calls"]) for run in told] == [("fatal", 4), ("done", 7)] + [("done", 0)] * 4
     assert told[0]["errors"] == 1
 
 

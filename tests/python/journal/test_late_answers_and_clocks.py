@@ -16,10 +16,10 @@ import pytest
 import layercheck as lc
 from fake_account import digests
 from journal.conftest import Check, table
-from layercheck.dispatch.schedule.execution import Drive
+from layercheck.dispatch.schedule.execution import Execution
 from layercheck.dispatch.schedule.workers import CallAbandonedExit
 from layercheck.journal import resume, store, writer
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 from layercheck.testing import Fault, LocalEcr
 
 
@@ -31,10 +31,10 @@ class LateAnswer:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.here, self.let_in, self.taken = threading.Event(), threading.Event(), threading.Event()
-        self._merge: Callable[..., Any] = Drive._merge
-        monkeypatch.setattr(Drive, "_merge", lambda drive, call, answer: self._wait(drive, call, answer))
+        self._merge: Callable[..., Any] = Execution._merge
+        monkeypatch.setattr(Execution, "_merge", lambda drive, call, answer: self._wait(drive, call, answer))
 
-    def _wait(self, drive: Drive, call: Any, answer: Any) -> Any:
+    def _wait(self, drive: Execution, call: Any, answer: Any) -> Any:
         if call.start or self.here.is_set():
             return self._merge(drive, call, answer)
         self.here.set()
@@ -53,8 +53,8 @@ def test_an_answer_after_the_end_of_the_run_changes_nothing(
     ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = LateAnswer(monkeypatch)
-    tuning = Tuning(grace_s=0.01, tick_s=0.01)
-    with lc.Checker("app", endpoint_url=ecr.endpoint_url, max_in_flight=1, _tuning=tuning) as checker:
+    limits = Limits(grace_s=0.01, tick_s=0.01)
+    with lc.Checker("app", endpoint_url=ecr.endpoint_url, max_in_flight=1, _limits=limits) as checker:
         run = checker.submit(digests(300), journal=journal)
         assert late.here.wait(60)
         run.cancel()
@@ -76,18 +76,18 @@ def test_an_answer_to_a_call_that_was_given_up_is_in_the_journal_if_it_is_in_the
     written = threading.Event()
     given_up = threading.Event()
 
-    def reached(step: str) -> None:
+    def failpoint(step: str) -> None:
         if step == "committed" and given_up.is_set():
             written.set()
 
-    monkeypatch.setattr(store, "reached", reached)
-    give_up = Drive._give_up
+    monkeypatch.setattr(store, "failpoint", failpoint)
+    give_up = Execution._give_up
 
-    def note(drive: Drive, *about: Any) -> None:
+    def note(drive: Execution, *about: Any) -> None:
         given_up.set()
         give_up(drive, *about)
 
-    monkeypatch.setattr(Drive, "_give_up", note)
+    monkeypatch.setattr(Execution, "_give_up", note)
 
     def let_in(_: lc.Progress) -> None:
         # On the run's own thread, so that it does not end before.
@@ -96,8 +96,8 @@ def test_an_answer_to_a_call_that_was_given_up_is_in_the_journal_if_it_is_in_the
             late.let_in.set()
             assert late.taken.wait(60)
 
-    tuning = Tuning(attempts=1, call_deadline_s=0.1, tick_s=0.01)
-    with lc.Checker("app", endpoint_url=ecr.endpoint_url, max_in_flight=2, _tuning=tuning) as checker:
+    limits = Limits(attempts=1, call_deadline_s=0.1, tick_s=0.01)
+    with lc.Checker("app", endpoint_url=ecr.endpoint_url, max_in_flight=2, _limits=limits) as checker:
         report = checker.check(digests(300), journal=journal, progress=let_in)
     assert late.taken.is_set()
     assert report.complete
@@ -158,12 +158,12 @@ def test_a_task_that_is_cancelled_while_its_journal_is_begun_leaves_none_claimed
     """Also when the event loop ends at once, while the thread that begins the journal is still busy."""
     begun, go_on = threading.Event(), threading.Event()
 
-    def reached(step: str) -> None:
+    def failpoint(step: str) -> None:
         if step == "created":
             begun.set()
             assert go_on.wait(60)
 
-    monkeypatch.setattr(store, "reached", reached)
+    monkeypatch.setattr(store, "failpoint", failpoint)
 
     async def end_of_loop() -> None:
         try:
@@ -195,7 +195,7 @@ def test_a_run_that_cannot_begin_leaves_its_journal_to_others(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Drive, "__init__", fail)
+        patch.setattr(Execution, "__init__", fail)
         with pytest.raises(MemoryError):
             check()
     assert [path.name for path in journal.parent.iterdir()] == [journal.name]

@@ -13,7 +13,7 @@ import pytest
 import layercheck as lc
 from journal.conftest import Check
 from layercheck.journal import lock as journal_lock
-from layercheck.journal.lock import SUFFIX, Claim, owner_of
+from layercheck.journal.lock import SUFFIX, JournalLock, owner_of
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_link_in_its_place_is_not_followed(check: Check, journal: Path, lock: 
 
 def test_who_is_about_to_sign_is_named(journal: Path, lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two that start at the same instant: the second comes between the lock and the name on it."""
-    first = Claim(journal)
+    first = JournalLock(journal)
     signature = lock.read_bytes()
     lock.write_bytes(b"")
     glances: list[float] = []
@@ -43,7 +43,7 @@ def test_who_is_about_to_sign_is_named(journal: Path, lock: Path, monkeypatch: p
 
     monkeypatch.setattr(time, "sleep", sign_meanwhile)
     with pytest.raises(lc.JournalError, match=f"in use by process {os.getpid()} "):
-        Claim(journal)
+        JournalLock(journal)
     assert len(glances) == 1
     first.close()
     assert not lock.exists()
@@ -53,10 +53,10 @@ def test_an_owner_who_does_not_sign_is_not_waited_for_for_ever(
     journal: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_lock, "_SIGNING_S", 0.02)
-    with Claim(journal):
+    with JournalLock(journal):
         lock.write_bytes(b"\xff not json")
         with pytest.raises(lc.JournalError, match="in use by another process; wait until that has ended"):
-            Claim(journal)
+            JournalLock(journal)
 
 
 def test_a_reader_who_looks_for_an_owner_keeps_nobody_out(
@@ -70,19 +70,19 @@ def test_a_reader_who_looks_for_an_owner_keeps_nobody_out(
             fcntl.flock(glance, fcntl.LOCK_UN)
 
         monkeypatch.setattr(time, "sleep", look_away)
-        with Claim(journal):
+        with JournalLock(journal):
             owner = owner_of(journal)
             assert owner is not None
             assert owner.pid == os.getpid()
 
 
 def test_what_took_the_place_of_the_lock_is_not_removed(journal: Path, lock: Path) -> None:
-    first = Claim(journal)
+    first = JournalLock(journal)
     lock.unlink()
-    second = Claim(journal)
+    second = JournalLock(journal)
     first.close()
     with pytest.raises(lc.JournalError, match="in use by process"):
-        Claim(journal)
+        JournalLock(journal)
     second.close()
     assert not lock.exists()
 
@@ -97,7 +97,7 @@ def test_of_many_that_start_at_once_one_wins_and_is_named(journal: Path, lock: P
         for number in range(rounds):
             gate.wait(60)
             try:
-                mine = Claim(journal)
+                mine = JournalLock(journal)
             except lc.JournalError as error:
                 mine = None
                 said.append(str(error))

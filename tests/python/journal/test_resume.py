@@ -191,7 +191,7 @@ def test_a_journal_in_which_nothing_was_learnt_stands_in_nobodys_way(
             check(rows, "typo", max_in_flight=1)
         with lc.Journal(journal) as opened:
             assert opened.report().unique_counts["unanswered"] == digests_of_it
-            assert [run.ended for run in opened.status().runs] == ["dead_end"]
+            assert [run.ended for run in opened.status().runs] == ["fatal"]
     first = check()
     assert first.complete
     calls = ecr.counters.calls

@@ -84,7 +84,7 @@ class Audit(RuleBasedStateMachine):
         copies = self.folder / "copies"
         shutil.rmtree(copies, ignore_errors=True)
 
-        def reached(name: str) -> None:
+        def failpoint(name: str) -> None:
             nonlocal left
             left -= name == step
             if left == 0 and not copies.exists():
@@ -95,7 +95,7 @@ class Audit(RuleBasedStateMachine):
 
         before = dict(self.known)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(store, "reached", reached)
+            patch.setattr(store, "failpoint", failpoint)
             patch.setattr(writer, "GROUP", 1)
             after, asked = self.check(answers)
         self.learn(before, after, asked, answers)

@@ -19,11 +19,11 @@ import layercheck as lc
 from fake_account import digests
 from journal.conftest import Check, table
 from layercheck.journal import store, writer
-from layercheck.journal.history import Standing
+from layercheck.journal.history import RunSnapshot
 from layercheck.journal.options import JournalOptions
 from layercheck.journal.resume import begin
 from layercheck.journal.store import Store
-from layercheck.journal.writer import Recorder, Tell
+from layercheck.journal.writer import JournalWriter, Tell
 from layercheck.testing import LocalEcr
 from layercheck.types import Target
 
@@ -33,7 +33,7 @@ BATCHES = 200
 def at_rest(run: lc.Run) -> bool:
     """Nothing is under way, and nothing is to be asked now."""
     with run._workers.lock:
-        return run._drive.due(time.monotonic()) is None and not run._drive._agenda.in_flight
+        return run._drive.due(time.monotonic()) is None and not run._drive._scheduler.in_flight
 
 
 def test_no_more_is_asked_than_may_wait_for_the_disk(
@@ -41,12 +41,12 @@ def test_no_more_is_asked_than_may_wait_for_the_disk(
 ) -> None:
     begun: list[threading.Thread] = []
 
-    def start_later(self: Recorder, tell: Tell, stand: Callable[[], Standing]) -> None:
+    def start_later(self: JournalWriter, tell: Tell, stand: Callable[[], RunSnapshot]) -> None:
         self._tell, self._stand = tell, stand
         begun.append(self._thread)
 
     monkeypatch.setattr(writer, "UNSAVED", 16)
-    monkeypatch.setattr(Recorder, "start", start_later)
+    monkeypatch.setattr(JournalWriter, "start", start_later)
     plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
         run = checker.submit(plan, journal=journal)
@@ -71,7 +71,7 @@ def test_at_the_end_the_rest_is_written_however_many_groups_it_takes(
 
     monkeypatch.setattr(writer, "GROUP", 1)
     monkeypatch.setattr(writer, "UNSAVED", 16)
-    monkeypatch.setattr(store, "reached", block)
+    monkeypatch.setattr(store, "failpoint", block)
     plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
         run = checker.submit(plan, journal=journal)
@@ -81,7 +81,7 @@ def test_at_the_end_the_rest_is_written_however_many_groups_it_takes(
         # Then what waits is several groups.
         monkeypatch.setattr(writer, "UNSAVED", 2)
         run.cancel()
-        kept = run._drive._recorder
+        kept = run._drive._writer
         assert kept is not None
         while not kept._ending:
             os.sched_yield()
@@ -105,7 +105,7 @@ def test_when_writing_fails_once_the_run_ends_and_what_is_known_is_written_after
         if name == step and steps.count(step) == 2:
             raise error
 
-    monkeypatch.setattr(store, "reached", fail_once)
+    monkeypatch.setattr(store, "failpoint", fail_once)
     monkeypatch.setattr(writer, "GROUP", 2)
     ecr.set_latency(5)
     with pytest.raises(lc.JournalError) as caught:
@@ -137,7 +137,7 @@ def test_when_only_the_last_group_fails_the_report_is_whole(
 
     monkeypatch.setattr(writer, "GROUP", 1_000)
     monkeypatch.setattr(writer, "GROUP_S", 60.0)
-    monkeypatch.setattr(store, "reached", fail)
+    monkeypatch.setattr(store, "failpoint", fail)
     with pytest.raises(lc.JournalError, match="run it again") as caught:
         check()
     assert caught.value.report is not None
@@ -192,7 +192,7 @@ def test_what_is_being_written_is_not_yet_on_disk(
     writing, answer = threading.Event(), threading.Event()
     steps: list[str] = []
 
-    def reached(step: str) -> None:
+    def failpoint(step: str) -> None:
         steps.append(step)
         # Before that the beginning of the run is written down.
         if step == "group" and steps.count(step) == 2:
@@ -202,7 +202,7 @@ def test_what_is_being_written_is_not_yet_on_disk(
     monkeypatch.setattr(writer, "UNSAVED", 16)
     monkeypatch.setattr(writer, "GROUP", 16)
     monkeypatch.setattr(writer, "GROUP_S", 60.0)
-    monkeypatch.setattr(store, "reached", reached)
+    monkeypatch.setattr(store, "failpoint", failpoint)
     plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
         run = checker.submit(plan, journal=journal)

@@ -29,10 +29,10 @@ FAILURE_CODES = {"MissingLayerDigest": "unavailable", "InvalidLayerDigest": "ref
 # Modelled errors: what a run does about each, and what is raised if it is a dead end.
 ERRORS: dict[str, tuple[str, type[BaseException] | None]] = {
     "InvalidParameterException": ("batch", None),
-    "RepositoryNotFoundException": ("dead_end", lc.RepositoryNotFoundError),
-    "RegistryNotFoundException": ("dead_end", lc.RepositoryNotFoundError),
-    "ServerException": ("passing", None),
-    "UnsupportedCommandException": ("dead_end", lc.InvalidParameterError),
+    "RepositoryNotFoundException": ("fatal", lc.RepositoryNotFoundError),
+    "RegistryNotFoundException": ("fatal", lc.RepositoryNotFoundError),
+    "ServerException": ("transient", None),
+    "UnsupportedCommandException": ("fatal", lc.InvalidParameterError),
 }
 
 

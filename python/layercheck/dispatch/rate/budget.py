@@ -22,16 +22,16 @@ class Budget:
         self._burst_s = burst_s
         self._paid_until = -math.inf
 
-    def early(self, now: float, rate: float) -> float:
+    def delay_until_allowed(self, now: float, rate: float) -> float:
         """Seconds until the next call may start at this rate; 0.0 for now."""
-        early = self._paid_until - now - self._tolerance(rate)
-        return early if early > _ROUNDING_S else 0.0
+        delay = self._paid_until - now - self._tolerance(rate)
+        return delay if delay > _ROUNDING_S else 0.0
 
-    def book(self, now: float, rate: float) -> None:
+    def consume(self, now: float, rate: float) -> None:
         """A call starts."""
         self._paid_until = max(now, self._paid_until) + 1.0 / rate
 
-    def drain(self, now: float, rate: float) -> None:
+    def empty(self, now: float, rate: float) -> None:
         """What was saved up is gone: the next call may start one interval from now."""
         wait = 1.0 / rate + self._tolerance(rate)
         self._paid_until = max(self._paid_until, now + wait)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-class Room:
+class ConcurrencyLimit:
     """Sizes the calls in flight by Little's law, with headroom, and never above `most`.
 
     The rate alone does not protect a service that has become slow, or hangs: at 500 calls a second,
@@ -59,8 +59,8 @@ class Room:
         elif average < self._best_s:
             self._best_s = average
         self._resize(average, now)
-        room = self._free if rate is None else rate * average * self.HEADROOM + self.LEAST
-        self.limit = min(self._most, math.ceil(room))
+        calls = self._free if rate is None else rate * average * self.HEADROOM + self.LEAST
+        self.limit = min(self._most, math.ceil(calls))
 
     def _resize(self, average: float, now: float) -> None:
         best = min(self._best_s, self._best_before_s)

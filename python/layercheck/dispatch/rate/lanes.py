@@ -41,7 +41,7 @@ def key_of(client: Any, target: Target) -> LaneKey | None:
     return LaneKey(service, target.region_name, target.endpoint_url, account)
 
 
-class Share:
+class LaneHandle:
     """One Checker's part in a lane: never faster than its own rate, and never more than the lane has left.
 
     The lane as a whole goes as fast as the fastest of its Checkers may. So two Checkers at 500 calls per
@@ -72,9 +72,9 @@ class Share:
             # Who may go as fast as the lane needs no budget of its own.
             return self._pacer.reserve()
         now = self._clock()
-        wait = self._budget.early(now, own) or self._pacer.reserve()
+        wait = self._budget.delay_until_allowed(now, own) or self._pacer.reserve()
         if not wait:
-            self._budget.book(now, own)
+            self._budget.consume(now, own)
         return wait
 
     def leave(self) -> None:
@@ -83,35 +83,35 @@ class Share:
 
 
 class _Lane:
-    """A pacer and those who share it. Under the lock of its `Lanes`."""
+    """A pacer and those who share it. Under the lock of its `LaneRegistry`."""
 
     def __init__(self, lock: threading.Lock, clock: Callable[[], float]) -> None:
         self.pacer = Pacer(None, clock=clock)
         # Weakly, so that a Checker nobody closed does not hold up the lane's rate for ever.
-        self.shares: weakref.WeakSet[Share] = weakref.WeakSet()
+        self.handles: weakref.WeakSet[LaneHandle] = weakref.WeakSet()
         self.left_at = clock()
         self._lock = lock
         self._clock = clock
 
-    def join(self, rate: float | None) -> Share:
-        share = Share(self, rate, self._clock)
-        self.shares.add(share)
+    def join(self, rate: float | None) -> LaneHandle:
+        handle = LaneHandle(self, rate, self._clock)
+        self.handles.add(handle)
         self._set_ceiling()
-        return share
+        return handle
 
-    def leave(self, share: Share) -> None:
+    def leave(self, handle: LaneHandle) -> None:
         with self._lock:
             self.left_at = self._clock()
-            self.shares.discard(share)
-            if self.shares:
+            self.handles.discard(handle)
+            if self.handles:
                 self._set_ceiling()
 
     def _set_ceiling(self) -> None:
-        rates = [share.own_rate for share in self.shares]
+        rates = [handle.own_rate for handle in self.handles]
         self.pacer.ceiling = None if None in rates else max(rate for rate in rates if rate is not None)
 
 
-class Lanes:
+class LaneRegistry:
     """All lanes, by key; thread-safe. The process has one of these, tests make their own."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -122,7 +122,7 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def join(self, key: LaneKey | None, rate: float | None) -> Share:
+    def join(self, key: LaneKey | None, rate: float | None) -> LaneHandle:
         """A part in the lane of this key; in one of its own without a key."""
         with self._lock:
             self._forget_old()
@@ -140,11 +140,11 @@ class Lanes:
 
     def _forget_old(self) -> None:
         limit = self._clock() - KEEP_S
-        for key in [key for key, lane in self._lanes.items() if not lane.shares and lane.left_at < limit]:
+        for key in [key for key, lane in self._lanes.items() if not lane.handles and lane.left_at < limit]:
             del self._lanes[key]
 
 
-LANES = Lanes()
+LANES = LaneRegistry()
 """Those of this process."""
 
 if hasattr(os, "register_at_fork"):

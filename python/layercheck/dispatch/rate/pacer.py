@@ -102,10 +102,10 @@ class Pacer:
             if rate is None:
                 self._flow.count(now)
                 return 0.0
-            early = self._budget.early(now, rate)
-            if not early:
-                self._budget.book(now, rate)
-            return early
+            delay = self._budget.delay_until_allowed(now, rate)
+            if not delay:
+                self._budget.consume(now, rate)
+            return delay
 
     def answered(self, started_at: float) -> None:
         """A call that was started then was not throttled."""
@@ -141,7 +141,7 @@ class Pacer:
         self._peak = self._rate / self.DECREASE
         self._decreased_at = now
         self._throttled = self._answered = 0
-        self._budget.drain(now, self._rate)
+        self._budget.empty(now, self._rate)
 
     def _recovered(self, now: float) -> float | None:
         if self._peak is None:

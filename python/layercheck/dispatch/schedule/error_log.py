@@ -5,7 +5,7 @@ from __future__ import annotations
 from layercheck.types import BatchError
 
 
-class Troubles:
+class ErrorLog:
     """The first `limit` errors one by one; beyond them one last entry stands for the rest."""
 
     def __init__(self, limit: int) -> None:

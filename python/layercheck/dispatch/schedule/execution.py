@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck._core import Columns, Ledger, Plan
 from layercheck.aws.classify import CallAbandoned, Failure, UnreadableAnswer, classify, exception_for
-from layercheck.dispatch.rate.lanes import Share
-from layercheck.dispatch.schedule.error_log import Troubles
-from layercheck.dispatch.schedule.progress import Ground
-from layercheck.dispatch.schedule.scheduler import Agenda, Call, Sequel
-from layercheck.dispatch.schedule.workers import Workers
+from layercheck.dispatch.rate.lanes import LaneHandle
+from layercheck.dispatch.schedule.error_log import ErrorLog
+from layercheck.dispatch.schedule.progress import RunProgress
+from layercheck.dispatch.schedule.scheduler import Call, RetryDecision, Scheduler
+from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport import Batch, Transport
 from layercheck.errors import (
     AccessDeniedError,
@@ -24,13 +24,13 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 from layercheck.types import BatchError, Ending, ErrorKind, Progress, RunStats, Target
 
 if TYPE_CHECKING:
     from layercheck._core import Merged
-    from layercheck.journal.history import Standing
-    from layercheck.journal.writer import Recorder
+    from layercheck.journal.history import RunSnapshot
+    from layercheck.journal.writer import JournalWriter
 
 HINTS: dict[type[LayercheckError], str] = {
     RepositoryNotFoundError: "; check the name, the region and, if it is another account's, registry_id",
@@ -40,7 +40,7 @@ HINTS: dict[type[LayercheckError], str] = {
 """What to do about a dead end, at the end of its message; the command says it in its own words."""
 
 
-class Drive:
+class Execution:
     """Everything one run knows. Its methods need the workers' lock unless they say otherwise.
 
     Args:
@@ -50,23 +50,23 @@ class Drive:
         pacer: The rate, shared with other runs.
         slots: Calls at once.
         target: Where, for messages.
-        tuning: Bounds.
+        limits: Bounds.
         renewable: The client fetches new credentials when these expire.
-        recorder: Writes verdicts to a journal, and has those that it knew already.
+        writer: Writes verdicts to a journal, and has those that it knew already.
     """
 
     def __init__(
         self,
         plan: Plan,
         transport: Transport,
-        workers: Workers,
-        pacer: Share,
+        workers: WorkerPool,
+        pacer: LaneHandle,
         slots: int,
         target: Target,
-        tuning: Tuning,
+        limits: Limits,
         *,
         renewable: bool = False,
-        recorder: Recorder | None = None,
+        writer: JournalWriter | None = None,
     ) -> None:
         self.changed = threading.Condition(workers.lock)
         self.fatal: LayercheckError | None = None
@@ -74,21 +74,21 @@ class Drive:
         self.stopped_at: float | None = None
         self.ended: Ending = "running"
         self._plan = plan
-        self._recorder = recorder
-        self._ledger = Ledger(plan) if recorder is None else recorder.ledger
+        self._writer = writer
+        self._ledger = Ledger(plan) if writer is None else writer.ledger
         self._transport = transport
         self._workers = workers
         self._pacer = pacer
         self._target = target
-        self._tuning = tuning
-        self._grace_s = tuning.grace_s
-        next_open = None if recorder is None else self._ledger.next_open
+        self._limits = limits
+        self._grace_s = limits.grace_s
+        next_open = None if writer is None else self._ledger.next_open
         numbers = self._ledger.numbers
-        self._agenda = Agenda(numbers, plan.batch_size, slots, tuning, renewable, next_open=next_open)
-        self._troubles = Troubles(tuning.errors_kept)
-        self._ground = Ground(plan)
+        self._scheduler = Scheduler(numbers, plan.batch_size, slots, limits, renewable, next_open=next_open)
+        self._error_log = ErrorLog(limits.errors_kept)
+        self._progress = RunProgress(plan)
         if next_open is not None:
-            self._ground.resume(next_open)
+            self._progress.resume(next_open)
         self._given_up: list[Call] = []  # for their deadline: a few a minute, if any
         self._why = ""
         self._calls = self._requests = self._first_requests = 0
@@ -99,22 +99,22 @@ class Drive:
     # What the workers call.
 
     def due(self, now: float) -> float | None:
-        """See `Work`."""
-        if self._recorder is not None and self._recorder.behind:
+        """See `WorkSource`."""
+        if self._writer is not None and self._writer.backlogged:
             return None
-        return self._agenda.due(now)
+        return self._scheduler.due(now)
 
     def take(self, now: float) -> Call:
-        """See `Work`."""
-        call = self._agenda.take(now)
+        """See `WorkSource`."""
+        call = self._scheduler.take(now)
         self._requests += 1
         self._first_requests += call.requests == 1
         self._first_at = now if self._first_at is None else self._first_at
-        self._most_in_flight = max(self._most_in_flight, len(self._agenda.in_flight))
+        self._most_in_flight = max(self._most_in_flight, len(self._scheduler.in_flight))
         return call
 
     def ask(self, call: Call) -> Callable[[float], None]:
-        """See `Work`. Without the lock."""
+        """See `WorkSource`. Without the lock."""
         try:
             answer = self._transport(self._batch(call))
             if call.abandoned:
@@ -127,13 +127,13 @@ class Drive:
         return lambda now: self._answered(call, merged, now)
 
     def crashed(self, call: Call, error: BaseException, now: float) -> None:
-        """See `Work`."""
+        """See `WorkSource`."""
         self.crash = self.crash or error
-        self._agenda.keep_open(call)
-        self.stop(now, "dead_end")
+        self._scheduler.keep_open(call)
+        self.stop(now, "fatal")
 
     def _batch(self, call: Call) -> Batch:
-        if self._recorder is None:
+        if self._writer is None:
             return Batch(self._plan, call.start, call.stop)
         self._ledger.reopen(call.start, call.stop)
         if call.stop <= self._plan.unique:
@@ -153,14 +153,14 @@ class Drive:
     def over(self, now: float) -> bool:
         """Nothing is under way any more, or it was waited for long enough."""
         waited = self.stopped_at is not None and now - self.stopped_at >= self._grace_s
-        return waited or self._agenda.finished
+        return waited or self._scheduler.finished
 
     def stop(self, now: float, ended: Ending) -> None:
         """Ask nothing more; what is under way may still come in. The first reason given is the one kept."""
         if self.stopped_at is None:
             self.stopped_at = now
             self.ended = ended
-        self._agenda.stop()
+        self._scheduler.stop()
         self.changed.notify_all()
 
     def leave(self) -> None:
@@ -171,48 +171,50 @@ class Drive:
     def time_is_up(self, now: float, timeout_s: float) -> None:
         """The caller's time for the run is over."""
         if self.stopped_at is None:
-            self._grace_s = self._tuning.timeout_grace_s
+            self._grace_s = self._limits.timeout_grace_s
             self._why = f"the time of the run, {timeout_s:g} s, was up before an answer came"
             self.stop(now, "timeout")
 
     def look_after(self, now: float) -> None:
         """Give up calls that have outlived their deadline, and the run if nothing comes of any call."""
-        limit = self._tuning.call_deadline_s
-        for call in [each for each in self._agenda.in_flight if now - each.started_at > limit]:
+        limit = self._limits.call_deadline_s
+        for call in [each for each in self._scheduler.in_flight if now - each.started_at > limit]:
             if call.finished:
                 continue
             self._workers.abandon(call)
             self._given_up.append(call)
             error = CallAbandoned(f"no answer within {limit:g} s, so the call was given up")
-            self._failed(call, Failure("passing", "CallAbandoned", str(error), error, EndpointError), now)
-        if self.stopped_at is None and self._agenda.stuck_s(now) > self._tuning.stall_s:
-            text = f"no usable answer in {self._tuning.stall_s:g} s"
-            if self._agenda.answered:
+            self._failed(call, Failure("transient", "CallAbandoned", str(error), error, EndpointError), now)
+        if self.stopped_at is None and self._scheduler.stuck_s(now) > self._limits.stall_s:
+            text = f"no usable answer in {self._limits.stall_s:g} s"
+            if self._scheduler.answered:
                 self._stall(text, now)
             else:
-                self._end_dead(Failure("passing", "NoAnswer", text, TimeoutError(text), EndpointError), now)
+                self._end_fatally(
+                    Failure("transient", "NoAnswer", text, TimeoutError(text), EndpointError), now
+                )
 
     def record(self) -> None:
         """From here on verdicts go to the journal. Without the lock."""
-        if self._recorder is not None:
-            self._recorder.start(self._heard_of_journal, self._standing)
+        if self._writer is not None:
+            self._writer.start(self._heard_of_journal, self._standing)
 
     def close_journal(self) -> None:
         """Write the rest to the journal, after the conclusion. Waits for the disk; without the lock."""
-        error = None if self._recorder is None else self._recorder.finish()
+        error = None if self._writer is None else self._writer.finish()
         if error is not None and self.fatal is None:
             self.fatal = error
 
-    def _standing(self) -> Standing:
-        from layercheck.journal.history import Standing  # here, because it loads SQLite
+    def _standing(self) -> RunSnapshot:
+        from layercheck.journal.history import RunSnapshot  # here, because it loads SQLite
 
         with self._workers.lock:
-            return Standing(self.stats(time.monotonic()), self.errors())
+            return RunSnapshot(self.stats(time.monotonic()), self.errors())
 
     def _heard_of_journal(self, error: JournalError | None) -> None:
         with self._workers.lock:
             if error is None:
-                self._workers.stir()
+                self._workers.notify()
                 return
             # What cannot be written down would be asked again: better to stop while it is little.
             if self.fatal is None and self.ended == "running":
@@ -221,7 +223,7 @@ class Drive:
 
     def conclude(self) -> None:
         """The run ends here: every digest that was asked and has no outcome gets one."""
-        self._agenda.stop()
+        self._scheduler.stop()
         self._workers.remove(self)
         # No answer is taken any more. One that came when its call was just given up was taken, but what is
         # written down may be older.
@@ -232,22 +234,22 @@ class Drive:
             self.ended = "done"
         if self.fatal is None:
             # Nothing was ever accepted, and too little was asked to blame anything but these digests.
-            for call, failure in self._agenda.suspects:
+            for call, failure in self._scheduler.suspects:
                 self._refuse(call, failure)
-            self._agenda.suspects = []
+            self._scheduler.suspects = []
         kind, code, why = self._end_of_the_rest()
-        for call, failure_or_none in list(self._agenda.leftovers()):
+        for call, failure_or_none in list(self._scheduler.leftovers()):
             cause = failure_or_none.summary if failure_or_none else why
             self._give_up(call, kind, failure_or_none.code if failure_or_none else code, cause)
-        for call in list(self._agenda.in_flight):
+        for call in list(self._scheduler.in_flight):
             self._workers.abandon(call)
-        self._agenda.in_flight.clear()
+        self._scheduler.in_flight.clear()
 
     def _end_of_the_rest(self) -> tuple[ErrorKind, str, str]:
         """Kind, code and cause for digests that were asked and have no outcome when the run ends."""
         error = self.fatal or self.crash
         if error is not None:
-            return "dead_end", type(error).__name__, f"the run ended first: {error}"
+            return "fatal", type(error).__name__, f"the run ended first: {error}"
         if self.ended == "timeout":
             return "timeout", "RunTimeout", self._why
         if self.ended == "stalled":
@@ -260,7 +262,7 @@ class Drive:
 
     def errors(self) -> tuple[BatchError, ...]:
         """What went wrong; beyond the limit, one last entry stands for the rest."""
-        return self._troubles.all()
+        return self._error_log.all()
 
     def stats(self, now: float) -> RunStats:
         """How it has gone so far."""
@@ -276,7 +278,7 @@ class Drive:
             max_in_flight=self._most_in_flight,
             transport=self._transport.name,
             ended=self.ended,
-            restored=0 if self._recorder is None else self._recorder.restored,
+            restored=0 if self._writer is None else self._writer.restored,
         )
 
     def progress(self, *, done: bool) -> Progress:
@@ -292,15 +294,15 @@ class Drive:
                 calls=self._calls,
                 requests=self._requests,
                 throttles=self._throttles,
-                in_flight=len(self._agenda.in_flight),
+                in_flight=len(self._scheduler.in_flight),
                 seconds=self._seconds(now),
                 rate=self._pacer.rate,
                 done=done,
                 rows=self._plan.rows,
-                rows_done=self._ground.rows_done(settled),
-                batches=self._ground.batches,
-                batches_done=self._ground.batches_done,
-                seconds_left=0.0 if done else self._ground.seconds_left(now, settled),
+                rows_done=self._progress.rows_done(settled),
+                batches=self._progress.batches,
+                batches_done=self._progress.batches_done,
+                seconds_left=0.0 if done else self._progress.seconds_left(now, settled),
             )
 
     # Outcomes.
@@ -308,7 +310,7 @@ class Drive:
     def _answered(self, call: Call, merged: Merged, now: float) -> None:
         self._pacer.answered(call.started_at)
         self._workers.answered(call, now)
-        for suspect, failure in self._agenda.settle(call, now):
+        for suspect, failure in self._scheduler.settle(call, now):
             self._refuse(suspect, failure)
         self._foreign += merged.foreign
         missing = merged.left_out + merged.contradicted
@@ -317,37 +319,37 @@ class Drive:
             message = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"
             self._note(call, "answer", code, message)
         self._record(call)
-        self._ground.ended(call)
+        self._progress.ended(call)
         self._settled(now)
 
     def _failed(self, call: Call, failure: Failure, now: float) -> None:
         if failure.kind == "throttled":
             self._throttles += 1
             self._pacer.throttled(call.started_at)
-        sequel = self._agenda.fail(call, failure, now)
-        if sequel is Sequel.AGAIN:
+        decision = self._scheduler.fail(call, failure, now)
+        if decision is RetryDecision.RETRY:
             self._last_at = now
-            self._workers.stir()
+            self._workers.notify()
             self._tell_if_finished()
             return
-        if sequel is Sequel.HALVED:
+        if decision is RetryDecision.SPLIT:
             self._halvings += 1
-            self._ground.halved(call)
-            self._workers.stir()
+            self._progress.halved(call)
+            self._workers.notify()
             self._settled(now)
             return
-        if sequel is Sequel.REFUSED:
+        if decision is RetryDecision.REFUSED:
             self._refuse(call, failure)
-        elif sequel is Sequel.GAVE_UP:
+        elif decision is RetryDecision.GIVE_UP:
             self._give_up(call, failure.kind, failure.code, failure.summary)
-        elif sequel is Sequel.DEAD_END:
-            if call not in [suspect for suspect, _ in self._agenda.suspects]:
+        elif decision is RetryDecision.FATAL:
+            if call not in [suspect for suspect, _ in self._scheduler.suspects]:
                 self._give_up(call, failure.kind, failure.code, failure.summary)
-            self._end_dead(failure, now)
-        elif sequel is Sequel.STALLED:
+            self._end_fatally(failure, now)
+        elif decision is RetryDecision.STALLED:
             self._give_up(call, failure.kind, failure.code, failure.summary)
             self._stall(f"no usable answer any more; the last error was {failure.summary}", now)
-        self._ground.ended(call)
+        self._progress.ended(call)
         self._settled(now)
 
     def _stall(self, text: str, now: float) -> None:
@@ -355,18 +357,18 @@ class Drive:
             self._why = f"the run was getting nowhere: {text}"
             self.stop(now, "stalled")
 
-    def _end_dead(self, failure: Failure, now: float) -> None:
-        if self.fatal is None and self.ended in ("running", "dead_end"):
-            self.fatal = self._dead_end(failure)
-        self.stop(now, "dead_end")
+    def _end_fatally(self, failure: Failure, now: float) -> None:
+        if self.fatal is None and self.ended in ("running", "fatal"):
+            self.fatal = self._fatal_error(failure)
+        self.stop(now, "fatal")
 
-    def _dead_end(self, failure: Failure) -> LayercheckError:
+    def _fatal_error(self, failure: Failure) -> LayercheckError:
         where = f'repository "{self._target.repository_name}"'
         if self._target.registry_id:
             where += f" of registry {self._target.registry_id}"
         where += f" at {self._target.endpoint_url or self._target.region_name or 'the client given'}"
         text = failure.summary
-        if failure.kind in ("passing", "throttled"):
+        if failure.kind in ("transient", "throttled"):
             text = f"no usable answer at all; the last error was {text}"
         hint = HINTS.get(failure.raises, "")
         return exception_for(failure, f"{where}: {text}{hint}")
@@ -384,11 +386,11 @@ class Drive:
     def _note(self, call: Call, kind: ErrorKind, code: str, message: str) -> None:
         start, stop = self._ledger.span(call.start, call.stop)
         # A half that was not asked again by itself was asked once, as part of its batch.
-        self._troubles.note(BatchError(start, stop, kind, code, message, max(call.requests, 1)))
+        self._error_log.note(BatchError(start, stop, kind, code, message, max(call.requests, 1)))
 
     def _record(self, call: Call) -> None:
-        if self._recorder is not None:
-            self._recorder.settled(call.start, call.stop)
+        if self._writer is not None:
+            self._writer.settled(call.start, call.stop)
 
     def _settled(self, now: float) -> None:
         self._calls += 1
@@ -396,13 +398,13 @@ class Drive:
         self._tell_if_finished()
 
     def _tell_if_finished(self) -> None:
-        if self._agenda.finished:
+        if self._scheduler.finished:
             self.changed.notify_all()
 
     def _seconds(self, now: float) -> float:
         if self._first_at is None:
             return 0.0
-        return max(self._last_at if self._agenda.finished else now, self._first_at) - self._first_at
+        return max(self._last_at if self._scheduler.finished else now, self._first_at) - self._first_at
 
 
 def _nothing(_: float) -> None:

@@ -15,7 +15,7 @@ _LEAST_S = 1.0
 """The first second says little about the rest."""
 
 
-class Ground:
+class RunProgress:
     """Counts in constant memory. With the workers' lock held."""
 
     def __init__(self, plan: Plan) -> None:

@@ -15,7 +15,7 @@ from enum import Enum
 from threading import Thread
 
 from layercheck.aws.classify import Failure
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 
 
 @dataclass(slots=True, eq=False)
@@ -61,20 +61,20 @@ class Call:
         return replace(self, thread=None, finished=False, abandoned=False)
 
 
-class Sequel(Enum):
+class RetryDecision(Enum):
     """What became of a failed call."""
 
-    AGAIN = "asked again later"
-    HALVED = "halved"
+    RETRY = "asked again later"
+    SPLIT = "halved"
     REFUSED = "refused alone"
     SUSPECT = "refused, if any other digest turns out to be accepted"
-    GAVE_UP = "left without an answer"
-    DEAD_END = "the end of the run"
+    GIVE_UP = "left without an answer"
+    FATAL = "the end of the run"
     STALLED = "the end of the run, which was getting nowhere"
 
 
 @dataclass(slots=True)
-class Agenda:
+class Scheduler:
     """What remains to be asked of the digests numbered 0 to `numbers`, generated call by call.
 
     Calls to be asked again go before new ones; their number is bounded, so memory
@@ -95,7 +95,7 @@ class Agenda:
     numbers: int
     batch_size: int
     slots: int
-    tuning: Tuning
+    limits: Limits
     renewable: bool = False
     rng: random.Random = field(default_factory=random.Random)
     next_open: Callable[[int], tuple[int, int]] | None = None
@@ -128,7 +128,7 @@ class Agenda:
     @property
     def in_outage(self) -> bool:
         """So many failures in a row that new batches wait."""
-        return self._failures_in_a_row >= self.tuning.outage_failures
+        return self._failures_in_a_row >= self.limits.outage_failures
 
     def due(self, now: float) -> float | None:
         """When the next call may be taken: `now` or earlier for at once, None for not before a change."""
@@ -162,15 +162,15 @@ class Agenda:
         proven, self.suspects = self.suspects, []
         return proven
 
-    def fail(self, call: Call, failure: Failure, now: float) -> Sequel:
+    def fail(self, call: Call, failure: Failure, now: float) -> RetryDecision:
         """`call` failed: decide what becomes of its digests."""
         self._landed(call)
         self.reached = self.reached or failure.connected
         if failure.kind == "batch":
             self._progressed(now)
             return self._refused(call, failure)
-        if failure.kind == "dead_end" and not (failure.renews and self.renewable):
-            return Sequel.DEAD_END
+        if failure.kind == "fatal" and not (failure.renews and self.renewable):
+            return RetryDecision.FATAL
         self._failures_in_a_row += 1
         if self._failing_since is None:
             self._failing_since = call.started_at
@@ -226,7 +226,7 @@ class Agenda:
             return False
         if not (self.in_flight or self._waiting or self._halves):
             return True  # whatever held new batches back, nothing else would ever end it
-        full = len(self._waiting) + len(self._halves) >= self.slots * self.tuning.backlog_per_slot
+        full = len(self._waiting) + len(self._halves) >= self.slots * self.limits.backlog_per_slot
         return not (full or self.in_outage or self._investigating)
 
     def _choose(self, now: float) -> Call:
@@ -248,48 +248,48 @@ class Agenda:
             return self.next_open(start)
         return start, min(start + self.batch_size, self.numbers)
 
-    def _refused(self, call: Call, failure: Failure) -> Sequel:
+    def _refused(self, call: Call, failure: Failure) -> RetryDecision:
         if failure.names_target and not failure.names_digest:
-            return Sequel.DEAD_END
+            return RetryDecision.FATAL
         if call.size > 1:
             middle = (call.start + call.stop) // 2
             # The left half is taken first: it lies on top.
             self._halves.append(Call(middle, call.stop, half=True))
             self._halves.append(Call(call.start, middle, half=True))
-            return Sequel.HALVED
+            return RetryDecision.SPLIT
         if self.answered:
-            return Sequel.REFUSED
+            return RetryDecision.REFUSED
         self.suspects.append((call, failure))
         self._take_largest = True
         limit = self.LONE_REFUSALS_NAMED if failure.names_digest else self.LONE_REFUSALS
         if len(self.suspects) >= limit:
-            return Sequel.DEAD_END
-        return Sequel.SUSPECT
+            return RetryDecision.FATAL
+        return RetryDecision.SUSPECT
 
-    def _ask_again(self, call: Call, failure: Failure, now: float) -> Sequel:
-        tuning = self.tuning
+    def _ask_again(self, call: Call, failure: Failure, now: float) -> RetryDecision:
+        limits = self.limits
         if failure.kind == "throttled":
             call.throttles += 1
-            tries, limit = call.throttles, tuning.throttle_attempts
-        elif failure.kind == "dead_end":
+            tries, limit = call.throttles, limits.throttle_attempts
+        elif failure.kind == "fatal":
             call.renewals += 1
-            tries, limit = call.renewals, tuning.renewal_attempts
+            tries, limit = call.renewals, limits.renewal_attempts
         else:
             call.tries += 1
-            tries, limit = call.tries, tuning.attempts if self.reached else tuning.first_contact_attempts
-        if tries >= limit or now - call.first_at >= tuning.asking_s:
+            tries, limit = call.tries, limits.attempts if self.reached else limits.first_contact_attempts
+        if tries >= limit or now - call.first_at >= limits.asking_s:
             return self._give_up(failure)
-        ceiling = min(tuning.back_off_cap_s, tuning.back_off_base_s * 2.0 ** (tries - 1))
+        ceiling = min(limits.back_off_cap_s, limits.back_off_base_s * 2.0 ** (tries - 1))
         self._sequence += 1
         due = now + self.rng.uniform(0.0, ceiling)
         heapq.heappush(self._waiting, (due, self._sequence, call.again()))
-        return Sequel.AGAIN
+        return RetryDecision.RETRY
 
-    def _give_up(self, failure: Failure) -> Sequel:
-        if failure.kind == "dead_end" or not self.reached:
-            return Sequel.DEAD_END
+    def _give_up(self, failure: Failure) -> RetryDecision:
+        if failure.kind == "fatal" or not self.reached:
+            return RetryDecision.FATAL
         if self.in_outage and self.cursor < self.numbers:
             # The next batch would fare no better. Without a single answer something may be wrong with the
             # target; after some the service has stopped, and what is known is worth a report.
-            return Sequel.STALLED if self.answered else Sequel.DEAD_END
-        return Sequel.GAVE_UP
+            return RetryDecision.STALLED if self.answered else RetryDecision.FATAL
+        return RetryDecision.GIVE_UP

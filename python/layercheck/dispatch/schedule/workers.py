@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from layercheck.dispatch.rate.concurrency import Room
+from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 from layercheck.dispatch.schedule.scheduler import Call
 
 _numbers = itertools.count(1)
@@ -35,7 +35,7 @@ class CallAbandonedExit(SystemExit):
     """Raised inside a thread that was given up; `threading` lets SystemExit end a thread silently."""
 
 
-class Pace(Protocol):
+class RateLimiter(Protocol):
     """What the workers need of a pacer."""
 
     @property
@@ -46,7 +46,7 @@ class Pace(Protocol):
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
 
 
-class Work(Protocol):
+class WorkSource(Protocol):
     """What a worker needs of a run. All but `ask` are called with the workers' lock held."""
 
     def due(self, now: float) -> float | None:
@@ -69,13 +69,13 @@ class _Worker(threading.Thread):
         super().__init__(target=serve, args=(self,), name=f"layercheck-{next(_numbers)}", daemon=True)
         self.gate = threading.Lock()
         self.gate.acquire()
-        self.handed: tuple[Work, Call] | None = None
+        self.handed: tuple[WorkSource, Call] | None = None
 
     def wake(self) -> None:
         self.gate.release()
 
 
-class Workers:
+class WorkerPool:
     """At most `slots` calls at once, for any number of runs, taken from them in turn.
 
     Args:
@@ -84,13 +84,13 @@ class Workers:
         idle_s: How long a thread without work stays.
     """
 
-    def __init__(self, slots: int, pacer: Pace, *, idle_s: float) -> None:
+    def __init__(self, slots: int, pacer: RateLimiter, *, idle_s: float) -> None:
         self.lock = threading.Lock()
-        self.room = Room(slots)
+        self.concurrency = ConcurrencyLimit(slots)
         self._slots = slots
         self._pacer = pacer
         self._idle_s = idle_s
-        self._works: deque[Work] = deque()
+        self._sources: deque[WorkSource] = deque()
         self._timekeeper: _Worker | None = None
         self._alarm_set = False  # the timekeeper knows when to look next
         # The last to become idle is the first to work again, so those that are not needed can go.
@@ -98,41 +98,41 @@ class Workers:
         self._workers: set[_Worker] = set()
         self._in_flight = 0
         self._closed = False
-        self._put_off: deque[Callable[[], object]] = deque()
+        self._pending: deque[Callable[[], object]] = deque()
 
     @property
     def threads(self) -> int:
         """Worker threads alive, without those given up."""
         return len(self._workers)
 
-    def add(self, work: Work) -> None:
+    def add(self, work: WorkSource) -> None:
         """Let a run take part. With the lock held."""
-        self._works.append(work)
-        self.stir()
+        self._sources.append(work)
+        self.notify()
 
-    def remove(self, work: Work) -> None:
+    def remove(self, work: WorkSource) -> None:
         """The run asks nothing more. With the lock held."""
-        if work in self._works:
-            self._works.remove(work)
+        if work in self._sources:
+            self._sources.remove(work)
 
-    def soon(self, act: Callable[[], object]) -> None:
+    def call_soon(self, act: Callable[[], object]) -> None:
         """Have something done with the lock held, and never wait for the lock.
 
         For finalizers: the collector runs them in whatever thread it strikes, and that thread may hold the
         lock already. It is done at once if nobody has the lock; else by whoever next looks for a call, or
         by a run's own thread within a tick.
         """
-        self._put_off.append(act)
+        self._pending.append(act)
         if self.lock.acquire(blocking=False):
             try:
-                self.catch_up()
+                self.run_pending()
             finally:
                 self.lock.release()
 
-    def catch_up(self) -> None:
+    def run_pending(self) -> None:
         """Do what was put off. With the lock held."""
-        while self._put_off:
-            self._put_off.popleft()()
+        while self._pending:
+            self._pending.popleft()()
 
     def close(self) -> Sequence[threading.Thread]:
         """Send the threads home; calls under way are finished first. With the lock held.
@@ -150,7 +150,7 @@ class Workers:
 
     def answered(self, call: Call, now: float) -> None:
         """A call was answered: its latency sizes the room. With the lock held."""
-        self.room.answered(now - call.started_at, now, self._pacer.rate)
+        self.concurrency.answered(now - call.started_at, now, self._pacer.rate)
 
     def abandon(self, call: Call) -> None:
         """Give up a call and the thread that waits for it. With the lock held.
@@ -166,11 +166,11 @@ class Workers:
         self._workers = {worker for worker in self._workers if worker is not call.thread}
         if not call.finished:
             _raise_in(call.thread)
-        self.stir()
+        self.notify()
 
-    def stir(self) -> None:
+    def notify(self) -> None:
         """Something changed: see to it that somebody looks at what is next. With the lock held."""
-        if self._closed or self._in_flight >= self.room.limit:
+        if self._closed or self._in_flight >= self.concurrency.limit:
             return  # whoever comes back from a call looks anyway
         if self._timekeeper is not None:
             worker, self._timekeeper = self._timekeeper, None
@@ -182,7 +182,7 @@ class Workers:
 
     def _any_due(self) -> bool:
         now = time.monotonic()
-        return any(work.due(now) is not None for work in self._works)
+        return any(work.due(now) is not None for work in self._sources)
 
     def _start_thread(self) -> None:
         worker = _Worker(self._serve)
@@ -214,23 +214,23 @@ class Workers:
                     work.crashed(call, error, now)
                 taken = self._next(worker, now)
 
-    def _next(self, worker: _Worker, now: float) -> tuple[Work, Call] | None:
+    def _next(self, worker: _Worker, now: float) -> tuple[WorkSource, Call] | None:
         """The next call, waited for if need be; None when this thread may go. With the lock held."""
         kept_time = False
         while not self._closed:
-            self.catch_up()
+            self.run_pending()
             taken, wait_s = self._pick(now)
             if taken is not None:
                 self._in_flight += 1
                 if kept_time and self._idle:
-                    self._hand_over(taken)
+                    self._assign(taken)
                     continue
                 taken[1].thread = worker
                 if self._timekeeper is None or not self._alarm_set:
-                    self.stir()
+                    self.notify()
                 return taken
             kept_time = self._timekeeper is None
-            stay = self._rest(worker, wait_s)
+            stay = self._park(worker, wait_s)
             if worker.handed is not None:
                 handed, worker.handed = worker.handed, None
                 return handed
@@ -240,20 +240,20 @@ class Workers:
         self._workers.discard(worker)
         return None
 
-    def _hand_over(self, taken: tuple[Work, Call]) -> None:
+    def _assign(self, taken: tuple[WorkSource, Call]) -> None:
         other = self._idle.pop()
         other.handed = taken
         taken[1].thread = other
         other.wake()
 
-    def _pick(self, now: float) -> tuple[tuple[Work, Call] | None, float | None]:
+    def _pick(self, now: float) -> tuple[tuple[WorkSource, Call] | None, float | None]:
         """The next call, or how long to wait; None for until something changes."""
         soonest: float | None = None
-        if self._in_flight >= self.room.limit:
+        if self._in_flight >= self.concurrency.limit:
             return None, None
-        for _ in range(len(self._works)):
-            work = self._works[0]
-            self._works.rotate(-1)
+        for _ in range(len(self._sources)):
+            work = self._sources[0]
+            self._sources.rotate(-1)
             due = work.due(now)
             if due is None:
                 continue
@@ -263,7 +263,7 @@ class Workers:
             soonest = due if soonest is None else min(soonest, due)
         return None, None if soonest is None else soonest - now
 
-    def _rest(self, worker: _Worker, wait_s: float | None) -> bool:
+    def _park(self, worker: _Worker, wait_s: float | None) -> bool:
         """Wait for a reason to look again; False when this thread may go."""
         keeps_time = self._timekeeper is None
         limit_s = self._idle_s

@@ -57,7 +57,7 @@ class NativeTransport(WireTransport):
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
         return _parsed_error(event["model"], url, status, headers, body)
 
-    def _current_credentials(self) -> credentials.Frozen | None:
+    def _current_credentials(self) -> credentials.CredentialSnapshot | None:
         found = credentials.current(self._client)
         if found is None:
             # Signing is where botocore says so, in its own words.

@@ -24,7 +24,7 @@ class PlainTransport:
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
         """One call of `BatchCheckLayerAvailability`; see `Transport`."""
-        credentials.check_usable(self._client)
+        credentials.validate_credentials(self._client)
         return answer_in(
             self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
         )

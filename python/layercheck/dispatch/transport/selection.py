@@ -16,7 +16,7 @@ from layercheck.dispatch.transport.plain import PlainTransport
 from layercheck.dispatch.transport.slim import SlimTransport
 from layercheck.dispatch.transport.wire import WireTransport
 from layercheck.errors import InvalidParameterError
-from layercheck.limits import Tuning
+from layercheck.limits import Limits
 from layercheck.types import EcrClient
 
 TransportName: TypeAlias = Literal["plain", "slim", "wire", "native"]
@@ -51,7 +51,7 @@ def choose(
     *,
     wanted: str | None,
     owned: bool,
-    tuning: Tuning,
+    limits: Limits,
 ) -> Transport:
     """The transport that was asked for, or the fastest that may be used.
 
@@ -61,7 +61,7 @@ def choose(
         registry_id: Registry, or None.
         wanted: One of `NAMES`, or None for the fastest.
         owned: The client is ours; a caller's own client gets plain calls and no handlers.
-        tuning: Bounds of one answer.
+        limits: Bounds of one answer.
 
     Raises:
         InvalidParameterError: `wanted` is no transport, or cannot be used here; the message says why.
@@ -89,7 +89,7 @@ def choose(
         registry_id,
         ca_bundle=os.fspath(_ca_bundle(client) or ""),
         keepalive=_keepalive(client) is True,
-        tuning=tuning,
+        limits=limits,
         direct=_direct(client),
     )
 

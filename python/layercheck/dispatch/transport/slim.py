@@ -99,7 +99,7 @@ class SlimTransport:
         exchange = self._exchange
         if exchange.batch is not None:
             exchange.reached = True
-            credentials.check_usable(self._client)
+            credentials.validate_credentials(self._client)
             batch = exchange.batch
             params["body"] = self._packer.pack(batch.plan, batch.start, batch.stop)
         return None

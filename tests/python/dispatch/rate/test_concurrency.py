@@ -9,14 +9,16 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
-from layercheck.dispatch.rate.concurrency import Room
+from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 
 
-def answers(room: Room, count: int, latency_s: float, rate: float | None, now: float) -> float:
+def answers(
+    concurrency: ConcurrencyLimit, count: int, latency_s: float, rate: float | None, now: float
+) -> float:
     """So many answers one after the other, a full room at a time."""
     for _ in range(count):
-        now += latency_s / room.limit
-        room.answered(latency_s, now, rate)
+        now += latency_s / concurrency.limit
+        concurrency.answered(latency_s, now, rate)
     return now
 
 
@@ -27,55 +29,55 @@ def answers(room: Room, count: int, latency_s: float, rate: float | None, now: f
 def test_the_room_is_rate_times_latency_with_headroom_and_capped(
     rate: float, latency_s: float, expected: int
 ) -> None:
-    room = Room(128)
-    answers(room, 100, latency_s, rate, 0.0)
-    assert room.limit == pytest.approx(expected, abs=1)
-    assert room.limit >= min(128, rate * latency_s)
+    concurrency = ConcurrencyLimit(128)
+    answers(concurrency, 100, latency_s, rate, 0.0)
+    assert concurrency.limit == pytest.approx(expected, abs=1)
+    assert concurrency.limit >= min(128, rate * latency_s)
 
 
 def test_before_the_first_answer_only_a_few_calls_go_out() -> None:
-    assert Room(128).limit == Room.START
-    assert Room(3).limit == 3
+    assert ConcurrencyLimit(128).limit == ConcurrencyLimit.START
+    assert ConcurrencyLimit(3).limit == 3
 
 
 def test_without_a_rate_the_room_grows_to_all_of_it_in_a_few_latencies() -> None:
-    room = Room(64)
-    answers(room, 64 - Room.START, 0.01, None, 0.0)
-    assert room.limit == 64
+    concurrency = ConcurrencyLimit(64)
+    answers(concurrency, 64 - ConcurrencyLimit.START, 0.01, None, 0.0)
+    assert concurrency.limit == 64
 
 
 def test_the_room_follows_a_latency_that_rises() -> None:
-    room = Room(64)
-    now = answers(room, 100, 0.01, 500.0, 0.0)
-    assert room.limit < 20
-    answers(room, 20, 0.1, 500.0, now)
-    assert room.limit == 64
+    concurrency = ConcurrencyLimit(64)
+    now = answers(concurrency, 100, 0.01, 500.0, 0.0)
+    assert concurrency.limit < 20
+    answers(concurrency, 20, 0.1, 500.0, now)
+    assert concurrency.limit == 64
 
 
 def test_without_a_rate_a_slow_service_is_given_fewer_calls_and_gets_them_back() -> None:
-    room = Room(64)
-    now = answers(room, 500, 0.01, None, 0.0)
-    slow_until = now + Room.MEMORY_S
+    concurrency = ConcurrencyLimit(64)
+    now = answers(concurrency, 500, 0.01, None, 0.0)
+    slow_until = now + ConcurrencyLimit.MEMORY_S
     while now < slow_until:
-        now = answers(room, 1, 1.0, None, now)
-    assert room.limit == Room.LEAST
-    now = answers(room, 500, 0.01, None, now)
-    assert room.limit == 64
+        now = answers(concurrency, 1, 1.0, None, now)
+    assert concurrency.limit == ConcurrencyLimit.LEAST
+    now = answers(concurrency, 500, 0.01, None, now)
+    assert concurrency.limit == 64
 
 
 def test_a_service_that_is_slow_for_good_is_taken_as_it_is() -> None:
-    room = Room(64)
-    now = answers(room, 500, 0.01, None, 0.0)
-    answers(room, 1000, 1.0, None, now)
-    assert now + 2 * Room.MEMORY_S < 1000
-    assert room.limit == 64
+    concurrency = ConcurrencyLimit(64)
+    now = answers(concurrency, 500, 0.01, None, 0.0)
+    answers(concurrency, 1000, 1.0, None, now)
+    assert now + 2 * ConcurrencyLimit.MEMORY_S < 1000
+    assert concurrency.limit == 64
 
 
 def test_a_few_milliseconds_are_no_slow_service() -> None:
-    room = Room(64)
-    now = answers(room, 500, 0.001, None, 0.0)
-    answers(room, 500, 0.05, None, now)
-    assert room.limit == 64
+    concurrency = ConcurrencyLimit(64)
+    now = answers(concurrency, 500, 0.001, None, 0.0)
+    answers(concurrency, 500, 0.05, None, now)
+    assert concurrency.limit == 64
 
 
 def test_a_service_that_hangs_from_the_start_holds_few_calls() -> None:
@@ -83,7 +85,7 @@ def test_a_service_that_hangs_from_the_start_holds_few_calls() -> None:
     hanging, opened = threading.Event(), threading.Event()
 
     def script(asked: Asked) -> Reply:
-        if asked.number == Room.START - 1:
+        if asked.number == ConcurrencyLimit.START - 1:
             hanging.set()
         opened.wait(60)
         return good(asked)
@@ -96,4 +98,4 @@ def test_a_service_that_hangs_from_the_start_holds_few_calls() -> None:
         at_once = server.most_at_once
         opened.set()
         assert run.result().complete
-    assert at_once == Room.START
+    assert at_once == ConcurrencyLimit.START

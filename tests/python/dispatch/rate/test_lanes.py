@@ -16,36 +16,36 @@ from dispatch.rate.virtual_time import Clock, assert_smooth
 from dispatch.scripted_server import ScriptedServer, fault, good
 from fake_account import digests
 from layercheck.aws.credentials import account, account_of
-from layercheck.dispatch.rate.lanes import KEEP_S, LANES, LaneKey, Lanes, Share, key_of
-from layercheck.limits import Tuning
+from layercheck.dispatch.rate.lanes import KEEP_S, LANES, LaneHandle, LaneKey, LaneRegistry, key_of
+from layercheck.limits import Limits
 from layercheck.types import Target
 
 KEY = LaneKey("ecr", "eu-west-1", "https://api.ecr.eu-west-1.amazonaws.com", "123456789012")
 ROWS = digests(3000)
 
 
-def work(shares: list[Share], clock: Clock, seconds: float) -> list[list[float]]:
+def work(handles: list[LaneHandle], clock: Clock, seconds: float) -> list[list[float]]:
     """When the calls of each share start, if all of them always want one; they look in any order."""
     rng = random.Random(3)
     end = clock.now + seconds
-    times: list[list[float]] = [[] for _ in shares]
+    times: list[list[float]] = [[] for _ in handles]
     while clock.now < end:
         waits = []
-        for which in rng.sample(range(len(shares)), len(shares)):
-            if wait := shares[which].reserve():
+        for which in rng.sample(range(len(handles)), len(handles)):
+            if wait := handles[which].reserve():
                 waits.append(wait)
             else:
                 times[which].append(clock.now)
-        if len(waits) == len(shares):
+        if len(waits) == len(handles):
             clock.now += min(waits)
     return times
 
 
 def test_checkers_of_a_lane_together_keep_to_its_rate() -> None:
     clock = Clock()
-    lanes = Lanes(clock)
-    shares = [lanes.join(KEY, 500.0) for _ in range(3)]
-    times = work(shares, clock, 4.0)
+    lanes = LaneRegistry(clock)
+    handles = [lanes.join(KEY, 500.0) for _ in range(3)]
+    times = work(handles, clock, 4.0)
     together = sorted(itertools.chain(*times))
     assert len(together) == pytest.approx(2000, abs=15)
     assert_smooth(together, 500.0)
@@ -55,7 +55,7 @@ def test_checkers_of_a_lane_together_keep_to_its_rate() -> None:
 
 def test_each_checker_keeps_to_its_own_rate_and_all_to_the_highest() -> None:
     clock = Clock()
-    lanes = Lanes(clock)
+    lanes = LaneRegistry(clock)
     slow, fast = lanes.join(KEY, 50.0), lanes.join(KEY, 500.0)
     slow_times, fast_times = work([slow, fast], clock, 4.0)
     assert 150 < len(slow_times) <= 202
@@ -66,7 +66,7 @@ def test_each_checker_keeps_to_its_own_rate_and_all_to_the_highest() -> None:
 
 def test_a_checker_without_a_limit_does_not_free_the_others_of_theirs() -> None:
     clock = Clock()
-    lanes = Lanes(clock)
+    lanes = LaneRegistry(clock)
     free, bound = lanes.join(KEY, None), lanes.join(KEY, 50.0)
     for _ in range(100):
         assert free.reserve() == 0
@@ -77,7 +77,7 @@ def test_a_checker_without_a_limit_does_not_free_the_others_of_theirs() -> None:
 
 def test_when_the_fastest_leaves_the_lane_slows_down() -> None:
     clock = Clock()
-    lanes = Lanes(clock)
+    lanes = LaneRegistry(clock)
     slow, fast = lanes.join(KEY, 50.0), lanes.join(KEY, None)
     fast.leave()
     assert fast.rate == 50.0
@@ -86,7 +86,7 @@ def test_when_the_fastest_leaves_the_lane_slows_down() -> None:
 
 def test_a_throttle_slows_down_everybody_on_the_lane() -> None:
     clock = Clock()
-    lanes = Lanes(clock)
+    lanes = LaneRegistry(clock)
     one, other, elsewhere = lanes.join(KEY, 100.0), lanes.join(KEY, 100.0), lanes.join(None, 100.0)
     clock.now += 1
     one.throttled(clock.now)
@@ -97,20 +97,20 @@ def test_a_throttle_slows_down_everybody_on_the_lane() -> None:
 @pytest.mark.parametrize("field", LaneKey._fields)
 def test_lanes_differ_by_service_region_endpoint_and_account(field: str) -> None:
     clock = Clock()
-    lanes = Lanes(clock)
+    lanes = LaneRegistry(clock)
     one, other = lanes.join(KEY, 1.0), lanes.join(KEY._replace(**{field: "another"}), 1.0)
     assert one.reserve() == other.reserve() == 0
 
 
 def test_a_lane_is_remembered_for_a_while_and_then_forgotten() -> None:
     clock = Clock()
-    lanes = Lanes(clock)
-    share = lanes.join(KEY, 10.0)
-    assert share.reserve() == 0
-    share.leave()
-    share = lanes.join(KEY, 10.0)
-    assert share.reserve() > 0  # a new Checker brings no new burst
-    share.leave()
+    lanes = LaneRegistry(clock)
+    handle = lanes.join(KEY, 10.0)
+    assert handle.reserve() == 0
+    handle.leave()
+    handle = lanes.join(KEY, 10.0)
+    assert handle.reserve() > 0  # a new Checker brings no new burst
+    handle.leave()
     clock.now += KEEP_S + 1
     lanes.join(KEY._replace(account="another"), 10.0)
     assert len(lanes) == 1
@@ -118,9 +118,9 @@ def test_a_lane_is_remembered_for_a_while_and_then_forgotten() -> None:
 
 def test_a_checker_nobody_closed_holds_no_lane() -> None:
     clock = Clock()
-    lanes = Lanes(clock)
-    share = lanes.join(KEY, 10.0)
-    del share
+    lanes = LaneRegistry(clock)
+    handle = lanes.join(KEY, 10.0)
+    del handle
     gc.collect()
     clock.now += KEEP_S + 1
     lanes.join(KEY._replace(account="another"), 10.0)
@@ -206,7 +206,7 @@ def test_two_checkers_at_one_endpoint_share_the_rate() -> None:
 def test_a_checker_that_is_throttled_slows_its_neighbour_down() -> None:
     with (
         ScriptedServer(lambda a: fault("ThrottlingException") if a.number < 3 else good(a)) as server,
-        lc.Checker("team/app", endpoint_url=server.url, rate=100, _tuning=Tuning(tick_s=0.01)) as one,
+        lc.Checker("team/app", endpoint_url=server.url, rate=100, _limits=Limits(tick_s=0.01)) as one,
         lc.Checker("team/b", endpoint_url=server.url, rate=100) as other,
     ):
         assert one.check(ROWS[:100]).stats.throttles == 3
