@@ -103,13 +103,13 @@ bench: setup build ## measure layercheck beside its peers, some 20 minutes; writ
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --readme README.md) && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page) && exit $$status
 
 bench-again: setup build ## measure a part anew, into the last result: make bench-again BENCH="-k 'list and not growth'"
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --readme README.md && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page && exit $$status
 
 bench-quick: setup build ## the same on small inputs and in one round, to see that it runs and answers agree
 	@mkdir -p $(CACHE)
@@ -142,7 +142,7 @@ $(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/p
 	@touch $@
 
 bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## measure calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes
-	$(BIN)/python bench calls.suite --results bench/results --readme README.md
+	$(BIN)/python bench calls.suite --results bench/results --page
 
 bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to see that it runs and answers agree
 	$(BIN)/python bench calls.suite --quick
