@@ -1,7 +1,7 @@
-"""The benchmark of calls: everybody's answers at two points, with few calls, and what becomes of them.
+"""The benchmark of calls: the answers of the contenders at two points with few calls, and its tables.
 
-The peers that `make bench-calls` has to make first, aiobotocore and the AWS SDK for Rust, take part in
-`make bench-calls-quick`; here are those that need no more than the tests do.
+`make bench-calls-quick` also runs aiobotocore and the AWS SDK for Rust, which it builds first. These tests
+run the contenders that need only what the tests need.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ from typing import Any
 
 import pytest
 
-import calls_tables
-import readme
-import run_calls
-from grid import CACHE, CONTESTANTS, GRID, HEADLINES, QUICK, Contestant
+from calls import suite, tables
+from calls.grid import CACHE, CONTENDERS, GRID, HEADLINES, QUICK, Contender
 from layercheck.dispatch.transport.selection import NAMES
+from offline.harness.page import PAGE, insert_table
 
-ELSEWHERE = [one for one in CONTESTANTS if CACHE in Path(one.command[0]).parents]
-HERE = [one for one in CONTESTANTS if one not in ELSEWHERE]
+ELSEWHERE = [each for each in CONTENDERS if CACHE in Path(each.command[0]).parents]
+HERE = [each for each in CONTENDERS if each not in ELSEWHERE]
 
 MOST = {"plain": 1.05, "slim": 0.5, "wire": 0.3, "native": 0.1}
-"""Interpreter-level calls for each call of the API, as a part of boto3's, planning and waiting included: a
-count that no busy machine can blur. Measured were 1.00, 0.42, 0.24 and 0.05."""
+"""Limit of interpreter-level calls for each call of the API, as a part of boto3's, with planning and waiting.
+Other load on the machine does not change this count. Measured: 1.00, 0.42, 0.24 and 0.05."""
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return run_calls.document(QUICK, HERE, quick=True)
+    return suite.document(QUICK, HERE, quick=True)
 
 
-def test_everybody_finds_the_truth_at_every_point(document: dict[str, Any]) -> None:
-    assert calls_tables.troubles(document) == []
+def test_each_contender_finds_the_truth_at_every_point(document: dict[str, Any]) -> None:
+    assert tables.troubles(document) == []
     for point, wanted in zip(document["points"], QUICK, strict=True):
         assert point["name"] == str(wanted)
         assert [line["name"] for line in point["lines"]] == [one.name for one in HERE]
@@ -44,15 +43,15 @@ def test_everybody_finds_the_truth_at_every_point(document: dict[str, Any]) -> N
             assert line["cpu_s_per_million_digests"] > 0
 
 
-def test_two_peers_are_made_elsewhere() -> None:
+def test_two_peers_are_built_by_their_own_targets() -> None:
     assert [one.name for one in ELSEWHERE] == ["aiobotocore", "aws-sdk-ecr (Rust)"]
     assert not any(one.ours for one in ELSEWHERE)
 
 
 def test_calls_of_the_interpreter_are_counted(document: dict[str, Any]) -> None:
-    counts = {one["name"]: one["interpreter_calls_per_call"] for one in document["contestants"]}
+    counts = {one["name"]: one["interpreter_calls_per_call"] for one in document["contenders"]}
     boto3 = counts["boto3 + ThreadPoolExecutor"]
-    # An answer of 100 layers, four members each: hundreds of steps in botocore's parser alone.
+    # botocore's parser alone takes hundreds of steps for an answer of 100 layers with four members each.
     assert boto3 > 500
     assert counts["boto3 in 2 processes"] is None
     assert set(MOST) == set(NAMES)
@@ -61,39 +60,39 @@ def test_calls_of_the_interpreter_are_counted(document: dict[str, Any]) -> None:
 
 
 def test_an_untrue_answer_has_no_time() -> None:
-    class Liar(Contestant):
-        def lap(self, task: dict[str, object], timeout_s: float) -> dict[str, Any]:
+    class Liar(Contender):
+        def measure(self, task: dict[str, object], timeout_s: float) -> dict[str, Any]:
             return {"there": 1, "verdicts": "00"}
 
-    found = run_calls.measured(Liar("liar", ("/bin/false",)), {"calls": 1}, {"there": 50, "verdicts": "01"})
+    found = suite.measured(Liar("liar", ("/bin/false",)), {"calls": 1}, {"there": 50, "verdicts": "01"})
     assert found["trouble"].startswith("{'there': 1")
-    assert "calls_per_s" not in run_calls.line([found])
+    assert "calls_per_s" not in suite.line([found])
 
 
-def test_who_dies_is_named(document: dict[str, Any]) -> None:
-    found = run_calls.measured(Contestant("nobody", ("/bin/false",)), {"calls": 1}, {"there": 50})
-    assert found["trouble"].startswith("nobody failed")
+def test_a_contender_that_fails_is_named(document: dict[str, Any]) -> None:
+    found = suite.measured(Contender("broken", ("/bin/false",)), {"calls": 1}, {"there": 50})
+    assert found["trouble"].startswith("broken failed")
     point = document["points"][0]
-    broken = document | {"points": [point | {"lines": [{"name": "nobody", **run_calls.line([found])}]}]}
-    assert calls_tables.troubles(broken) == [f"{point['name']}: nobody: nobody failed:"]
-    assert "FAILED" in calls_tables.for_people(broken)
+    broken = document | {"points": [point | {"lines": [{"name": "broken", **suite.line([found])}]}]}
+    assert tables.troubles(broken) == [f"{point['name']}: broken: broken failed:"]
+    assert "FAILED" in tables.as_text(broken)
 
 
-def test_what_is_lost_is_shown(document: dict[str, Any]) -> None:
+def test_lost_points_are_shown(document: dict[str, Any]) -> None:
     point = document["points"][0]
     lines = [
         line | {"calls_per_s": 1.0 if line["name"].startswith("layercheck") else 7.0}
         for line in point["lines"]
     ]
     losing = document | {"points": [point | {"lines": lines}], "headlines": [point["name"]]}
-    assert len(calls_tables.lost(losing)) == sum(not one.ours for one in HERE)
-    assert "LOST: " in calls_tables.for_people(losing)
-    table = calls_tables.for_readme(losing)
-    assert table.count("**7**") == len(calls_tables.lost(losing))
-    assert all(f"\n* {each}\n" in table for each in calls_tables.lost(losing))
+    assert len(tables.lost(losing)) == sum(not one.ours for one in HERE)
+    assert "LOST: " in tables.as_text(losing)
+    table = tables.as_markdown(losing)
+    assert table.count("**7**") == len(tables.lost(losing))
+    assert all(f"\n* {each}\n" in table for each in tables.lost(losing))
     winning = document | {"points": [point | {"lines": [line | {"calls_per_s": 7.0} for line in lines]}]}
-    assert calls_tables.lost(winning) == []
-    assert calls_tables.for_readme(winning).endswith("a peer was faster in 0 cases.")
+    assert tables.lost(winning) == []
+    assert tables.as_markdown(winning).endswith("a peer was faster in 0 cases.")
 
 
 def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
@@ -102,13 +101,14 @@ def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
     assert str(Path.cwd()) not in text
 
 
-def test_the_readme_has_a_place_for_the_table(document: dict[str, Any]) -> None:
-    begin, end = calls_tables.BEGIN, calls_tables.END
-    page = (Path(__file__).parents[3] / "README.md").read_text()
-    assert f"{begin}\n| where |" in readme.into(page, calls_tables.for_readme(document), begin=begin, end=end)
+def test_the_page_has_a_place_for_the_table(document: dict[str, Any]) -> None:
+    begin, end = tables.BEGIN, tables.END
+    assert f"{begin}\n| where |" in insert_table(
+        PAGE.read_text(), tables.as_markdown(document), begin=begin, end=end
+    )
 
 
-def test_the_grid_has_all_that_was_asked_for() -> None:
+def test_the_grid_has_all_required_points() -> None:
     assert {point.latency_ms for point in GRID} == {0, 10, 40}
     assert {point.in_flight for point in GRID} >= {1, 128}
     assert {point.tls for point in GRID} == {False, True}

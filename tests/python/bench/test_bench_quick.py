@@ -1,7 +1,7 @@
-"""The benchmarks' answers, on small inputs: a fast wrong answer cannot be published.
+"""The answers of the benchmarks on small inputs, so that a fast wrong answer cannot be published.
 
-Every contestant of every race of `bench/python` does its job here once, in this process and without a
-clock, and must find what is true of the input by construction, or what the others find.
+Every contender of every case of `bench/offline` does its job here once, in this process and without a
+clock. It must find the truth that the input has by construction, or the same as the others.
 """
 
 from __future__ import annotations
@@ -14,24 +14,29 @@ from typing import Any
 
 import pytest
 
-import endpoint
-import measure
-import race as racing
-import readme
-import report
-import results
-import tables
-from answer import Answer
-from inputs import Mix, raw_digests, text_file
-from race import Contestant, Race, Setting
-from races import FILE, IMPORT, MEMORY, RACES
+from offline.cases import CASES, FILE, IMPORT, MEMORY
+from offline.data import endpoint
+from offline.data.datasets import Mix, raw_digests, text_file
+from offline.harness import measure, results, summary, tables
+from offline.harness.case import (
+    Case,
+    Contender,
+    Given,
+    Setting,
+    differences,
+    make_input,
+    make_task,
+    run_trials,
+)
+from offline.harness.expected import Answer
+from offline.harness.page import PAGE, insert_table
 
 ROWS = 10_000
 
 LINES = [
-    pytest.param(race, contestant, id=f"{race.name}-{contestant.name}")
-    for race in RACES
-    for contestant in race.contestants
+    pytest.param(case, contender, id=f"{case.name}-{contender.name}")
+    for case in CASES
+    for contender in case.contenders
 ]
 
 
@@ -43,20 +48,20 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[Any]]:
-    """The answers of each race so far."""
+    """The answers of each case until now."""
     return {}
 
 
-@pytest.mark.parametrize(("race", "contestant"), LINES)
-def test_a_contestant_finds_the_right_answer(
-    race: Race, contestant: Contestant, setting: Setting, found: dict[str, list[Any]]
+@pytest.mark.parametrize(("case", "contender"), LINES)
+def test_a_contender_finds_the_right_answer(
+    case: Case, contender: Contender, setting: Setting, found: dict[str, list[Any]]
 ) -> None:
-    if contestant.missing:
-        pytest.skip(contestant.missing)
-    given = racing.given(race, contestant, setting)
-    answer = measure.here(racing.task(race, contestant, given))
-    others = found.setdefault(race.name, [])
-    assert racing.differences(race, given, answer, others) == []
+    if contender.missing:
+        pytest.skip(contender.missing)
+    given = make_input(case, contender, setting)
+    answer = measure.here(make_task(case, contender, given))
+    others = found.setdefault(case.name, [])
+    assert differences(case, given, answer, others) == []
     others.append(answer)
 
 
@@ -85,12 +90,12 @@ def test_repeats_are_as_many_as_asked_for() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"rows": 9}, {"invalid": 9}, {"unique": 9}, {"order": "00"}, {"members": (1, 2, 3, 4)}]
 )
-def test_an_answer_that_differs_in_anything_is_told_apart(wrong: dict[str, Any]) -> None:
+def test_an_answer_that_differs_in_one_field_is_found(wrong: dict[str, Any]) -> None:
     truth = Answer.of_hex(3, 1, ["ab" * 32, "cd" * 32])
     assert len(replace(truth, **wrong).differences(truth)) == 1
 
 
-def test_another_order_is_told_apart_unless_no_order_is_claimed() -> None:
+def test_another_order_is_found_unless_the_answer_has_none() -> None:
     truth = Answer.of_hex(2, 0, ["ab" * 32, "cd" * 32])
     turned = Answer.of_hex(2, 0, ["cd" * 32, "ab" * 32])
     assert [difference.split(":")[0] for difference in turned.differences(truth)] == ["order"]
@@ -98,33 +103,32 @@ def test_another_order_is_told_apart_unless_no_order_is_claimed() -> None:
 
 
 def test_a_wrong_answer_keeps_its_time_from_counting(setting: Setting) -> None:
-    def untrue(at: Setting) -> racing.Given:
+    def untrue(at: Setting) -> Given:
         given = FILE.source(at)
         assert given.truth is not None
         return replace(given, truth=replace(given.truth, unique=1))
 
-    course = racing.run(replace(FILE, source=untrue), [FILE.contestants[0]], setting)["layercheck"]
-    assert [trouble.split(":")[0] for trouble in course.trouble] == ["unique"]
+    record = run_trials(replace(FILE, source=untrue), [FILE.contenders[0]], setting)["layercheck"]
+    assert [trouble.split(":")[0] for trouble in record.trouble] == ["unique"]
 
 
-def test_a_contestant_that_dies_is_named_and_the_others_go_on(setting: Setting) -> None:
-    ours = FILE.contestants[0]
-    absent = Contestant("nobody", "no_such_module")
-    courses = racing.run(FILE, [ours, absent], setting)
-    assert courses["layercheck"].trouble == []
-    assert "no_such_module" in courses["nobody"].trouble[0]
+def test_a_contender_that_fails_is_named_and_the_others_go_on(setting: Setting) -> None:
+    ours = FILE.contenders[0]
+    absent = Contender("broken", "no_such_module")
+    records = run_trials(FILE, [ours, absent], setting)
+    assert records["layercheck"].trouble == []
+    assert "no_such_module" in records["broken"].trouble[0]
 
 
 @pytest.fixture(scope="module")
 def document(setting: Setting) -> dict[str, Any]:
-    """A small run as it is kept, one contestant of it failed."""
-    contestants = list(FILE.contestants[:2])
+    """The document of a small run in which one contender failed."""
+    contenders = list(FILE.contenders[:2])
     benchmarks = [
-        {"extra_info": results.line(race, contestant, course)}
-        for race, of_race in ((FILE, contestants), (IMPORT, list(IMPORT.contestants[:2])))
-        for courses in [racing.run(race, of_race, setting)]
-        for contestant in of_race
-        for course in [courses[contestant.name]]
+        {"extra_info": results.line(case, contender, records[contender.name])}
+        for case, of_case in ((FILE, contenders), (IMPORT, list(IMPORT.contenders[:2])))
+        for records in [run_trials(case, of_case, setting)]
+        for contender in of_case
     ]
     kept: dict[str, Any] = results.document(
         {
@@ -132,7 +136,7 @@ def document(setting: Setting) -> dict[str, Any]:
             "machine_info": results.machine(),
             "rounds": 1,
             "most_rows": ROWS,
-            "troubles": {FILE.name: {"pandas": ["it died\nof hunger"]}},
+            "troubles": {FILE.name: {"pandas": ["it failed:\nout of memory"]}},
         }
     )
     return kept
@@ -148,20 +152,20 @@ def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
 
 
 def test_memory_is_measured_from_before_the_job_on(document: dict[str, Any]) -> None:
-    for line in document["races"][0]["lines"]:
+    for line in document["cases"][0]["lines"]:
         assert line["peak_bytes"] >= line["before_bytes"] > 0
 
 
-def test_what_is_lost_and_what_failed_is_shown(document: dict[str, Any]) -> None:
-    race = {**document["races"][0]}
-    ours, peer = race["lines"]
-    race["lines"] = [ours, peer | {"median_s": ours["median_s"] / 4}]
-    race["bars"] = [results.reach(FILE.bars[0], race)]
-    shown = tables.for_people(document | {"races": [race]})
+def test_lost_comparisons_and_failures_are_shown(document: dict[str, Any]) -> None:
+    case = {**document["cases"][0]}
+    ours, peer = case["lines"]
+    case["lines"] = [ours, peer | {"median_s": ours["median_s"] / 4}]
+    case["bars"] = [results.reach(FILE.bars[0], case)]
+    shown = tables.as_text(document | {"cases": [case]})
     assert f"{FILE.name}: polars takes 0.25 of the time" in shown
     assert "NOT REACHED: 0.2x polars; at least 5.0x, aim 15.0x" in shown
-    assert "pandas FAILED: of hunger" in shown
-    assert "| **0.25** |" in tables.for_readme(document | {"races": [race]})
+    assert "pandas FAILED: out of memory" in shown
+    assert "| **0.25** |" in tables.as_markdown(document | {"cases": [case]})
 
 
 @pytest.mark.parametrize(("spare", "reached"), [(64, True), (65, False)])
@@ -169,34 +173,36 @@ def test_memory_is_counted_beyond_the_input_and_the_rows(spare: int, reached: bo
     unique = results.ENOUGH_DIGESTS
     line = {"name": "layercheck", "rows": 2 * unique, "unique": unique, "median_s": 1.0}
     line["beyond_input_bytes"] = 8 * 2 * unique + spare * unique
-    race = {"first": "layercheck", "lines": [line]}
-    got = results.reach(MEMORY, race)
+    case = {"first": "layercheck", "lines": [line]}
+    got = results.reach(MEMORY, case)
     assert (got["got"], got["reached"]) == (spare, reached)
     line["unique"] = unique - 1
-    assert results.reach(MEMORY, race)["got"] is None, "of few digests, the process itself is most"
+    assert results.reach(MEMORY, case)["got"] is None, (
+        "with few digests, the process itself is the larger part"
+    )
 
 
-def test_a_run_without_ours_has_no_ratios(document: dict[str, Any]) -> None:
-    race = {**document["races"][0]}
-    race["lines"] = race["lines"][1:]
-    race["bars"] = [results.reach(FILE.bars[0], race)]
-    assert "NOT MEASURED polars" in tables.for_people(document | {"races": [race]})
+def test_a_run_without_layercheck_has_no_ratios(document: dict[str, Any]) -> None:
+    case = {**document["cases"][0]}
+    case["lines"] = case["lines"][1:]
+    case["bars"] = [results.reach(FILE.bars[0], case)]
+    assert "NOT MEASURED polars" in tables.as_text(document | {"cases": [case]})
 
 
-def test_the_page_changes_between_its_marks_alone(document: dict[str, Any]) -> None:
-    marks = {"begin": report.BEGIN, "end": report.END}
-    page = f"before\n{report.BEGIN}\na table of last month\n{report.END}\nafter\n"
-    new = readme.into(page, tables.for_readme(document), **marks)
-    assert new.startswith(f"before\n{report.BEGIN}\n| job |")
-    assert new.endswith(f"{report.END}\nafter\n")
+def test_the_page_changes_only_between_its_marks(document: dict[str, Any]) -> None:
+    marks = {"begin": summary.BEGIN, "end": summary.END}
+    page = f"before\n{summary.BEGIN}\na table of last month\n{summary.END}\nafter\n"
+    new = insert_table(page, tables.as_markdown(document), **marks)
+    assert new.startswith(f"before\n{summary.BEGIN}\n| job |")
+    assert new.endswith(f"{summary.END}\nafter\n")
     assert "last month" not in new
-    assert readme.into(new, "x", **marks) == readme.into(page, "x", **marks)
+    assert insert_table(new, "x", **marks) == insert_table(page, "x", **marks)
     with pytest.raises(ValueError, match="no lines"):
-        readme.into("no marks", "table", **marks)
-    readme.into((Path(__file__).parents[3] / "README.md").read_text(), "table", **marks)
+        insert_table("no marks", "table", **marks)
+    insert_table(PAGE.read_text(), "table", **marks)
 
 
 def test_an_import_of_layercheck_loads_nothing_heavy(setting: Setting) -> None:
-    ours = IMPORT.contestants[0]
-    answer = measure.here(racing.task(IMPORT, ours, racing.given(IMPORT, ours, setting)))
+    ours = IMPORT.contenders[0]
+    answer = measure.here(make_task(IMPORT, ours, make_input(IMPORT, ours, setting)))
     assert answer["heavy"] == []

@@ -1,4 +1,4 @@
-"""The soak, in small: it runs, and each thing that it watches would be noticed."""
+"""A small soak: it passes, and each of its checks can fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import soak
+from calls import soak
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +16,8 @@ def told() -> dict[str, Any]:
 
 
 def test_a_small_soak_is_flat_and_true(told: dict[str, Any]) -> None:
-    # So few calls may meet more or fewer faults than one in twenty; that is the large one's to say.
-    assert [trouble for trouble in soak.troubles(told) if "calls went wrong" not in trouble] == []
+    # A small soak may meet more or fewer faults than one in twenty; only the large one can check the share.
+    assert [trouble for trouble in soak.troubles(told) if "calls met a fault" not in trouble] == []
     assert told["server"]["calls"] >= 200
     assert sum(told["faults"].values()) > 0
     assert told["samples"][-1]["settled"] == 20_000
@@ -33,8 +33,8 @@ def test_together_the_faults_are_one_call_in_twenty() -> None:
     [
         (("untrue",), 1, "1 verdicts are untrue"),
         (("complete",), False, "untrue or missing"),
-        (("faults",), {"cut": 1}, "of the calls went wrong"),
-        (("server", "calls"), 10**9, "these faults never came"),
+        (("faults",), {"cut": 1}, "of the calls met a fault"),
+        (("server", "calls"), 10**9, "these faults never fired"),
         (("samples", 0, "descriptors"), 10**6, "1000000 file descriptors"),
         (("samples", 0, "threads"), 10**6, "1000000 threads"),
         (("after", "descriptors"), 10**6, "descriptors are left"),
