@@ -11,24 +11,8 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::call::InFlight;
-
-/// What is sent after the head.
-#[derive(Debug)]
-pub(crate) enum Payload {
-    /// All of it at once.
-    Whole(Bytes),
-    /// `bytes`, although the head promises `promised`; then the connection closes.
-    Cut { bytes: Bytes, promised: u64 },
-    /// `step` bytes a millisecond.
-    Slow { bytes: Bytes, step: usize },
-    /// The answer behind so many bytes of a member that nobody asked for.
-    Padded { padding: u64, answer: Bytes },
-    /// All of it, in chunks, with no length said before.
-    Chunked(Bytes),
-    /// Never ends.
-    Endless,
-}
+use super::in_flight::InFlight;
+use super::response::Payload;
 
 /// A payload on its way; the call counts as in flight until this is dropped.
 pub(crate) struct Body {

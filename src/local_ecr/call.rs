@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, Method, header};
@@ -15,20 +14,13 @@ use super::fault::{Fault, What};
 use super::fault_kind::Stage;
 use super::log::Kept;
 use super::mischief;
-use super::options::ThrottleForm;
 use super::random::Random;
-use super::refusal::{self, Ending, JSON};
+use super::refusal;
 use super::request::{Request, ServiceError};
-use super::server::{Settings, Shared, State};
+use super::response::{Ending, JSON, Reply};
 use super::service::Service;
-
-/// What is sent back.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) delay: Duration,
-    pub(crate) request_id: String,
-    pub(crate) ending: Ending,
-}
+use super::state::{Latency, Settings, Shared, State};
+use super::throttle::ThrottleForm;
 
 /// A request read to its end.
 pub(crate) struct Received<'a> {
@@ -36,34 +28,6 @@ pub(crate) struct Received<'a> {
     pub(crate) path: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Vec<u8>,
-}
-
-/// Counts a call as in flight, and the bytes sent for it, until dropped.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    shared: Arc<Shared>,
-    sent: AtomicU64,
-}
-
-impl InFlight {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Arc<Self> {
-        let mut state = shared.state();
-        state.in_flight += 1;
-        state.counters.max_in_flight = state.counters.max_in_flight.max(state.in_flight);
-        Arc::new(Self { shared: Arc::clone(shared), sent: AtomicU64::new(0) })
-    }
-
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Relaxed);
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.in_flight = state.in_flight.saturating_sub(1);
-        state.counters.response_bytes += self.sent.load(Relaxed);
-    }
 }
 
 /// Decides.
@@ -305,21 +269,6 @@ impl Call {
             }
         };
         Ok(())
-    }
-}
-
-/// Waiting time: a fixed part and an evenly drawn one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Latency {
-    pub(crate) ms: f64,
-    pub(crate) jitter_ms: f64,
-}
-
-impl Latency {
-    fn draw(self, random: &mut Random) -> Duration {
-        let ms = self.ms + self.jitter_ms * random.fraction();
-        // Both were checked when they were set; zero is the answer to what cannot be.
-        Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
     }
 }
 

@@ -17,12 +17,12 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::body::{Body, Payload};
-use super::call::{InFlight, Received, Reply, decide};
-use super::raw::Raw;
-use super::refusal::Ending;
-use super::server::Shared;
+use super::body::Body;
+use super::call::{Received, decide};
+use super::in_flight::InFlight;
+use super::response::{Ending, Payload, Raw, Reply};
 use super::socket::{Socket, Stream};
+use super::state::Shared;
 
 /// Longest request body read. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
 const MAX_BODY: usize = 1 << 20;

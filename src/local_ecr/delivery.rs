@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::body::Payload;
 use super::fault::What;
 use super::random::Random;
-use super::raw::{Piece, Raw, Then};
-use super::refusal::{Ending, JSON};
+use super::response::{Ending, JSON, Payload, Piece, Raw, Then};
 
 /// The ending of a call whose answer is `bytes`, by the fault that fires, if any.
 pub(crate) fn deliver(what: Option<&What>, random: &mut Random, bytes: Bytes, request_id: &str) -> Ending {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::error::Error;
 use super::fault_kind::{FaultKind, Stage};
-use super::options::ThrottleForm;
 use super::random::Random;
+use super::throttle::ThrottleForm;
 
 /// What a fault does, with its settings.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,34 +3,8 @@
 use super::error::Error;
 use super::fault::{Fault, check_wait};
 use super::service::Service;
+use super::throttle::Throttle;
 use super::tls::Certificate;
-
-/// A rate limit and the form of its refusals.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Throttle {
-    /// Calls a second that pass in the long run.
-    pub rate: f64,
-    /// Calls that pass at once after a pause.
-    pub burst: f64,
-    /// How a throttled call is refused.
-    pub form: ThrottleForm,
-}
-
-/// How a throttled call is refused, be it by the bucket or by a fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ThrottleForm {
-    /// The error code; `None` for a bare status with no body.
-    pub code: Option<String>,
-    /// The HTTP status.
-    pub status: u16,
-}
-
-impl Default for ThrottleForm {
-    /// What users of the service report: `ThrottlingException: Rate exceeded`, HTTP 400.
-    fn default() -> Self {
-        Self { code: Some("ThrottlingException".into()), status: 400 }
-    }
-}
 
 /// How to start a server. The default is well-behaved, on a free port.
 #[derive(Clone, Debug)]
@@ -77,25 +51,6 @@ impl Default for Options {
             absent_as_failure: false,
             log_calls: 0,
         }
-    }
-}
-
-impl Throttle {
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let fits = |number: f64, least: f64| number.is_finite() && number >= least;
-        if !fits(self.rate, 0.0) || !fits(self.burst, 1.0) {
-            return Err(Error::invalid(format!(
-                "throttle: the rate must be at least 0 and the burst at least 1, not {} and {}",
-                self.rate, self.burst
-            )));
-        }
-        if !(400..=599).contains(&self.form.status) {
-            return Err(Error::invalid(format!(
-                "throttle: the status must be 400 to 599, not {}",
-                self.form.status
-            )));
-        }
-        Ok(())
     }
 }
 

@@ -1,52 +1,15 @@
 //! Answers written by hand, past the HTTP library: what it would never send, or not in that way.
 
 use std::io;
-use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::sleep;
 
 use super::body::DRIP;
-use super::call::InFlight;
-
-/// What is written, and what becomes of the connection.
-#[derive(Debug)]
-pub(crate) struct Raw {
-    pub(crate) pieces: Vec<Piece>,
-    pub(crate) then: Then,
-}
-
-/// A part of it.
-#[derive(Debug)]
-pub(crate) enum Piece {
-    /// At once.
-    Whole(Bytes),
-    /// `step` bytes a millisecond.
-    Dripping { bytes: Bytes, step: usize },
-}
-
-/// The connection's fate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// Kept for the next request.
-    Keep,
-    /// Closed in good manner, with what TLS has to say at the end.
-    Close,
-    /// The same after so much time, if no request comes before.
-    CloseIdle(Duration),
-    /// Closed as if the process had died: under TLS without its last words.
-    Drop,
-    /// Closed with RST.
-    Reset,
-}
+use super::in_flight::InFlight;
+use super::response::{Piece, Raw};
 
 impl Raw {
-    /// One piece, written at once.
-    pub(crate) fn whole(bytes: Bytes, then: Then) -> Self {
-        Self { pieces: vec![Piece::Whole(bytes)], then }
-    }
-
     /// Writes all pieces.
     pub(crate) async fn write(
         &self,

@@ -5,29 +5,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::answer;
-use super::body::Payload;
 use super::fault::What;
-use super::raw::{Raw, Then};
 use super::request::ServiceError;
+use super::response::{Ending, JSON, Payload, Raw, Then};
 
-/// How a call ends.
-#[derive(Debug)]
-pub(crate) enum Ending {
-    Answer {
-        status: u16,
-        content_type: &'static str,
-        payload: Payload,
-        /// Whether the head says that the connection ends here.
-        close: bool,
-    },
-    /// Written by hand.
-    Raw(Raw),
-    /// The connection closes, politely (FIN) or not (RST).
-    Hangup { reset: bool },
-}
-
-/// The content type of AWS JSON 1.1.
-pub(crate) const JSON: &str = "application/x-amz-json-1.1";
 const HTML_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to continue</title></head>\
 <body><h1>Proxy</h1><p>Please sign in to continue.</p></body></html>\n";
 const ERROR_PAGE: &[u8] = b"<html>\r\n<head><title>Bad Gateway</title></head>\r\n<body>\r\n\

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -10,95 +10,18 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use super::access_keys::AccessKeys;
-use super::call::Latency;
 use super::connection;
 use super::counters::Counters;
 use super::error::Error;
 use super::fault::Fault;
 use super::key::Key;
 use super::log::{CallRecord, Log};
-use super::options::{Options, Throttle, ThrottleForm, check_latency, check_options};
-use super::request::{Request, ServiceError};
+use super::options::{Options, check_latency, check_options};
 use super::service::Service;
+use super::state::{Latency, Settings, Shared, State};
 use super::store::{Availability, Holding, Rule, Store};
+use super::throttle::{Throttle, ThrottleForm, TokenBucket};
 use super::tls::Tls;
-use super::token_bucket::TokenBucket;
-
-/// What stays as it was at the start.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    account_id: String,
-    registry_alias: Option<String>,
-    pub(crate) region_name: Option<String>,
-    pub(crate) seed: u64,
-    pub(crate) absent_as_failure: bool,
-}
-
-impl Settings {
-    /// The registry a call means, which must be ours.
-    pub(crate) fn registry_id<'a>(
-        &'a self,
-        service: Service,
-        request: &Request<'_>,
-    ) -> Result<&'a str, ServiceError> {
-        let Some(asked) = request.registry_id.as_ref().map(|id| &*id.0) else {
-            return Ok(&self.account_id);
-        };
-        let ours = match service {
-            Service::Private => asked == self.account_id,
-            Service::Public => asked == self.account_id || self.registry_alias.as_deref() == Some(asked),
-        };
-        if ours {
-            return Ok(&self.account_id);
-        }
-        // Only the public model has an error of its own for registries.
-        Err(match service {
-            Service::Private => ServiceError::new(
-                "RepositoryNotFoundException",
-                format!(
-                    "The repository with name '{}' does not exist in the registry with id '{asked}'",
-                    request.repository_name()
-                ),
-            ),
-            Service::Public => ServiceError::new(
-                "RegistryNotFoundException",
-                format!("The registry with id '{asked}' does not exist"),
-            ),
-        })
-    }
-}
-
-/// What calls change and owners may change while the server runs.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) store: Store,
-    pub(crate) faults: Arc<[Fault]>,
-    pub(crate) latency: Latency,
-    pub(crate) bucket: Option<TokenBucket>,
-    pub(crate) throttle_form: ThrottleForm,
-    pub(crate) access_keys: AccessKeys,
-    pub(crate) counters: Counters,
-    pub(crate) log: Log,
-    /// Calls since the start. Not a counter: resetting those must not rewind the script.
-    pub(crate) calls: u64,
-    pub(crate) in_flight: u64,
-}
-
-/// What the server thread and its owner share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    pub(crate) started: Instant,
-    state: Mutex<State>,
-}
-
-impl Shared {
-    /// Locks the state. One thread serves, so only an owner ever has to be waited for.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Should a holder panic, counts may be off by one; the endpoint goes on.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A running endpoint; closing or dropping it ends it.
 #[derive(Debug)]
@@ -128,28 +51,26 @@ impl LocalEcr {
         listener.set_nonblocking(true).map_err(Error::Listen)?;
         let address = listener.local_addr().map_err(Error::Listen)?;
         let now = Instant::now();
-        let shared = Arc::new(Shared {
-            settings: Settings {
-                account_id: options.account_id,
-                registry_alias: options.registry_alias,
-                region_name: options.region_name,
-                seed: options.seed,
-                absent_as_failure: options.absent_as_failure,
-            },
-            started: now,
-            state: Mutex::new(State {
-                store: Store::default(),
-                faults: options.faults.into(),
-                latency: Latency { ms: options.latency_ms, jitter_ms: options.jitter_ms },
-                bucket: options.throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, now)),
-                throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
-                access_keys: AccessKeys::default(),
-                counters: Counters::default(),
-                log: Log::new(options.log_calls),
-                calls: 0,
-                in_flight: 0,
-            }),
-        });
+        let settings = Settings {
+            account_id: options.account_id,
+            registry_alias: options.registry_alias,
+            region_name: options.region_name,
+            seed: options.seed,
+            absent_as_failure: options.absent_as_failure,
+        };
+        let state = State {
+            store: Store::default(),
+            faults: options.faults.into(),
+            latency: Latency { ms: options.latency_ms, jitter_ms: options.jitter_ms },
+            bucket: options.throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, now)),
+            throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
+            access_keys: AccessKeys::default(),
+            counters: Counters::default(),
+            log: Log::new(options.log_calls),
+            calls: 0,
+            in_flight: 0,
+        };
+        let shared = Arc::new(Shared::new(settings, state, now));
         let (stop, stopped) = oneshot::channel();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Listen)?;
