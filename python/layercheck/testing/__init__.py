@@ -18,10 +18,10 @@ neither says, this endpoint chooses, and says so here:
 * Signatures are not verified, but there must be one, scoped to the right region and service.
 """
 
-from layercheck.testing.counts import Call, Counters
+from layercheck.testing.counters import Call, Counters
 from layercheck.testing.faults import Fault, FaultKind, Throttle
 from layercheck.testing.local_ecr import Certificate, LocalEcr
-from layercheck.testing.seeds import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
+from layercheck.testing.contents import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
 
 __all__ = [
     "Availability",

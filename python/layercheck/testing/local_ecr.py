@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from layercheck._core import LocalEcrServer
-from layercheck.testing.counts import Call, Counters
+from layercheck.testing.counters import Call, Counters
 from layercheck.testing.faults import Fault, Throttle
-from layercheck.testing.seeds import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
+from layercheck.testing.contents import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
 
 if TYPE_CHECKING:
     import boto3
@@ -379,7 +379,7 @@ class LocalEcr:
         region_name = self.region_name or "us-east-1"
         if lifetime_s is None:
             return boto3.Session(_DUMMY, _DUMMY, region_name=region_name, botocore_session=inner)
-        from layercheck.testing.expiring import provider
+        from layercheck.testing.credentials import provider
 
         chain = inner.get_component("credential_provider")
         chain.insert_before(chain.providers[0].METHOD, provider(lifetime_s))
