@@ -1,7 +1,7 @@
 //! What happened, in numbers.
 
-use super::answer::Tally;
-use super::fault_kind::FaultKind;
+use super::faults::kind::FaultKind;
+use super::service::answer::Tally;
 
 /// Counts since the start, or since they were last set to zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -22,45 +22,29 @@
 //! What the service does is from its botocore model and the AWS documentation; where
 //! neither says, the module that decides says what it chose.
 
-mod access_keys;
-mod answer;
-mod authorization;
-mod body;
-mod call;
-mod connection;
+mod call_log;
 mod counters;
-mod delivery;
 mod error;
-mod fault;
-mod fault_kind;
-mod in_flight;
-pub mod key;
-mod log;
-mod mischief;
+mod faults;
+mod handler;
+mod http;
 mod oci_layout;
 mod options;
 mod random;
-mod raw;
-mod refusal;
-mod request;
 mod response;
 mod server;
 mod service;
-mod socket;
 mod state;
-mod store;
-mod throttle;
-mod tls;
 
+pub use call_log::CallRecord;
 pub use counters::Counters;
 pub use error::Error;
-pub use fault::{Fault, What};
-pub use fault_kind::FaultKind;
-pub use log::CallRecord;
+pub use faults::kind::FaultKind;
+pub use faults::throttle::{Throttle, ThrottleForm};
+pub use faults::{Fault, What};
+pub use http::tls::Certificate;
 pub use oci_layout::{Blob, read_oci_layout};
 pub use options::Options;
 pub use server::LocalEcr;
-pub use service::Service;
-pub use store::{Availability, Holding, Rule};
-pub use throttle::{Throttle, ThrottleForm};
-pub use tls::Certificate;
+pub use service::store::{Availability, Holding, Rule};
+pub use service::{Service, key};

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::key::{self, Key};
+use super::service::key::{self, Key};
 
 /// A blob a registry would hold for an image: its config or a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! How a server is started, and what of that makes sense.
 
 use super::error::Error;
-use super::fault::{Fault, check_wait};
+use super::faults::throttle::Throttle;
+use super::faults::{Fault, check_wait};
+use super::http::tls::Certificate;
 use super::service::Service;
-use super::throttle::Throttle;
-use super::tls::Certificate;
 
 /// How to start a server. The default is well-behaved, on a free port.
 #[derive(Clone, Debug)]

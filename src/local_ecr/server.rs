@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::access_keys::AccessKeys;
-use super::connection;
+use super::call_log::{CallRecord, Log};
 use super::counters::Counters;
 use super::error::Error;
-use super::fault::Fault;
-use super::key::Key;
-use super::log::{CallRecord, Log};
+use super::faults::Fault;
+use super::faults::access_keys::AccessKeys;
+use super::faults::throttle::{Throttle, ThrottleForm, TokenBucket};
+use super::http::connection;
+use super::http::tls::Tls;
 use super::options::{Options, check_latency, check_options};
 use super::service::Service;
+use super::service::key::Key;
+use super::service::store::{Availability, Holding, Rule, Store};
 use super::state::{Latency, Settings, Shared, State};
-use super::store::{Availability, Holding, Rule, Store};
-use super::throttle::{Throttle, ThrottleForm, TokenBucket};
-use super::tls::Tls;
 
 /// A running endpoint; closing or dropping it ends it.
 #[derive(Debug)]

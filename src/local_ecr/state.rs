@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::access_keys::AccessKeys;
+use super::call_log::Log;
 use super::counters::Counters;
-use super::fault::Fault;
-use super::log::Log;
+use super::faults::Fault;
+use super::faults::access_keys::AccessKeys;
+use super::faults::throttle::{ThrottleForm, TokenBucket};
 use super::random::Random;
-use super::request::{Request, ServiceError};
 use super::service::Service;
-use super::store::Store;
-use super::throttle::{ThrottleForm, TokenBucket};
+use super::service::request::{Request, ServiceError};
+use super::service::store::Store;
 
 /// What stays as it was at the start.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
-use super::response::Then;
+use crate::local_ecr::response::Then;
 
 /// Bytes both ways, over TCP in the end.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {

@@ -18,11 +18,11 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::body::Body;
-use super::call::{Received, decide};
 use super::in_flight::InFlight;
-use super::response::{Ending, Payload, Raw, Reply};
 use super::socket::{Socket, Stream};
-use super::state::Shared;
+use crate::local_ecr::handler::{Received, decide};
+use crate::local_ecr::response::{Ending, Payload, Raw, Reply};
+use crate::local_ecr::state::Shared;
 
 /// Longest request body read. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
 const MAX_BODY: usize = 1 << 20;

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::body::DRIP;
 use super::in_flight::InFlight;
-use super::response::{Piece, Raw};
+use crate::local_ecr::response::{Piece, Raw};
 
 impl Raw {
     /// Writes all pieces.

@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, Method, header};
 
-use super::access_keys::Used;
-use super::answer::{self, Wording};
-use super::authorization;
-use super::delivery::deliver;
-use super::fault::{Fault, What};
-use super::fault_kind::Stage;
-use super::log::Kept;
-use super::mischief;
+use super::call_log::Kept;
+use super::faults::access_keys::Used;
+use super::faults::content;
+use super::faults::delivery::deliver;
+use super::faults::error_responses;
+use super::faults::kind::Stage;
+use super::faults::throttle::ThrottleForm;
+use super::faults::{Fault, What};
 use super::random::Random;
-use super::refusal;
-use super::request::{Request, ServiceError};
 use super::response::{Ending, JSON, Reply};
 use super::service::Service;
+use super::service::answer::{self, Wording};
+use super::service::authorization;
+use super::service::request::{Request, ServiceError};
 use super::state::{Latency, Settings, Shared, State};
-use super::throttle::ThrottleForm;
 
 /// A request read to its end.
 pub(crate) struct Received<'a> {
@@ -47,7 +47,7 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
         Ok(parsed) => parsed,
         Err(error) => {
             state.counters.refused += 1;
-            reply.ending = refusal::error(&error);
+            reply.ending = error_responses::error(&error);
             return reply;
         }
     };
@@ -172,17 +172,17 @@ impl Call {
         let form = form.unwrap_or(&state.throttle_form);
         self.outcome = Cow::Owned(form.code.clone().unwrap_or_else(|| form.status.to_string()));
         self.ending = match &form.code {
-            Some(code) => refusal::error(&ServiceError {
+            Some(code) => error_responses::error(&ServiceError {
                 status: form.status,
                 code: Cow::Owned(code.clone()),
                 message: "Rate exceeded".into(),
             }),
-            None => refusal::bare(form.status),
+            None => error_responses::bare(form.status),
         };
     }
 
     fn refuse(&mut self, error: ServiceError) {
-        self.ending = refusal::error(&error);
+        self.ending = error_responses::error(&error);
         self.outcome = error.code;
     }
 
@@ -214,13 +214,13 @@ impl Call {
         match &fault.what {
             What::Disconnect => self.ending = Ending::Hangup { reset: false },
             What::Reset => self.ending = Ending::Hangup { reset: true },
-            What::ServiceUnavailable => self.ending = refusal::bare(503),
-            What::ErrorPage { status } => self.ending = refusal::error_page(*status),
-            What::Garbage => self.ending = refusal::garbage(),
-            What::Empty => self.ending = refusal::empty(),
-            What::Html => self.ending = refusal::html(),
-            What::WrongTypes => self.ending = refusal::wrong_types(),
-            what => self.refuse(refusal::worded(what)),
+            What::ServiceUnavailable => self.ending = error_responses::bare(503),
+            What::ErrorPage { status } => self.ending = error_responses::error_page(*status),
+            What::Garbage => self.ending = error_responses::garbage(),
+            What::Empty => self.ending = error_responses::empty(),
+            What::Html => self.ending = error_responses::html(),
+            What::WrongTypes => self.ending = error_responses::wrong_types(),
+            what => self.refuse(error_responses::worded(what)),
         }
         true
     }
@@ -253,7 +253,7 @@ impl Call {
         counters.count_answer(tally);
         for (fault, random) in firing {
             if fault.what.stage() == Stage::Content
-                && mischief::apply(&fault.what, random.clone(), &mut entries)
+                && content::apply(&fault.what, random.clone(), &mut entries)
             {
                 counters.count_fault(fault.what.kind());
                 self.faults.push(fault.what.kind().name());

@@ -3,6 +3,12 @@
 //! Source of prefixes, lengths and patterns: the botocore service models `ecr`
 //! (2015-09-21) and `ecr-public` (2020-10-30).
 
+pub(crate) mod answer;
+pub(crate) mod authorization;
+pub mod key;
+pub(crate) mod request;
+pub(crate) mod store;
+
 /// Which of the two services a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {

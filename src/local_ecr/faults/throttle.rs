@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::Error;
+use crate::local_ecr::error::Error;
 
 /// A rate limit and the form of its refusals.
 #[derive(Clone, Debug, PartialEq)]

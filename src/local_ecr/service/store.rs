@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::key::Key;
-use super::random::mix;
+use crate::local_ecr::random::mix;
 
 /// The media type of a gzipped OCI layer, used when a seed names none.
 pub(crate) const LAYER_MEDIA_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";

@@ -1,11 +1,18 @@
 //! Faults: what goes wrong, when, and by what chance.
 
+pub(crate) mod access_keys;
+pub(crate) mod content;
+pub(crate) mod delivery;
+pub(crate) mod error_responses;
+pub(crate) mod kind;
+pub(crate) mod throttle;
+
 use std::collections::HashSet;
 
-use super::error::Error;
-use super::fault_kind::{FaultKind, Stage};
-use super::random::Random;
-use super::throttle::ThrottleForm;
+use crate::local_ecr::error::Error;
+use crate::local_ecr::random::Random;
+use kind::{FaultKind, Stage};
+use throttle::ThrottleForm;
 
 /// What a fault does, with its settings.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::in_flight::InFlight;
-use super::response::Payload;
+use crate::local_ecr::response::Payload;
 
 /// A payload on its way; the call counts as in flight until this is dropped.
 pub(crate) struct Body {

@@ -6,8 +6,8 @@
 
 use hyper::header::HeaderValue;
 
+use super::Service;
 use super::request::ServiceError;
-use super::service::Service;
 
 /// Codes and wording follow the AWS documentation of common errors and of `SigV4` troubleshooting.
 pub(crate) fn check(

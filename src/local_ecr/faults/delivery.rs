@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fault::What;
-use super::random::Random;
-use super::response::{Ending, JSON, Payload, Piece, Raw, Then};
+use super::What;
+use crate::local_ecr::random::Random;
+use crate::local_ecr::response::{Ending, JSON, Payload, Piece, Raw, Then};
 
 /// The ending of a call whose answer is `bytes`, by the fault that fires, if any.
 pub(crate) fn deliver(what: Option<&What>, random: &mut Random, bytes: Bytes, request_id: &str) -> Ending {

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::answer::{Entry, Said};
-use super::fault::What;
-use super::key;
-use super::random::Random;
+use super::What;
+use crate::local_ecr::random::Random;
+use crate::local_ecr::service::answer::{Entry, Said};
+use crate::local_ecr::service::key;
 
 /// Applies one content fault to the entries; whether it changed anything.
 ///

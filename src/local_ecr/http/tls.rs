@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
-use super::error::Error;
+use crate::local_ecr::error::Error;
 
 /// What the server shows to its clients, who should take only the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -180,7 +180,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::{Cow, Entry, Said, write, write_error};
-    use crate::local_ecr::request::ServiceError;
+    use crate::local_ecr::service::request::ServiceError;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

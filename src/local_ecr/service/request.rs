@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::service::{MAX_DIGEST_LENGTH, MAX_DIGESTS, Service};
+use super::{MAX_DIGEST_LENGTH, MAX_DIGESTS, Service};
 
 /// `BatchCheckLayerAvailabilityRequest`, borrowed from the body where it has no escapes.
 #[derive(Debug, Deserialize)]

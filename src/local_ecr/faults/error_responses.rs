@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::answer;
-use super::fault::What;
-use super::request::ServiceError;
-use super::response::{Ending, JSON, Payload, Raw, Then};
+use super::What;
+use crate::local_ecr::response::{Ending, JSON, Payload, Raw, Then};
+use crate::local_ecr::service::answer;
+use crate::local_ecr::service::request::ServiceError;
 
 const HTML_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to continue</title></head>\
 <body><h1>Proxy</h1><p>Please sign in to continue.</p></body></html>\n";

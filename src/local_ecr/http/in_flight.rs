@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::state::Shared;
+use crate::local_ecr::state::Shared;
 
 /// Counts a call as in flight, and the bytes sent for it, until dropped.
 #[derive(Debug)]

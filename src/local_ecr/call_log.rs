@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::request::Request;
 use super::service::Service;
+use super::service::request::Request;
 
 /// One call, as it came and as it ended. No header but the user agent is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
