@@ -1,4 +1,4 @@
-"""What repositories hold."""
+"""The contents of repositories: layers, rules and image layouts."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ Availability: TypeAlias = Literal["AVAILABLE", "UNAVAILABLE", "ARCHIVED"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What a repository says of one digest.
+    """The answer of a repository for one digest.
 
     Attributes:
-        size: Bytes; None for a size made from the digest, so that sizes differ.
-        media_type: None for that of a gzipped OCI layer.
-        availability: What to answer.
+        size: Bytes; with None the size is computed from the digest, so that sizes differ.
+        media_type: With None, the media type of a gzipped OCI layer.
+        availability: The word in the answer.
     """
 
     size: int | None = None
     media_type: str | None = None
     availability: Availability = "AVAILABLE"
+
+
+def layer_fields(digest: str, layer: Layer | int) -> tuple[str, int | None, str | None, str]:
+    """Return a layer, or a layer given by its size, as the native server takes it."""
+    if not isinstance(layer, Layer):
+        layer = Layer(size=layer)
+    return digest, layer.size, layer.media_type, layer.availability
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,9 +40,10 @@ class EvenDigests:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FractionOfDigests:
-    """A repository that holds this part of all digests, chosen by a keyed hash.
+    """A repository that holds this fraction of all digests, chosen by a keyed hash.
 
-    Nothing is stored, so a million rows cost nothing; `LocalEcr.available` tells the truth.
+    The server stores nothing for it, so a million rows take no memory. `LocalEcr.available` tells
+    which digests the repository holds.
     """
 
     fraction: float
@@ -44,9 +52,9 @@ class FractionOfDigests:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OciLayout:
-    """A repository that holds configs and layers of an OCI image layout folder.
+    """A repository that holds the configs and layers of an OCI image layout folder.
 
-    With `existing_only`, blobs and manifests that are not on disk are passed over.
+    With `existing_only`, blobs and manifests that are not on disk are skipped.
     """
 
     path: str | os.PathLike[str]
@@ -56,4 +64,4 @@ class OciLayout:
 Seed: TypeAlias = (
     Iterable[str | bytes] | Mapping[str, Layer | int] | Path | OciLayout | EvenDigests | FractionOfDigests
 )
-"""What a repository holds: digests, digests with a `Layer` or a size, a layout folder or a rule."""
+"""The contents of a repository: digests, digests with a `Layer` or a size, a layout folder or a rule."""
