@@ -32,7 +32,7 @@ pub struct CallRecord {
 
 /// A call as it is kept: the body is parsed again only when somebody looks.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct LoggedCall {
     pub(crate) number: u64,
     pub(crate) at: Duration,
     pub(crate) service: Service,
@@ -44,12 +44,12 @@ pub(crate) struct Kept {
 
 /// The last calls, up to a bound.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
-    calls: VecDeque<Kept>,
+pub(crate) struct CallLog {
+    calls: VecDeque<LoggedCall>,
     bound: usize,
 }
 
-impl Log {
+impl CallLog {
     pub(crate) fn new(bound: usize) -> Self {
         Self { calls: VecDeque::new(), bound }
     }
@@ -58,7 +58,7 @@ impl Log {
         self.bound > 0
     }
 
-    pub(crate) fn add(&mut self, mut call: Kept) {
+    pub(crate) fn add(&mut self, mut call: LoggedCall) {
         if self.calls.len() == self.bound {
             self.calls.pop_front();
         }
@@ -71,11 +71,11 @@ impl Log {
     }
 
     pub(crate) fn records(&self) -> Vec<CallRecord> {
-        self.calls.iter().filter_map(Kept::record).collect()
+        self.calls.iter().filter_map(LoggedCall::record).collect()
     }
 }
 
-impl Kept {
+impl LoggedCall {
     /// `None` cannot happen: only bodies that were parsed are kept.
     fn record(&self) -> Option<CallRecord> {
         let request = Request::parse(&self.body).ok()?;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, Method, header};
 
-use super::call_log::Kept;
-use super::faults::access_keys::Used;
+use super::call_log::LoggedCall;
+use super::faults::access_keys::KeyUsage;
 use super::faults::content;
 use super::faults::delivery::deliver;
 use super::faults::error_responses;
 use super::faults::kind::Stage;
 use super::faults::throttle::ThrottleForm;
-use super::faults::{Fault, What};
+use super::faults::{Fault, FaultSpec};
 use super::random::Random;
-use super::response::{Ending, JSON, Reply};
+use super::response::{JSON, Reply, Response};
 use super::service::Service;
 use super::service::answer::{self, Wording};
 use super::service::authorization;
@@ -31,7 +31,7 @@ pub(crate) struct Received<'a> {
 }
 
 /// Decides.
-pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
+pub(crate) fn handle(shared: &Shared, received: Received<'_>) -> Reply {
     let settings = &shared.settings;
     let mut state = shared.state();
     state.counters.requests += 1;
@@ -39,7 +39,7 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
     let mut reply = Reply {
         delay: Duration::ZERO,
         request_id: request_id(settings.seed, state.counters.requests),
-        ending: Ending::Hangup { reset: false },
+        response: Response::HangUp { reset: false },
     };
     let parsed = protocol(&received, settings)
         .and_then(|service| Request::parse(&received.body).map(|request| (service, request)));
@@ -47,7 +47,7 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
         Ok(parsed) => parsed,
         Err(error) => {
             state.counters.refused += 1;
-            reply.ending = error_responses::error(&error);
+            reply.response = error_responses::error(&error);
             return reply;
         }
     };
@@ -57,10 +57,10 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
     };
     let call = Call::number(&mut state, settings, service, &request, &caller);
     reply.delay = call.delay;
-    reply.ending = call.ending;
+    reply.response = call.response;
     if state.log.is_on() {
         let user_agent = received.headers.get(header::USER_AGENT);
-        state.log.add(Kept {
+        state.log.add(LoggedCall {
             number: call.number,
             at: call.at.saturating_duration_since(shared.started),
             service,
@@ -101,13 +101,13 @@ struct Call {
     number: u64,
     at: Instant,
     delay: Duration,
-    ending: Ending,
+    response: Response,
     outcome: Cow<'static, str>,
     faults: Vec<&'static str>,
 }
 
 /// Faults that fire at this call, in the order of the list.
-type Firing<'a> = Vec<(&'a Fault, Random)>;
+type ActiveFaults<'a> = Vec<(&'a Fault, Random)>;
 
 impl Call {
     fn number(
@@ -123,7 +123,7 @@ impl Call {
         state.calls += 1;
         let number = state.calls;
         let script = Arc::clone(&state.faults);
-        let firing: Firing<'_> = script
+        let active: ActiveFaults<'_> = script
             .iter()
             .enumerate()
             .filter_map(|(index, fault)| Some((fault, fault.roll(settings.seed, index, number)?)))
@@ -132,19 +132,19 @@ impl Call {
             number,
             at,
             delay: state.latency.draw(&mut Random::of(&[settings.seed, u64::MAX, number])),
-            ending: Ending::Hangup { reset: false },
+            response: Response::HangUp { reset: false },
             outcome: Cow::Borrowed("answered"),
             faults: Vec::new(),
         };
-        call.delays(&firing, state);
+        call.add_latency(&active, state);
         // Keys are watched only while somebody asks about them.
-        let watched = script.iter().any(|fault| matches!(fault.what, What::ExpiredKey { .. }));
-        let used = caller.access_key.filter(|_| watched).map(|key| state.access_keys.using(key, at));
+        let watched = script.iter().any(|fault| matches!(fault.spec, FaultSpec::ExpiredKey { .. }));
+        let used = caller.access_key.filter(|_| watched).map(|key| state.access_keys.record_call(key, at));
         // The order of the service's front: throttling costs it nothing, looking does.
         if state.bucket.as_mut().is_some_and(|bucket| !bucket.take(at)) {
             call.throttle(None, state);
-        } else if !call.refused_by_fault(&firing, request, used, state)
-            && let Err(error) = call.answer(&firing, settings, service, request, state, caller.request_id)
+        } else if !call.replaced_by_fault(&active, request, used, state)
+            && let Err(error) = call.answer(&active, settings, service, request, state, caller.request_id)
         {
             state.counters.refused += 1;
             call.refuse(error);
@@ -152,17 +152,17 @@ impl Call {
         call
     }
 
-    fn note(&mut self, fault: &Fault, state: &mut State) {
-        let kind = fault.what.kind();
+    fn count_fault(&mut self, fault: &Fault, state: &mut State) {
+        let kind = fault.spec.kind();
         state.counters.count_fault(kind);
         self.faults.push(kind.name());
     }
 
-    fn delays(&mut self, firing: &Firing<'_>, state: &mut State) {
-        for (fault, random) in firing {
-            if let What::Latency { ms, jitter_ms } = fault.what {
+    fn add_latency(&mut self, active: &ActiveFaults<'_>, state: &mut State) {
+        for (fault, random) in active {
+            if let FaultSpec::Latency { ms, jitter_ms } = fault.spec {
                 self.delay += Latency { ms, jitter_ms }.draw(&mut random.clone());
-                self.note(fault, state);
+                self.count_fault(fault, state);
             }
         }
     }
@@ -171,7 +171,7 @@ impl Call {
         state.counters.throttled += 1;
         let form = form.unwrap_or(&state.throttle_form);
         self.outcome = Cow::Owned(form.code.clone().unwrap_or_else(|| form.status.to_string()));
-        self.ending = match &form.code {
+        self.response = match &form.code {
             Some(code) => error_responses::error(&ServiceError {
                 status: form.status,
                 code: Cow::Owned(code.clone()),
@@ -182,52 +182,55 @@ impl Call {
     }
 
     fn refuse(&mut self, error: ServiceError) {
-        self.ending = error_responses::error(&error);
+        self.response = error_responses::error(&error);
         self.outcome = error.code;
     }
 
     /// The first firing fault that takes the place of the answer.
-    fn refused_by_fault(
+    fn replaced_by_fault(
         &mut self,
-        firing: &Firing<'_>,
+        active: &ActiveFaults<'_>,
         request: &Request<'_>,
-        used: Option<Used>,
+        used: Option<KeyUsage>,
         state: &mut State,
     ) -> bool {
-        let concerned = |what: &What| match what {
-            What::Poison { digests } => request.digests().iter().any(|digest| digests.contains(&*digest.0)),
-            What::ExpiredKey { uses, ms } => used.is_some_and(|used| used.exceeds(*uses, *ms)),
+        let concerned = |spec: &FaultSpec| match spec {
+            FaultSpec::Poison { digests } => {
+                request.digests().iter().any(|digest| digests.contains(&*digest.0))
+            }
+            FaultSpec::ExpiredKey { uses, ms } => used.is_some_and(|used| used.exceeds(*uses, *ms)),
             _ => true,
         };
-        let Some((fault, _)) =
-            firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Refusal && concerned(&fault.what))
+        let Some((fault, _)) = active
+            .iter()
+            .find(|(fault, _)| fault.spec.stage() == Stage::Replacement && concerned(&fault.spec))
         else {
             return false;
         };
-        self.note(fault, state);
-        if let What::Throttle { form } = &fault.what {
+        self.count_fault(fault, state);
+        if let FaultSpec::Throttle { form } = &fault.spec {
             self.throttle(form.as_ref(), state);
             return true;
         }
         state.counters.refused += 1;
-        self.outcome = Cow::Borrowed(fault.what.kind().name());
-        match &fault.what {
-            What::Disconnect => self.ending = Ending::Hangup { reset: false },
-            What::Reset => self.ending = Ending::Hangup { reset: true },
-            What::ServiceUnavailable => self.ending = error_responses::bare(503),
-            What::ErrorPage { status } => self.ending = error_responses::error_page(*status),
-            What::Garbage => self.ending = error_responses::garbage(),
-            What::Empty => self.ending = error_responses::empty(),
-            What::Html => self.ending = error_responses::html(),
-            What::WrongTypes => self.ending = error_responses::wrong_types(),
-            what => self.refuse(error_responses::worded(what)),
+        self.outcome = Cow::Borrowed(fault.spec.kind().name());
+        match &fault.spec {
+            FaultSpec::Disconnect => self.response = Response::HangUp { reset: false },
+            FaultSpec::Reset => self.response = Response::HangUp { reset: true },
+            FaultSpec::ServiceUnavailable => self.response = error_responses::bare(503),
+            FaultSpec::ErrorPage { status } => self.response = error_responses::error_page(*status),
+            FaultSpec::Garbage => self.response = error_responses::garbage(),
+            FaultSpec::Empty => self.response = error_responses::empty(),
+            FaultSpec::Html => self.response = error_responses::html(),
+            FaultSpec::WrongTypes => self.response = error_responses::wrong_types(),
+            spec => self.refuse(error_responses::service_error(spec)),
         }
         true
     }
 
     fn answer(
         &mut self,
-        firing: &Firing<'_>,
+        active: &ActiveFaults<'_>,
         settings: &Settings,
         service: Service,
         request: &Request<'_>,
@@ -251,21 +254,21 @@ impl Call {
         };
         let (mut entries, tally) = answer::entries(request.digests(), repository, wording);
         counters.count_answer(tally);
-        for (fault, random) in firing {
-            if fault.what.stage() == Stage::Content
-                && content::apply(&fault.what, random.clone(), &mut entries)
+        for (fault, random) in active {
+            if fault.spec.stage() == Stage::Content
+                && content::apply(&fault.spec, random.clone(), &mut entries)
             {
-                counters.count_fault(fault.what.kind());
-                self.faults.push(fault.what.kind().name());
+                counters.count_fault(fault.spec.kind());
+                self.faults.push(fault.spec.kind().name());
             }
         }
         let bytes = answer::write(&entries).into();
-        let delivery = firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Delivery);
-        self.ending = match delivery {
+        let delivery = active.iter().find(|(fault, _)| fault.spec.stage() == Stage::Delivery);
+        self.response = match delivery {
             None => deliver(None, &mut Random::of(&[]), bytes, request_id),
             Some((fault, random)) => {
-                self.note(fault, state);
-                deliver(Some(&fault.what), &mut random.clone(), bytes, request_id)
+                self.count_fault(fault, state);
+                deliver(Some(&fault.spec), &mut random.clone(), bytes, request_id)
             }
         };
         Ok(())

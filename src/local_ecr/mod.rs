@@ -41,7 +41,7 @@ pub use counters::Counters;
 pub use error::Error;
 pub use faults::kind::FaultKind;
 pub use faults::throttle::{Throttle, ThrottleForm};
-pub use faults::{Fault, What};
+pub use faults::{Fault, FaultSpec};
 pub use http::tls::Certificate;
 pub use oci_layout::{Blob, read_oci_layout};
 pub use options::Options;

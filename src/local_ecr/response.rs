@@ -12,12 +12,12 @@ pub(crate) const JSON: &str = "application/x-amz-json-1.1";
 pub(crate) struct Reply {
     pub(crate) delay: Duration,
     pub(crate) request_id: String,
-    pub(crate) ending: Ending,
+    pub(crate) response: Response,
 }
 
 /// How a call ends.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub(crate) enum Response {
     Answer {
         status: u16,
         content_type: &'static str,
@@ -26,9 +26,9 @@ pub(crate) enum Ending {
         close: bool,
     },
     /// Written by hand.
-    Raw(Raw),
+    Raw(RawResponse),
     /// The connection closes, politely (FIN) or not (RST).
-    Hangup { reset: bool },
+    HangUp { reset: bool },
 }
 
 /// What is sent after the head.
@@ -50,9 +50,9 @@ pub(crate) enum Payload {
 
 /// What is written, and what becomes of the connection.
 #[derive(Debug)]
-pub(crate) struct Raw {
+pub(crate) struct RawResponse {
     pub(crate) pieces: Vec<Piece>,
-    pub(crate) then: Then,
+    pub(crate) after: AfterResponse,
 }
 
 /// A part of it.
@@ -61,12 +61,12 @@ pub(crate) enum Piece {
     /// At once.
     Whole(Bytes),
     /// `step` bytes a millisecond.
-    Dripping { bytes: Bytes, step: usize },
+    Slow { bytes: Bytes, step: usize },
 }
 
 /// The connection's fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum AfterResponse {
     /// Kept for the next request.
     Keep,
     /// Closed in good manner, with what TLS has to say at the end.
@@ -79,9 +79,9 @@ pub(crate) enum Then {
     Reset,
 }
 
-impl Raw {
+impl RawResponse {
     /// One piece, written at once.
-    pub(crate) fn whole(bytes: Bytes, then: Then) -> Self {
-        Self { pieces: vec![Piece::Whole(bytes)], then }
+    pub(crate) fn whole(bytes: Bytes, after: AfterResponse) -> Self {
+        Self { pieces: vec![Piece::Whole(bytes)], after }
     }
 }

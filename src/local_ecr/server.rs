@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::call_log::{CallRecord, Log};
+use super::call_log::{CallLog, CallRecord};
 use super::counters::Counters;
 use super::error::Error;
 use super::faults::Fault;
@@ -66,7 +66,7 @@ impl LocalEcr {
             throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
             access_keys: AccessKeys::default(),
             counters: Counters::default(),
-            log: Log::new(options.log_calls),
+            log: CallLog::new(options.log_calls),
             calls: 0,
             in_flight: 0,
         };

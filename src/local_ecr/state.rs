@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::call_log::Log;
+use super::call_log::CallLog;
 use super::counters::Counters;
 use super::faults::Fault;
 use super::faults::access_keys::AccessKeys;
@@ -67,7 +67,7 @@ pub(crate) struct State {
     pub(crate) throttle_form: ThrottleForm,
     pub(crate) access_keys: AccessKeys,
     pub(crate) counters: Counters,
-    pub(crate) log: Log,
+    pub(crate) log: CallLog,
     /// Calls since the start. Not a counter: resetting those must not rewind the script.
     pub(crate) calls: u64,
     pub(crate) in_flight: u64,

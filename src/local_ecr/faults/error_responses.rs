@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::What;
-use crate::local_ecr::response::{Ending, JSON, Payload, Raw, Then};
+use super::FaultSpec;
+use crate::local_ecr::response::{AfterResponse, JSON, Payload, RawResponse, Response};
 use crate::local_ecr::service::answer;
 use crate::local_ecr::service::request::ServiceError;
 
@@ -19,25 +19,25 @@ const WRONG_TYPES: &[u8] =
     br#"{"layers":[null,7,{"layerDigest":7,"layerAvailability":[],"layerSize":"big"}],"failures":{"a":1}}"#;
 
 /// The faults that are errors in the service's own words.
-pub(crate) fn worded(what: &What) -> ServiceError {
-    match what {
-        What::ServerError => ServiceError {
+pub(crate) fn service_error(spec: &FaultSpec) -> ServiceError {
+    match spec {
+        FaultSpec::ServerError => ServiceError {
             status: 500,
             ..ServiceError::new("ServerException", "An internal error has occurred")
         },
-        What::AccessDenied => ServiceError::new(
+        FaultSpec::AccessDenied => ServiceError::new(
             "AccessDeniedException",
             "User is not authorized to perform: BatchCheckLayerAvailability on this resource because \
              no identity-based policy allows the action",
         ),
-        What::ExpiredToken | What::ExpiredKey { .. } => ServiceError::new(
+        FaultSpec::ExpiredToken | FaultSpec::ExpiredKey { .. } => ServiceError::new(
             "ExpiredTokenException",
             "The security token included in the request is expired",
         ),
-        What::Error { code, status, message } => {
+        FaultSpec::Error { code, status, message } => {
             ServiceError { status: *status, code: Cow::Owned(code.clone()), message: message.clone() }
         }
-        What::RepositoryDeleted => ServiceError::new(
+        FaultSpec::RepositoryDeleted => ServiceError::new(
             "RepositoryNotFoundException",
             "The repository with the name of this call does not exist in the registry any more",
         ),
@@ -51,44 +51,44 @@ pub(crate) fn worded(what: &What) -> ServiceError {
 }
 
 /// An error in the service's form.
-pub(crate) fn error(error: &ServiceError) -> Ending {
+pub(crate) fn error(error: &ServiceError) -> Response {
     page(error.status, JSON, answer::write_error(error).into())
 }
 
-fn page(status: u16, content_type: &'static str, page: Bytes) -> Ending {
-    Ending::Answer { status, content_type, payload: Payload::Whole(page), close: false }
+fn page(status: u16, content_type: &'static str, page: Bytes) -> Response {
+    Response::Answer { status, content_type, payload: Payload::Whole(page), close: false }
 }
 
-fn ok(content_type: &'static str, text: &'static [u8]) -> Ending {
+fn ok(content_type: &'static str, text: &'static [u8]) -> Response {
     page(200, content_type, Bytes::from_static(text))
 }
 
 /// A status and nothing else.
-pub(crate) fn bare(status: u16) -> Ending {
+pub(crate) fn bare(status: u16) -> Response {
     page(status, "text/plain", Bytes::new())
 }
 
 /// What a load balancer says in the service's place.
-pub(crate) fn error_page(status: u16) -> Ending {
+pub(crate) fn error_page(status: u16) -> Response {
     page(status, "text/html", Bytes::from_static(ERROR_PAGE))
 }
 
 /// A success with nothing in it.
-pub(crate) fn empty() -> Ending {
+pub(crate) fn empty() -> Response {
     ok(JSON, b"")
 }
 
 /// No HTTP at all.
-pub(crate) fn garbage() -> Ending {
-    Ending::Raw(Raw::whole(Bytes::from_static(GARBAGE), Then::Drop))
+pub(crate) fn garbage() -> Response {
+    Response::Raw(RawResponse::whole(Bytes::from_static(GARBAGE), AfterResponse::Drop))
 }
 
 /// What a proxy in the way may say.
-pub(crate) fn html() -> Ending {
+pub(crate) fn html() -> Response {
     ok("text/html; charset=utf-8", HTML_PAGE)
 }
 
 /// The right names with the wrong things behind them.
-pub(crate) fn wrong_types() -> Ending {
+pub(crate) fn wrong_types() -> Response {
     ok(JSON, WRONG_TYPES)
 }

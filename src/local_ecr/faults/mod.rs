@@ -17,7 +17,7 @@ use throttle::ThrottleForm;
 /// What a fault does, with its settings.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "fields are described by the kind they belong to")]
-pub enum What {
+pub enum FaultSpec {
     Latency {
         ms: f64,
         jitter_ms: f64,
@@ -105,7 +105,7 @@ pub enum What {
     },
 }
 
-impl What {
+impl FaultSpec {
     /// The kind.
     #[must_use]
     pub fn kind(&self) -> FaultKind {
@@ -176,7 +176,7 @@ impl What {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// What happens.
-    pub what: What,
+    pub spec: FaultSpec,
     /// The chance of it for each call in range, 0 to 1; 1 is always.
     pub probability: f64,
     /// The first call it may happen to; calls count from 1.
@@ -185,10 +185,10 @@ pub struct Fault {
     pub last: Option<u64>,
 }
 
-impl From<What> for Fault {
+impl From<FaultSpec> for Fault {
     /// It happens to every call.
-    fn from(what: What) -> Self {
-        Self { what, probability: 1.0, first: 1, last: None }
+    fn from(spec: FaultSpec) -> Self {
+        Self { spec, probability: 1.0, first: 1, last: None }
     }
 }
 
@@ -198,7 +198,7 @@ const MAX_WAIT_MS: f64 = 3_600_000.0;
 impl Fault {
     /// Says what is wrong with the settings.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let kind = self.what.kind().name();
+        let kind = self.spec.kind().name();
         let refuse = |text: String| Err(Error::invalid(format!("fault {kind:?}: {text}")));
         if !(0.0..=1.0).contains(&self.probability) {
             return refuse(format!("probability must be 0 to 1, not {}", self.probability));
@@ -206,33 +206,36 @@ impl Fault {
         if self.first == 0 || self.last.is_some_and(|last| last < self.first) {
             return refuse("calls count from 1, and the last must not come before the first".into());
         }
-        if let Some(share) = self.what.share()
+        if let Some(share) = self.spec.share()
             && !(share > 0.0 && share <= 1.0)
         {
             return refuse(format!("share must be above 0 and at most 1, not {share}"));
         }
-        match &self.what {
-            What::Latency { ms, jitter_ms } => check_wait(*ms).and(check_wait(*jitter_ms)).or_else(refuse),
-            What::IdleClose { ms } | What::ExpiredKey { ms, .. } if check_wait(*ms).is_err() => {
+        match &self.spec {
+            FaultSpec::Latency { ms, jitter_ms } => {
+                check_wait(*ms).and(check_wait(*jitter_ms)).or_else(refuse)
+            }
+            FaultSpec::IdleClose { ms } | FaultSpec::ExpiredKey { ms, .. } if check_wait(*ms).is_err() => {
                 check_wait(*ms).or_else(refuse)
             }
-            What::ExpiredKey { uses: 0, ms: 0.0 } => refuse("needs uses or ms, above 0".into()),
-            What::Slow { bytes_per_ms: 0 } | What::SlowHead { bytes_per_ms: 0 } => {
+            FaultSpec::ExpiredKey { uses: 0, ms: 0.0 } => refuse("needs uses or ms, above 0".into()),
+            FaultSpec::Slow { bytes_per_ms: 0 } | FaultSpec::SlowHead { bytes_per_ms: 0 } => {
                 refuse("bytes_per_ms must be at least 1".into())
             }
-            What::Throttle { form: Some(ThrottleForm { status, .. }) } | What::ErrorPage { status }
+            FaultSpec::Throttle { form: Some(ThrottleForm { status, .. }) }
+            | FaultSpec::ErrorPage { status }
                 if !(400..=599).contains(status) =>
             {
                 refuse(format!("status must be 400 to 599, not {status}"))
             }
             // 101 is an agreement to go on in another protocol.
-            What::Informational { status } if !matches!(status, 100 | 102..=199) => {
+            FaultSpec::Informational { status } if !matches!(status, 100 | 102..=199) => {
                 refuse(format!("status must be 100 or 102 to 199, not {status}"))
             }
-            What::Error { status, .. } if !(200..=599).contains(status) => {
+            FaultSpec::Error { status, .. } if !(200..=599).contains(status) => {
                 refuse(format!("status must be 200 to 599, not {status}"))
             }
-            What::Poison { digests } if digests.is_empty() => refuse("needs digests".into()),
+            FaultSpec::Poison { digests } if digests.is_empty() => refuse("needs digests".into()),
             _ => Ok(()),
         }
     }
@@ -261,10 +264,10 @@ pub(crate) fn check_wait(ms: f64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, ThrottleForm, What};
+    use super::{Fault, FaultSpec, ThrottleForm};
 
     fn fault(probability: f64, first: u64, last: Option<u64>) -> Fault {
-        Fault { what: What::Shuffle, probability, first, last }
+        Fault { spec: FaultSpec::Shuffle, probability, first, last }
     }
 
     #[test]
@@ -293,25 +296,25 @@ mod tests {
             fault(f64::NAN, 1, None),
             fault(1.0, 0, None),
             fault(1.0, 5, Some(4)),
-            What::Omit { share: 0.0 }.into(),
-            What::Omit { share: 1.1 }.into(),
-            What::Slow { bytes_per_ms: 0 }.into(),
-            What::SlowHead { bytes_per_ms: 0 }.into(),
-            What::ErrorPage { status: 200 }.into(),
-            What::Throttle { form: Some(ThrottleForm { code: None, status: 200 }) }.into(),
-            What::Informational { status: 101 }.into(),
-            What::Informational { status: 200 }.into(),
-            What::ExpiredKey { uses: 0, ms: 0.0 }.into(),
-            What::ExpiredKey { uses: 1, ms: f64::NAN }.into(),
-            What::IdleClose { ms: -1.0 }.into(),
-            What::Latency { ms: -1.0, jitter_ms: 0.0 }.into(),
-            What::Latency { ms: 0.0, jitter_ms: f64::INFINITY }.into(),
-            What::Error { code: "X".into(), status: 99, message: String::new() }.into(),
-            What::Poison { digests: [].into() }.into(),
+            FaultSpec::Omit { share: 0.0 }.into(),
+            FaultSpec::Omit { share: 1.1 }.into(),
+            FaultSpec::Slow { bytes_per_ms: 0 }.into(),
+            FaultSpec::SlowHead { bytes_per_ms: 0 }.into(),
+            FaultSpec::ErrorPage { status: 200 }.into(),
+            FaultSpec::Throttle { form: Some(ThrottleForm { code: None, status: 200 }) }.into(),
+            FaultSpec::Informational { status: 101 }.into(),
+            FaultSpec::Informational { status: 200 }.into(),
+            FaultSpec::ExpiredKey { uses: 0, ms: 0.0 }.into(),
+            FaultSpec::ExpiredKey { uses: 1, ms: f64::NAN }.into(),
+            FaultSpec::IdleClose { ms: -1.0 }.into(),
+            FaultSpec::Latency { ms: -1.0, jitter_ms: 0.0 }.into(),
+            FaultSpec::Latency { ms: 0.0, jitter_ms: f64::INFINITY }.into(),
+            FaultSpec::Error { code: "X".into(), status: 99, message: String::new() }.into(),
+            FaultSpec::Poison { digests: [].into() }.into(),
         ];
         for row in rows {
             let error = row.check().expect_err(&format!("{row:?}")).to_string();
-            assert!(error.contains(row.what.kind().name()), "{error}");
+            assert!(error.contains(row.spec.kind().name()), "{error}");
         }
     }
 }

@@ -33,11 +33,11 @@ enum Stage {
 const PADDING_OPENS: &[u8] = br#"{"padding":""#;
 const PADDING_CLOSES: &[u8] = br#"","#;
 /// 16 KiB of filling, handed out again and again without a copy.
-static FILLING: [u8; 16 << 10] = [b'x'; 16 << 10];
+static PADDING: [u8; 16 << 10] = [b'x'; 16 << 10];
 /// Size of a chunk: enough to make some of a usual answer.
 const CHUNK: usize = 1000;
 /// How often a dripping body drips: the timer's own resolution.
-pub(super) const DRIP: Duration = Duration::from_millis(1);
+pub(super) const SLOW_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Body {
     pub(crate) fn new(payload: Payload, call: Arc<InFlight>) -> Self {
@@ -79,7 +79,7 @@ impl Body {
                 if bytes.is_empty() {
                     self.stage = Stage::Done;
                 } else {
-                    let at = wait.deadline() + DRIP;
+                    let at = wait.deadline() + SLOW_INTERVAL;
                     wait.as_mut().reset(at);
                 }
                 piece
@@ -94,9 +94,9 @@ impl Body {
                 rest.into()
             }
             Stage::Padded { padding, .. } => {
-                let length = (*padding).min(FILLING.len() as u64);
+                let length = (*padding).min(PADDING.len() as u64);
                 *padding -= length;
-                Bytes::from_static(&FILLING[..length as usize])
+                Bytes::from_static(&PADDING[..length as usize])
             }
             Stage::Chunked(bytes) => {
                 let piece = bytes.split_to(CHUNK.min(bytes.len()));
@@ -105,7 +105,7 @@ impl Body {
                 }
                 piece
             }
-            Stage::Endless => Bytes::from_static(&FILLING),
+            Stage::Endless => Bytes::from_static(&PADDING),
         };
         self.call.sent(piece.len());
         Poll::Ready(Some(Ok(piece)))

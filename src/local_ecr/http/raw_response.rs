@@ -5,11 +5,11 @@ use std::io;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::sleep;
 
-use super::body::DRIP;
+use super::body::SLOW_INTERVAL;
 use super::in_flight::InFlight;
-use crate::local_ecr::response::{Piece, Raw};
+use crate::local_ecr::response::{Piece, RawResponse};
 
-impl Raw {
+impl RawResponse {
     /// Writes all pieces.
     pub(crate) async fn write(
         &self,
@@ -19,10 +19,10 @@ impl Raw {
         for piece in &self.pieces {
             match piece {
                 Piece::Whole(bytes) => send(stream, bytes, call).await?,
-                Piece::Dripping { bytes, step } => {
+                Piece::Slow { bytes, step } => {
                     for drop in bytes.chunks(*step) {
                         send(stream, drop, call).await?;
-                        sleep(DRIP).await;
+                        sleep(SLOW_INTERVAL).await;
                     }
                 }
             }

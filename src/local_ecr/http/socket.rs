@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
-use crate::local_ecr::response::Then;
+use crate::local_ecr::response::AfterResponse;
 
 /// Bytes both ways, over TCP in the end.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
@@ -50,13 +50,13 @@ impl<S: Stream> Socket<S> {
     }
 
     /// Ends the connection as it is told; whether it goes on instead.
-    pub(crate) async fn goes_on(&mut self, then: Then) -> bool {
-        match then {
-            Then::Keep => return true,
-            Then::Close => {
+    pub(crate) async fn finish(&mut self, after: AfterResponse) -> bool {
+        match after {
+            AfterResponse::Keep => return true,
+            AfterResponse::Close => {
                 let _ = self.stream().shutdown().await;
             }
-            Then::CloseIdle(wait) => {
+            AfterResponse::CloseIdle(wait) => {
                 let asked = timeout(wait, self.stream().tcp().readable()).await;
                 // A client that goes makes it readable too; then the next read says so.
                 if asked.is_ok() {
@@ -64,8 +64,8 @@ impl<S: Stream> Socket<S> {
                 }
                 let _ = self.stream().shutdown().await;
             }
-            Then::Drop => {}
-            Then::Reset => self.reset.store(true, Relaxed),
+            AfterResponse::Drop => {}
+            AfterResponse::Reset => self.reset.store(true, Relaxed),
         }
         false
     }

@@ -11,19 +11,19 @@ use super::store::{Availability, Repository};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     pub(crate) digest: Cow<'a, str>,
-    pub(crate) said: Said<'a>,
+    pub(crate) status: EntryStatus<'a>,
 }
 
 /// What an entry says of its digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said<'a> {
+pub(crate) enum EntryStatus<'a> {
     /// Goes to `layers`; size and media type only for what is there.
     Layer { availability: Cow<'a, str>, details: Option<(u64, &'a str)> },
     /// Goes to `failures`.
     Failure { code: Cow<'a, str>, reason: &'static str },
 }
 
-impl Said<'static> {
+impl EntryStatus<'static> {
     const ABSENT: Self = Self::Layer { availability: Cow::Borrowed("UNAVAILABLE"), details: None };
 
     const fn failure(code: &'static str, reason: &'static str) -> Self {
@@ -60,20 +60,25 @@ pub(crate) fn entries<'a>(
         .iter()
         .map(|Text(digest)| Entry {
             digest: Cow::Borrowed(digest),
-            said: say(digest, repository, wording, &mut tally),
+            status: status_of(digest, repository, wording, &mut tally),
         })
         .collect();
     (entries, tally)
 }
 
-fn say<'a>(digest: &str, repository: &'a Repository, wording: Wording, tally: &mut Tally) -> Said<'a> {
+fn status_of<'a>(
+    digest: &str,
+    repository: &'a Repository,
+    wording: Wording,
+    tally: &mut Tally,
+) -> EntryStatus<'a> {
     let Some(key) = key::parse(digest) else {
         tally.failed += 1;
         return if digest.is_empty() {
             // The one case the name fits: length 0 is allowed by the request shape.
-            Said::failure("MissingLayerDigest", "A layer digest must be specified")
+            EntryStatus::failure("MissingLayerDigest", "A layer digest must be specified")
         } else {
-            Said::failure(
+            EntryStatus::failure(
                 "InvalidLayerDigest",
                 "The layer digest must be sha256: and 64 lower-case hexadecimal digits",
             )
@@ -82,7 +87,7 @@ fn say<'a>(digest: &str, repository: &'a Repository, wording: Wording, tally: &m
     match repository.find(&key) {
         Some(found) if found.availability == Availability::Available => {
             tally.available += 1;
-            Said::Layer {
+            EntryStatus::Layer {
                 availability: Cow::Borrowed(found.availability.word()),
                 details: Some((found.size, found.media_type)),
             }
@@ -90,18 +95,18 @@ fn say<'a>(digest: &str, repository: &'a Repository, wording: Wording, tally: &m
         Some(found) if found.availability == Availability::Archived && wording.knows_archived => {
             tally.archived += 1;
             // Whether the service tells size and media type here is not documented; the blob exists, so we do.
-            Said::Layer {
+            EntryStatus::Layer {
                 availability: Cow::Borrowed(found.availability.word()),
                 details: Some((found.size, found.media_type)),
             }
         }
         _ if wording.absent_as_failure => {
             tally.failed += 1;
-            Said::failure("MissingLayerDigest", "The layer does not exist")
+            EntryStatus::failure("MissingLayerDigest", "The layer does not exist")
         }
         _ => {
             tally.unavailable += 1;
-            Said::ABSENT
+            EntryStatus::ABSENT
         }
     }
 }
@@ -116,7 +121,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Vec<u8> {
     out.extend_from_slice(br#"{"layers":["#);
     let mut comma: &[u8] = b"";
     for entry in entries {
-        let Said::Layer { availability, details } = &entry.said else {
+        let EntryStatus::Layer { availability, details } = &entry.status else {
             failures += 1;
             continue;
         };
@@ -137,7 +142,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Vec<u8> {
     if failures > 0 {
         comma = b"";
         for entry in entries {
-            let Said::Failure { code, reason } = &entry.said else {
+            let EntryStatus::Failure { code, reason } = &entry.status else {
                 continue;
             };
             out.extend_from_slice(comma);
@@ -179,7 +184,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cow, Entry, Said, write, write_error};
+    use super::{Cow, Entry, EntryStatus, write, write_error};
     use crate::local_ecr::service::request::ServiceError;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -188,9 +193,9 @@ mod tests {
         #[test]
         fn what_is_written_is_what_serde_reads(digest in any::<String>(), word in any::<String>(), size in any::<u64>()) {
             let entries = [
-                Entry { digest: Cow::Borrowed(&digest), said: Said::failure("C", "r") },
-                Entry { digest: Cow::Borrowed(&digest), said: Said::Layer { availability: Cow::Borrowed(&word), details: Some((size, &word)) } },
-                Entry { digest: Cow::Borrowed(&digest), said: Said::ABSENT },
+                Entry { digest: Cow::Borrowed(&digest), status: EntryStatus::failure("C", "r") },
+                Entry { digest: Cow::Borrowed(&digest), status: EntryStatus::Layer { availability: Cow::Borrowed(&word), details: Some((size, &word)) } },
+                Entry { digest: Cow::Borrowed(&digest), status: EntryStatus::ABSENT },
             ];
             let read: Value = serde_json::from_slice(&write(&entries)).unwrap();
             prop_assert_eq!(read, json!({
