@@ -1,4 +1,4 @@
-//! What becomes of one request: from its head and body to a reply, with no input or output.
+//! The handler: from the head and body of one request to its reply, without input or output.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::service::authorization;
 use super::service::request::{Request, ServiceError};
 use super::state::{Latency, Settings, Shared, State};
 
-/// A request read to its end.
+/// A request that was read completely.
 pub(crate) struct Received<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
@@ -30,7 +30,7 @@ pub(crate) struct Received<'a> {
     pub(crate) body: Vec<u8>,
 }
 
-/// Decides.
+/// Returns the reply to a request, and counts and logs it.
 pub(crate) fn handle(shared: &Shared, received: Received<'_>) -> Reply {
     let settings = &shared.settings;
     let mut state = shared.state();
@@ -73,7 +73,7 @@ pub(crate) fn handle(shared: &Shared, received: Received<'_>) -> Reply {
     reply
 }
 
-/// The HTTP side: method, path, target, content type, authorization.
+/// Checks the head of the request: method, path, content type, target, authorization.
 fn protocol(received: &Received<'_>, settings: &Settings) -> Result<Service, ServiceError> {
     let text = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
     let unknown = |status| Err(ServiceError { status, ..ServiceError::new("UnknownOperationException", "") });
@@ -90,13 +90,13 @@ fn protocol(received: &Received<'_>, settings: &Settings) -> Result<Service, Ser
     Ok(service)
 }
 
-/// Who asks, and what the call is known by.
+/// The access key of the request, and the id of its response.
 struct Caller<'a> {
     access_key: Option<&'a str>,
     request_id: &'a str,
 }
 
-/// One numbered call on its way through the stages.
+/// One numbered call and its response so far.
 struct Call {
     number: u64,
     at: Instant,
@@ -106,7 +106,7 @@ struct Call {
     faults: Vec<&'static str>,
 }
 
-/// Faults that fire at this call, in the order of the list.
+/// The faults that fire at this call, in the order of the list.
 type ActiveFaults<'a> = Vec<(&'a Fault, Random)>;
 
 impl Call {
@@ -137,10 +137,10 @@ impl Call {
             faults: Vec::new(),
         };
         call.add_latency(&active, state);
-        // Keys are watched only while somebody asks about them.
+        // Access keys are counted only while a fault needs the counts.
         let watched = script.iter().any(|fault| matches!(fault.spec, FaultSpec::ExpiredKey { .. }));
         let used = caller.access_key.filter(|_| watched).map(|key| state.access_keys.record_call(key, at));
-        // The order of the service's front: throttling costs it nothing, looking does.
+        // Throttling comes first, as in the service, because it is cheaper than a look-up.
         if state.bucket.as_mut().is_some_and(|bucket| !bucket.take(at)) {
             call.throttle(None, state);
         } else if !call.replaced_by_fault(&active, request, used, state)
@@ -186,7 +186,7 @@ impl Call {
         self.outcome = error.code;
     }
 
-    /// The first firing fault that takes the place of the answer.
+    /// Replaces the answer by the first fault that fires and applies; returns whether there was such a fault.
     fn replaced_by_fault(
         &mut self,
         active: &ActiveFaults<'_>,
@@ -240,7 +240,7 @@ impl Call {
         request.check(service)?;
         let registry_id = settings.registry_id(service, request)?;
         let name = request.repository_name();
-        // Taken apart, so that the entries may borrow the store while faults are counted.
+        // Borrowed field by field, so that the entries borrow the store while faults are counted.
         let State { store, counters, .. } = state;
         let repository = store.get(name).ok_or_else(|| {
             let text = format!(

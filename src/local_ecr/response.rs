@@ -1,4 +1,4 @@
-//! What is sent back for a request, as values.
+//! The response to a request, as a value: what to send, and what to do with the connection.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 /// The content type of AWS JSON 1.1.
 pub(crate) const JSON: &str = "application/x-amz-json-1.1";
 
-/// What is sent back.
+/// The reply to one request.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) delay: Duration,
@@ -15,72 +15,72 @@ pub(crate) struct Reply {
     pub(crate) response: Response,
 }
 
-/// How a call ends.
+/// How a call is answered.
 #[derive(Debug)]
 pub(crate) enum Response {
     Answer {
         status: u16,
         content_type: &'static str,
         payload: Payload,
-        /// Whether the head says that the connection ends here.
+        /// Whether the head contains `Connection: close`.
         close: bool,
     },
-    /// Written by hand.
+    /// Bytes that bypass the HTTP library.
     Raw(RawResponse),
-    /// The connection closes, politely (FIN) or not (RST).
+    /// The connection closes without an answer, by FIN or with `reset` by RST.
     HangUp { reset: bool },
 }
 
-/// What is sent after the head.
+/// The body of a response.
 #[derive(Debug)]
 pub(crate) enum Payload {
-    /// All of it at once.
+    /// The whole body at once.
     Whole(Bytes),
-    /// `bytes`, although the head promises `promised`; then the connection closes.
+    /// `bytes`, although the content-length is `promised`; then the connection closes.
     Cut { bytes: Bytes, promised: u64 },
-    /// `step` bytes a millisecond.
+    /// `step` bytes per millisecond.
     Slow { bytes: Bytes, step: usize },
-    /// The answer behind so many bytes of a member that nobody asked for.
+    /// The answer after an extra member of `padding` bytes.
     Padded { padding: u64, answer: Bytes },
-    /// All of it, in chunks, with no length said before.
+    /// The whole body in chunks, without a content-length.
     Chunked(Bytes),
-    /// Never ends.
+    /// A body that never ends.
     Endless,
 }
 
-/// What is written, and what becomes of the connection.
+/// Bytes for the connection, head included, and what to do with the connection afterwards.
 #[derive(Debug)]
 pub(crate) struct RawResponse {
     pub(crate) pieces: Vec<Piece>,
     pub(crate) after: AfterResponse,
 }
 
-/// A part of it.
+/// A part of a raw response.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    /// At once.
+    /// All bytes at once.
     Whole(Bytes),
-    /// `step` bytes a millisecond.
+    /// `step` bytes per millisecond.
     Slow { bytes: Bytes, step: usize },
 }
 
-/// The connection's fate.
+/// What happens to the connection after a raw response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterResponse {
-    /// Kept for the next request.
+    /// It stays open for the next request.
     Keep,
-    /// Closed in good manner, with what TLS has to say at the end.
+    /// It is shut down, under TLS with a `close_notify`.
     Close,
-    /// The same after so much time, if no request comes before.
+    /// It is shut down after this time, unless a request arrives earlier.
     CloseIdle(Duration),
-    /// Closed as if the process had died: under TLS without its last words.
+    /// It is closed as by the death of a process: under TLS without a `close_notify`.
     Drop,
-    /// Closed with RST.
+    /// It is closed with RST.
     Reset,
 }
 
 impl RawResponse {
-    /// One piece, written at once.
+    /// One piece, sent at once.
     pub(crate) fn whole(bytes: Bytes, after: AfterResponse) -> Self {
         Self { pieces: vec![Piece::Whole(bytes)], after }
     }

@@ -13,7 +13,7 @@ use super::service::Service;
 use super::service::request::{Request, ServiceError};
 use super::service::store::Store;
 
-/// What stays as it was at the start.
+/// The options that do not change after the start.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) account_id: String,
@@ -24,7 +24,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The registry a call means, which must be ours.
+    /// Returns the id of the registry in the request, which must be this server's.
     pub(crate) fn registry_id<'a>(
         &'a self,
         service: Service,
@@ -33,14 +33,14 @@ impl Settings {
         let Some(asked) = request.registry_id.as_ref().map(|id| &*id.0) else {
             return Ok(&self.account_id);
         };
-        let ours = match service {
+        let known = match service {
             Service::Private => asked == self.account_id,
             Service::Public => asked == self.account_id || self.registry_alias.as_deref() == Some(asked),
         };
-        if ours {
+        if known {
             return Ok(&self.account_id);
         }
-        // Only the public model has an error of its own for registries.
+        // Only the model of ECR Public has an error for unknown registries.
         Err(match service {
             Service::Private => ServiceError::new(
                 "RepositoryNotFoundException",
@@ -57,7 +57,7 @@ impl Settings {
     }
 }
 
-/// What calls change and owners may change while the server runs.
+/// What calls change, and what the owner may change while the server runs.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) store: Store,
@@ -68,7 +68,7 @@ pub(crate) struct State {
     pub(crate) access_keys: AccessKeys,
     pub(crate) counters: Counters,
     pub(crate) log: CallLog,
-    /// Calls since the start. Not a counter: resetting those must not rewind the script.
+    /// Calls since the start. Not one of the counters, because a reset must not restart the fault script.
     pub(crate) calls: u64,
     pub(crate) in_flight: u64,
 }
@@ -86,14 +86,14 @@ impl Shared {
         Self { settings, started, state: Mutex::new(state) }
     }
 
-    /// Locks the state. One thread serves, so only an owner ever has to be waited for.
+    /// Locks the state. The lock is rarely contended, because one thread serves all calls.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Should a holder panic, counts may be off by one; the endpoint goes on.
+        // If a thread panics with the lock held, a count may be off by one and the endpoint goes on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waiting time: a fixed part and an evenly drawn one.
+/// A waiting time: a fixed part and a uniformly random part.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Latency {
     pub(crate) ms: f64,
@@ -103,7 +103,7 @@ pub(crate) struct Latency {
 impl Latency {
     pub(crate) fn draw(self, random: &mut Random) -> Duration {
         let ms = self.ms + self.jitter_ms * random.fraction();
-        // Both were checked when they were set; zero is the answer to what cannot be.
+        // Both were checked when they were set, so the fallback of zero is not reached.
         Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! The endpoint's bad behaviour, over real sockets: each fault does what it says, and is counted.
+//! Faults over real sockets: each fault does what its kind describes, and is counted.
 
 mod local_ecr_wire;
 

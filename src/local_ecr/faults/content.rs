@@ -1,4 +1,4 @@
-//! Answers that are not what was asked for: faults that change the entries.
+//! Faults of content: they change the entries of an answer.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,9 +8,9 @@ use crate::local_ecr::random::Random;
 use crate::local_ecr::service::answer::{Entry, EntryStatus};
 use crate::local_ecr::service::key;
 
-/// Applies one content fault to the entries; whether it changed anything.
+/// Applies one fault of content to the entries; returns whether it changed them.
 ///
-/// `share` of the entries are affected, at least one if there is any.
+/// The fault affects a `share` of the entries, at least one of them.
 pub(crate) fn apply<'a>(spec: &'a FaultSpec, mut random: Random, entries: &mut Vec<Entry<'a>>) -> bool {
     if entries.is_empty() {
         return false;
@@ -65,7 +65,7 @@ pub(crate) fn apply<'a>(spec: &'a FaultSpec, mut random: Random, entries: &mut V
     true
 }
 
-/// The hexadecimal half in upper case: the answer's pattern allows it.
+/// The hexadecimal part in upper case, which the pattern of the answer allows.
 fn upper_case(digest: &str) -> String {
     match digest.split_once(':') {
         Some((algorithm, hex)) => format!("{algorithm}:{}", hex.to_ascii_uppercase()),

@@ -1,4 +1,4 @@
-//! How a good answer is sent, well or badly: faults of delivery.
+//! Faults of delivery: they change how the bytes of a correct answer are sent.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::FaultSpec;
 use crate::local_ecr::random::Random;
 use crate::local_ecr::response::{AfterResponse, JSON, Payload, Piece, RawResponse, Response};
 
-/// The ending of a call whose answer is `bytes`, by the fault that fires, if any.
+/// The response with the answer `bytes`, changed by the fault that fires, if any.
 pub(crate) fn deliver(
     spec: Option<&FaultSpec>,
     random: &mut Random,
@@ -19,7 +19,7 @@ pub(crate) fn deliver(
     let Some(spec) = spec else {
         return good(Payload::Whole(bytes));
     };
-    // At least one byte goes and at least one is missing.
+    // At least one byte is sent and at least one is missing.
     let mut part = |bytes: &Bytes| bytes.slice(..=random.below(bytes.len().saturating_sub(1).max(1)));
     let payload = match spec {
         FaultSpec::Truncate => Payload::Whole(part(&bytes)),
@@ -55,7 +55,7 @@ fn raw_response(
         FaultSpec::ResetBody => whole(&[&sized, &part(body)], AfterResponse::Reset),
         FaultSpec::Unfinished => {
             let head = head("HTTP/1.1 200 OK", "transfer-encoding: chunked\r\n");
-            // The chunk holds all of the answer: only its end tells that it is whole.
+            // The chunk holds the whole answer; only the last chunk would mark its end.
             let size = format!("{:x}\r\n", body.len());
             whole(&[&head, size.as_bytes(), body, b"\r\n"], AfterResponse::Drop)
         }
@@ -70,11 +70,11 @@ fn raw_response(
         }
         FaultSpec::Http10 => whole(&[&head("HTTP/1.0 200 OK", ""), body], AfterResponse::Close),
         FaultSpec::IdleClose { ms } => {
-            // The wait was checked when the fault was set.
+            // The wait was checked when the fault was set, so the fallback is not reached.
             let wait = Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
             whole(&[&sized, body], AfterResponse::CloseIdle(wait))
         }
-        // Nothing else is sent by hand.
+        // `deliver` passes no other fault.
         _ => whole(&[&sized, body], AfterResponse::Keep),
     }
 }

@@ -1,4 +1,4 @@
-//! Replies that are no answer: errors in the service's words, and things no service says.
+//! Responses in place of an answer: errors in the service's words, and bytes that the service never sends.
 
 use std::borrow::Cow;
 
@@ -13,12 +13,12 @@ const HTML_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to contin
 <body><h1>Proxy</h1><p>Please sign in to continue.</p></body></html>\n";
 const ERROR_PAGE: &[u8] = b"<html>\r\n<head><title>Bad Gateway</title></head>\r\n<body>\r\n\
 <center><h1>The server could not be reached</h1></center>\r\n</body>\r\n</html>\r\n";
-/// What a server that speaks something else may say.
+/// Bytes that a server of another protocol may send.
 const GARBAGE: &[u8] = b"\x16\x03\x01\x00\x00 220 mail.invalid ESMTP\r\n\r\n";
 const WRONG_TYPES: &[u8] =
     br#"{"layers":[null,7,{"layerDigest":7,"layerAvailability":[],"layerSize":"big"}],"failures":{"a":1}}"#;
 
-/// The faults that are errors in the service's own words.
+/// The error of a fault, in the service's words.
 pub(crate) fn service_error(spec: &FaultSpec) -> ServiceError {
     match spec {
         FaultSpec::ServerError => ServiceError {
@@ -41,7 +41,7 @@ pub(crate) fn service_error(spec: &FaultSpec) -> ServiceError {
             "RepositoryNotFoundException",
             "The repository with the name of this call does not exist in the registry any more",
         ),
-        // Poison: nothing in the service's answer says which digest it was.
+        // Poison. The service's answer does not name the digest.
         _ => ServiceError::new(
             "InvalidParameterException",
             "Invalid parameter at 'layerDigests' failed to satisfy constraint: 'Member must satisfy \
@@ -50,7 +50,7 @@ pub(crate) fn service_error(spec: &FaultSpec) -> ServiceError {
     }
 }
 
-/// An error in the service's form.
+/// The response for an error, in the service's form.
 pub(crate) fn error(error: &ServiceError) -> Response {
     page(error.status, JSON, answer::write_error(error).into())
 }
@@ -63,32 +63,32 @@ fn ok(content_type: &'static str, text: &'static [u8]) -> Response {
     page(200, content_type, Bytes::from_static(text))
 }
 
-/// A status and nothing else.
+/// A status without a body.
 pub(crate) fn bare(status: u16) -> Response {
     page(status, "text/plain", Bytes::new())
 }
 
-/// What a load balancer says in the service's place.
+/// An error page as load balancers send it.
 pub(crate) fn error_page(status: u16) -> Response {
     page(status, "text/html", Bytes::from_static(ERROR_PAGE))
 }
 
-/// A success with nothing in it.
+/// Status 200 without a body.
 pub(crate) fn empty() -> Response {
     ok(JSON, b"")
 }
 
-/// No HTTP at all.
+/// Bytes that are not HTTP.
 pub(crate) fn garbage() -> Response {
     Response::Raw(RawResponse::whole(Bytes::from_static(GARBAGE), AfterResponse::Drop))
 }
 
-/// What a proxy in the way may say.
+/// A sign-in page as proxies send it, with status 200.
 pub(crate) fn html() -> Response {
     ok("text/html; charset=utf-8", HTML_PAGE)
 }
 
-/// The right names with the wrong things behind them.
+/// The right member names with values of the wrong types.
 pub(crate) fn wrong_types() -> Response {
     ok(JSON, WRONG_TYPES)
 }

@@ -1,13 +1,14 @@
-//! The kinds of fault: their names, and the part of a call each works on.
+//! The kinds of fault: their names, and the stage of a call that each affects.
 
-/// The part of a call a fault works on; within a stage the first that fires wins, but for delay and content.
+/// The stage of a call that a fault affects. If several faults of one stage fire, the first wins; all
+/// faults of delay and of content apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Adds to the time before the answer.
+    /// Delays the answer.
     Delay,
-    /// Takes the place of the answer.
+    /// Replaces the answer.
     Replacement,
-    /// Changes the entries; all that fire work, in order.
+    /// Changes the entries of the answer. All that fire apply, in order.
     Content,
     /// Changes how the bytes are sent.
     Delivery,
@@ -39,47 +40,47 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Latency "latency" Delay "The answer comes later.",
-    Throttle "throttle" Replacement "Refused as throttled, in a form of its own or in the server's.",
+    Latency "latency" Delay "Delays the answer.",
+    Throttle "throttle" Replacement "A throttling error, in the given form or the server's.",
     ServerError "server_error" Replacement "`ServerException`, HTTP 500.",
-    ServiceUnavailable "service_unavailable" Replacement "HTTP 503 with no body.",
+    ServiceUnavailable "service_unavailable" Replacement "HTTP 503 without a body.",
     ErrorPage "error_page" Replacement "An HTML page with an error status, as load balancers send it.",
     AccessDenied "access_denied" Replacement "`AccessDeniedException`.",
     ExpiredToken "expired_token" Replacement "`ExpiredTokenException`.",
-    ExpiredKey "expired_key" Replacement "`ExpiredTokenException` for access keys that were used too often or for too long.",
-    RepositoryDeleted "repository_deleted" Replacement "`RepositoryNotFoundException`, as if it had been deleted.",
-    Error "error" Replacement "An error of the caller's making: code, status, message.",
-    Disconnect "disconnect" Replacement "The connection is closed without an answer.",
-    Reset "reset" Replacement "The connection is reset (TCP RST) without an answer.",
-    Garbage "garbage" Replacement "Bytes that are no HTTP; then the connection is closed.",
+    ExpiredKey "expired_key" Replacement "`ExpiredTokenException` for access keys after a number of calls or a time.",
+    RepositoryDeleted "repository_deleted" Replacement "`RepositoryNotFoundException`, as for a deleted repository.",
+    Error "error" Replacement "An error with the given code, status and message.",
+    Disconnect "disconnect" Replacement "Closes the connection without an answer.",
+    Reset "reset" Replacement "Resets the connection (TCP RST) without an answer.",
+    Garbage "garbage" Replacement "Bytes that are not HTTP; then the connection closes.",
     Html "html" Replacement "An HTML page with status 200.",
     Empty "empty" Replacement "Status 200 and no body.",
-    WrongTypes "wrong_types" Replacement "JSON of the right names and the wrong types.",
-    Poison "poison" Replacement "The whole call is an `InvalidParameterException` if it asks for one of these digests.",
-    Shuffle "shuffle" Content "Entries come in another order.",
-    Omit "omit" Content "Some digests are left out of the answer.",
-    Repeat "repeat" Content "Some entries come twice.",
-    Contradict "contradict" Content "Some digests come a second time with another availability.",
-    Foreign "foreign" Content "Entries for digests that nobody asked for are added.",
-    UpperCase "upper_case" Content "Some digests come back in upper-case hexadecimal.",
-    UnknownAvailability "unknown_availability" Content "Some availabilities are a word no model knows.",
-    UnknownFailure "unknown_failure" Content "Some digests fail with a code no model knows.",
-    Truncate "truncate" Delivery "The JSON ends too early; the HTTP message is whole.",
-    Cut "cut" Delivery "The connection is closed in the middle of the body.",
-    CutHead "cut_head" Delivery "The connection is closed in the middle of the head.",
-    ResetHead "reset_head" Delivery "The connection is reset in the middle of the head.",
-    ResetBody "reset_body" Delivery "The connection is reset in the middle of the body.",
-    Unfinished "unfinished" Delivery "A chunked body whose last chunk never comes; then the connection is closed.",
-    Slow "slow" Delivery "The body drips.",
-    SlowHead "slow_head" Delivery "The head drips.",
-    Padding "padding" Delivery "A very large member comes before the answer, in valid JSON.",
-    Endless "endless" Delivery "A body that ends when the client goes.",
-    Twice "twice" Delivery "The whole answer comes twice, and only one was asked for.",
-    Informational "informational" Delivery "A 1xx head comes before the answer.",
-    Chunked "chunked" Delivery "A good answer in chunked transfer encoding.",
-    Http10 "http_1_0" Delivery "A good answer by HTTP/1.0: its body ends where the connection ends.",
-    Close "close" Delivery "A good answer with `Connection: close`.",
-    IdleClose "idle_close" Delivery "A good answer; then the connection closes without a word, unless it is used first.",
+    WrongTypes "wrong_types" Replacement "JSON with the right names and the wrong types.",
+    Poison "poison" Replacement "`InvalidParameterException` for calls that ask for one of these digests.",
+    Shuffle "shuffle" Content "Puts the entries in another order.",
+    Omit "omit" Content "Leaves some entries out.",
+    Repeat "repeat" Content "Sends some entries twice.",
+    Contradict "contradict" Content "Adds entries with the opposite availability.",
+    Foreign "foreign" Content "Adds entries for digests outside the request.",
+    UpperCase "upper_case" Content "Writes some digests in upper-case hexadecimal.",
+    UnknownAvailability "unknown_availability" Content "Some availabilities are a word outside every service model.",
+    UnknownFailure "unknown_failure" Content "Some digests fail with a code outside every service model.",
+    Truncate "truncate" Delivery "Ends the JSON early; the HTTP message is complete.",
+    Cut "cut" Delivery "Closes the connection in the middle of the body.",
+    CutHead "cut_head" Delivery "Closes the connection in the middle of the head.",
+    ResetHead "reset_head" Delivery "Resets the connection in the middle of the head.",
+    ResetBody "reset_body" Delivery "Resets the connection in the middle of the body.",
+    Unfinished "unfinished" Delivery "Sends a chunked body without its last chunk; then the connection closes.",
+    Slow "slow" Delivery "Sends the body slowly.",
+    SlowHead "slow_head" Delivery "Sends the head slowly.",
+    Padding "padding" Delivery "Puts a large member of valid JSON before the answer.",
+    Endless "endless" Delivery "A body that ends only when the client closes.",
+    Twice "twice" Delivery "Sends the whole answer, then a second copy.",
+    Informational "informational" Delivery "Sends a 1xx head before a correct answer.",
+    Chunked "chunked" Delivery "A correct answer in chunked transfer encoding.",
+    Http10 "http_1_0" Delivery "A correct answer in HTTP/1.0, which ends with the connection.",
+    Close "close" Delivery "A correct answer with `Connection: close`.",
+    IdleClose "idle_close" Delivery "A correct answer; an idle connection then closes without notice.",
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Faults: what goes wrong, when, and by what chance.
+//! Faults: what they do, to which calls, and with which probability.
 
 pub(crate) mod access_keys;
 pub(crate) mod content;
@@ -16,13 +16,13 @@ use throttle::ThrottleForm;
 
 /// What a fault does, with its settings.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "fields are described by the kind they belong to")]
+#[allow(missing_docs, reason = "`FaultKind` describes the variants and their fields")]
 pub enum FaultSpec {
     Latency {
         ms: f64,
         jitter_ms: f64,
     },
-    /// `None` is the server's own form.
+    /// `None` is the form of the server.
     Throttle {
         form: Option<ThrottleForm>,
     },
@@ -106,7 +106,7 @@ pub enum FaultSpec {
 }
 
 impl FaultSpec {
-    /// The kind.
+    /// The kind of the fault.
     #[must_use]
     pub fn kind(&self) -> FaultKind {
         match self {
@@ -172,31 +172,31 @@ impl FaultSpec {
     }
 }
 
-/// One thing that goes wrong, with its script.
+/// One fault, with its script.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// What happens.
+    /// What the fault does.
     pub spec: FaultSpec,
-    /// The chance of it for each call in range, 0 to 1; 1 is always.
+    /// The chance for each call in the range, 0 to 1; 1 is always.
     pub probability: f64,
-    /// The first call it may happen to; calls count from 1.
+    /// The first call that the fault may affect; calls count from 1.
     pub first: u64,
-    /// The last call it may happen to; `None` for no end.
+    /// The last call that the fault may affect; `None` for no end.
     pub last: Option<u64>,
 }
 
 impl From<FaultSpec> for Fault {
-    /// It happens to every call.
+    /// The fault affects every call.
     fn from(spec: FaultSpec) -> Self {
         Self { spec, probability: 1.0, first: 1, last: None }
     }
 }
 
-/// Longest wait a fault or the server may add: longer is surely a mistake of units.
+/// Longest wait that a fault or the server may add. A longer wait is probably a mistake of units.
 const MAX_WAIT_MS: f64 = 3_600_000.0;
 
 impl Fault {
-    /// Says what is wrong with the settings.
+    /// Returns what is wrong with the settings.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let kind = self.spec.kind().name();
         let refuse = |text: String| Err(Error::invalid(format!("fault {kind:?}: {text}")));
@@ -228,7 +228,7 @@ impl Fault {
             {
                 refuse(format!("status must be 400 to 599, not {status}"))
             }
-            // 101 is an agreement to go on in another protocol.
+            // Not 101, because it switches to another protocol.
             FaultSpec::Informational { status } if !matches!(status, 100 | 102..=199) => {
                 refuse(format!("status must be 100 or 102 to 199, not {status}"))
             }
@@ -240,10 +240,10 @@ impl Fault {
         }
     }
 
-    /// The chance stream of this fault at this call, if it fires there.
+    /// The random stream of this fault at this call; `None` if the fault does not fire.
     ///
-    /// `index` is the fault's place in the list: with it, each fault rolls dice of its own,
-    /// and adding one at the end changes nothing for those before it.
+    /// `index` is the fault's place in the list. It gives each fault a stream of its own, so that
+    /// a fault added at the end does not change those before it.
     pub(crate) fn roll(&self, seed: u64, index: usize, call: u64) -> Option<Random> {
         if call < self.first || self.last.is_some_and(|last| call > last) {
             return None;
@@ -253,7 +253,7 @@ impl Fault {
     }
 }
 
-/// Milliseconds that can be waited.
+/// Checks a waiting time in milliseconds.
 pub(crate) fn check_wait(ms: f64) -> Result<(), String> {
     if (0.0..=MAX_WAIT_MS).contains(&ms) {
         Ok(())

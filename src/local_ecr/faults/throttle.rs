@@ -1,32 +1,31 @@
-//! Throttling: a token bucket, the form of rate limit the service's troubleshooting page describes, and how
-//! it refuses.
+//! Throttling: a token bucket, as in the service's troubleshooting page, and the form of its errors.
 
 use std::time::{Duration, Instant};
 
 use crate::local_ecr::error::Error;
 
-/// A rate limit and the form of its refusals.
+/// A rate limit and the form of its errors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Throttle {
-    /// Calls a second that pass in the long run.
+    /// Calls per second that pass in the long run.
     pub rate: f64,
     /// Calls that pass at once after a pause.
     pub burst: f64,
-    /// How a throttled call is refused.
+    /// The error of a throttled call.
     pub form: ThrottleForm,
 }
 
-/// How a throttled call is refused, be it by the bucket or by a fault.
+/// The error of a throttled call, from the bucket or from a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThrottleForm {
-    /// The error code; `None` for a bare status with no body.
+    /// The error code; `None` for a status without a body.
     pub code: Option<String>,
     /// The HTTP status.
     pub status: u16,
 }
 
 impl Default for ThrottleForm {
-    /// What users of the service report: `ThrottlingException: Rate exceeded`, HTTP 400.
+    /// As users of the service report it: `ThrottlingException: Rate exceeded`, HTTP 400.
     fn default() -> Self {
         Self { code: Some("ThrottlingException".into()), status: 400 }
     }
@@ -51,9 +50,9 @@ impl Throttle {
     }
 }
 
-/// Refills at `rate` tokens a second up to `burst`; a call takes one or is throttled.
+/// Refills at `rate` tokens per second up to `burst`. A call takes a token or is throttled.
 ///
-/// It keeps no clock: the caller says what time it is, so tests need not wait.
+/// The caller passes the time, so that tests do not wait.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     rate: f64,
@@ -91,7 +90,7 @@ mod tests {
         let granted = |bucket: &mut TokenBucket, at: Instant| (0..10).filter(|_| bucket.take(at)).count();
         assert_eq!(granted(&mut bucket, start), 3);
         assert_eq!(granted(&mut bucket, start + Duration::from_millis(200)), 2);
-        // However long nobody asks, no more than the burst gathers.
+        // A pause of any length refills no more than the burst.
         assert_eq!(granted(&mut bucket, start + Duration::from_mins(1)), 3);
     }
 

@@ -1,4 +1,4 @@
-//! Response bodies, sent well or badly.
+//! Response bodies as streams: whole, cut, slow, padded, chunked or endless.
 
 use std::future::Future;
 use std::io;
@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 use super::in_flight::InFlight;
 use crate::local_ecr::response::Payload;
 
-/// A payload on its way; the call counts as in flight until this is dropped.
+/// A payload that is being sent. The call counts as in flight until this value is dropped.
 pub(crate) struct Body {
     stage: Stage,
     call: Arc<InFlight>,
@@ -32,11 +32,11 @@ enum Stage {
 
 const PADDING_OPENS: &[u8] = br#"{"padding":""#;
 const PADDING_CLOSES: &[u8] = br#"","#;
-/// 16 KiB of filling, handed out again and again without a copy.
+/// 16 KiB of padding, sent repeatedly without a copy.
 static PADDING: [u8; 16 << 10] = [b'x'; 16 << 10];
-/// Size of a chunk: enough to make some of a usual answer.
+/// Size of a chunk, small enough to split a usual answer into several.
 const CHUNK: usize = 1000;
-/// How often a dripping body drips: the timer's own resolution.
+/// Time between the pieces of a slow body: the resolution of the timer.
 pub(super) const SLOW_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Body {
@@ -50,7 +50,7 @@ impl Body {
             Payload::Padded { padding, answer } => Stage::Padded {
                 opened: false,
                 padding,
-                // The answer's own opening brace is the padding's.
+                // The padding contains the opening brace.
                 answer: answer.slice(1.min(answer.len())..),
             },
             Payload::Chunked(bytes) => Stage::Chunked(bytes),
@@ -137,7 +137,7 @@ impl hyper::body::Body for Body {
             Stage::Padded { padding, answer, .. } => SizeHint::with_exact(
                 padding + (PADDING_OPENS.len() + PADDING_CLOSES.len() + answer.len()) as u64,
             ),
-            // Unknown: it goes out in chunks.
+            // Unknown, so hyper sends chunks.
             Stage::Chunked(_) | Stage::Endless => SizeHint::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on one connection: keep-alive, bounded bodies, and hanging up in two ways.
+//! HTTP/1.1 on one connection: keep-alive, bounded bodies, and closing by FIN or RST.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -24,25 +24,25 @@ use crate::local_ecr::handler::{Received, handle};
 use crate::local_ecr::response::{Payload, RawResponse, Reply, Response};
 use crate::local_ecr::state::Shared;
 
-/// Longest request body read. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
+/// Longest request body. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
 const MAX_BODY: usize = 1 << 20;
-/// How long a request's head, and then its body, may take. Long, for debuggers; not endless.
+/// Time for a request's head, and again for its body. Long, so that a client can run in a debugger.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Serves one connection to its end. How it ends is the client's business, not an error of ours.
+/// Serves one connection to its end. Every end is normal, because the client may close at any time.
 pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    // Answers are written in one piece; waiting to gather more would only delay them.
+    // Answers are written in one piece, so waiting for more bytes would only delay them.
     let _ = stream.set_nodelay(true);
     let Some(acceptor) = tls else {
         return serve_stream(stream, shared).await;
     };
-    // A client that does not trust the certificate says so in the handshake and goes.
+    // A client that does not trust the certificate ends the handshake.
     if let Ok(Ok(stream)) = timeout(READ_TIMEOUT, acceptor.accept(stream)).await {
         serve_stream(stream, shared).await;
     }
 }
 
-/// An answer to be written by hand, and the call it is for.
+/// A raw response that is to be sent, and its call.
 type PendingRaw = (RawResponse, Arc<InFlight>);
 
 async fn serve_stream<S: Stream>(stream: S, shared: Arc<Shared>) {
@@ -56,7 +56,7 @@ async fn serve_stream<S: Stream>(stream: S, shared: Arc<Shared>) {
             .timer(TokioTimer::new())
             .header_read_timeout(READ_TIMEOUT)
             .serve_connection(socket, service);
-        // Not to its shutdown: an answer may be due that is not hyper's to write.
+        // Without shutdown, because a raw response may follow on the same connection.
         let served = poll_fn(|context| http.poll_without_shutdown(context)).await;
         socket = http.into_parts().io;
         let Some((raw, call)) = taken() else {
@@ -73,13 +73,13 @@ async fn serve_stream<S: Stream>(stream: S, shared: Arc<Shared>) {
     }
 }
 
-/// Makes hyper close the connection without an answer.
+/// The error that makes hyper close the connection without an answer.
 #[derive(Debug)]
 struct HangUp;
 
 impl fmt::Display for HangUp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("hung up on purpose")
+        out.write_str("closed on purpose")
     }
 }
 
@@ -127,7 +127,7 @@ async fn answer(
     }
 }
 
-/// The body; `None` if it is larger than we read.
+/// The body; `None` if it is longer than `MAX_BODY`.
 async fn collect(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
     let expected = hyper::body::Body::size_hint(&body).lower();
     if expected > MAX_BODY as u64 {

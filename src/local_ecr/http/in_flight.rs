@@ -1,11 +1,11 @@
-//! Calls in flight: how many there are, and the bytes sent for them.
+//! Calls in flight: their number, and the bytes sent for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::local_ecr::state::Shared;
 
-/// Counts a call as in flight, and the bytes sent for it, until dropped.
+/// Counts a call as in flight, and the bytes sent for it, until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     shared: Arc<Shared>,

@@ -1,4 +1,4 @@
-//! Answers written by hand, past the HTTP library: what it would never send, or not in that way.
+//! Responses that bypass the HTTP library, because it never sends such bytes.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::in_flight::InFlight;
 use crate::local_ecr::response::{Piece, RawResponse};
 
 impl RawResponse {
-    /// Writes all pieces.
+    /// Writes all pieces to the stream, and counts the bytes for the call.
     pub(crate) async fn write(
         &self,
         stream: &mut (impl AsyncWrite + Unpin),

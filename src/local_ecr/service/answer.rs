@@ -1,4 +1,4 @@
-//! Answers and errors, written by hand: one pass, no allocation per digest.
+//! Answers and errors as JSON, written in one pass without an allocation per digest.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -7,19 +7,19 @@ use super::key;
 use super::request::{ServiceError, Text};
 use super::store::{Availability, Repository};
 
-/// One line of an answer, borrowed from request and store unless mischief changed it.
+/// One entry of an answer, borrowed from request and store unless a fault of content changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     pub(crate) digest: Cow<'a, str>,
     pub(crate) status: EntryStatus<'a>,
 }
 
-/// What an entry says of its digest.
+/// The answer for one digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EntryStatus<'a> {
-    /// Goes to `layers`; size and media type only for what is there.
+    /// An element of `layers`; only available layers have size and media type.
     Layer { availability: Cow<'a, str>, details: Option<(u64, &'a str)> },
-    /// Goes to `failures`.
+    /// An element of `failures`.
     Failure { code: Cow<'a, str>, reason: &'static str },
 }
 
@@ -31,7 +31,7 @@ impl EntryStatus<'static> {
     }
 }
 
-/// How many digests were answered how, before any mischief.
+/// Counts of digests by status, before faults of content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) available: u64,
@@ -40,16 +40,16 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
 }
 
-/// How a repository's contents are worded.
+/// Which words an answer may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wording {
-    /// ECR Public has two availabilities; there an archived layer cannot be read, so it is not available.
+    /// Whether `ARCHIVED` exists. In ECR Public it does not, and an archived layer is `UNAVAILABLE`.
     pub(crate) knows_archived: bool,
-    /// moto's choice: absent digests are failures with `MissingLayerDigest`.
+    /// Whether absent digests are failures `MissingLayerDigest`, as in moto.
     pub(crate) absent_as_failure: bool,
 }
 
-/// The true entries for `digests`, in the order asked, repeats repeated.
+/// The correct entries for `digests`, in the order of the request, with repeats.
 pub(crate) fn entries<'a>(
     digests: &'a [Text<'_>],
     repository: &'a Repository,
@@ -75,7 +75,7 @@ fn status_of<'a>(
     let Some(key) = key::parse(digest) else {
         tally.failed += 1;
         return if digest.is_empty() {
-            // The one case the name fits: length 0 is allowed by the request shape.
+            // The code fits only this case: the request shape allows length 0.
             EntryStatus::failure("MissingLayerDigest", "A layer digest must be specified")
         } else {
             EntryStatus::failure(
@@ -94,7 +94,7 @@ fn status_of<'a>(
         }
         Some(found) if found.availability == Availability::Archived && wording.knows_archived => {
             tally.archived += 1;
-            // Whether the service tells size and media type here is not documented; the blob exists, so we do.
+            // AWS does not document size and media type here. They are sent, because the blob exists.
             EntryStatus::Layer {
                 availability: Cow::Borrowed(found.availability.word()),
                 details: Some((found.size, found.media_type)),
@@ -111,7 +111,7 @@ fn status_of<'a>(
     }
 }
 
-/// Bytes one entry takes at most, as a rule: 71 of digest, a media type, the names.
+/// Upper bound of the usual entry in bytes: 71 for the digest, a media type, the member names.
 const ENTRY_BYTES: usize = 224;
 
 /// `BatchCheckLayerAvailabilityResponse` as JSON.
@@ -160,7 +160,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Vec<u8> {
     out
 }
 
-/// An error as AWS JSON 1.1 words it.
+/// An error in the form of AWS JSON 1.1.
 pub(crate) fn write_error(error: &ServiceError) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + error.code.len() + error.message.len());
     out.extend_from_slice(br#"{"__type":"#);
@@ -177,7 +177,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
     } else {
-        // Writing into a Vec cannot fail, nor can a string be no JSON.
+        // Cannot fail, because every string is valid JSON and the writer is a Vec.
         let _ = serde_json::to_writer(&mut *out, text);
     }
 }
