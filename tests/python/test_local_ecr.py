@@ -420,7 +420,10 @@ def test_the_table_of_faults_is_complete() -> None:
 
 def test_the_kinds_of_fault_are_those_of_the_server() -> None:
     assert list(typing.get_args(faults.FaultKind)) == LocalEcrServer.fault_kinds()
-    with LocalEcr() as ecr, pytest.raises(ValueError, match='no kind of fault "nonsense"; there are latency'):
+    with (
+        LocalEcr() as ecr,
+        pytest.raises(ValueError, match='unknown kind of fault "nonsense"; the kinds are latency'),
+    ):
         ecr.set_faults([Fault(typing.cast("Any", "nonsense"))])
 
 
