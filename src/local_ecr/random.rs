@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_even() {
+    fn fractions_are_uniform() {
         let mut random = Random::of(&[7]);
         let low = (0..10_000).filter(|_| random.fraction() < 0.25).count();
         assert!((2_300..2_700).contains(&low), "{low}");

@@ -10,7 +10,7 @@ use layercheck::local_ecr::{
 };
 use local_ecr_wire::{Answer, Connection, ask, body, digest, digests, request};
 
-/// Holds digests 0 to 49 and knows these faults.
+/// A server with these faults that holds digests 0 to 49.
 fn server(faults: impl IntoIterator<Item = FaultSpec>) -> LocalEcr {
     scripted(faults.into_iter().map(Fault::from).collect(), 0)
 }
@@ -22,7 +22,7 @@ fn scripted(faults: Vec<Fault>, seed: u64) -> LocalEcr {
     server
 }
 
-/// What an honest server says of digests 0 to 99.
+/// The answer for digests 0 to 99 without faults.
 fn truth() -> Vec<(String, String)> {
     let word = |number| if number < 50 { "AVAILABLE" } else { "UNAVAILABLE" };
     (0..100).map(|number| (digest(number), word(number).to_owned())).collect()
@@ -93,7 +93,7 @@ fn a_key_expires_by_its_uses_and_another_does_not() {
 }
 
 #[test]
-fn poison_works_only_where_it_is_asked_for() {
+fn poison_affects_only_calls_that_ask_for_it() {
     let server = server([FaultSpec::Poison { digests: [digest(7)].into() }]);
     assert_eq!(ask(&server, &digests(8..20)).unwrap().status, 200);
     assert_eq!(ask(&server, &digests(0..8)).unwrap().status, 400);
@@ -101,7 +101,7 @@ fn poison_works_only_where_it_is_asked_for() {
 }
 
 #[test]
-fn pages_and_wrong_types_come_with_status_200() {
+fn pages_and_wrong_types_have_status_200() {
     let answer = answered_with(FaultSpec::Html);
     assert_eq!(answer.status, 200);
     assert!(answer.body.starts_with(b"<!DOCTYPE html>"));
@@ -140,7 +140,7 @@ fn repeated_entries_agree_and_contradicting_ones_do_not() {
 }
 
 #[test]
-fn foreign_entries_were_not_asked_for() {
+fn foreign_entries_are_outside_the_request() {
     let layers = answered_with(FaultSpec::Foreign { share: 0.1 }).layers();
     let foreign = layers.iter().filter(|layer| !truth().contains(layer));
     assert_eq!((layers.len(), foreign.count()), (110, 10));
@@ -148,7 +148,7 @@ fn foreign_entries_were_not_asked_for() {
 
 #[test]
 fn upper_case_changes_the_digits_alone() {
-    // Digests with letters: the small numbers have few.
+    // Digests with letters, because the digests of small numbers have few.
     let asked: Vec<_> =
         (0..10).map(|number| format!("sha256:{}", format!("{number}abcdef0").repeat(8))).collect();
     let server = server([FaultSpec::UpperCase { share: 1.0 }]);
@@ -158,7 +158,7 @@ fn upper_case_changes_the_digits_alone() {
 }
 
 #[test]
-fn unknown_words_stand_where_known_ones_should() {
+fn unknown_words_replace_known_ones() {
     let layers = answered_with(FaultSpec::UnknownAvailability { share: 0.5, word: "MOVED".into() }).layers();
     assert_eq!(layers.iter().filter(|(_, word)| word == "MOVED").count(), 50);
     let answer = answered_with(FaultSpec::UnknownFailure { share: 0.5, word: "Moved".into() });
@@ -178,14 +178,14 @@ fn faults_of_content_add_up() {
 }
 
 #[test]
-fn truncated_json_is_a_whole_message() {
+fn truncated_json_is_a_complete_message() {
     let answer = answered_with(FaultSpec::Truncate);
     assert!(!answer.body.is_empty());
     assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err());
 }
 
 #[test]
-fn hanging_up_ends_the_connection_as_it_says() {
+fn each_way_of_closing_is_seen_by_the_client() {
     for (spec, expected) in [
         (FaultSpec::Disconnect, io::ErrorKind::UnexpectedEof),
         (FaultSpec::Reset, io::ErrorKind::ConnectionReset),
@@ -204,16 +204,16 @@ fn hanging_up_ends_the_connection_as_it_says() {
 }
 
 #[test]
-fn a_slow_body_arrives_whole() {
+fn a_slow_body_arrives_complete() {
     let started = std::time::Instant::now();
     let answer = answered_with(FaultSpec::Slow { bytes_per_ms: 200 });
-    // It cannot be faster than its drip; how much slower is the machine's affair.
+    // At least as slow as the fault says; a busy machine may be slower.
     assert!(started.elapsed().as_millis() as usize >= answer.body.len() / 200 - 1);
     assert_eq!(answer.layers(), truth());
 }
 
 #[test]
-fn a_padded_body_is_as_large_as_said_and_still_true() {
+fn a_padded_body_has_the_given_size_and_is_still_correct() {
     let answer = answered_with(FaultSpec::Padding { bytes: 5_000_001 });
     assert!(answer.body.len() > 5_000_001);
     assert_eq!(answer.json()["padding"].as_str().unwrap().len(), 5_000_001);
@@ -221,7 +221,7 @@ fn a_padded_body_is_as_large_as_said_and_still_true() {
 }
 
 #[test]
-fn an_endless_body_goes_on_until_the_client_leaves() {
+fn an_endless_body_ends_when_the_client_closes() {
     let server = server([FaultSpec::Endless]);
     let mut connection = Connection::open(&server);
     connection.send(&request(Service::Private, &body(&digests(0..10)))).unwrap();
@@ -234,7 +234,7 @@ fn an_endless_body_goes_on_until_the_client_leaves() {
     drop(connection);
     server.set_faults(vec![]).unwrap();
     assert_eq!(ask(&server, &digests(0..100)).unwrap().layers(), truth());
-    // The server notices on its next write; asking again gives it the turn it needs.
+    // The server notices on its next write; further calls give it time to run.
     while server.in_flight() > 0 {
         ask(&server, &[digest(1)]).unwrap();
     }
@@ -242,7 +242,7 @@ fn an_endless_body_goes_on_until_the_client_leaves() {
 }
 
 #[test]
-fn latency_comes_before_the_answer_and_others_need_not_wait_for_it() {
+fn latency_delays_one_answer_and_not_the_others() {
     let slow = Fault { last: Some(1), ..FaultSpec::Latency { ms: 200.0, jitter_ms: 50.0 }.into() };
     let server = scripted(vec![slow], 0);
     let started = std::time::Instant::now();
@@ -251,7 +251,7 @@ fn latency_comes_before_the_answer_and_others_need_not_wait_for_it() {
     while server.counters().calls == 0 {
         std::thread::yield_now();
     }
-    // Answered while the first still waits: both are in flight.
+    // Answered while the first call still waits, so both are in flight.
     ask(&server, &[digest(1)]).unwrap();
     first.receive().unwrap();
     assert!(started.elapsed().as_millis() >= 200);
@@ -259,7 +259,7 @@ fn latency_comes_before_the_answer_and_others_need_not_wait_for_it() {
 }
 
 #[test]
-fn a_script_says_which_calls_and_the_seed_says_the_rest() {
+fn a_script_chooses_calls_and_the_seed_repeats_the_random_faults() {
     let faults = || {
         vec![
             Fault { first: 3, last: Some(4), ..FaultSpec::ExpiredToken.into() },
@@ -299,7 +299,7 @@ fn transcript(spec: FaultSpec, digests: &[String]) -> (String, io::Result<()>) {
     (String::from_utf8_lossy(&bytes).into_owned(), end)
 }
 
-fn is_true_of_ten(json: &str) -> bool {
+fn answers_ten_digests(json: &str) -> bool {
     let answer = Answer { status: 200, headers: Vec::new(), body: json.as_bytes().to_vec() };
     answer.layers() == truth()[..10]
 }
@@ -313,33 +313,33 @@ fn a_head_that_is_cut_has_no_end() {
 }
 
 #[test]
-fn an_unfinished_body_lacks_nothing_but_its_end() {
+fn an_unfinished_body_lacks_only_its_last_chunk() {
     let (bytes, end) = transcript(FaultSpec::Unfinished, &digests(0..10));
     let (head, body) = bytes.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"));
     let (size, chunk) = body.split_once("\r\n").unwrap();
     let json = chunk.strip_suffix("\r\n").unwrap();
     assert_eq!(usize::from_str_radix(size, 16).unwrap(), json.len());
-    assert!(is_true_of_ten(json));
+    assert!(answers_ten_digests(json));
     end.unwrap();
 }
 
 #[test]
-fn an_old_answer_ends_where_its_connection_ends() {
+fn an_answer_in_http_1_0_ends_with_its_connection() {
     let (bytes, end) = transcript(FaultSpec::Http10, &digests(0..10));
     let (head, json) = bytes.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.0 200 OK\r\n") && !head.contains("content-length"));
-    assert!(is_true_of_ten(json));
+    assert!(answers_ten_digests(json));
     end.unwrap();
 }
 
 #[test]
-fn a_connection_is_closed_with_and_without_a_word() {
-    for (spec, said) in [(FaultSpec::Close, true), (FaultSpec::IdleClose { ms: 0.0 }, false)] {
+fn a_connection_closes_with_and_without_notice() {
+    for (spec, announced) in [(FaultSpec::Close, true), (FaultSpec::IdleClose { ms: 0.0 }, false)] {
         let (bytes, end) = transcript(spec, &digests(0..10));
         let (head, json) = bytes.split_once("\r\n\r\n").unwrap();
-        assert_eq!(head.contains("connection: close"), said);
-        assert!(is_true_of_ten(json));
+        assert_eq!(head.contains("connection: close"), announced);
+        assert!(answers_ten_digests(json));
         end.unwrap();
     }
 }
@@ -355,14 +355,14 @@ fn a_connection_that_is_used_in_time_is_not_idle() {
 }
 
 #[test]
-fn garbage_is_no_http() {
+fn garbage_is_not_http() {
     let (bytes, end) = transcript(FaultSpec::Garbage, &digests(0..10));
     assert!(!bytes.is_empty() && !bytes.starts_with("HTTP"));
     end.unwrap();
 }
 
 #[test]
-fn a_chunked_answer_comes_in_more_than_one_chunk() {
+fn a_chunked_answer_has_more_than_one_chunk() {
     let server = server([FaultSpec::Chunked]);
     let mut connection = Connection::open(&server);
     connection.send(&request(Service::Private, &body(&digests(0..10)))).unwrap();
@@ -374,11 +374,11 @@ fn a_chunked_answer_comes_in_more_than_one_chunk() {
         chunks += 1;
     }
     assert!(chunks > 1);
-    assert!(is_true_of_ten(std::str::from_utf8(&json).unwrap()));
+    assert!(answers_ten_digests(std::str::from_utf8(&json).unwrap()));
 }
 
 #[test]
-fn what_comes_before_or_after_an_answer_leaves_the_connection_in_use() {
+fn bytes_before_or_after_an_answer_leave_the_connection_usable() {
     let server = server([]);
     let mut connection = Connection::open(&server);
     let asked = body(&digests(0..100));
@@ -404,7 +404,7 @@ fn what_comes_before_or_after_an_answer_leaves_the_connection_in_use() {
 }
 
 #[test]
-fn every_kind_of_fault_can_be_had_and_is_counted_under_its_name() {
+fn every_kind_of_fault_takes_effect_and_is_counted_under_its_name() {
     let share = 0.5;
     let all = [
         FaultSpec::Latency { ms: 1.0, jitter_ms: 1.0 },
@@ -459,7 +459,7 @@ fn every_kind_of_fault_can_be_had_and_is_counted_under_its_name() {
         while server.counters().faults(kind) == 0 {
             let mut connection = Connection::open(&server);
             connection.send(&asked).unwrap();
-            // It has been decided when a first byte comes, or the end.
+            // The server has decided when the first byte or the end arrives.
             let _ = connection.read_some(&mut [0]);
         }
     }

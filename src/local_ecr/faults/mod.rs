@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_says_for_which_calls() {
+    fn a_script_chooses_calls() {
         let fired: Vec<u64> =
             (1..=10).filter(|&call| fault(1.0, 3, Some(5)).roll(0, 0, call).is_some()).collect();
         assert_eq!(fired, [3, 4, 5]);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_without_sense_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let rows = [
             fault(1.5, 1, None),
             fault(f64::NAN, 1, None),

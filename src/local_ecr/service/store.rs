@@ -173,7 +173,7 @@ mod tests {
     use super::{Availability, Holding, Rule, Store};
 
     #[test]
-    fn a_seeded_digest_comes_before_the_rule() {
+    fn a_stored_digest_takes_precedence_over_the_rule() {
         let mut store = Store::default();
         let even = [0; 32];
         store.set_rule("app", Some(Rule::Even));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_holds_about_that_part_and_another_seed_other_digests() {
+    fn a_fraction_holds_its_share_and_another_seed_other_digests() {
         let held = |fraction, seed| -> Vec<bool> {
             let rule = Rule::Fraction { fraction, seed };
             (0..10_000u32)
