@@ -1,4 +1,4 @@
-"""LocalEcr as boto3 sees it: both services, repositories, strictness, counters."""
+"""LocalEcr through boto3: both services, repositories, limits, counters."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_ill_formed_digests_are_failures() -> None:
     ]
 
 
-def test_absent_digests_are_failures_if_so_wished() -> None:
+def test_absent_digests_are_failures_on_request() -> None:
     with LocalEcr(["app"], absent_as_failure=True) as ecr:
         answer = ask(ecr.client(), [digest(1)])
     assert answer["layers"] == []
@@ -133,7 +133,7 @@ def test_whole_calls_are_refused_with_modelled_exceptions(
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_another_account_is_not_ours(ecr: LocalEcr) -> None:
+def test_the_id_of_another_registry_is_refused(ecr: LocalEcr) -> None:
     with pytest.raises(ClientError, match="'app' does not exist in the registry with id '210987654321'"):
         ask(ecr.client(), [digest(1)], registryId="210987654321")
     public = ecr.client(public=True)
@@ -180,7 +180,7 @@ def test_rules_hold_digests_without_storing_them() -> None:
             ecr.set_rule("even", typing.cast("Any", "odd"))
 
 
-def test_what_is_held_can_change_while_it_serves(ecr: LocalEcr) -> None:
+def test_contents_can_change_while_the_server_runs(ecr: LocalEcr) -> None:
     client = ecr.client()
     assert ecr.put("app", [digest(2), bytes.fromhex(f"{3:064x}")], availability="ARCHIVED", size=5) == 2
     assert ask(client, [digest(3)])["layers"][0]["layerSize"] == 5
@@ -194,12 +194,12 @@ def test_what_is_held_can_change_while_it_serves(ecr: LocalEcr) -> None:
         ask(client, [digest(1)])
 
 
-def test_the_truth_needs_a_repository(ecr: LocalEcr) -> None:
+def test_availability_needs_a_repository(ecr: LocalEcr) -> None:
     assert ecr.available(digest(1))
-    with pytest.raises(LookupError, match="no repository 'other'"):
+    with pytest.raises(LookupError, match="repository 'other' does not exist"):
         ecr.available(digest(1), "other")
     ecr.add_repository("second")
-    with pytest.raises(LookupError, match="name a repository: there are 2"):
+    with pytest.raises(LookupError, match="give repository_name: the server has 2 repositories"):
         ecr.available(digest(1))
 
 
@@ -231,7 +231,7 @@ def test_an_oci_layout_seeds_configs_and_layers_and_no_manifests(tmp_path: Path)
         assert not ecr.available(digest(5), "some")
 
 
-def test_a_folder_that_is_no_layout_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_layout_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"not an OCI image layout: it has no index\.json"):
         LocalEcr({"app": tmp_path})
     (tmp_path / "index.json").write_text("{")
@@ -266,7 +266,7 @@ def test_a_folder_that_is_no_layout_is_a_clear_error(tmp_path: Path) -> None:
         ({"repositories": "app"}, TypeError, "one name"),
     ],
 )
-def test_arguments_without_sense_are_refused(
+def test_invalid_arguments_are_refused(
     arguments: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -278,7 +278,7 @@ def test_a_taken_port_is_an_os_error(ecr: LocalEcr) -> None:
         LocalEcr(port=ecr.port)
 
 
-def test_closing_ends_the_service_and_keeps_the_counts(ecr: LocalEcr) -> None:
+def test_closing_ends_the_server_and_keeps_the_counters(ecr: LocalEcr) -> None:
     client = ecr.client(config=ONCE)
     ask(client, [digest(1)])
     ecr.close()
@@ -290,7 +290,7 @@ def test_closing_ends_the_service_and_keeps_the_counts(ecr: LocalEcr) -> None:
     assert (ecr.counters.calls, ecr.calls[0].digests, ecr.available(digest(1))) == (1, [digest(1)], True)
 
 
-def test_dropping_it_ends_the_service() -> None:
+def test_dropping_it_ends_the_server() -> None:
     ecr = LocalEcr(["app"])
     client = ecr.client(config=ONCE)
     ask(client, [digest(1)])
@@ -300,7 +300,7 @@ def test_dropping_it_ends_the_service() -> None:
         ask(client, [digest(1)])
 
 
-def test_counters_and_calls_tell_what_was_asked(ecr: LocalEcr) -> None:
+def test_counters_and_calls_record_the_requests(ecr: LocalEcr) -> None:
     client = ecr.client(config=Config(user_agent_extra="my-test/1"))
     ask(client, [digest(1), digest(2), ""])
     counters = ecr.counters
@@ -344,8 +344,8 @@ def test_the_bucket_throttles_and_is_counted() -> None:
         ask(client, [digest(1)])
 
 
-def test_it_serves_while_python_holds_the_interpreter_lock(ecr: LocalEcr) -> None:
-    # Sixteen threads share the lock with boto3; the server needs none of it.
+def test_it_answers_while_python_holds_the_interpreter_lock(ecr: LocalEcr) -> None:
+    # Sixteen threads of boto3 share the lock; the server does not need it.
     client = ecr.client(config=Config(max_pool_connections=16))
     errors: list[BaseException] = []
     barrier = threading.Barrier(16)
@@ -368,13 +368,13 @@ def test_it_serves_while_python_holds_the_interpreter_lock(ecr: LocalEcr) -> Non
     assert ecr.counters.max_in_flight > 1
 
 
-def _child_drops_its_copy(ecr: LocalEcr) -> None:
+def _close_in_child(ecr: LocalEcr) -> None:
     ecr.close()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_forked_child_can_close_its_copy_and_ours_goes_on(ecr: LocalEcr) -> None:
-    child = multiprocessing.get_context("fork").Process(target=_child_drops_its_copy, args=(ecr,))
+def test_a_forked_child_can_close_its_copy_while_the_parent_goes_on(ecr: LocalEcr) -> None:
+    child = multiprocessing.get_context("fork").Process(target=_close_in_child, args=(ecr,))
     child.start()
     child.join()
     assert child.exitcode == 0
@@ -391,19 +391,21 @@ def test_no_credential_is_kept(ecr: LocalEcr) -> None:
 
 def test_settings_are_values() -> None:
     fault = Fault("omit", probability=0.5, share=0.2, calls=(1, 5))
-    assert pickle.loads(pickle.dumps(fault)) == fault  # noqa: S301 (our own bytes)
+    assert pickle.loads(pickle.dumps(fault)) == fault  # noqa: S301 (bytes made here)
     assert repr(fault) == "Fault('omit', probability=0.5, calls=(1, 5), share=0.2)"
     assert {Throttle(1, 2), Throttle(1, 2)} == {Throttle(1, 2)}
 
 
 def test_a_setting_of_another_kind_of_fault_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="fault 'shuffle' has no share; it belongs to contradict, foreign"):
+    with pytest.raises(
+        ValueError, match="fault 'shuffle' does not take share, a setting of contradict, foreign"
+    ):
         Fault("shuffle", share=0.5)
     with pytest.raises(TypeError, match="tuple of digests"):
         Fault("poison", digests=typing.cast("Any", digest(1)))
 
 
-def test_the_table_of_faults_is_whole() -> None:
+def test_the_table_of_faults_is_complete() -> None:
     assert faults.Fault.__doc__ is not None
     lines = [line.strip() for line in faults.Fault.__doc__.splitlines() if line.strip().startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
@@ -418,7 +420,10 @@ def test_the_table_of_faults_is_whole() -> None:
 
 def test_the_kinds_of_fault_are_those_of_the_server() -> None:
     assert list(typing.get_args(faults.FaultKind)) == LocalEcrServer.fault_kinds()
-    with LocalEcr() as ecr, pytest.raises(ValueError, match='no kind of fault "nonsense"; there are latency'):
+    with (
+        LocalEcr() as ecr,
+        pytest.raises(ValueError, match='unknown kind of fault "nonsense"; the kinds are latency'),
+    ):
         ecr.set_faults([Fault(typing.cast("Any", "nonsense"))])
 
 

@@ -1,4 +1,4 @@
-"""Each fault of LocalEcr as botocore parses it."""
+"""Each fault of LocalEcr through botocore."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ def test_a_throttling_fault_takes_the_form_of_the_server() -> None:
         ("reset_body", (ResponseStreamingError, HTTPClientError)),
         ("reset_head", ConnectionClosedError),
         ("garbage", (ConnectionClosedError, HTTPClientError)),
-        # Not botocore's own kind of error: it does not expect a number where a structure should be.
+        # botocore raises this itself, because it does not check that a structure is not a number.
         ("wrong_types", AttributeError),
     ],
 )
-def test_answers_that_are_none_are_errors_of_the_client(kind: Any, error: Any) -> None:
+def test_broken_answers_are_errors_of_the_client(kind: Any, error: Any) -> None:
     with serving(Fault(kind, calls=(1, 1))) as ecr:
         with pytest.raises(error):
             ask(ecr)
@@ -113,8 +113,8 @@ def test_answers_that_are_none_are_errors_of_the_client(kind: Any, error: Any) -
 
 
 @pytest.mark.parametrize("kind", ["html", "truncate"])
-def test_botocore_takes_a_body_that_is_no_json_for_an_answer_without_members(kind: Any) -> None:
-    # Its JSON parser keeps such a body as `message`, which this operation does not have.
+def test_botocore_reads_a_body_that_is_not_json_as_an_answer_without_members(kind: Any) -> None:
+    # botocore's JSON parser keeps such a body as `message`, a member that this operation does not have.
     with serving(Fault(kind)) as ecr:
         answer = ask(ecr)
     assert set(answer) == {"ResponseMetadata"}
@@ -126,7 +126,7 @@ GOOD = ("slow_head", "twice", "chunked", "http_1_0", "close", "idle_close", "pad
 
 
 @pytest.mark.parametrize("kind", GOOD)
-def test_answers_that_are_good_in_odd_ways_are_answers(kind: Any) -> None:
+def test_correct_answers_in_unusual_forms_are_answers(kind: Any) -> None:
     fault = Fault(kind, bytes=1000) if kind == "padding" else Fault(kind)
     with serving(fault) as ecr:
         client = ecr.client(config=ONCE)
@@ -136,20 +136,20 @@ def test_answers_that_are_good_in_odd_ways_are_answers(kind: Any) -> None:
         assert ecr.counters.faults[kind] == 3
 
 
-def test_a_session_renews_what_expires() -> None:
+def test_a_session_renews_expired_credentials() -> None:
     with serving(Fault("expired_key", uses=3)) as ecr:
         client = ecr.session(lifetime_s=0.05).client("ecr", endpoint_url=ecr.endpoint_url, config=ONCE)
         ask = partial(client.batch_check_layer_availability, repositoryName="app", layerDigests=ASKED)
         for _ in range(3):
             ask()
         with contextlib.suppress(ClientError):
-            while True:  # as fast as it can, one key is used up before its time
+            while True:  # fast calls use up one key before its lifetime ends
                 ask()
-        time.sleep(0.1)  # past its lifetime: the next call has another key
+        time.sleep(0.1)  # past the lifetime, so the next call has another key
         assert words(ask()) == TRUTH
 
 
-def test_poison_spares_calls_without_it() -> None:
+def test_poison_does_not_affect_calls_without_it() -> None:
     with serving(Fault("poison", digests=(digest(3),))) as ecr:
         assert ask(ecr, ASKED[4:])["layers"]
         assert ask(ecr, ASKED[:3])["layers"]
@@ -181,7 +181,7 @@ def test_entries_are_omitted_repeated_contradicted_and_foreign() -> None:
         said = words(ask(ecr))
         assert len(set(said) - set(TRUTH)) == 25
         assert set(TRUTH) < set(said)
-        # What the counters call available is the truth, whatever was said.
+        # The counters hold the true availabilities, not those of the answers.
         assert (ecr.counters.available, ecr.counters.unavailable) == (200, 200)
 
 
@@ -202,7 +202,7 @@ def test_slow_and_padded_bodies_are_true_in_the_end() -> None:
         assert words(ask(ecr)) == TRUTH
         ecr.set_faults([Fault("padding", bytes=5_000_000)])
         assert words(ask(ecr)) == TRUTH
-    # Closing waits for the server, and with it for the count of what was sent.
+    # Closing waits for the server, and so for the count of the bytes sent.
     assert ecr.counters.response_bytes > 5_000_000
 
 
@@ -214,7 +214,7 @@ def test_an_endless_body_ends_with_the_client() -> None:
         arguments = {"repositoryName": "app", "layerDigests": ASKED}
         sent: list[Any] = []
 
-        # botocore's own signed request, sent by hand: it would read such a body for ever.
+        # The test sends botocore's signed request itself, because botocore would never stop reading the body.
         client = ecr.client(config=ONCE)
 
         def keep(request: Any, **_: Any) -> None:
@@ -236,7 +236,7 @@ def test_an_endless_body_ends_with_the_client() -> None:
         assert words(ask(ecr)) == TRUTH
 
 
-def test_latency_is_at_least_what_it_says() -> None:
+def test_latency_is_at_least_as_long_as_set() -> None:
     with serving(Fault("latency", ms=100), latency_ms=100, jitter_ms=20) as ecr:
         started = time.monotonic()
         ask(ecr)
@@ -246,7 +246,7 @@ def test_latency_is_at_least_what_it_says() -> None:
             ask(ecr, config=ONCE.merge(Config(read_timeout=0.2)))
 
 
-def test_a_script_names_its_calls_and_the_seed_repeats_the_rest() -> None:
+def test_a_script_chooses_calls_and_the_seed_repeats_the_random_faults() -> None:
     def run(seed: int) -> list[str]:
         faults = [Fault("expired_token", calls=(3, 4)), Fault("server_error", probability=0.4)]
         with serving(*faults, seed=seed) as ecr:

@@ -1,4 +1,4 @@
-"""LocalEcr over TLS: who trusts it, and who must not."""
+"""LocalEcr over TLS: which clients trust it, and which refuse it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_sessions_clients_and_the_environment_trust_it(monkeypatch: pytest.Monke
         assert ecr.counters.answered == 4
 
 
-def test_nobody_trusts_it_by_default() -> None:
+def test_clients_do_not_trust_it_by_default() -> None:
     with LocalEcr({"app": EvenDigests()}, tls=True) as ecr:
         arguments = ecr.client_arguments()
         del arguments["verify"]
@@ -68,12 +68,12 @@ def test_nobody_trusts_it_by_default() -> None:
 @pytest.mark.parametrize(
     ("tls", "why"), [("wrong_host", "certificate is not valid for|doesn't match"), ("expired", "has expired")]
 )
-def test_a_certificate_to_be_refused_is_refused(tls: Any, why: str) -> None:
+def test_clients_refuse_a_certificate_for_another_host_or_an_expired_one(tls: Any, why: str) -> None:
     with LocalEcr({"app": EvenDigests()}, tls=tls) as ecr:
         with pytest.raises(SSLError, match=why):
             ask(ecr.client(config=ONCE))
         assert ecr.counters.requests == 0
-        # It is a server like any other for who does not look.
+        # A client without verification gets its answer.
         with pytest.warns(Warning, match="Unverified HTTPS"):
             assert ask(ecr.client(verify=False)) == 50
 
@@ -85,7 +85,7 @@ def test_each_server_has_an_authority_of_its_own() -> None:
         assert ask(one.client()) == 50
 
 
-def test_the_file_goes_with_the_server() -> None:
+def test_the_file_is_removed_with_the_server() -> None:
     ecr = LocalEcr(["app"], tls=True)
     assert ecr.ca_bundle is not None
     folder = Path(ecr.ca_bundle).parent

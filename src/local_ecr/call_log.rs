@@ -1,38 +1,38 @@
-//! A bounded log of calls, so that tests can count what was asked and prove rates.
+//! A bounded log of calls, so that tests can count requests and prove rates.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::request::Request;
 use super::service::Service;
+use super::service::request::Request;
 
-/// One call, as it came and as it ended. No header but the user agent is kept.
+/// One logged call: what it asked for and how it ended. Of the headers, only the user agent is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRecord {
     /// Counts from 1.
     pub number: u64,
-    /// When it was read, since the server started, by the monotonic clock.
+    /// Time from the server's start to reading the call, by the monotonic clock.
     pub at: Duration,
-    /// Which service it was for.
+    /// The service of the call.
     pub service: Service,
-    /// As asked.
+    /// As in the request.
     pub repository_name: String,
-    /// As asked; `None` if left out.
+    /// As in the request; `None` if left out.
     pub registry_id: Option<String>,
-    /// As asked, in order.
+    /// As in the request, in order.
     pub digests: Vec<String>,
-    /// `answered`, an error code, or the name of the fault that took the answer's place.
+    /// `answered`, an error code, or the name of the fault that replaced the answer.
     pub outcome: String,
     /// Names of all faults that took effect.
     pub faults: Vec<&'static str>,
-    /// As sent.
+    /// As in the request.
     pub user_agent: Option<String>,
 }
 
-/// A call as it is kept: the body is parsed again only when somebody looks.
+/// A call in the log. Its body is parsed again only when the log is read.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct LoggedCall {
     pub(crate) number: u64,
     pub(crate) at: Duration,
     pub(crate) service: Service,
@@ -42,14 +42,14 @@ pub(crate) struct Kept {
     pub(crate) user_agent: Option<String>,
 }
 
-/// The last calls, up to a bound.
+/// The last calls, at most `bound` of them.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
-    calls: VecDeque<Kept>,
+pub(crate) struct CallLog {
+    calls: VecDeque<LoggedCall>,
     bound: usize,
 }
 
-impl Log {
+impl CallLog {
     pub(crate) fn new(bound: usize) -> Self {
         Self { calls: VecDeque::new(), bound }
     }
@@ -58,7 +58,7 @@ impl Log {
         self.bound > 0
     }
 
-    pub(crate) fn add(&mut self, mut call: Kept) {
+    pub(crate) fn add(&mut self, mut call: LoggedCall) {
         if self.calls.len() == self.bound {
             self.calls.pop_front();
         }
@@ -71,12 +71,12 @@ impl Log {
     }
 
     pub(crate) fn records(&self) -> Vec<CallRecord> {
-        self.calls.iter().filter_map(Kept::record).collect()
+        self.calls.iter().filter_map(LoggedCall::record).collect()
     }
 }
 
-impl Kept {
-    /// `None` cannot happen: only bodies that were parsed are kept.
+impl LoggedCall {
+    /// The record of the call. It is never `None`, because the log holds only bodies that were parsed once.
     fn record(&self) -> Option<CallRecord> {
         let request = Request::parse(&self.body).ok()?;
         Some(CallRecord {

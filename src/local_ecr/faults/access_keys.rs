@@ -1,10 +1,10 @@
-//! How long and how often access keys were used, for faults that let them expire.
+//! Calls and age of access keys, for faults that let keys expire.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-/// Keys by their hash: which they are is nobody's business, only that they are the same.
+/// Keys by their hash, because a fault needs only to tell them apart.
 #[derive(Debug, Default)]
 pub(crate) struct AccessKeys {
     hasher: RandomState,
@@ -17,25 +17,25 @@ struct Use {
     calls: u64,
 }
 
-/// A key at one of its calls.
+/// The use of a key up to one of its calls.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Used {
+pub(crate) struct KeyUsage {
     calls: u64,
     age: Duration,
 }
 
 impl AccessKeys {
-    /// Counts a call, and says how it stands with its key.
-    pub(crate) fn using(&mut self, access_key: &str, now: Instant) -> Used {
+    /// Counts a call; returns the use of its key so far.
+    pub(crate) fn record_call(&mut self, access_key: &str, now: Instant) -> KeyUsage {
         let hash = self.hasher.hash_one(access_key);
         let used = self.seen.entry(hash).or_insert(Use { first: now, calls: 0 });
         used.calls += 1;
-        Used { calls: used.calls, age: now.saturating_duration_since(used.first) }
+        KeyUsage { calls: used.calls, age: now.saturating_duration_since(used.first) }
     }
 }
 
-impl Used {
-    /// Whether it was more often, or for longer; zero is no limit.
+impl KeyUsage {
+    /// Whether the key was used for more calls or for longer; zero is no limit.
     pub(crate) fn exceeds(self, calls: u64, ms: f64) -> bool {
         (calls > 0 && self.calls > calls) || (ms > 0.0 && self.age.as_secs_f64() * 1e3 > ms)
     }
@@ -49,12 +49,12 @@ mod tests {
     #[test]
     fn each_key_has_its_calls_and_its_age() {
         let (mut keys, start) = (AccessKeys::default(), Instant::now());
-        assert!(!keys.using("one", start).exceeds(2, 1000.0));
-        assert!(!keys.using("one", start).exceeds(2, 1000.0));
-        assert!(keys.using("one", start).exceeds(2, 1000.0));
-        assert!(!keys.using("other", start).exceeds(2, 1000.0));
+        assert!(!keys.record_call("one", start).exceeds(2, 1000.0));
+        assert!(!keys.record_call("one", start).exceeds(2, 1000.0));
+        assert!(keys.record_call("one", start).exceeds(2, 1000.0));
+        assert!(!keys.record_call("other", start).exceeds(2, 1000.0));
         let later = start + Duration::from_millis(1001);
-        assert!(keys.using("other", later).exceeds(2, 1000.0));
-        assert!(!keys.using("other", later).exceeds(0, 0.0));
+        assert!(keys.record_call("other", later).exceeds(2, 1000.0));
+        assert!(!keys.record_call("other", later).exceeds(0, 0.0));
     }
 }

@@ -1,15 +1,18 @@
-"""Credentials that expire while a test runs, as those of a role do while a long job runs."""
+"""Credentials that expire during a test, as a role's credentials do during a long job."""
 
 from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
+
+# Key and secret: the endpoint does not verify signatures, and AWS does not issue keys of this form.
+DUMMY: Final = "local-ecr"
 
 
 def provider(lifetime_s: float) -> Any:
-    """A botocore credential provider: dummy credentials, good for `lifetime_s`, then others."""
-    # Imported here: whoever only wants a server need not have waited for botocore.
+    """Return a botocore credential provider that makes new dummy credentials every `lifetime_s` seconds."""
+    # Imported here, so that a server alone does not import botocore.
     from botocore.credentials import CredentialProvider, RefreshableCredentials
 
     numbers = itertools.count(1)
@@ -17,9 +20,9 @@ def provider(lifetime_s: float) -> Any:
     def fetch() -> dict[str, str]:
         end = datetime.now(UTC) + timedelta(seconds=lifetime_s)
         return {
-            "access_key": f"local-ecr-{next(numbers)}",
-            "secret_key": "local-ecr",
-            "token": "local-ecr",
+            "access_key": f"{DUMMY}-{next(numbers)}",
+            "secret_key": DUMMY,
+            "token": DUMMY,
             "expiry_time": end.isoformat(),
         }
 
@@ -31,7 +34,7 @@ def provider(lifetime_s: float) -> Any:
                 fetch(),
                 refresh_using=fetch,
                 method=self.METHOD,
-                # Botocore's own are a quarter of an hour: then these would always be due.
+                # botocore refreshes 10 to 15 minutes early by default, so these would be due on every call.
                 advisory_timeout=0,
                 mandatory_timeout=0,
             )

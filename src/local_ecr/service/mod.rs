@@ -1,7 +1,13 @@
-//! The two services that share the operation, and what each allows.
+//! The rules of the real services, and here the two services themselves with their limits.
 //!
 //! Source of prefixes, lengths and patterns: the botocore service models `ecr`
 //! (2015-09-21) and `ecr-public` (2020-10-30).
+
+pub(crate) mod answer;
+pub(crate) mod authorization;
+pub mod key;
+pub(crate) mod request;
+pub(crate) mod store;
 
 /// Which of the two services a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +20,13 @@ pub enum Service {
 
 /// Digests in one call: botocore shape `BatchedOperationLayerDigestList`.
 pub(crate) const MAX_DIGESTS: usize = 100;
-/// Characters in one asked digest: shape `BatchedOperationLayerDigest`.
+/// Characters in one digest of a request: shape `BatchedOperationLayerDigest`.
 pub(crate) const MAX_DIGEST_LENGTH: usize = 1000;
 
 const OPERATION: &str = "BatchCheckLayerAvailability";
 
 impl Service {
-    /// The service of an `X-Amz-Target`, if it names the operation we serve.
+    /// The service of an `X-Amz-Target`, if it names the operation of this endpoint.
     pub(crate) fn of_target(target: &str) -> Option<Self> {
         [Self::Private, Self::Public].into_iter().find(|service| {
             target.strip_prefix(service.target_prefix()).and_then(|rest| rest.strip_prefix('.'))
@@ -46,7 +52,7 @@ impl Service {
         }
     }
 
-    /// What a repository name breaks, in the service's words, or `None`.
+    /// The constraint that a repository name violates, in the service's words, or `None`.
     pub(crate) fn repository_name_fault(self, name: &str) -> Option<String> {
         let most = match self {
             Self::Private => 256,
@@ -58,7 +64,7 @@ impl Service {
         })
     }
 
-    /// What a registry id breaks, in the service's words, or `None`.
+    /// The constraint that a registry id violates, in the service's words, or `None`.
     pub(crate) fn registry_id_fault(self, id: &str) -> Option<String> {
         match self {
             Self::Private => (id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
@@ -76,7 +82,7 @@ impl Service {
         }
     }
 
-    /// Runs of lower-case letters and digits, joined by the separators of `name_pattern`.
+    /// Whether `part` is runs of lower-case letters and digits, joined by the separators of `name_pattern`.
     fn is_path_component(self, part: &str) -> bool {
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let bytes = part.as_bytes();

@@ -1,12 +1,12 @@
-//! The request body: read without copying, then held to the service's limits.
+//! The request body: parsed without copying, then checked against the service's limits.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::service::{MAX_DIGEST_LENGTH, MAX_DIGESTS, Service};
+use super::{MAX_DIGEST_LENGTH, MAX_DIGESTS, Service};
 
-/// `BatchCheckLayerAvailabilityRequest`, borrowed from the body where it has no escapes.
+/// `BatchCheckLayerAvailabilityRequest`. Strings without escapes are borrowed from the body.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request<'a> {
@@ -18,7 +18,7 @@ pub(crate) struct Request<'a> {
     layer_digests: Option<Vec<Text<'a>>>,
 }
 
-/// A JSON string. Serde borrows a bare `Cow` only as a struct's own field, not inside a list.
+/// A JSON string. Serde borrows a plain `Cow` only as a field of a struct, not inside a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
@@ -44,7 +44,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// An error as the service words it: a code, a message and an HTTP status.
+/// An error in the service's words: a code, a message and an HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServiceError {
     pub(crate) status: u16,
@@ -55,7 +55,7 @@ pub(crate) struct ServiceError {
 impl ServiceError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
-            // JSON 1.1 services answer 400 to every fault of the client's.
+            // JSON 1.1 services answer 400 to every mistake of the client.
             status: 400,
             code: Cow::Borrowed(code),
             message: message.into(),
@@ -63,7 +63,7 @@ impl ServiceError {
     }
 
     fn parameter(name: &str, constraint: &str) -> Self {
-        // The wording is that of reports from users of the service.
+        // The wording is from reports of users of the service.
         Self::new(
             "InvalidParameterException",
             format!("Invalid parameter at '{name}' failed to satisfy constraint: '{constraint}'"),
@@ -74,13 +74,13 @@ impl ServiceError {
 impl<'a> Request<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, ServiceError> {
         let error = |line, column| {
-            // Serde's message may quote the body at length; the position is enough.
+            // Only the position, because serde's message may quote much of the body.
             let text = format!(
                 "The request body is not the JSON this operation takes (line {line}, column {column})"
             );
             ServiceError::new("SerializationException", text)
         };
-        // Serde would also take a list, member by member.
+        // Serde also accepts a list in place of a struct.
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(error(1, 1));
         }
@@ -95,7 +95,7 @@ impl<'a> Request<'a> {
         self.layer_digests.as_deref().unwrap_or_default()
     }
 
-    /// Everything the service refuses whole calls for.
+    /// Checks everything for which the service refuses a whole call.
     pub(crate) fn check(&self, service: Service) -> Result<(), ServiceError> {
         const NULL: &str = "Member must not be null";
         if let Some(Text(id)) = &self.registry_id
@@ -115,7 +115,7 @@ impl<'a> Request<'a> {
         let fault = match digests.len() {
             0 => "Member must have length greater than or equal to 1",
             1..=MAX_DIGESTS => {
-                // Bytes bound characters from above, so the usual digest is not walked.
+                // A text has at most as many characters as bytes, so the characters of short texts are not counted.
                 let is_long =
                     |text: &str| text.len() > MAX_DIGEST_LENGTH && text.chars().count() > MAX_DIGEST_LENGTH;
                 if !digests.iter().any(|digest| is_long(&digest.0)) {

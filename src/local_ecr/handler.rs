@@ -1,36 +1,28 @@
-//! What becomes of one request: from its head and body to a reply, with no input or output.
+//! The handler: from the head and body of one request to its reply, without input or output.
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, Method, header};
 
-use super::access_keys::Used;
-use super::answer::{self, Wording};
-use super::authorization;
-use super::delivery::deliver;
-use super::fault::{Fault, What};
-use super::fault_kind::Stage;
-use super::log::Kept;
-use super::mischief;
-use super::options::ThrottleForm;
+use super::call_log::LoggedCall;
+use super::faults::access_keys::KeyUsage;
+use super::faults::content;
+use super::faults::delivery::deliver;
+use super::faults::error_responses;
+use super::faults::kind::Stage;
+use super::faults::throttle::ThrottleForm;
+use super::faults::{Fault, FaultSpec};
 use super::random::Random;
-use super::refusal::{self, Ending, JSON};
-use super::request::{Request, ServiceError};
-use super::server::{Settings, Shared, State};
+use super::response::{JSON, Reply, Response};
 use super::service::Service;
+use super::service::answer::{self, Wording};
+use super::service::authorization;
+use super::service::request::{Request, ServiceError};
+use super::state::{Latency, Settings, Shared, State};
 
-/// What is sent back.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) delay: Duration,
-    pub(crate) request_id: String,
-    pub(crate) ending: Ending,
-}
-
-/// A request read to its end.
+/// A request that was read completely.
 pub(crate) struct Received<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
@@ -38,36 +30,8 @@ pub(crate) struct Received<'a> {
     pub(crate) body: Vec<u8>,
 }
 
-/// Counts a call as in flight, and the bytes sent for it, until dropped.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    shared: Arc<Shared>,
-    sent: AtomicU64,
-}
-
-impl InFlight {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Arc<Self> {
-        let mut state = shared.state();
-        state.in_flight += 1;
-        state.counters.max_in_flight = state.counters.max_in_flight.max(state.in_flight);
-        Arc::new(Self { shared: Arc::clone(shared), sent: AtomicU64::new(0) })
-    }
-
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Relaxed);
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.in_flight = state.in_flight.saturating_sub(1);
-        state.counters.response_bytes += self.sent.load(Relaxed);
-    }
-}
-
-/// Decides.
-pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
+/// Returns the reply to a request, and counts and logs it.
+pub(crate) fn handle(shared: &Shared, received: Received<'_>) -> Reply {
     let settings = &shared.settings;
     let mut state = shared.state();
     state.counters.requests += 1;
@@ -75,7 +39,7 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
     let mut reply = Reply {
         delay: Duration::ZERO,
         request_id: request_id(settings.seed, state.counters.requests),
-        ending: Ending::Hangup { reset: false },
+        response: Response::HangUp { reset: false },
     };
     let parsed = protocol(&received, settings)
         .and_then(|service| Request::parse(&received.body).map(|request| (service, request)));
@@ -83,7 +47,7 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
         Ok(parsed) => parsed,
         Err(error) => {
             state.counters.refused += 1;
-            reply.ending = refusal::error(&error);
+            reply.response = error_responses::error(&error);
             return reply;
         }
     };
@@ -93,10 +57,10 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
     };
     let call = Call::number(&mut state, settings, service, &request, &caller);
     reply.delay = call.delay;
-    reply.ending = call.ending;
+    reply.response = call.response;
     if state.log.is_on() {
         let user_agent = received.headers.get(header::USER_AGENT);
-        state.log.add(Kept {
+        state.log.add(LoggedCall {
             number: call.number,
             at: call.at.saturating_duration_since(shared.started),
             service,
@@ -109,7 +73,7 @@ pub(crate) fn decide(shared: &Shared, received: Received<'_>) -> Reply {
     reply
 }
 
-/// The HTTP side: method, path, target, content type, authorization.
+/// Checks the head of the request: method, path, content type, target, authorization.
 fn protocol(received: &Received<'_>, settings: &Settings) -> Result<Service, ServiceError> {
     let text = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
     let unknown = |status| Err(ServiceError { status, ..ServiceError::new("UnknownOperationException", "") });
@@ -126,24 +90,24 @@ fn protocol(received: &Received<'_>, settings: &Settings) -> Result<Service, Ser
     Ok(service)
 }
 
-/// Who asks, and what the call is known by.
+/// The access key of the request, and the id of its response.
 struct Caller<'a> {
     access_key: Option<&'a str>,
     request_id: &'a str,
 }
 
-/// One numbered call on its way through the stages.
+/// One numbered call and its response so far.
 struct Call {
     number: u64,
     at: Instant,
     delay: Duration,
-    ending: Ending,
+    response: Response,
     outcome: Cow<'static, str>,
     faults: Vec<&'static str>,
 }
 
-/// Faults that fire at this call, in the order of the list.
-type Firing<'a> = Vec<(&'a Fault, Random)>;
+/// The faults that fire at this call, in the order of the list.
+type ActiveFaults<'a> = Vec<(&'a Fault, Random)>;
 
 impl Call {
     fn number(
@@ -159,7 +123,7 @@ impl Call {
         state.calls += 1;
         let number = state.calls;
         let script = Arc::clone(&state.faults);
-        let firing: Firing<'_> = script
+        let active: ActiveFaults<'_> = script
             .iter()
             .enumerate()
             .filter_map(|(index, fault)| Some((fault, fault.roll(settings.seed, index, number)?)))
@@ -168,19 +132,19 @@ impl Call {
             number,
             at,
             delay: state.latency.draw(&mut Random::of(&[settings.seed, u64::MAX, number])),
-            ending: Ending::Hangup { reset: false },
+            response: Response::HangUp { reset: false },
             outcome: Cow::Borrowed("answered"),
             faults: Vec::new(),
         };
-        call.delays(&firing, state);
-        // Keys are watched only while somebody asks about them.
-        let watched = script.iter().any(|fault| matches!(fault.what, What::ExpiredKey { .. }));
-        let used = caller.access_key.filter(|_| watched).map(|key| state.access_keys.using(key, at));
-        // The order of the service's front: throttling costs it nothing, looking does.
+        call.add_latency(&active, state);
+        // Access keys are counted only while a fault needs the counts.
+        let watched = script.iter().any(|fault| matches!(fault.spec, FaultSpec::ExpiredKey { .. }));
+        let used = caller.access_key.filter(|_| watched).map(|key| state.access_keys.record_call(key, at));
+        // Throttling comes first, as in the service, because it is cheaper than a look-up.
         if state.bucket.as_mut().is_some_and(|bucket| !bucket.take(at)) {
             call.throttle(None, state);
-        } else if !call.refused_by_fault(&firing, request, used, state)
-            && let Err(error) = call.answer(&firing, settings, service, request, state, caller.request_id)
+        } else if !call.replaced_by_fault(&active, request, used, state)
+            && let Err(error) = call.answer(&active, settings, service, request, state, caller.request_id)
         {
             state.counters.refused += 1;
             call.refuse(error);
@@ -188,17 +152,17 @@ impl Call {
         call
     }
 
-    fn note(&mut self, fault: &Fault, state: &mut State) {
-        let kind = fault.what.kind();
+    fn count_fault(&mut self, fault: &Fault, state: &mut State) {
+        let kind = fault.spec.kind();
         state.counters.count_fault(kind);
         self.faults.push(kind.name());
     }
 
-    fn delays(&mut self, firing: &Firing<'_>, state: &mut State) {
-        for (fault, random) in firing {
-            if let What::Latency { ms, jitter_ms } = fault.what {
+    fn add_latency(&mut self, active: &ActiveFaults<'_>, state: &mut State) {
+        for (fault, random) in active {
+            if let FaultSpec::Latency { ms, jitter_ms } = fault.spec {
                 self.delay += Latency { ms, jitter_ms }.draw(&mut random.clone());
-                self.note(fault, state);
+                self.count_fault(fault, state);
             }
         }
     }
@@ -207,63 +171,66 @@ impl Call {
         state.counters.throttled += 1;
         let form = form.unwrap_or(&state.throttle_form);
         self.outcome = Cow::Owned(form.code.clone().unwrap_or_else(|| form.status.to_string()));
-        self.ending = match &form.code {
-            Some(code) => refusal::error(&ServiceError {
+        self.response = match &form.code {
+            Some(code) => error_responses::error(&ServiceError {
                 status: form.status,
                 code: Cow::Owned(code.clone()),
                 message: "Rate exceeded".into(),
             }),
-            None => refusal::bare(form.status),
+            None => error_responses::bare(form.status),
         };
     }
 
     fn refuse(&mut self, error: ServiceError) {
-        self.ending = refusal::error(&error);
+        self.response = error_responses::error(&error);
         self.outcome = error.code;
     }
 
-    /// The first firing fault that takes the place of the answer.
-    fn refused_by_fault(
+    /// Replaces the answer by the first fault that fires and applies; returns whether there was such a fault.
+    fn replaced_by_fault(
         &mut self,
-        firing: &Firing<'_>,
+        active: &ActiveFaults<'_>,
         request: &Request<'_>,
-        used: Option<Used>,
+        used: Option<KeyUsage>,
         state: &mut State,
     ) -> bool {
-        let concerned = |what: &What| match what {
-            What::Poison { digests } => request.digests().iter().any(|digest| digests.contains(&*digest.0)),
-            What::ExpiredKey { uses, ms } => used.is_some_and(|used| used.exceeds(*uses, *ms)),
+        let concerned = |spec: &FaultSpec| match spec {
+            FaultSpec::Poison { digests } => {
+                request.digests().iter().any(|digest| digests.contains(&*digest.0))
+            }
+            FaultSpec::ExpiredKey { uses, ms } => used.is_some_and(|used| used.exceeds(*uses, *ms)),
             _ => true,
         };
-        let Some((fault, _)) =
-            firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Refusal && concerned(&fault.what))
+        let Some((fault, _)) = active
+            .iter()
+            .find(|(fault, _)| fault.spec.stage() == Stage::Replacement && concerned(&fault.spec))
         else {
             return false;
         };
-        self.note(fault, state);
-        if let What::Throttle { form } = &fault.what {
+        self.count_fault(fault, state);
+        if let FaultSpec::Throttle { form } = &fault.spec {
             self.throttle(form.as_ref(), state);
             return true;
         }
         state.counters.refused += 1;
-        self.outcome = Cow::Borrowed(fault.what.kind().name());
-        match &fault.what {
-            What::Disconnect => self.ending = Ending::Hangup { reset: false },
-            What::Reset => self.ending = Ending::Hangup { reset: true },
-            What::ServiceUnavailable => self.ending = refusal::bare(503),
-            What::ErrorPage { status } => self.ending = refusal::error_page(*status),
-            What::Garbage => self.ending = refusal::garbage(),
-            What::Empty => self.ending = refusal::empty(),
-            What::Html => self.ending = refusal::html(),
-            What::WrongTypes => self.ending = refusal::wrong_types(),
-            what => self.refuse(refusal::worded(what)),
+        self.outcome = Cow::Borrowed(fault.spec.kind().name());
+        match &fault.spec {
+            FaultSpec::Disconnect => self.response = Response::HangUp { reset: false },
+            FaultSpec::Reset => self.response = Response::HangUp { reset: true },
+            FaultSpec::ServiceUnavailable => self.response = error_responses::bare(503),
+            FaultSpec::ErrorPage { status } => self.response = error_responses::error_page(*status),
+            FaultSpec::Garbage => self.response = error_responses::garbage(),
+            FaultSpec::Empty => self.response = error_responses::empty(),
+            FaultSpec::Html => self.response = error_responses::html(),
+            FaultSpec::WrongTypes => self.response = error_responses::wrong_types(),
+            spec => self.refuse(error_responses::service_error(spec)),
         }
         true
     }
 
     fn answer(
         &mut self,
-        firing: &Firing<'_>,
+        active: &ActiveFaults<'_>,
         settings: &Settings,
         service: Service,
         request: &Request<'_>,
@@ -273,7 +240,7 @@ impl Call {
         request.check(service)?;
         let registry_id = settings.registry_id(service, request)?;
         let name = request.repository_name();
-        // Taken apart, so that the entries may borrow the store while faults are counted.
+        // Borrowed field by field, so that the entries borrow the store while faults are counted.
         let State { store, counters, .. } = state;
         let repository = store.get(name).ok_or_else(|| {
             let text = format!(
@@ -287,39 +254,24 @@ impl Call {
         };
         let (mut entries, tally) = answer::entries(request.digests(), repository, wording);
         counters.count_answer(tally);
-        for (fault, random) in firing {
-            if fault.what.stage() == Stage::Content
-                && mischief::apply(&fault.what, random.clone(), &mut entries)
+        for (fault, random) in active {
+            if fault.spec.stage() == Stage::Content
+                && content::apply(&fault.spec, random.clone(), &mut entries)
             {
-                counters.count_fault(fault.what.kind());
-                self.faults.push(fault.what.kind().name());
+                counters.count_fault(fault.spec.kind());
+                self.faults.push(fault.spec.kind().name());
             }
         }
         let bytes = answer::write(&entries).into();
-        let delivery = firing.iter().find(|(fault, _)| fault.what.stage() == Stage::Delivery);
-        self.ending = match delivery {
+        let delivery = active.iter().find(|(fault, _)| fault.spec.stage() == Stage::Delivery);
+        self.response = match delivery {
             None => deliver(None, &mut Random::of(&[]), bytes, request_id),
             Some((fault, random)) => {
-                self.note(fault, state);
-                deliver(Some(&fault.what), &mut random.clone(), bytes, request_id)
+                self.count_fault(fault, state);
+                deliver(Some(&fault.spec), &mut random.clone(), bytes, request_id)
             }
         };
         Ok(())
-    }
-}
-
-/// Waiting time: a fixed part and an evenly drawn one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Latency {
-    pub(crate) ms: f64,
-    pub(crate) jitter_ms: f64,
-}
-
-impl Latency {
-    fn draw(self, random: &mut Random) -> Duration {
-        let ms = self.ms + self.jitter_ms * random.fraction();
-        // Both were checked when they were set; zero is the answer to what cannot be.
-        Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
     }
 }
 

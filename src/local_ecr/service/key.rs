@@ -1,12 +1,12 @@
-//! Digests as 32-byte keys, in the one spelling this endpoint accepts.
+//! Digests as 32-byte keys, in the only spelling that this endpoint accepts.
 
 /// A sha256 as bytes.
 pub type Key = [u8; 32];
 
 const PREFIX: &[u8] = b"sha256:";
-/// Value of each hexadecimal digit; 0xff elsewhere. Upper case is not accepted:
-/// the OCI grammar forbids it, moto refuses it, and whether the service folds it is
-/// not documented, so a client that relies on it should fail here.
+/// Value of each hexadecimal digit; 0xff elsewhere. Upper case is not accepted, because
+/// the OCI grammar forbids it, moto refuses it, and AWS does not document whether the service
+/// accepts it. So a client that relies on it fails here.
 const NIBBLE: [u8; 256] = {
     let mut table = [0xff; 256];
     let mut value = 0;
@@ -17,12 +17,12 @@ const NIBBLE: [u8; 256] = {
     table
 };
 
-/// The key of `sha256:` + 64 lower-case hexadecimal digits; `None` for all else.
+/// The key of `sha256:` + 64 lower-case hexadecimal digits; `None` for every other text.
 #[must_use]
 pub fn parse(text: &str) -> Option<Key> {
     let hex: &[u8; 64] = text.as_bytes().strip_prefix(PREFIX)?.try_into().ok()?;
     let mut key = [0; 32];
-    // Bad digits are gathered and looked at once: no branch per byte.
+    // Bad digits are collected and checked once, so that there is no branch per byte.
     let mut bad = 0;
     for (byte, pair) in key.iter_mut().zip(hex.chunks_exact(2)) {
         let (high, low) = (NIBBLE[pair[0] as usize], NIBBLE[pair[1] as usize]);

@@ -1,50 +1,28 @@
-//! The local ECR endpoint for Python. `layercheck.testing` is its friendly face.
+//! The local ECR endpoint for Python, behind `layercheck.testing`.
+
+mod contents;
+mod faults;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::PyDict;
 
 use crate::local_ecr::{
-    Availability, Certificate, Error, Fault, FaultKind, Holding, LocalEcr, Options, Rule, Throttle,
-    ThrottleForm, What,
-    key::{self, Key},
-    read_oci_layout,
+    Availability, Certificate, Error, FaultKind, Holding, LocalEcr, Options, read_oci_layout,
 };
+use contents::{LayerArgs, availability_of, holdings_of, keys, rule_of};
+use faults::{FaultArgs, ThrottleArgs, faults_of, throttle_of};
 
-/// A running endpoint. Every method may be called from any thread, while calls come in.
+/// A running endpoint. Every method may be called from any thread at any time.
 #[pyclass(frozen, name = "LocalEcrServer", module = "layercheck._core")]
 pub(super) struct PyLocalEcrServer(LocalEcr);
 
-/// Rate, burst, error code, HTTP status.
-type ThrottleArgs = (f64, f64, Option<String>, u16);
-/// Digest, size, media type, availability.
-type LayerArgs = (String, Option<u64>, Option<String>, String);
 /// Number, nanoseconds, service, repository, registry, digests, outcome, faults, user agent.
 type CallFields =
     (u64, u64, &'static str, String, Option<String>, Vec<String>, String, Vec<&'static str>, Option<String>);
-
-/// `layercheck.testing.Fault`, attribute by attribute.
-#[derive(FromPyObject)]
-struct FaultArgs {
-    kind: String,
-    probability: f64,
-    first_call: u64,
-    last_call: Option<u64>,
-    share: f64,
-    ms: f64,
-    jitter_ms: f64,
-    code: Option<String>,
-    status: Option<u16>,
-    message: String,
-    word: String,
-    digests: Vec<String>,
-    bytes: u64,
-    bytes_per_ms: u32,
-    uses: u64,
-}
 
 #[pymethods]
 impl PyLocalEcrServer {
@@ -110,7 +88,7 @@ impl PyLocalEcrServer {
         py.detach(|| self.0.close());
     }
 
-    /// Adds digests that are all alike; how many were given.
+    /// Adds digests that share availability, size and media type; returns how many were given.
     #[pyo3(signature = (repository, digests, availability="AVAILABLE", size=None, media_type=None))]
     fn put(
         &self,
@@ -130,22 +108,15 @@ impl PyLocalEcrServer {
         Ok(count)
     }
 
-    /// Adds digests with size, media type and availability; how many were given.
+    /// Adds digests with size, media type and availability; returns how many were given.
     fn put_layers(&self, py: Python<'_>, repository: &str, layers: Vec<LayerArgs>) -> PyResult<usize> {
-        let count = layers.len();
-        let holdings = layers
-            .into_iter()
-            .map(|(digest, size, media_type, availability)| {
-                let availability = availability_of(&availability)?;
-                let media_type = media_type.map(Arc::from);
-                Ok((key_of(&digest)?, Holding { availability, size, media_type }))
-            })
-            .collect::<PyResult<Vec<_>>>()?;
+        let holdings = holdings_of(layers)?;
+        let count = holdings.len();
         py.detach(|| self.0.put(repository, holdings)).map_err(raised)?;
         Ok(count)
     }
 
-    /// Adds configs and layers of an OCI image layout; how many there were.
+    /// Adds the configs and layers of an OCI image layout; returns how many there were.
     #[allow(clippy::needless_pass_by_value, reason = "what pyo3 extracts is owned")]
     fn put_oci_layout(
         &self,
@@ -167,27 +138,19 @@ impl PyLocalEcrServer {
         .map_err(raised)
     }
 
-    /// Sets the rule of a repository: `None` for none.
+    /// Sets the rule of a repository; `None` removes it.
     #[pyo3(signature = (repository, kind, fraction=0.5, seed=0))]
     fn set_rule(&self, repository: &str, kind: Option<&str>, fraction: f64, seed: u64) -> PyResult<()> {
-        let rule = match kind {
-            None => None,
-            Some("even") => Some(Rule::Even),
-            Some("fraction") => Some(Rule::Fraction { fraction, seed }),
-            Some(other) => {
-                let text = format!("rule must be \"even\" or \"fraction\", not {other:?}");
-                return Err(PyValueError::new_err(text));
-            }
-        };
+        let rule = rule_of(kind, fraction, seed)?;
         self.0.set_rule(repository, rule).map_err(raised)
     }
 
-    /// Removes digests; how many were there one by one.
+    /// Removes digests that were added; returns how many there were.
     fn remove(&self, repository: &str, digests: &Bound<'_, PyAny>) -> PyResult<usize> {
         Ok(self.0.remove(repository, &keys(digests)?))
     }
 
-    /// Deletes a repository; whether there was one.
+    /// Deletes a repository; returns whether it existed.
     fn delete(&self, repository: &str) -> bool {
         self.0.delete(repository)
     }
@@ -197,7 +160,7 @@ impl PyLocalEcrServer {
         self.0.repositories()
     }
 
-    /// The truth about digests, in order; `None` if there is no such repository.
+    /// The availability of digests without faults, in order; `None` if the repository does not exist.
     fn availability(
         &self,
         repository: &str,
@@ -219,7 +182,7 @@ impl PyLocalEcrServer {
         self.0.set_throttle(throttle.map(throttle_of)).map_err(raised)
     }
 
-    /// Counts by name; `faults` is a dict of its own.
+    /// Counts by name; `faults` is a dict of counts by kind.
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counters = self.0.counters();
         let dict = PyDict::new(py);
@@ -289,7 +252,7 @@ fn raised(error: Error) -> PyErr {
         Error::Layout(..) => PyValueError::new_err(error.to_string()),
         Error::Closed | Error::Tls(_) => PyRuntimeError::new_err(error.to_string()),
         Error::Listen(ref cause) | Error::Read(_, ref cause) => match cause.raw_os_error() {
-            // With errno OSError becomes the fitting subclass, FileNotFoundError say.
+            // With errno, OSError becomes the matching subclass, for instance FileNotFoundError.
             Some(errno) => PyOSError::new_err((errno, error.to_string())),
             None => PyOSError::new_err(error.to_string()),
         },
@@ -306,122 +269,4 @@ fn certificate_of(word: &str) -> PyResult<Certificate> {
             Err(PyValueError::new_err(text))
         }
     }
-}
-
-fn availability_of(word: &str) -> PyResult<Availability> {
-    Availability::of_word(word).ok_or_else(|| {
-        PyValueError::new_err(format!(
-            "availability must be AVAILABLE, UNAVAILABLE or ARCHIVED, not {word:?}"
-        ))
-    })
-}
-
-/// Digests as text in the canonical spelling, or as 32 raw bytes.
-fn keys(digests: &Bound<'_, PyAny>) -> PyResult<Vec<Key>> {
-    if digests.is_instance_of::<PyString>() || digests.is_instance_of::<PyBytes>() {
-        return Err(PyTypeError::new_err("digests must be an iterable of digests, not one digest"));
-    }
-    digests
-        .try_iter()?
-        .map(|item| {
-            let item = item?;
-            if let Ok(text) = item.cast::<PyString>() {
-                return key_of(text.to_str()?);
-            }
-            if let Ok(bytes) = item.cast::<PyBytes>() {
-                return Key::try_from(bytes.as_bytes())
-                    .map_err(|_| PyValueError::new_err("a digest given as bytes must be 32 bytes"));
-            }
-            Err(PyTypeError::new_err(format!(
-                "a digest must be str or bytes, not {}",
-                item.get_type().name()?
-            )))
-        })
-        .collect()
-}
-
-fn key_of(text: &str) -> PyResult<Key> {
-    key::parse(text).ok_or_else(|| {
-        let shown: String = text.chars().take(100).collect();
-        PyValueError::new_err(format!(
-            "a repository holds digests of the form sha256: and 64 lower-case hexadecimal digits, not {shown:?}"
-        ))
-    })
-}
-
-fn throttle_of((rate, burst, code, status): ThrottleArgs) -> Throttle {
-    Throttle { rate, burst, form: ThrottleForm { code, status } }
-}
-
-/// The form of a throttling fault: `None` for the server's own.
-fn form_of(code: Option<String>, status: Option<u16>) -> Option<ThrottleForm> {
-    if code.is_none() && status.is_none() {
-        return None;
-    }
-    let own = ThrottleForm::default();
-    let code = code.map_or(own.code, |code| (!code.is_empty()).then_some(code));
-    Some(ThrottleForm { code, status: status.unwrap_or(own.status) })
-}
-
-fn faults_of(faults: Vec<FaultArgs>) -> PyResult<Vec<Fault>> {
-    faults.into_iter().map(fault_of).collect()
-}
-
-fn fault_of(args: FaultArgs) -> PyResult<Fault> {
-    let kind = FaultKind::ALL.iter().find(|kind| kind.name() == args.kind).ok_or_else(|| {
-        let known: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
-        let text = format!("no kind of fault {:?}; there are {}", args.kind, known.join(", "));
-        PyValueError::new_err(text)
-    })?;
-    let FaultArgs { share, word, .. } = args;
-    // Words no service model has.
-    let word_or = |default: &str| if word.is_empty() { default.to_owned() } else { word.clone() };
-    let what = match kind {
-        FaultKind::Latency => What::Latency { ms: args.ms, jitter_ms: args.jitter_ms },
-        FaultKind::Throttle => What::Throttle { form: form_of(args.code, args.status) },
-        FaultKind::ServerError => What::ServerError,
-        FaultKind::ServiceUnavailable => What::ServiceUnavailable,
-        FaultKind::ErrorPage => What::ErrorPage { status: args.status.unwrap_or(502) },
-        FaultKind::AccessDenied => What::AccessDenied,
-        FaultKind::ExpiredToken => What::ExpiredToken,
-        FaultKind::ExpiredKey => What::ExpiredKey { uses: args.uses, ms: args.ms },
-        FaultKind::RepositoryDeleted => What::RepositoryDeleted,
-        FaultKind::Error => What::Error {
-            code: args.code.unwrap_or_else(|| "InternalFailure".into()),
-            status: args.status.unwrap_or(400),
-            message: args.message,
-        },
-        FaultKind::Disconnect => What::Disconnect,
-        FaultKind::Reset => What::Reset,
-        FaultKind::Garbage => What::Garbage,
-        FaultKind::Empty => What::Empty,
-        FaultKind::Html => What::Html,
-        FaultKind::WrongTypes => What::WrongTypes,
-        FaultKind::Poison => What::Poison { digests: args.digests.into_iter().collect() },
-        FaultKind::Shuffle => What::Shuffle,
-        FaultKind::Omit => What::Omit { share },
-        FaultKind::Repeat => What::Repeat { share },
-        FaultKind::Contradict => What::Contradict { share },
-        FaultKind::Foreign => What::Foreign { share },
-        FaultKind::UpperCase => What::UpperCase { share },
-        FaultKind::UnknownAvailability => What::UnknownAvailability { share, word: word_or("QUARANTINED") },
-        FaultKind::UnknownFailure => What::UnknownFailure { share, word: word_or("LayerQuarantined") },
-        FaultKind::Truncate => What::Truncate,
-        FaultKind::Cut => What::Cut,
-        FaultKind::CutHead => What::CutHead,
-        FaultKind::ResetHead => What::ResetHead,
-        FaultKind::ResetBody => What::ResetBody,
-        FaultKind::Unfinished => What::Unfinished,
-        FaultKind::SlowHead => What::SlowHead { bytes_per_ms: args.bytes_per_ms },
-        FaultKind::Slow => What::Slow { bytes_per_ms: args.bytes_per_ms },
-        FaultKind::Padding => What::Padding { bytes: args.bytes },
-        FaultKind::Endless => What::Endless,
-        FaultKind::Twice => What::Twice,
-        FaultKind::Informational => What::Informational { status: args.status.unwrap_or(103) },
-        FaultKind::Chunked => What::Chunked,
-        FaultKind::Http10 => What::Http10,
-        FaultKind::Close => What::Close,
-        FaultKind::IdleClose => What::IdleClose { ms: args.ms },
-    };
-    Ok(Fault { what, probability: args.probability, first: args.first_call, last: args.last_call })
 }

@@ -1,4 +1,4 @@
-//! The stream under a connection, plain or TLS, which on request ends with RST in place of FIN.
+//! The stream under a connection, plain or TLS. On request it ends with RST in place of FIN.
 
 use std::io;
 use std::pin::Pin;
@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
-use super::raw::Then;
+use crate::local_ecr::response::AfterResponse;
 
-/// Bytes both ways, over TCP in the end.
+/// A stream in both directions over a TCP connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn tcp(&self) -> &TcpStream;
 }
@@ -32,40 +32,40 @@ impl Stream for TlsStream<TcpStream> {
     }
 }
 
-/// A stream with its manner of ending.
+/// A stream, and whether it ends with RST.
 pub(crate) struct Socket<S: Stream> {
     io: TokioIo<S>,
     reset: Arc<AtomicBool>,
 }
 
 impl<S: Stream> Socket<S> {
-    /// Should `reset` be set when it is dropped, the other side sees RST.
+    /// If `reset` is set when the socket is dropped, the client receives RST.
     pub(crate) fn new(stream: S, reset: Arc<AtomicBool>) -> Self {
         Self { io: TokioIo::new(stream), reset }
     }
 
-    /// The stream, for what is written by hand.
+    /// The stream, for raw responses.
     pub(crate) fn stream(&mut self) -> &mut S {
         self.io.inner_mut()
     }
 
-    /// Ends the connection as it is told; whether it goes on instead.
-    pub(crate) async fn goes_on(&mut self, then: Then) -> bool {
-        match then {
-            Then::Keep => return true,
-            Then::Close => {
+    /// Does what follows a raw response; returns whether the connection stays open.
+    pub(crate) async fn finish(&mut self, after: AfterResponse) -> bool {
+        match after {
+            AfterResponse::Keep => return true,
+            AfterResponse::Close => {
                 let _ = self.stream().shutdown().await;
             }
-            Then::CloseIdle(wait) => {
+            AfterResponse::CloseIdle(wait) => {
                 let asked = timeout(wait, self.stream().tcp().readable()).await;
-                // A client that goes makes it readable too; then the next read says so.
+                // A client that closes also makes the stream readable; the next read then returns the end.
                 if asked.is_ok() {
                     return true;
                 }
                 let _ = self.stream().shutdown().await;
             }
-            Then::Drop => {}
-            Then::Reset => self.reset.store(true, Relaxed),
+            AfterResponse::Drop => {}
+            AfterResponse::Reset => self.reset.store(true, Relaxed),
         }
         false
     }
@@ -74,7 +74,7 @@ impl<S: Stream> Socket<S> {
 impl<S: Stream> Drop for Socket<S> {
     fn drop(&mut self) {
         if self.reset.load(Relaxed) {
-            // The one portable way to send RST: close with nothing to wait for.
+            // The only portable way to send RST is to close with a linger time of zero.
             let _ = self.io.inner().tcp().set_zero_linger();
         }
     }

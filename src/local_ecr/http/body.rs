@@ -1,4 +1,4 @@
-//! Response bodies, sent well or badly.
+//! Response bodies as streams: whole, cut, slow, padded, chunked or endless.
 
 use std::future::Future;
 use std::io;
@@ -11,26 +11,10 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::call::InFlight;
+use super::in_flight::InFlight;
+use crate::local_ecr::response::Payload;
 
-/// What is sent after the head.
-#[derive(Debug)]
-pub(crate) enum Payload {
-    /// All of it at once.
-    Whole(Bytes),
-    /// `bytes`, although the head promises `promised`; then the connection closes.
-    Cut { bytes: Bytes, promised: u64 },
-    /// `step` bytes a millisecond.
-    Slow { bytes: Bytes, step: usize },
-    /// The answer behind so many bytes of a member that nobody asked for.
-    Padded { padding: u64, answer: Bytes },
-    /// All of it, in chunks, with no length said before.
-    Chunked(Bytes),
-    /// Never ends.
-    Endless,
-}
-
-/// A payload on its way; the call counts as in flight until this is dropped.
+/// A payload that is being sent. The call counts as in flight until this value is dropped.
 pub(crate) struct Body {
     stage: Stage,
     call: Arc<InFlight>,
@@ -48,12 +32,12 @@ enum Stage {
 
 const PADDING_OPENS: &[u8] = br#"{"padding":""#;
 const PADDING_CLOSES: &[u8] = br#"","#;
-/// 16 KiB of filling, handed out again and again without a copy.
-static FILLING: [u8; 16 << 10] = [b'x'; 16 << 10];
-/// Size of a chunk: enough to make some of a usual answer.
+/// 16 KiB of padding, sent repeatedly without a copy.
+static PADDING: [u8; 16 << 10] = [b'x'; 16 << 10];
+/// Size of a chunk, small enough to split a usual answer into several.
 const CHUNK: usize = 1000;
-/// How often a dripping body drips: the timer's own resolution.
-pub(super) const DRIP: Duration = Duration::from_millis(1);
+/// Time between the pieces of a slow body: the resolution of the timer.
+pub(super) const SLOW_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Body {
     pub(crate) fn new(payload: Payload, call: Arc<InFlight>) -> Self {
@@ -66,7 +50,7 @@ impl Body {
             Payload::Padded { padding, answer } => Stage::Padded {
                 opened: false,
                 padding,
-                // The answer's own opening brace is the padding's.
+                // The padding contains the opening brace.
                 answer: answer.slice(1.min(answer.len())..),
             },
             Payload::Chunked(bytes) => Stage::Chunked(bytes),
@@ -95,7 +79,7 @@ impl Body {
                 if bytes.is_empty() {
                     self.stage = Stage::Done;
                 } else {
-                    let at = wait.deadline() + DRIP;
+                    let at = wait.deadline() + SLOW_INTERVAL;
                     wait.as_mut().reset(at);
                 }
                 piece
@@ -110,9 +94,9 @@ impl Body {
                 rest.into()
             }
             Stage::Padded { padding, .. } => {
-                let length = (*padding).min(FILLING.len() as u64);
+                let length = (*padding).min(PADDING.len() as u64);
                 *padding -= length;
-                Bytes::from_static(&FILLING[..length as usize])
+                Bytes::from_static(&PADDING[..length as usize])
             }
             Stage::Chunked(bytes) => {
                 let piece = bytes.split_to(CHUNK.min(bytes.len()));
@@ -121,7 +105,7 @@ impl Body {
                 }
                 piece
             }
-            Stage::Endless => Bytes::from_static(&FILLING),
+            Stage::Endless => Bytes::from_static(&PADDING),
         };
         self.call.sent(piece.len());
         Poll::Ready(Some(Ok(piece)))
@@ -153,7 +137,7 @@ impl hyper::body::Body for Body {
             Stage::Padded { padding, answer, .. } => SizeHint::with_exact(
                 padding + (PADDING_OPENS.len() + PADDING_CLOSES.len() + answer.len()) as u64,
             ),
-            // Unknown: it goes out in chunks.
+            // Unknown, so hyper sends chunks.
             Stage::Chunked(_) | Stage::Endless => SizeHint::default(),
         }
     }

@@ -1,17 +1,17 @@
-//! Answers that are not what was asked for: faults that change the entries.
+//! Faults of content: they change the entries of an answer.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::answer::{Entry, Said};
-use super::fault::What;
-use super::key;
-use super::random::Random;
+use super::FaultSpec;
+use crate::local_ecr::random::Random;
+use crate::local_ecr::service::answer::{Entry, EntryStatus};
+use crate::local_ecr::service::key;
 
-/// Applies one content fault to the entries; whether it changed anything.
+/// Applies one fault of content to the entries; returns whether it changed them.
 ///
-/// `share` of the entries are affected, at least one if there is any.
-pub(crate) fn apply<'a>(what: &'a What, mut random: Random, entries: &mut Vec<Entry<'a>>) -> bool {
+/// The fault affects a `share` of the entries, at least one of them.
+pub(crate) fn apply<'a>(spec: &'a FaultSpec, mut random: Random, entries: &mut Vec<Entry<'a>>) -> bool {
     if entries.is_empty() {
         return false;
     }
@@ -20,41 +20,44 @@ pub(crate) fn apply<'a>(what: &'a What, mut random: Random, entries: &mut Vec<En
         let count = ((share * len as f64).round() as usize).clamp(1, len);
         random.choose(len, count)
     };
-    match what {
-        What::Shuffle => random.shuffle(entries),
-        What::Omit { share } => {
+    match spec {
+        FaultSpec::Shuffle => random.shuffle(entries),
+        FaultSpec::Omit { share } => {
             let left_out: HashSet<usize> = some(*share).into_iter().collect();
             let mut index = 0..;
             entries.retain(|_| index.next().is_none_or(|index| !left_out.contains(&index)));
         }
-        What::Repeat { share } => {
+        FaultSpec::Repeat { share } => {
             let again: Vec<_> = some(*share).iter().map(|&index| entries[index].clone()).collect();
             entries.extend(again);
         }
-        What::Contradict { share } => {
+        FaultSpec::Contradict { share } => {
             let again: Vec<_> = some(*share).iter().map(|&index| contrary(&entries[index])).collect();
             entries.extend(again);
         }
-        What::Foreign { share } => {
+        FaultSpec::Foreign { share } => {
             let count = some(*share).len();
             entries.extend((0..count).map(|_| foreign(&mut random)));
             random.shuffle(entries);
         }
-        What::UpperCase { share } => {
+        FaultSpec::UpperCase { share } => {
             for index in some(*share) {
                 let digest = &mut entries[index].digest;
                 *digest = Cow::Owned(upper_case(digest));
             }
         }
-        What::UnknownAvailability { share, word } => {
+        FaultSpec::UnknownAvailability { share, word } => {
             for index in some(*share) {
-                entries[index].said = Said::Layer { availability: Cow::Borrowed(word), details: None };
+                entries[index].status =
+                    EntryStatus::Layer { availability: Cow::Borrowed(word), details: None };
             }
         }
-        What::UnknownFailure { share, word } => {
+        FaultSpec::UnknownFailure { share, word } => {
             for index in some(*share) {
-                entries[index].said =
-                    Said::Failure { code: Cow::Borrowed(word), reason: "A reason this model does not know" };
+                entries[index].status = EntryStatus::Failure {
+                    code: Cow::Borrowed(word),
+                    reason: "A reason this model does not know",
+                };
             }
         }
         _ => return false,
@@ -62,7 +65,7 @@ pub(crate) fn apply<'a>(what: &'a What, mut random: Random, entries: &mut Vec<En
     true
 }
 
-/// The hexadecimal half in upper case: the answer's pattern allows it.
+/// The hexadecimal part in upper case, which the pattern of the answer allows.
 fn upper_case(digest: &str) -> String {
     match digest.split_once(':') {
         Some((algorithm, hex)) => format!("{algorithm}:{}", hex.to_ascii_uppercase()),
@@ -71,13 +74,13 @@ fn upper_case(digest: &str) -> String {
 }
 
 fn contrary<'a>(entry: &Entry<'a>) -> Entry<'a> {
-    let word = match &entry.said {
-        Said::Layer { availability, .. } if availability == "AVAILABLE" => "UNAVAILABLE",
+    let word = match &entry.status {
+        EntryStatus::Layer { availability, .. } if availability == "AVAILABLE" => "UNAVAILABLE",
         _ => "AVAILABLE",
     };
     Entry {
         digest: entry.digest.clone(),
-        said: Said::Layer { availability: Cow::Borrowed(word), details: None },
+        status: EntryStatus::Layer { availability: Cow::Borrowed(word), details: None },
     }
 }
 
@@ -88,6 +91,6 @@ fn foreign(random: &mut Random) -> Entry<'static> {
     }
     Entry {
         digest: Cow::Owned(key::text(&key)),
-        said: Said::Layer { availability: Cow::Borrowed("AVAILABLE"), details: None },
+        status: EntryStatus::Layer { availability: Cow::Borrowed("AVAILABLE"), details: None },
     }
 }

@@ -1,15 +1,16 @@
-//! The `Authorization` header: there, well-formed, and for this service and region.
+//! The `Authorization` header: it must be present, well-formed, and for this service and region.
 //!
-//! Signatures are not verified: the endpoint has no secret to verify them with.
-//! Nothing of the header is repeated in an answer but region and service, and nothing is kept but, while a
-//! fault lets keys expire, a hash of the access key id.
+//! The endpoint does not verify signatures, because it does not have the secret. Of the header, answers
+//! repeat only region and service. The endpoint keeps only a hash of the access key id, and only while a
+//! fault lets keys expire.
 
 use hyper::header::HeaderValue;
 
+use super::Service;
 use super::request::ServiceError;
-use super::service::Service;
 
-/// Codes and wording follow the AWS documentation of common errors and of `SigV4` troubleshooting.
+/// Checks the header. Codes and wording follow the AWS documentation of common errors and of `SigV4`
+/// troubleshooting.
 pub(crate) fn check(
     header: Option<&str>,
     service: Service,
@@ -32,14 +33,14 @@ pub(crate) fn check(
     match region {
         Some(region) if region != asked_region => wrong(format!(
             "Credential should be scoped to a valid region, not '{}'.",
-            // The header is the client's own, but it need not come back whole.
+            // Bounded, because the client chooses the length of the header.
             asked_region.chars().take(40).collect::<String>()
         )),
         _ => Ok(()),
     }
 }
 
-/// The access key id of a header that was checked.
+/// The access key id in a checked header.
 pub(crate) fn access_key(header: &HeaderValue) -> Option<&str> {
     header.to_str().ok()?.split_once("Credential=")?.1.split('/').next()
 }
@@ -51,7 +52,7 @@ fn scope(header: &str) -> Option<(&str, &str)> {
         |name: &str| rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
     field("SignedHeaders")?;
     field("Signature")?;
-    // From the right: an access key id could hold a slash, the rest cannot.
+    // From the right, because an access key id may contain a slash and the other parts cannot.
     let mut parts = field("Credential")?.rsplit('/');
     (parts.next()? == "aws4_request").then_some(())?;
     let service = parts.next()?;

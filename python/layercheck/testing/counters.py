@@ -1,4 +1,4 @@
-"""What happened."""
+"""What the endpoint counted, and the calls it logged."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Literal
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Counters:
-    """What happened since the start, or since `LocalEcr.reset`.
+    """Counts since the start, or since `LocalEcr.reset`.
 
     Attributes:
         connections: Connections accepted.
-        requests: HTTP requests read, whatever they asked for.
-        calls: Requests that were a readable call of the operation.
-        digests: Digests in those calls, repeats included.
+        requests: HTTP requests read, of any kind.
+        calls: Requests that could be read as a call of the operation.
+        digests: Digests in those calls, with repeats.
         answered: Calls that reached a repository and were answered.
-        available: Digests truly available in answered calls, before any fault changed the
-            answer; likewise the next three.
-        unavailable: Digests truly unavailable.
-        archived: Digests truly archived.
+        available: Digests available in answered calls. This and the next three are counted
+            before a fault changes the answer.
+        unavailable: Digests unavailable.
+        archived: Digests archived.
         failed: Digests answered with a failure.
         throttled: Calls throttled, by the token bucket or by a fault.
-        refused: Requests refused otherwise, deservedly or by a fault.
-        in_flight: Calls being answered now.
+        refused: Requests refused for another reason, by the rules of the service or by a fault.
+        in_flight: Calls that the server is answering now.
         max_in_flight: Most calls in flight at once.
         request_bytes: Bytes of request bodies.
-        response_bytes: Bytes of response bodies, counted when a response has ended.
+        response_bytes: Bytes of response bodies, counted at the end of each response.
         faults: How often each kind of fault took effect.
     """
 
@@ -51,18 +51,18 @@ class Counters:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call:
-    """One call, as it came and as it ended.
+    """One logged call: what it asked for and how it ended.
 
     Attributes:
-        number: Counts from 1 and never starts again.
-        at_ns: When it was read: nanoseconds since the server started, by the monotonic clock.
+        number: Counts from 1; `LocalEcr.reset` does not restart it.
+        at_ns: Nanoseconds from the server's start to reading the call, by the monotonic clock.
         service: `ecr` or `ecr-public`.
-        repository_name: As asked.
-        registry_id: As asked; None if left out.
-        digests: As asked, in order.
-        outcome: `answered`, an error code, or the kind of fault that took the answer's place.
+        repository_name: As in the request.
+        registry_id: As in the request; None if left out.
+        digests: As in the request, in order.
+        outcome: `answered`, an error code, or the kind of fault that replaced the answer.
         faults: Kinds of all faults that took effect.
-        user_agent: As sent.
+        user_agent: As in the request.
     """
 
     number: int

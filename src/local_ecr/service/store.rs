@@ -1,22 +1,22 @@
-//! What the repositories hold, or by which rule they seem to.
+//! The contents of repositories: stored digests, and rules.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::key::Key;
-use super::random::mix;
+use crate::local_ecr::random::mix;
 
-/// The media type of a gzipped OCI layer, used when a seed names none.
+/// The media type of a gzipped OCI layer, used for digests without a media type.
 pub(crate) const LAYER_MEDIA_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-/// What the service says of one digest.
+/// The availability of one digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
-    /// Held and readable.
+    /// The repository holds it.
     Available,
-    /// Not held.
+    /// The repository does not hold it.
     Unavailable,
-    /// Held only through archived images; private registries only.
+    /// Only archived images contain it. Exists only in private registries.
     Archived,
 }
 
@@ -31,7 +31,7 @@ impl Availability {
         }
     }
 
-    /// The availability of a word on the wire.
+    /// The availability for a word on the wire.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Available, Self::Unavailable, Self::Archived]
@@ -40,14 +40,14 @@ impl Availability {
     }
 }
 
-/// One digest a repository knows about.
+/// What a repository stores for one digest.
 #[derive(Clone, Debug)]
 pub struct Holding {
-    /// What to answer.
+    /// The availability in the answer.
     pub availability: Availability,
-    /// Bytes; `None` for a size made from the digest, so that sizes differ and can be checked.
+    /// Bytes; with `None` the size is computed from the digest, so that sizes differ and can be checked.
     pub size: Option<u64>,
-    /// `None` for that of a gzipped OCI layer.
+    /// With `None`, the media type of a gzipped OCI layer.
     pub media_type: Option<Arc<str>>,
 }
 
@@ -57,16 +57,16 @@ impl Default for Holding {
     }
 }
 
-/// Decides which digests are held without storing any: for demonstrations with millions of rows.
+/// Decides which digests a repository holds without storing them, for tests with millions of rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
-    /// Held if the last hexadecimal digit is even.
+    /// Holds digests whose last hexadecimal digit is even.
     Even,
-    /// Held if a keyed hash of the digest falls into this part of all hashes.
+    /// Holds digests whose keyed hash is in this fraction of all hashes.
     Fraction {
         /// From 0 (nothing) to 1 (everything).
         fraction: f64,
-        /// The key: another seed holds other digests.
+        /// The key: another seed chooses other digests.
         seed: u64,
     },
 }
@@ -80,14 +80,14 @@ impl Rule {
                 let hash = words
                     .iter()
                     .fold(mix(seed ^ 0x6c61_7965_7273), |state, word| mix(state ^ u64::from_le_bytes(*word)));
-                // Through 2^53, so that 1.0 is everything and 0.0 nothing.
+                // Compared at 53 bits, so that 1.0 holds every digest and 0.0 none.
                 ((hash >> 11) as f64) < fraction * (1u64 << 53) as f64
             }
         }
     }
 }
 
-/// A size for a digest that was seeded without one: 1 byte to 64 MiB, from the digest.
+/// The size of a digest that was added without a size: 1 byte to 64 MiB, computed from the digest.
 pub(crate) fn made_size(key: &Key) -> u64 {
     let [a, b, c, d, ..] = *key;
     1 + u64::from(u32::from_le_bytes([a, b, c, d]) % (64 << 20))
@@ -100,7 +100,7 @@ pub(crate) struct Repository {
     rule: Option<Rule>,
 }
 
-/// What is known of one digest, ready to be answered.
+/// What a repository holds for one digest, complete for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found<'a> {
     pub(crate) availability: Availability,
@@ -109,7 +109,7 @@ pub(crate) struct Found<'a> {
 }
 
 impl Repository {
-    /// What is held of `key`. A digest seeded one by one comes before the rule.
+    /// Looks up `key`. A stored digest takes precedence over the rule.
     pub(crate) fn find(&self, key: &Key) -> Option<Found<'_>> {
         if let Some(holding) = self.holdings.get(key) {
             return Some(Found {
@@ -173,7 +173,7 @@ mod tests {
     use super::{Availability, Holding, Rule, Store};
 
     #[test]
-    fn a_seeded_digest_comes_before_the_rule() {
+    fn a_stored_digest_takes_precedence_over_the_rule() {
         let mut store = Store::default();
         let even = [0; 32];
         store.set_rule("app", Some(Rule::Even));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_holds_about_that_part_and_another_seed_other_digests() {
+    fn a_fraction_holds_its_share_and_another_seed_other_digests() {
         let held = |fraction, seed| -> Vec<bool> {
             let rule = Rule::Fraction { fraction, seed };
             (0..10_000u32)

@@ -1,14 +1,14 @@
-//! How many batch calls a second the local endpoint answers on one core.
+//! Measures how many batch calls per second the local endpoint answers on one core.
 //!
 //! ```sh
 //! cargo run --release --features local-ecr --example bench_local_ecr
 //! ```
 //!
-//! The server is a process of its own, pinned to core 0; the load comes from this process, pinned
-//! to another core if there is one: 8 keep-alive connections, 100 digests in every call, half of
-//! them held. Every answer is verified: each distinct answer once as JSON against the truth, and
-//! every one byte for byte against that. It prints a line per round and writes
-//! `bench/results/local_ecr.json`.
+//! The server is a separate process, pinned to core 0. This process makes the load, pinned to
+//! another core if there is one: 8 keep-alive connections, 100 digests in every call, of which the
+//! repository holds half. The benchmark verifies every answer: each distinct answer once as JSON
+//! against the expected words, and each repetition byte for byte against the verified answer. It
+//! prints a line per round and writes `bench/results/local_ecr.json`.
 
 use std::error::Error;
 use std::fs;
@@ -36,7 +36,7 @@ fn main() -> Outcome<()> {
     if std::env::args().nth(1).as_deref() == Some("serve") { serve() } else { measure() }
 }
 
-/// The digest with this number; spread over all bytes as real ones are. Even ones are held.
+/// The digest of a number, spread over all bytes like a real digest. The repository holds even numbers.
 fn digest(number: usize) -> String {
     let mut key = [0; 32];
     let mut state = number as u64;
@@ -50,16 +50,16 @@ fn digest(number: usize) -> String {
 
 fn serve() -> Outcome<()> {
     let server = LocalEcr::start(Options::default())?;
-    // A repository of real size, so that looking up is not a matter of a warm cache.
+    // A repository of realistic size, so that the CPU cache does not hold all of it.
     let held = (0..HELD).map(|number| (key::parse(&digest(2 * number)), Holding::default()));
     server.put("app", held.filter_map(|(key, holding)| Some((key?, holding))))?;
     println!("{}", server.address());
-    // Until the other side closes our standard input.
+    // Until the measuring process closes this standard input.
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
 
-/// One question with its only right answer.
+/// A request with its only correct answer.
 struct Question {
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -132,7 +132,7 @@ impl Round {
             "seconds": self.seconds,
             "calls_per_s": self.calls_per_s.round(),
             "server_cpu_s": self.server_cpu_s,
-            // What the core would do if nobody else used the machine.
+            // The rate of a core that runs nothing else.
             "calls_per_server_cpu_s": (self.calls as f64 / self.server_cpu_s).round(),
         })
     }
@@ -160,7 +160,7 @@ fn rounds(address: &str, server: u32) -> Outcome<Vec<Round>> {
         .collect()
 }
 
-/// Asks each question once and checks the answer against the truth.
+/// Asks each question once and checks the answer against the expected words.
 fn questions(address: &str) -> Outcome<Vec<Question>> {
     let mut connection = BufReader::with_capacity(1 << 16, TcpStream::connect(address)?);
     (0..BATCHES)
@@ -173,7 +173,7 @@ fn questions(address: &str) -> Outcome<Vec<Question>> {
             let read: Value = serde_json::from_slice(&answer)?;
             let layers = read["layers"].as_array().ok_or("no layers")?;
             if layers.len() != DIGESTS {
-                return Err("an answer of another length".into());
+                return Err("an answer with another number of layers".into());
             }
             for ((layer, digest), number) in layers.iter().zip(&digests).zip(numbers) {
                 let held = number % 2 == 0 && number / 2 < HELD;
@@ -203,7 +203,7 @@ fn load(address: &str, questions: &[Question]) -> Outcome<u64> {
                         }
                         exchange(&mut connection, &question.request, &mut answer)?;
                         if answer != question.answer {
-                            return Err("an answer that is not the verified one".into());
+                            return Err("an answer that differs from the verified answer".into());
                         }
                         calls.fetch_add(1, Relaxed);
                     }
@@ -219,7 +219,7 @@ fn load(address: &str, questions: &[Question]) -> Outcome<u64> {
 }
 
 fn request(body: &str) -> Vec<u8> {
-    // The headers botocore sends, so that their reading is measured too.
+    // The headers that botocore sends, so that the measurement includes their parsing.
     format!(
         "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: identity\r\n\
          X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.BatchCheckLayerAvailability\r\n\
@@ -240,7 +240,7 @@ fn exchange(connection: &mut BufReader<TcpStream>, request: &[u8], answer: &mut 
     loop {
         line.clear();
         if connection.read_line(&mut line)? == 0 {
-            return Err("the server hung up".into());
+            return Err("the server closed the connection".into());
         }
         if let Some(value) = line.strip_prefix("content-length: ") {
             length = Some(value.trim().parse()?);

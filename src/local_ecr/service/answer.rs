@@ -1,4 +1,4 @@
-//! Answers and errors, written by hand: one pass, no allocation per digest.
+//! Answers and errors as JSON, written in one pass without an allocation per digest.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -7,23 +7,23 @@ use super::key;
 use super::request::{ServiceError, Text};
 use super::store::{Availability, Repository};
 
-/// One line of an answer, borrowed from request and store unless mischief changed it.
+/// One entry of an answer, borrowed from request and store unless a fault of content changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     pub(crate) digest: Cow<'a, str>,
-    pub(crate) said: Said<'a>,
+    pub(crate) status: EntryStatus<'a>,
 }
 
-/// What an entry says of its digest.
+/// The answer for one digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said<'a> {
-    /// Goes to `layers`; size and media type only for what is there.
+pub(crate) enum EntryStatus<'a> {
+    /// An element of `layers`; only available layers have size and media type.
     Layer { availability: Cow<'a, str>, details: Option<(u64, &'a str)> },
-    /// Goes to `failures`.
+    /// An element of `failures`.
     Failure { code: Cow<'a, str>, reason: &'static str },
 }
 
-impl Said<'static> {
+impl EntryStatus<'static> {
     const ABSENT: Self = Self::Layer { availability: Cow::Borrowed("UNAVAILABLE"), details: None };
 
     const fn failure(code: &'static str, reason: &'static str) -> Self {
@@ -31,7 +31,7 @@ impl Said<'static> {
     }
 }
 
-/// How many digests were answered how, before any mischief.
+/// Counts of digests by status, before faults of content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) available: u64,
@@ -40,16 +40,16 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
 }
 
-/// How a repository's contents are worded.
+/// Which words an answer may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wording {
-    /// ECR Public has two availabilities; there an archived layer cannot be read, so it is not available.
+    /// Whether `ARCHIVED` exists. In ECR Public it does not, and an archived layer is `UNAVAILABLE`.
     pub(crate) knows_archived: bool,
-    /// moto's choice: absent digests are failures with `MissingLayerDigest`.
+    /// Whether absent digests are failures `MissingLayerDigest`, as in moto.
     pub(crate) absent_as_failure: bool,
 }
 
-/// The true entries for `digests`, in the order asked, repeats repeated.
+/// The correct entries for `digests`, in the order of the request, with repeats.
 pub(crate) fn entries<'a>(
     digests: &'a [Text<'_>],
     repository: &'a Repository,
@@ -60,20 +60,25 @@ pub(crate) fn entries<'a>(
         .iter()
         .map(|Text(digest)| Entry {
             digest: Cow::Borrowed(digest),
-            said: say(digest, repository, wording, &mut tally),
+            status: status_of(digest, repository, wording, &mut tally),
         })
         .collect();
     (entries, tally)
 }
 
-fn say<'a>(digest: &str, repository: &'a Repository, wording: Wording, tally: &mut Tally) -> Said<'a> {
+fn status_of<'a>(
+    digest: &str,
+    repository: &'a Repository,
+    wording: Wording,
+    tally: &mut Tally,
+) -> EntryStatus<'a> {
     let Some(key) = key::parse(digest) else {
         tally.failed += 1;
         return if digest.is_empty() {
-            // The one case the name fits: length 0 is allowed by the request shape.
-            Said::failure("MissingLayerDigest", "A layer digest must be specified")
+            // The code fits only this case: the request shape allows length 0.
+            EntryStatus::failure("MissingLayerDigest", "A layer digest must be specified")
         } else {
-            Said::failure(
+            EntryStatus::failure(
                 "InvalidLayerDigest",
                 "The layer digest must be sha256: and 64 lower-case hexadecimal digits",
             )
@@ -82,31 +87,31 @@ fn say<'a>(digest: &str, repository: &'a Repository, wording: Wording, tally: &m
     match repository.find(&key) {
         Some(found) if found.availability == Availability::Available => {
             tally.available += 1;
-            Said::Layer {
+            EntryStatus::Layer {
                 availability: Cow::Borrowed(found.availability.word()),
                 details: Some((found.size, found.media_type)),
             }
         }
         Some(found) if found.availability == Availability::Archived && wording.knows_archived => {
             tally.archived += 1;
-            // Whether the service tells size and media type here is not documented; the blob exists, so we do.
-            Said::Layer {
+            // AWS does not document size and media type here. They are sent, because the blob exists.
+            EntryStatus::Layer {
                 availability: Cow::Borrowed(found.availability.word()),
                 details: Some((found.size, found.media_type)),
             }
         }
         _ if wording.absent_as_failure => {
             tally.failed += 1;
-            Said::failure("MissingLayerDigest", "The layer does not exist")
+            EntryStatus::failure("MissingLayerDigest", "The layer does not exist")
         }
         _ => {
             tally.unavailable += 1;
-            Said::ABSENT
+            EntryStatus::ABSENT
         }
     }
 }
 
-/// Bytes one entry takes at most, as a rule: 71 of digest, a media type, the names.
+/// Upper bound of the usual entry in bytes: 71 for the digest, a media type, the member names.
 const ENTRY_BYTES: usize = 224;
 
 /// `BatchCheckLayerAvailabilityResponse` as JSON.
@@ -116,7 +121,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Vec<u8> {
     out.extend_from_slice(br#"{"layers":["#);
     let mut comma: &[u8] = b"";
     for entry in entries {
-        let Said::Layer { availability, details } = &entry.said else {
+        let EntryStatus::Layer { availability, details } = &entry.status else {
             failures += 1;
             continue;
         };
@@ -137,7 +142,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Vec<u8> {
     if failures > 0 {
         comma = b"";
         for entry in entries {
-            let Said::Failure { code, reason } = &entry.said else {
+            let EntryStatus::Failure { code, reason } = &entry.status else {
                 continue;
             };
             out.extend_from_slice(comma);
@@ -155,7 +160,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Vec<u8> {
     out
 }
 
-/// An error as AWS JSON 1.1 words it.
+/// An error in the form of AWS JSON 1.1.
 pub(crate) fn write_error(error: &ServiceError) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + error.code.len() + error.message.len());
     out.extend_from_slice(br#"{"__type":"#);
@@ -172,15 +177,15 @@ fn string(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
     } else {
-        // Writing into a Vec cannot fail, nor can a string be no JSON.
+        // Cannot fail, because every string is valid JSON and the writer is a Vec.
         let _ = serde_json::to_writer(&mut *out, text);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cow, Entry, Said, write, write_error};
-    use crate::local_ecr::request::ServiceError;
+    use super::{Cow, Entry, EntryStatus, write, write_error};
+    use crate::local_ecr::service::request::ServiceError;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -188,9 +193,9 @@ mod tests {
         #[test]
         fn what_is_written_is_what_serde_reads(digest in any::<String>(), word in any::<String>(), size in any::<u64>()) {
             let entries = [
-                Entry { digest: Cow::Borrowed(&digest), said: Said::failure("C", "r") },
-                Entry { digest: Cow::Borrowed(&digest), said: Said::Layer { availability: Cow::Borrowed(&word), details: Some((size, &word)) } },
-                Entry { digest: Cow::Borrowed(&digest), said: Said::ABSENT },
+                Entry { digest: Cow::Borrowed(&digest), status: EntryStatus::failure("C", "r") },
+                Entry { digest: Cow::Borrowed(&digest), status: EntryStatus::Layer { availability: Cow::Borrowed(&word), details: Some((size, &word)) } },
+                Entry { digest: Cow::Borrowed(&digest), status: EntryStatus::ABSENT },
             ];
             let read: Value = serde_json::from_slice(&write(&entries)).unwrap();
             prop_assert_eq!(read, json!({

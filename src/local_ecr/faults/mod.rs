@@ -1,21 +1,28 @@
-//! Faults: what goes wrong, when, and by what chance.
+//! Faults: what they do, to which calls, and with which probability.
+
+pub(crate) mod access_keys;
+pub(crate) mod content;
+pub(crate) mod delivery;
+pub(crate) mod error_responses;
+pub(crate) mod kind;
+pub(crate) mod throttle;
 
 use std::collections::HashSet;
 
-use super::error::Error;
-use super::fault_kind::{FaultKind, Stage};
-use super::options::ThrottleForm;
-use super::random::Random;
+use crate::local_ecr::error::Error;
+use crate::local_ecr::random::Random;
+use kind::{FaultKind, Stage};
+use throttle::ThrottleForm;
 
 /// What a fault does, with its settings.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "fields are described by the kind they belong to")]
-pub enum What {
+#[allow(missing_docs, reason = "`FaultKind` describes the variants and their fields")]
+pub enum FaultSpec {
     Latency {
         ms: f64,
         jitter_ms: f64,
     },
-    /// `None` is the server's own form.
+    /// `None` is the form of the server.
     Throttle {
         form: Option<ThrottleForm>,
     },
@@ -98,8 +105,8 @@ pub enum What {
     },
 }
 
-impl What {
-    /// The kind.
+impl FaultSpec {
+    /// The kind of the fault.
     #[must_use]
     pub fn kind(&self) -> FaultKind {
         match self {
@@ -165,33 +172,33 @@ impl What {
     }
 }
 
-/// One thing that goes wrong, with its script.
+/// One fault, with its script.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// What happens.
-    pub what: What,
-    /// The chance of it for each call in range, 0 to 1; 1 is always.
+    /// What the fault does.
+    pub spec: FaultSpec,
+    /// The chance for each call in the range, 0 to 1; 1 is always.
     pub probability: f64,
-    /// The first call it may happen to; calls count from 1.
+    /// The first call that the fault may affect; calls count from 1.
     pub first: u64,
-    /// The last call it may happen to; `None` for no end.
+    /// The last call that the fault may affect; `None` for no end.
     pub last: Option<u64>,
 }
 
-impl From<What> for Fault {
-    /// It happens to every call.
-    fn from(what: What) -> Self {
-        Self { what, probability: 1.0, first: 1, last: None }
+impl From<FaultSpec> for Fault {
+    /// The fault affects every call.
+    fn from(spec: FaultSpec) -> Self {
+        Self { spec, probability: 1.0, first: 1, last: None }
     }
 }
 
-/// Longest wait a fault or the server may add: longer is surely a mistake of units.
+/// Longest wait that a fault or the server may add. A longer wait is probably a mistake of units.
 const MAX_WAIT_MS: f64 = 3_600_000.0;
 
 impl Fault {
-    /// Says what is wrong with the settings.
+    /// Returns what is wrong with the settings.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let kind = self.what.kind().name();
+        let kind = self.spec.kind().name();
         let refuse = |text: String| Err(Error::invalid(format!("fault {kind:?}: {text}")));
         if !(0.0..=1.0).contains(&self.probability) {
             return refuse(format!("probability must be 0 to 1, not {}", self.probability));
@@ -199,41 +206,44 @@ impl Fault {
         if self.first == 0 || self.last.is_some_and(|last| last < self.first) {
             return refuse("calls count from 1, and the last must not come before the first".into());
         }
-        if let Some(share) = self.what.share()
+        if let Some(share) = self.spec.share()
             && !(share > 0.0 && share <= 1.0)
         {
             return refuse(format!("share must be above 0 and at most 1, not {share}"));
         }
-        match &self.what {
-            What::Latency { ms, jitter_ms } => check_wait(*ms).and(check_wait(*jitter_ms)).or_else(refuse),
-            What::IdleClose { ms } | What::ExpiredKey { ms, .. } if check_wait(*ms).is_err() => {
+        match &self.spec {
+            FaultSpec::Latency { ms, jitter_ms } => {
+                check_wait(*ms).and(check_wait(*jitter_ms)).or_else(refuse)
+            }
+            FaultSpec::IdleClose { ms } | FaultSpec::ExpiredKey { ms, .. } if check_wait(*ms).is_err() => {
                 check_wait(*ms).or_else(refuse)
             }
-            What::ExpiredKey { uses: 0, ms: 0.0 } => refuse("needs uses or ms, above 0".into()),
-            What::Slow { bytes_per_ms: 0 } | What::SlowHead { bytes_per_ms: 0 } => {
+            FaultSpec::ExpiredKey { uses: 0, ms: 0.0 } => refuse("needs uses or ms, above 0".into()),
+            FaultSpec::Slow { bytes_per_ms: 0 } | FaultSpec::SlowHead { bytes_per_ms: 0 } => {
                 refuse("bytes_per_ms must be at least 1".into())
             }
-            What::Throttle { form: Some(ThrottleForm { status, .. }) } | What::ErrorPage { status }
+            FaultSpec::Throttle { form: Some(ThrottleForm { status, .. }) }
+            | FaultSpec::ErrorPage { status }
                 if !(400..=599).contains(status) =>
             {
                 refuse(format!("status must be 400 to 599, not {status}"))
             }
-            // 101 is an agreement to go on in another protocol.
-            What::Informational { status } if !matches!(status, 100 | 102..=199) => {
+            // Not 101, because it switches to another protocol.
+            FaultSpec::Informational { status } if !matches!(status, 100 | 102..=199) => {
                 refuse(format!("status must be 100 or 102 to 199, not {status}"))
             }
-            What::Error { status, .. } if !(200..=599).contains(status) => {
+            FaultSpec::Error { status, .. } if !(200..=599).contains(status) => {
                 refuse(format!("status must be 200 to 599, not {status}"))
             }
-            What::Poison { digests } if digests.is_empty() => refuse("needs digests".into()),
+            FaultSpec::Poison { digests } if digests.is_empty() => refuse("needs digests".into()),
             _ => Ok(()),
         }
     }
 
-    /// The chance stream of this fault at this call, if it fires there.
+    /// The random stream of this fault at this call; `None` if the fault does not fire.
     ///
-    /// `index` is the fault's place in the list: with it, each fault rolls dice of its own,
-    /// and adding one at the end changes nothing for those before it.
+    /// `index` is the fault's place in the list. It gives each fault a stream of its own, so that
+    /// a fault added at the end does not change those before it.
     pub(crate) fn roll(&self, seed: u64, index: usize, call: u64) -> Option<Random> {
         if call < self.first || self.last.is_some_and(|last| call > last) {
             return None;
@@ -243,7 +253,7 @@ impl Fault {
     }
 }
 
-/// Milliseconds that can be waited.
+/// Checks a waiting time in milliseconds.
 pub(crate) fn check_wait(ms: f64) -> Result<(), String> {
     if (0.0..=MAX_WAIT_MS).contains(&ms) {
         Ok(())
@@ -254,14 +264,14 @@ pub(crate) fn check_wait(ms: f64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, ThrottleForm, What};
+    use super::{Fault, FaultSpec, ThrottleForm};
 
     fn fault(probability: f64, first: u64, last: Option<u64>) -> Fault {
-        Fault { what: What::Shuffle, probability, first, last }
+        Fault { spec: FaultSpec::Shuffle, probability, first, last }
     }
 
     #[test]
-    fn a_script_says_for_which_calls() {
+    fn a_script_chooses_calls() {
         let fired: Vec<u64> =
             (1..=10).filter(|&call| fault(1.0, 3, Some(5)).roll(0, 0, call).is_some()).collect();
         assert_eq!(fired, [3, 4, 5]);
@@ -280,31 +290,31 @@ mod tests {
     }
 
     #[test]
-    fn settings_without_sense_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let rows = [
             fault(1.5, 1, None),
             fault(f64::NAN, 1, None),
             fault(1.0, 0, None),
             fault(1.0, 5, Some(4)),
-            What::Omit { share: 0.0 }.into(),
-            What::Omit { share: 1.1 }.into(),
-            What::Slow { bytes_per_ms: 0 }.into(),
-            What::SlowHead { bytes_per_ms: 0 }.into(),
-            What::ErrorPage { status: 200 }.into(),
-            What::Throttle { form: Some(ThrottleForm { code: None, status: 200 }) }.into(),
-            What::Informational { status: 101 }.into(),
-            What::Informational { status: 200 }.into(),
-            What::ExpiredKey { uses: 0, ms: 0.0 }.into(),
-            What::ExpiredKey { uses: 1, ms: f64::NAN }.into(),
-            What::IdleClose { ms: -1.0 }.into(),
-            What::Latency { ms: -1.0, jitter_ms: 0.0 }.into(),
-            What::Latency { ms: 0.0, jitter_ms: f64::INFINITY }.into(),
-            What::Error { code: "X".into(), status: 99, message: String::new() }.into(),
-            What::Poison { digests: [].into() }.into(),
+            FaultSpec::Omit { share: 0.0 }.into(),
+            FaultSpec::Omit { share: 1.1 }.into(),
+            FaultSpec::Slow { bytes_per_ms: 0 }.into(),
+            FaultSpec::SlowHead { bytes_per_ms: 0 }.into(),
+            FaultSpec::ErrorPage { status: 200 }.into(),
+            FaultSpec::Throttle { form: Some(ThrottleForm { code: None, status: 200 }) }.into(),
+            FaultSpec::Informational { status: 101 }.into(),
+            FaultSpec::Informational { status: 200 }.into(),
+            FaultSpec::ExpiredKey { uses: 0, ms: 0.0 }.into(),
+            FaultSpec::ExpiredKey { uses: 1, ms: f64::NAN }.into(),
+            FaultSpec::IdleClose { ms: -1.0 }.into(),
+            FaultSpec::Latency { ms: -1.0, jitter_ms: 0.0 }.into(),
+            FaultSpec::Latency { ms: 0.0, jitter_ms: f64::INFINITY }.into(),
+            FaultSpec::Error { code: "X".into(), status: 99, message: String::new() }.into(),
+            FaultSpec::Poison { digests: [].into() }.into(),
         ];
         for row in rows {
             let error = row.check().expect_err(&format!("{row:?}")).to_string();
-            assert!(error.contains(row.what.kind().name()), "{error}");
+            assert!(error.contains(row.spec.kind().name()), "{error}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! TLS with a private certificate authority that exists only as long as the server.
+//! TLS with a private certificate authority that lives as long as the server.
 //!
-//! Its key signs one certificate and is forgotten. A client trusts the server by the
-//! authority's certificate, and by nothing else: no machine's store knows it.
+//! The authority's key signs one certificate and is then dropped. A client trusts the server only by
+//! the authority's certificate, because no system's certificate store contains it.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
-use super::error::Error;
+use crate::local_ecr::error::Error;
 
-/// What the server shows to its clients, who should take only the first.
+/// The certificate that the server presents. Clients should accept only the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Certificate {
     /// For 127.0.0.1 and localhost.
@@ -23,7 +23,7 @@ pub enum Certificate {
     Valid,
     /// For a host of another name.
     WrongHost,
-    /// Ended years ago.
+    /// Expired years ago.
     Expired,
 }
 
@@ -44,14 +44,14 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// A new authority, and a certificate signed by it.
+    /// Creates an authority, and a certificate that it signs.
     pub(crate) fn new(certificate: Certificate) -> Result<Self, Error> {
         let failed = |error: rcgen::Error| Error::Tls(error.to_string());
         let authority = CertifiedIssuer::self_signed(authority(), KeyPair::generate().map_err(failed)?)
             .map_err(failed)?;
         let key = KeyPair::generate().map_err(failed)?;
         let leaf = leaf(certificate).map_err(failed)?.signed_by(&key, &authority).map_err(failed)?;
-        // The provider is named, so that no other part of a process has a say in it.
+        // The provider is explicit, so that the default of the process does not matter.
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| {
@@ -78,7 +78,7 @@ fn leaf(certificate: Certificate) -> Result<CertificateParams, rcgen::Error> {
     params.distinguished_name.push(DnType::CommonName, &*names[0]);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    // Strict verifiers, Python's from 3.13 on among them, look for it.
+    // Strict verifiers require it, for instance Python's from 3.13 on.
     params.use_authority_key_identifier_extension = true;
     if certificate == Certificate::Expired {
         params.not_before = date_time_ymd(2020, 1, 1);
