@@ -26,7 +26,7 @@ demo: $(if $(wildcard $(VENV)/.release),$(VENV)/.release,$(VENV)/.demo) ## check
 
 build: $(VENV)/.release ## compile the native module (release profile) and install the package, editable
 
-setup: $(VENV)/.dev ## make the virtual environment with everything that the checks need
+setup: $(VENV)/.checks ## make the virtual environment with everything that the checks need
 
 $(VENV)/.tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "layercheck needs Python >= 3.11; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -36,10 +36,10 @@ $(VENV)/.tools:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.14,<2'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.tools pyproject.toml
+$(VENV)/.checks: $(VENV)/.tools pyproject.toml
 	$(call say,install the tools of the checks and the peers of the benchmarks (900 MB): some 2 minutes)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --group checks
 	@touch $@
 
 # maturin installs the Python dependencies first, and then shows cargo's own progress. Each of the two
@@ -90,11 +90,11 @@ doctest: setup build ## the examples in the docstrings and in the README
 
 # The virtual environment has the newest boto3. These two folders have the oldest one of the supported
 # range, and the last line with the older default of retries.
-$(VENV)/boto3-floor/.done: $(VENV)/.dev
+$(VENV)/boto3-floor/.done: $(VENV)/.checks
 	$(BIN)/python -m pip install --quiet --target $(@D) 'boto3==1.35.16' 'botocore==1.35.16'
 	@touch $@
 
-$(VENV)/boto3-1.43/.done: $(VENV)/.dev
+$(VENV)/boto3-1.43/.done: $(VENV)/.checks
 	$(BIN)/python -m pip install --quiet --target $(@D) 'boto3==1.43.*'
 	@touch $@
 
