@@ -102,7 +102,7 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 	@for line in floor 1.43; do \
 	  export PYTHONPATH=$(VENV)/boto3-$$line; \
 	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
-	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/test_service_model.py || exit 1; \
+	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py || exit 1; \
 	done
 
 ##@ Measure

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from layercheck.dispatch.transport.choose import NAMES
+from layercheck.dispatch.transport.selection import NAMES
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / ".cache"

@@ -2,7 +2,8 @@
 
 The pacer does not know the server's capacity, and other clients take tokens from the same bucket. The figures
 do not depend on the machine, and the same seed gives the same figures: a minute of 600 calls a second is
-simulated in a fraction of a second. `tests/python/dispatch/test_pacer_simulation.py` checks their limits.
+simulated in a fraction of a second. `tests/python/dispatch/rate/test_pacer_simulation.py`
+checks their limits.
 
 Figures: the share that the pacer got of what the other clients left in the bucket (or of the rate asked for,
 if that is less), and the share of its calls that were throttled.
@@ -18,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from layercheck.dispatch.pacer import Pacer
-from layercheck.dispatch.workers import TICK_S
+from layercheck.dispatch.rate.pacer import Pacer
+from layercheck.dispatch.schedule.workers import TICK_S
 
 RESULT = Path(__file__).parent.parent / "results" / "pace.json"
 Others = Callable[[float], float]
