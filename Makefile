@@ -11,7 +11,7 @@ CACHE  := bench/.cache
 say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup build test lint types rust-test fuzz-corpus python-test doctest boto3-range deny \
+.PHONY: help demo setup build test lint types rust-test fuzz-corpus python-test doctest boto3-range deny advisories \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-journal bench-diff bench-pace \
   bench-overhead bench-cancelled bench-local-ecr soak journal-kills journal-disk coverage format clean
 
@@ -60,7 +60,7 @@ $(VENV)/.demo: $(VENV)/.tools $(RUST)
 
 ##@ Check
 
-test: lint rust-test build types python-test boto3-range doctest ## run all checks of this group except deny
+test: lint rust-test build types python-test boto3-range doctest ## run lint, types, rust-test, python-test, doctest and boto3-range
 
 lint: setup ## rustfmt, clippy with warnings as errors, ruff
 	cargo fmt --check
@@ -104,6 +104,16 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
 	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py || exit 1; \
 	done
+
+cargo-deny = @cargo deny --version > /dev/null 2>&1 || { echo "this needs cargo-deny: cargo install cargo-deny --locked"; exit 1; }
+
+deny: ## licences, banned crates and sources of the Rust dependencies; needs cargo-deny, and no network
+	$(cargo-deny)
+	cargo deny --offline --locked check licenses bans sources
+
+advisories: ## known vulnerabilities of the Rust dependencies; needs cargo-deny and the network
+	$(cargo-deny)
+	cargo deny --locked check advisories
 
 ##@ Measure
 
