@@ -104,7 +104,7 @@ def test_a_mock_in_the_process_answers_in_place_of_the_network() -> None:
             "retries that you configured are left to botocore",
         ),
         (Config(signature_version=UNSIGNED), "wire", "signatures other than v4 are left to botocore"),
-        (Config(read_timeout=None), "slim", "there is no time-out"),
+        (Config(read_timeout=None), "slim", "a timeout is switched off"),
         (Config(parameter_validation=True, user_agent_extra="mine/1"), "native", ""),
     ],
     ids=[
@@ -186,7 +186,7 @@ def test_no_reason_for_a_slower_transport_shows_the_password_of_an_endpoint(
     except lc.InvalidParameterError as error:
         said = str(error)
     said += caplog.text
-    assert "ftp://***@127.0.0.1:9 is no http URL" in said
+    assert "ftp://***@127.0.0.1:9 is not an http URL" in said
     assert "MARKER" not in said
 
 
