@@ -12,10 +12,11 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from layercheck.aws.classify import classify, clean, exception_for
+from layercheck.aws.classify import classify, exception_for
 from layercheck.aws.response_limit import bound_bodies
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.limits import Limits
+from layercheck.redact import clean
 from layercheck.types import EcrClient, Target
 
 DEFAULT_MAX_IN_FLIGHT = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from layercheck.cli.exit_codes import CommandError, ExitCode, one_line
+from layercheck.cli.exit_codes import CommandError, ExitCode
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -15,6 +15,7 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
+from layercheck.redact import one_line
 
 # The package's messages name Python's keywords; here the same things are options.
 _OPTIONS = {
