@@ -30,6 +30,16 @@ _OPTIONS = {
 _KEYWORD = re.compile("|".join(rf"\b{keyword}\b" for keyword in _OPTIONS))
 
 
+def in_options(message: str) -> str:
+    """A message of the package with the command's options in place of Python's keywords.
+
+    Examples:
+        >>> in_options("region_name is 'x'; leave region_name out")
+        "--region is 'x'; leave --region out"
+    """
+    return _KEYWORD.sub(lambda match: _OPTIONS[match[0]], message)
+
+
 def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
     """The failure for an exception of the package.
 
@@ -44,7 +54,7 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
     from layercheck.dispatch.schedule.execution import HINTS
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))
-    message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(said))
+    message = in_options(one_line(said))
     if "; pass --" in message:
         return CommandError(message)
     return CommandError(f"{message}; {_advice(error, target)}")

@@ -50,7 +50,8 @@ class Checker:
     fork: make the checker in the process that uses it.
 
     Args:
-        repository_name: Name of the repository, without host, tag or digest.
+        repository_name: Name, image URI or ARN of the repository. A URI or an ARN also sets `registry_id`,
+            `region_name` and `public`, which then need not be given. A tag or digest in it is ignored.
         registry_id: The registry's account id as a str of 12 digits; for ECR Public an account id or
             alias. None: the registry of the credentials.
         public: ECR Public instead of private ECR. Without a region it is us-east-1.
@@ -121,15 +122,15 @@ class Checker:
         try:
             self._transport = choose(
                 self._open.client,
-                repository_name,
-                registry_id,
+                self._open.target.repository_name,
+                self._open.target.registry_id,
                 wanted=transport,
                 owned=self._open.owned,
                 limits=self._limits,
             )
             number = calls_per_second(
                 rate,
-                service="ecr-public" if public else "ecr",
+                service="ecr-public" if self._open.target.public else "ecr",
                 session=self._open.session,
                 region_name=self._open.target.region_name,
             )
