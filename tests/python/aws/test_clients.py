@@ -16,7 +16,7 @@ import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
 from layercheck.aws.client import DEFAULT_MAX_IN_FLIGHT, PUBLIC_REGIONS
-from layercheck.aws.service_quotas import QUOTA_CODES
+from layercheck.aws.service_quotas import QUOTAS
 
 ROWS = digests(500)
 
@@ -301,8 +301,11 @@ def test_the_quota_is_asked_for_and_never_required(
     assert bool(caplog.records) == (not replies)
 
 
-def test_the_quota_codes_name_both_services() -> None:
-    assert set(QUOTA_CODES) == {"ecr", "ecr-public"}
+def test_each_service_has_one_quota_with_its_source() -> None:
+    assert set(QUOTAS) == {"ecr", "ecr-public"}
+    for quota in QUOTAS.values():
+        assert quota.code.startswith("L-")
+        assert quota.source.startswith("https://docs.aws.amazon.com/AmazonECR/")
 
 
 def test_importing_layercheck_loads_neither_boto3_nor_numpy() -> None:
