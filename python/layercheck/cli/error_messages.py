@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from layercheck.cli.exit_codes import CommandError, ExitCode, one_line
+from layercheck.cli.exit_codes import CommandError, ExitCode
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -15,6 +15,7 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
+from layercheck.redact import one_line
 
 # The package's messages name Python's keywords; here the same things are options.
 _OPTIONS = {
@@ -27,6 +28,16 @@ _OPTIONS = {
     "public=True": "--public",
 }
 _KEYWORD = re.compile("|".join(rf"\b{keyword}\b" for keyword in _OPTIONS))
+
+
+def in_options(message: str) -> str:
+    """A message of the package with the command's options in place of Python's keywords.
+
+    Examples:
+        >>> in_options("region_name is 'x'; leave region_name out")
+        "--region is 'x'; leave --region out"
+    """
+    return _KEYWORD.sub(lambda match: _OPTIONS[match[0]], message)
 
 
 def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
@@ -43,7 +54,7 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
     from layercheck.dispatch.schedule.ending import HINTS
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))
-    message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(said))
+    message = in_options(one_line(said))
     if "; pass --" in message:
         return CommandError(message)
     return CommandError(f"{message}; {_advice(error, target)}")

@@ -44,7 +44,7 @@ def check(
     Args:
         digests: What `layercheck.plan` takes (an iterable of str or bytes, a path, an open binary
             file, raw digests as an array), or a ready plan.
-        repository_name: Name, image URI or ARN of the repository.
+        repository_name: Name, image URI or ARN of the repository; a tag or digest in it is ignored.
         registry_id: As for `Checker`, like all arguments up to `transport`.
         public: ECR Public instead of private ECR.
         session: A `boto3.Session` to make the client from.

@@ -46,7 +46,8 @@ class Checker:
     not cross a fork: make the checker in the process that uses it.
 
     Args:
-        repository_name: Name, image URI or ARN of the repository. A tag or digest after it is ignored.
+        repository_name: Name, image URI or ARN of the repository. A URI or an ARN also sets `registry_id`,
+            `region_name` and `public`, which then need not be given. A tag or digest in it is ignored.
         registry_id: The registry's account id as a str of 12 digits; for ECR Public an account id or
             alias. None: the registry of the credentials.
         public: ECR Public instead of private ECR. Without a region it is us-east-1.

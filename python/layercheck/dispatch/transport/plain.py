@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from layercheck.aws import credentials
-from layercheck.aws.classify import UnreadableAnswer, clean
+from layercheck.aws.classify import UnreadableAnswer
 from layercheck.dispatch.transport.base import Batch
+from layercheck.redact import clean
 from layercheck.types import EcrClient
 
 

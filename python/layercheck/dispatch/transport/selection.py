@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
-from layercheck.aws.classify import clean
 from layercheck.dispatch.transport.base import Transport
 from layercheck.dispatch.transport.native import NativeTransport
 from layercheck.dispatch.transport.plain import PlainTransport
@@ -17,6 +16,7 @@ from layercheck.dispatch.transport.slim import SlimTransport
 from layercheck.dispatch.transport.wire import WireTransport
 from layercheck.errors import InvalidParameterError
 from layercheck.limits import Limits
+from layercheck.redact import clean
 from layercheck.types import EcrClient
 
 TransportName: TypeAlias = Literal["plain", "slim", "wire", "native"]

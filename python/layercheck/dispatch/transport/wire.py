@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from layercheck._core import Wire, WireError
-from layercheck.aws.classify import clean
 from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.slim import SlimTransport
 from layercheck.limits import Limits
+from layercheck.redact import clean
 from layercheck.types import EcrClient
 
 _log = logging.getLogger("layercheck")
