@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from journal import kill_loop
-from journal.audit import DONE, SMALL, Audit, rows
+from journal.interrupted_runs import DONE, SMALL, Audit, rows
 
 SIZE = replace(SMALL, options=(*SMALL.options, "--durability", "full"))
 ERRORS = ("ENOSPC", "EIO")

@@ -21,7 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from journal.audit import DONE, SERVER_FAULTS, SHIPPED, SHIPPED_FAST, Audit, End, Size, heed_interrupts, rows
+from journal.interrupted_runs import (
+    DONE,
+    SERVER_FAULTS,
+    SHIPPED,
+    SHIPPED_FAST,
+    Audit,
+    End,
+    Size,
+    heed_interrupts,
+    rows,
+)
 from journal.killed_run import STEPS
 
 HOW = {"SIGKILL": 14, "SIGTERM": 2, "SIGINT": 2, "SIGINT twice": 2}

@@ -12,8 +12,8 @@ import pytest
 import layercheck as lc
 from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
 from fake_account import digests
-from journal.audit import SMALL, Audit, rows
 from journal.conftest import ROWS, Check, table
+from journal.interrupted_runs import SMALL, Audit, rows
 from layercheck.testing import Fault, LocalEcr
 
 

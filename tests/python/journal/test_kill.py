@@ -6,14 +6,14 @@ import random
 import re
 from pathlib import Path
 
-from journal import audit, kill_loop, killed_run
-from journal.audit import SMALL, Audit
+from journal import interrupted_runs, kill_loop, killed_run
+from journal.interrupted_runs import SMALL, Audit
 from layercheck.journal import store
 
 
 def test_a_check_that_is_ended_again_and_again_gives_the_same_report(tmp_path: Path) -> None:
-    audit.heed_interrupts()
-    text = audit.rows(SMALL)
+    interrupted_runs.heed_interrupts()
+    text = interrupted_runs.rows(SMALL)
     whole, blows = kill_loop.prepare(SMALL, tmp_path, text, random.Random(1))
     with Audit(tmp_path, SMALL, text, whole) as small:
         ends = kill_loop.journey(small, blows, 8)
@@ -27,7 +27,7 @@ def test_every_failpoint_of_the_store_is_listed() -> None:
 
 
 def test_a_check_that_is_killed_at_every_step_gives_the_same_report(tmp_path: Path) -> None:
-    text = audit.rows(SMALL)
+    text = interrupted_runs.rows(SMALL)
     with Audit(tmp_path, SMALL, text) as small:
         small.whole = small.finish(journal=False)
         small.report.unlink()
