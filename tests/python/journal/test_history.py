@@ -13,7 +13,7 @@ import layercheck as lc
 from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
 from fake_account import digests
 from journal.conftest import ROWS, Check, table
-from journal.interrupted_runs import SMALL, Audit, rows
+from journal.interrupted_runs import SMALL, InterruptedRuns, rows
 from layercheck.testing import Fault, LocalEcr
 
 
@@ -85,16 +85,16 @@ def test_each_run_keeps_its_statistics_and_the_report_adds_them_up(
 
 
 def test_a_killed_run_is_marked_as_killed(tmp_path: Path) -> None:
-    with Audit(tmp_path, SMALL, rows(SMALL)) as audit:
-        with audit.start("committed", 4) as run:
+    with InterruptedRuns(tmp_path, SMALL, rows(SMALL)) as runs:
+        with runs.start("committed", 4) as run:
             run.wait()
-        with lc.Journal(audit.journal) as opened:
+        with lc.Journal(runs.journal) as opened:
             (killed,) = opened.status().runs
             report = opened.report()
         assert (killed.ended, report.stats.ended) == ("killed", "killed")
-        assert 0 < killed.stats.calls <= audit.ecr.counters.calls
-        audit.finish()
-    with lc.Journal(audit.journal) as opened:
+        assert 0 < killed.stats.calls <= runs.ecr.counters.calls
+        runs.finish()
+    with lc.Journal(runs.journal) as opened:
         assert [run.ended for run in opened.status().runs] == ["killed", "done"]
 
 

@@ -7,16 +7,16 @@ import re
 from pathlib import Path
 
 from journal import interrupted_runs, kill_loop, killed_run
-from journal.interrupted_runs import SMALL, Audit
+from journal.interrupted_runs import SMALL, InterruptedRuns
 from layercheck.journal import store
 
 
 def test_a_check_that_is_ended_again_and_again_gives_the_same_report(tmp_path: Path) -> None:
-    interrupted_runs.heed_interrupts()
+    interrupted_runs.accept_interrupts()
     text = interrupted_runs.rows(SMALL)
-    whole, blows = kill_loop.prepare(SMALL, tmp_path, text, random.Random(1))
-    with Audit(tmp_path, SMALL, text, whole) as small:
-        ends = kill_loop.journey(small, blows, 8)
+    expected, interrupter = kill_loop.prepare(SMALL, tmp_path, text, random.Random(1))
+    with InterruptedRuns(tmp_path, SMALL, text, expected) as runs:
+        ends = kill_loop.end_at_random_instants(runs, interrupter, 8)
     assert len(ends) >= 4
     assert any(0 < end.last_call < 600 for end in ends)
 
@@ -28,8 +28,8 @@ def test_every_failpoint_of_the_store_is_listed() -> None:
 
 def test_a_check_that_is_killed_at_every_step_gives_the_same_report(tmp_path: Path) -> None:
     text = interrupted_runs.rows(SMALL)
-    with Audit(tmp_path, SMALL, text) as small:
-        small.whole = small.finish(journal=False)
-        small.report.unlink()
-        small.ecr.reset()
-        assert {end.when for end in kill_loop.steps(small)} == set(killed_run.STEPS)
+    with InterruptedRuns(tmp_path, SMALL, text) as runs:
+        runs.expected = runs.finish(journal=False)
+        runs.report.unlink()
+        runs.ecr.reset()
+        assert {end.when for end in kill_loop.kill_at_each_step(runs)} == set(killed_run.STEPS)
