@@ -159,7 +159,7 @@ def test_a_uri_or_an_arn_names_registry_region_and_service(
         target = checker.target
         assert (target.repository_name, target.registry_id) == (name, registry_id)
         assert (target.region_name, target.public) == (region_name, public)
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         assert client.meta.service_model.service_name == ("ecr-public" if public else "ecr")
         assert client.meta.region_name == region_name
         assert checker.rate == (100 if public else 500)

@@ -1,4 +1,4 @@
-"""An audit by the real command that is ended again and again, and what that cost, counted at the server."""
+"""Runs of the real command that are ended early, and the calls that this cost, counted at the server."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ ENVIRONMENT = {
     "PYTHONPATH": str(Path(__file__).parents[1]),
 }
 SERVER_FAULTS = {"server_error": 0.03, "disconnect": 0.02}
-"""Kind to the part of calls that it strikes: one in twenty in all."""
+"""Kind of fault to the fraction of calls that it hits: together one call in twenty."""
 
 DONE = 3
-"""The exit code of the whole run: some digests are not there, and one row is no digest."""
+"""The exit code of a complete run: some digests are unavailable, and one row is invalid."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large an audit is.
+    """The size of a run.
 
     Attributes:
-        digests: Different ones; two rows more are one that comes again and one that is none.
+        digests: Different digests. The input has two more rows, a repeated digest and an invalid row.
         in_flight: Calls at once.
         unsaved: Finished batches that may wait for the disk.
-        latency_ms: Of the server.
-        sizes: As `killed_run` takes it.
-        options: More for the command.
+        latency_ms: The server's latency.
+        sizes: The argument SIZES of `killed_run`.
+        options: More options of the command.
     """
 
     digests: int
@@ -57,7 +57,7 @@ class Size:
 
     @property
     def lost_at_most(self) -> int:
-        """Answers that a kill may cost: those in flight, and one group that was not committed."""
+        """Answers that a kill may lose: those in flight, and one uncommitted group."""
         return self.in_flight + self.unsaved
 
 
@@ -71,13 +71,13 @@ SMALL = Size(
 
 
 def rows(size: Size) -> str:
-    """The input file."""
+    """The text of the input file."""
     lines = [f"sha256:{number * 2_654_435_761 % 2**256:064x}" for number in range(size.digests)]
     return "\n".join([*lines, "junk", lines[0]]) + "\n"
 
 
 def server(size: Size) -> LocalEcr:
-    """Half of the digests, and one call in twenty fails."""
+    """A server that has half of the digests and fails one call in twenty."""
     faults = [Fault(kind, probability=part) for kind, part in SERVER_FAULTS.items()]  # type: ignore[arg-type]
     ecr = LocalEcr(("app",), faults=faults, seed=7, latency_ms=size.latency_ms, log_calls=1_000_000)
     ecr.set_rule("app", "fraction", fraction=0.5)
@@ -86,16 +86,16 @@ def server(size: Size) -> LocalEcr:
 
 @dataclass
 class End:
-    """One end of a run before its time.
+    """One early end of a run.
 
     Attributes:
         how: The signal.
-        when: What it was aimed at.
-        last_call: Number of the last call that the server had of it.
-        report: A report stood there after it.
-        unfinished: A part of one was left under a temporary name.
-        lost: Calls that were answered and whose digests a later run asked again.
-        asked_again: All of whose digests a later run asked again, those that failed too.
+        when: The instant that it was aimed at.
+        last_call: The number of calls that the server had received by then.
+        report: True if the run left a report.
+        unfinished: True if it left an unfinished report under a temporary name.
+        lost: Answered calls whose digests a later run asked again.
+        asked_again: All calls whose digests a later run asked again, including failed calls.
     """
 
     how: str
@@ -107,34 +107,34 @@ class End:
     asked_again: int = 0
 
     @property
-    def in_peace(self) -> bool:
-        """The run was allowed to end itself, so nothing may be lost."""
+    def is_graceful(self) -> bool:
+        """True if the run could end itself, so that it must not lose anything."""
         return self.how in ("SIGINT", "SIGTERM")
 
 
 @dataclass
-class Audit:
-    """Runs of one command in a folder, the server that they ask, and how they ended.
+class InterruptedRuns:
+    """Runs of one command in a folder, the server that they ask, and their early ends.
 
     Attributes:
-        folder: Where its files are.
-        size: How large it is.
+        folder: The folder of all files.
+        size: The size of a run.
         text: The input.
-        whole: The report of a run that nobody interrupts.
-        ends: The runs that were ended.
-        left: Unfinished reports that these left behind, until somebody writes the report.
+        expected: The report of an uninterrupted run.
+        ends: The early ends.
+        unfinished: Unfinished reports that killed runs left behind, until a run writes the report.
     """
 
     folder: Path
     size: Size
     text: str
-    whole: bytes = b""
+    expected: bytes = b""
     ends: list[End] = field(default_factory=list)
-    left: set[Path] = field(default_factory=set)
+    unfinished: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.ecr = server(self.size)
-        self.rows, self.said = self.folder / "rows.txt", self.folder / "said"
+        self.rows, self.output = self.folder / "rows.txt", self.folder / "output"
         self.journal, self.report = self.folder / "audit.journal", self.folder / "report.csv"
         self.rows.write_text(self.text)
 
@@ -145,7 +145,7 @@ class Audit:
         self.ecr.close()
 
     def arguments(self, *, journal: bool = True) -> list[str]:
-        """The command line behind `layercheck`."""
+        """The arguments of `layercheck`."""
         kept = ["--journal", str(self.journal)] if journal else []
         place = ["--endpoint-url", self.ecr.endpoint_url, "-o", str(self.report)]
         return ["check", "app", str(self.rows), *place, *kept, *self.size.options]
@@ -153,44 +153,43 @@ class Audit:
     def start(
         self, step: str = "", times: int = 1, *, journal: bool = True, under: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
-        """The command in a process of its own, perhaps under another one.
+        """Start the command in a process of its own; `under` is a command that runs it, such as strace.
 
-        It is the one that users have, unless a step or small sizes are asked for.
+        This is the shipped command, unless the caller asks for a step or for small sizes.
         """
         if not step and self.size.sizes == "shipped":
             command = [sys.executable, "-m", "layercheck"]
         else:
             command = [sys.executable, "-m", "journal.killed_run", self.size.sizes, step, str(times)]
-        with self.said.open("wb") as said:
+        with self.output.open("wb") as output:
             return subprocess.Popen(
                 [*under, *command, *self.arguments(journal=journal)],
                 env={**os.environ, **ENVIRONMENT},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=said,
+                stderr=output,
             )
 
     def finish(self, *, journal: bool = True) -> bytes:
-        """Let the run come to its end; returns its report."""
+        """Run the command to its end; return its report."""
         with self.start(journal=journal) as run:
             run.wait()
-        assert run.returncode == DONE, (run.returncode, self.said.read_text())
-        # Nor is anything left of those that were killed while they wrote theirs.
+        assert run.returncode == DONE, (run.returncode, self.output.read_text())
+        # A complete run also removes the unfinished reports of killed runs.
         assert not list(self.folder.glob(f".{self.report.name}.*.part"))
         return self.report.read_bytes()
 
-    def ended(self, how: str, when: str) -> End:
-        """Look at what an ended run left behind, and note the end."""
+    def record_end(self, how: str, when: str) -> End:
+        """Check what an ended run left behind, and record the end."""
         end = End(how, when, self.ecr.counters.calls)
-        self.look(end)
+        self.check_files(end)
         self.ends.append(end)
         return end
 
-    def look(self, end: End) -> None:
-        """The journal is sound, and a report is whole or not there.
+    def check_files(self, end: End) -> None:
+        """Check that the journal is sound, and that the report is whole or missing.
 
-        The journal is looked at in a copy: whoever opens it merges its log, and that is to be left to the run
-        that goes on with it.
+        Check a copy of the journal, because opening it merges its log, and the resuming run must do that.
         """
         if self.report.exists():
             end.report = True
@@ -198,9 +197,9 @@ class Audit:
             assert len(lines) == len(self.text.splitlines()) + 1, end
             assert lines[-1].startswith(b"%d," % (len(lines) - 2)), end
             self.report.unlink()
-        left = set(self.folder.glob(f".{self.report.name}.*"))
-        end.unfinished = bool(left - self.left)
-        self.left = left
+        unfinished = set(self.folder.glob(f".{self.report.name}.*"))
+        end.unfinished = bool(unfinished - self.unfinished)
+        self.unfinished = unfinished
         if not self.journal.exists():
             return
         copies = self.folder / "copies"
@@ -211,38 +210,42 @@ class Audit:
             if file.exists():
                 shutil.copy(file, copies)
         copy = copies / self.journal.name
-        code, said = verified(copy)
-        begun = code == 0 or "holds no run" not in said
-        assert code == 0 or not begun, (end, said)
-        # Before its first call a run may leave nothing; from then on, never.
-        assert begun or not end.last_call, (end, said)
+        code, output = verify(copy)
+        has_run = code == 0 or "holds no run" not in output
+        assert code == 0 or not has_run, (end, output)
+        # A run may leave an empty journal before its first call, but not after it.
+        assert has_run or not end.last_call, (end, output)
         assert integrity(copy) == [("ok",)], end
 
     def compare(self, found: bytes) -> None:
-        """The report is that of a run which nobody interrupts, row by row."""
-        if found == self.whole:
+        """Check that a report equals that of an uninterrupted run, row by row."""
+        if found == self.expected:
             return
-        there, here = self.whole.splitlines(), found.splitlines()
-        differing = [pair for pair in zip(there, here, strict=False) if pair[0] != pair[1]]
-        raise AssertionError(f"{len(there)} lines became {len(here)}; they differ first in {differing[:3]}")
+        expected, lines = self.expected.splitlines(), found.splitlines()
+        differing = [pair for pair in zip(expected, lines, strict=False) if pair[0] != pair[1]]
+        raise AssertionError(
+            f"{len(expected)} lines became {len(lines)}; the first differences: {differing[:3]}"
+        )
 
     def count(self) -> None:
-        """How many calls each end cost, seen by the server; and no more than is promised."""
+        """Count at the server the calls that each end cost, and check that they are no more than promised."""
         calls = self.ecr.calls
         asked_later = {digest for call in calls[self.ends[-1].last_call :] for digest in call.digests}
         for number, end in reversed(list(enumerate(self.ends))):
-            run = calls[self.ends[number - 1].last_call if number else 0 : end.last_call]
+            own_calls = calls[self.ends[number - 1].last_call if number else 0 : end.last_call]
             again = {
-                call.digests[0]: call.outcome for call in run if not asked_later.isdisjoint(call.digests)
+                call.digests[0]: call.outcome
+                for call in own_calls
+                if not asked_later.isdisjoint(call.digests)
             }
             end.asked_again = len(again)
             end.lost = sum(outcome == "answered" for outcome in again.values())
-            assert end.lost <= (0 if end.in_peace else self.size.lost_at_most), end
-            asked_later.update(digest for call in run for digest in call.digests)
+            assert end.lost <= (0 if end.is_graceful else self.size.lost_at_most), end
+            asked_later.update(digest for call in own_calls for digest in call.digests)
 
 
 def integrity(journal: Path) -> list[tuple[str]]:
-    """What SQLite itself says of it."""
+    """The result of SQLite's own check."""
     base = sqlite3.connect(journal)
     try:
         return base.execute("PRAGMA integrity_check").fetchall()
@@ -250,14 +253,14 @@ def integrity(journal: Path) -> list[tuple[str]]:
         base.close()
 
 
-def verified(journal: Path) -> tuple[int, str]:
-    """`layercheck journal verify`: its exit code and what it said."""
+def verify(journal: Path) -> tuple[int, str]:
+    """The exit code and the output of `layercheck journal verify`."""
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
         code = layercheck(["journal", "verify", str(journal)])
     return code, out.getvalue()
 
 
-def heed_interrupts() -> None:
-    """A background job of a script ignores Ctrl-C, and so would its children."""
+def accept_interrupts() -> None:
+    """Restore Ctrl-C, which a background job of a script ignores, and its children with it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
