@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from layercheck._core import Plan
 from layercheck.dispatch.checker import Checker
-from layercheck.dispatch.run import Deadline
+from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.transport.selection import TransportName
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate

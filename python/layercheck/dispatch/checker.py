@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from layercheck._core import Plan
-from layercheck.aws import credentials
-from layercheck.aws.client import open_client
-from layercheck.aws.service_quotas import calls_per_second
-from layercheck.dispatch.rate.lanes import LANES, key_of
-from layercheck.dispatch.run import Deadline, Run
+from layercheck.dispatch.connection import Connection
+from layercheck.dispatch.journal_opening import open_journal, open_journal_async
+from layercheck.dispatch.run import Run
+from layercheck.dispatch.run_registry import RunRegistry
+from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.schedule.execution import Execution
-from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.stream import Answer, stream
-from layercheck.dispatch.transport import choose
-from layercheck.dispatch.transport.selection import TransportName, check_name
+from layercheck.dispatch.transport.selection import TransportName
 from layercheck.display.callback import as_callback
-from layercheck.errors import JournalError, LayercheckError
+from layercheck.errors import JournalError
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
 from layercheck.limits import Limits
 from layercheck.planning import plan as make_plan
@@ -103,8 +99,8 @@ class Checker:
         _limits: Limits | None = None,
     ) -> None:
         self._limits = _limits or Limits()
-        check_name(transport)
-        self._open = open_client(
+        self._registry = RunRegistry()
+        self._connection = Connection(
             repository_name,
             registry_id,
             public=public,
@@ -114,55 +110,31 @@ class Checker:
             profile_name=profile_name,
             endpoint_url=endpoint_url,
             config=config,
+            rate=rate,
             max_in_flight=max_in_flight,
-            plain=transport == "plain",
+            transport=transport,
             limits=self._limits,
         )
-        try:
-            self._transport = choose(
-                self._open.client,
-                repository_name,
-                registry_id,
-                wanted=transport,
-                owned=self._open.owned,
-                limits=self._limits,
-            )
-            number = calls_per_second(
-                rate,
-                service="ecr-public" if public else "ecr",
-                session=self._open.session,
-                region_name=self._open.target.region_name,
-            )
-        except BaseException:
-            self._open.close()
-            raise
-        self._pacer = LANES.join(key_of(self._open.client, self._open.target), number)
-        self._workers = WorkerPool(self._open.max_in_flight, self._pacer, idle_s=self._limits.idle_s)
-        self._lock = threading.Lock()
-        self._runs: set[Run] = set()
-        # A run is done a moment before its thread is, so the threads are kept apart.
-        self._run_threads: list[threading.Thread] = []
-        self._closed = False
 
     @property
     def target(self) -> Target:
         """Where digests are checked."""
-        return self._open.target
+        return self._connection.target
 
     @property
     def rate(self) -> float | None:
         """The present rate in calls per second; None while there is no limit."""
-        return self._pacer.rate
+        return self._connection.rate.rate
 
     @property
     def max_in_flight(self) -> int:
         """The most calls at once."""
-        return self._open.max_in_flight
+        return self._connection.max_in_flight
 
     @property
     def transport(self) -> str:
         """How calls are made just now: `plain`, `slim`, `wire` or `native`."""
-        return self._transport.name
+        return self._connection.transport.name
 
     def __repr__(self) -> str:
         target = self.target
@@ -248,12 +220,12 @@ class Checker:
             JournalError: The journal does not fit, or cannot be opened.
             LayercheckError: The checker is closed.
         """
-        kept = JournalOptions.of(journal, max_age_s, durability)
+        options = JournalOptions.of(journal, max_age_s, durability)
         callback = as_callback(progress)
         deadline = Deadline.of(timeout_s)
-        self._check_open()
+        self._registry.check_open()
         plan = as_plan(digests)
-        return self._submit_plan(plan, callback, deadline, self._writer(kept, plan))
+        return self._start(plan, callback, deadline, open_journal(options, plan, self._connection))
 
     async def check_async(
         self,
@@ -276,21 +248,21 @@ class Checker:
             asyncio.CancelledError: The task was cancelled.
             LayercheckError: As `check`.
         """
-        import asyncio  # here, because most users of this module never need it
+        import asyncio  # here, because most users never need it
 
-        kept = JournalOptions.of(journal, max_age_s, durability)
+        options = JournalOptions.of(journal, max_age_s, durability)
         callback = as_callback(progress)
         deadline = Deadline.of(timeout_s)
-        self._check_open()
+        self._registry.check_open()
         plan = digests if isinstance(digests, Plan) else await asyncio.to_thread(as_plan, digests)
-        writer = None if kept is None else await self._writer_in_thread(kept, plan)
-        run = self._submit_plan(plan, callback, deadline, writer)
+        writer = await open_journal_async(options, plan, self._connection)
+        run = self._start(plan, callback, deadline, writer)
         try:
             return await asyncio.wrap_future(run)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if run.done() and task is not None and not task.cancelling():
-                # Not this task but the run was cancelled, by `close` for one: that is an error to see.
+                # Not this task but the run was cancelled, for instance by `close`: the caller must see that.
                 return run.result()
             run.cancel()
             raise
@@ -315,7 +287,7 @@ class Checker:
             InvalidParameterError: `block_rows` is less than one.
             Exception: What the rows' own iterator raised, after the answers for the rows before it.
         """
-        self._check_open()
+        self._registry.check_open()
         return stream(lambda rows: self.submit(rows), digests, block_rows=block_rows)
 
     def close(self, *, cancel: bool = False) -> None:
@@ -323,32 +295,10 @@ class Checker:
 
         Safe to call twice, and from any thread.
         """
-        with self._lock:
-            self._closed = True
-            runs = list(self._runs)
         try:
-            for run in runs:
-                # A callback that closes its own Checker runs on the thread that would be waited for.
-                if cancel or run._is_current_thread:
-                    run.cancel()
-            for run in runs:
-                if not run._is_current_thread:
-                    run._wait()
-        except BaseException:
-            for run in runs:
-                run._leave()
-            raise
+            self._registry.close(cancel=cancel)
         finally:
-            with self._workers.lock:
-                threads = self._workers.close()
-            self._pacer.leave()
-            for thread in (*self._run_threads, *threads):
-                # A thread that is done with its last call has only to look up. One that was given up, and
-                # still waits for the network, is not among these.
-                if thread is not threading.current_thread():
-                    thread.join(self._limits.grace_s)
-            self._transport.close()
-            self._open.close()
+            self._connection.close(self._registry.threads)
 
     def __enter__(self) -> Self:
         return self
@@ -369,88 +319,29 @@ class Checker:
     ) -> None:
         self.close(cancel=kind is not None)
 
-    def _writer(self, kept: JournalOptions | None, plan: Plan) -> JournalWriter | None:
-        """The journal, begun or taken over; None where none is kept."""
-        if kept is None:
-            return None
-        from layercheck.journal.resume import begin  # here, because it loads SQLite
-
-        account = None if self.target.registry_id else credentials.known_account(self._open.client)
-        return begin(kept, plan, self.target, account)
-
-    async def _writer_in_thread(self, kept: JournalOptions, plan: Plan) -> JournalWriter | None:
-        """The same in a thread; a task that is cancelled meanwhile leaves no journal claimed."""
-        import asyncio
-
-        # No future of the loop's: the loop may end before the thread, and with it all its callbacks.
-        beginning: Future[JournalWriter | None] = Future()
-        beginning.set_running_or_notify_cancel()
-
-        def begin() -> None:
-            try:
-                beginning.set_result(self._writer(kept, plan))
-            except BaseException as error:  # noqa: BLE001 (it is raised where it is waited for)
-                beginning.set_exception(error)
-
-        asyncio.get_running_loop().run_in_executor(None, begin)
-        try:
-            return await asyncio.wrap_future(beginning)
-        except asyncio.CancelledError:
-            beginning.add_done_callback(_let_go)
-            raise
-
-    def _submit_plan(
-        self,
-        plan: Plan,
-        callback: ProgressCallback | None,
-        deadline: Deadline,
-        writer: JournalWriter | None,
+    def _start(
+        self, plan: Plan, callback: ProgressCallback | None, deadline: Deadline, writer: JournalWriter | None
     ) -> Run:
+        connection = self._connection
         try:
-            run = self._run(plan, callback, deadline, writer)
+            execution = Execution(
+                plan,
+                connection.transport,
+                connection.pool,
+                connection.rate,
+                connection.target,
+                self._limits,
+                renewable=connection.renewable,
+                writer=writer,
+            )
+            run = Run(plan, execution, connection.pool, connection.target, self._limits, callback, deadline)
+            self._registry.add(run)
         except BaseException:
             if writer is not None:
                 writer.finish()
             raise
-        run._start()
-        with self._lock:
-            self._run_threads = [each for each in (*self._run_threads, run._thread) if each.is_alive()]
+        self._registry.start(run)
         return run
-
-    def _run(
-        self,
-        plan: Plan,
-        callback: ProgressCallback | None,
-        deadline: Deadline,
-        writer: JournalWriter | None,
-    ) -> Run:
-        """Not yet started."""
-        drive = Execution(
-            plan,
-            self._transport,
-            self._workers,
-            self._pacer,
-            self.max_in_flight,
-            self.target,
-            self._limits,
-            renewable=credentials.can_be_renewed(self._open.client),
-            writer=writer,
-        )
-        run = Run(plan, drive, self._workers, self.target, self._limits, callback, deadline)
-        with self._lock:
-            if self._closed:
-                raise LayercheckError("this Checker is closed")
-            self._runs.add(run)
-        run.add_done_callback(self._forget)
-        return run
-
-    def _forget(self, run: Future[Report]) -> None:
-        with self._lock:
-            self._runs.discard(run)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LayercheckError("this Checker is closed")
 
     def _interrupted(self, run: Run, error: BaseException) -> None:
         """Ctrl-C, or another exception in the waiting thread: keep what is known, and hang it on it."""
@@ -470,11 +361,3 @@ class Checker:
 def as_plan(digests: DigestInput | Plan) -> Plan:
     """A ready plan as it is; anything else is planned."""
     return digests if isinstance(digests, Plan) else make_plan(digests)
-
-
-def _let_go(beginning: Future[JournalWriter | None]) -> None:
-    """Nobody waits for this journal any more."""
-    if beginning.exception() is None:
-        writer = beginning.result()
-        if writer is not None:
-            writer.finish()

@@ -32,8 +32,8 @@ BATCHES = 200
 
 def at_rest(run: lc.Run) -> bool:
     """Nothing is under way, and nothing is to be asked now."""
-    with run._workers.lock:
-        return run._drive.due(time.monotonic()) is None and not run._drive._scheduler.in_flight
+    with run._pool.lock:
+        return run._execution.due(time.monotonic()) is None and not run._execution._scheduler.in_flight
 
 
 def test_no_more_is_asked_than_may_wait_for_the_disk(
@@ -81,9 +81,9 @@ def test_at_the_end_the_rest_is_written_however_many_groups_it_takes(
         # Then what waits is several groups.
         monkeypatch.setattr(writer, "UNSAVED", 2)
         run.cancel()
-        kept = run._drive._writer
-        assert kept is not None
-        while not kept._ending:
+        feed = run._execution._journal
+        assert feed is not None
+        while not feed._writer._ending:
             os.sched_yield()
         released.set()
         with pytest.raises(lc.RunCancelled):

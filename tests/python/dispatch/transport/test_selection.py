@@ -199,8 +199,8 @@ def test_an_event_that_is_not_fired_costs_speed_and_no_verdict(
         ScriptedServer() as server,
         lc.Checker("team/app", endpoint_url=server.url, transport=transport, max_in_flight=1) as checker,
     ):
-        client: Any = checker._open.client
-        handler = getattr(checker._transport, f"_{event.replace('-', '_')}")
+        client: Any = checker._connection.client
+        handler = getattr(checker._connection.transport, f"_{event.replace('-', '_')}")
         client.meta.events.unregister(event, handler)
         with caplog.at_level(logging.WARNING, logger="layercheck"):
             reports = [checker.check(ROWS), checker.check(ROWS)]
