@@ -1,4 +1,4 @@
-"""layercheck, with no limit of rate; the option is the transport."""
+"""layercheck without a limit of rate; the option is the transport."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import boto3
 
-import lap
 import layercheck as lc
+from calls import trial
 
 
 class Timed:
-    """A transport with a stopwatch."""
+    """Measures the duration of each call of a transport."""
 
     def __init__(self, transport: Any, times: list[float]) -> None:
         self._transport = transport
@@ -32,7 +32,7 @@ class Layercheck:
     extra_cpu_seconds = 0.0
     extra_bytes = 0
 
-    def __init__(self, task: lap.Task) -> None:
+    def __init__(self, task: trial.Task) -> None:
         self.times: list[float] = []
         inner = boto3.Session(
             aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
@@ -40,14 +40,16 @@ class Layercheck:
         if task.ca_bundle:
             inner._session.set_config_variable("ca_bundle", task.ca_bundle)
         self._checker = lc.Checker(
-            lap.REPOSITORY,
+            trial.REPOSITORY,
             session=inner,
             endpoint_url=task.endpoint_url,
             rate="max",
             max_in_flight=task.in_flight,
             transport=cast("Any", task.option),
         )
-        self._checker._transport = cast("Any", Timed(self._checker._transport, self.times))
+        self._checker._connection.transport = cast(
+            "Any", Timed(self._checker._connection.transport, self.times)
+        )
 
     def ask(self, digests: list[str]) -> bytes:
         report = self._checker.check(digests)
@@ -59,4 +61,4 @@ class Layercheck:
 
 
 if __name__ == "__main__":
-    lap.run(Layercheck)
+    trial.run(Layercheck)

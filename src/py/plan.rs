@@ -34,7 +34,7 @@ impl PyPlan {
 
     /// Converts by the package's Python code, which knows which library is needed and how to install it.
     fn converted<'py>(&self, py: Python<'py>, how: &str, unique: bool) -> PyResult<Bound<'py, PyAny>> {
-        py.import("layercheck.tables")?.call_method1(how, (self.table(unique),))
+        py.import("layercheck.report.dataframes")?.call_method1(how, (self.table(unique),))
     }
 }
 

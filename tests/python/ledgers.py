@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import layercheck as lc
+import reference as ref
 from layercheck import _core
-from layercheck import _reference as ref
 
 
 def planned(digests: list[bytes]) -> lc.Plan:

@@ -13,7 +13,7 @@ import pytest
 
 import layercheck as lc
 from cli.conftest import COMMAND, Layercheck, digest
-from layercheck.journal.claim import Claim
+from layercheck.journal.lock import JournalLock
 from layercheck.testing import Fault, LocalEcr
 
 MANY = 3_000
@@ -104,7 +104,7 @@ def test_another_run_is_refused(check: Layercheck, local_ecr: LocalEcr, digests:
 
 
 def test_a_journal_in_use_is_refused_before_the_input_is_read(check: Layercheck, tmp_path: Path) -> None:
-    with Claim(tmp_path / "audit.journal"):
+    with JournalLock(tmp_path / "audit.journal"):
         # Nobody will ever write to it.
         os.mkfifo(tmp_path / "endless")
         refused = check("app", "endless", "--journal", "audit.journal")
@@ -119,7 +119,7 @@ def test_a_journal_in_use_is_refused_before_the_input_is_read(check: Layercheck,
         (("--journal", "audit.journal", "--max-age", "soon"), 2, "90s, 30m, 12h or 7d"),
         (("--journal", "no/audit.journal"), 1, "there is no folder"),
         (("--journal", "."), 1, "is a folder"),
-        (("--journal", "digests.txt"), 1, "this file is no journal"),
+        (("--journal", "digests.txt"), 1, "this file is not a journal"),
         (("--journal", "x.jsonl", "-o", "./x.jsonl"), 1, "is also the journal"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

@@ -1,4 +1,4 @@
-"""The wire transport: as slim, and the core sends what botocore has signed."""
+"""The wire transport: the core packs, sends and reads; botocore signs."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from layercheck._core import Wire, WireError
-from layercheck.dispatch.body import ReadBody
-from layercheck.dispatch.classify import clean
+from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.slim import SlimTransport
-from layercheck.dispatch.tuning import Tuning
+from layercheck.limits import Limits
+from layercheck.redact import clean
 from layercheck.types import EcrClient
 
 _log = logging.getLogger("layercheck")
 
 BROKEN_BEFORE_ASKING = frozenset(("tls", "request"))
-"""Kinds of `WireError` after which nothing was asked yet and botocore may do better: it knows more of TLS
-than we do (a bundle with a server's own certificate, for one), and its errors are the known ones."""
+"""Kinds of `WireError` that happen before anything was asked. Botocore may then succeed, because its TLS
+accepts more (for instance a bundle with a server's own certificate), and users know its errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An open way to one URL.
+    """Open connections for one URL.
 
     Attributes:
         url: The URL.
         wire: Connections to its host.
-        target: Path and query, as they stand in a request.
+        target: Path and query, as the request line has them.
         host: Value of the `Host` header.
-        sent: The URL as the other side sees it, and as a signature must have it: the host in lower case,
-            and no user before it.
+        sent: The URL as the server sees it and as the signature needs it: the host in lower case, without
+            a user name.
     """
 
     url: str
@@ -44,19 +44,19 @@ class Route:
 
 
 class WireTransport(SlimTransport):
-    """Slim, with the sending taken over at `before-send` by one call into the core.
+    """The slim transport, except that the core sends the request, at the event `before-send`.
 
-    Proxies, client certificates and unverified connections are botocore's: `choose` does not choose this
-    transport for them. What turns out later, a certificate that rustls does not accept, makes it step
-    aside for good: botocore sends that same request, and what it then says of it counts.
+    `choose` leaves proxies, client certificates and connections without verification to botocore. If rustls
+    later refuses a certificate, the transport leaves the sending to botocore for good: botocore sends the
+    same request, and its result counts.
 
     Args:
-        client: A client of our own.
+        client: A client that layercheck made.
         repository_name: Repository.
         registry_id: Registry, or None.
         ca_bundle: PEM file of the certificates to trust.
-        keepalive: Silent connections are looked after, as `tcp_keepalive` of a config says.
-        tuning: Bounds of one answer.
+        keepalive: Probe silent connections, as `tcp_keepalive` of a config says.
+        limits: Limits of one answer.
         direct: Says whether a URL is reached without a proxy.
     """
 
@@ -70,13 +70,13 @@ class WireTransport(SlimTransport):
         *,
         ca_bundle: str,
         keepalive: bool,
-        tuning: Tuning,
+        limits: Limits,
         direct: Callable[[str], bool],
     ) -> None:
         super().__init__(client, repository_name, registry_id)
         self._ca_bundle = ca_bundle
         self._keepalive = keepalive
-        self._tuning = tuning
+        self._limits = limits
         self._direct = direct
         self._config: Any = client.meta.config
         self._route: Route | None = None
@@ -91,7 +91,7 @@ class WireTransport(SlimTransport):
                 self._route.wire.close()
 
     def _before_send(self, request: Any, **_: object) -> object:
-        if self._exchange.batch is None or self._aside:
+        if self._state.batch is None or self._aside:
             return None
         try:
             route = self._route_to(request.url)
@@ -111,7 +111,7 @@ class WireTransport(SlimTransport):
         return AWSResponse(request.url, status, received, raw)
 
     def _route_to(self, url: str) -> Route | None:
-        """The way to a URL, opened at its first use; None if it is not ours to go."""
+        """Return the route to a URL, opened at its first use; None if botocore must send."""
         route = self._route
         if route is not None and route.url == url:
             return route
@@ -138,7 +138,7 @@ class WireTransport(SlimTransport):
         default_port = 443 if secure else 80
         port = parts.port or default_port
         named = f"[{host}]" if ":" in host else host
-        tuning = self._tuning
+        limits = self._limits
         connect_timeout_s, read_timeout_s = self._config.connect_timeout, self._config.read_timeout
         wire = Wire(
             host,
@@ -146,9 +146,9 @@ class WireTransport(SlimTransport):
             ca_bundle=self._ca_bundle if secure else None,
             connect_timeout_s=connect_timeout_s,
             read_timeout_s=read_timeout_s,
-            body_deadline_s=tuning.body_deadline_s,
-            deadline_s=tuning.call_deadline_s,
-            body_limit_bytes=tuning.body_limit_bytes,
+            body_deadline_s=limits.body_deadline_s,
+            deadline_s=limits.call_deadline_s,
+            body_limit_bytes=limits.body_limit_bytes,
             keep=self._config.max_pool_connections,
             keepalive=self._keepalive,
         )
@@ -157,7 +157,7 @@ class WireTransport(SlimTransport):
         return Route(url, wire, target, named, f"{parts.scheme}://{named}{target}")
 
     def _step_aside(self, error: WireError) -> bool:
-        """Leave the sending to botocore from now on, if that can help."""
+        """Leave the sending to botocore from now on, if that can help; return whether it can."""
         kind, reason = error.args
         if kind in BROKEN_BEFORE_ASKING:
             self._leave_to_botocore(reason)
@@ -171,7 +171,7 @@ class WireTransport(SlimTransport):
 
 
 def as_botocore(error: WireError, request: Any) -> Exception:
-    """What botocore's own HTTP session would have raised."""
+    """Return the exception that botocore's own HTTP session raises for such an error."""
     from botocore import exceptions as known
 
     kind, reason = error.args

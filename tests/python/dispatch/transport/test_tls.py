@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.transport.conftest import FASTER, ROWS
+from fake_account import digests
 from layercheck.dispatch.transport import Batch
-from layercheck.dispatch.transport.choose import NAMES, TransportName
+from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.testing import EvenDigests, LocalEcr
 
 
@@ -63,8 +63,8 @@ def test_a_bundle_that_only_openssl_could_read_is_left_to_botocore(
         lc.Checker("team/app", transport=transport, **options) as checker,
     ):
         with pytest.raises(Exception) as expected:
-            plain._transport(Batch(plan, 0, 1))
+            plain._connection.transport(Batch(plan, 0, 1))
         with pytest.raises(Exception) as caught:
-            checker._transport(Batch(plan, 0, 1))
+            checker._connection.transport(Batch(plan, 0, 1))
         assert (type(caught.value), str(caught.value)) == (type(expected.value), str(expected.value))
         assert checker.transport == "slim"

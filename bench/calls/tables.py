@@ -1,0 +1,106 @@
+"""Calls as text: all points for the terminal, the headline points for the published page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BEGIN = "<!-- calls: begin (written by `make bench-calls`) -->"
+END = "<!-- calls: end -->"
+
+Document = dict[str, Any]
+
+
+def troubles(document: Document) -> list[str]:
+    """Everything that failed, a line each."""
+    return [
+        f"{point['name']}: {line['name']}: {line['trouble'].strip().splitlines()[-1]}"
+        for point in document["points"]
+        for line in point["lines"]
+        if line["trouble"]
+    ]
+
+
+def lost(document: Document) -> list[str]:
+    """Points where a peer made more calls a second than the fastest transport of layercheck."""
+    ours = {one["name"] for one in document["contenders"] if one["ours"]}
+    out = []
+    for point in document["points"]:
+        rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["trouble"]}
+        best = max((rate for name, rate in rates.items() if name in ours), default=0.0)
+        out += [
+            f"{point['name']}: {name} makes {rate:,.0f} calls/s, layercheck {best:,.0f}"
+            for name, rate in rates.items()
+            if name not in ours and rate > best
+        ]
+    return out
+
+
+def as_text(document: Document) -> str:
+    """Every point, the points that layercheck lost, and the contenders that could not run."""
+    out = []
+    head = f"  {'':28} {'calls/s':>8} {'p50':>9} {'p99':>9} {'CPU s/M':>8} {'peak':>8}"
+    for point in document["points"]:
+        out += ["", point["name"], head]
+        for line in point["lines"]:
+            if line["trouble"]:
+                out.append(f"  {line['name']:28} FAILED")
+                continue
+            times = f"{line['p50_ms']:6.1f} ms {line['p99_ms']:6.1f} ms"
+            out.append(
+                f"  {line['name']:28} {line['calls_per_s']:8,.0f} {times}"
+                f" {line['cpu_s_per_million_digests']:8.1f} {line['peak_bytes'] / 1e6:5.0f} MB"
+            )
+    out += ["", "interpreter-level calls for each call of the API"]
+    for one in document["contenders"]:
+        count = one["interpreter_calls_per_call"]
+        out.append(f"  {one['name']:28} {'not counted' if count is None else f'{count:,.0f}'}")
+    out += [
+        "",
+        *(f"NOT RUN: {one['name']}: {one['missing']}" for one in document["contenders"] if one["missing"]),
+    ]
+    out += [f"LOST: {each}" for each in lost(document)]
+    out += [f"FAILED: {each}" for each in troubles(document)]
+    return "\n".join(out)
+
+
+def as_markdown(document: Document) -> str:
+    """The headline points; a rate is bold if it is higher than the best of layercheck."""
+    counts = {one["name"]: one["interpreter_calls_per_call"] for one in document["contenders"]}
+    ours = {one["name"] for one in document["contenders"] if one["ours"]}
+    out = [
+        "| where | client | calls/s | p50, p99 | CPU s a million digests | interpreter calls a call | peak |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for point in document["points"]:
+        if point["name"] not in document["headlines"]:
+            continue
+        lines = [line for line in point["lines"] if not line["trouble"]]
+        best = max((line["calls_per_s"] for line in lines if line["name"] in ours), default=0.0)
+        for line in lines:
+            rate = f"{line['calls_per_s']:,.0f}"
+            rate = f"**{rate}**" if line["name"] not in ours and line["calls_per_s"] > best else rate
+            count = counts.get(line["name"])
+            times = f"{line['p50_ms']:.0f}, {line['p99_ms']:.0f} ms"
+            out.append(
+                f"| {point['name']} | {line['name']} | {rate} | {times} "
+                f"| {line['cpu_s_per_million_digests']:.1f} | {'-' if count is None else f'{count:,.0f}'} "
+                f"| {line['peak_bytes'] / 1e6:.0f} MB |"
+            )
+    machine = document["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items() if version)
+    losses = lost(document)
+    out += [
+        "",
+        "100 digests a call. Each answer is compared with the truth before its time counts. The local "
+        f"endpoint runs in a process of its own on the same machine. {document['date']}: {machine['cpu']}, "
+        f"{machine['kind']}, "
+        f"Python {machine['python']}, {versions}. Bold: faster than layercheck. "
+        "`make bench-calls` measures all points again and writes this table.",
+        "",
+    ]
+    verdict = f"Of all {len(document['points'])} points measured, a peer was faster in {len(losses)} cases"
+    if not losses:
+        return "\n".join([*out, f"{verdict}."])
+    # The page shows every lost point, folded, so that the list does not hide the table.
+    cases = (f"* {each}" for each in losses)
+    return "\n".join([*out, f"<details><summary>{verdict}</summary>", "", *cases, "", "</details>"])

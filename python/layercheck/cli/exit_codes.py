@@ -1,0 +1,84 @@
+"""How the command ends: its exit codes, and the one line that goes with a failure."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+from layercheck.verdict import Verdict
+
+
+class ExitCode(IntEnum):
+    """What the command's exit code says."""
+
+    DONE = 0
+    FAILURE = 1
+    USAGE = 2
+    FOUND = 3
+    """Done, and a verdict named by `--fail-on` occurred."""
+    INCOMPLETE = 4
+    """Some digests have no answer; running the same command again may get one."""
+    INTERRUPTED = 130
+    """Ctrl-C or SIGTERM; 128 + SIGINT, as shells count."""
+
+
+class CommandError(Exception):
+    """Ends the command with one line on standard error: what, where, what to do.
+
+    Args:
+        message: The line, without the command's name.
+        code: The exit code; `ExitCode.FAILURE` unless said otherwise.
+    """
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILURE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+DEFAULT_FAIL_ON = frozenset(
+    {Verdict.UNAVAILABLE, Verdict.ARCHIVED, Verdict.REFUSED, Verdict.OTHER, Verdict.INVALID}
+)
+"""DESIGN section 5."""
+
+# A run with such rows is incomplete and ends with code 4 whatever `--fail-on` says, so naming them
+# there would promise something that never happens.
+_ALWAYS_INCOMPLETE = frozenset({Verdict.UNANSWERED, Verdict.NOT_CHECKED})
+
+
+def parse_fail_on(text: str) -> frozenset[Verdict]:
+    """The verdicts named by `--fail-on`: words between commas, or `none`.
+
+    Raises:
+        ValueError: For a word that is no verdict, or one that always means exit code 4.
+
+    Examples:
+        >>> sorted(parse_fail_on("unavailable, archived"))
+        [<Verdict.UNAVAILABLE: 2>, <Verdict.ARCHIVED: 3>]
+        >>> parse_fail_on("none")
+        frozenset()
+    """
+    words = [word.strip().lower() for word in text.split(",")]
+    if words == ["none"]:
+        return frozenset()
+    known = ", ".join(verdict.label for verdict in Verdict if verdict not in _ALWAYS_INCOMPLETE)
+    verdicts = set()
+    for word in words:
+        try:
+            verdict = Verdict.from_label(word)
+        except ValueError:
+            raise ValueError(f"{word!r} is not a verdict; expected none, or some of: {known}") from None
+        if verdict in _ALWAYS_INCOMPLETE:
+            raise ValueError(f"{word!r} always ends with exit code 4; leave it out (possible: {known})")
+        verdicts.add(verdict)
+    return frozenset(verdicts)
+
+
+def say(text: str) -> None:
+    """Lines on standard error. If nobody listens there any more, the exit code still tells."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"layercheck: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass

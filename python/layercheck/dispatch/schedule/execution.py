@@ -1,0 +1,319 @@
+"""`Execution`: carries out one plan, from its first call to its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from layercheck._core import Columns, Ledger, Plan
+from layercheck.aws.classify import CallAbandoned, Failure, classify
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Cause, Outcome, OutcomeKind, Subscriber
+from layercheck.dispatch.rate.limiter import RateLimiter
+from layercheck.dispatch.schedule.ending import RunEnding
+from layercheck.dispatch.schedule.error_log import ErrorLog
+from layercheck.dispatch.schedule.exchange import Exchange, forget_frames
+from layercheck.dispatch.schedule.journal_feed import JournalFeed
+from layercheck.dispatch.schedule.metrics import Metrics
+from layercheck.dispatch.schedule.progress import RunProgress
+from layercheck.dispatch.schedule.scheduler import RetryDecision, Scheduler
+from layercheck.dispatch.schedule.workers import WorkerPool
+from layercheck.dispatch.transport import Transport
+from layercheck.errors import EndpointError, JournalError
+from layercheck.limits import Limits
+from layercheck.types import BatchError, Progress, RunStats, Target
+
+if TYPE_CHECKING:
+    from layercheck._core import Merged
+    from layercheck.journal.writer import JournalWriter
+
+
+class Execution:
+    """Takes calls from the scheduler, asks, settles each outcome, and ends the run.
+
+    Each request ends in one `Outcome`. Metrics, rate, concurrency, progress, error log and journal each
+    record it. All methods need the pool's lock unless they say otherwise.
+
+    Args:
+        plan: What is asked.
+        transport: Makes the requests.
+        pool: The worker threads, shared with other runs.
+        rate: The rate, shared with other runs.
+        target: Where the plan is checked, for messages.
+        limits: Limits of the run.
+        renewable: The client gets new credentials when these expire.
+        writer: Writes verdicts to a journal, and holds those that the journal knew already.
+        subscribers: More subscribers to the outcomes.
+
+    Attributes:
+        changed: Notified when the run stops or finishes.
+        ending: Why the run ended.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        transport: Transport,
+        pool: WorkerPool,
+        rate: RateLimiter,
+        target: Target,
+        limits: Limits,
+        *,
+        renewable: bool = False,
+        writer: JournalWriter | None = None,
+        subscribers: Sequence[Subscriber] = (),
+    ) -> None:
+        self.changed = threading.Condition(pool.lock)
+        self.ending = RunEnding(target, grace_s=limits.grace_s, timeout_grace_s=limits.timeout_grace_s)
+        self._plan = plan
+        self._transport = transport
+        self._pool = pool
+        self._rate = rate
+        self._limits = limits
+        self._restored = 0 if writer is None else writer.restored
+        self._ledger = Ledger(plan) if writer is None else writer.ledger
+        next_open = None if writer is None else self._ledger.next_open
+        self._scheduler = Scheduler(
+            self._ledger.numbers, plan.batch_size, pool.slots, limits, renewable, next_open=next_open
+        )
+        self._exchange = Exchange(plan, self._ledger, transport, resumed=writer is not None)
+        self._suspected: dict[Call, Failure] = {}
+        self._abandoned: list[Call] = []  # for their deadline: a few a minute at most
+        self._metrics = Metrics()
+        self._progress = RunProgress(plan, next_open)
+        self._error_log = ErrorLog(limits.errors_kept, self._ledger.span)
+        self._journal = None if writer is None else self._feed(writer)
+        self._subscribers: list[Subscriber] = [self._metrics, rate, pool.concurrency, self._progress]
+        self._subscribers += [self._error_log, *([self._journal] if self._journal else []), *subscribers]
+
+    # A source of work for the pool.
+
+    def due(self, now: float) -> float | None:
+        """See `WorkSource`."""
+        if self._journal is not None and self._journal.backlogged:
+            return None
+        return self._scheduler.due(now)
+
+    def take(self, now: float) -> Call:
+        """See `WorkSource`."""
+        call = self._scheduler.take(now)
+        self._metrics.sent(call, len(self._scheduler.in_flight))
+        return call
+
+    def ask(self, call: Call) -> Callable[[float], None]:
+        """See `WorkSource`. Without the lock."""
+        try:
+            merged = self._exchange(call)
+        except BaseException as error:  # noqa: BLE001 (a worker must survive whatever a call raises)
+            forget_frames(error)
+            failure = classify(error)
+            return lambda now: self._settle_failure(call, failure, now)
+        if merged is None:
+            return _settle_nothing
+        return lambda now: self._settle_answer(call, merged, now)
+
+    def crashed(self, call: Call, error: BaseException, now: float) -> None:
+        """See `WorkSource`."""
+        self._scheduler.keep_open(call)
+        self.ending.crash(now, error)
+        self.stop_asking()
+
+    # The end of a request.
+
+    def _settle_answer(self, call: Call, merged: Merged, now: float) -> None:
+        for suspect in self._scheduler.settle(call, now):
+            self._refuse(suspect, self._suspected.pop(suspect), now)
+        cause = None
+        missing = merged.left_out + merged.contradicted
+        if missing:
+            code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
+            text = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"
+            cause = Cause("answer", code, text)
+        self._tell(Outcome(OutcomeKind.ANSWERED, call, now, merged, None, cause))
+
+    def _settle_failure(self, call: Call, failure: Failure, now: float) -> None:
+        decision = self._scheduler.fail(call, failure, now)
+        if decision is RetryDecision.RETRY or decision is RetryDecision.SPLIT:
+            kind = OutcomeKind.RETRIED if decision is RetryDecision.RETRY else OutcomeKind.SPLIT
+            self._pool.notify()
+            self._tell(Outcome(kind, call, now, failure=failure))
+        elif decision is RetryDecision.REFUSE:
+            self._refuse(call, failure, now)
+        elif decision is RetryDecision.GIVE_UP:
+            self._give_up(call, failure, now)
+        elif call in self._scheduler.suspects:
+            self._suspected[call] = failure
+            self._tell(Outcome(OutcomeKind.SUSPECTED, call, now, failure=failure))
+        else:
+            self._give_up(call, failure, now)
+        if decision is RetryDecision.FATAL:
+            self.ending.fail(now, failure)
+            self.stop_asking()
+        elif decision is RetryDecision.STALL:
+            self.ending.stall(now, f"no usable answer any more; the last error was {failure.summary}")
+            self.stop_asking()
+
+    def _refuse(self, call: Call, failure: Failure, now: float) -> None:
+        self._ledger.refuse(call.start, failure.code, failure.message)
+        cause = Cause("batch", failure.code, failure.message)
+        self._tell(Outcome(OutcomeKind.REFUSED, call, now, failure=failure, cause=cause))
+
+    def _give_up(self, call: Call, failure: Failure, now: float) -> None:
+        cause = Cause(failure.kind, failure.code, failure.summary)
+        self._leave_unanswered(OutcomeKind.GIVEN_UP, call, cause, now, failure)
+
+    def _leave_unanswered(
+        self, kind: OutcomeKind, call: Call, cause: Cause, now: float, failure: Failure | None = None
+    ) -> None:
+        # A late answer may have come in for all of them; then nothing went wrong.
+        left = self._ledger.unanswered(call.start, call.stop, cause.message)
+        self._tell(Outcome(kind, call, now, failure=failure, cause=cause if left else None))
+
+    def _tell(self, outcome: Outcome) -> None:
+        for subscriber in self._subscribers:
+            subscriber.record(outcome)
+        if self._scheduler.finished:
+            self.changed.notify_all()
+
+    # The end of the run.
+
+    def stop_asking(self) -> None:
+        """Ask nothing more; answers to calls in flight may still come in."""
+        self._scheduler.stop()
+        self.changed.notify_all()
+
+    def is_over(self, now: float) -> bool:
+        """Whether no call is in flight any more, or the run waited long enough for those that are."""
+        return self._scheduler.finished or self.ending.waited_long_enough(now)
+
+    def enforce_deadlines(self, now: float) -> None:
+        """Give up calls that outlived their deadline, and the run if nothing comes of any call."""
+        limit = self._limits.call_deadline_s
+        for call in [each for each in self._scheduler.in_flight if now - each.started_at > limit]:
+            if call.finished:
+                continue
+            self._pool.abandon(call)
+            self._abandoned.append(call)
+            error = CallAbandoned(f"no answer within {limit:g} s, so the call was given up")
+            failure = Failure("transient", "CallAbandoned", str(error), error, EndpointError)
+            self._settle_failure(call, failure, now)
+        if self.ending.stopped_at is None and self._scheduler.stuck_s(now) > self._limits.stall_s:
+            text = f"no usable answer in {self._limits.stall_s:g} s"
+            if self._scheduler.answered:
+                self.ending.stall(now, text)
+            else:
+                self.ending.fail(
+                    now, Failure("transient", "NoAnswer", text, TimeoutError(text), EndpointError)
+                )
+            self.stop_asking()
+
+    def conclude(self, now: float) -> None:
+        """End the run: every digest that was asked and has no outcome gets one."""
+        self._scheduler.stop()
+        self._pool.remove(self)
+        # No answer is taken from here on. An answer that came just when its call was given up was taken, but
+        # the journal may hold what was known before.
+        self._ledger.close()
+        if self._journal is not None:
+            for call in self._abandoned:
+                self._journal.record_again(call)
+        self.ending.conclude()
+        if not self.ending.is_fatal:
+            # The service accepted nothing, and too little was asked to blame anything but these digests.
+            suspects, self._scheduler.suspects = self._scheduler.suspects, []
+            for call in suspects:
+                self._refuse(call, self._suspected.pop(call), now)
+        rest = self.ending.cause_of_the_rest()
+        for call in list(self._scheduler.pending()):
+            failure = self._suspected.pop(call, None)
+            cause = Cause(rest.kind, failure.code, failure.summary) if failure else rest
+            self._leave_unanswered(OutcomeKind.LEFT, call, cause, now, failure)
+        for call in list(self._scheduler.in_flight):
+            self._pool.abandon(call)
+        self._scheduler.in_flight.clear()
+
+    # The journal.
+
+    def start_journal(self) -> None:
+        """Write verdicts to the journal from here on. Without the lock."""
+        if self._journal is not None:
+            self._journal.start()
+
+    def close_journal(self) -> None:
+        """Write the rest to the journal, after `conclude`. Waits for the disk; without the lock."""
+        if self._journal is not None:
+            self.ending.journal_not_written(self._journal.finish())
+
+    def _feed(self, writer: JournalWriter) -> JournalFeed:
+        return JournalFeed(writer, standing=self._standing, changed=self._journal_changed)
+
+    def _standing(self) -> tuple[RunStats, tuple[BatchError, ...]]:
+        with self._pool.lock:
+            return self.stats(time.monotonic()), self.errors()
+
+    def _journal_changed(self, error: JournalError | None) -> None:
+        with self._pool.lock:
+            if error is None:
+                self._pool.notify()
+                return
+            self.ending.fail_journal(time.monotonic(), error)
+            self.stop_asking()
+
+    # What is known so far.
+
+    def columns(self) -> Columns:
+        """Return a copy of the ledger. Without the lock."""
+        return self._ledger.columns()
+
+    def errors(self) -> tuple[BatchError, ...]:
+        """Return what went wrong; beyond the limit, one last entry stands for the rest."""
+        return self._error_log.all()
+
+    def stats(self, now: float) -> RunStats:
+        """Return how the run has gone so far."""
+        metrics = self._metrics
+        return RunStats(
+            calls=metrics.calls,
+            requests=metrics.requests,
+            retries=metrics.retries,
+            throttles=metrics.throttles,
+            halvings=metrics.splits,
+            foreign=metrics.foreign,
+            seconds=metrics.seconds(now, finished=self._scheduler.finished),
+            rate=self._rate.rate,
+            max_in_flight=metrics.most_in_flight,
+            transport=self._transport.name,
+            ended=self.ending.ended,
+            restored=self._restored,
+        )
+
+    def progress(self, *, done: bool) -> Progress:
+        """Return where the run stands. Takes the lock itself."""
+        counts = self._ledger.unique_counts()
+        with self._pool.lock:
+            now = time.monotonic()
+            settled = self._ledger.settled
+            stats = self.stats(now)
+            return Progress(
+                unique=self._plan.unique,
+                settled=settled,
+                counts=counts,
+                calls=stats.calls,
+                requests=stats.requests,
+                throttles=stats.throttles,
+                in_flight=len(self._scheduler.in_flight),
+                seconds=stats.seconds,
+                rate=stats.rate,
+                done=done,
+                rows=self._plan.rows,
+                rows_done=self._progress.rows_done(settled),
+                batches=self._progress.batches,
+                batches_done=self._progress.batches_done,
+                seconds_left=0.0 if done else self._progress.seconds_left(now, settled),
+            )
+
+
+def _settle_nothing(_: float) -> None:
+    """Settle nothing, because the call was abandoned."""

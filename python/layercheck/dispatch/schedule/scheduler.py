@@ -1,0 +1,286 @@
+"""`Scheduler`: which digests a run asks next, and what follows from a failure.
+
+The scheduler has no threads, no clock and no network. Times come in as numbers, digests are ranges of
+numbers, and of a failure it reads five plain values. The caller holds the lock.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from layercheck.dispatch.call import Call
+from layercheck.limits import Limits
+
+
+class RetryDecision(Enum):
+    """What the scheduler decided about a failed request."""
+
+    RETRY = "ask the same digests again later"
+    SPLIT = "ask each half of the batch by itself"
+    REFUSE = "the digest stands alone and is refused"
+    SUSPECT = "the digest is refused if the service accepts any other digest"
+    GIVE_UP = "leave the digests without an answer"
+    FATAL = "end the run: asking again cannot help"
+    STALL = "end the run: the service stopped answering"
+
+
+class FailureFacts(Protocol):
+    """What the scheduler reads of a failure; `layercheck.aws.classify.Failure` has it."""
+
+    @property
+    def kind(self) -> str:
+        """`throttled`, `transient`, `batch` or `fatal`."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection was made."""
+
+    @property
+    def renews(self) -> bool:
+        """Whether new credentials may help."""
+
+    @property
+    def names_target(self) -> bool:
+        """Whether the message speaks of the repository or the registry."""
+
+    @property
+    def names_digest(self) -> bool:
+        """Whether the message speaks of digests."""
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """Decides what is asked next of the digests numbered 0 to `numbers`.
+
+    Calls that are asked again come before new calls. Their number is limited, so that memory is flat in the
+    number of batches.
+
+    If the service refuses a whole batch before it answered any call, the digests may not be at fault: a bad
+    repository name looks the same. The scheduler then follows one half down to a single digest, and after
+    that the largest other half, one call at a time. If two lone digests from different places are refused and
+    nothing was answered, no digest is at fault. This search costs some 15 calls instead of 2 for each digest.
+
+    Attributes:
+        numbers: How many digests there are to ask.
+        batch_size: Most digests in one call.
+        slots: Calls at once.
+        limits: Limits of the run: retries, outages and backlog.
+        renewable: The client gets new credentials when these expire.
+        rng: Draws the delays.
+        next_open: For a run that goes on with a journal: returns the next call's digests from a number on, as
+            start and stop.
+        cursor: The first digest that was never asked.
+        in_flight: Calls that wait for their answer.
+        suspects: Calls for one digest that was refused before anything was answered.
+        answered: The service answered at least one call.
+        reached: At least one connection was made.
+        stopped: Nothing more is asked.
+    """
+
+    LONE_REFUSALS = 2
+    """Refused lone digests after which no digest is at fault."""
+    LONE_REFUSALS_NAMED = 200
+    """The same if the message speaks of digests: it is believed longer, but not for ten million calls."""
+
+    numbers: int
+    batch_size: int
+    slots: int
+    limits: Limits = field(default_factory=Limits)
+    renewable: bool = False
+    rng: random.Random = field(default_factory=random.Random)
+    next_open: Callable[[int], tuple[int, int]] | None = None
+    cursor: int = 0
+    in_flight: set[Call] = field(default_factory=set)
+    suspects: list[Call] = field(default_factory=list)
+    answered: bool = False
+    reached: bool = False
+    stopped: bool = False
+    _failing_since: float | None = None
+    _progress_at: float = -math.inf
+    _waiting: list[tuple[float, int, Call]] = field(default_factory=list)
+    _halves: list[Call] = field(default_factory=list)
+    _halves_in_flight: int = 0
+    _failures_in_a_row: int = 0
+    _sequence: int = 0
+    _take_largest: bool = False
+
+    def __post_init__(self) -> None:
+        self.cursor = self._fresh_from(self.cursor)[0]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no call is in flight and nothing more will be asked."""
+        if self.in_flight:
+            return False
+        return self.stopped or not (self.cursor < self.numbers or self._waiting or self._halves)
+
+    @property
+    def in_outage(self) -> bool:
+        """Whether so many requests failed in a row that new batches wait."""
+        return self._failures_in_a_row >= self.limits.outage_failures
+
+    def due(self, now: float) -> float | None:
+        """Return when the next call may be taken: `now` or earlier for at once, None for after a change."""
+        if self.stopped:
+            return None
+        if self._halves and not (self._searching and self._half_in_flight):
+            return now
+        soonest = self._waiting[0][0] if self._waiting else None
+        if soonest is not None and soonest <= now:
+            return soonest
+        if self._fresh_allowed:
+            return now
+        return soonest
+
+    def take(self, now: float) -> Call:
+        """Return the next call. `due` must have said just now that there is one."""
+        call = self._choose(now)
+        call.requests += 1
+        call.started_at = now
+        if call.requests == 1:
+            call.first_at = now
+        self._halves_in_flight += call.half
+        self.in_flight.add(call)
+        return call
+
+    def settle(self, call: Call, now: float) -> list[Call]:
+        """Note that `call` was answered; return the suspects, which the answer proves to be at fault."""
+        self._landed(call)
+        self.answered = self.reached = True
+        self._progressed(now)
+        proven, self.suspects = self.suspects, []
+        return proven
+
+    def fail(self, call: Call, failure: FailureFacts, now: float) -> RetryDecision:
+        """Decide what happens to the digests of `call`, which failed."""
+        self._landed(call)
+        self.reached = self.reached or failure.connected
+        if failure.kind == "batch":
+            self._progressed(now)
+            return self._refused(call, failure)
+        if failure.kind == "fatal" and not (failure.renews and self.renewable):
+            return RetryDecision.FATAL
+        self._failures_in_a_row += 1
+        if self._failing_since is None:
+            self._failing_since = call.started_at
+        return self._ask_again(call, failure.kind, now)
+
+    def stuck_s(self, now: float) -> float:
+        """Return the seconds in which calls were in flight or failing and none was answered.
+
+        A run that waits only for the pacer is not stuck.
+        """
+        starts = [call.started_at for call in self.in_flight]
+        if self._failing_since is not None:
+            starts.append(self._failing_since)
+        return now - max(min(starts), self._progress_at) if starts else 0.0
+
+    def keep_open(self, call: Call) -> None:
+        """Put a call whose outcome was lost among the pending calls."""
+        self._landed(call)
+        self._halves.append(call)
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self.stopped = True
+
+    def pending(self) -> Iterator[Call]:
+        """Yield the calls that were asked at least once and have no outcome."""
+        yield from (call for _, _, call in self._waiting)
+        yield from self._halves
+        yield from self.in_flight
+        yield from self.suspects
+
+    def _landed(self, call: Call) -> None:
+        if call in self.in_flight:
+            self.in_flight.remove(call)
+            self._halves_in_flight -= call.half
+
+    def _progressed(self, now: float) -> None:
+        self._failures_in_a_row = 0
+        self._failing_since = None
+        self._progress_at = now
+
+    @property
+    def _searching(self) -> bool:
+        """Whether the search for a digest at fault is on; see the class."""
+        return not self.answered and (bool(self._halves) or self._half_in_flight)
+
+    @property
+    def _half_in_flight(self) -> bool:
+        return self._halves_in_flight > 0
+
+    @property
+    def _fresh_allowed(self) -> bool:
+        if self.cursor >= self.numbers:
+            return False
+        if not (self.in_flight or self._waiting or self._halves):
+            return True  # whatever held new batches back, nothing else would end it
+        full = len(self._waiting) + len(self._halves) >= self.slots * self.limits.backlog_per_slot
+        return not (full or self.in_outage or self._searching)
+
+    def _choose(self, now: float) -> Call:
+        if self._halves and not (self._searching and self._half_in_flight):
+            if self._take_largest:
+                self._take_largest = False
+                largest = max(self._halves, key=lambda call: call.size)
+                self._halves.remove(largest)
+                return largest
+            return self._halves.pop()
+        if self._waiting and self._waiting[0][0] <= now:
+            return heapq.heappop(self._waiting)[2]
+        start, stop = self._fresh_from(self.cursor)
+        self.cursor = self._fresh_from(stop)[0]
+        return Call(start, stop)
+
+    def _fresh_from(self, start: int) -> tuple[int, int]:
+        if self.next_open is not None:
+            return self.next_open(start)
+        return start, min(start + self.batch_size, self.numbers)
+
+    def _refused(self, call: Call, failure: FailureFacts) -> RetryDecision:
+        if failure.names_target and not failure.names_digest:
+            return RetryDecision.FATAL
+        if call.size > 1:
+            left, right = call.halves()
+            self._halves += (right, left)  # the last one is taken first
+            return RetryDecision.SPLIT
+        if self.answered:
+            return RetryDecision.REFUSE
+        self.suspects.append(call)
+        self._take_largest = True
+        limit = self.LONE_REFUSALS_NAMED if failure.names_digest else self.LONE_REFUSALS
+        if len(self.suspects) >= limit:
+            return RetryDecision.FATAL
+        return RetryDecision.SUSPECT
+
+    def _ask_again(self, call: Call, kind: str, now: float) -> RetryDecision:
+        if kind == "throttled":
+            tries = call.throttles = call.throttles + 1
+        elif kind == "fatal":
+            tries = call.renewals = call.renewals + 1
+        else:
+            tries = call.tries = call.tries + 1
+        delay = self.limits.retry.delay_s(
+            kind, tries=tries, asked_for_s=now - call.first_at, reached=self.reached, draw=self.rng.uniform
+        )
+        if delay is None:
+            return self._give_up(kind)
+        self._sequence += 1
+        heapq.heappush(self._waiting, (now + delay, self._sequence, call.again()))
+        return RetryDecision.RETRY
+
+    def _give_up(self, kind: str) -> RetryDecision:
+        if kind == "fatal" or not self.reached:
+            return RetryDecision.FATAL
+        if self.in_outage and self.cursor < self.numbers:
+            # The next batch would fail too. Without any answer, the target may be wrong. After some answers,
+            # the service has stopped, and what is known is worth a report.
+            return RetryDecision.STALL if self.answered else RetryDecision.FATAL
+        return RetryDecision.GIVE_UP

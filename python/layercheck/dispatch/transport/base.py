@@ -1,0 +1,40 @@
+"""`Transport`: what every transport takes and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from layercheck._core import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The digests `start..stop` of a plan: the content of one call."""
+
+    plan: Plan
+    start: int
+    stop: int
+
+    def texts(self) -> list[str]:
+        """Return the digests as text, in the form that the service takes."""
+        return self.plan.texts(self.start, self.stop)
+
+
+class Transport(Protocol):
+    """Asks the service about one batch. Many threads call it at once."""
+
+    @property
+    def name(self) -> str:
+        """`plain`, `slim`, `wire` or `native`: the transport that is really used just now."""
+
+    def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:
+        """Return the answer: `layers` and `failures` as botocore parses them, or the body that holds them.
+
+        Raises:
+            Exception: Anything that `classify` accepts; it takes an unknown exception for transient.
+        """
+
+    def close(self) -> None:
+        """Close the connections that the transport owns. Calls in flight are not disturbed."""

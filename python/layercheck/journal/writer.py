@@ -1,0 +1,161 @@
+"""Writes the verdicts of a run to its journal, group by group, on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from layercheck._core import Ledger
+from layercheck.errors import JournalError
+from layercheck.journal.history import RunSnapshot, run_row
+from layercheck.journal.lock import JournalLock
+from layercheck.journal.store import BatchRow, RunRow, Store
+
+GROUP = 128
+"""A group of this many finished batches is committed at once."""
+
+GROUP_S = 0.25
+"""Longest wait of a finished batch for its commit, in seconds. Ten commits a second would cost little too,
+but a killed run can afford to ask a quarter of a second again."""
+
+UNSAVED = 256
+"""Finished batches that may wait for the disk. At this number the run asks nothing more, so that a killed run
+has a bounded number of batches to ask again, however slow the disk is."""
+
+Notify = Callable[[JournalError | None], None]
+"""Called with an error, or with None after each group."""
+
+
+class JournalWriter:
+    """The journal of one running run.
+
+    Workers queue the range of each call that has its outcome. The writer's thread reads the outcomes from
+    the ledger when it writes a group, off the interpreter lock.
+
+    If the disk fails, nothing is lost, because unwritten batches stay in the queue and in the ledger. The
+    writer notifies the run, and tries once more at its end.
+
+    Attributes:
+        ledger: The run's verdicts, including those restored from the journal.
+        restored: The number of digests restored from the journal.
+    """
+
+    def __init__(self, store: Store, lock: JournalLock, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.restored = ledger.settled
+        self._store = store
+        self._lock = lock
+        self._run_id = store.last_run() + 1
+        self._started_at = time.time()
+        self._pending: deque[tuple[int, int, float]] = deque()
+        self._writing = 0
+        self._wake = threading.Event()
+        self._ending = self._finished = False
+        self._error: JournalError | None = None
+        self._notify: Notify = _ignore
+        self._snapshot: Callable[[], RunSnapshot] = RunSnapshot
+        self._thread = threading.Thread(
+            target=self._write_until_finished, name="layercheck-journal", daemon=True
+        )
+
+    def start(self, notify: Notify, snapshot: Callable[[], RunSnapshot]) -> None:
+        """Start the writer's thread.
+
+        Args:
+            notify: Called on that thread: with the error when writing fails, and with None after each
+                group, because the run may then be allowed to ask more.
+            snapshot: Returns the state of the run. Called on that thread, and in `finish`.
+        """
+        self._notify = notify
+        self._snapshot = snapshot
+        self._thread.start()
+
+    def settled(self, start: int, stop: int) -> None:
+        """Queue the digests `start..stop`, whose outcome of one call is known. Thread-safe; never blocks."""
+        self._pending.append((start, stop, time.time()))
+        if len(self._pending) >= GROUP:
+            self._wake.set()
+
+    @property
+    def backlogged(self) -> bool:
+        """True if so many batches wait for the disk that the run must not ask more."""
+        return len(self._pending) + self._writing >= UNSAVED
+
+    def finish(self) -> JournalError | None:
+        """Write the rest, close the journal and release its lock; return the error if any. Safe to repeat."""
+        if self._finished:
+            return self._error
+        self._finished = self._ending = True
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        try:
+            if self._error is not None:
+                self._last_attempt()
+        finally:
+            self._store.close()
+            self._lock.close()
+        return self._error
+
+    def _write_until_finished(self) -> None:
+        # Write the run first, so that a run killed at once is in the journal too.
+        self._catch_errors(lambda: self._store.append((), self._run_row()))
+        while self._error is None:
+            self._wake.wait(0 if self._ending else GROUP_S)
+            self._wake.clear()
+            ending = self._ending
+            self._catch_errors(lambda: self._write(last=ending))  # noqa: B023 - called at once
+            if ending and not self._pending:
+                return
+
+    def _catch_errors(self, write: Callable[[], None]) -> None:
+        """Run `write`, and pass any error to the run, because ending this thread alone would hide it."""
+        try:
+            write()
+        except JournalError as error:
+            self._error = error
+            self._notify(error)
+        except BaseException as error:  # noqa: BLE001 (a MemoryError, for instance, must reach the run)
+            self._error = JournalError(f"the journal cannot be written: {error}")
+            self._error.__cause__ = error
+            self._notify(self._error)
+
+    def _write(self, *, last: bool) -> None:
+        """Commit one group of queued batches; with `last`, also the end of the run."""
+        group = [self._pending.popleft() for _ in range(min(len(self._pending), UNSAVED))]
+        if not (group or last):
+            return
+        self._writing = len(group)
+        try:
+            records = self.ledger.records(group)
+            rows = [
+                BatchRow(record[0], record[1], at, record[2])
+                for (_, _, at), record in zip(group, records, strict=True)
+                if record is not None
+            ]
+            self._store.append(rows, self._run_row())
+        except BaseException:
+            self._pending.extendleft(reversed(group))
+            raise
+        finally:
+            self._writing = 0
+        # Notify after every group, because a worker that just saw the backlog may be about to wait for this.
+        self._notify(None)
+
+    def _last_attempt(self) -> None:
+        """Try once more, because the disk may have space again. The next run asks what stays unwritten."""
+        try:
+            self._write(last=True)
+            while self._pending:
+                self._write(last=True)
+        except Exception:  # noqa: BLE001 (the first error is the one reported)
+            return
+
+    def _run_row(self) -> RunRow:
+        return run_row(self._run_id, self._started_at, time.time(), self._snapshot())
+
+
+def _ignore(error: JournalError | None) -> None:
+    """The callback before `start`: there is no run to notify."""

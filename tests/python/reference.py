@@ -1,0 +1,447 @@
+"""The whole pipeline in plain Python: slow, readable, without dependencies.
+
+This file is the explanation of what layercheck does with a row and with an
+answer, and the oracle of its tests: the Rust core must say the same of every
+input (`test_properties_*.py`). It is written for reading, so it
+spells every rule out once, in the order in which the rules apply:
+
+    lines -> parse -> plan (dedupe, batch) -> ask -> merge -> report
+
+Nothing in the package imports it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+SPELLINGS = ("canonical", "upper_case", "white_space", "bare_hex", "underscore", "reference", "blob_path")
+REJECT_KINDS = (
+    "empty",
+    "wrong_length",
+    "not_hexadecimal",
+    "unsupported_algorithm",
+    "tag_like",
+    "not_canonical",
+    "not_text",
+)
+VERDICTS = (
+    "not_checked",
+    "available",
+    "unavailable",
+    "archived",
+    "refused",
+    "other",
+    "invalid",
+    "unanswered",
+)
+
+WHITE = b" \t\n\r\x0b\x0c"  # ASCII white space, `str.isspace` knows many more
+LONGEST_LINE = 65_536  # bytes; what follows in a line of a text file is dropped
+LONGEST_NOTE = 1_000  # bytes of a code, reason or media type that are kept
+LONGEST_TEXT = 256  # bytes of a rejected row that are kept to show it
+
+# OCI image-spec, descriptor.md: `digest ::= algorithm ":" encoded`. The specification wants the
+# algorithm in lower case; image references do not, so neither do we.
+_ALGORITHM = rb"[a-zA-Z0-9]+(?:[+._-][a-zA-Z0-9]+)*"
+_ENCODED = rb"[a-zA-Z0-9=_-]+"
+_WELL_FORMED = re.compile(_ALGORITHM + rb":" + _ENCODED)
+_WELL_FORMED_PATH = re.compile(_ALGORITHM + rb"/" + _ENCODED)
+_ANSWERED_DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII | re.IGNORECASE)
+
+
+class Parsed(NamedTuple):
+    """A row that names a sha256 digest, and how it was spelled."""
+
+    digest: bytes
+    spelling: str
+
+
+class Rejected(NamedTuple):
+    """A row that does not, why, and the byte of the row where that shows."""
+
+    kind: str
+    offset: int
+
+
+Found: TypeAlias = Rejected | tuple[str, int]
+"""Where the hex digits of a row start and which spelling led there, or why there are none."""
+
+
+def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
+    """What one row says; offsets count bytes of the row as given.
+
+    Examples:
+        >>> parse(b" " + b"AB" * 32).spelling
+        'bare_hex'
+        >>> parse(b"sha256:12")
+        Rejected(kind='wrong_length', offset=9)
+    """
+    start = len(row) - len(row.lstrip(WHITE))
+    text = row.strip(WHITE)
+    if not text:
+        return Rejected("empty", 0)
+    found = _find_hex(text)
+    if isinstance(found, Rejected):
+        return Rejected(found.kind, start + found.offset)
+    spelling, at = found
+    digits = text[at:]
+    for index, byte in enumerate(digits):
+        if byte not in b"0123456789abcdefABCDEF":
+            return Rejected("not_hexadecimal", start + at + index)
+    if len(digits) != 64:
+        # Where the row ends too early, or where the 65th digit stands.
+        return Rejected("wrong_length", start + at + min(len(digits), 64))
+    if spelling == "canonical":
+        if text != text.lower():
+            spelling = "upper_case"
+        elif text != row:
+            spelling = "white_space"
+    if strict and spelling != "canonical":
+        return Rejected("not_canonical", _first_deviation(row))
+    return Parsed(bytes.fromhex(digits.decode("ascii")), spelling)
+
+
+def _find_hex(text: bytes) -> Found:
+    """Recognise the form of a trimmed row; the first form that applies in full wins."""
+    lower = text.lower()
+    if lower.startswith(b"sha256:"):
+        return "canonical", 7
+    if lower.startswith(b"sha256__"):  # Artifactory's file names
+        return "underscore", 8
+    if lower.startswith(b"sha256-"):  # cosign's tags: they name a manifest, never a layer
+        return Rejected("tag_like", 6)
+
+    reference, at_sign, after = lower.rpartition(b"@")
+    if at_sign and reference and all(byte > 0x20 and byte != 0x7F for byte in reference):
+        if after.startswith(b"sha256:"):
+            return "reference", len(reference) + 1 + 7
+        if _WELL_FORMED.fullmatch(after):
+            return Rejected("unsupported_algorithm", len(reference) + 1)
+
+    if (at := _folder(lower, b"blobs/sha256/")) is not None:
+        return "blob_path", at
+    if (at := _folder(lower, b"blobs/")) is not None and _WELL_FORMED_PATH.fullmatch(lower, at):
+        return Rejected("unsupported_algorithm", at)
+
+    if _WELL_FORMED.fullmatch(lower):
+        return Rejected("unsupported_algorithm", 0)
+    return "bare_hex", 0
+
+
+def _folder(path: bytes, name: bytes) -> int | None:
+    """Where the last `name` in `path` ends that starts the path or follows a slash."""
+    at = (b"/" + path).rfind(b"/" + name)  # the added slash makes both conditions one
+    return at + len(name) if at >= 0 else None
+
+
+def _first_deviation(row: bytes) -> int:
+    """The first byte at which a row leaves the form `sha256:` + 64 lower-case digits."""
+    canonical = [bytes([byte]) for byte in b"sha256:"] + [b"0123456789abcdef"] * 64
+    for offset, (byte, allowed) in enumerate(zip(row, canonical, strict=False)):
+        if byte not in allowed:
+            return offset
+    return len(canonical)  # lenient parsing found 64 digits, so only something behind them is left
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a text file; `too_long` if it was cut at `LONGEST_LINE` bytes."""
+
+    text: bytes
+    too_long: bool = False
+
+
+def lines(data: bytes) -> Iterator[Line]:
+    r"""The rows of a text file: no byte-order mark, no line ends, no blank or comment lines.
+
+    Examples:
+        >>> [line.text for line in lines(b"\xef\xbb\xbfone\r\n\n  # two\nthree ")]
+        [b'one', b'three ']
+    """
+    *ended, last = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    # A \r belongs to the line end only in front of a \n; elsewhere it is white space of the row.
+    for line in [*(line.removesuffix(b"\r") for line in ended), last]:
+        kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
+        content = kept.text.lstrip(WHITE)
+        # Nobody looks behind a cut, so a line that was blank up to there is not known to be blank.
+        if not content.startswith(b"#") and (content or kept.too_long):
+            yield kept
+
+
+def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
+    """`parse`, except that a line that was cut names nothing, whatever is left of it."""
+    parsed = parse(line.text, strict=strict)
+    if line.too_long and isinstance(parsed, Parsed):
+        return Rejected("wrong_length", LONGEST_LINE)
+    return parsed
+
+
+class Reject(NamedTuple):
+    """A row that will not be sent; `text` is None for None, and shows the start of anything else."""
+
+    row: int
+    kind: str
+    offset: int
+    text: str | None
+
+
+@dataclass
+class Plan:
+    """Rows validated, deduplicated in first-seen order, and packed into batches."""
+
+    batch_size: int = 100
+    digests: list[bytes] = field(default_factory=list)
+    row_index: list[int] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    spellings: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPELLINGS, 0))
+    reject_counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECT_KINDS, 0))
+
+    @property
+    def rows(self) -> int:
+        """Input rows, valid or not."""
+        return len(self.row_index)
+
+    @property
+    def unique(self) -> int:
+        """Different digests."""
+        return len(self.digests)
+
+    @property
+    def invalid(self) -> int:
+        """Rows that will not be sent."""
+        return len(self.rejects)
+
+    @property
+    def duplicates(self) -> int:
+        """Valid rows whose digest an earlier row named."""
+        return self.rows - self.unique - self.invalid
+
+    @property
+    def batches(self) -> list[list[str]]:
+        """The digests of each call, as text."""
+        texts = [as_text(digest) for digest in self.digests]
+        return [texts[at : at + self.batch_size] for at in range(0, len(texts), self.batch_size)]
+
+
+def as_text(digest: bytes) -> str:
+    """The one spelling that is ever sent or shown."""
+    return "sha256:" + digest.hex()
+
+
+def plan(rows: Iterable[object], *, strict: bool = False, batch_size: int = 100) -> Plan:
+    """Parse every row and give each different digest its number.
+
+    Rows are `str`, `bytes` or `Line`; everything else is not text.
+
+    Examples:
+        >>> made = plan(["sha256:" + "ab" * 32, "AB" * 32, None])
+        >>> made.rows, made.unique, made.duplicates, made.invalid
+        (3, 1, 1, 1)
+    """
+    made = Plan(batch_size)
+    number: dict[bytes, int] = {}
+    for row, value in enumerate(rows):
+        parsed = _parse_any(value, strict=strict)
+        if isinstance(parsed, Parsed):
+            made.spellings[parsed.spelling] += 1
+            if parsed.digest not in number:
+                number[parsed.digest] = len(made.digests)
+                made.digests.append(parsed.digest)
+            made.row_index.append(number[parsed.digest])
+        else:
+            made.reject_counts[parsed.kind] += 1
+            made.row_index.append(-1)
+            made.rejects.append(Reject(row, parsed.kind, parsed.offset, _shown(value)))
+    return made
+
+
+def _as_bytes(value: object) -> bytes | None:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes):
+        return value
+    return None
+
+
+def _parse_any(value: object, *, strict: bool) -> Parsed | Rejected:
+    if isinstance(value, Line):
+        return parse_line(value, strict=strict)
+    row = _as_bytes(value)
+    return Rejected("not_text", 0) if row is None else parse(row, strict=strict)
+
+
+def _shown(value: object) -> str | None:
+    if value is None:
+        return None
+    row = value.text if isinstance(value, Line) else _as_bytes(value)
+    if row is None:
+        row = repr(value).encode("utf-8", "surrogatepass")
+    return row[:LONGEST_TEXT].decode("utf-8", "replace") + ("…" if len(row) > LONGEST_TEXT else "")
+
+
+class State(NamedTuple):
+    """What is known of one digest: the verdict and what the service said with it."""
+
+    verdict: str = "not_checked"
+    code: str | None = None
+    reason: str | None = None
+    size: int | None = None
+    media_type: str | None = None
+
+
+class Merged(NamedTuple):
+    """What one answer brought: numbers of digests, `foreign` of entries."""
+
+    answered: int
+    left_out: int
+    contradicted: int
+    foreign: int
+
+
+def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State], Merged]:
+    """One state for every digest asked, joined by digest and never by position.
+
+    Examples:
+        >>> digest = bytes(32)
+        >>> entry = {"layerDigest": as_text(digest), "layerAvailability": "AVAILABLE", "layerSize": 7}
+        >>> merge([digest], {"layers": [entry]})[0][0].verdict
+        'available'
+    """
+    said: dict[bytes, list[State]] = {digest: [] for digest in asked}
+    foreign = 0
+    for key, read in (("layers", _read_layer), ("failures", _read_failure)):
+        entries = answer.get(key)
+        for entry in entries if isinstance(entries, list) else []:
+            if not isinstance(entry, dict) or (state := read(entry)) is None:
+                continue
+            match = _ANSWERED_DIGEST.fullmatch(entry["layerDigest"])
+            digest = bytes.fromhex(match[1]) if match else None
+            if digest in said:
+                said[digest].append(state)
+            else:
+                foreign += 1
+    states = [_agreed(said[digest]) for digest in asked]
+    left_out = sum(state.code == "LeftOutOfAnswer" and state.verdict == "unanswered" for state in states)
+    contradicted = sum(
+        state.code == "ContradictoryAnswers" and state.verdict == "unanswered" for state in states
+    )
+    answered = len(states) - left_out - contradicted
+    return states, Merged(answered, left_out, contradicted, foreign)
+
+
+def settle(known: State, said: State) -> State:
+    """What is known after another answer: what it leaves open takes no earlier verdict away."""
+    return known if said.verdict == "unanswered" and known.verdict != "not_checked" else said
+
+
+def _agreed(said: list[State]) -> State:
+    """One state out of all entries for one digest, which must not disagree."""
+    if not said:
+        return State("unanswered", "LeftOutOfAnswer", "asked, but not in the answer")
+    if any(state != said[0] for state in said):
+        reason = "the answer says different things of this digest"
+        return State("unanswered", "ContradictoryAnswers", reason)
+    state = said[0]
+    return state._replace(
+        code=_note(state.code) or None,
+        reason=_note(state.reason) or None,
+        media_type=_note(state.media_type),
+    )
+
+
+def _note(text: str | None) -> str | None:
+    """The start of what the service said, in whole characters."""
+    return None if text is None else text.encode()[:LONGEST_NOTE].decode("utf-8", "ignore")
+
+
+# botocore takes types as they come, so any field may be anything. An entry that names no digest, or
+# a layer without a word, says nothing of anybody and is passed over.
+
+
+def _read_layer(entry: Mapping[str, Any]) -> State | None:
+    digest, word = _text(entry, "layerDigest"), _text(entry, "layerAvailability")
+    if digest is None or word is None:
+        return None
+    known = word in ("AVAILABLE", "UNAVAILABLE", "ARCHIVED")
+    return State(
+        word.lower() if known else "other",
+        code=None if known else word,
+        size=_size(entry),
+        media_type=_text(entry, "mediaType"),
+    )
+
+
+def _read_failure(entry: Mapping[str, Any]) -> State | None:
+    if _text(entry, "layerDigest") is None:
+        return None
+    code = _text(entry, "failureCode") or ""
+    # The documented way to say "missing" is UNAVAILABLE; some servers use this failure for it.
+    verdict = "unavailable" if code == "MissingLayerDigest" else "refused"
+    return State(verdict, code=code, reason=_text(entry, "failureReason") or "")
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str | None:
+    value = entry.get(name)
+    if not isinstance(value, str):
+        return None
+    # JSON may spell half a surrogate pair, which no file and no column can hold: as good as nothing.
+    return "" if any("\ud800" <= char <= "\udfff" for char in value) else value
+
+
+def _size(entry: Mapping[str, Any]) -> int | None:
+    """A size fits 63 bits and is nobody's boolean; anything else is no size."""
+    value = entry.get("layerSize")
+    return value if type(value) is int and 0 <= value < 2**63 else None
+
+
+@dataclass
+class Report:
+    """A plan with one state per digest, and so one verdict per row."""
+
+    plan: Plan
+    states: list[State]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The verdict of every row, in input order."""
+        return [self.states[index].verdict if index >= 0 else "invalid" for index in self.plan.row_index]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Verdict to rows, all eight of them; the sum is the number of rows."""
+        counted = Counter(self.verdicts)
+        return {verdict: counted[verdict] for verdict in VERDICTS}
+
+    @property
+    def unique_counts(self) -> dict[str, int]:
+        """Verdict to digests."""
+        counted = Counter(state.verdict for state in self.states)
+        return {verdict: counted[verdict] for verdict in VERDICTS}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row that could be asked has an answer."""
+        return not {"unanswered", "not_checked"} & set(self.verdicts)
+
+
+Service: TypeAlias = Callable[[list[str]], Mapping[str, Any]]
+"""Answers one batch the way botocore parses it, or raises."""
+
+
+def check(planned: Plan, ask: Service) -> Report:
+    """Ask for every batch once, in order; a call that fails leaves its digests unanswered.
+
+    The package asks again, paces and halves batches; none of that changes what an answer means.
+    """
+    states: list[State] = []
+    for batch in planned.batches:
+        asked = planned.digests[len(states) : len(states) + len(batch)]
+        try:
+            states += merge(asked, ask(batch))[0]
+        except Exception as error:  # noqa: BLE001  (the service is a function that may raise anything)
+            states += [State("unanswered", reason=str(error))] * len(batch)
+    return Report(planned, states)
