@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from layercheck._core import Audits, Plan
+from layercheck._core import Comparison, Plan
 from layercheck.comparison.sources import take
 from layercheck.report.atomic_write import replacing
 from layercheck.report.dataframes import pyarrow
@@ -229,9 +229,9 @@ def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Chang
         >>> changes.counts["vanished"], changes.digests("vanished") == ["sha256:" + "ab" * 32]
         (1, True)
     """
-    audits = Audits()
-    targets = take(audits, before), take(audits, after)
-    plan, (first, second) = audits.finish()
+    comparison = Comparison()
+    targets = take(comparison, before), take(comparison, after)
+    plan, (first, second) = comparison.finish()
     return Changes(plan, first, second, targets)
 
 
