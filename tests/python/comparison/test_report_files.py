@@ -193,8 +193,8 @@ def test_a_report_that_says_two_things_of_a_digest_is_refused(tmp_path: Path, fo
     [
         ((D[2], "gone"), "unknown verdict"),
         ((D[2], ""), "unknown verdict"),
-        (("junk", "available"), '"junk" is no digest, but its verdict is available'),
-        ((None, "not_checked"), '"" is no digest, but its verdict is not_checked'),
+        (("junk", "available"), '"junk" is not a digest, but its verdict is available'),
+        ((None, "not_checked"), '"" is not a digest, but its verdict is not_checked'),
     ],
 )
 def test_a_row_that_no_report_has_is_refused_with_its_place(
@@ -255,19 +255,19 @@ def test_compressed_reports_that_are_cut_short_are_errors(tmp_path: Path) -> Non
     ("name", "content", "said"),
     [
         ("a.csv", b"", "there are none"),
-        ("a.csv", b"row,other\n1,2\n", 'no report: it has not the columns .* there are "row", "other"'),
+        ("a.csv", b"row,other\n1,2\n", 'not a report: a report has the columns .* there are "row", "other"'),
         ("a.csv", b"digest,verdict,verdict\n", "each once"),
-        ("a.csv", b"digest,verdict\n" + b"x" * (2 << 20), "line 2: it is longer than 1048576 bytes"),
+        ("a.csv", b"digest,verdict\n" + b"x" * (2 << 20), "line 2: the line is longer than 1048576 bytes"),
         (
             "a.csv",
             b"digest,verdict\n\xff\xfe\x00\x1b[2J,available\n",
             'line 2: "..\\\\0\\\\u{1b}\\[2J" is no',
         ),
-        ("a.csv", b'digest,verdict\n"\n\n', "line 2: quotes are opened in it and never closed"),
+        ("a.csv", b'digest,verdict\n"\n\n', "line 2: the line opens quotes that are never closed"),
         ("a.jsonl", b'{"digest": null}\n', "line 1: missing field `verdict`"),
         ("a.jsonl", b'{"verdict": 1}\n', "line 1: invalid type: integer `1`, expected a string"),
-        ("a.jsonl", b'{"verdict": "invalid"}\n\xff\n', "line 2: it is no JSON object"),
-        ("a.jsonl", b'{"verdict": "' + b"x" * (2 << 20), "line 1: it is longer than 1048576 bytes"),
+        ("a.jsonl", b'{"verdict": "invalid"}\n\xff\n', "line 2: the line is not a JSON object"),
+        ("a.jsonl", b'{"verdict": "' + b"x" * (2 << 20), "line 1: the line is longer than 1048576 bytes"),
         ("a.parquet", b"PAR1", "cannot be read as Parquet: .*; is the file cut short\\?"),
         ("a.parquet", b"digest,verdict\n", "cannot be read as Parquet"),
         ("a.arrow", b"ARROW1\0\0", "cannot be read as Arrow"),
