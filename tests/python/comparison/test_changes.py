@@ -130,7 +130,7 @@ def test_the_command_tells_what_vanished(layercheck: Layercheck, audits: Path) -
     shown = [" ".join(line.split()) for line in ended.out.splitlines()]
     assert shown[0] == f"A {audits / 'before.journal'} 12 digests"
     assert shown[1] == f"B {audits / 'after.parquet'} 12 digests"
-    assert "vanished 2 was there, is not any more" in shown
+    assert "vanished 2 was in the repository, now is not" in shown
     assert "added 1 only in B" in shown
     assert shown[-3:] == ["vanished, 2 of 2", D[0], D[1]]
     rows = layercheck("diff", audits / "before.csv", audits / "after.jsonl", "--format", "jsonl")
