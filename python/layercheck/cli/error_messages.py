@@ -40,7 +40,7 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
         # Once it was open, the same command can go on with it.
         code = ExitCode.FAILURE if error.report is None else ExitCode.INCOMPLETE
         return CommandError(one_line(str(error)), code)
-    from layercheck.dispatch.schedule.execution import HINTS
+    from layercheck.dispatch.schedule.ending import HINTS
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))
     message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(said))

@@ -47,7 +47,7 @@ def test_a_callers_client_is_not_modified() -> None:
 
 def made(**options: Any) -> Any:
     with lc.Checker("team/app", **options) as checker:
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         return client.meta.config
 
 
@@ -101,7 +101,7 @@ def test_certificates_are_verified_unless_the_caller_says_otherwise(monkeypatch:
     for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     with lc.Checker("team/app") as checker:
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         assert client._endpoint.http_session.inner._verify is True
 
 

@@ -16,10 +16,12 @@ import pytest
 import layercheck as lc
 from fake_account import digests
 from journal.conftest import Check, table
+from layercheck.dispatch.schedule.exchange import Exchange
 from layercheck.dispatch.schedule.execution import Execution
 from layercheck.dispatch.schedule.workers import CallAbandonedExit
 from layercheck.journal import resume, store, writer
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import Fault, LocalEcr
 
 
@@ -31,12 +33,14 @@ class LateAnswer:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.here, self.let_in, self.taken = threading.Event(), threading.Event(), threading.Event()
-        self._merge: Callable[..., Any] = Execution._merge
-        monkeypatch.setattr(Execution, "_merge", lambda drive, call, answer: self._wait(drive, call, answer))
+        self._merge: Callable[..., Any] = Exchange._merge
+        monkeypatch.setattr(
+            Exchange, "_merge", lambda exchange, call, answer: self._wait(exchange, call, answer)
+        )
 
-    def _wait(self, drive: Execution, call: Any, answer: Any) -> Any:
+    def _wait(self, exchange: Exchange, call: Any, answer: Any) -> Any:
         if call.start or self.here.is_set():
-            return self._merge(drive, call, answer)
+            return self._merge(exchange, call, answer)
         self.here.set()
         while not self.let_in.is_set():
             try:
@@ -44,7 +48,7 @@ class LateAnswer:
             except CallAbandonedExit:
                 continue
         try:
-            return self._merge(drive, call, answer)
+            return self._merge(exchange, call, answer)
         finally:
             self.taken.set()
 
@@ -83,9 +87,9 @@ def test_an_answer_to_an_abandoned_call_is_in_the_journal_if_it_is_in_the_report
     monkeypatch.setattr(store, "failpoint", failpoint)
     give_up = Execution._give_up
 
-    def note(drive: Execution, *about: Any) -> None:
+    def note(execution: Execution, *about: Any) -> None:
         given_up.set()
-        give_up(drive, *about)
+        give_up(execution, *about)
 
     monkeypatch.setattr(Execution, "_give_up", note)
 
@@ -96,7 +100,7 @@ def test_an_answer_to_an_abandoned_call_is_in_the_journal_if_it_is_in_the_report
             late.let_in.set()
             assert late.taken.wait(60)
 
-    limits = Limits(attempts=1, call_deadline_s=0.1, tick_s=0.01)
+    limits = Limits(retry=RetryPolicy(attempts=1), call_deadline_s=0.1, tick_s=0.01)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, max_in_flight=2, _limits=limits) as checker:
         report = checker.check(digests(300), journal=journal, progress=let_in)
     assert late.taken.is_set()

@@ -32,8 +32,8 @@ BATCHES = 200
 
 def is_idle(run: lc.Run) -> bool:
     """True if no call is in flight and none is due now."""
-    with run._workers.lock:
-        return run._drive.due(time.monotonic()) is None and not run._drive._scheduler.in_flight
+    with run._pool.lock:
+        return run._execution.due(time.monotonic()) is None and not run._execution._scheduler.in_flight
 
 
 def test_a_run_pauses_while_too_many_batches_wait_for_the_disk(
@@ -81,9 +81,9 @@ def test_the_end_of_a_run_writes_every_group_that_is_left(
         # With this limit, the waiting batches make several groups.
         monkeypatch.setattr(writer, "UNSAVED", 2)
         run.cancel()
-        kept = run._drive._writer
-        assert kept is not None
-        while not kept._ending:
+        feed = run._execution._journal
+        assert feed is not None
+        while not feed._writer._ending:
             os.sched_yield()
         released.set()
         with pytest.raises(lc.RunCancelled):
