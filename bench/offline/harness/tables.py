@@ -33,9 +33,9 @@ def as_text(document: Document) -> str:
             if not bar["reached"]:
                 lost.append(f"{case['name']}: {_bar(bar)}")
     failed = [
-        f"{case}: {name} FAILED: {'; '.join(troubles).strip().splitlines()[-1]}"
-        for case, by_name in document["troubles"].items()
-        for name, troubles in by_name.items()
+        f"{case}: {name} FAILED: {'; '.join(problems).strip().splitlines()[-1]}"
+        for case, by_name in document["problems"].items()
+        for name, problems in by_name.items()
     ]
     lost += failed
     out += ["", "Lost, not reached or failed:" if lost else "Nothing lost, every bar reached."]
