@@ -84,7 +84,7 @@ doctest: setup build ## the examples in the docstrings and in the README
 KILLS := 200
 
 journal-kills: setup build ## end audits with a journal 200 times (KILLS=), mostly by kill -9, some 6 minutes; write bench/results/journal-kills.json
-	PYTHONPATH=tests/python:bench/python $(BIN)/python -m journal.kill_loop $(KILLS) --results bench/results/journal-kills.json
+	PYTHONPATH=tests/python:bench $(BIN)/python -m journal.kill_loop $(KILLS) --results bench/results/journal-kills.json
 
 # Needs Linux and strace (Debian: apt-get install strace), and the right to trace one's own processes.
 journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report with ENOSPC and EIO, by strace, some 4 minutes
@@ -102,34 +102,34 @@ CACHE  := bench/.cache
 bench: setup build ## measure layercheck beside its peers, some 20 minutes; write bench/results and the README's table
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
-	@$(BIN)/python -m pytest -q bench/python --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench/python/report.py $(CACHE)/run.json $(if $(BENCH),,--results bench/results --readme README.md) && exit $$status
+	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --readme README.md) && exit $$status
 
 bench-again: setup build ## measure a part anew, into the last result: make bench-again BENCH="-k 'list and not growth'"
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
-	@$(BIN)/python -m pytest -q bench/python --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench/python/report.py $(CACHE)/run.json --again --results bench/results --readme README.md && exit $$status
+	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --readme README.md && exit $$status
 
 bench-quick: setup build ## the same on small inputs and in one round, to see that it runs and answers agree
 	@mkdir -p $(CACHE)
-	$(BIN)/python -m pytest -q bench/python --most-rows 10000 --rounds 1 --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/quick.json
-	$(BIN)/python bench/python/report.py $(CACHE)/quick.json
+	$(BIN)/python -m pytest -q bench/offline --most-rows 10000 --rounds 1 --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/quick.json
+	$(BIN)/python bench offline.harness.summary $(CACHE)/quick.json
 
 bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; write bench/results/pace.json
-	$(BIN)/python bench/python/pace.py
+	$(BIN)/python bench studies.pacing
 
 bench-journal: setup build ## what a journal costs, and 10 M digests with one beside boto3, some 6 minutes; write bench/results and a table
-	$(BIN)/python bench/python/journal_cost.py
+	$(BIN)/python bench studies.journal
 
 # Of ten million: make bench-diff DIFF="--digests 10000000 --rounds 1"; only without DIFF is it kept.
 DIFF :=
 
 bench-diff: setup build ## compare two audits of a million digests in each form, beside polars and plain Python, some 3 minutes; write bench/results/diff.json
-	$(BIN)/python bench/python/changes.py $(or $(DIFF),--keep)
+	$(BIN)/python bench studies.diff $(or $(DIFF),--keep)
 
 bench-cancelled: setup build ## three checks in one event loop, one cancelled: how soon it stops; write bench/results/cancelled.json
-	$(BIN)/python bench/python/cancelled.py
+	$(BIN)/python bench studies.cancellation
 
 # Peers that cannot live in our virtual environment, or are no Python at all.
 $(CACHE)/aiobotocore/.made: bench/peers/aiobotocore.txt
@@ -142,19 +142,19 @@ $(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/p
 	@touch $@
 
 bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## measure calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes
-	$(BIN)/python bench/calls/run_calls.py --results bench/results --readme README.md
+	$(BIN)/python bench calls.suite --results bench/results --readme README.md
 
 bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to see that it runs and answers agree
-	$(BIN)/python bench/calls/run_calls.py --quick
+	$(BIN)/python bench calls.suite --quick
 
 bench-local-ecr: ## calls a second that the local endpoint answers on one core; write bench/results
 	cargo run --release --locked --quiet --features local-ecr --example bench_local_ecr
 
 soak: setup build ## two million digests through a hostile endpoint, some minutes; write bench/results
-	$(BIN)/python bench/calls/soak.py --results bench/results
+	$(BIN)/python bench calls.soak --results bench/results
 
 bench-overhead: setup build ## what dispatch itself costs for each call; write bench/results/overhead.json
-	$(BIN)/python bench/python/overhead.py
+	$(BIN)/python bench studies.overhead
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so

@@ -11,21 +11,22 @@ from typing import Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-import lap
+from calls import trial
+from calls.trial import BATCH, REPOSITORY
 
 
 class Aiobotocore:
     extra_cpu_seconds = 0.0
     extra_bytes = 0
 
-    def __init__(self, task: lap.Task) -> None:
+    def __init__(self, task: trial.Task) -> None:
         self.times: list[float] = []
         self._in_flight = task.in_flight
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         self._client: Any = self._runner.run(self._open(task))
 
-    async def _open(self, task: lap.Task) -> Any:
+    async def _open(self, task: trial.Task) -> Any:
         client = get_session().create_client(
             "ecr",
             endpoint_url=task.endpoint_url,
@@ -41,16 +42,16 @@ class Aiobotocore:
         return self._runner.run(self._ask(digests))
 
     async def _ask(self, digests: list[str]) -> bytes:
-        batches = iter([digests[start : start + lap.BATCH] for start in range(0, len(digests), lap.BATCH)])
+        batches = iter([digests[start : start + BATCH] for start in range(0, len(digests), BATCH)])
         known: dict[str, str] = {}
         await asyncio.gather(*(self._work(batches, known) for _ in range(self._in_flight)))
-        return lap.codes(known, digests)
+        return trial.codes(known, digests)
 
     async def _work(self, batches: Iterator[list[str]], known: dict[str, str]) -> None:
         for batch in batches:
             began = perf_counter()
             said = await self._client.batch_check_layer_availability(
-                repositoryName=lap.REPOSITORY, layerDigests=batch
+                repositoryName=REPOSITORY, layerDigests=batch
             )
             self.times.append(perf_counter() - began)
             known |= {layer["layerDigest"]: layer["layerAvailability"] for layer in said["layers"]}
@@ -61,4 +62,4 @@ class Aiobotocore:
 
 
 if __name__ == "__main__":
-    lap.run(Aiobotocore)
+    trial.run(Aiobotocore)

@@ -11,14 +11,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-import lap
+from calls import trial
+from calls.trial import BATCH, REPOSITORY
 
 
 class Threads:
     extra_cpu_seconds = 0.0
     extra_bytes = 0
 
-    def __init__(self, task: lap.Task) -> None:
+    def __init__(self, task: trial.Task) -> None:
         self.times: list[float] = []
         self._client: Any = boto3.client(
             "ecr",
@@ -32,15 +33,15 @@ class Threads:
         self._pool = ThreadPoolExecutor(task.in_flight)
 
     def ask(self, digests: list[str]) -> bytes:
-        batches = [digests[start : start + lap.BATCH] for start in range(0, len(digests), lap.BATCH)]
+        batches = [digests[start : start + BATCH] for start in range(0, len(digests), BATCH)]
         known: dict[str, str] = {}
         for said in self._pool.map(self._call, batches):
             known |= {layer["layerDigest"]: layer["layerAvailability"] for layer in said["layers"]}
-        return lap.codes(known, digests)
+        return trial.codes(known, digests)
 
     def _call(self, batch: list[str]) -> Any:
         began = perf_counter()
-        said = self._client.batch_check_layer_availability(repositoryName=lap.REPOSITORY, layerDigests=batch)
+        said = self._client.batch_check_layer_availability(repositoryName=REPOSITORY, layerDigests=batch)
         self.times.append(perf_counter() - began)
         return said
 
@@ -52,7 +53,7 @@ class Threads:
 _own: Threads | None = None
 
 
-def _begin(task: lap.Task) -> None:
+def _begin(task: trial.Task) -> None:
     global _own
     _own = Threads(task)
 
@@ -60,9 +61,9 @@ def _begin(task: lap.Task) -> None:
 def _ask(digests: list[str]) -> tuple[bytes, list[float], float, int]:
     assert _own is not None
     _own.times.clear()
-    cpu = lap.cpu_seconds()
+    cpu = trial.cpu_seconds()
     said = _own.ask(digests)
-    return said, _own.times, lap.cpu_seconds() - cpu, lap.peak_bytes()
+    return said, _own.times, trial.cpu_seconds() - cpu, trial.peak_bytes()
 
 
 class Processes:
@@ -70,7 +71,7 @@ class Processes:
 
     COUNT = 2
 
-    def __init__(self, task: lap.Task) -> None:
+    def __init__(self, task: trial.Task) -> None:
         self.times: list[float] = []
         self.extra_cpu_seconds = 0.0
         self.extra_bytes = 0
@@ -80,8 +81,8 @@ class Processes:
         self._pools = [ProcessPoolExecutor(1, context, _begin, (half,)) for _ in range(self.COUNT)]
 
     def ask(self, digests: list[str]) -> bytes:
-        batches = -(-len(digests) // lap.BATCH)
-        middle = -(-batches // self.COUNT) * lap.BATCH
+        batches = -(-len(digests) // BATCH)
+        middle = -(-batches // self.COUNT) * BATCH
         halves = [digests[:middle], digests[middle:]]
         asked = [pool.submit(_ask, half) for pool, half in zip(self._pools, halves, strict=True)]
         said = b""
@@ -100,4 +101,4 @@ class Processes:
 
 
 if __name__ == "__main__":
-    lap.run(lambda task: Processes(task) if task.option == "2" else Threads(task))
+    trial.run(lambda task: Processes(task) if task.option == "2" else Threads(task))

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import boto3
 
-import lap
 import layercheck as lc
+from calls import trial
 
 
 class Timed:
@@ -32,7 +32,7 @@ class Layercheck:
     extra_cpu_seconds = 0.0
     extra_bytes = 0
 
-    def __init__(self, task: lap.Task) -> None:
+    def __init__(self, task: trial.Task) -> None:
         self.times: list[float] = []
         inner = boto3.Session(
             aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
@@ -40,7 +40,7 @@ class Layercheck:
         if task.ca_bundle:
             inner._session.set_config_variable("ca_bundle", task.ca_bundle)
         self._checker = lc.Checker(
-            lap.REPOSITORY,
+            trial.REPOSITORY,
             session=inner,
             endpoint_url=task.endpoint_url,
             rate="max",
@@ -59,4 +59,4 @@ class Layercheck:
 
 
 if __name__ == "__main__":
-    lap.run(Layercheck)
+    trial.run(Layercheck)

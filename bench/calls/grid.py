@@ -61,23 +61,23 @@ class Contestant:
 
 
 def _python(program: str, python: str = sys.executable) -> tuple[str, ...]:
-    return python, str(HERE / program)
+    return python, str(HERE.parent), program
 
 
 CONTESTANTS = (
     *(
         Contestant(
             f"layercheck, {transport}",
-            _python("asks_layercheck.py"),
+            _python("calls.asks_layercheck"),
             transport,
             ours=True,
             fast=transport in ("wire", "native"),
         )
         for transport in NAMES
     ),
-    Contestant("boto3 + ThreadPoolExecutor", _python("asks_boto3.py")),
-    Contestant("boto3 in 2 processes", _python("asks_boto3.py"), "2", least=2, counts=False),
-    Contestant("aiobotocore", _python("asks_aiobotocore.py", str(AIOBOTOCORE))),
+    Contestant("boto3 + ThreadPoolExecutor", _python("calls.asks_boto3")),
+    Contestant("boto3 in 2 processes", _python("calls.asks_boto3"), "2", least=2, counts=False),
+    Contestant("aiobotocore", _python("calls.asks_aiobotocore", str(AIOBOTOCORE))),
     Contestant("aws-sdk-ecr (Rust)", (str(AWS_SDK_RUST),), fast=True, counts=False),
 )
 

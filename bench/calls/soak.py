@@ -1,6 +1,6 @@
 """A soak: millions of digests through an endpoint where one call in twenty goes wrong in one of many ways.
 
-python bench/calls/soak.py [--digests 2000000] [--results FOLDER]
+python bench calls.soak [--digests 2000000] [--results FOLDER]
 
 The endpoint runs in a process of its own, so that what is sampled is the client's alone: file
 descriptors, threads and resident memory, once a second. At the end every verdict must be true and
@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import layercheck as lc
+from calls.suite import machine
 from layercheck.testing import EvenDigests, Fault, FaultKind, LocalEcr
-from run_calls import machine
 
+BENCH = Path(__file__).parents[1]
 REPOSITORY = "app"
 SEED = 20_261_125
 SHARE = 0.05
@@ -67,7 +68,7 @@ def serve() -> None:
 def endpoint() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The address of an endpoint in another process; its counters are in the list afterwards."""
     counters: list[dict[str, Any]] = []
-    command = [sys.executable, __file__, "--serve"]
+    command = [sys.executable, str(BENCH), "calls.soak", "--serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

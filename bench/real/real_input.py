@@ -14,8 +14,8 @@ package and the endpoint have no part in it. The exit code is 1 if a single verd
 Needs Debian with `apt-get update` done and the packages `umoci` and `skopeo`
 (`apt-get install --no-install-recommends umoci skopeo`). No registry is asked for anything.
 
-    python bench/real/real_input.py
-    python bench/real/real_input.py --only lists --results /tmp/results
+    python bench real.real_input
+    python bench real.real_input --only lists --results /tmp/results
 """
 
 from __future__ import annotations
@@ -35,12 +35,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import debian_lists
-import dirty_rows
-import image_layout
 
 import layercheck as lc
 from layercheck.testing import LocalEcr
+from real import debian_lists, dirty_rows, image_layout
 
 RESULTS = Path(__file__).parent.parent / "results"
 

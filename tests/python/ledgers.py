@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import layercheck as lc
 from layercheck import _core
-from layercheck import _reference as ref
+import reference as ref
 
 
 def planned(digests: list[bytes]) -> lc.Plan:

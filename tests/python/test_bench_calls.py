@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-import calls_tables
-import readme
-import run_calls
-from grid import CACHE, CONTESTANTS, GRID, HEADLINES, QUICK, Contestant
+from calls import suite, tables
+from calls.grid import CACHE, CONTESTANTS, GRID, HEADLINES, QUICK, Contestant
 from layercheck.dispatch.transport.choose import NAMES
+from offline.harness.page import into
 
 ELSEWHERE = [one for one in CONTESTANTS if CACHE in Path(one.command[0]).parents]
 HERE = [one for one in CONTESTANTS if one not in ELSEWHERE]
@@ -29,11 +28,11 @@ count that no busy machine can blur. Measured were 1.00, 0.42, 0.24 and 0.05."""
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return run_calls.document(QUICK, HERE, quick=True)
+    return suite.document(QUICK, HERE, quick=True)
 
 
 def test_everybody_finds_the_truth_at_every_point(document: dict[str, Any]) -> None:
-    assert calls_tables.troubles(document) == []
+    assert tables.troubles(document) == []
     for point, wanted in zip(document["points"], QUICK, strict=True):
         assert point["name"] == str(wanted)
         assert [line["name"] for line in point["lines"]] == [one.name for one in HERE]
@@ -65,18 +64,18 @@ def test_an_untrue_answer_has_no_time() -> None:
         def lap(self, task: dict[str, object], timeout_s: float) -> dict[str, Any]:
             return {"there": 1, "verdicts": "00"}
 
-    found = run_calls.measured(Liar("liar", ("/bin/false",)), {"calls": 1}, {"there": 50, "verdicts": "01"})
+    found = suite.measured(Liar("liar", ("/bin/false",)), {"calls": 1}, {"there": 50, "verdicts": "01"})
     assert found["trouble"].startswith("{'there': 1")
-    assert "calls_per_s" not in run_calls.line([found])
+    assert "calls_per_s" not in suite.line([found])
 
 
 def test_who_dies_is_named(document: dict[str, Any]) -> None:
-    found = run_calls.measured(Contestant("nobody", ("/bin/false",)), {"calls": 1}, {"there": 50})
+    found = suite.measured(Contestant("nobody", ("/bin/false",)), {"calls": 1}, {"there": 50})
     assert found["trouble"].startswith("nobody failed")
     point = document["points"][0]
-    broken = document | {"points": [point | {"lines": [{"name": "nobody", **run_calls.line([found])}]}]}
-    assert calls_tables.troubles(broken) == [f"{point['name']}: nobody: nobody failed:"]
-    assert "FAILED" in calls_tables.for_people(broken)
+    broken = document | {"points": [point | {"lines": [{"name": "nobody", **suite.line([found])}]}]}
+    assert tables.troubles(broken) == [f"{point['name']}: nobody: nobody failed:"]
+    assert "FAILED" in tables.for_people(broken)
 
 
 def test_what_is_lost_is_shown(document: dict[str, Any]) -> None:
@@ -86,14 +85,14 @@ def test_what_is_lost_is_shown(document: dict[str, Any]) -> None:
         for line in point["lines"]
     ]
     losing = document | {"points": [point | {"lines": lines}], "headlines": [point["name"]]}
-    assert len(calls_tables.lost(losing)) == sum(not one.ours for one in HERE)
-    assert "LOST: " in calls_tables.for_people(losing)
-    table = calls_tables.for_readme(losing)
-    assert table.count("**7**") == len(calls_tables.lost(losing))
-    assert all(f"\n* {each}\n" in table for each in calls_tables.lost(losing))
+    assert len(tables.lost(losing)) == sum(not one.ours for one in HERE)
+    assert "LOST: " in tables.for_people(losing)
+    table = tables.for_readme(losing)
+    assert table.count("**7**") == len(tables.lost(losing))
+    assert all(f"\n* {each}\n" in table for each in tables.lost(losing))
     winning = document | {"points": [point | {"lines": [line | {"calls_per_s": 7.0} for line in lines]}]}
-    assert calls_tables.lost(winning) == []
-    assert calls_tables.for_readme(winning).endswith("a peer was faster in 0 cases.")
+    assert tables.lost(winning) == []
+    assert tables.for_readme(winning).endswith("a peer was faster in 0 cases.")
 
 
 def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
@@ -103,9 +102,9 @@ def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
 
 
 def test_the_readme_has_a_place_for_the_table(document: dict[str, Any]) -> None:
-    begin, end = calls_tables.BEGIN, calls_tables.END
+    begin, end = tables.BEGIN, tables.END
     page = (Path(__file__).parents[2] / "README.md").read_text()
-    assert f"{begin}\n| where |" in readme.into(page, calls_tables.for_readme(document), begin=begin, end=end)
+    assert f"{begin}\n| where |" in into(page, tables.for_readme(document), begin=begin, end=end)
 
 
 def test_the_grid_has_all_that_was_asked_for() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import changes
-import measure
-from measure import Task
+from offline.harness import measure
+from offline.harness.measure import Task
+from studies import diff
 
 COUNT = 2_000
 
@@ -16,14 +16,14 @@ COUNT = 2_000
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("audits")
-    changes.audits(made, COUNT)
+    diff.audits(made, COUNT)
     return made
 
 
 def test_the_contestants_agree(folder: Path) -> None:
     answers = [
         measure.here(Task("compare", module, [str(folder / f"{day}.{form}") for day in ("before", "after")]))
-        for module, form in changes.CONTESTANTS.values()
+        for module, form in diff.CONTESTANTS.values()
     ]
     counts = answers[0]["counts"]
     assert all(answer == answers[0] for answer in answers)

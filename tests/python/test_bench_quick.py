@@ -1,6 +1,6 @@
 """The benchmarks' answers, on small inputs: a fast wrong answer cannot be published.
 
-Every contestant of every race of `bench/python` does its job here once, in this process and without a
+Every contestant of every race of `bench/offline` does its job here once, in this process and without a
 clock, and must find what is true of the input by construction, or what the others find.
 """
 
@@ -14,17 +14,14 @@ from typing import Any
 
 import pytest
 
-import endpoint
-import measure
-import race as racing
-import readme
-import report
-import results
-import tables
-from answer import Answer
-from inputs import Mix, raw_digests, text_file
-from race import Contestant, Race, Setting
-from races import FILE, IMPORT, MEMORY, RACES
+from offline.cases import FILE, IMPORT, MEMORY, RACES
+from offline.data import endpoint
+from offline.data.datasets import Mix, raw_digests, text_file
+from offline.harness import case as racing
+from offline.harness import measure, results, summary, tables
+from offline.harness.case import Contestant, Race, Setting
+from offline.harness.expected import Answer
+from offline.harness.page import into
 
 ROWS = 10_000
 
@@ -184,16 +181,16 @@ def test_a_run_without_ours_has_no_ratios(document: dict[str, Any]) -> None:
 
 
 def test_the_page_changes_between_its_marks_alone(document: dict[str, Any]) -> None:
-    marks = {"begin": report.BEGIN, "end": report.END}
-    page = f"before\n{report.BEGIN}\na table of last month\n{report.END}\nafter\n"
-    new = readme.into(page, tables.for_readme(document), **marks)
-    assert new.startswith(f"before\n{report.BEGIN}\n| job |")
-    assert new.endswith(f"{report.END}\nafter\n")
+    marks = {"begin": summary.BEGIN, "end": summary.END}
+    page = f"before\n{summary.BEGIN}\na table of last month\n{summary.END}\nafter\n"
+    new = into(page, tables.for_readme(document), **marks)
+    assert new.startswith(f"before\n{summary.BEGIN}\n| job |")
+    assert new.endswith(f"{summary.END}\nafter\n")
     assert "last month" not in new
-    assert readme.into(new, "x", **marks) == readme.into(page, "x", **marks)
+    assert into(new, "x", **marks) == into(page, "x", **marks)
     with pytest.raises(ValueError, match="no lines"):
-        readme.into("no marks", "table", **marks)
-    readme.into((Path(__file__).parents[2] / "README.md").read_text(), "table", **marks)
+        into("no marks", "table", **marks)
+    into((Path(__file__).parents[2] / "README.md").read_text(), "table", **marks)
 
 
 def test_an_import_of_layercheck_loads_nothing_heavy(setting: Setting) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import layercheck as lc
-from layercheck import _reference as ref
+import reference as ref
 from layercheck.testing import LocalEcr
 
 SOURCE = Path(__file__).parent.parent / "data" / "debian_sha256.txt"

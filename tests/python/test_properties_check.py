@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import digest_strategies as ds
 import layercheck as lc
-from layercheck import _reference as ref
+import reference as ref
 from layercheck.dispatch.tuning import Tuning
 from layercheck.testing import Fault, Layer, LocalEcr
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import digest_strategies as ds
 import layercheck as lc
 from layercheck import _core
-from layercheck import _reference as ref
+import reference as ref
 from ledgers import planned, states
 
 many = settings(deadline=None, max_examples=400)

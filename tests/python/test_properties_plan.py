@@ -16,7 +16,7 @@ import digest_cases as cases
 import digest_strategies as ds
 import layercheck as lc
 from layercheck import _core
-from layercheck import _reference as ref
+import reference as ref
 
 many = settings(deadline=None, max_examples=400)
 some = settings(deadline=None, max_examples=100)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import digest_cases as cases
-from layercheck import _reference as ref
-from layercheck._reference import Line, Parsed, Rejected, State
+import reference as ref
+from reference import Line, Parsed, Rejected, State
 
 A = cases.HEX_A
 B = cases.HEX_B

@@ -15,7 +15,7 @@ from botocore.model import OperationModel, ServiceModel, StringShape
 
 import layercheck as lc
 from layercheck import _core
-from layercheck import _reference as ref
+import reference as ref
 from layercheck.dispatch.classify import classify
 from layercheck.dispatch.transport import Batch, PlainTransport
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import soak
+from calls import soak
 
 
 @pytest.fixture(scope="module")

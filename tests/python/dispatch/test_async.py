@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from cancelled import Cancelled, measure
 from dispatch.conftest import digests
 from dispatch.scripted_server import ScriptedServer
 from layercheck.testing import EvenDigests, LocalEcr
+from studies.cancellation import Cancelled, measure
 
 ROWS = digests(9000)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import overhead
+from studies import overhead
 
 
 def test_dispatch_makes_few_interpreter_level_calls_for_each_call() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pace import SCENARIOS, Bucket, Scenario, simulate
+from studies.pacing import SCENARIOS, Bucket, Scenario, simulate
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])

@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261125)
     given = parser.parse_args()
     heed_interrupts()
-    from results import machine
+    from offline.harness.results import machine
 
     dice, begun = random.Random(given.seed), time.monotonic()
     random_ends: list[End] = []

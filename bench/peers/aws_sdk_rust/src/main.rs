@@ -2,7 +2,7 @@
 //! tasks, 100 digests a call.
 //!
 //! `aws-sdk-rust-peer '{"endpoint_url": ..., "ca_bundle": ..., "digests": ..., "calls": 100, "in_flight": 32}'`
-//! asks for the digests of a file and prints a lap as JSON, in the form of `bench/calls/lap.py`.
+//! asks for the digests of a file and prints a lap as JSON, in the form of `bench/calls/trial.py`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -151,7 +151,7 @@ fn cpu_seconds() -> f64 {
     seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
-/// Resident bytes now; the peak counts anew from here, as in `bench/python/measure.py`.
+/// Resident bytes now; the peak counts anew from here, as in `bench/offline/harness/measure.py`.
 fn forget_peak() -> u64 {
     let _ = fs::write("/proc/self/clear_refs", "5");
     status("VmRSS")

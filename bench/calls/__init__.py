@@ -1,0 +1,1 @@
+"""Calls to an endpoint: layercheck's transports beside other clients."""

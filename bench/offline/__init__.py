@@ -1,0 +1,1 @@
+"""Cases without AWS: planning, request and answer bodies, reports, and calls to a local endpoint."""

@@ -1,0 +1,1 @@
+"""The input of each case, and what must be found in it."""

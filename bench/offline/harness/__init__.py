@@ -1,0 +1,1 @@
+"""How a case is run, checked, kept and shown."""

@@ -1,0 +1,75 @@
+"""From pytest-benchmark's JSON to a dated result, a table to look at and the README's table.
+
+python bench offline.harness.summary RUN.json [--results FOLDER] [--readme README.md]
+python bench offline.harness.summary --from bench/results/DATE-MACHINE.json --readme README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from offline.harness import tables
+from offline.harness.page import into
+
+BEGIN = "<!-- benchmarks: begin (written by `make bench`) -->"
+END = "<!-- benchmarks: end -->"
+
+
+def last_result(folder: Path, kind: str) -> Path:
+    """The newest result of the whole suite on a machine of this kind.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    dated = sorted(folder.glob(f"????-??-??-{kind}.json"))
+    if not dated:
+        raise FileNotFoundError(
+            f"no result of a machine of the kind {kind} in {folder}: run `make bench` first"
+        )
+    return dated[-1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", nargs="?", type=Path, help="what pytest wrote with --benchmark-json")
+    parser.add_argument("--from", dest="result", type=Path, help="an earlier result in place of a run")
+    parser.add_argument("--results", type=Path, help="folder for the dated result")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="a part was run: put its races into the last result of this machine",
+    )
+    parser.add_argument("--readme", type=Path, help="page whose table is written anew")
+    chosen = parser.parse_args()
+    if (chosen.run is None) == (chosen.result is None):
+        parser.error("give either a run or --from")
+    if chosen.result:
+        document: dict[str, Any] = json.loads(chosen.result.read_text())
+    else:
+        from offline.harness import results
+
+        document = results.document(json.loads(chosen.run.read_text()))
+        if chosen.again:
+            earlier = last_result(chosen.results, document["machine"]["kind"])
+            document = results.measured_again(document, json.loads(earlier.read_text()))
+    print(tables.for_people(document))
+    if chosen.results:
+        chosen.results.mkdir(parents=True, exist_ok=True)
+        path = chosen.results / f"{document['date']}-{document['machine']['kind']}.json"
+        path.write_text(json.dumps(document, indent=1) + "\n")
+        print(f"\nwritten: {path}")
+    if chosen.readme:
+        page = into(chosen.readme.read_text(), tables.for_readme(document), begin=BEGIN, end=END)
+        chosen.readme.write_text(page)
+        print(f"written: {chosen.readme}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
