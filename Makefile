@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-journal bench-diff bench-overhead clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-headlines bench-local-ecr bench-pace bench-cancelled bench-journal bench-diff bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,17 +99,17 @@ format: setup ## rewrite the sources in the house format
 BENCH  :=
 CACHE  := bench/.cache
 
-bench: setup build ## measure layercheck beside its peers, some 20 minutes; write bench/results and the README's table
+bench: setup build ## measure layercheck beside its peers, some 20 minutes; write bench/results and docs/speed.md
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --readme README.md) && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page docs/speed.md) && $(BIN)/python bench headlines && exit $$status
 
 bench-again: setup build ## measure a part anew, into the last result: make bench-again BENCH="-k 'list and not growth'"
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --readme README.md && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page docs/speed.md && $(BIN)/python bench headlines && exit $$status
 
 bench-quick: setup build ## the same on small inputs and in one round, to see that it runs and answers agree
 	@mkdir -p $(CACHE)
@@ -142,10 +142,14 @@ $(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/p
 	@touch $@
 
 bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## measure calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes
-	$(BIN)/python bench calls.suite --results bench/results --readme README.md
+	$(BIN)/python bench calls.suite --results bench/results --page docs/speed.md
+	$(BIN)/python bench headlines
 
 bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to see that it runs and answers agree
 	$(BIN)/python bench calls.suite --quick
+
+bench-headlines: setup ## write the README's three rows from the newest results
+	$(BIN)/python bench headlines
 
 bench-local-ecr: ## calls a second that the local endpoint answers on one core; write bench/results
 	cargo run --release --locked --quiet --features local-ecr --example bench_local_ecr

@@ -1,7 +1,7 @@
 """Measure calls: layercheck's transports and their peers, at every point of the grid.
 
-python bench calls.suite [--quick] [--results FOLDER] [--readme README.md]
-python bench calls.suite --from bench/results/DATE-calls-MACHINE.json --readme README.md
+python bench calls.suite [--quick] [--results FOLDER] [--page docs/speed.md]
+python bench calls.suite --from bench/results/DATE-calls-MACHINE.json --page docs/speed.md
 
 `--quick` makes few calls at two points, to see that everybody's answers are true; its times mean nothing.
 """
@@ -202,7 +202,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="compare answers only")
     parser.add_argument("--from", dest="result", type=Path, help="an earlier result in place of a run")
     parser.add_argument("--results", type=Path, help="folder for the dated result")
-    parser.add_argument("--readme", type=Path, help="page whose table is written anew")
+    parser.add_argument("--page", type=Path, help="page whose table is written anew")
     chosen = parser.parse_args()
     kept = (
         json.loads(chosen.result.read_text())
@@ -214,13 +214,13 @@ def main() -> int:
         path = chosen.results / f"{kept['date']}-calls-{kept['machine']['kind']}.json"
         path.write_text(json.dumps(kept, indent=1) + "\n")
         print(f"\nwritten: {path}")
-    if chosen.readme:
+    if chosen.page:
         from offline.harness.page import into
 
-        table = tables.for_readme(kept)
-        page = into(chosen.readme.read_text(), table, begin=tables.BEGIN, end=tables.END)
-        chosen.readme.write_text(page)
-        print(f"written: {chosen.readme}")
+        table = tables.for_page(kept)
+        page = into(chosen.page.read_text(), table, begin=tables.BEGIN, end=tables.END)
+        chosen.page.write_text(page)
+        print(f"written: {chosen.page}")
     return 1 if tables.troubles(kept) else 0
 
 

@@ -1,4 +1,4 @@
-"""Calls as text: every point for whoever ran it, the headlines for the README."""
+"""Calls as text: every point for whoever ran it, the headlines for docs/speed.md."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def troubles(document: Document) -> list[str]:
 
 
 def lost(document: Document) -> list[str]:
-    """Points where a peer made more calls a second than the fastest of ours."""
+    """Points where a peer made more calls a second than the fastest transport of layercheck."""
     ours = {one["name"] for one in document["contestants"] if one["ours"]}
     out = []
     for point in document["points"]:
         rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["trouble"]}
         best = max((rate for name, rate in rates.items() if name in ours), default=0.0)
         out += [
-            f"{point['name']}: {name} makes {rate:,.0f} calls/s, ours {best:,.0f}"
+            f"{point['name']}: {name} makes {rate:,.0f} calls/s, layercheck {best:,.0f}"
             for name, rate in rates.items()
             if name not in ours and rate > best
         ]
@@ -63,7 +63,7 @@ def for_people(document: Document) -> str:
     return "\n".join(out)
 
 
-def for_readme(document: Document) -> str:
+def for_page(document: Document) -> str:
     """The headline points; in bold what was better than the best of ours."""
     counts = {one["name"]: one["interpreter_calls_per_call"] for one in document["contestants"]}
     ours = {one["name"] for one in document["contestants"] if one["ours"]}

@@ -32,13 +32,13 @@ ROUNDS = 5
 MODES = ("none", "normal", "full")
 LARGE = 10_000_000
 PEERS = ("boto3", "botocore")
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 BEGIN = "<!-- journal: begin (written by `make bench-journal`) -->"
 END = "<!-- journal: end -->"
 
 
 def main() -> None:
-    """Print the figures, and keep them in bench/results and, of a whole run, in the README."""
+    """Print the figures, and keep them in bench/results and, of a whole run, in docs/speed.md."""
     options = argparse.ArgumentParser()
     options.add_argument("--digests", type=int, default=LARGE, help="of the large audit")
     options.add_argument("--price-digests", type=int, default=500_000, help="of each round of the price")
@@ -54,11 +54,11 @@ def main() -> None:
     if given.digests != LARGE:
         return
     RESULT.write_text(json.dumps(kept, indent=1) + "\n")
-    README.write_text(into(README.read_text(), table(kept), begin=BEGIN, end=END))
+    PAGE.write_text(into(PAGE.read_text(), table(kept), begin=BEGIN, end=END))
 
 
 def table(kept: dict[str, Any]) -> str:
-    """The README's table."""
+    """The table of docs/speed.md."""
     lines = ["| what | calls/s | CPU a call | memory a digest | file a digest | in all |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for mode in MODES:

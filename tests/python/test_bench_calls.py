@@ -87,12 +87,12 @@ def test_what_is_lost_is_shown(document: dict[str, Any]) -> None:
     losing = document | {"points": [point | {"lines": lines}], "headlines": [point["name"]]}
     assert len(tables.lost(losing)) == sum(not one.ours for one in HERE)
     assert "LOST: " in tables.for_people(losing)
-    table = tables.for_readme(losing)
+    table = tables.for_page(losing)
     assert table.count("**7**") == len(tables.lost(losing))
     assert all(f"\n* {each}\n" in table for each in tables.lost(losing))
     winning = document | {"points": [point | {"lines": [line | {"calls_per_s": 7.0} for line in lines]}]}
     assert tables.lost(winning) == []
-    assert tables.for_readme(winning).endswith("a peer was faster in 0 cases.")
+    assert tables.for_page(winning).endswith("a peer was faster in 0 cases.")
 
 
 def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
@@ -101,10 +101,10 @@ def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
     assert str(Path.cwd()) not in text
 
 
-def test_the_readme_has_a_place_for_the_table(document: dict[str, Any]) -> None:
+def test_the_page_on_speed_has_a_place_for_the_table(document: dict[str, Any]) -> None:
     begin, end = tables.BEGIN, tables.END
-    page = (Path(__file__).parents[2] / "README.md").read_text()
-    assert f"{begin}\n| where |" in into(page, tables.for_readme(document), begin=begin, end=end)
+    page = (Path(__file__).parents[2] / "docs" / "speed.md").read_text()
+    assert f"{begin}\n| where |" in into(page, tables.for_page(document), begin=begin, end=end)
 
 
 def test_the_grid_has_all_that_was_asked_for() -> None:

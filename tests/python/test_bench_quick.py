@@ -158,7 +158,7 @@ def test_what_is_lost_and_what_failed_is_shown(document: dict[str, Any]) -> None
     assert f"{FILE.name}: polars takes 0.25 of the time" in shown
     assert "NOT REACHED: 0.2x polars; at least 5.0x, aim 15.0x" in shown
     assert "pandas FAILED: of hunger" in shown
-    assert "| **0.25** |" in tables.for_readme(document | {"races": [race]})
+    assert "| **0.25** |" in tables.for_page(document | {"races": [race]})
 
 
 @pytest.mark.parametrize(("spare", "reached"), [(64, True), (65, False)])
@@ -183,14 +183,14 @@ def test_a_run_without_ours_has_no_ratios(document: dict[str, Any]) -> None:
 def test_the_page_changes_between_its_marks_alone(document: dict[str, Any]) -> None:
     marks = {"begin": summary.BEGIN, "end": summary.END}
     page = f"before\n{summary.BEGIN}\na table of last month\n{summary.END}\nafter\n"
-    new = into(page, tables.for_readme(document), **marks)
+    new = into(page, tables.for_page(document), **marks)
     assert new.startswith(f"before\n{summary.BEGIN}\n| job |")
     assert new.endswith(f"{summary.END}\nafter\n")
     assert "last month" not in new
     assert into(new, "x", **marks) == into(page, "x", **marks)
     with pytest.raises(ValueError, match="no lines"):
         into("no marks", "table", **marks)
-    into((Path(__file__).parents[2] / "README.md").read_text(), "table", **marks)
+    into((Path(__file__).parents[2] / "docs" / "speed.md").read_text(), "table", **marks)
 
 
 def test_an_import_of_layercheck_loads_nothing_heavy(setting: Setting) -> None:

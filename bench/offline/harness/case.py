@@ -107,7 +107,7 @@ class Race:
         agree: Whether all answers must be the same; not in a race between inputs.
         rounds: Turns, if other than usual.
         unit: What a row of the input is called.
-        headline: Whether it goes into the README.
+        headline: Whether it goes into the table of docs/speed.md.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The README's tables are written by the benchmarks, each between two marks of its own."""
+"""The benchmarks write the tables of docs/speed.md and of the README, each between two marks of its own."""
 
 
 def into(page: str, table: str, *, begin: str, end: str) -> str:

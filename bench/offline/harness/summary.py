@@ -1,7 +1,7 @@
-"""From pytest-benchmark's JSON to a dated result, a table to look at and the README's table.
+"""From pytest-benchmark's JSON to a dated result, a table to look at and a table in docs/speed.md.
 
-python bench offline.harness.summary RUN.json [--results FOLDER] [--readme README.md]
-python bench offline.harness.summary --from bench/results/DATE-MACHINE.json --readme README.md
+python bench offline.harness.summary RUN.json [--results FOLDER] [--page docs/speed.md]
+python bench offline.harness.summary --from bench/results/DATE-MACHINE.json --page docs/speed.md
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> int:
         action="store_true",
         help="a part was run: put its races into the last result of this machine",
     )
-    parser.add_argument("--readme", type=Path, help="page whose table is written anew")
+    parser.add_argument("--page", type=Path, help="page whose table is written anew")
     chosen = parser.parse_args()
     if (chosen.run is None) == (chosen.result is None):
         parser.error("give either a run or --from")
@@ -64,10 +64,10 @@ def main() -> int:
         path = chosen.results / f"{document['date']}-{document['machine']['kind']}.json"
         path.write_text(json.dumps(document, indent=1) + "\n")
         print(f"\nwritten: {path}")
-    if chosen.readme:
-        page = into(chosen.readme.read_text(), tables.for_readme(document), begin=BEGIN, end=END)
-        chosen.readme.write_text(page)
-        print(f"written: {chosen.readme}")
+    if chosen.page:
+        page = into(chosen.page.read_text(), tables.for_page(document), begin=BEGIN, end=END)
+        chosen.page.write_text(page)
+        print(f"written: {chosen.page}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Results as text: everything for whoever ran it, the headlines for the README."""
+"""Results as text: everything for whoever ran it, the headlines for docs/speed.md."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _amount(number: float, unit: str) -> str:
     return f"{number:,.0f} {unit}"
 
 
-def for_readme(document: Document) -> str:
+def for_page(document: Document) -> str:
     """The headline races, a line for each peer, lost ones in bold."""
     machine = document["machine"]
     out = [
@@ -136,7 +136,27 @@ def for_readme(document: Document) -> str:
         "Every answer was compared before its time counted. Bold: layercheck was slower. `make bench`",
         "measures it all again and writes this table; `bench/results` has all races and rounds.",
     ]
+    beyond = lost(document)
+    if beyond:
+        # Nothing lost is left out because a race is not in the table.
+        count = f"Outside the table, a peer was faster in {len(beyond)} cases"
+        out += ["", f"<details><summary>{count}</summary>", "", *beyond, "", "</details>"]
     return "\n".join(out)
+
+
+def lost(document: Document) -> list[str]:
+    """Races outside the table in which a peer was faster, a line of a list for each."""
+    out = []
+    for race in document["races"]:
+        first = _first(race)
+        if first is None or race["headline"]:
+            continue
+        for line in race["lines"]:
+            ratio = line["median_s"] / first["median_s"]
+            if line.get("rival") and ratio < 1:
+                ours, theirs = (seconds(each["median_s"]) for each in (first, line))
+                out.append(f"* {race['name']}: {line['name']} takes {theirs}, layercheck {ours}")
+    return out
 
 
 def seconds(number: float) -> str:
