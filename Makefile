@@ -43,6 +43,7 @@ lint: setup ## rustfmt, clippy with warnings as errors, ruff
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet python tests/python bench
 	$(BIN)/ruff check --quiet python tests/python bench
+	$(BIN)/ruff format --check --quiet examples && $(BIN)/ruff check --quiet examples
 
 rust-test: fuzz-corpus ## the Rust tests, without any Python
 	cargo test --locked --quiet --features local-ecr,arrow,wire
@@ -76,9 +77,9 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/test_service_model.py || exit 1; \
 	done
 
-doctest: setup build ## the examples in the docstrings and in the README
+doctest: setup build ## the examples in the docstrings, in the README and in docs/
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
-	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md
+	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md docs
 
 # The command as it is shipped, with 300,000 digests. A few kills of a small audit are among the Python tests.
 KILLS := 200
