@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-headlines bench-local-ecr bench-pace bench-cancelled bench-journal bench-diff bench-overhead clean
+.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest api journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-headlines bench-local-ecr bench-pace bench-cancelled bench-journal bench-diff bench-overhead clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ lint: setup ## rustfmt, clippy with warnings as errors, ruff
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet python tests/python bench
 	$(BIN)/ruff check --quiet python tests/python bench
-	$(BIN)/ruff format --check --quiet examples && $(BIN)/ruff check --quiet examples
+	$(BIN)/ruff format --check --quiet docs examples && $(BIN)/ruff check --quiet docs examples
 
 rust-test: fuzz-corpus ## the Rust tests, without any Python
 	cargo test --locked --quiet --features local-ecr,arrow,wire
@@ -80,6 +80,9 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 doctest: setup build ## the examples in the docstrings, in the README and in docs/
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
 	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md docs
+
+api: setup build ## write docs/reference/api.md from the docstrings
+	$(BIN)/python docs/api.py
 
 # The command as it is shipped, with 300,000 digests. A few kills of a small audit are among the Python tests.
 KILLS := 200
