@@ -74,7 +74,7 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 	@for line in floor 1.43; do \
 	  export PYTHONPATH=$(VENV)/boto3-$$line; \
 	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
-	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/test_service_model.py || exit 1; \
+	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py || exit 1; \
 	done
 
 doctest: setup build ## the examples in the docstrings, in the README and in docs/
@@ -107,13 +107,13 @@ bench: setup build ## measure layercheck beside its peers, some 20 minutes; writ
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page docs/speed.md) && $(BIN)/python bench headlines && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page) && $(BIN)/python bench headlines && exit $$status
 
 bench-again: setup build ## measure a part anew, into the last result: make bench-again BENCH="-k 'list and not growth'"
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page docs/speed.md && $(BIN)/python bench headlines && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page && $(BIN)/python bench headlines && exit $$status
 
 bench-quick: setup build ## the same on small inputs and in one round, to see that it runs and answers agree
 	@mkdir -p $(CACHE)
@@ -146,7 +146,7 @@ $(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/p
 	@touch $@
 
 bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## measure calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes
-	$(BIN)/python bench calls.suite --results bench/results --page docs/speed.md
+	$(BIN)/python bench calls.suite --results bench/results --page
 	$(BIN)/python bench headlines
 
 bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to see that it runs and answers agree

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from offline.harness.page import into
+from offline.harness.page import insert_table
 from offline.harness.tables import seconds
 
 ROOT = Path(__file__).parents[1]
@@ -55,9 +55,9 @@ def table(offline: Document, calls: Document) -> str:
 
 
 def _file(document: Document) -> str:
-    race = next(race for race in document["races"] if race["name"] == FILE)
-    ours = next(line for line in race["lines"] if line["name"] == race["first"])
-    peer = min((line for line in race["lines"] if line.get("rival")), key=lambda line: line["median_s"])
+    case = next(case for case in document["cases"] if case["name"] == FILE)
+    ours = next(line for line in case["lines"] if line["name"] == case["first"])
+    peer = min((line for line in case["lines"] if line.get("rival")), key=lambda line: line["median_s"])
     times = peer["median_s"] / ours["median_s"]
     return _row(
         "a file of 5 M rows to a plan",
@@ -70,7 +70,7 @@ def _file(document: Document) -> str:
 
 def _calls(document: Document) -> list[str]:
     point = next(point for point in document["points"] if point["name"] == document["headlines"][0])
-    own = {one["name"] for one in document["contestants"] if one["ours"]}
+    own = {one["name"] for one in document["contenders"] if one["ours"]}
     rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["trouble"]}
     best = max(rate for name, rate in rates.items() if name in own)
     what = f"calls of 100 digests, {point['in_flight']} in flight, {point['latency_ms']} ms latency"
@@ -88,7 +88,9 @@ def _row(job: str, ours: str, peer: str, theirs: str, times: float) -> str:
 
 def main() -> None:
     """Write them."""
-    README.write_text(into(README.read_text(), table(newest(""), newest("calls-")), begin=BEGIN, end=END))
+    README.write_text(
+        insert_table(README.read_text(), table(newest(""), newest("calls-")), begin=BEGIN, end=END)
+    )
     print(f"written: {README.name}")
 
 

@@ -1,4 +1,4 @@
-"""aiobotocore, in its own virtual environment: it pins a botocore."""
+"""aiobotocore, in a virtual environment of its own, because it pins a version of botocore."""
 
 from __future__ import annotations
 

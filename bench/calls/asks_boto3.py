@@ -1,4 +1,4 @@
-"""boto3 as everyone writes it: one client, a pool of threads, 100 digests a call; "2": two processes."""
+"""boto3 in its usual form: one client, a pool of threads, 100 digests a call; option "2": two processes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _ask(digests: list[str]) -> tuple[bytes, list[float], float, int]:
 
 
 class Processes:
-    """The same twice: half of the digests and half of the calls in flight each."""
+    """Two processes with half of the digests and half of the calls in flight each."""
 
     COUNT = 2
 
@@ -77,7 +77,7 @@ class Processes:
         self.extra_bytes = 0
         context = multiprocessing.get_context("spawn")
         half = replace(task, in_flight=max(1, task.in_flight // self.COUNT))
-        # A pool for each, so that neither does the work of both.
+        # Each process has a pool of its own, so that neither process does the work of both.
         self._pools = [ProcessPoolExecutor(1, context, _begin, (half,)) for _ in range(self.COUNT)]
 
     def ask(self, digests: list[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""layercheck, with no limit of rate; the option is the transport."""
+"""layercheck without a limit of rate; the option is the transport."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calls import trial
 
 
 class Timed:
-    """A transport with a stopwatch."""
+    """Measures the duration of each call of a transport."""
 
     def __init__(self, transport: Any, times: list[float]) -> None:
         self._transport = transport

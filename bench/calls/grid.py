@@ -1,4 +1,4 @@
-"""Who takes part, and at which latencies, numbers in flight, with and without TLS."""
+"""The contenders and the points: latencies, numbers of calls in flight, with and without TLS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from layercheck.dispatch.transport.choose import NAMES
+from layercheck.dispatch.transport.selection import NAMES
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / ".cache"
@@ -19,17 +19,17 @@ AWS_SDK_RUST = CACHE / "aws_sdk_rust" / "release" / "aws-sdk-rust-peer"
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Contender:
     """A line of the tables.
 
     Attributes:
-        name: What it is called.
+        name: Name of the line.
         command: The program that takes the task.
-        option: For it.
-        ours: It is layercheck.
-        fast: It is given more calls, so that its laps last long enough to be measured.
-        least: Fewer calls in flight it cannot have.
-        counts: It can count interpreter-level calls.
+        option: Option of the program.
+        ours: Whether it is layercheck.
+        fast: Whether it gets more calls, so that its trials last long enough to be measured.
+        least: Least number of calls in flight that it can have.
+        counts: Whether it can count interpreter-level calls.
     """
 
     name: str
@@ -42,15 +42,15 @@ class Contestant:
 
     @property
     def missing(self) -> str | None:
-        """Why it cannot take part, if it cannot."""
+        """Why this machine cannot run it; None if it can."""
         program = Path(self.command[0])
-        return None if program.exists() else f"{program.name} is not made yet: make bench-calls does it"
+        return None if program.exists() else f"{program.name} is not built yet: make bench-calls builds it"
 
-    def lap(self, task: dict[str, object], timeout_s: float) -> dict[str, float]:
-        """Measure.
+    def measure(self, task: dict[str, object], timeout_s: float) -> dict[str, float]:
+        """Run the program once, and return the trial that it prints.
 
         Raises:
-            RuntimeError: If it fails, with what it wrote to standard error.
+            RuntimeError: If the program fails; the message contains its standard error.
         """
         command = [*self.command, json.dumps({**task, "option": self.option})]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
@@ -64,9 +64,9 @@ def _python(program: str, python: str = sys.executable) -> tuple[str, ...]:
     return python, str(HERE.parent), program
 
 
-CONTESTANTS = (
+CONTENDERS = (
     *(
-        Contestant(
+        Contender(
             f"layercheck, {transport}",
             _python("calls.asks_layercheck"),
             transport,
@@ -75,16 +75,16 @@ CONTESTANTS = (
         )
         for transport in NAMES
     ),
-    Contestant("boto3 + ThreadPoolExecutor", _python("calls.asks_boto3")),
-    Contestant("boto3 in 2 processes", _python("calls.asks_boto3"), "2", least=2, counts=False),
-    Contestant("aiobotocore", _python("calls.asks_aiobotocore", str(AIOBOTOCORE))),
-    Contestant("aws-sdk-ecr (Rust)", (str(AWS_SDK_RUST),), fast=True, counts=False),
+    Contender("boto3 + ThreadPoolExecutor", _python("calls.asks_boto3")),
+    Contender("boto3 in 2 processes", _python("calls.asks_boto3"), "2", least=2, counts=False),
+    Contender("aiobotocore", _python("calls.asks_aiobotocore", str(AIOBOTOCORE))),
+    Contender("aws-sdk-ecr (Rust)", (str(AWS_SDK_RUST),), fast=True, counts=False),
 )
 
 
 @dataclass(frozen=True)
 class Point:
-    """Circumstances of a lap."""
+    """The circumstances of a trial."""
 
     latency_ms: int
     in_flight: int
@@ -94,7 +94,7 @@ class Point:
         return f"{self.latency_ms} ms, {self.in_flight} in flight{', TLS' if self.tls else ''}"
 
     def calls(self, *, fast: bool) -> int:
-        """So many that a lap lasts two seconds or so, at what such a contestant may be expected to do."""
+        """Calls of a trial of about two seconds, judged by the rate to expect of such a contender."""
         own_ms, most = (1, 2_500) if fast else (3, 300)
         rate = min(1e3 * self.in_flight / (self.latency_ms + own_ms), most)
         return max(int(2 * rate), 3 * self.in_flight, 40)
@@ -111,7 +111,7 @@ COUNTED = Point(0, 4, tls=False)
 
 @contextmanager
 def serving(point: Point) -> Iterator[dict[str, str | None]]:
-    """The local endpoint in a process of its own, as a real service would be; how it is reached."""
+    """Run the local endpoint in a process of its own, and yield its address and its certificates."""
     command = [sys.executable, "-m", "layercheck", "serve", "--quiet", "--repository", "app"]
     command += ["--latency-ms", str(point.latency_ms), *(["--tls"] if point.tls else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

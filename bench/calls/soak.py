@@ -1,10 +1,10 @@
-"""A soak: millions of digests through an endpoint where one call in twenty goes wrong in one of many ways.
+"""A soak: millions of digests through an endpoint that injects a fault into one call in twenty.
 
 python bench calls.soak [--digests 2000000] [--results FOLDER]
 
-The endpoint runs in a process of its own, so that what is sampled is the client's alone: file
-descriptors, threads and resident memory, once a second. At the end every verdict must be true and
-none may be missing, and what was sampled must be flat.
+The endpoint runs in a process of its own, so that the samples show the client alone: file descriptors,
+threads and resident memory, once a second. At the end every row must have its true verdict, and the
+samples must be flat.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 import layercheck as lc
-from calls.suite import machine
 from layercheck.testing import EvenDigests, Fault, FaultKind, LocalEcr
+from offline.harness.results import machine
 
 BENCH = Path(__file__).parents[1]
 REPOSITORY = "app"
 SEED = 20_261_125
 SHARE = 0.05
 MARKS = {"omit", "contradict", "unknown_availability", "unknown_failure", "poison"}
-"""Faults of answers that are whole: nothing is asked again, so they would leave their mark on verdicts."""
+"""Faults of the content of answers: they change verdicts, because such an answer is not asked again."""
 ENDS = {"access_denied", "expired_token", "expired_key", "repository_deleted"}
-"""Faults that end a run."""
+"""Faults that end the run."""
 KINDS = [kind for kind in get_args(FaultKind) if kind not in MARKS | ENDS]
 LEDGER_BYTES = 64
-"""What a digest may cost, by the design; columns are written, and so become resident, as answers come."""
+"""Limit of memory a digest, by the design; columns become resident when answers are written into them."""
 
 
 def script() -> list[Fault]:
-    """Every kind that a run must get over, together at one call in twenty."""
+    """Every kind of fault that a run must survive, together in one call in twenty."""
     settings: dict[str, dict[str, Any]] = {
         "latency": {"ms": 50.0, "jitter_ms": 50.0},
         "slow": {"bytes_per_ms": 100},
         "padding": {"bytes": 2_000_000},
         "idle_close": {"ms": 1.0},
     }
-    # Of several that fire one may hide another, so together they are a little less.
+    # Together they hit a little less than one in twenty, because two faults may fire at the same call.
     return [Fault(kind, probability=SHARE / len(KINDS), **settings.get(kind, {})) for kind in KINDS]
 
 
 def serve() -> None:
-    """The endpoint: its address first, and when standard input ends, what happened."""
+    """Run the endpoint: print its address first, and its counters when standard input ends."""
     with LocalEcr({REPOSITORY: EvenDigests()}, faults=script(), seed=SEED, log_calls=0) as ecr:
         print(ecr.endpoint_url, flush=True)
         sys.stdin.read()
@@ -66,7 +66,7 @@ def serve() -> None:
 
 @contextmanager
 def endpoint() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The address of an endpoint in another process; its counters are in the list afterwards."""
+    """Yield the address of an endpoint in another process, and a list that gets its counters at the end."""
     counters: list[dict[str, Any]] = []
     command = [sys.executable, str(BENCH), "calls.soak", "--serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -81,7 +81,7 @@ def endpoint() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 @dataclass(frozen=True)
 class Sample:
-    """Where it stood at one moment."""
+    """The state of the client at one moment."""
 
     at_s: float
     settled: int
@@ -91,20 +91,20 @@ class Sample:
 
 
 class Sampler:
-    """Takes samples, by the run's own progress."""
+    """Takes samples when the run reports its progress."""
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
         self._began = time.monotonic()
 
     def __call__(self, progress: lc.Progress) -> None:
-        """One sample a second; and the last."""
+        """Take one sample a second, and the last one."""
         at = time.monotonic() - self._began
         if progress.done or not self.samples or at - self.samples[-1].at_s >= 1:
             self.samples.append(self.now(progress.settled))
 
     def now(self, settled: int) -> Sample:
-        """A sample."""
+        """Return a sample."""
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
         at = time.monotonic() - self._began
@@ -112,11 +112,11 @@ class Sampler:
 
 
 def soak(digests: int) -> dict[str, Any]:
-    """Run it, and say how it went."""
+    """Run the soak, and return its result."""
     rows: NDArray[np.uint8] = np.random.default_rng(SEED).integers(0, 256, (digests, 32), dtype=np.uint8)
     with endpoint() as (endpoint_url, counters):
         session = _session()
-        # The first client of a process costs memory that is no client's: models, classes, handlers.
+        # The first client of a process loads models, classes and handlers that all clients share.
         lc.check(rows[:100], REPOSITORY, session=session, endpoint_url=endpoint_url)
         plan = lc.plan(rows)
         gc.collect()
@@ -151,7 +151,7 @@ def _session() -> Any:
 
 
 def troubles(told: dict[str, Any]) -> list[str]:
-    """What is not as it must be."""
+    """The checks that failed, a line each."""
     before, after, samples = told["before"], told["after"], told["samples"]
     grown = samples[-1]["resident_bytes"] - samples[len(samples) // 4]["resident_bytes"]
     descriptors = max(sample["descriptors"] for sample in samples)
@@ -161,8 +161,8 @@ def troubles(told: dict[str, Any]) -> list[str]:
     absent = set(KINDS) - set(told["faults"]) if expected_of_each > 20 else set()
     checks = [
         (not told["untrue"] and told["complete"], f"{told['untrue']} verdicts are untrue or missing"),
-        (0.8 * SHARE < hit < 1.2 * SHARE, f"{hit:.1%} of the calls went wrong, not {SHARE:.0%}"),
-        (not absent, f"these faults never came: {absent}"),
+        (0.8 * SHARE < hit < 1.2 * SHARE, f"{hit:.1%} of the calls met a fault, not {SHARE:.0%}"),
+        (not absent, f"these faults never fired: {absent}"),
         (
             descriptors <= before["descriptors"] + told["max_in_flight"] + 8,
             f"{descriptors} file descriptors, {before['descriptors']} before",
@@ -186,7 +186,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--digests", type=int, default=2_000_000)
-    parser.add_argument("--results", type=Path, help="folder for the dated result")
+    parser.add_argument("--results", type=Path, help="folder of the dated result")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.serve:

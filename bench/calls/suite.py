@@ -1,9 +1,9 @@
-"""Measure calls: layercheck's transports and their peers, at every point of the grid.
+"""Measures calls of layercheck's transports and of their peers at every point of the grid.
 
-python bench calls.suite [--quick] [--results FOLDER] [--page docs/speed.md]
-python bench calls.suite --from bench/results/DATE-calls-MACHINE.json --page docs/speed.md
+python bench calls.suite [--quick] [--results FOLDER] [--page]
+python bench calls.suite --from bench/results/DATE-calls-MACHINE.json --page
 
-`--quick` makes few calls at two points, to see that everybody's answers are true; its times mean nothing.
+`--quick` makes few calls at two points, to check the answers of all contenders; ignore its times.
 """
 
 from __future__ import annotations
@@ -25,24 +25,26 @@ from calls import tables, trial
 from calls.grid import (
     AIOBOTOCORE,
     CACHE,
-    CONTESTANTS,
+    CONTENDERS,
     COUNTED,
     GRID,
     HEADLINES,
     HERE,
     QUICK,
-    Contestant,
+    Contender,
     Point,
     serving,
 )
+from offline.harness.page import PAGE, insert_table
+from offline.harness.results import machine
 
 TIMEOUT_S = 120.0
 ROUNDS = 3
-"""Of the headlines; elsewhere one."""
+"""Rounds at a headline point; the other points have one."""
 
 
 def digests(count: int) -> Path:
-    """A file of as many digests, a line each."""
+    """The file of the first `count` digests, a line each."""
     path = CACHE / f"calls-{count}.txt"
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -52,26 +54,26 @@ def digests(count: int) -> Path:
 
 
 def truth(file: Path, calls: int) -> dict[str, Any]:
-    """What is true of the first digests: the endpoint has those that end in an even digit."""
+    """The true answer for the first digests: the endpoint holds those that end in an even digit."""
     with file.open() as lines:
         ends = [line[-2] for line, _ in zip(lines, range(calls * trial.BATCH), strict=False)]
     return trial.told(bytes(1 if end in "02468ace" else 2 for end in ends))
 
 
-def laps(
-    points: Sequence[Point], contestants: Sequence[Contestant], *, quick: bool
-) -> Iterator[tuple[Point, Contestant, dict[str, Any]]]:
-    """Each contestant at each point, in turns; a lap is told with its `trouble`, None if it counts."""
+def trials(
+    points: Sequence[Point], contenders: Sequence[Contender], *, quick: bool
+) -> Iterator[tuple[Point, Contender, dict[str, Any]]]:
+    """Measure each contender at each point, interleaved; the `trouble` of a trial is None if it counts."""
     most = 40 if quick else max(point.calls(fast=True) for point in points)
     file = digests(most * trial.BATCH)
     for _, group in groupby(points, key=lambda point: (point.latency_ms, point.tls)):
         here = list(group)
         with serving(here[0]) as reached:
             for point in here:
-                able = [one for one in contestants if point.in_flight >= one.least and not one.missing]
+                able = [each for each in contenders if point.in_flight >= each.least and not each.missing]
                 for _ in range(1 if quick or point not in HEADLINES else ROUNDS):
-                    for one in able:
-                        calls = 20 if quick else point.calls(fast=one.fast)
+                    for contender in able:
+                        calls = 20 if quick else point.calls(fast=contender.fast)
                         task: dict[str, Any] = {
                             **reached,
                             "digests": str(file),
@@ -79,11 +81,11 @@ def laps(
                             "in_flight": point.in_flight,
                             "count": False,
                         }
-                        yield point, one, measured(one, task, truth(file, calls))
+                        yield point, contender, measured(contender, task, truth(file, calls))
 
 
-def counted(contestants: Sequence[Contestant], calls: int) -> Iterator[tuple[Contestant, float]]:
-    """Interpreter-level calls for each call of the API, of those who can count them."""
+def counted(contenders: Sequence[Contender], calls: int) -> Iterator[tuple[Contender, float]]:
+    """Interpreter-level calls for each call of the API, by each contender that can count them."""
     file = digests(calls * trial.BATCH)
     with serving(COUNTED) as reached:
         task: dict[str, Any] = {
@@ -93,15 +95,15 @@ def counted(contestants: Sequence[Contestant], calls: int) -> Iterator[tuple[Con
             "in_flight": COUNTED.in_flight,
             "count": True,
         }
-        for one in contestants:
-            if one.counts and not one.missing:
-                yield one, one.lap(task, TIMEOUT_S)["interpreter_calls"]
+        for contender in contenders:
+            if contender.counts and not contender.missing:
+                yield contender, contender.measure(task, TIMEOUT_S)["interpreter_calls"]
 
 
-def measured(one: Contestant, task: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """A lap, or the trouble with it."""
+def measured(contender: Contender, task: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a trial, or the trouble with it."""
     try:
-        told: dict[str, Any] = one.lap(task, TIMEOUT_S)
+        told: dict[str, Any] = contender.measure(task, TIMEOUT_S)
     except (RuntimeError, subprocess.TimeoutExpired) as error:
         return {"trouble": str(error)}
     found = {name: told[name] for name in wanted}
@@ -121,9 +123,9 @@ def measured(one: Contestant, task: dict[str, Any], wanted: dict[str, Any]) -> d
     }
 
 
-def line(laps_of_one: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Medians of one contestant's laps at one point, with all of them; or the first trouble."""
-    kept = list(laps_of_one)
+def line(trials_of_contender: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Medians of a contender's trials at one point, and its rates; or the first trouble."""
+    kept = list(trials_of_contender)
     trouble = next((each["trouble"] for each in kept if each["trouble"]), None)
     if trouble:
         return {"trouble": trouble}
@@ -131,33 +133,33 @@ def line(laps_of_one: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {
         **{name: statistics.median(each[name] for each in kept) for name in names},
         "trouble": None,
-        "laps": [each["calls_per_s"] for each in kept],
+        "trials": [each["calls_per_s"] for each in kept],
         "loads": [each["load"] for each in kept],
     }
 
 
-def document(points: Sequence[Point], contestants: Sequence[Contestant], *, quick: bool) -> dict[str, Any]:
-    """Measure all of it."""
+def document(points: Sequence[Point], contenders: Sequence[Contender], *, quick: bool) -> dict[str, Any]:
+    """Measure all points, and return the document to keep."""
     found: dict[Point, dict[str, list[dict[str, Any]]]] = {}
-    for point, one, each in laps(points, contestants, quick=quick):
-        found.setdefault(point, {}).setdefault(one.name, []).append(each)
+    for point, contender, each in trials(points, contenders, quick=quick):
+        found.setdefault(point, {}).setdefault(contender.name, []).append(each)
         shown = each["trouble"] or f"{each['calls_per_s']:,.0f} calls/s"
-        print(f"{point!s:28} {one.name:28} {shown}", file=sys.stderr)
-    counts = dict(counted(contestants, 20 if quick else 200))
+        print(f"{point!s:28} {contender.name:28} {shown}", file=sys.stderr)
+    counts = dict(counted(contenders, 20 if quick else 200))
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
         "quick": quick,
         "headlines": [str(point) for point in HEADLINES],
-        "contestants": [
+        "contenders": [
             {
-                "name": one.name,
-                "ours": one.ours,
-                "missing": one.missing,
-                "interpreter_calls_per_call": counts.get(one),
+                "name": contender.name,
+                "ours": contender.ours,
+                "missing": contender.missing,
+                "interpreter_calls_per_call": counts.get(contender),
             }
-            for one in contestants
+            for contender in contenders
         ],
         "points": [
             {
@@ -172,15 +174,8 @@ def document(points: Sequence[Point], contestants: Sequence[Contestant], *, quic
     }
 
 
-def machine() -> dict[str, Any]:
-    """What kind of machine this is, and not whose."""
-    from offline.harness import results
-
-    return results.machine()
-
-
 def versions() -> dict[str, str | None]:
-    """Of everybody."""
+    """Versions of layercheck and of its peers."""
     import importlib.metadata
 
     found: dict[str, str | None] = {
@@ -199,28 +194,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="compare answers only")
-    parser.add_argument("--from", dest="result", type=Path, help="an earlier result in place of a run")
-    parser.add_argument("--results", type=Path, help="folder for the dated result")
-    parser.add_argument("--page", type=Path, help="page whose table is written anew")
+    parser.add_argument("--quick", action="store_true", help="only compare the answers")
+    parser.add_argument("--from", dest="result", type=Path, help="show an earlier result instead of a run")
+    parser.add_argument("--results", type=Path, help="folder of the dated result")
+    parser.add_argument("--page", action="store_true", help=f"write the table into {PAGE.name}")
     chosen = parser.parse_args()
     kept = (
         json.loads(chosen.result.read_text())
         if chosen.result
-        else document(QUICK if chosen.quick else GRID, CONTESTANTS, quick=chosen.quick)
+        else document(QUICK if chosen.quick else GRID, CONTENDERS, quick=chosen.quick)
     )
-    print(tables.for_people(kept))
+    print(tables.as_text(kept))
     if chosen.results:
         path = chosen.results / f"{kept['date']}-calls-{kept['machine']['kind']}.json"
         path.write_text(json.dumps(kept, indent=1) + "\n")
         print(f"\nwritten: {path}")
     if chosen.page:
-        from offline.harness.page import into
-
-        table = tables.for_page(kept)
-        page = into(chosen.page.read_text(), table, begin=tables.BEGIN, end=tables.END)
-        chosen.page.write_text(page)
-        print(f"written: {chosen.page}")
+        table = tables.as_markdown(kept)
+        PAGE.write_text(insert_table(PAGE.read_text(), table, begin=tables.BEGIN, end=tables.END))
+        print(f"written: {PAGE.name}")
     return 1 if tables.troubles(kept) else 0
 
 

@@ -1,4 +1,4 @@
-"""Calls as text: every point for whoever ran it, the headlines for docs/speed.md."""
+"""Calls as text: all points for the terminal, the headline points for the published page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Document = dict[str, Any]
 
 
 def troubles(document: Document) -> list[str]:
-    """Everything that went wrong, a line each."""
+    """Everything that failed, a line each."""
     return [
         f"{point['name']}: {line['name']}: {line['trouble'].strip().splitlines()[-1]}"
         for point in document["points"]
@@ -22,7 +22,7 @@ def troubles(document: Document) -> list[str]:
 
 def lost(document: Document) -> list[str]:
     """Points where a peer made more calls a second than the fastest transport of layercheck."""
-    ours = {one["name"] for one in document["contestants"] if one["ours"]}
+    ours = {one["name"] for one in document["contenders"] if one["ours"]}
     out = []
     for point in document["points"]:
         rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["trouble"]}
@@ -35,8 +35,8 @@ def lost(document: Document) -> list[str]:
     return out
 
 
-def for_people(document: Document) -> str:
-    """Every point, what was lost, and who was not there."""
+def as_text(document: Document) -> str:
+    """Every point, the points that layercheck lost, and the contenders that could not run."""
     out = []
     head = f"  {'':28} {'calls/s':>8} {'p50':>9} {'p99':>9} {'CPU s/M':>8} {'peak':>8}"
     for point in document["points"]:
@@ -51,24 +51,24 @@ def for_people(document: Document) -> str:
                 f" {line['cpu_s_per_million_digests']:8.1f} {line['peak_bytes'] / 1e6:5.0f} MB"
             )
     out += ["", "interpreter-level calls for each call of the API"]
-    for one in document["contestants"]:
+    for one in document["contenders"]:
         count = one["interpreter_calls_per_call"]
         out.append(f"  {one['name']:28} {'not counted' if count is None else f'{count:,.0f}'}")
     out += [
         "",
-        *(f"NOT THERE: {one['name']}: {one['missing']}" for one in document["contestants"] if one["missing"]),
+        *(f"NOT RUN: {one['name']}: {one['missing']}" for one in document["contenders"] if one["missing"]),
     ]
     out += [f"LOST: {each}" for each in lost(document)]
     out += [f"FAILED: {each}" for each in troubles(document)]
     return "\n".join(out)
 
 
-def for_page(document: Document) -> str:
-    """The headline points; in bold what was better than the best of ours."""
-    counts = {one["name"]: one["interpreter_calls_per_call"] for one in document["contestants"]}
-    ours = {one["name"] for one in document["contestants"] if one["ours"]}
+def as_markdown(document: Document) -> str:
+    """The headline points; a rate is bold if it is higher than the best of layercheck."""
+    counts = {one["name"]: one["interpreter_calls_per_call"] for one in document["contenders"]}
+    ours = {one["name"] for one in document["contenders"] if one["ours"]}
     out = [
-        "| where | who | calls/s | p50, p99 | CPU s a million digests | interpreter calls each | peak |",
+        "| where | client | calls/s | p50, p99 | CPU s a million digests | interpreter calls a call | peak |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for point in document["points"]:
@@ -91,8 +91,9 @@ def for_page(document: Document) -> str:
     losses = lost(document)
     out += [
         "",
-        f"100 digests a call, answers compared with the truth before a time counts, the local endpoint in a "
-        f"process of its own on the same machine, {document['date']}: {machine['cpu']}, {machine['kind']}, "
+        "100 digests a call. Each answer is compared with the truth before its time counts. The local "
+        f"endpoint runs in a process of its own on the same machine. {document['date']}: {machine['cpu']}, "
+        f"{machine['kind']}, "
         f"Python {machine['python']}, {versions}. Bold: faster than layercheck. "
         "`make bench-calls` measures all points again and writes this table.",
         "",
@@ -100,6 +101,6 @@ def for_page(document: Document) -> str:
     verdict = f"Of all {len(document['points'])} points measured, a peer was faster in {len(losses)} cases"
     if not losses:
         return "\n".join([*out, f"{verdict}."])
-    # Nothing lost is left out, and whoever wants to know how calls are made need not read all of it.
+    # The page shows every lost point, folded, so that the list does not hide the table.
     cases = (f"* {each}" for each in losses)
     return "\n".join([*out, f"<details><summary>{verdict}</summary>", "", *cases, "", "</details>"])

@@ -1,8 +1,8 @@
-"""One measurement of one contestant, in a process of its own: what it is given, and what it tells.
+"""Measures one contender in a process of its own: the task that it gets, and the trial that it prints.
 
-Every contestant is a program that takes a task as JSON and prints a lap as JSON; those in Python call
-`run` here, the others do the same by themselves. Standard library alone, because a contestant may
-live in a virtual environment without layercheck.
+Every contender is a program that takes a task as JSON and prints a trial as JSON. Contenders in Python call
+`run`; the others do the same by themselves. This module imports only the standard library, because a
+contender may live in a virtual environment without layercheck.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Task:
     """What to ask, and how.
 
     Attributes:
-        endpoint_url: Where.
-        ca_bundle: Whom to trust, if it is by TLS.
-        digests: A file, a digest a line; as many as are needed are taken from its start.
+        endpoint_url: Address of the endpoint.
+        ca_bundle: File of the certificates to trust; None without TLS.
+        digests: A file with a digest a line; the task takes the first ones.
         calls: How many calls of 100 digests.
-        in_flight: How many at once.
-        option: A setting of the contestant's own.
-        count: Count interpreter-level calls in place of measuring times, which that makes worthless.
+        in_flight: How many calls at once.
+        option: An option of this contender.
+        count: Count interpreter-level calls; the times then mean nothing, because counting slows the calls.
     """
 
     endpoint_url: str
@@ -49,25 +49,25 @@ class Task:
     count: bool = False
 
     def texts(self) -> list[str]:
-        """The digests to ask for."""
+        """The digests of the task."""
         with Path(self.digests).open(encoding="ascii") as lines:
             return [line.strip() for line in itertools.islice(lines, self.calls * BATCH)]
 
 
 @dataclass(frozen=True)
-class Lap:
+class Trial:
     """What was measured, from the digests as texts to all verdicts.
 
     Attributes:
         seconds: Wall-clock time.
-        cpu_seconds: Processor time of all threads and processes of the contestant.
-        before_bytes: Resident memory before.
-        peak_bytes: The most of it meanwhile.
-        p50_ms: Half of the calls took at most so long, as their caller saw it.
-        p99_ms: 99 in 100 of them.
-        interpreter_calls: Python and C functions the interpreter entered for each call; None if not counted.
+        cpu_seconds: Processor time of all threads and processes of the contender.
+        before_bytes: Resident memory before the first call.
+        peak_bytes: Peak of resident memory.
+        p50_ms: Median duration of a call, as its caller sees it.
+        p99_ms: 99th percentile of the same.
+        interpreter_calls: Python and C functions that the interpreter entered a call; None if not counted.
         there: How many digests are available.
-        verdicts: The hash of one code a digest, in order.
+        verdicts: Hash of the codes of all digests, in order.
     """
 
     seconds: float
@@ -81,68 +81,68 @@ class Lap:
     verdicts: str
 
 
-class Contestant(Protocol):
-    """Made before the clock runs; asked once to make its connections, and once for the lap."""
+class Contender(Protocol):
+    """Made before the clock starts; asked once to open its connections, and once for the trial."""
 
     times: list[float]
-    """How long each call took, in seconds."""
+    """Duration of each call, in seconds."""
     extra_cpu_seconds: float
     extra_bytes: int
-    """Of processes of its own."""
+    """Costs of the processes that it started."""
 
     def ask(self, digests: list[str]) -> bytes:
-        """The code of each digest."""
+        """Return the code of each digest."""
 
     def close(self) -> None:
-        """End."""
+        """Close the connections and end the processes."""
 
 
 def codes(known: dict[str, str], digests: Iterable[str]) -> bytes:
-    """The codes of digests whose availability is known."""
+    """The code of each digest, by its availability."""
     return bytes(CODES[known[digest]] for digest in digests)
 
 
 def told(verdicts: bytes) -> dict[str, Any]:
-    """What a lap tells of its answer."""
+    """The part of a trial that describes its answer."""
     return {"there": verdicts.count(1), "verdicts": hashlib.sha256(verdicts).hexdigest()}
 
 
-def run(ready: Callable[[Task], Contestant]) -> None:
-    """Measure the contestant that `ready` makes at the task of the command line; print the lap."""
+def run(make: Callable[[Task], Contender]) -> None:
+    """Measure the contender that `make` returns at the task of the command line, and print the trial."""
     task = Task(**json.loads(sys.argv[1]))
     digests = task.texts()
     counted = _counting() if task.count else None
-    contestant = ready(task)
-    contestant.ask(digests[: BATCH * task.in_flight])
-    contestant.times.clear()
-    contestant.extra_cpu_seconds = 0.0
+    contender = make(task)
+    contender.ask(digests[: BATCH * task.in_flight])
+    contender.times.clear()
+    contender.extra_cpu_seconds = 0.0
     gc.collect()
     gc.freeze()
     before = _forget_peak()
     count = counted() if counted else 0
     cpu, began = cpu_seconds(), perf_counter()
-    verdicts = contestant.ask(digests)
+    verdicts = contender.ask(digests)
     seconds, cpu = perf_counter() - began, cpu_seconds() - cpu
     calls = (counted() - count) / task.calls if counted else None
     sys.setprofile(None)
-    times = sorted(contestant.times)
-    lap = Lap(
+    times = sorted(contender.times)
+    measured = Trial(
         seconds=seconds,
-        cpu_seconds=cpu + contestant.extra_cpu_seconds,
+        cpu_seconds=cpu + contender.extra_cpu_seconds,
         before_bytes=before,
-        peak_bytes=peak_bytes() + contestant.extra_bytes,
+        peak_bytes=peak_bytes() + contender.extra_bytes,
         p50_ms=1e3 * times[(len(times) - 1) // 2],
         p99_ms=1e3 * times[int((len(times) - 1) * 0.99)],
         interpreter_calls=calls,
         **told(verdicts),
     )
-    contestant.close()
-    print(json.dumps(dataclasses.asdict(lap)))
+    contender.close()
+    print(json.dumps(dataclasses.asdict(measured)))
 
 
 def _counting() -> Callable[[], int]:
-    """From now on every call in this and in every later thread is counted; the count so far."""
-    ticks = itertools.count()  # its next is one step of the interpreter, so that threads lose no tick
+    """Count every call of this and of every later thread; return a function that tells the count so far."""
+    ticks = itertools.count()  # `next` of a count is one step of the interpreter, so threads lose no tick
     tick = ticks.__next__
 
     def hook(frame: Any, event: str, argument: Any) -> None:
@@ -169,7 +169,7 @@ def _forget_peak() -> int:
 
 
 def peak_bytes() -> int:
-    """The most resident memory since it was last forgotten, or since the start."""
+    """Peak of resident memory since `_forget_peak`, or since the start."""
     try:
         return _status("VmHWM")
     except OSError:
@@ -181,4 +181,4 @@ def _status(name: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise OSError(f"no {name} in the status of this process")
+    raise OSError(f"the status of this process lacks {name}")

@@ -1,4 +1,4 @@
-"""Options of the suite, and how the races come to pytest-benchmark."""
+"""Options of the suite, and the fixtures that run its cases."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from typing import Any
 import pytest
 
 from offline.data import endpoint
-from offline.harness import case as racing
 from offline.harness import results
-from offline.harness.case import Contestant, Course, Race, Setting
+from offline.harness.case import Case, Contender, Record, Setting, run_trials
 from offline.harness.replay import Runner
 
 CACHE = Path(__file__).parent.parent / ".cache"
-RUN = pytest.StashKey[dict[str, dict[str, Course]]]()
+RUN = pytest.StashKey[dict[str, dict[str, Record]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("layercheck")
-    group.addoption("--most-rows", type=int, help="no input has more rows than this")
-    group.addoption("--rounds", type=int, default=3, help="turns of every contestant (default 3)")
-    group.addoption("--cache", type=Path, default=CACHE, help="folder for inputs (default bench/.cache)")
+    group.addoption("--most-rows", type=int, help="most rows of an input")
+    group.addoption("--rounds", type=int, default=3, help="trials of every contender (default 3)")
+    group.addoption("--cache", type=Path, default=CACHE, help="folder of the inputs (default bench/.cache)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,18 +29,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_benchmark_generate_machine_info() -> dict[str, object]:
-    """In place of the plugin's, which has the host's name."""
+    """Replaces the plugin's, because that tells the host's name."""
     return results.machine()
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, object]) -> None:
     output_json["rounds"] = config.getoption("rounds")
     output_json["most_rows"] = config.getoption("most_rows")
-    # Failed tests have no benchmark, and a failed contestant must not just be absent.
+    # A failed test has no benchmark; without this list its contender would just be absent.
     output_json["troubles"] = {
-        race: troubles
-        for race, courses in config.stash[RUN].items()
-        if (troubles := {name: course.trouble for name, course in courses.items() if course.trouble})
+        case: troubles
+        for case, records in config.stash[RUN].items()
+        if (troubles := {name: record.trouble for name, record in records.items() if record.trouble})
     }
 
 
@@ -53,19 +52,20 @@ def setting(pytestconfig: pytest.Config) -> Iterator[Setting]:
 
 
 @pytest.fixture
-def run_race(request: pytest.FixtureRequest, setting: Setting) -> Runner:
-    """Runs the race of a test with all contestants that were selected; once, for all of their tests."""
+def run_case(request: pytest.FixtureRequest, setting: Setting) -> Runner:
+    """Runs a case once, with all contenders that were selected, and returns the record of one of them."""
     run = request.config.stash[RUN]
 
-    def course(race: Race, contestant: Contestant) -> Course:
-        if race.name not in run:
+    def record(case: Case, contender: Contender) -> Record:
+        if case.name not in run:
             selected: list[dict[str, Any]] = [
                 item.callspec.params
                 for item in request.session.items
                 if isinstance(item, pytest.Function) and hasattr(item, "callspec")
             ]
-            names = {params["contestant"].name for params in selected if params.get("race") is race}
-            run[race.name] = racing.run(race, [one for one in race.contestants if one.name in names], setting)
-        return run[race.name][contestant.name]
+            names = {params["contender"].name for params in selected if params.get("case") is case}
+            selected_contenders = [each for each in case.contenders if each.name in names]
+            run[case.name] = run_trials(case, selected_contenders, setting)
+        return run[case.name][contender.name]
 
-    return course
+    return record

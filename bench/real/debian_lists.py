@@ -14,21 +14,21 @@ _FIELD = re.compile(rb"^SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 
 
 class NoLists(Exception):  # noqa: N818 (a fact about the machine)
-    """There is nothing to read; the message says what to run."""
+    """The folder has no package lists; the message says what to run."""
 
 
 def package_lists(folder: Path = LISTS) -> list[Path]:
-    """The binary package lists in `folder`, however apt compressed them."""
+    """The binary package lists in `folder`, in any compression of apt."""
     found = sorted(path for path in folder.glob("*_Packages*") if path.is_file())
     if not found:
-        raise NoLists(f"no package lists in {folder}: run apt-get update first")
+        raise NoLists(f"{folder} has no package lists; run apt-get update first")
     return found
 
 
 def read(path: Path) -> bytes:
-    """The content of one list. apt keeps them plain, or as lz4, gz or xz."""
+    """The content of a list. apt keeps lists plain, or as lz4, gz or xz."""
     if path.suffix == ".lz4":
-        # apt's own helper knows every form it writes; Debian's lz4 is the other way.
+        # apt's helper reads every form that apt writes, without Debian's package lz4.
         return subprocess.run(
             ["/usr/lib/apt/apt-helper", "cat-file", str(path)], check=True, capture_output=True
         ).stdout
@@ -40,7 +40,7 @@ def read(path: Path) -> bytes:
 
 
 def sha256_fields(folder: Path = LISTS) -> Iterator[str]:
-    """64 lower-case digits for every package of every list, in order, repeats included."""
+    """Yield the 64 lower-case digits of every package of every list, in order, with repeats."""
     for path in package_lists(folder):
         for match in _FIELD.finditer(read(path)):
             yield match[1].decode("ascii")

@@ -1,4 +1,4 @@
-"""Real digests as people spell them, with the truth of every line computed without layercheck."""
+"""Real digests in the spellings that people use, and the truth of each row, found without layercheck."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPELLINGS: list[Callable[[str], str]] = [
     lambda hex_digits: f"  sha256:{hex_digits}\t",
     lambda hex_digits: f"sha256:{hex_digits}\r",
 ]
-# Each of these names no layer, though it is made from the digest of one that may be held.
+# Each of these is not a digest, but is made from a digest that the repository may hold.
 _JUNK: list[Callable[[str], str]] = [
     lambda hex_digits: f"sha256:{hex_digits[:-1]}",
     lambda hex_digits: f"sha256:{hex_digits}0",
@@ -36,25 +36,25 @@ _NO_ROWS = ["", "   ", "# a comment", "\t# sha256:" + "0" * 64]
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the file: what it says, and the digest it means, None for junk."""
+    """One row of the file: its text, and the digest that it means; None for junk."""
 
     text: str
     hex: str | None
 
 
 def chance(purpose: str, key: object, sides: int) -> int:
-    """A die that always falls alike: 0 to `sides` - 1, by hash."""
+    """A number from 0 to `sides` - 1 that looks random but is always the same, because it is a hash."""
     seed = hashlib.sha256(f"{purpose}/{key}".encode()).digest()
     return int.from_bytes(seed[:8], "big") % sides
 
 
 def held(hex_digits: str) -> bool:
-    """The known half: which digests the repository holds."""
+    """Whether the repository holds a digest; true for about half of them."""
     return chance("held", hex_digits, 2) == 0
 
 
 def rows(digests: Iterable[str]) -> list[Row]:
-    """Each digest in some spelling; about one in five a second time, one in ten as junk too."""
+    """Rows with each digest in some spelling, about one in five twice, and one in ten also as junk."""
     made: list[Row] = []
     for number, hex_digits in enumerate(digests):
         made.append(Row(_SPELLINGS[chance("spelling", number, len(_SPELLINGS))](hex_digits), hex_digits))
@@ -67,7 +67,7 @@ def rows(digests: Iterable[str]) -> list[Row]:
 
 
 def as_file(made: list[Row]) -> bytes:
-    """A text file of these rows, with a byte-order mark, comments, blank lines and mixed line ends."""
+    """The rows as a text file with a byte-order mark, comments, blank lines and mixed line ends."""
     parts = ["\ufeff"]
     for number, row in enumerate(made):
         if chance("no row", number, 50) == 0:

@@ -1,4 +1,4 @@
-"""A real image as an OCI layout, from Debian packages alone: no registry is asked."""
+"""Makes a real image as an OCI layout from Debian packages, without a registry."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# One layer each; small, with real content of several kinds.
+# Each becomes one layer; they are small and have real content of several kinds.
 PACKAGES = ("base-files", "libc6", "busybox-static", "tzdata", "ca-certificates")
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What a manifest says of a blob."""
+    """The entry of a blob in a manifest."""
 
     digest: str
     size: int
@@ -23,7 +23,7 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Image:
-    """The layout's folder and what its one image is made of."""
+    """The folder of the layout, and the parts of its image."""
 
     folder: Path
     manifest: Descriptor
@@ -32,7 +32,7 @@ class Image:
 
 
 def _run(*command: str | Path, folder: Path) -> str:
-    """Run a command and return its output; what went wrong is shown, not swallowed."""
+    """Run a command and return its output; raise an error that shows its standard error if it fails."""
     done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed with {done.returncode}: {done.stderr.strip()}")
@@ -51,17 +51,17 @@ def build(folder: Path, packages: tuple[str, ...] = PACKAGES) -> Image:
         root = folder / package
         _run("dpkg-deb", "--extract", archive, root, folder=folder)
         _run("umoci", "insert", "--rootless", "--image", f"{layout}:latest", root, "/", folder=folder)
-    _run("umoci", "gc", "--layout", layout, folder=folder)  # the manifests of the steps between
+    _run("umoci", "gc", "--layout", layout, folder=folder)  # removes the manifests of the earlier steps
     return read(layout)
 
 
 def read(layout: Path) -> Image:
-    """The one image of a layout, by its files; skopeo reads it too and must agree."""
+    """Read the image of a layout from its files; skopeo must read the same manifest."""
     (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
     manifest = json.loads(blob_path(layout, entry["digest"]).read_text())
     seen_by_skopeo = json.loads(_run("skopeo", "inspect", "--raw", f"oci:{layout}:latest", folder=layout))
     if seen_by_skopeo != manifest:
-        raise RuntimeError("skopeo reads another manifest from this layout than its files say")
+        raise RuntimeError("skopeo reads a different manifest from this layout than its files contain")
     return Image(
         layout,
         _descriptor(entry),
@@ -71,7 +71,7 @@ def read(layout: Path) -> Image:
 
 
 def blob_path(layout: Path, digest: str) -> Path:
-    """Where a layout keeps a blob."""
+    """The path of a blob in a layout."""
     algorithm, _, encoded = digest.partition(":")
     return layout / "blobs" / algorithm / encoded
 

@@ -1,18 +1,17 @@
-"""Real digests, end to end: every verdict of `layercheck.check` against a truth known without it.
+"""Checks real digests end to end, and compares each verdict with a truth that layercheck did not compute.
 
-Two inputs, both real:
+There are two inputs:
 
-* the SHA256 fields of Debian's package lists on this disk (some 66,000), half of them held by a
-  local endpoint, written to a file in every spelling people use, with repeats, junk, comments and
-  blank lines among them;
-* an image made here from Debian packages, as an OCI layout: its config and layers must be there
-  with the sizes and media types of its manifest, its manifest and an absent digest must not.
+* The SHA256 fields of Debian's package lists on this disk (some 66,000). A local endpoint holds half of
+  them. A file has them in every spelling that people use, with repeats, junk, comments and blank lines.
+* An image as an OCI layout, made from Debian packages. Its config and its layers must be available with
+  the sizes and media types of its manifest; its manifest and an absent digest must be unavailable.
 
-Which half is held, how a row is spelled and which rows are junk is decided with `hashlib`; the
-package and the endpoint have no part in it. The exit code is 1 if a single verdict is wrong.
+`hashlib` decides which half the endpoint holds, how a row is spelled and which rows are junk; the package
+and the endpoint do not. The exit code is 1 if any verdict is wrong.
 
-Needs Debian with `apt-get update` done and the packages `umoci` and `skopeo`
-(`apt-get install --no-install-recommends umoci skopeo`). No registry is asked for anything.
+Needs Debian after `apt-get update`, and the packages `umoci` and `skopeo`
+(`apt-get install --no-install-recommends umoci skopeo`). It does not contact a registry.
 
     python bench real.real_input
     python bench real.real_input --only lists --results /tmp/results
@@ -45,20 +44,20 @@ RESULTS = Path(__file__).parent.parent / "results"
 
 @dataclass
 class Outcome:
-    """What one input came to."""
+    """The result of one input."""
 
     name: str
     numbers: dict[str, Any]
     wrong: list[str] = field(default_factory=list)
 
     def expect(self, what: str, got: object, wanted: object) -> None:
-        """Note a difference; the run goes on, so that one look shows them all."""
+        """Note a difference, and go on, so that one run shows all differences."""
         if got != wanted:
             self.wrong.append(f"{what}: got {got!r}, truth is {wanted!r}")
 
 
 def check(server: LocalEcr, repository_name: str, rows: Any) -> tuple[lc.Report, float]:
-    """Check `rows` at the endpoint; the report and the seconds it took."""
+    """Check `rows` at the endpoint; return the report and the seconds."""
     session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
     began = time.perf_counter()
     report = lc.check(
@@ -68,7 +67,7 @@ def check(server: LocalEcr, repository_name: str, rows: Any) -> tuple[lc.Report,
 
 
 def check_lists(folder: Path) -> Outcome:
-    """The SHA256 fields of the package lists, half of them held."""
+    """Check the SHA256 fields of the package lists; the endpoint holds half of them."""
     fields = list(debian_lists.sha256_fields())
     rows = dirty_rows.rows(fields)
     source = folder / "digests.txt"
@@ -103,7 +102,7 @@ def check_lists(folder: Path) -> Outcome:
     got = [lc.Verdict(code).label for code in report.verdicts.tolist()]
     for number, (row, said, wanted) in enumerate(zip(rows, got, truth, strict=True)):
         outcome.expect(f"row {number} {row.text!r}", said, wanted)
-    # Not only counted right, but about the right digest: by the first-seen list of each verdict.
+    # The list of digests of each verdict shows that the counts belong to the right digests.
     in_order = [f"sha256:{hex_digits}" for hex_digits in dict.fromkeys(fields)]
     for verdict, is_held in (("available", True), ("unavailable", False)):
         wanted_list = [text for text in in_order if (text[7:] in held) == is_held]
@@ -112,12 +111,12 @@ def check_lists(folder: Path) -> Outcome:
 
 
 def check_image(folder: Path) -> Outcome:
-    """Config and layers of a real image, its manifest, and a digest that is nowhere."""
+    """Check the config and the layers of a real image, its manifest, and an absent digest."""
     image = image_layout.build(folder)
     absent = "sha256:" + hashlib.sha256(b"no layer of this image").hexdigest()
     blobs = [image.config, *image.layers]
     rows = [blob.digest for blob in blobs] + [image.manifest.digest, absent]
-    # The same again as the paths at which the layout keeps them.
+    # The same digests again, as paths of the layout.
     rows += [image_layout.blob_path(image.folder, blob.digest).as_posix() for blob in blobs]
     with LocalEcr() as server:
         server.put_oci_layout("image", image.folder)
@@ -134,7 +133,7 @@ def check_image(folder: Path) -> Outcome:
         },
     )
     held = ["available"] * len(blobs)
-    # A manifest is no layer: the operation does not answer for it, though its blob is in the layout.
+    # The operation answers for layers only; a manifest is not a layer, although its blob is in the layout.
     truth = [*held, "unavailable", "unavailable", *held]
     outcome.expect("verdicts", [lc.Verdict(code).label for code in report.verdicts.tolist()], truth)
     lines = report.to_arrow(unique=True).to_pylist()
@@ -149,7 +148,7 @@ def check_image(folder: Path) -> Outcome:
 
 
 def write(outcomes: list[Outcome], results: Path) -> Path:
-    """Write a dated result that says what the machine is like and nothing about whose it is."""
+    """Write a dated result that tells the kind of the machine, and not its name or owner."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     results.mkdir(parents=True, exist_ok=True)
     path = results / f"{today}-real-input.json"
@@ -168,12 +167,12 @@ def write(outcomes: list[Outcome], results: Path) -> Path:
 
 
 def main() -> int:
-    """Run what was asked for; 1 if any verdict was wrong."""
+    """Run the chosen inputs; return 1 if any verdict is wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=["lists", "image"], help="one of the two inputs")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON result")
+    parser.add_argument("--only", choices=["lists", "image"], help="check only this input")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON result")
     chosen = parser.parse_args()
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="layercheck-real-") as folder:

@@ -1,7 +1,8 @@
-"""Three checks in one event loop, one of them cancelled: `python bench studies.cancellation`.
+"""Cancels one of three checks in one event loop: `python bench studies.cancellation`.
 
-Their digests differ, so the endpoint's log tells whose calls came when: how soon the awaiting task was free,
-how soon the last call of the cancelled check was over, and that none came after it.
+Measures how soon the awaiting task is free, and how soon the last call of the cancelled check is over. The
+digests of the checks differ, so that the endpoint's log shows which check made a call, and that the
+cancelled check made no later call.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ RESULT = Path(__file__).parent.parent / "results" / "cancelled.json"
 
 @dataclass(frozen=True)
 class Cancelled:
-    """What was seen.
+    """The figures of one round.
 
     Attributes:
-        latency_ms: Of each call, at the endpoint.
+        latency_ms: Latency of each call, at the endpoint.
         max_in_flight: Calls at once, of all three checks together.
-        calls_at_cancel: Calls of the cancelled check that the endpoint had seen by then.
+        calls_at_cancel: Calls of the cancelled check that had reached the endpoint at the cancellation.
         calls_when_ended: The same when its run had ended.
         calls_at_the_end: The same when the two others were done.
-        calls_of_each: Calls that a check makes if nobody cancels it.
+        calls_of_each: Calls of a check that is not cancelled.
         task_free_ms: From `cancel` until the task that awaited the check had ended.
         run_ended_ms: From `cancel` until the last of its calls was over and its run had ended.
         others_complete: Whether the two others got a verdict for every row.
@@ -50,7 +51,7 @@ class Cancelled:
 
 
 def measure(*, latency_ms: float, batches: int, cancel_after: int) -> Cancelled:
-    """Three checks of so many batches; the second is cancelled after so many answers to all of them."""
+    """Run three checks of `batches` batches; cancel the second after `cancel_after` answers in all."""
     rows = [
         [
             "sha256:" + hashlib.sha256(f"{which} {number}".encode()).hexdigest()
@@ -58,11 +59,11 @@ def measure(*, latency_ms: float, batches: int, cancel_after: int) -> Cancelled:
         ]
         for which in range(3)
     ]
-    theirs = set(rows[1])
+    cancelled = set(rows[1])
     with LocalEcr({"app": EvenDigests()}, latency_ms=latency_ms, log_calls=batches * 6) as ecr:
 
         def calls() -> int:
-            return sum(call.digests[0] in theirs for call in ecr.calls)
+            return sum(call.digests[0] in cancelled for call in ecr.calls)
 
         async def main() -> Cancelled:
             async with lc.Checker(
@@ -73,7 +74,7 @@ def measure(*, latency_ms: float, batches: int, cancel_after: int) -> Cancelled:
                 third = asyncio.create_task(checker.check_async(rows[2]))
                 while ecr.counters.answered < cancel_after:
                     await asyncio.sleep(0.001)
-                (run,) = [run for run in checker._runs if run.plan[0][0] in theirs]
+                (run,) = [run for run in checker._runs if run.plan[0][0] in cancelled]
                 at_cancel = calls()
                 started = time.perf_counter()
                 second.cancel()
@@ -99,7 +100,7 @@ def measure(*, latency_ms: float, batches: int, cancel_after: int) -> Cancelled:
 
 
 def main() -> None:
-    """Print a line for each latency, and keep the figures in bench/results."""
+    """Print a line for each latency, and write the figures to bench/results."""
     kept = []
     for latency_ms in (10.0, 40.0, 200.0):
         rounds = [measure(latency_ms=latency_ms, batches=200, cancel_after=100) for _ in range(5)]
@@ -109,7 +110,7 @@ def main() -> None:
         after = max(each.calls_when_ended - each.calls_at_cancel for each in rounds)
         print(
             f"latency {latency_ms:3.0f} ms: task free after {free:.2f} ms, run ended after {ended:.1f} ms; "
-            f"at most {after} calls of it came in between, {late} after; "
+            f"at most {after} of its calls came in between, {late} after; "
             f"others complete: {all(each.others_complete for each in rounds)}"
         )
         kept += [asdict(each) for each in rounds]

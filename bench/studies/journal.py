@@ -1,8 +1,9 @@
-"""What a journal costs, and an audit of ten million digests with one: `python bench studies.journal`.
+"""Measures the cost of a journal, and a large audit with a journal: `python bench studies.journal`.
 
-Each run is a process of its own; the endpoint is in this one, on the same machine. First the price of the
-journal at the service's default quota, in turns with and without it. Then the large audit, beside the
-same by boto3 in threads, which deduplicates nothing, keeps nothing and has no journal.
+Each run is a process of its own; this process runs the endpoint. The first part measures the price of the
+journal at the service's default quota, in interleaved runs with and without it. The second part measures
+an audit of ten million digests, and the same audit by boto3 in threads, without deduplication and without
+a journal.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 import layercheck as lc
 from layercheck.testing import LocalEcr
 from offline.harness import measure, results
-from offline.harness.page import into
+from offline.harness.page import PAGE, insert_table
 
 BENCH = Path(__file__).parents[1]
 RESULT = BENCH / "results" / "journal.json"
@@ -32,13 +33,12 @@ ROUNDS = 5
 MODES = ("none", "normal", "full")
 LARGE = 10_000_000
 PEERS = ("boto3", "botocore")
-PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 BEGIN = "<!-- journal: begin (written by `make bench-journal`) -->"
 END = "<!-- journal: end -->"
 
 
 def main() -> None:
-    """Print the figures, and keep them in bench/results and, of a whole run, in docs/speed.md."""
+    """Print the figures; write those of a whole run to bench/results and into the published page."""
     options = argparse.ArgumentParser()
     options.add_argument("--digests", type=int, default=LARGE, help="of the large audit")
     options.add_argument("--price-digests", type=int, default=500_000, help="of each round of the price")
@@ -54,12 +54,12 @@ def main() -> None:
     if given.digests != LARGE:
         return
     RESULT.write_text(json.dumps(kept, indent=1) + "\n")
-    PAGE.write_text(into(PAGE.read_text(), table(kept), begin=BEGIN, end=END))
+    PAGE.write_text(insert_table(PAGE.read_text(), table(kept), begin=BEGIN, end=END))
 
 
 def table(kept: dict[str, Any]) -> str:
-    """The table of docs/speed.md."""
-    lines = ["| what | calls/s | CPU a call | memory a digest | file a digest | in all |"]
+    """The published table."""
+    lines = ["| run | calls/s | CPU a call | memory a digest | file a digest | time |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for mode in MODES:
         rounds = [each for each in kept["price"] if each["mode"] == mode]
@@ -74,14 +74,14 @@ def table(kept: dict[str, Any]) -> str:
         digests, calls, cpu = each["digests"], each["calls_per_s"], each["cpu_us_per_call"]
         memory, size, took = each["peak_bytes_per_digest"], each["file_bytes_per_digest"], each["seconds"]
         lines.append(
-            f"| {who}, {digests:,} digests, as fast as it goes | {calls:,.0f} | {cpu:,.0f} us | "
+            f"| {who}, {digests:,} digests, without a limit of rate | {calls:,.0f} | {cpu:,.0f} us | "
             f"{memory:.0f} B | {size:.1f} B | {took:.0f} s |"
         )
     machine = kept["machine"]
     peers = ", ".join(f"{name} {version}" for name, version in kept["peers"].items())
     lines += [
         "",
-        f"The first three are medians of {ROUNDS} rounds in turns. The endpoint answers at once, on the "
+        f"The first three are medians of {ROUNDS} interleaved rounds. The endpoint answers at once, on the "
         f"same machine, {kept['date']}: {machine['cpu']}, {machine['kind']}, Python {machine['python']}, "
         f"{peers}.",
         "`make bench-journal` measures it again and writes this table.",
@@ -90,7 +90,7 @@ def table(kept: dict[str, Any]) -> str:
 
 
 def measured(mode: str, digests: int, *, rate: int) -> dict[str, Any]:
-    """One run in a process of its own, against an endpoint of its own."""
+    """Do one run in a process of its own, with an endpoint of its own."""
     with LocalEcr(("app",), log_calls=0) as ecr:
         ecr.set_rule("app", "fraction", fraction=0.5)
         program = [sys.executable, str(BENCH), "studies.journal"]
@@ -103,8 +103,8 @@ def measured(mode: str, digests: int, *, rate: int) -> dict[str, Any]:
 
 
 def run(mode: str, digests: str, rate: str, endpoint_url: str) -> dict[str, Any]:
-    """The run itself."""
-    import boto3  # noqa: F401 - not part of what is measured
+    """Do one run in this process, and return its figures."""
+    import boto3  # noqa: F401 - imported here, so that the run does not measure it
 
     count = int(digests)
     rows = np.random.default_rng(7).integers(0, 256, (count, 32), dtype=np.uint8)
@@ -125,7 +125,7 @@ def run(mode: str, digests: str, rate: str, endpoint_url: str) -> dict[str, Any]
         "seconds": seconds,
         "calls_per_s": calls / seconds,
         "cpu_us_per_call": cpu / calls * 1e6,
-        # Beyond the rows, which are the caller's.
+        # Without the rows, because the caller holds them.
         "peak_bytes_per_digest": (measure.peak() - before) / count,
         "file_bytes_per_digest": size / count,
         "found": found,
@@ -133,7 +133,7 @@ def run(mode: str, digests: str, rate: str, endpoint_url: str) -> dict[str, Any]
 
 
 def by_layercheck(rows: Any, endpoint_url: str, mode: str, rate: int, journal: Path) -> tuple[int, int]:
-    """With a journal, or with mode `none` without."""
+    """Run layercheck with a journal, or without in mode `none`."""
     import boto3
 
     session = boto3.Session("AKIDEXAMPLE", "secret", region_name="us-east-1")
@@ -144,7 +144,7 @@ def by_layercheck(rows: Any, endpoint_url: str, mode: str, rate: int, journal: P
 
 
 def by_boto3(rows: Any, endpoint_url: str) -> tuple[int, int]:
-    """What one would write without layercheck: texts, batches of a hundred, threads."""
+    """Run the usual code without layercheck: texts, batches of a hundred, threads."""
     from concurrent.futures import ThreadPoolExecutor
 
     import boto3

@@ -1,8 +1,8 @@
-"""What dispatch itself costs: agenda, pacer, workers and ledger around a transport that does nothing.
+"""Measures the cost of dispatch: scheduler, pacer, workers and ledger around a transport that does nothing.
 
 `python bench studies.overhead` prints and keeps calls per second, processor time and interpreter-level
-calls for each call. `tests/python/dispatch/test_overhead.py` gates the count, which no other load on the
-machine changes.
+calls for each call. `tests/python/dispatch/test_overhead.py` limits the count, because other load on the
+machine does not change it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RESULT = Path(__file__).parent.parent / "results" / "overhead.json"
 
 
 class Nothing:
-    """A transport that answers after a sleep, in which it holds no interpreter lock, like a network call."""
+    """A transport that sleeps without the interpreter lock, like a network call, and then answers."""
 
     name = "nothing"
 
@@ -34,19 +34,19 @@ class Nothing:
         self._latency_s = latency_s
 
     def __call__(self, batch: Batch) -> bytes:
-        """Everything is available."""
+        """Answer that the digest is available."""
         if self._latency_s:
             time.sleep(self._latency_s)
         (digest,) = batch.plan.texts(batch.start, batch.stop)
         return b'{"layers":[{"layerDigest":"%s","layerAvailability":"AVAILABLE"}]}' % digest.encode()
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing, because this transport holds nothing open."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One setting and what it cost."""
+    """A setting and its cost."""
 
     in_flight: int
     latency_ms: float
@@ -57,9 +57,9 @@ class Cost:
 
 
 def run(calls: int, *, in_flight: int, latency_s: float = 0.0, rate: float | None = None) -> Cost:
-    """Ask so many calls of one digest each."""
+    """Make `calls` calls of one digest each."""
     plan = lc.plan([f"sha256:{number:064x}" for number in range(calls)], batch_size=1)
-    # The endpoint is never asked; it lends the session and the address.
+    # The endpoint gives the session and the address; it gets no calls.
     with LocalEcr(["app"]) as ecr:
         checker = lc.Checker(
             "app",
@@ -80,7 +80,7 @@ def run(calls: int, *, in_flight: int, latency_s: float = 0.0, rate: float | Non
 
 
 def interpreter_calls(calls: int = 2000) -> float:
-    """Calls of Python functions and of C functions in the worker threads, for each call that is asked."""
+    """Calls of Python and C functions in the worker threads, for each call of the API."""
     count = [0]
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
@@ -95,7 +95,7 @@ def interpreter_calls(calls: int = 2000) -> float:
 
 
 def main() -> None:
-    """Print the table, and keep it in bench/results."""
+    """Print the table, and write it to bench/results."""
     settings: list[Callable[[], Cost]] = [
         lambda: run(40_000, in_flight=1),
         lambda: run(10_000, in_flight=32, latency_s=0.01),

@@ -1,11 +1,12 @@
-"""The pacer against a server's token bucket, in virtual time: `python bench studies.pacing`.
+"""Simulates the pacer and a server's token bucket in virtual time: `python bench studies.pacing`.
 
-The server's capacity is hidden from the pacer, and others draw on the same bucket. Nothing here takes time
-or depends on the machine: a minute of 600 calls a second is simulated in a fraction of one, and the
-same seed gives the same figures. `tests/python/dispatch/test_pacer_simulation.py` holds them to their bars.
+The pacer does not know the server's capacity, and other clients take tokens from the same bucket. The figures
+do not depend on the machine, and the same seed gives the same figures: a minute of 600 calls a second is
+simulated in a fraction of a second. `tests/python/dispatch/rate/test_pacer_simulation.py`
+checks their limits.
 
-Figures: the share that we got of what the bucket had left for us (or of the rate asked for, if that is less),
-and the share of our calls that were throttled.
+Figures: the share that the pacer got of what the other clients left in the bucket (or of the rate asked for,
+if that is less), and the share of its calls that were throttled.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from layercheck.dispatch.pacer import Pacer
-from layercheck.dispatch.workers import TICK_S
+from layercheck.dispatch.rate.pacer import Pacer
+from layercheck.dispatch.schedule.workers import TICK_S
 
 RESULT = Path(__file__).parent.parent / "results" / "pace.json"
 Others = Callable[[float], float]
@@ -27,18 +28,18 @@ Others = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A rate, a bucket, and who else draws on it.
+    """A rate, a bucket, and the other clients of the bucket.
 
     Attributes:
-        name: For the table.
-        rate: What the pacer is told, calls per second; None for "max".
-        capacity: What the bucket really refills, calls per second.
-        burst: What it holds.
-        others: Time in seconds to calls per second of others, at random moments.
-        latency_s: Of a call; each takes 0.7 to 1.5 times as long.
+        name: Name in the table.
+        rate: Rate given to the pacer, calls per second; None for "max".
+        capacity: Rate at which the bucket really refills, calls per second.
+        burst: Size of the bucket.
+        others: Function from the time in seconds to the calls per second of the other clients.
+        latency_s: Latency of a call; each call takes 0.7 to 1.5 times as long.
         slots: Calls at once.
-        least: The bar for what we get.
-        most_throttled: The bar for what is throttled; None for none.
+        least: Least share that the pacer must get.
+        most_throttled: Greatest share of throttled calls.
     """
 
     name: str
@@ -54,14 +55,14 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Figures:
-    """How it went: shares, and calls per second that were answered."""
+    """The shares, and the answered calls per second."""
 
     got: float
     throttled: float
     per_second: float
 
 
-def nobody(_: float) -> float:
+def idle(_: float) -> float:
     return 0.0
 
 
@@ -69,7 +70,7 @@ def steadily(rate: float) -> Others:
     return lambda _: rate
 
 
-def in_turns(low: float, high: float, every_s: float) -> Others:
+def alternating(low: float, high: float, every_s: float) -> Others:
     return lambda now: high if int(now / every_s) % 2 else low
 
 
@@ -78,29 +79,31 @@ def all_at_once(at_s: float, rate: float) -> Others:
 
 
 SCENARIOS = (
-    Scenario("500 of 1,000, alone", 500, 1000, 1000, nobody, least=0.99, most_throttled=0.0),
-    Scenario("hidden 600 instead of 1,000", 1000, 600, 600, nobody),
-    Scenario("hidden 300 instead of 1,000, hardly any burst", 1000, 300, 30, nobody),
-    Scenario("hidden 100 instead of 1,000", 1000, 100, 100, nobody),
+    Scenario("500 of 1,000, alone", 500, 1000, 1000, idle, least=0.99, most_throttled=0.0),
+    Scenario("hidden 600 instead of 1,000", 1000, 600, 600, idle),
+    Scenario("hidden 300 instead of 1,000, hardly any burst", 1000, 300, 30, idle),
+    Scenario("hidden 100 instead of 1,000", 1000, 100, 100, idle),
     Scenario("others steadily take half", 1000, 1000, 1000, steadily(500)),
     Scenario("others take half from the 30th second on", 1000, 1000, 200, all_at_once(30, 500)),
-    Scenario("others take 100 and 600 in turns of 5 s", 1000, 1000, 1000, in_turns(100, 600, 5)),
-    Scenario("others take nothing and 600 in turns of 10 s", 1000, 1000, 200, in_turns(0, 600, 10)),
-    Scenario("others take nothing and 600 in turns of 1 s", 1000, 1000, 1000, in_turns(0, 600, 1)),
+    Scenario("others take 100 and 600 in turns of 5 s", 1000, 1000, 1000, alternating(100, 600, 5)),
+    Scenario("others take nothing and 600 in turns of 10 s", 1000, 1000, 200, alternating(0, 600, 10)),
+    Scenario("others take nothing and 600 in turns of 1 s", 1000, 1000, 1000, alternating(0, 600, 1)),
     Scenario("500 of 1,000, others take 400", 500, 1000, 200, steadily(400)),
     Scenario("500 of 1,000, others take 800", 500, 1000, 200, steadily(800)),
-    Scenario("rate max, 1,000, alone", None, 1000, 1000, nobody),
-    Scenario("rate max, 4,000, alone", None, 4000, 400, nobody, slots=128),
+    Scenario("rate max, 1,000, alone", None, 1000, 1000, idle),
+    Scenario("rate max, 4,000, alone", None, 4000, 400, idle, slots=128),
     Scenario("rate max, others take 400", None, 1000, 200, steadily(400)),
-    Scenario("rate max, others take nothing and 600 in turns of 10 s", None, 1000, 200, in_turns(0, 600, 10)),
-    Scenario("40 ms: hidden 600 instead of 1,000", 1000, 600, 600, nobody, latency_s=0.04),
+    Scenario(
+        "rate max, others take nothing and 600 in turns of 10 s", None, 1000, 200, alternating(0, 600, 10)
+    ),
+    Scenario("40 ms: hidden 600 instead of 1,000", 1000, 600, 600, idle, latency_s=0.04),
     Scenario("40 ms: others steadily take half", 1000, 1000, 1000, steadily(500), latency_s=0.04),
     Scenario("40 ms: rate max, others take 400", None, 1000, 200, steadily(400), latency_s=0.04),
 )
 
 
 class Bucket:
-    """The server's: refills by `capacity` a second up to `burst`."""
+    """The server's bucket: refills by `capacity` tokens a second up to `burst`."""
 
     def __init__(self, capacity: float, burst: float) -> None:
         self._capacity, self._burst = capacity, burst
@@ -116,7 +119,7 @@ class Bucket:
 
 
 class Simulation:
-    """One scenario, event by event."""
+    """Runs one scenario, event by event."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
@@ -154,7 +157,7 @@ class Simulation:
             self._in(seconds, self._look)
 
     def _look(self) -> None:
-        """The timekeeper: as many calls as may start, then a wait as told."""
+        """Start as many calls as the pacer allows, then wait as long as it says."""
         self._looking = False
         while self._free:
             wait = self.pacer.reserve()
@@ -197,12 +200,12 @@ class Simulation:
 
 
 def simulate(scenario: Scenario, *, seconds: float = 60.0, seed: int = 1) -> Figures:
-    """How the pacer does in a scenario."""
+    """Run a scenario, and return its figures."""
     return Simulation(scenario, seed).run(seconds)
 
 
 def main() -> None:
-    """Print the table, and keep it in bench/results."""
+    """Print the table, and write it to bench/results."""
     lines = []
     for scenario in SCENARIOS:
         runs = [simulate(scenario, seed=seed) for seed in range(1, 6)]

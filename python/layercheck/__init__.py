@@ -27,17 +27,14 @@ from layercheck.errors import (
     RunCancelled,
     UnansweredError,
 )
-
-# These two at once: their modules have their names, and would stand here in their place if anybody
-# imported them first.
-from layercheck.plan import plan
-from layercheck.read import FileRows, read
+from layercheck.inputs.files import FileRows, read
+from layercheck.planning import plan
 
 if _TYPE_CHECKING:
+    from layercheck.comparison.changes import Changes, diff
     from layercheck.dispatch import Answer, Checker, Run, check
-    from layercheck.journal.diff import Changes, diff
-    from layercheck.journal.reading import Journal, JournalStatus
-    from layercheck.journal.runs import JournalRun
+    from layercheck.journal.history import JournalRun
+    from layercheck.journal.reader import Journal, JournalStatus
     from layercheck.report import Report
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import Verdict
@@ -48,11 +45,11 @@ _LATER = {
     "Checker": "layercheck.dispatch",
     "Run": "layercheck.dispatch",
     "check": "layercheck.dispatch",
-    "diff": "layercheck.journal.diff",
-    "Changes": "layercheck.journal.diff",
-    "Journal": "layercheck.journal.reading",
-    "JournalRun": "layercheck.journal.runs",
-    "JournalStatus": "layercheck.journal.reading",
+    "diff": "layercheck.comparison.changes",
+    "Changes": "layercheck.comparison.changes",
+    "Journal": "layercheck.journal.reader",
+    "JournalRun": "layercheck.journal.history",
+    "JournalStatus": "layercheck.journal.reader",
     "Report": "layercheck.report",
     "BatchError": "layercheck.types",
     "Progress": "layercheck.types",

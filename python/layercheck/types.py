@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from layercheck.inputs import DigestInput as DigestInput
+from layercheck.inputs.adapters import DigestInput as DigestInput
 
 Rate: TypeAlias = "float | Literal['quota', 'max'] | None"
 """Calls per second for one lane: None is half the default quota."""
 
 ErrorKind: TypeAlias = Literal[
-    "throttled", "passing", "batch", "dead_end", "cancelled", "timeout", "stalled", "answer"
+    "throttled", "transient", "batch", "fatal", "cancelled", "timeout", "stalled", "answer"
 ]
 """Why digests stayed without an answer, or were refused: the class of the error, or the end of the run."""
 
 Ending: TypeAlias = Literal[
-    "running", "done", "cancelled", "timeout", "stalled", "dead_end", "journal", "killed"
+    "running", "done", "cancelled", "timeout", "stalled", "fatal", "journal", "killed"
 ]
 """How a run ended: all was asked; it was cancelled or interrupted; its time was up; answers had come, and
 then none came any more; there was an error that asking again does not mend; or the journal could not be

@@ -11,7 +11,7 @@ pub mod plan;
 pub use bytes::Damaged;
 
 /// Version of the bytes, in each of them.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Version of the rules by which rows become digests. A change of [`crate::parse`] that makes another
 /// plan of the same rows raises it, so that no run goes on under rules it was not begun with.

@@ -1,34 +1,34 @@
-//! What happened, in numbers.
+//! Counts of connections, calls, digests and faults.
 
-use super::answer::Tally;
-use super::fault_kind::FaultKind;
+use super::faults::kind::FaultKind;
+use super::service::answer::Tally;
 
-/// Counts since the start, or since they were last set to zero.
+/// Counts since the start, or since the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Connections accepted.
     pub connections: u64,
-    /// HTTP requests read to the end, whatever they asked for.
+    /// HTTP requests read completely, of any kind.
     pub requests: u64,
-    /// Requests that were a readable call of the operation; these have call numbers.
+    /// Requests that could be read as a call of the operation. Each has a call number.
     pub calls: u64,
-    /// Digests in those calls, repeats included.
+    /// Digests in those calls, with repeats.
     pub digests: u64,
-    /// Calls that reached the repository and were answered (perhaps with mischief).
+    /// Calls that reached the repository and were answered, with or without a fault of content.
     pub answered: u64,
-    /// Digests truly available in answered calls, before any mischief; likewise the next three.
+    /// Digests available in answered calls. This and the next three are counted before faults of content.
     pub available: u64,
-    /// Digests truly unavailable.
+    /// Digests unavailable.
     pub unavailable: u64,
-    /// Digests truly archived.
+    /// Digests archived.
     pub archived: u64,
     /// Digests answered with a failure.
     pub failed: u64,
     /// Calls throttled, by the token bucket or by a fault.
     pub throttled: u64,
-    /// Requests refused with another error than throttling, deserved or by a fault.
+    /// Requests refused for another reason, by the rules of the service or by a fault.
     pub refused: u64,
-    /// Most calls in flight at once, from the request read to the answer sent.
+    /// Most calls in flight at once. A call is in flight from its head to the end of its answer.
     pub max_in_flight: u64,
     /// Bytes of request bodies.
     pub request_bytes: u64,
@@ -48,7 +48,7 @@ impl Default for PerKind {
 }
 
 impl Counters {
-    /// How often this kind of fault took effect.
+    /// Returns how often this kind of fault took effect.
     #[must_use]
     pub fn faults(&self, kind: FaultKind) -> u64 {
         self.faults.0[kind as usize]

@@ -1,20 +1,20 @@
-//! What can go wrong in setting up the endpoint.
+//! Errors in starting, filling or scripting the endpoint.
 
 use std::{fmt, io, path::PathBuf};
 
-/// Why the endpoint could not be started, seeded or scripted.
+/// The reason why the endpoint could not be started, filled or scripted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The listening socket or its thread could not be made.
+    /// The listening socket or its thread could not be created.
     Listen(io::Error),
-    /// An option, a seed or a fault makes no sense; the text says which and why.
+    /// An option, a seed or a fault is not valid; the text says which and why.
     Invalid(String),
     /// A file of an OCI image layout could not be read.
     Read(PathBuf, io::Error),
-    /// A file of an OCI image layout is not what it must be; the text says how.
+    /// A file of an OCI image layout is not valid; the text says why.
     Layout(PathBuf, String),
-    /// The certificates of the TLS mode could not be made.
+    /// The certificates of the TLS mode could not be created.
     Tls(String),
     /// The server was closed.
     Closed,
@@ -33,7 +33,7 @@ impl fmt::Display for Error {
             Self::Invalid(text) => out.write_str(text),
             Self::Read(path, error) => write!(out, "{}: {error}", path.display()),
             Self::Layout(path, text) => write!(out, "{}: {text}", path.display()),
-            Self::Tls(text) => write!(out, "the local endpoint's certificates: {text}"),
+            Self::Tls(text) => write!(out, "the local endpoint could not create its certificates: {text}"),
             Self::Closed => out.write_str("the local endpoint is closed"),
         }
     }

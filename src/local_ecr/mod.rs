@@ -1,8 +1,8 @@
 //! A local ECR endpoint: the wire protocol of `BatchCheckLayerAvailability`, on loopback.
 //!
-//! People test their own code with it, and we test ours: it is strict where the
-//! service is strict, and it misbehaves on request, by script, reproducibly. It
-//! runs on a thread of its own and needs no Python.
+//! Tests of layercheck and tests of other programs use it: it enforces the limits of the
+//! service, and it fails on request, by a script that can be repeated. It runs on a thread
+//! of its own and does not need Python.
 //!
 //! ```
 //! use layercheck::local_ecr::{Holding, LocalEcr, Options, key};
@@ -14,49 +14,37 @@
 //! # Ok::<(), layercheck::local_ecr::Error>(())
 //! ```
 //!
-//! The way of a call: `connection` reads it, `call` decides what becomes of it,
-//! asking `request` (parse and limits), `store` (what is held), `fault` (what goes
-//! wrong) and `answer` (bytes out); `delivery` says how it is sent, and `body` or, where HTTP
-//! is broken on purpose, `raw` sends it.
+//! The path of a call: `http::connection` reads it and `handler` decides on its response.
+//! The handler uses `service` (request and limits, contents, answer) and `faults` (what goes
+//! wrong). `http::body` sends the response; `http::raw_response` sends a response that breaks
+//! HTTP on purpose.
 //!
-//! What the service does is from its botocore model and the AWS documentation; where
-//! neither says, the module that decides says what it chose.
+//! The endpoint follows the botocore model of the service and the AWS documentation. Where both
+//! are silent, the module that decides documents its choice.
 
-mod access_keys;
-mod answer;
-mod authorization;
-mod body;
-mod call;
-mod connection;
+mod call_log;
 mod counters;
-mod delivery;
 mod error;
-mod fault;
-mod fault_kind;
-pub mod key;
-mod log;
-mod mischief;
+mod faults;
+mod handler;
+mod http;
 mod oci_layout;
 mod options;
 mod random;
-mod raw;
-mod refusal;
-mod request;
+mod response;
 mod server;
 mod service;
-mod socket;
-mod store;
-mod tls;
-mod token_bucket;
+mod state;
 
+pub use call_log::CallRecord;
 pub use counters::Counters;
 pub use error::Error;
-pub use fault::{Fault, What};
-pub use fault_kind::FaultKind;
-pub use log::CallRecord;
+pub use faults::kind::FaultKind;
+pub use faults::throttle::{Throttle, ThrottleForm};
+pub use faults::{Fault, FaultSpec};
+pub use http::tls::Certificate;
 pub use oci_layout::{Blob, read_oci_layout};
-pub use options::{Options, Throttle, ThrottleForm};
+pub use options::Options;
 pub use server::LocalEcr;
-pub use service::Service;
-pub use store::{Availability, Holding, Rule};
-pub use tls::Certificate;
+pub use service::store::{Availability, Holding, Rule};
+pub use service::{Service, key};

@@ -1,4 +1,4 @@
-//! The blobs an OCI image layout names: config and layers of every image in it.
+//! The blobs that an OCI image layout names: config and layers of each of its images.
 //!
 //! Source: the OCI image specification, `image-layout.md`, `image-index.md`, `manifest.md`.
 
@@ -11,29 +11,29 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::key::{self, Key};
+use super::service::key::{self, Key};
 
-/// A blob a registry would hold for an image: its config or a layer.
+/// A blob that a registry holds for an image: its config or a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {
     /// Its sha256.
     pub key: Key,
-    /// Bytes, as the manifest says.
+    /// Bytes, from the manifest.
     pub size: u64,
-    /// As the manifest says.
+    /// From the manifest.
     pub media_type: String,
-    /// Whether the layout has it on disk.
+    /// Whether the layout has the blob on disk.
     pub on_disk: bool,
 }
 
-/// Registries refuse larger manifests; `distribution` reads up to this.
+/// Registries refuse larger manifests; `distribution` reads up to this size.
 const MAX_DOCUMENT: u64 = 4 << 20;
-/// Indexes may nest; real ones do so once or twice.
+/// Indexes may nest; real indexes nest once or twice.
 const MAX_DEPTH: usize = 8;
-/// Documents of one layout: bounds work on a layout made to waste it.
+/// Documents in one layout, so that a hostile layout cannot cause unbounded work.
 const MAX_DOCUMENTS: usize = 100_000;
 
-/// Index and manifest in one: which it is shows in which lists it has.
+/// An index or a manifest, told apart by its members.
 #[derive(Deserialize)]
 struct Document {
     #[serde(default)]
@@ -53,15 +53,15 @@ struct Descriptor {
     size: u64,
 }
 
-/// Reads `index.json`, walks nested indexes and manifests, and returns every config and layer
-/// once, in the order met.
+/// Reads `index.json`, follows nested indexes and manifests, and returns every config and layer
+/// once, in the order of their appearance.
 ///
-/// With `existing_only`, manifests that are not on disk are passed over (a copy of one platform
-/// keeps the index of all) and so are blobs that are not.
+/// With `existing_only`, manifests and blobs that are not on disk are skipped, because a copy of
+/// one platform keeps the index of all platforms.
 ///
 /// # Errors
-/// If the folder is no layout, a document cannot be read, is no such JSON, is larger than 4 MiB,
-/// does not hash to its name, or nests more than 8 deep; the path is named.
+/// If the folder is not a layout, or a document cannot be read, is not such JSON, is larger than
+/// 4 MiB, does not hash to its name, or nests more than 8 deep. The error names the path.
 pub fn read_oci_layout(folder: &Path, existing_only: bool) -> Result<Vec<Blob>, Error> {
     let index = folder.join("index.json");
     if !index.is_file() {
@@ -112,7 +112,7 @@ impl Walk<'_> {
 
     fn child(&mut self, parent: &Path, child: &Descriptor, depth: usize) -> Result<(), Error> {
         if !names_document(&child.media_type) {
-            // The specification: unknown media types in an index must be passed over.
+            // The specification requires readers to ignore unknown media types in an index.
             return Ok(());
         }
         let key = key_of(parent, &child.digest)?;
@@ -138,7 +138,7 @@ impl Walk<'_> {
 
     fn path(&self, key: &Key) -> PathBuf {
         let text = key::text(key);
-        // The key went through bytes, so what follows the colon is 64 digits and no path.
+        // The text comes from 32 bytes, so it has 64 digits after the colon and cannot be a path.
         self.folder.join("blobs/sha256").join(&text["sha256:".len()..])
     }
 }
@@ -164,7 +164,7 @@ fn key_of(path: &Path, digest: &str) -> Result<Key, Error> {
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |error| Error::Read(path.to_owned(), error);
-    // Before opening: opening a pipe would wait for its other end.
+    // Checked before opening, because opening a pipe waits for its other end.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Error::Layout(path.to_owned(), "not a regular file".into()));
     }

@@ -1,61 +1,35 @@
-//! How a server is started, and what of that makes sense.
+//! The options of a server, and their checks.
 
 use super::error::Error;
-use super::fault::{Fault, check_wait};
+use super::faults::throttle::Throttle;
+use super::faults::{Fault, check_wait};
+use super::http::tls::Certificate;
 use super::service::Service;
-use super::tls::Certificate;
 
-/// A rate limit and the form of its refusals.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Throttle {
-    /// Calls a second that pass in the long run.
-    pub rate: f64,
-    /// Calls that pass at once after a pause.
-    pub burst: f64,
-    /// How a throttled call is refused.
-    pub form: ThrottleForm,
-}
-
-/// How a throttled call is refused, be it by the bucket or by a fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ThrottleForm {
-    /// The error code; `None` for a bare status with no body.
-    pub code: Option<String>,
-    /// The HTTP status.
-    pub status: u16,
-}
-
-impl Default for ThrottleForm {
-    /// What users of the service report: `ThrottlingException: Rate exceeded`, HTTP 400.
-    fn default() -> Self {
-        Self { code: Some("ThrottlingException".into()), status: 400 }
-    }
-}
-
-/// How to start a server. The default is well-behaved, on a free port.
+/// Options of a server. The default is a server without faults, on a free port.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// 12 digits: the account of private repositories.
     pub account_id: String,
     /// Another name of the public registry.
     pub registry_alias: Option<String>,
-    /// Credentials must be scoped to it; `None` for any.
+    /// The region in the scope of credentials; `None` accepts every region.
     pub region_name: Option<String>,
-    /// On 127.0.0.1; 0 for a free one.
+    /// The port on 127.0.0.1; 0 chooses a free port.
     pub port: u16,
     /// Serve HTTPS, with this certificate of a private authority; `None` for HTTP.
     pub tls: Option<Certificate>,
-    /// Of all chance.
+    /// Seed of all random choices.
     pub seed: u64,
     /// Milliseconds before each answer.
     pub latency_ms: f64,
-    /// Up to so many more.
+    /// The largest random addition to `latency_ms`.
     pub jitter_ms: f64,
-    /// No limit if `None`.
+    /// The rate limit; `None` for no limit.
     pub throttle: Option<Throttle>,
-    /// What goes wrong.
+    /// The faults.
     pub faults: Vec<Fault>,
-    /// Answer absent digests as moto does, with a failure `MissingLayerDigest`, and not as the service.
+    /// Answer absent digests as moto does, with a failure `MissingLayerDigest`, instead of as the service does.
     pub absent_as_failure: bool,
     /// How many of the last calls the log keeps.
     pub log_calls: usize,
@@ -80,26 +54,7 @@ impl Default for Options {
     }
 }
 
-impl Throttle {
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let fits = |number: f64, least: f64| number.is_finite() && number >= least;
-        if !fits(self.rate, 0.0) || !fits(self.burst, 1.0) {
-            return Err(Error::invalid(format!(
-                "throttle: the rate must be at least 0 and the burst at least 1, not {} and {}",
-                self.rate, self.burst
-            )));
-        }
-        if !(400..=599).contains(&self.form.status) {
-            return Err(Error::invalid(format!(
-                "throttle: the status must be 400 to 599, not {}",
-                self.form.status
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// Says what is wrong with the options.
+/// Returns what is wrong with the options.
 pub(crate) fn check_options(options: &Options) -> Result<(), Error> {
     if let Some(fault) = Service::Private.registry_id_fault(&options.account_id) {
         let text = format!("account_id {:?}: {fault}", options.account_id);
@@ -115,7 +70,7 @@ pub(crate) fn check_options(options: &Options) -> Result<(), Error> {
     options.faults.iter().try_for_each(Fault::check)
 }
 
-/// Says what is wrong with a waiting time.
+/// Returns what is wrong with a latency.
 pub(crate) fn check_latency(ms: f64, jitter_ms: f64) -> Result<(), Error> {
     check_wait(ms).and(check_wait(jitter_ms)).map_err(|text| Error::Invalid(format!("latency: {text}")))
 }

@@ -1,13 +1,13 @@
-//! Reproducible chance: everything random here is a function of seed and call number.
+//! Reproducible random numbers: each is a function of the seed and the call number.
 
-/// Sebastiano Vigna's `SplitMix64`: tiny, seeds well from any 64 bits, and the same
-/// on every platform and in every release, which a seeded test needs and general
-/// random-number crates do not promise.
+/// Sebastiano Vigna's `SplitMix64`. It is small, takes any 64 bits as a seed, and gives the
+/// same numbers on every platform and in every release. Seeded tests need this, and general
+/// random-number crates do not promise it.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// A stream of its own for each combination of numbers.
+    /// A separate stream for each sequence of numbers.
     pub(crate) fn of(numbers: &[u64]) -> Self {
         Self(numbers.iter().fold(0, |state, &number| mix(state ^ mix(number))))
     }
@@ -17,12 +17,12 @@ impl Random {
         mix(self.0)
     }
 
-    /// Evenly from 0 up to, not including, 1.
+    /// Uniform from 0 to below 1.
     pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Evenly from 0 up to, not including, `end`, which must not be 0.
+    /// Uniform from 0 to below `end`, which must not be 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.next()) * end as u128) >> 64) as usize
     }
@@ -33,7 +33,7 @@ impl Random {
         }
     }
 
-    /// `count` different indices below `len`, in rising order.
+    /// `count` different indices below `len`, in ascending order.
     pub(crate) fn choose(&mut self, len: usize, count: usize) -> Vec<usize> {
         let mut indices: Vec<usize> = (0..len).collect();
         self.shuffle(&mut indices);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_even() {
+    fn fractions_are_uniform() {
         let mut random = Random::of(&[7]);
         let low = (0..10_000).filter(|_| random.fraction() < 0.25).count();
         assert!((2_300..2_700).contains(&low), "{low}");

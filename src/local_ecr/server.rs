@@ -1,106 +1,29 @@
-//! The server: one thread, one listening socket, and the doors to what it holds and does.
+//! The server: one thread, one listening socket, and the methods of its owner.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::access_keys::AccessKeys;
-use super::call::Latency;
-use super::connection;
+use super::call_log::{CallLog, CallRecord};
 use super::counters::Counters;
 use super::error::Error;
-use super::fault::Fault;
-use super::key::Key;
-use super::log::{CallRecord, Log};
-use super::options::{Options, Throttle, ThrottleForm, check_latency, check_options};
-use super::request::{Request, ServiceError};
+use super::faults::Fault;
+use super::faults::access_keys::AccessKeys;
+use super::faults::throttle::{Throttle, ThrottleForm, TokenBucket};
+use super::http::connection;
+use super::http::tls::Tls;
+use super::options::{Options, check_latency, check_options};
 use super::service::Service;
-use super::store::{Availability, Holding, Rule, Store};
-use super::tls::Tls;
-use super::token_bucket::TokenBucket;
+use super::service::key::Key;
+use super::service::store::{Availability, Holding, Rule, Store};
+use super::state::{Latency, Settings, Shared, State};
 
-/// What stays as it was at the start.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    account_id: String,
-    registry_alias: Option<String>,
-    pub(crate) region_name: Option<String>,
-    pub(crate) seed: u64,
-    pub(crate) absent_as_failure: bool,
-}
-
-impl Settings {
-    /// The registry a call means, which must be ours.
-    pub(crate) fn registry_id<'a>(
-        &'a self,
-        service: Service,
-        request: &Request<'_>,
-    ) -> Result<&'a str, ServiceError> {
-        let Some(asked) = request.registry_id.as_ref().map(|id| &*id.0) else {
-            return Ok(&self.account_id);
-        };
-        let ours = match service {
-            Service::Private => asked == self.account_id,
-            Service::Public => asked == self.account_id || self.registry_alias.as_deref() == Some(asked),
-        };
-        if ours {
-            return Ok(&self.account_id);
-        }
-        // Only the public model has an error of its own for registries.
-        Err(match service {
-            Service::Private => ServiceError::new(
-                "RepositoryNotFoundException",
-                format!(
-                    "The repository with name '{}' does not exist in the registry with id '{asked}'",
-                    request.repository_name()
-                ),
-            ),
-            Service::Public => ServiceError::new(
-                "RegistryNotFoundException",
-                format!("The registry with id '{asked}' does not exist"),
-            ),
-        })
-    }
-}
-
-/// What calls change and owners may change while the server runs.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) store: Store,
-    pub(crate) faults: Arc<[Fault]>,
-    pub(crate) latency: Latency,
-    pub(crate) bucket: Option<TokenBucket>,
-    pub(crate) throttle_form: ThrottleForm,
-    pub(crate) access_keys: AccessKeys,
-    pub(crate) counters: Counters,
-    pub(crate) log: Log,
-    /// Calls since the start. Not a counter: resetting those must not rewind the script.
-    pub(crate) calls: u64,
-    pub(crate) in_flight: u64,
-}
-
-/// What the server thread and its owner share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    pub(crate) started: Instant,
-    state: Mutex<State>,
-}
-
-impl Shared {
-    /// Locks the state. One thread serves, so only an owner ever has to be waited for.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Should a holder panic, counts may be off by one; the endpoint goes on.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A running endpoint; closing or dropping it ends it.
+/// A running endpoint; closing or dropping this value ends it.
 #[derive(Debug)]
 pub struct LocalEcr {
     shared: Arc<Shared>,
@@ -117,10 +40,10 @@ struct Running {
 }
 
 impl LocalEcr {
-    /// Starts a server on 127.0.0.1, ready for connections on return.
+    /// Starts a server on 127.0.0.1. It accepts connections on return.
     ///
     /// # Errors
-    /// If an option or a fault makes no sense, or the port cannot be had.
+    /// If an option or a fault is not valid, or the port is taken.
     pub fn start(options: Options) -> Result<Self, Error> {
         check_options(&options)?;
         let tls = options.tls.map(Tls::new).transpose()?;
@@ -128,28 +51,26 @@ impl LocalEcr {
         listener.set_nonblocking(true).map_err(Error::Listen)?;
         let address = listener.local_addr().map_err(Error::Listen)?;
         let now = Instant::now();
-        let shared = Arc::new(Shared {
-            settings: Settings {
-                account_id: options.account_id,
-                registry_alias: options.registry_alias,
-                region_name: options.region_name,
-                seed: options.seed,
-                absent_as_failure: options.absent_as_failure,
-            },
-            started: now,
-            state: Mutex::new(State {
-                store: Store::default(),
-                faults: options.faults.into(),
-                latency: Latency { ms: options.latency_ms, jitter_ms: options.jitter_ms },
-                bucket: options.throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, now)),
-                throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
-                access_keys: AccessKeys::default(),
-                counters: Counters::default(),
-                log: Log::new(options.log_calls),
-                calls: 0,
-                in_flight: 0,
-            }),
-        });
+        let settings = Settings {
+            account_id: options.account_id,
+            registry_alias: options.registry_alias,
+            region_name: options.region_name,
+            seed: options.seed,
+            absent_as_failure: options.absent_as_failure,
+        };
+        let state = State {
+            store: Store::default(),
+            faults: options.faults.into(),
+            latency: Latency { ms: options.latency_ms, jitter_ms: options.jitter_ms },
+            bucket: options.throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, now)),
+            throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
+            access_keys: AccessKeys::default(),
+            counters: Counters::default(),
+            log: CallLog::new(options.log_calls),
+            calls: 0,
+            in_flight: 0,
+        };
+        let shared = Arc::new(Shared::new(settings, state, now));
         let (stop, stopped) = oneshot::channel();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Listen)?;
@@ -157,7 +78,7 @@ impl LocalEcr {
         let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
         let thread = std::thread::Builder::new()
             .name("local-ecr".into())
-            // Leaving the runtime ends its tasks and closes their connections.
+            // When the runtime ends, it ends its tasks and closes their connections.
             .spawn(move || runtime.block_on(accept(listener, acceptor, serving, stopped)))
             .map_err(Error::Listen)?;
         Ok(Self {
@@ -168,64 +89,65 @@ impl LocalEcr {
         })
     }
 
-    /// Ends the server and every connection. Again is nothing.
+    /// Ends the server and every connection. A second call does nothing.
     pub fn close(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(running) = running {
-            // The thread may have ended; that is what we want.
+            // If the thread has ended already, nothing is left to stop.
             let _ = running.stop.send(());
-            // After a fork the thread exists in the parent alone: a child has nothing to wait for.
+            // After a fork the thread exists only in the parent, so a child does not wait for it.
             if running.process == std::process::id() {
                 let _ = running.thread.join();
             }
         }
     }
 
-    /// Whether it has been closed.
+    /// Whether the server was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    /// Where it listens.
+    /// The address of the listening socket.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What goes into `endpoint_url`.
+    /// The URL for `endpoint_url`.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
         let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
-    /// The certificate, in PEM, by which clients trust a server with TLS.
+    /// The certificate, in PEM, by which clients trust a server with TLS; `None` without TLS.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// Adds digests to a repository, which is made if need be. Later holdings replace earlier ones.
+    /// Adds digests to a repository, which is created if it does not exist. A digest that is added again
+    /// replaces its earlier entry.
     ///
     /// # Errors
-    /// If neither service could have a repository of this name.
+    /// If the name is not valid in either service.
     pub fn put(
         &self,
         repository: &str,
         holdings: impl IntoIterator<Item = (Key, Holding)>,
     ) -> Result<(), Error> {
         check_name(repository)?;
-        // Whoever makes the holdings is not to be waited for with the lock held.
+        // Collected first, so that the lock is not held while the iterator runs.
         let holdings: Vec<_> = holdings.into_iter().collect();
         self.shared.state().store.put(repository, holdings);
         Ok(())
     }
 
-    /// Sets or removes the rule of a repository, which is made if need be.
+    /// Sets or removes the rule of a repository, which is created if it does not exist.
     ///
     /// # Errors
-    /// If neither service could have a repository of this name, or the fraction is not 0 to 1.
+    /// If the name is not valid in either service, or the fraction is not 0 to 1.
     pub fn set_rule(&self, repository: &str, rule: Option<Rule>) -> Result<(), Error> {
         check_name(repository)?;
         if let Some(Rule::Fraction { fraction, .. }) = rule
@@ -237,13 +159,13 @@ impl LocalEcr {
         Ok(())
     }
 
-    /// Removes digests; how many were there one by one (a rule may still hold them).
+    /// Removes digests that were added; returns how many there were. A rule may still hold them.
     #[must_use]
     pub fn remove(&self, repository: &str, keys: &[Key]) -> usize {
         self.shared.state().store.remove(repository, keys)
     }
 
-    /// Deletes a repository; whether there was one.
+    /// Deletes a repository; returns whether it existed.
     #[must_use]
     pub fn delete(&self, repository: &str) -> bool {
         self.shared.state().store.delete(repository)
@@ -255,13 +177,14 @@ impl LocalEcr {
         self.shared.state().store.names()
     }
 
-    /// Digests put one by one into a repository; `None` if there is no such repository.
+    /// The number of digests added to a repository; `None` if the repository does not exist.
     #[must_use]
     pub fn len(&self, repository: &str) -> Option<usize> {
         Some(self.shared.state().store.get(repository)?.len())
     }
 
-    /// The truth about digests, as private ECR words it; `None` if there is no such repository.
+    /// The availability of digests without faults, in the words of private ECR; `None` if the repository
+    /// does not exist.
     #[must_use]
     pub fn availability(&self, repository: &str, keys: &[Key]) -> Option<Vec<Availability>> {
         let state = self.shared.state();
@@ -273,27 +196,27 @@ impl LocalEcr {
     /// Replaces the faults, from the next call on.
     ///
     /// # Errors
-    /// If a fault makes no sense.
+    /// If a fault is not valid.
     pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), Error> {
         faults.iter().try_for_each(Fault::check)?;
         self.shared.state().faults = faults.into();
         Ok(())
     }
 
-    /// Replaces the waiting time before each answer.
+    /// Replaces the latency before each answer.
     ///
     /// # Errors
-    /// If it is negative, no number, or hours.
+    /// If it is negative, not a number, or above an hour.
     pub fn set_latency(&self, ms: f64, jitter_ms: f64) -> Result<(), Error> {
         check_latency(ms, jitter_ms)?;
         self.shared.state().latency = Latency { ms, jitter_ms };
         Ok(())
     }
 
-    /// Replaces the rate limit by a full bucket, or by none.
+    /// Replaces the rate limit by a full bucket; `None` removes it.
     ///
     /// # Errors
-    /// If rate or burst make no sense.
+    /// If the rate, the burst or the status is not valid.
     pub fn set_throttle(&self, throttle: Option<Throttle>) -> Result<(), Error> {
         throttle.as_ref().map_or(Ok(()), Throttle::check)?;
         let mut state = self.shared.state();
@@ -302,25 +225,25 @@ impl LocalEcr {
         Ok(())
     }
 
-    /// What happened so far.
+    /// The counts so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.state().counters.clone()
     }
 
-    /// Calls and connections now being answered.
+    /// Calls that the server is answering now.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.shared.state().in_flight
     }
 
-    /// The last calls, oldest first, as many as the log keeps.
+    /// The logged calls, oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<CallRecord> {
         self.shared.state().log.records()
     }
 
-    /// Sets counters to zero and empties the log. Call numbers go on.
+    /// Sets counters to zero and empties the log. Call numbers continue.
     pub fn reset(&self) {
         let mut state = self.shared.state();
         state.counters = Counters::default();
@@ -346,7 +269,7 @@ async fn accept(
     };
     loop {
         let accepted: io::Result<_> = tokio::select! {
-            // Also when the sender is gone: nobody could stop us any more.
+            // Also if the sender was dropped, because then nothing else can stop this loop.
             _ = &mut stopped => return,
             accepted = listener.accept() => accepted,
         };
@@ -355,14 +278,14 @@ async fn accept(
                 shared.state().counters.connections += 1;
                 tokio::spawn(connection::serve(stream, tls.clone(), Arc::clone(&shared)));
             }
-            // Out of file descriptors, say: some will come back.
+            // For instance out of file descriptors: wait until connections end.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
 fn check_name(repository: &str) -> Result<(), Error> {
-    // The private rules are the wider ones.
+    // Every name that is valid in ECR Public is valid in private ECR.
     match Service::Private.repository_name_fault(repository) {
         Some(fault) => Err(Error::Invalid(format!("repository {repository:?}: {fault}"))),
         None => Ok(()),

@@ -34,7 +34,7 @@ impl PyPlan {
 
     /// By the package's own Python: which library is needed and how to get it is written there once.
     fn converted<'py>(&self, py: Python<'py>, how: &str, unique: bool) -> PyResult<Bound<'py, PyAny>> {
-        py.import("layercheck.tables")?.call_method1(how, (self.table(unique),))
+        py.import("layercheck.report.dataframes")?.call_method1(how, (self.table(unique),))
     }
 }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import layercheck as lc
-from layercheck import _core
 import reference as ref
+from layercheck import _core
 
 
 def planned(digests: list[bytes]) -> lc.Plan:

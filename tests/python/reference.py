@@ -2,7 +2,7 @@
 
 This file is the explanation of what layercheck does with a row and with an
 answer, and the oracle of its tests: the Rust core must say the same of every
-input (`tests/python/test_properties*.py`). It is written for reading, so it
+input (`test_properties_*.py`). It is written for reading, so it
 spells every rule out once, in the order in which the rules apply:
 
     lines -> parse -> plan (dedupe, batch) -> ask -> merge -> report

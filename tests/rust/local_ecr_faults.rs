@@ -1,15 +1,17 @@
-//! The endpoint's bad behaviour, over real sockets: each fault does what it says, and is counted.
+//! Faults over real sockets: each fault does what its kind describes, and is counted.
 
 mod local_ecr_wire;
 
 use std::collections::HashMap;
 use std::io;
 
-use layercheck::local_ecr::{Fault, FaultKind, Holding, LocalEcr, Options, Service, ThrottleForm, What, key};
+use layercheck::local_ecr::{
+    Fault, FaultKind, FaultSpec, Holding, LocalEcr, Options, Service, ThrottleForm, key,
+};
 use local_ecr_wire::{Answer, Connection, ask, body, digest, digests, request};
 
-/// Holds digests 0 to 49 and knows these faults.
-fn server(faults: impl IntoIterator<Item = What>) -> LocalEcr {
+/// A server with these faults that holds digests 0 to 49.
+fn server(faults: impl IntoIterator<Item = FaultSpec>) -> LocalEcr {
     scripted(faults.into_iter().map(Fault::from).collect(), 0)
 }
 
@@ -20,15 +22,15 @@ fn scripted(faults: Vec<Fault>, seed: u64) -> LocalEcr {
     server
 }
 
-/// What an honest server says of digests 0 to 99.
+/// The answer for digests 0 to 99 without faults.
 fn truth() -> Vec<(String, String)> {
     let word = |number| if number < 50 { "AVAILABLE" } else { "UNAVAILABLE" };
     (0..100).map(|number| (digest(number), word(number).to_owned())).collect()
 }
 
-fn answered_with(what: What) -> Answer {
-    let kind = what.kind();
-    let server = server([what]);
+fn answered_with(spec: FaultSpec) -> Answer {
+    let kind = spec.kind();
+    let server = server([spec]);
     let answer = ask(&server, &digests(0..100)).unwrap();
     assert_eq!(server.counters().faults(kind), 1, "{kind:?}");
     assert_eq!(server.calls()[0].faults, [kind.name()]);
@@ -38,31 +40,35 @@ fn answered_with(what: What) -> Answer {
 #[test]
 fn errors_in_place_of_answers_have_their_code_and_status() {
     let rows = [
-        (What::Throttle { form: None }, 400, "ThrottlingException"),
-        (What::ServerError, 500, "ServerException"),
-        (What::AccessDenied, 400, "AccessDeniedException"),
+        (FaultSpec::Throttle { form: None }, 400, "ThrottlingException"),
+        (FaultSpec::ServerError, 500, "ServerException"),
+        (FaultSpec::AccessDenied, 400, "AccessDeniedException"),
         (
-            What::Throttle { form: Some(form(Some("TooManyRequestsException"), 429)) },
+            FaultSpec::Throttle { form: Some(form(Some("TooManyRequestsException"), 429)) },
             429,
             "TooManyRequestsException",
         ),
-        (What::ExpiredToken, 400, "ExpiredTokenException"),
-        (What::RepositoryDeleted, 400, "RepositoryNotFoundException"),
-        (What::Error { code: "Odd\"Code".into(), status: 418, message: "teapot".into() }, 418, "Odd\"Code"),
-        (What::Poison { digests: [digest(99)].into() }, 400, "InvalidParameterException"),
+        (FaultSpec::ExpiredToken, 400, "ExpiredTokenException"),
+        (FaultSpec::RepositoryDeleted, 400, "RepositoryNotFoundException"),
+        (
+            FaultSpec::Error { code: "Odd\"Code".into(), status: 418, message: "teapot".into() },
+            418,
+            "Odd\"Code",
+        ),
+        (FaultSpec::Poison { digests: [digest(99)].into() }, 400, "InvalidParameterException"),
     ];
-    for (what, status, code) in rows {
-        assert_eq!(answered_with(what).error(), (status, code.to_owned()));
+    for (spec, status, code) in rows {
+        assert_eq!(answered_with(spec).error(), (status, code.to_owned()));
     }
-    for (what, status) in [
-        (What::ServiceUnavailable, 503),
-        (What::Throttle { form: Some(form(None, 429)) }, 429),
-        (What::Empty, 200),
+    for (spec, status) in [
+        (FaultSpec::ServiceUnavailable, 503),
+        (FaultSpec::Throttle { form: Some(form(None, 429)) }, 429),
+        (FaultSpec::Empty, 200),
     ] {
-        let answer = answered_with(what);
+        let answer = answered_with(spec);
         assert_eq!((answer.status, answer.body.len()), (status, 0));
     }
-    let answer = answered_with(What::ErrorPage { status: 504 });
+    let answer = answered_with(FaultSpec::ErrorPage { status: 504 });
     assert_eq!((answer.status, answer.header("content-type")), (504, Some("text/html")));
     assert!(answer.body.starts_with(b"<html>"));
 }
@@ -73,7 +79,7 @@ fn form(code: Option<&str>, status: u16) -> ThrottleForm {
 
 #[test]
 fn a_key_expires_by_its_uses_and_another_does_not() {
-    let server = server([What::ExpiredKey { uses: 2, ms: 0.0 }]);
+    let server = server([FaultSpec::ExpiredKey { uses: 2, ms: 0.0 }]);
     let ask_as = |key: &str| {
         let request = String::from_utf8(request(Service::Private, &body(&[digest(1)]))).unwrap();
         let mut connection = Connection::open(&server);
@@ -87,26 +93,26 @@ fn a_key_expires_by_its_uses_and_another_does_not() {
 }
 
 #[test]
-fn poison_works_only_where_it_is_asked_for() {
-    let server = server([What::Poison { digests: [digest(7)].into() }]);
+fn poison_affects_only_calls_that_ask_for_it() {
+    let server = server([FaultSpec::Poison { digests: [digest(7)].into() }]);
     assert_eq!(ask(&server, &digests(8..20)).unwrap().status, 200);
     assert_eq!(ask(&server, &digests(0..8)).unwrap().status, 400);
     assert_eq!(server.counters().faults(FaultKind::Poison), 1);
 }
 
 #[test]
-fn pages_and_wrong_types_come_with_status_200() {
-    let answer = answered_with(What::Html);
+fn pages_and_wrong_types_have_status_200() {
+    let answer = answered_with(FaultSpec::Html);
     assert_eq!(answer.status, 200);
     assert!(answer.body.starts_with(b"<!DOCTYPE html>"));
-    let answer = answered_with(What::WrongTypes);
+    let answer = answered_with(FaultSpec::WrongTypes);
     assert_eq!(answer.status, 200);
     assert!(answer.json()["failures"].is_object());
 }
 
 #[test]
 fn a_shuffled_answer_has_the_same_entries() {
-    let mut layers = answered_with(What::Shuffle).layers();
+    let mut layers = answered_with(FaultSpec::Shuffle).layers();
     assert_ne!(layers, truth());
     layers.sort();
     assert_eq!(layers, truth());
@@ -114,7 +120,7 @@ fn a_shuffled_answer_has_the_same_entries() {
 
 #[test]
 fn omitted_digests_are_missing_and_the_rest_is_true() {
-    let layers = answered_with(What::Omit { share: 0.2 }).layers();
+    let layers = answered_with(FaultSpec::Omit { share: 0.2 }).layers();
     assert_eq!(layers.len(), 80);
     assert!(layers.iter().all(|layer| truth().contains(layer)));
 }
@@ -129,64 +135,66 @@ fn repeated_entries_agree_and_contradicting_ones_do_not() {
         let twice: Vec<_> = words.into_values().filter(|words| words.len() == 2).collect();
         (twice.len(), twice.iter().filter(|words| words[0] == words[1]).count())
     };
-    assert_eq!(counts(&answered_with(What::Repeat { share: 0.3 }).layers()), (30, 30));
-    assert_eq!(counts(&answered_with(What::Contradict { share: 0.3 }).layers()), (30, 0));
+    assert_eq!(counts(&answered_with(FaultSpec::Repeat { share: 0.3 }).layers()), (30, 30));
+    assert_eq!(counts(&answered_with(FaultSpec::Contradict { share: 0.3 }).layers()), (30, 0));
 }
 
 #[test]
-fn foreign_entries_were_not_asked_for() {
-    let layers = answered_with(What::Foreign { share: 0.1 }).layers();
+fn foreign_entries_are_outside_the_request() {
+    let layers = answered_with(FaultSpec::Foreign { share: 0.1 }).layers();
     let foreign = layers.iter().filter(|layer| !truth().contains(layer));
     assert_eq!((layers.len(), foreign.count()), (110, 10));
 }
 
 #[test]
 fn upper_case_changes_the_digits_alone() {
-    // Digests with letters: the small numbers have few.
+    // Digests with letters, because the digests of small numbers have few.
     let asked: Vec<_> =
         (0..10).map(|number| format!("sha256:{}", format!("{number}abcdef0").repeat(8))).collect();
-    let server = server([What::UpperCase { share: 1.0 }]);
+    let server = server([FaultSpec::UpperCase { share: 1.0 }]);
     for ((said, _), asked) in ask(&server, &asked).unwrap().layers().iter().zip(&asked) {
         assert_eq!(*said, asked.to_uppercase().replace("SHA256", "sha256"));
     }
 }
 
 #[test]
-fn unknown_words_stand_where_known_ones_should() {
-    let layers = answered_with(What::UnknownAvailability { share: 0.5, word: "MOVED".into() }).layers();
+fn unknown_words_replace_known_ones() {
+    let layers = answered_with(FaultSpec::UnknownAvailability { share: 0.5, word: "MOVED".into() }).layers();
     assert_eq!(layers.iter().filter(|(_, word)| word == "MOVED").count(), 50);
-    let answer = answered_with(What::UnknownFailure { share: 0.5, word: "Moved".into() });
+    let answer = answered_with(FaultSpec::UnknownFailure { share: 0.5, word: "Moved".into() });
     assert_eq!(answer.failures().iter().filter(|(_, word)| word == "Moved").count(), 50);
     assert_eq!(answer.layers().len(), 50);
 }
 
 #[test]
 fn faults_of_content_add_up() {
-    let server =
-        server([What::Omit { share: 0.5 }, What::UnknownAvailability { share: 1.0, word: "X".into() }]);
+    let server = server([
+        FaultSpec::Omit { share: 0.5 },
+        FaultSpec::UnknownAvailability { share: 1.0, word: "X".into() },
+    ]);
     let layers = ask(&server, &digests(0..100)).unwrap().layers();
     assert_eq!(layers.len(), 50);
     assert!(layers.iter().all(|(_, word)| word == "X"));
 }
 
 #[test]
-fn truncated_json_is_a_whole_message() {
-    let answer = answered_with(What::Truncate);
+fn truncated_json_is_a_complete_message() {
+    let answer = answered_with(FaultSpec::Truncate);
     assert!(!answer.body.is_empty());
     assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err());
 }
 
 #[test]
-fn hanging_up_ends_the_connection_as_it_says() {
-    for (what, expected) in [
-        (What::Disconnect, io::ErrorKind::UnexpectedEof),
-        (What::Reset, io::ErrorKind::ConnectionReset),
-        (What::Cut, io::ErrorKind::UnexpectedEof),
-        (What::ResetHead, io::ErrorKind::ConnectionReset),
-        (What::ResetBody, io::ErrorKind::ConnectionReset),
+fn each_way_of_closing_is_seen_by_the_client() {
+    for (spec, expected) in [
+        (FaultSpec::Disconnect, io::ErrorKind::UnexpectedEof),
+        (FaultSpec::Reset, io::ErrorKind::ConnectionReset),
+        (FaultSpec::Cut, io::ErrorKind::UnexpectedEof),
+        (FaultSpec::ResetHead, io::ErrorKind::ConnectionReset),
+        (FaultSpec::ResetBody, io::ErrorKind::ConnectionReset),
     ] {
-        let kind = what.kind();
-        let server = server([what]);
+        let kind = spec.kind();
+        let server = server([spec]);
         let error = ask(&server, &digests(0..100)).err().expect("there is no whole answer");
         assert_eq!(error.kind(), expected, "{kind:?}");
         assert_eq!(server.counters().faults(kind), 1);
@@ -196,25 +204,25 @@ fn hanging_up_ends_the_connection_as_it_says() {
 }
 
 #[test]
-fn a_slow_body_arrives_whole() {
+fn a_slow_body_arrives_complete() {
     let started = std::time::Instant::now();
-    let answer = answered_with(What::Slow { bytes_per_ms: 200 });
-    // It cannot be faster than its drip; how much slower is the machine's affair.
+    let answer = answered_with(FaultSpec::Slow { bytes_per_ms: 200 });
+    // At least as slow as the fault says; a busy machine may be slower.
     assert!(started.elapsed().as_millis() as usize >= answer.body.len() / 200 - 1);
     assert_eq!(answer.layers(), truth());
 }
 
 #[test]
-fn a_padded_body_is_as_large_as_said_and_still_true() {
-    let answer = answered_with(What::Padding { bytes: 5_000_001 });
+fn a_padded_body_has_the_given_size_and_is_still_correct() {
+    let answer = answered_with(FaultSpec::Padding { bytes: 5_000_001 });
     assert!(answer.body.len() > 5_000_001);
     assert_eq!(answer.json()["padding"].as_str().unwrap().len(), 5_000_001);
     assert_eq!(answer.layers(), truth());
 }
 
 #[test]
-fn an_endless_body_goes_on_until_the_client_leaves() {
-    let server = server([What::Endless]);
+fn an_endless_body_ends_when_the_client_closes() {
+    let server = server([FaultSpec::Endless]);
     let mut connection = Connection::open(&server);
     connection.send(&request(Service::Private, &body(&digests(0..10)))).unwrap();
     assert_eq!(connection.receive_head().unwrap().status, 200);
@@ -226,7 +234,7 @@ fn an_endless_body_goes_on_until_the_client_leaves() {
     drop(connection);
     server.set_faults(vec![]).unwrap();
     assert_eq!(ask(&server, &digests(0..100)).unwrap().layers(), truth());
-    // The server notices on its next write; asking again gives it the turn it needs.
+    // The server notices on its next write; further calls give it time to run.
     while server.in_flight() > 0 {
         ask(&server, &[digest(1)]).unwrap();
     }
@@ -234,8 +242,8 @@ fn an_endless_body_goes_on_until_the_client_leaves() {
 }
 
 #[test]
-fn latency_comes_before_the_answer_and_others_need_not_wait_for_it() {
-    let slow = Fault { last: Some(1), ..What::Latency { ms: 200.0, jitter_ms: 50.0 }.into() };
+fn latency_delays_one_answer_and_not_the_others() {
+    let slow = Fault { last: Some(1), ..FaultSpec::Latency { ms: 200.0, jitter_ms: 50.0 }.into() };
     let server = scripted(vec![slow], 0);
     let started = std::time::Instant::now();
     let mut first = Connection::open(&server);
@@ -243,7 +251,7 @@ fn latency_comes_before_the_answer_and_others_need_not_wait_for_it() {
     while server.counters().calls == 0 {
         std::thread::yield_now();
     }
-    // Answered while the first still waits: both are in flight.
+    // Answered while the first call still waits, so both are in flight.
     ask(&server, &[digest(1)]).unwrap();
     first.receive().unwrap();
     assert!(started.elapsed().as_millis() >= 200);
@@ -251,12 +259,12 @@ fn latency_comes_before_the_answer_and_others_need_not_wait_for_it() {
 }
 
 #[test]
-fn a_script_says_which_calls_and_the_seed_says_the_rest() {
+fn a_script_chooses_calls_and_the_seed_repeats_the_random_faults() {
     let faults = || {
         vec![
-            Fault { first: 3, last: Some(4), ..What::ExpiredToken.into() },
-            Fault { probability: 0.3, ..What::ServerError.into() },
-            Fault { probability: 0.5, ..What::Shuffle.into() },
+            Fault { first: 3, last: Some(4), ..FaultSpec::ExpiredToken.into() },
+            Fault { probability: 0.3, ..FaultSpec::ServerError.into() },
+            Fault { probability: 0.5, ..FaultSpec::Shuffle.into() },
         ]
     };
     let run = |seed| -> Vec<Vec<u8>> {
@@ -274,9 +282,9 @@ fn a_script_says_which_calls_and_the_seed_says_the_rest() {
 }
 
 /// All bytes of one call's connection, up to its end, and how it ended.
-fn transcript(what: What, digests: &[String]) -> (String, io::Result<()>) {
-    let kind = what.kind();
-    let server = server([what]);
+fn transcript(spec: FaultSpec, digests: &[String]) -> (String, io::Result<()>) {
+    let kind = spec.kind();
+    let server = server([spec]);
     let mut connection = Connection::open(&server);
     connection.send(&request(Service::Private, &body(digests))).unwrap();
     let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
@@ -291,54 +299,54 @@ fn transcript(what: What, digests: &[String]) -> (String, io::Result<()>) {
     (String::from_utf8_lossy(&bytes).into_owned(), end)
 }
 
-fn is_true_of_ten(json: &str) -> bool {
+fn answers_ten_digests(json: &str) -> bool {
     let answer = Answer { status: 200, headers: Vec::new(), body: json.as_bytes().to_vec() };
     answer.layers() == truth()[..10]
 }
 
 #[test]
 fn a_head_that_is_cut_has_no_end() {
-    let (bytes, end) = transcript(What::CutHead, &digests(0..10));
+    let (bytes, end) = transcript(FaultSpec::CutHead, &digests(0..10));
     assert!("HTTP/1.1 200 OK\r\ncontent-type: ".starts_with(&bytes[..bytes.len().min(10)]));
     assert!(!bytes.is_empty() && !bytes.contains("\r\n\r\n"));
     end.unwrap();
 }
 
 #[test]
-fn an_unfinished_body_lacks_nothing_but_its_end() {
-    let (bytes, end) = transcript(What::Unfinished, &digests(0..10));
+fn an_unfinished_body_lacks_only_its_last_chunk() {
+    let (bytes, end) = transcript(FaultSpec::Unfinished, &digests(0..10));
     let (head, body) = bytes.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"));
     let (size, chunk) = body.split_once("\r\n").unwrap();
     let json = chunk.strip_suffix("\r\n").unwrap();
     assert_eq!(usize::from_str_radix(size, 16).unwrap(), json.len());
-    assert!(is_true_of_ten(json));
+    assert!(answers_ten_digests(json));
     end.unwrap();
 }
 
 #[test]
-fn an_old_answer_ends_where_its_connection_ends() {
-    let (bytes, end) = transcript(What::Http10, &digests(0..10));
+fn an_answer_in_http_1_0_ends_with_its_connection() {
+    let (bytes, end) = transcript(FaultSpec::Http10, &digests(0..10));
     let (head, json) = bytes.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.0 200 OK\r\n") && !head.contains("content-length"));
-    assert!(is_true_of_ten(json));
+    assert!(answers_ten_digests(json));
     end.unwrap();
 }
 
 #[test]
-fn a_connection_is_closed_with_and_without_a_word() {
-    for (what, said) in [(What::Close, true), (What::IdleClose { ms: 0.0 }, false)] {
-        let (bytes, end) = transcript(what, &digests(0..10));
+fn a_connection_closes_with_and_without_notice() {
+    for (spec, announced) in [(FaultSpec::Close, true), (FaultSpec::IdleClose { ms: 0.0 }, false)] {
+        let (bytes, end) = transcript(spec, &digests(0..10));
         let (head, json) = bytes.split_once("\r\n\r\n").unwrap();
-        assert_eq!(head.contains("connection: close"), said);
-        assert!(is_true_of_ten(json));
+        assert_eq!(head.contains("connection: close"), announced);
+        assert!(answers_ten_digests(json));
         end.unwrap();
     }
 }
 
 #[test]
 fn a_connection_that_is_used_in_time_is_not_idle() {
-    let server = server([What::IdleClose { ms: 3_600_000.0 }]);
+    let server = server([FaultSpec::IdleClose { ms: 3_600_000.0 }]);
     let mut connection = Connection::open(&server);
     for _ in 0..5 {
         assert_eq!(connection.ask(Service::Private, &body(&digests(0..100))).unwrap().layers(), truth());
@@ -347,15 +355,15 @@ fn a_connection_that_is_used_in_time_is_not_idle() {
 }
 
 #[test]
-fn garbage_is_no_http() {
-    let (bytes, end) = transcript(What::Garbage, &digests(0..10));
+fn garbage_is_not_http() {
+    let (bytes, end) = transcript(FaultSpec::Garbage, &digests(0..10));
     assert!(!bytes.is_empty() && !bytes.starts_with("HTTP"));
     end.unwrap();
 }
 
 #[test]
-fn a_chunked_answer_comes_in_more_than_one_chunk() {
-    let server = server([What::Chunked]);
+fn a_chunked_answer_has_more_than_one_chunk() {
+    let server = server([FaultSpec::Chunked]);
     let mut connection = Connection::open(&server);
     connection.send(&request(Service::Private, &body(&digests(0..10)))).unwrap();
     let head = connection.receive_head().unwrap();
@@ -366,20 +374,20 @@ fn a_chunked_answer_comes_in_more_than_one_chunk() {
         chunks += 1;
     }
     assert!(chunks > 1);
-    assert!(is_true_of_ten(std::str::from_utf8(&json).unwrap()));
+    assert!(answers_ten_digests(std::str::from_utf8(&json).unwrap()));
 }
 
 #[test]
-fn what_comes_before_or_after_an_answer_leaves_the_connection_in_use() {
+fn bytes_before_or_after_an_answer_leave_the_connection_usable() {
     let server = server([]);
     let mut connection = Connection::open(&server);
     let asked = body(&digests(0..100));
-    for (what, statuses) in [
-        (What::SlowHead { bytes_per_ms: 10 }, &[200][..]),
-        (What::Informational { status: 103 }, &[103, 200]),
-        (What::Twice, &[200, 200]),
+    for (spec, statuses) in [
+        (FaultSpec::SlowHead { bytes_per_ms: 10 }, &[200][..]),
+        (FaultSpec::Informational { status: 103 }, &[103, 200]),
+        (FaultSpec::Twice, &[200, 200]),
     ] {
-        server.set_faults(vec![what.into()]).unwrap();
+        server.set_faults(vec![spec.into()]).unwrap();
         connection.send(&request(Service::Private, &asked)).unwrap();
         for &status in statuses {
             let answer =
@@ -396,62 +404,62 @@ fn what_comes_before_or_after_an_answer_leaves_the_connection_in_use() {
 }
 
 #[test]
-fn every_kind_of_fault_can_be_had_and_is_counted_under_its_name() {
+fn every_kind_of_fault_takes_effect_and_is_counted_under_its_name() {
     let share = 0.5;
     let all = [
-        What::Latency { ms: 1.0, jitter_ms: 1.0 },
-        What::Throttle { form: None },
-        What::ServerError,
-        What::ServiceUnavailable,
-        What::ErrorPage { status: 502 },
-        What::AccessDenied,
-        What::ExpiredToken,
-        What::ExpiredKey { uses: 0, ms: 0.000_001 },
-        What::RepositoryDeleted,
-        What::Error { code: "X".into(), status: 400, message: String::new() },
-        What::Disconnect,
-        What::Reset,
-        What::Garbage,
-        What::Html,
-        What::Empty,
-        What::WrongTypes,
-        What::Poison { digests: [digest(1)].into() },
-        What::Shuffle,
-        What::Omit { share },
-        What::Repeat { share },
-        What::Contradict { share },
-        What::Foreign { share },
-        What::UpperCase { share },
-        What::UnknownAvailability { share, word: "X".into() },
-        What::UnknownFailure { share, word: "X".into() },
-        What::Truncate,
-        What::Cut,
-        What::CutHead,
-        What::ResetHead,
-        What::ResetBody,
-        What::Unfinished,
-        What::Slow { bytes_per_ms: 1000 },
-        What::SlowHead { bytes_per_ms: 1000 },
-        What::Padding { bytes: 10 },
-        What::Endless,
-        What::Twice,
-        What::Informational { status: 100 },
-        What::Chunked,
-        What::Http10,
-        What::Close,
-        What::IdleClose { ms: 1.0 },
+        FaultSpec::Latency { ms: 1.0, jitter_ms: 1.0 },
+        FaultSpec::Throttle { form: None },
+        FaultSpec::ServerError,
+        FaultSpec::ServiceUnavailable,
+        FaultSpec::ErrorPage { status: 502 },
+        FaultSpec::AccessDenied,
+        FaultSpec::ExpiredToken,
+        FaultSpec::ExpiredKey { uses: 0, ms: 0.000_001 },
+        FaultSpec::RepositoryDeleted,
+        FaultSpec::Error { code: "X".into(), status: 400, message: String::new() },
+        FaultSpec::Disconnect,
+        FaultSpec::Reset,
+        FaultSpec::Garbage,
+        FaultSpec::Html,
+        FaultSpec::Empty,
+        FaultSpec::WrongTypes,
+        FaultSpec::Poison { digests: [digest(1)].into() },
+        FaultSpec::Shuffle,
+        FaultSpec::Omit { share },
+        FaultSpec::Repeat { share },
+        FaultSpec::Contradict { share },
+        FaultSpec::Foreign { share },
+        FaultSpec::UpperCase { share },
+        FaultSpec::UnknownAvailability { share, word: "X".into() },
+        FaultSpec::UnknownFailure { share, word: "X".into() },
+        FaultSpec::Truncate,
+        FaultSpec::Cut,
+        FaultSpec::CutHead,
+        FaultSpec::ResetHead,
+        FaultSpec::ResetBody,
+        FaultSpec::Unfinished,
+        FaultSpec::Slow { bytes_per_ms: 1000 },
+        FaultSpec::SlowHead { bytes_per_ms: 1000 },
+        FaultSpec::Padding { bytes: 10 },
+        FaultSpec::Endless,
+        FaultSpec::Twice,
+        FaultSpec::Informational { status: 100 },
+        FaultSpec::Chunked,
+        FaultSpec::Http10,
+        FaultSpec::Close,
+        FaultSpec::IdleClose { ms: 1.0 },
     ];
-    let kinds: Vec<_> = all.iter().map(What::kind).collect();
+    let kinds: Vec<_> = all.iter().map(FaultSpec::kind).collect();
     assert_eq!(kinds, FaultKind::ALL);
     let server = server([]);
     let asked = request(Service::Private, &body(&[digest(1)]));
-    for what in all {
-        let kind = what.kind();
-        server.set_faults(vec![what.into()]).unwrap();
+    for spec in all {
+        let kind = spec.kind();
+        server.set_faults(vec![spec.into()]).unwrap();
         while server.counters().faults(kind) == 0 {
             let mut connection = Connection::open(&server);
             connection.send(&asked).unwrap();
-            // It has been decided when a first byte comes, or the end.
+            // The server has decided when the first byte or the end arrives.
             let _ = connection.read_some(&mut [0]);
         }
     }

@@ -1,4 +1,4 @@
-//! Seeds from OCI image layouts: good ones, partial ones, hostile ones.
+//! Contents from OCI image layouts: complete, partial and hostile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use layercheck::local_ecr::{key, read_oci_layout};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// A folder of its own, removed at the end.
+/// A temporary folder, removed at the end.
 struct Layout(PathBuf);
 
 impl Layout {
@@ -49,7 +49,7 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 #[test]
-fn configs_and_layers_of_nested_images_come_once_in_the_order_met() {
+fn configs_and_layers_of_nested_images_come_once_in_the_order_of_appearance() {
     let layout = Layout::new("nested");
     let config = layout.blob(b"{}", "application/vnd.oci.image.config.v1+json");
     let (one, two) = (layout.blob(b"one", LAYER), layout.blob(b"two", LAYER));
@@ -67,7 +67,7 @@ fn configs_and_layers_of_nested_images_come_once_in_the_order_met() {
 }
 
 #[test]
-fn blobs_that_are_not_on_disk_are_seeded_only_if_wished() {
+fn blobs_that_are_not_on_disk_are_left_out_on_request() {
     let layout = Layout::new("partial");
     let there = layout.blob(b"there", LAYER);
     let gone = json!({"mediaType": LAYER, "digest": format!("sha256:{}", "ab".repeat(32)), "size": 9});
@@ -115,7 +115,7 @@ fn a_document_that_does_not_hash_to_its_name_is_refused() {
 }
 
 #[test]
-fn indexes_may_nest_but_not_for_ever() {
+fn indexes_may_nest_up_to_a_limit() {
     let layout = Layout::new("deep");
     let nest = |levels: usize| {
         let mut inner = layout.document(&json!({"layers": []}), MANIFEST);

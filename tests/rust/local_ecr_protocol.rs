@@ -1,4 +1,4 @@
-//! The endpoint's good behaviour, over real sockets.
+//! The endpoint without faults, over real sockets.
 
 mod local_ecr_wire;
 
@@ -47,7 +47,7 @@ fn both_services_answer_each_digest_as_held_or_not() {
 }
 
 #[test]
-fn archived_is_a_word_of_private_registries_alone() {
+fn only_private_registries_have_archived() {
     let server = server();
     server.put("app", [(key::parse(&digest(5)).unwrap(), holding(Availability::Archived))]).unwrap();
     let said = |service| Connection::open(&server).ask(service, &body(&[digest(5)])).unwrap().json();
@@ -77,7 +77,7 @@ fn ill_formed_digests_fail_one_by_one() {
 }
 
 #[test]
-fn absent_digests_are_failures_if_so_wished() {
+fn absent_digests_are_failures_on_request() {
     let server = LocalEcr::start(Options { absent_as_failure: true, ..Options::default() }).unwrap();
     server.put("app", []).unwrap();
     let answer = ask(&server, &[digest(1)]).unwrap();
@@ -85,7 +85,7 @@ fn absent_digests_are_failures_if_so_wished() {
 }
 
 #[test]
-fn whole_calls_are_refused_as_the_service_does() {
+fn whole_calls_are_refused_with_the_codes_of_the_service() {
     let server = server();
     let one = digest(1);
     let rows = [
@@ -113,7 +113,7 @@ fn whole_calls_are_refused_as_the_service_does() {
         let answer = connection.ask(Service::Private, body).unwrap();
         assert_eq!(answer.error(), (400, (*code).to_owned()), "{body}");
     }
-    // All on one connection, and it still serves.
+    // All on one connection, which still works.
     assert_eq!(connection.ask(Service::Private, &body(&digests(0..100))).unwrap().layers().len(), 100);
     assert_eq!(server.counters().connections, 1);
     assert_eq!(server.counters().refused, rows.len() as u64);
@@ -146,7 +146,7 @@ fn public_registries_have_aliases_and_an_error_of_their_own() {
 }
 
 #[test]
-fn requests_that_are_no_call_have_the_error_of_the_protocol() {
+fn requests_that_are_not_calls_have_the_error_of_the_protocol() {
     let server = server();
     let good = authorization(Service::Private, "us-east-1");
     let ask = |line: &str, target: &str, content_type: &str, authorization: Option<&str>| {
@@ -186,13 +186,13 @@ fn bodies_beyond_a_mebibyte_are_refused_with_or_without_a_length() {
     let mut connection = Connection::open(&server);
     connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
     let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
-    // The server may answer and close before all is sent.
+    // The server may answer and close before the test has sent everything.
     for _ in 0..17 {
         if connection.send(&chunk).is_err() {
             break;
         }
     }
-    // It may also have closed so early that the answer is lost; what matters is that it goes on.
+    // If it closed early, the answer may be lost. The server must still answer the next call.
     if let Ok(answer) = connection.receive() {
         assert_eq!(answer.status, 413);
     }
@@ -200,7 +200,7 @@ fn bodies_beyond_a_mebibyte_are_refused_with_or_without_a_length() {
 }
 
 #[test]
-fn noise_in_place_of_http_does_not_stop_the_server() {
+fn bytes_that_are_not_http_do_not_stop_the_server() {
     let server = server();
     for noise in [b"\x16\x03\x01\x02\x00".as_slice(), b"\r\n\r\n", &[0xff; 5000], b"GET"] {
         Connection::open(&server).send(noise).unwrap();
@@ -220,7 +220,7 @@ fn requests_sent_at_once_are_answered_in_order() {
 }
 
 #[test]
-fn a_rule_answers_without_holding_anything() {
+fn a_rule_answers_without_stored_digests() {
     let server = server();
     server.set_rule("ruled", Some(Rule::Even)).unwrap();
     let keys: Vec<_> = digests(0..100).iter().map(|text| key::parse(text).unwrap()).collect();
@@ -259,7 +259,7 @@ fn the_bucket_throttles_what_exceeds_the_burst() {
 }
 
 #[test]
-fn counters_and_log_tell_what_was_asked() {
+fn counters_and_log_record_the_requests() {
     let server = server();
     for _ in 0..12 {
         ask(&server, &digests(0..3)).unwrap();
@@ -270,7 +270,7 @@ fn counters_and_log_tell_what_was_asked() {
     assert_eq!(counters.request_bytes, 12 * body(&digests(0..3)).len() as u64);
 
     let calls = server.calls();
-    // The bound is ten: the first two are gone.
+    // The log keeps ten calls, so the first two are gone.
     assert_eq!(calls.iter().map(|call| call.number).collect::<Vec<_>>(), (3..=12).collect::<Vec<_>>());
     assert!(calls.windows(2).all(|pair| pair[0].at <= pair[1].at));
     let call = &calls[0];
@@ -295,7 +295,7 @@ fn closing_ends_open_connections_and_frees_the_port() {
 }
 
 #[test]
-fn options_without_sense_are_refused_by_name() {
+fn invalid_options_are_refused_by_name() {
     let throttle = |rate, burst| Some(Throttle { rate, burst, form: ThrottleForm::default() });
     let rows = [
         ("account_id", Options { account_id: "12".into(), ..Options::default() }),

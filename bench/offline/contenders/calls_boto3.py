@@ -1,4 +1,4 @@
-"""boto3 as everyone writes it: one client, a pool of threads, a batch of 100 each."""
+"""boto3 in its usual form: one client, a pool of threads, 100 digests a call."""
 
 from __future__ import annotations
 

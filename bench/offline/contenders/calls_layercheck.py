@@ -1,4 +1,4 @@
-"""layercheck, with a client that is made before and no limit of rate."""
+"""layercheck with a ready client and without a limit of rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same in plain Python: the csv module and two dicts. Knows only the two verdicts of these audits."""
+"""The comparison in plain Python: the csv module and two dicts. It knows only two verdicts."""
 
 from __future__ import annotations
 

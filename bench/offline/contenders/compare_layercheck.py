@@ -1,9 +1,9 @@
-"""`lc.diff`, as a user would call it."""
+"""`lc.diff`, as a user calls it."""
 
 from __future__ import annotations
 
 import pyarrow.ipc
-import pyarrow.parquet  # noqa: F401 - importing it is not part of what is measured
+import pyarrow.parquet  # noqa: F401 - imported here, so that no trial measures it
 
 import layercheck as lc
 from offline.data.comparisons import answer

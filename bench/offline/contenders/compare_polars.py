@@ -1,4 +1,4 @@
-"""The same in polars: two lazy frames and a full join. Knows only the two verdicts of these audits."""
+"""The comparison in polars: two lazy frames and a full join. It knows only two verdicts."""
 
 from __future__ import annotations
 

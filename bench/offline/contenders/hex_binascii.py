@@ -1,4 +1,4 @@
-"""Digests as text by the standard library: all of them by one `hexlify`, then cut."""
+"""Digests as text by the standard library: one `hexlify` of all digests, then slices."""
 
 from __future__ import annotations
 

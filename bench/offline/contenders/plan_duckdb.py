@@ -1,4 +1,4 @@
-"""DuckDB: a group per digest, ordered by its first row; the fastest of nine ways to say so."""
+"""DuckDB: a group for each digest, ordered by its first row; the fastest of nine queries that we tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""layercheck itself, through its public doors."""
+"""Plans by layercheck, through its public interface."""
 
 from __future__ import annotations
 

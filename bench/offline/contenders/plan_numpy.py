@@ -1,4 +1,4 @@
-"""numpy: `unique` sorts, and the first index of each brings back the order of the rows."""
+"""numpy: `unique` sorts, and the first index of each digest restores the order of the rows."""
 
 from __future__ import annotations
 

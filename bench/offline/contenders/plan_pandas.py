@@ -1,4 +1,4 @@
-"""pandas, whose `unique` keeps first-seen order; text columns are Arrow's, as pandas 3 makes them."""
+"""pandas: `drop_duplicates` keeps first-seen order; the text columns are Arrow's, the default of pandas 3."""
 
 from __future__ import annotations
 

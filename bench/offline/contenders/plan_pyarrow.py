@@ -1,4 +1,4 @@
-"""pyarrow's compute functions; its `unique` keeps first-seen order."""
+"""pyarrow's compute functions; `unique` keeps first-seen order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The peer everybody writes first: a regular expression and a dict, which keeps first-seen order."""
+"""Plain Python, the usual first solution: a regular expression, and a dict that keeps first-seen order."""
 
 from __future__ import annotations
 

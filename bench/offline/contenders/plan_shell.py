@@ -1,4 +1,4 @@
-"""The pipe that needs no library: sorted instead of first-seen order, and nothing is counted."""
+"""A pipe of shell commands without any library: the digests are sorted, and the rows are not counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PIPE = "tr A-F a-f < \"$1\" | sed 's/^sha256://' | grep -xE '[0-9a-f]{64}' | sor
 def text_file(path: Path) -> Path:
     descriptor, unique = tempfile.mkstemp(prefix="layercheck-bench-")
     os.close(descriptor)
-    # Bytes, not letters of some language: `sort` is several times as fast.
+    # `sort` is several times as fast in the C locale, because it then compares bytes.
     subprocess.run(["sh", "-c", PIPE, "sh", path, unique], check=True, env=os.environ | {"LC_ALL": "C"})
     return Path(unique)
 

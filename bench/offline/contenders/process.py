@@ -1,4 +1,4 @@
-"""A whole interpreter that runs one statement: what an import costs its user."""
+"""A new interpreter that runs one statement: the cost of an import for a user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def process(statement: str) -> str:
 
 
 def answer(statement: str) -> dict[str, Any]:
-    """How many modules it loaded, and which of the heavy ones."""
+    """The number of modules that it loaded, and the heavy modules among them."""
     done = subprocess.run(
         [sys.executable, "-c", f"{statement}\n{LOOK}"], check=True, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""The standard library's `json`, and dicts."""
+"""Request and answer bodies by the standard library's `json` and dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""layercheck: a batch of a plan as a request, and an answer merged into a ledger, from bytes to columns."""
+"""layercheck: a batch of a plan as a request body, and an answer body merged into a ledger."""
 
 from __future__ import annotations
 

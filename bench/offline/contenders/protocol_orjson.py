@@ -1,4 +1,4 @@
-"""orjson, the fastest JSON library of Python, and dicts."""
+"""Request and answer bodies by orjson, the fastest JSON library of Python, and dicts."""
 
 from __future__ import annotations
 

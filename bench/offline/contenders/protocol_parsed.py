@@ -1,4 +1,4 @@
-"""layercheck with an answer that is parsed to a dict first, as botocore hands it over."""
+"""layercheck with an answer that is already parsed to a dict, as botocore returns it."""
 
 from __future__ import annotations
 

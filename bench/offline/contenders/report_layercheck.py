@@ -1,4 +1,4 @@
-"""layercheck's own writers: from the columns of the run to a file that is synced to disk."""
+"""layercheck's writers: from the columns of the run to a file that is synced to disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["answer", "ready_report_parquet", "report_csv", "report_jsonl", "repo
 
 
 def ready_report_parquet(report: lc.Report) -> lc.Report:
-    import pyarrow.parquet  # noqa: F401 - imported now, as the peers' libraries are
+    import pyarrow.parquet  # noqa: F401 - imported before the clock starts, as the peers' libraries are
 
     return report
 

@@ -1,4 +1,4 @@
-"""pandas' writers of the same table, which it has in memory already when the clock starts."""
+"""pandas' writers of the same table, which is in memory when the clock starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["answer", "report_csv", "report_jsonl", "report_parquet"]
 
 
 def ready_report_csv(report: lc.Report) -> Any:
-    # Whole numbers with gaps, which would be floats otherwise, and be written as such.
+    # Without this type, pandas writes a column of integers with gaps as floats.
     return report.to_pandas().astype({"size": "Int64"})
 
 

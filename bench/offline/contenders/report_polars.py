@@ -1,4 +1,4 @@
-"""polars' writers of the same table, which it has in memory already when the clock starts."""
+"""polars' writers of the same table, which is in memory when the clock starts."""
 
 from __future__ import annotations
 

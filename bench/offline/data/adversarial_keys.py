@@ -1,4 +1,4 @@
-"""Digests that somebody chose to make a hash table slow."""
+"""Digests that an attacker chose to make a hash table slow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEED = 7
 
 
 def crafted(pattern: str, rows: int) -> NDArray[np.uint8]:
-    """`rows` raw digests, shape (rows, 32), distinct but for `all equal`."""
+    """Return `rows` raw digests, shape (rows, 32); they are distinct unless the pattern is `all equal`."""
     keys = digests(np.arange(rows, dtype=np.uint64), SEED)
     words = keys.view(np.uint64)
     count = np.arange(rows, dtype=np.uint64)
@@ -27,14 +27,14 @@ def crafted(pattern: str, rows: int) -> NDArray[np.uint8]:
         words[:] = words[0]
         words[:, 0] = count
     elif pattern == "words that cancel out":
-        # For a hash that only xors the words, all of these are one key.
+        # A hash that only xors the words gives all of these the same value.
         words[:, 3] = words[:, 0] ^ words[:, 1] ^ words[:, 2]
     elif pattern == "low bits zero":
-        # For a table that takes the low bits of a word as the place, likewise.
+        # A table that takes the low bits of a word as the slot puts all of these into one slot.
         words[:] = 0
         words[:, 0] = count << np.uint64(32)
     elif pattern != "random":
-        raise ValueError(f"no such pattern: {pattern}")
+        raise ValueError(f"unknown pattern: {pattern}")
     return keys
 
 
@@ -50,6 +50,6 @@ PATTERNS = (
 
 
 def truth(pattern: str, rows: int) -> Answer:
-    """What a plan of `crafted(pattern, rows)` comes to."""
+    """The true answer for `crafted(pattern, rows)`."""
     keys = crafted(pattern, rows)
     return Answer.of(rows, 0, [(keys[:1] if pattern == "all equal" else keys).tobytes()])

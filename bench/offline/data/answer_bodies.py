@@ -1,4 +1,4 @@
-"""One call's worth of digests, and the answer of 100 layers to it, as the service words them."""
+"""The digests of calls, and the body of an answer in the service's form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def asked(count: int) -> list[str]:
 
 
 def answer_body(count: int) -> bytes:
-    """The body of an answer: nine in ten of the digests are there."""
+    """The body of an answer in which nine in ten digests are available."""
     layers = [
         {
             "layerAvailability": "AVAILABLE",
@@ -35,5 +35,5 @@ def answer_body(count: int) -> bytes:
 
 
 def merged(known: dict[str, tuple[str, int | None, str | None]]) -> list[list[Any]]:
-    """What is known of each digest, in order, as JSON can hold it."""
+    """The facts about each digest, sorted, in a form that JSON can hold."""
     return [[digest, *said] for digest, said in sorted(known.items())]

@@ -1,4 +1,4 @@
-"""Many calls to a local endpoint: what both sides are given, and what they find."""
+"""Many calls to a local endpoint: the input of the contenders, and the answer to compare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPOSITORY = "app"
 
 @dataclass(frozen=True)
 class Calls:
-    """What to ask, and how."""
+    """The digests to ask for, the endpoint, and the number of calls in flight."""
 
     digests: list[str]
     endpoint_url: str
@@ -28,12 +28,12 @@ class Calls:
 
 
 def session() -> boto3.Session:
-    """With credentials that are none: the local endpoint verifies no signature."""
+    """A session with invented credentials, because the local endpoint does not verify signatures."""
     return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
 
 
 def answer(codes: bytes) -> dict[str, Any]:
-    """One byte a digest, in order: its verdict."""
+    """The answer from the verdicts, one byte a digest, in order."""
     return {
         "digests": len(codes),
         "there": codes.count(CODES["AVAILABLE"]),

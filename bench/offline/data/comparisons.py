@@ -1,4 +1,4 @@
-"""What all comparisons of two audits have to find out, made comparable."""
+"""The answer of a comparison of two audits, in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def answer(found: tuple[dict[str, int], list[str]]) -> dict[str, Any]:
-    """How many digests of each kind, and which ones vanished."""
+    """The number of digests of each change, and a hash of the vanished digests."""
     counts, vanished = found
     return {
         "counts": {word: number for word, number in counts.items() if number},

@@ -1,7 +1,7 @@
-"""Inputs from a seed, with what is true of them known by construction.
+"""Inputs from a seed, with a true answer that is known by construction.
 
-Digest number k is a function of the seed and k, so that any row can be made without keeping those
-before it, and what the plan must come to is counted while the rows are made, by no implementation.
+Digest number k is a function of the seed and k, so that each row can be made without keeping the rows
+before it. The generator counts the true answer while it makes the rows, without any implementation.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ INVALID = (
 
 @dataclass(frozen=True)
 class Mix:
-    """What rows an input has.
+    """The rows of an input.
 
     Attributes:
-        rows: How many.
+        rows: Number of rows.
         duplicates: Part of the valid rows that repeat an earlier digest, 0 to 1.
-        dirty: 5 % in upper case, 5 % as bare hex, 1 % invalid.
-        seed: Of all chance.
+        dirty: Whether 5 % are in upper case, 5 % bare hex and 1 % invalid.
+        seed: Seed of all random choices.
     """
 
     rows: int
@@ -46,7 +46,7 @@ class Mix:
     seed: int = 1
 
     def capped(self, most_rows: int | None) -> Mix:
-        """The same with at most so many rows."""
+        """The same with at most `most_rows` rows."""
         return self if most_rows is None else dataclasses.replace(self, rows=min(self.rows, most_rows))
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class TextInput:
-    """A text file of digests, and what a plan of it comes to."""
+    """A text file of digests, and its true answer."""
 
     path: Path
     mix: Mix
@@ -64,7 +64,7 @@ class TextInput:
 
 
 def text_file(folder: Path, mix: Mix) -> TextInput:
-    """The file for `mix`; made if it is not in `folder` yet."""
+    """Return the file for `mix`; make it if `folder` lacks it."""
     kind = "dirty" if mix.dirty else "clean"
     path = folder / f"{mix.rows}-{mix.duplicates:.0%}-{kind}-{mix.seed}.txt"
     beside = path.with_suffix(".json")
@@ -79,7 +79,7 @@ def text_file(folder: Path, mix: Mix) -> TextInput:
 
 
 def raw_digests(mix: Mix) -> tuple[NDArray[np.uint8], Answer]:
-    """The same rows as raw digests, shape (rows, 32), none invalid; and what they come to."""
+    """Return valid rows as raw digests, shape (rows, 32), and their true answer."""
     mix = dataclasses.replace(mix, dirty=False)
     whole = np.concatenate([digests(chunk.numbers, mix.seed) for chunk in _chunks(mix)])
     truth = Answer.of(len(whole), 0, (digests(c.numbers[c.first], mix.seed).tobytes() for c in _chunks(mix)))
@@ -87,7 +87,7 @@ def raw_digests(mix: Mix) -> tuple[NDArray[np.uint8], Answer]:
 
 
 def digests(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint8]:
-    """Digests of these numbers, shape (n, 32): four words of splitmix64 each."""
+    """The digests with these numbers, shape (n, 32): four words of splitmix64 each."""
     words = np.empty((len(numbers), 4), np.uint64)
     words[:] = numbers[:, None] * np.uint64(4) + np.arange(4, dtype=np.uint64)
     words += np.uint64(seed << 40)
@@ -102,7 +102,7 @@ def digests(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Some of the rows: which are valid, and of the valid ones, the digest's number and whether it is new."""
+    """Some of the rows: the valid ones, and for each of these the digest's number and whether it is new."""
 
     valid: NDArray[np.bool_]
     numbers: NDArray[np.uint64]
@@ -143,7 +143,7 @@ def _write(path: Path, mix: Mix) -> Answer:
 
 
 def _text(raw: NDArray[np.uint8], chunk: _Chunk, *, dirty: bool) -> bytes:
-    """The lines of a chunk: all at full width first, then those bytes that belong to none are left out."""
+    """The lines of a chunk: made at full width, and then cut to the bytes that belong to a line."""
     lines = np.empty((len(chunk.valid), 72), np.uint8)
     lines[:, :7] = np.frombuffer(b"sha256:", np.uint8)
     lines[:, 71] = ord("\n")

@@ -1,4 +1,4 @@
-"""The local endpoint in a process of its own, as a real service would be."""
+"""The local endpoint in a process of its own, so that its cost is not part of a trial."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LATENCY_MS = 10
 
 @contextmanager
 def on_demand() -> Iterator[Callable[[], str]]:
-    """A function that starts the endpoint when it is first called, and returns its address."""
+    """Yield a function that starts the endpoint at its first call, and returns its address."""
     known: list[str] = []
     with ExitStack() as running:
 

@@ -1,4 +1,4 @@
-"""The input of each form, made ready before the clock starts."""
+"""Prepares the input of each form before the clock starts."""
 
 from __future__ import annotations
 

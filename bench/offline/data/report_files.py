@@ -1,4 +1,4 @@
-"""A report to write, and what a written one says, whoever wrote it."""
+"""The report to write, and the content of a written report file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = ("row", "digest", "verdict", "size", "media_type", "code", "reason", "
 
 
 def report(path: Path) -> lc.Report:
-    """The report of a run over a text file: half of the digests there, the rest not, as by the service."""
+    """The report of a run over a text file, with half of the digests available."""
     plan = lc.plan(path)
     ledger = Ledger(plan)
     for number, batch in enumerate(plan):
@@ -37,13 +37,13 @@ def report(path: Path) -> lc.Report:
 
 
 def new_file(suffix: str) -> Path:
-    """A file of one's own in the folder for temporary files."""
+    """A path in a new temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="layercheck-bench-"))
     return folder / f"report.{suffix}"
 
 
 def answer(path: Path) -> dict[str, Any]:
-    """Rows and a fingerprint of all cells, read back by polars, and the file's size; it is removed."""
+    """Read the file by polars and remove it; return its rows, its size and a hash of all cells."""
     import polars as pl
 
     types = {name: pl.Int64 if name in ("row", "size") else pl.String for name in COLUMNS}

@@ -1,4 +1,4 @@
-"""Contestants, races between them, and how one is run: in turns, and answers before times."""
+"""Defines cases and runs them: contenders interleaved, each answer checked before its time counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from offline.data import adversarial_keys, datasets
 from offline.data.datasets import Mix
 from offline.harness import measure
 from offline.harness.expected import Answer
-from offline.harness.measure import Lap, Task
+from offline.harness.measure import Task, Trial
 
 TIMEOUT_S = 600.0
 OURS = "layercheck"
@@ -21,13 +21,13 @@ OURS = "layercheck"
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a race is run.
+    """The circumstances in which cases are run.
 
     Attributes:
-        folder: Keeps generated inputs.
-        most_rows: No input has more; None for the sizes as they stand.
-        rounds: Turns of every contestant.
-        endpoint_url: Starts the local endpoint when first called; its address.
+        folder: Folder of the generated inputs.
+        most_rows: Most rows of an input; None for the sizes that the cases name.
+        rounds: Trials of every contender.
+        endpoint_url: Returns the address of the local endpoint; the first call starts it.
     """
 
     folder: Path
@@ -36,13 +36,13 @@ class Setting:
     endpoint_url: Callable[[], str]
 
     def rows(self, rows: int) -> int:
-        """`rows`, or what is allowed."""
+        """`rows`, or `most_rows` if that is less."""
         return rows if self.most_rows is None else min(rows, self.most_rows)
 
 
 @dataclass(frozen=True)
 class Given:
-    """A source for `forms`, how many rows it has, and what is true of it where that is known."""
+    """A source for `input_forms`, its number of rows, and its true answer if that is known."""
 
     source: dict[str, Any]
     rows: int
@@ -53,17 +53,17 @@ Source = Callable[[Setting], Given]
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Contender:
     """One line of a table.
 
     Attributes:
-        name: What the line is called.
-        module: Who does it.
+        name: Name of the line.
+        module: Module of `offline.contenders` that does the job.
         note: What a reader must know to compare.
-        source: Its own input, in a race between inputs.
-        cores: CPU cores it may use.
-        watch_lock: Let another Python thread count meanwhile.
-        missing: Why it cannot take part in this build, if it cannot.
+        source: Its own input, in a case that compares inputs.
+        cores: CPU cores it may use; None for all.
+        watch_lock: Let another Python thread count during the job.
+        missing: Why this build cannot run it; empty if it can.
     """
 
     name: str
@@ -77,15 +77,15 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Bar:
-    """What the first contestant is to reach.
+    """A figure that the first contender must reach.
 
     Attributes:
-        at_least: Short of this it fails.
-        aim: What is hoped for.
-        peer: Whom it is compared with, if anybody.
+        at_least: The figure; a unit of cost makes it an upper limit.
+        aim: The figure that we hope for.
+        peer: The contender to compare with; None for an absolute figure.
         unit: `x`, times as fast as the peer; `s more than` the peer; `s` alone; a rate such as `rows/s`;
-            `x slowest`, what the slowest contestant takes as a multiple of the first; or `B a digest`, peak
-            memory beyond the input and 8 bytes a row, by the number of unique digests.
+            `x slowest`, the slowest contender's time divided by the first one's; or `B a digest`, peak
+            memory beyond the input and 8 bytes a row, divided by the number of unique digests.
     """
 
     at_least: float
@@ -95,25 +95,25 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Race:
-    """The same job by several contestants.
+class Case:
+    """One job that several contenders do.
 
     Attributes:
-        name: Group and headline.
-        form: The job.
-        source: The input of all.
-        contestants: The first is the one the others are compared with.
-        bars: What is to be reached.
-        agree: Whether all answers must be the same; not in a race between inputs.
-        rounds: Turns, if other than usual.
-        unit: What a row of the input is called.
-        headline: Whether it goes into the table of docs/speed.md.
+        name: Name of the group and heading of its table.
+        form: The job, by its name in `input_forms`.
+        source: The input of all contenders.
+        contenders: The lines; the tables compare the others with the first.
+        bars: Figures that the first contender must reach.
+        agree: Whether all answers must be the same; False in a case that compares inputs.
+        rounds: Trials of every contender; None for the usual number.
+        unit: Word for a row of the input.
+        headline: Whether the published table shows it.
     """
 
     name: str
     form: str
     source: Source
-    contestants: tuple[Contestant, ...]
+    contenders: tuple[Contender, ...]
     bars: tuple[Bar, ...] = ()
     agree: bool = True
     rounds: int | None = None
@@ -122,17 +122,17 @@ class Race:
 
 
 @dataclass
-class Course:
-    """How it went for one contestant."""
+class Record:
+    """The trials of one contender, and why it was stopped, if it was."""
 
     given: Given
-    laps: list[Lap] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
 
 
 def text(mix: Mix) -> Source:
-    """A text file of this mix."""
+    """Source of a text file with this mix."""
 
     def given(setting: Setting) -> Given:
         made = datasets.text_file(setting.folder, mix.capped(setting.most_rows))
@@ -142,7 +142,7 @@ def text(mix: Mix) -> Source:
 
 
 def raw(mix: Mix) -> Source:
-    """Raw digests of this mix."""
+    """Source of raw digests with this mix."""
 
     def given(setting: Setting) -> Given:
         capped = mix.capped(setting.most_rows)
@@ -152,7 +152,7 @@ def raw(mix: Mix) -> Source:
 
 
 def crafted(pattern: str, rows: int) -> Source:
-    """Raw digests that follow a pattern."""
+    """Source of raw digests that follow a pattern."""
 
     def given(setting: Setting) -> Given:
         fewer = setting.rows(rows)
@@ -162,12 +162,12 @@ def crafted(pattern: str, rows: int) -> Source:
 
 
 def plain(rows: int = 1, **source: Any) -> Source:
-    """A source as it stands."""
+    """Source that is used as given."""
     return lambda setting: Given(source, rows)
 
 
 def calls(count: int, in_flight: int) -> Source:
-    """So many calls of 100 digests to the local endpoint."""
+    """Source of `count` calls of 100 digests to the local endpoint."""
 
     def given(setting: Setting) -> Given:
         fewer = max(1, setting.rows(count * 100) // 100)
@@ -177,60 +177,60 @@ def calls(count: int, in_flight: int) -> Source:
     return given
 
 
-def task(race: Race, contestant: Contestant, given: Given) -> Task:
-    """What is to be measured."""
-    return Task(race.form, contestant.module, given.source, contestant.cores, contestant.watch_lock)
+def make_task(case: Case, contender: Contender, given: Given) -> Task:
+    """The task of one trial."""
+    return Task(case.form, contender.module, given.source, contender.cores, contender.watch_lock)
 
 
-def given(race: Race, contestant: Contestant, setting: Setting) -> Given:
-    """The contestant's input."""
-    return (contestant.source or race.source)(setting)
+def make_input(case: Case, contender: Contender, setting: Setting) -> Given:
+    """The input of a contender."""
+    return (contender.source or case.source)(setting)
 
 
-def run(race: Race, contestants: list[Contestant], setting: Setting) -> dict[str, Course]:
-    """Measure in turns: first, second, first, third, ..., so that all meet the same weather.
+def run_trials(case: Case, contenders: list[Contender], setting: Setting) -> dict[str, Record]:
+    """Measure the contenders interleaved, so that all meet the same load of the machine.
 
-    A contestant that fails, or whose answer is wrong, is told so in its `trouble` and left out of
-    the turns that follow.
+    The order is first, second, first, third, and so on. If a contender fails or gives a wrong answer, its
+    record's `trouble` says so, and the later rounds leave it out.
     """
-    courses = {one.name: Course(given(race, one, setting)) for one in contestants}
-    for one in contestants:
-        courses[one.name].trouble += [one.missing] if one.missing else []
-    for _ in range(race.rounds or setting.rounds):
-        for one in _turns(contestants):
-            course = courses[one.name]
-            if course.trouble:
+    records = {contender.name: Record(make_input(case, contender, setting)) for contender in contenders}
+    for contender in contenders:
+        records[contender.name].trouble += [contender.missing] if contender.missing else []
+    for _ in range(case.rounds or setting.rounds):
+        for contender in _interleaved(contenders):
+            record = records[contender.name]
+            if record.trouble:
                 continue
-            course.loads.append(os.getloadavg()[0])
+            record.loads.append(os.getloadavg()[0])
             try:
-                lap = measure.in_own_process(task(race, one, course.given), TIMEOUT_S)
-            except Exception as error:  # noqa: BLE001 - whatever a peer dies of, the others go on
-                course.trouble.append(str(error))
+                trial = measure.in_own_process(make_task(case, contender, record.given), TIMEOUT_S)
+            except Exception as error:  # noqa: BLE001 - a peer may raise anything; the others go on
+                record.trouble.append(str(error))
                 continue
-            course.laps.append(lap)
-            others = [lap.answer for other in courses.values() for lap in other.laps]
-            course.trouble += differences(race, course.given, lap.answer, others)
-    return courses
+            record.trials.append(trial)
+            answers = [trial.answer for other in records.values() for trial in other.trials]
+            record.trouble += differences(case, record.given, trial.answer, answers)
+    return records
 
 
-def differences(race: Race, given: Given, answer: Any, others: list[Any]) -> list[str]:
-    """How an answer differs from the truth, or, where none is known, from the others' first."""
+def differences(case: Case, given: Given, answer: Any, others: list[Any]) -> list[str]:
+    """How an answer differs from the truth or, if no truth is known, from the first answer of the case."""
     if given.truth is not None and "members" in answer:
         return Answer(**answer | {"members": tuple(answer["members"])}).differences(given.truth)
-    if race.agree and others and _said(answer) != _said(others[0]):
+    if case.agree and others and _comparable(answer) != _comparable(others[0]):
         return [f"{answer!r:.300} instead of {others[0]!r:.300}"]
     return []
 
 
-def _said(answer: Any) -> Any:
-    """The answer without how many bytes it was written in, which is everybody's own choice."""
+def _comparable(answer: Any) -> Any:
+    """The answer without the size of the written file, which each contender chooses."""
     if isinstance(answer, dict):
         return {name: value for name, value in answer.items() if name != "file_bytes"}
     return answer
 
 
-def _turns(contestants: list[Contestant]) -> Iterator[Contestant]:
-    first, *others = contestants
+def _interleaved(contenders: list[Contender]) -> Iterator[Contender]:
+    first, *others = contenders
     if not others:
         yield first
     for other in others:

@@ -1,7 +1,7 @@
-"""What a plan comes to, in a form in which it can be compared with anybody's.
+"""The answer of a plan in a form that every implementation can give.
 
-Times are only worth comparing between implementations that found the same: the same number of
-rows, the same digests in first-seen order, the same number of invalid rows.
+Times can be compared only between implementations that found the same: the same number of rows, the
+same digests in first-seen order, the same number of invalid rows.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Answer:
     """Counts, and two fingerprints of the unique digests.
 
     Attributes:
-        rows: Input rows; None for those who do not count them.
-        invalid: Rows that are no digest; None likewise.
+        rows: Input rows; None if the implementation does not count them.
+        invalid: Rows without a digest; None likewise.
         unique: Distinct digests.
-        order: sha256 over the digests, 32 bytes each, in first-seen order; None where there is no
-            such order.
-        members: The digests taken as four 64-bit words each and added up, modulo 2**64: the same
-            for the same digests in any order.
+        order: sha256 over the digests, 32 bytes each, in first-seen order; None if the
+            implementation keeps another order.
+        members: The sum of the digests as four 64-bit words each, modulo 2**64: the same for the same
+            digests in any order.
     """
 
     rows: int | None
@@ -38,24 +38,24 @@ class Answer:
     members: tuple[int, ...]
 
     def differences(self, truth: Answer) -> list[str]:
-        """What is not as in `truth`, leaving out what this one does not claim to know."""
+        """The fields that differ from `truth`; a field that is None is not compared."""
         return [
-            f"{name}: {ours} instead of {wanted}"
+            f"{name}: {found} instead of {wanted}"
             for name in ("rows", "invalid", "unique", "order", "members")
-            if (ours := getattr(self, name)) is not None and ours != (wanted := getattr(truth, name))
+            if (found := getattr(self, name)) is not None and found != (wanted := getattr(truth, name))
         ]
 
     def unordered(self) -> Answer:
-        """The same for an implementation that gives the digests in an order of its own."""
+        """The same without the order of the digests."""
         return replace(self, order=None)
 
     def uncounted(self) -> Answer:
-        """The same for an implementation that does not say how many rows there were."""
+        """The same without the numbers of rows."""
         return replace(self, rows=None, invalid=None)
 
     @classmethod
     def of(cls, rows: int, invalid: int, digests: Iterable[bytes]) -> Self:
-        """From digests as blocks of raw bytes, a multiple of 32 long each."""
+        """Make it from blocks of raw digests; the length of each block is a multiple of 32."""
         unique = 0
         order = hashlib.sha256()
         members = np.zeros(4, np.uint64)
@@ -68,12 +68,12 @@ class Answer:
 
     @classmethod
     def of_hex(cls, rows: int, invalid: int, digests: Iterable[str]) -> Self:
-        """From digests as 64 hex digits each."""
+        """Make it from digests as 64 hex digits each."""
         return cls.of(rows, invalid, _raw(iter(digests)))
 
 
 def blocks(raw: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Iterator[bytes]:
-    """An (n, 32) array in blocks, so that hashing it takes no second copy of it."""
+    """Yield an (n, 32) array in blocks, so that hashing it needs no second copy."""
     for start in range(0, len(raw), BLOCK):
         yield raw[start : start + BLOCK].tobytes()
 
@@ -84,5 +84,5 @@ def _raw(digests: Iterator[str]) -> Iterator[bytes]:
 
 
 def as_tuple(members: Sequence[int]) -> tuple[int, ...]:
-    """`members` as it comes back from JSON."""
+    """`members` from the list that JSON returns."""
     return tuple(int(word) for word in members)

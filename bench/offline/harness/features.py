@@ -1,4 +1,4 @@
-"""What this build of layercheck can do, where a race needs more than every build has."""
+"""Features that some cases need and some builds of layercheck lack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 
 @functools.cache
 def arrow_columns() -> str:
-    """Why Arrow columns cannot be planned; empty if they can."""
+    """Why this build cannot plan an Arrow column; empty if it can."""
     import pyarrow as pa
 
     import layercheck as lc

@@ -1,9 +1,9 @@
-"""One measurement in a process of its own, so that its peak of memory is its own too.
+"""Measures one trial in a process of its own, so that its peak of memory is its own too.
 
 `python bench offline.harness.measure '{"form": "text_file", "module": "plan_polars", ...}'` prints a
-lap as JSON. A *form* is a job ("text_file": plan a text file). The module `input_forms` makes the input
-ready under the form's name, and the implementation's module has a function of that name, which alone is
-timed. Its result goes to that module's `answer`, and the answer into the lap.
+trial as JSON. A *form* is a job ("text_file": plan a text file). `input_forms` has a function of the form's
+name that prepares the input. The contender's module has a function of the same name, and only this function
+is timed. The module's `answer` turns its result into the answer, which the trial keeps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 BENCH = Path(__file__).parents[2]
 REPEATED = {"body", "hex_encode", "merge", "process"}
-"""Forms too short to time once: repeated for a fifth of a second, and a lap is the mean."""
+"""Forms too short to time once: a trial repeats them for a fifth of a second and keeps the mean."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Task:
 
     Attributes:
         form: The job.
-        module: Who does it.
-        source: What `input_forms` makes the input from; anything JSON can hold.
+        module: Module of `offline.contenders` that does it.
+        source: What `input_forms` makes the input from, in a form that JSON can hold.
         cores: How many CPU cores the process may use; None for all.
-        watch_lock: Let a second Python thread count meanwhile.
+        watch_lock: Let a second Python thread count during the job.
     """
 
     form: str
@@ -48,16 +48,16 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Lap:
+class Trial:
     """What was measured.
 
     Attributes:
-        seconds: Wall-clock time of the job, without imports and making the input ready.
-        cpu_seconds: Processor time of it, all threads, and of processes it started.
-        before_bytes: Resident memory just before, the ready input included.
-        peak_bytes: The most resident memory during the job; of a pipe, its largest process's.
-        progress: What a counting thread got done, as a part of what it does alone; None if not watched.
-        answer: What was found.
+        seconds: Wall-clock time of the job, without imports and without preparing the input.
+        cpu_seconds: Processor time of all its threads and of the processes that it started.
+        before_bytes: Resident memory just before the job, the prepared input included.
+        peak_bytes: Peak of resident memory during the job; for a pipe, that of its largest process.
+        progress: Speed of a counting thread, as a part of its speed without the job; None if not watched.
+        answer: What the contender found.
     """
 
     seconds: float
@@ -68,27 +68,27 @@ class Lap:
     answer: Any
 
 
-def in_own_process(task: Task, timeout_s: float) -> Lap:
+def in_own_process(task: Task, timeout_s: float) -> Trial:
     """Measure in a fresh interpreter.
 
     Raises:
-        RuntimeError: If it fails, with what it wrote to standard error.
+        RuntimeError: If the process fails; the message contains its standard error.
     """
     command = [sys.executable, str(BENCH), "offline.harness.measure", json.dumps(dataclasses.asdict(task))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     if done.returncode:
         raise RuntimeError(f"{task.module} failed at {task.form}:\n{done.stderr}")
-    return Lap(**json.loads(done.stdout))
+    return Trial(**json.loads(done.stdout))
 
 
 def here(task: Task) -> Any:
-    """The answer alone, in this process."""
-    run, value, answer = _ready(task)
+    """Do the job in this process without a clock, and return the answer."""
+    run, value, answer = _prepared(task)
     return plain(answer(run(value)))
 
 
 def plain(answer: Any) -> Any:
-    """An answer as JSON would bring it back."""
+    """The answer as it comes back from JSON."""
     whole = (
         dataclasses.asdict(answer)
         if dataclasses.is_dataclass(answer) and not isinstance(answer, type)
@@ -97,20 +97,20 @@ def plain(answer: Any) -> Any:
     return json.loads(json.dumps(whole))
 
 
-def _ready(task: Task) -> tuple[Callable[[Any], Any], Any, Callable[[Any], Any]]:
+def _prepared(task: Task) -> tuple[Callable[[Any], Any], Any, Callable[[Any], Any]]:
     module = importlib.import_module(f"offline.contenders.{task.module}")
     value = getattr(importlib.import_module("offline.data.input_forms"), task.form)(task.source)
-    # Where an implementation needs the input in a shape of its own, a table for one.
+    # A contender that needs the input in another form, such as a table, converts it before the clock starts.
     adapt = getattr(module, f"ready_{task.form}", None)
     return getattr(module, task.form), adapt(value) if adapt else value, module.answer
 
 
-def _measured(task: Task) -> Lap:
+def _measured(task: Task) -> Trial:
     if task.cores is not None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task.cores])
-    run, value, answer = _ready(task)
+    run, value, answer = _prepared(task)
     gc.collect()
-    gc.freeze()  # what is there already is no work for the collector, in no implementation
+    gc.freeze()  # so that the collector skips the objects that exist before the job, for every contender
     counter = _Counter() if task.watch_lock else None
     before = forget_peak()
     cpu = _cpu_seconds()
@@ -124,7 +124,7 @@ def _measured(task: Task) -> Lap:
     progress = counter.stop(counted / seconds) if counter else None
     if task.form in REPEATED:
         seconds, cpu = _mean(run, value, seconds)
-    return Lap(seconds, cpu, before, most, progress, plain(answer(result)))
+    return Trial(seconds, cpu, before, most, progress, plain(answer(result)))
 
 
 def _mean(run: Callable[[Any], Any], value: Any, seconds: float) -> tuple[float, float]:
@@ -140,7 +140,7 @@ def _mean(run: Callable[[Any], Any], value: Any, seconds: float) -> tuple[float,
 
 
 class _Counter:
-    """A Python thread that does nothing but count, and so shows how often it gets the interpreter lock."""
+    """A Python thread that only counts; its speed shows how often it gets the interpreter lock."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -150,7 +150,7 @@ class _Counter:
         self._alone = self._rate_while_idle()
 
     def stop(self, rate: float) -> float:
-        """`rate`, counts per second, as a part of the rate while nobody else runs."""
+        """Stop, and return `rate` (counts per second) as a part of the thread's rate alone."""
         alone = (self._alone + self._rate_while_idle()) / 2
         self._ended = True
         self._thread.join()
@@ -174,9 +174,9 @@ def _cpu_seconds() -> float:
 
 
 def forget_peak() -> int:
-    """Resident bytes now; from here on, the peak counts anew where the system can do that.
+    """Return the resident bytes, and start a new peak where the system can do that.
 
-    A peak survives `exec`, so that without this a child of a large process looks large itself.
+    Without this the child of a large process looks large itself, because a peak survives `exec`.
     """
     try:
         Path("/proc/self/clear_refs").write_text("5")
@@ -186,7 +186,7 @@ def forget_peak() -> int:
 
 
 def peak() -> int:
-    """The most resident bytes since then."""
+    """Peak of resident bytes since `forget_peak`."""
     try:
         return _status("VmHWM")
     except OSError:
@@ -201,7 +201,7 @@ def _status(name: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise OSError(f"no {name} in the status of this process")
+    raise OSError(f"the status of this process lacks {name}")
 
 
 def _bytes(maxrss: int) -> int:

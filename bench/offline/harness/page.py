@@ -1,11 +1,15 @@
-"""The benchmarks write the tables of docs/speed.md and of the README, each between two marks of its own."""
+"""Writes a table into the page that publishes the measurements, between the two marks of that table."""
+
+from pathlib import Path
+
+PAGE = Path(__file__).parents[3] / "docs" / "speed.md"
 
 
-def into(page: str, table: str, *, begin: str, end: str) -> str:
-    """The page with the table between its two marks.
+def insert_table(page: str, table: str, *, begin: str, end: str) -> str:
+    """Return the page with the table between its two marks.
 
     Raises:
-        ValueError: If the marks are not there.
+        ValueError: If a mark is missing.
     """
     before, found, rest = page.partition(begin)
     _, found_end, after = rest.partition(end)

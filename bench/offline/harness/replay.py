@@ -1,27 +1,27 @@
-"""The laps of a race as rounds of pytest-benchmark."""
+"""Hands the trials of a case to pytest-benchmark as its rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from offline.harness.case import Contestant, Course, Race
+from offline.harness.case import Case, Contender, Record
 
-Runner = Callable[[Race, Contestant], Course]
+Runner = Callable[[Case, Contender], Record]
 
 _elapsed = [0.0]
 
 
 def stopwatch() -> float:
-    """A timer that shows what the laps took in their own processes."""
+    """Seconds that the trials replayed so far took in their own processes."""
     return _elapsed[0]
 
 
-def replay(benchmark: Any, course: Course) -> None:
-    """Hand a course's laps to pytest-benchmark, one a round."""
-    laps = iter(course.laps)
+def replay(benchmark: Any, record: Record) -> None:
+    """Replay the trials of a record, one in each round."""
+    trials = iter(record.trials)
 
-    def lap() -> None:
-        _elapsed[0] += next(laps).seconds
+    def trial() -> None:
+        _elapsed[0] += next(trials).seconds
 
-    benchmark.pedantic(lap, rounds=len(course.laps))
+    benchmark.pedantic(trial, rounds=len(record.trials))

@@ -1,4 +1,4 @@
-"""What is kept of a run: one document, about the machine's kind and not about whose it is."""
+"""The document that is kept of a run. It tells the kind of the machine, and not its name or owner."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from offline.harness.case import OURS, Bar, Contestant, Course, Race
+from offline.harness.case import OURS, Bar, Case, Contender, Record
 
 ENOUGH_DIGESTS = 500_000
 PEERS = ("boto3", "botocore", "duckdb", "numpy", "orjson", "pandas", "polars", "pyarrow")
 
 
 def machine() -> dict[str, Any]:
-    """What kind of machine this is."""
+    """The kind of this machine."""
     return {
         "kind": f"{platform.machine()}-{os.cpu_count()}cpu-{platform.system().lower()}",
         "cpu": _cpu(),
@@ -37,7 +37,7 @@ def _cpu() -> str:
 
 
 def setting(peers: Iterable[str]) -> dict[str, Any]:
-    """When, on what and of what something was measured."""
+    """The circumstances of a measurement: date, machine, commit, and versions of layercheck and its peers."""
     import layercheck
 
     return {
@@ -49,84 +49,84 @@ def setting(peers: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def line(race: Race, contestant: Contestant, course: Course) -> dict[str, Any]:
-    """All that is known of one contestant in one race, as JSON can hold it."""
-    laps = course.laps
-    answer = laps[-1].answer
+def line(case: Case, contender: Contender, record: Record) -> dict[str, Any]:
+    """Everything known of one contender in one case, in a form that JSON can hold."""
+    trials = record.trials
+    answer = trials[-1].answer
     counted = isinstance(answer, dict)
-    progress = [lap.progress for lap in laps if lap.progress is not None]
+    progress = [trial.progress for trial in trials if trial.progress is not None]
     known = {
-        "name": contestant.name,
-        "rival": contestant.module != race.contestants[0].module and not contestant.name.startswith(OURS),
-        "note": contestant.note or None,
-        "cores": contestant.cores,
-        "rows": course.given.rows,
+        "name": contender.name,
+        "rival": contender.module != case.contenders[0].module and not contender.name.startswith(OURS),
+        "note": contender.note or None,
+        "cores": contender.cores,
+        "rows": record.given.rows,
         "unique": answer.get("unique") if counted else None,
         "invalid": answer.get("invalid") if counted else None,
         "modules": answer.get("modules") if counted else None,
         "heavy": answer.get("heavy") if counted else None,
         "file_bytes": answer.get("file_bytes") if counted else None,
-        "median_s": statistics.median(lap.seconds for lap in laps),
-        "min_s": min(lap.seconds for lap in laps),
-        "seconds": [lap.seconds for lap in laps],
-        "cpu_s": statistics.median(lap.cpu_seconds for lap in laps),
-        "before_bytes": max(lap.before_bytes for lap in laps),
-        "peak_bytes": max(lap.peak_bytes for lap in laps),
-        "beyond_input_bytes": max(lap.peak_bytes - lap.before_bytes for lap in laps),
+        "median_s": statistics.median(trial.seconds for trial in trials),
+        "min_s": min(trial.seconds for trial in trials),
+        "seconds": [trial.seconds for trial in trials],
+        "cpu_s": statistics.median(trial.cpu_seconds for trial in trials),
+        "before_bytes": max(trial.before_bytes for trial in trials),
+        "peak_bytes": max(trial.peak_bytes for trial in trials),
+        "beyond_input_bytes": max(trial.peak_bytes - trial.before_bytes for trial in trials),
         "progress": statistics.median(progress) if progress else None,
-        "loads": [round(load, 2) for load in course.loads],
+        "loads": [round(load, 2) for load in record.loads],
     }
     return {
-        "race": race.name,
-        "unit": race.unit,
-        "headline": race.headline,
-        "first": race.contestants[0].name,
-        "bars": [asdict(bar) for bar in race.bars],
+        "case": case.name,
+        "unit": case.unit,
+        "headline": case.headline,
+        "first": case.contenders[0].name,
+        "bars": [asdict(bar) for bar in case.bars],
         "line": {name: value for name, value in known.items() if value is not None},
     }
 
 
 def document(benchmarks: dict[str, Any]) -> dict[str, Any]:
-    """What is kept, out of pytest-benchmark's JSON."""
-    races: dict[str, dict[str, Any]] = {}
+    """The document to keep, made from pytest-benchmark's JSON."""
+    cases: dict[str, dict[str, Any]] = {}
     for benchmark in benchmarks["benchmarks"]:
         extra = benchmark["extra_info"]
-        if "race" not in extra:
+        if "case" not in extra:
             extra = _plain(benchmark)
         about = {name: extra[name] for name in ("unit", "headline", "first", "bars")}
-        race = races.setdefault(extra["race"], {"name": extra["race"], **about, "lines": []})
-        race["lines"].append(extra["line"])
-    for race in races.values():
-        race["bars"] = [reach(Bar(**bar), race) for bar in race["bars"]]
+        case = cases.setdefault(extra["case"], {"name": extra["case"], **about, "lines": []})
+        case["lines"].append(extra["line"])
+    for case in cases.values():
+        case["bars"] = [reach(Bar(**bar), case) for bar in case["bars"]]
     return {
         **setting(PEERS),
         "machine": benchmarks["machine_info"],
         "rounds": benchmarks["rounds"],
         "most_rows": benchmarks["most_rows"],
         "load_at_end": [round(load, 2) for load in os.getloadavg()],
-        "races": list(races.values()),
+        "cases": list(cases.values()),
         "troubles": benchmarks["troubles"],
     }
 
 
 def measured_again(document: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
-    """The earlier result with the races of a later run of part of the suite in place of its own.
+    """Return the earlier result with the cases of a later, partial run in place of its own.
 
-    A race is kept or replaced whole, so that all its lines are of one run, and each says which.
+    A case is kept or replaced whole, so that all its lines come from one run. A replaced case names its run.
     """
-    new = {race["name"]: race for race in document["races"]}
-    known = [race["name"] for race in earlier["races"]]
+    new = {case["name"]: case for case in document["cases"]}
+    known = [case["name"] for case in earlier["cases"]]
     run = {name: document[name] for name in ("date", "commit", "rounds", "load_at_end")}
-    for race in new.values():
-        race["run"] = run
-    kept = [new.get(race["name"], race) for race in earlier["races"]]
-    further = [race for name, race in new.items() if name not in known]
+    for case in new.values():
+        case["run"] = run
+    kept = [new.get(case["name"], case) for case in earlier["cases"]]
+    further = [case for name, case in new.items() if name not in known]
     troubles = {name: why for name, why in earlier["troubles"].items() if name not in new}
-    return earlier | {"races": kept + further, "troubles": troubles | document["troubles"]}
+    return earlier | {"cases": kept + further, "troubles": troubles | document["troubles"]}
 
 
 def _plain(benchmark: dict[str, Any]) -> dict[str, Any]:
-    """A benchmark that is no race, but an ordinary one of pytest-benchmark's."""
+    """The document of an ordinary benchmark of pytest-benchmark, in the form of a case."""
     stats = benchmark["stats"]
     line = {
         "name": benchmark["param"] or benchmark["name"],
@@ -135,7 +135,7 @@ def _plain(benchmark: dict[str, Any]) -> dict[str, Any]:
     }
     extra = benchmark["extra_info"]
     return {
-        "race": benchmark["group"] or benchmark["name"],
+        "case": benchmark["group"] or benchmark["name"],
         "unit": "call",
         "headline": False,
         "first": None,
@@ -144,20 +144,20 @@ def _plain(benchmark: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def reach(bar: Bar, race: dict[str, Any]) -> dict[str, Any]:
-    """The bar with what was reached; None where those it compares did not both come through."""
+def reach(bar: Bar, case: dict[str, Any]) -> dict[str, Any]:
+    """The bar with the figure that was reached; None if a line that it compares is missing."""
     less = bar.unit in ("s", "s more than", "x slowest", "B a digest")
     known = asdict(bar) | {"less": less}
-    by_name = {line["name"]: line for line in race["lines"]}
-    first, peer = by_name.get(race["first"]), by_name.get(bar.peer)
+    by_name = {line["name"]: line for line in case["lines"]}
+    first, peer = by_name.get(case["first"]), by_name.get(bar.peer)
     memory = bar.unit == "B a digest"
-    # Of few digests, what any process takes is most.
+    # With few digests, the fixed cost of a process is the larger part.
     too_few = memory and first is not None and first["unique"] < ENOUGH_DIGESTS
     if first is None or too_few or (bar.peer is not None and peer is None):
         return known | {"got": None, "reached": None, "aim_reached": None}
     seconds = first["median_s"]
     against = peer["median_s"] if peer else 0.0
-    slowest = max(line["median_s"] for line in race["lines"])
+    slowest = max(line["median_s"] for line in case["lines"])
     got = {
         "x": against / seconds,
         "x slowest": slowest / seconds,

@@ -1,4 +1,4 @@
-"""Results as text: everything for whoever ran it, the headlines for docs/speed.md."""
+"""Results as text: all cases for the terminal, the headline cases for the published page."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ Document = dict[str, Any]
 Line = dict[str, Any]
 
 
-def for_people(document: Document) -> str:
-    """Every race with ratios to its first contestant, peak memory, and what was lost."""
+def as_text(document: Document) -> str:
+    """Every case with ratios to its first contender and peak memory, and what layercheck lost."""
     out = [_about(document)]
     lost: list[str] = []
-    for race in document["races"]:
-        each = f"a {race['unit']}"
+    for case in document["cases"]:
+        each = f"a {case['unit']}"
         out += [
             "",
-            race["name"],
+            case["name"],
             f"  {'':36} {'median':>9} {'min':>9} {'cpu':>9} {each:>9} {'ratio':>7} {'peak':>8}",
         ]
-        first = _first(race)
-        for line in race["lines"]:
+        first = _first(case)
+        for line in case["lines"]:
             ratio = line["median_s"] / first["median_s"] if first else None
             behind = ratio is not None and ratio < 1 and line.get("rival", False)
             out.append(f"  {_row(line, ratio)}{'  LOST' if behind else ''}{_remarks(line)}")
             if behind:
-                lost.append(f"{race['name']}: {line['name']} takes {ratio:.2f} of the time")
-        for bar in race["bars"]:
+                lost.append(f"{case['name']}: {line['name']} takes {ratio:.2f} of the time")
+        for bar in case["bars"]:
             out.append(f"  {_bar(bar)}")
             if not bar["reached"]:
-                lost.append(f"{race['name']}: {_bar(bar)}")
+                lost.append(f"{case['name']}: {_bar(bar)}")
     failed = [
-        f"{race}: {name} FAILED: {'; '.join(troubles).strip().splitlines()[-1]}"
-        for race, by_name in document["troubles"].items()
+        f"{case}: {name} FAILED: {'; '.join(troubles).strip().splitlines()[-1]}"
+        for case, by_name in document["troubles"].items()
         for name, troubles in by_name.items()
     ]
     lost += failed
@@ -42,9 +42,9 @@ def for_people(document: Document) -> str:
     return "\n".join(out + [f"  {what}" for what in lost])
 
 
-def _first(race: dict[str, Any]) -> Line | None:
-    """The line that the others are compared with; None if it failed."""
-    return next((line for line in race["lines"] if line["name"] == race["first"]), None)
+def _first(case: dict[str, Any]) -> Line | None:
+    """The line to compare the others with; None if it failed."""
+    return next((line for line in case["lines"] if line["name"] == case["first"]), None)
 
 
 def _about(document: Document) -> str:
@@ -70,7 +70,7 @@ def _row(line: Line, ratio: float | None) -> str:
 
 def _remarks(line: Line) -> str:
     remarks = []
-    if line.get("unique", 0) >= results.ENOUGH_DIGESTS:  # of fewer, fixed costs are most
+    if line.get("unique", 0) >= results.ENOUGH_DIGESTS:  # with fewer, fixed costs are the larger part
         remarks.append(f"{results.spare_bytes(line):.0f} B a digest beyond 8 B a row")
     if "file_bytes" in line:
         rate = line["file_bytes"] / line["median_s"]
@@ -106,61 +106,61 @@ def _amount(number: float, unit: str) -> str:
     return f"{number:,.0f} {unit}"
 
 
-def for_page(document: Document) -> str:
-    """The headline races, a line for each peer, lost ones in bold."""
+def as_markdown(document: Document) -> str:
+    """The headline cases, a line for each peer; a figure is bold where layercheck was slower."""
     machine = document["machine"]
     out = [
-        "| job | layercheck | peer | its time | times as fast | peak memory, both |",
+        "| job | layercheck | peer | peer's time | times as fast | peak memory, both |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for race in document["races"]:
-        if not race["headline"]:
+    for case in document["cases"]:
+        if not case["headline"]:
             continue
-        first = _first(race)
-        for line in race["lines"]:
+        first = _first(case)
+        for line in case["lines"]:
             if first is None or not line.get("rival"):
                 continue
             ratio = line["median_s"] / first["median_s"]
             shown = f"{ratio:.1f}" if ratio >= 1 else f"**{ratio:.2f}**"
             peak = f"{memory(first['peak_bytes'])}, {memory(line['peak_bytes'])}"
             name = line["name"] + (f" ({line['note']})" if "note" in line else "")
-            ours, theirs = (seconds(each["median_s"]) for each in (first, line))
-            out.append(f"| {race['name']} | {ours} | {name} | {theirs} | {shown} | {peak} |")
+            own, other = (seconds(each["median_s"]) for each in (first, line))
+            out.append(f"| {case['name']} | {own} | {name} | {other} | {shown} | {peak} |")
     versions = ", ".join(f"{name} {version}" for name, version in document["peers"].items())
     capped = f" No input had more than {document['most_rows']:,} rows." if document["most_rows"] else ""
     out += [
         "",
-        f"Medians of {document['rounds']} rounds in turns, each in a process of its own, "
+        f"Medians of {document['rounds']} interleaved rounds, each in a process of its own, "
         f"on {document['date']}: {machine['cpu']}, {machine['kind']}, Python {machine['python']}, "
         f"{versions}.{capped}",
-        "Every answer was compared before its time counted. Bold: layercheck was slower. `make bench`",
-        "measures it all again and writes this table; `bench/results` has all races and rounds.",
+        "The answers were compared before their times counted. Bold: layercheck was slower. `make bench`",
+        "measures all cases again and writes this table; `bench/results` has all cases and rounds.",
     ]
     beyond = lost(document)
     if beyond:
-        # Nothing lost is left out because a race is not in the table.
-        count = f"Outside the table, a peer was faster in {len(beyond)} cases"
-        out += ["", f"<details><summary>{count}</summary>", "", *beyond, "", "</details>"]
+        # The page shows every lost case, not only those that are in the table.
+        verdict = f"Outside the table, a peer was faster in {len(beyond)} cases"
+        out += ["", f"<details><summary>{verdict}</summary>", "", *beyond, "", "</details>"]
     return "\n".join(out)
 
 
 def lost(document: Document) -> list[str]:
-    """Races outside the table in which a peer was faster, a line of a list for each."""
+    """The cases outside the table in which a peer was faster, an item of a list for each."""
     out = []
-    for race in document["races"]:
-        first = _first(race)
-        if first is None or race["headline"]:
+    for case in document["cases"]:
+        first = _first(case)
+        if first is None or case["headline"]:
             continue
-        for line in race["lines"]:
+        for line in case["lines"]:
             ratio = line["median_s"] / first["median_s"]
             if line.get("rival") and ratio < 1:
-                ours, theirs = (seconds(each["median_s"]) for each in (first, line))
-                out.append(f"* {race['name']}: {line['name']} takes {theirs}, layercheck {ours}")
+                own, other = (seconds(each["median_s"]) for each in (first, line))
+                out.append(f"* {case['name']}: {line['name']} takes {other}, layercheck {own}")
     return out
 
 
 def seconds(number: float) -> str:
-    """A time with three digits."""
+    """A duration with three digits."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if abs(number) >= size:
             return f"{number / size:.3g} {unit}" if number / size < 100 else f"{number / size:.0f} {unit}"

@@ -11,18 +11,18 @@ from typing import Any
 
 import click
 
-from layercheck.cli.exits import CommandError, ExitCode, one_line, say
+from layercheck.cli.exit_codes import CommandError, ExitCode, one_line, say
 from layercheck.cli.output import abandon_stdout
 
 # Name -> module and attribute. Loaded when used: `layercheck --version` must not wait for boto3.
 _COMMANDS = {
-    "check": "layercheck.cli.check:check",
-    "plan": "layercheck.cli.plan:plan",
-    "journal": "layercheck.cli.journal:journal",
-    "diff": "layercheck.cli.diff:diff",
-    "serve": "layercheck.cli.serve:serve",
-    "demo": "layercheck.cli.demo:demo",
-    "completion": "layercheck.cli.completion:completion",
+    "check": "layercheck.cli.commands.check:check",
+    "plan": "layercheck.cli.commands.plan:plan",
+    "journal": "layercheck.cli.commands.journal:journal",
+    "diff": "layercheck.cli.commands.diff:diff",
+    "serve": "layercheck.cli.commands.serve:serve",
+    "demo": "layercheck.cli.commands.demo:demo",
+    "completion": "layercheck.cli.commands.completion:completion",
 }
 
 
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the command's name; `sys.argv` by default.
 
     Returns:
-        The exit code: see `layercheck.cli.exits.ExitCode`.
+        The exit code: see `layercheck.cli.exit_codes.ExitCode`.
     """
     try:
         return _run(arguments)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from layercheck.cli.exits import parse_fail_on
-from layercheck.cli.inputs import Shape
+from layercheck.cli.exit_codes import parse_fail_on
+from layercheck.cli.input_files import Shape
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:

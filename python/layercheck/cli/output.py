@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast
 
 import click
 
-from layercheck.cli.exits import CommandError
-from layercheck.report.write import SUFFIXES
+from layercheck.cli.exit_codes import CommandError
+from layercheck.report.files import SUFFIXES
 
 if TYPE_CHECKING:
     from layercheck.report import Report

@@ -7,7 +7,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
-from layercheck.cli.exits import say
+from layercheck.cli.exit_codes import say
 
 if TYPE_CHECKING:
     from layercheck.types import Progress
@@ -59,6 +59,6 @@ def display(*, quiet: bool, no_progress: bool) -> AbstractContextManager[Display
     """The bar, or something silent in its place."""
     if quiet or no_progress or not can_animate():
         return nullcontext(Silent(quiet=quiet))
-    from layercheck.cli.bar import Bar
+    from layercheck.cli.progress_bar import Bar
 
     return Bar()

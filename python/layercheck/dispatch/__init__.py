@@ -3,7 +3,7 @@
 The only folder that knows boto3, threads and time. boto3 is imported inside
 functions, so that `import layercheck` loads neither boto3 nor numpy.
 
-The way of one call: `Agenda` says which digests are next, `Workers` gives it a
+The way of one call: `Scheduler` says which digests are next, `WorkerPool` gives it a
 slot when the `Pacer` allows, a `Transport` asks, `classify` names what failed,
 and `Run` writes the outcome into the ledger.
 """

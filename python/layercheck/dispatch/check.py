@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from layercheck._core import Plan
 from layercheck.dispatch.checker import Checker
-from layercheck.dispatch.run import RunTime
-from layercheck.dispatch.transport.choose import TransportName
+from layercheck.dispatch.run import Deadline
+from layercheck.dispatch.transport.selection import TransportName
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate
 
@@ -75,7 +75,7 @@ def check(
         ['sha256:abababababababababababababababababababababababababababababababab']
     """
     JournalOptions.of(journal, max_age_s, durability)
-    run_time = RunTime.of(timeout_s)
+    deadline = Deadline.of(timeout_s)
     with Checker(
         repository_name,
         registry_id=registry_id,
@@ -94,7 +94,7 @@ def check(
             digests,
             journal=journal,
             progress=progress,
-            timeout_s=run_time.left_s,
+            timeout_s=deadline.left_s,
             max_age_s=max_age_s,
             durability=durability,
         )

@@ -9,28 +9,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from layercheck._core import Plan
-from layercheck.dispatch import credentials
-from layercheck.dispatch.client import open_client
-from layercheck.dispatch.drive import Drive
-from layercheck.dispatch.lanes import LANES, key_of
-from layercheck.dispatch.progress import as_callback
-from layercheck.dispatch.quota import calls_per_second
-from layercheck.dispatch.run import Run, RunTime
+from layercheck.aws import credentials
+from layercheck.aws.client import open_client
+from layercheck.aws.service_quotas import calls_per_second
+from layercheck.dispatch.rate.lanes import LANES, key_of
+from layercheck.dispatch.run import Deadline, Run
+from layercheck.dispatch.schedule.execution import Execution
+from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.stream import Answer, stream
 from layercheck.dispatch.transport import choose
-from layercheck.dispatch.transport.choose import TransportName, check_name
-from layercheck.dispatch.tuning import Tuning
-from layercheck.dispatch.workers import Workers
+from layercheck.dispatch.transport.selection import TransportName, check_name
+from layercheck.display.callback import as_callback
 from layercheck.errors import JournalError, LayercheckError
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
-from layercheck.plan import plan as make_plan
+from layercheck.limits import Limits
+from layercheck.planning import plan as make_plan
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, Target
 
 if TYPE_CHECKING:
     from boto3 import Session
     from botocore.config import Config
 
-    from layercheck.journal.recorder import Recorder
+    from layercheck.journal.writer import JournalWriter
     from layercheck.report import Report
 
 
@@ -100,9 +100,9 @@ class Checker:
         rate: Rate = None,
         max_in_flight: int | None = None,
         transport: TransportName | None = None,
-        _tuning: Tuning | None = None,
+        _limits: Limits | None = None,
     ) -> None:
-        self._tuning = _tuning or Tuning()
+        self._limits = _limits or Limits()
         check_name(transport)
         self._open = open_client(
             repository_name,
@@ -116,7 +116,7 @@ class Checker:
             config=config,
             max_in_flight=max_in_flight,
             plain=transport == "plain",
-            tuning=self._tuning,
+            limits=self._limits,
         )
         try:
             self._transport = choose(
@@ -125,7 +125,7 @@ class Checker:
                 registry_id,
                 wanted=transport,
                 owned=self._open.owned,
-                tuning=self._tuning,
+                limits=self._limits,
             )
             number = calls_per_second(
                 rate,
@@ -137,7 +137,7 @@ class Checker:
             self._open.close()
             raise
         self._pacer = LANES.join(key_of(self._open.client, self._open.target), number)
-        self._workers = Workers(self._open.max_in_flight, self._pacer, idle_s=self._tuning.idle_s)
+        self._workers = WorkerPool(self._open.max_in_flight, self._pacer, idle_s=self._limits.idle_s)
         self._lock = threading.Lock()
         self._runs: set[Run] = set()
         # A run is done a moment before its thread is, so the threads are kept apart.
@@ -250,10 +250,10 @@ class Checker:
         """
         kept = JournalOptions.of(journal, max_age_s, durability)
         callback = as_callback(progress)
-        run_time = RunTime.of(timeout_s)
+        deadline = Deadline.of(timeout_s)
         self._check_open()
         plan = as_plan(digests)
-        return self._submit_plan(plan, callback, run_time, self._recorder(kept, plan))
+        return self._submit_plan(plan, callback, deadline, self._writer(kept, plan))
 
     async def check_async(
         self,
@@ -280,11 +280,11 @@ class Checker:
 
         kept = JournalOptions.of(journal, max_age_s, durability)
         callback = as_callback(progress)
-        run_time = RunTime.of(timeout_s)
+        deadline = Deadline.of(timeout_s)
         self._check_open()
         plan = digests if isinstance(digests, Plan) else await asyncio.to_thread(as_plan, digests)
-        recorder = None if kept is None else await self._recorder_beside(kept, plan)
-        run = self._submit_plan(plan, callback, run_time, recorder)
+        writer = None if kept is None else await self._writer_in_thread(kept, plan)
+        run = self._submit_plan(plan, callback, deadline, writer)
         try:
             return await asyncio.wrap_future(run)
         except asyncio.CancelledError:
@@ -346,7 +346,7 @@ class Checker:
                 # A thread that is done with its last call has only to look up. One that was given up, and
                 # still waits for the network, is not among these.
                 if thread is not threading.current_thread():
-                    thread.join(self._tuning.grace_s)
+                    thread.join(self._limits.grace_s)
             self._transport.close()
             self._open.close()
 
@@ -369,7 +369,7 @@ class Checker:
     ) -> None:
         self.close(cancel=kind is not None)
 
-    def _recorder(self, kept: JournalOptions | None, plan: Plan) -> Recorder | None:
+    def _writer(self, kept: JournalOptions | None, plan: Plan) -> JournalWriter | None:
         """The journal, begun or taken over; None where none is kept."""
         if kept is None:
             return None
@@ -378,17 +378,17 @@ class Checker:
         account = None if self.target.registry_id else credentials.known_account(self._open.client)
         return begin(kept, plan, self.target, account)
 
-    async def _recorder_beside(self, kept: JournalOptions, plan: Plan) -> Recorder | None:
+    async def _writer_in_thread(self, kept: JournalOptions, plan: Plan) -> JournalWriter | None:
         """The same in a thread; a task that is cancelled meanwhile leaves no journal claimed."""
         import asyncio
 
         # No future of the loop's: the loop may end before the thread, and with it all its callbacks.
-        beginning: Future[Recorder | None] = Future()
+        beginning: Future[JournalWriter | None] = Future()
         beginning.set_running_or_notify_cancel()
 
         def begin() -> None:
             try:
-                beginning.set_result(self._recorder(kept, plan))
+                beginning.set_result(self._writer(kept, plan))
             except BaseException as error:  # noqa: BLE001 (it is raised where it is waited for)
                 beginning.set_exception(error)
 
@@ -403,14 +403,14 @@ class Checker:
         self,
         plan: Plan,
         callback: ProgressCallback | None,
-        run_time: RunTime,
-        recorder: Recorder | None,
+        deadline: Deadline,
+        writer: JournalWriter | None,
     ) -> Run:
         try:
-            run = self._run(plan, callback, run_time, recorder)
+            run = self._run(plan, callback, deadline, writer)
         except BaseException:
-            if recorder is not None:
-                recorder.finish()
+            if writer is not None:
+                writer.finish()
             raise
         run._start()
         with self._lock:
@@ -421,22 +421,22 @@ class Checker:
         self,
         plan: Plan,
         callback: ProgressCallback | None,
-        run_time: RunTime,
-        recorder: Recorder | None,
+        deadline: Deadline,
+        writer: JournalWriter | None,
     ) -> Run:
         """Not yet started."""
-        drive = Drive(
+        drive = Execution(
             plan,
             self._transport,
             self._workers,
             self._pacer,
             self.max_in_flight,
             self.target,
-            self._tuning,
+            self._limits,
             renewable=credentials.can_be_renewed(self._open.client),
-            recorder=recorder,
+            writer=writer,
         )
-        run = Run(plan, drive, self._workers, self.target, self._tuning, callback, run_time)
+        run = Run(plan, drive, self._workers, self.target, self._limits, callback, deadline)
         with self._lock:
             if self._closed:
                 raise LayercheckError("this Checker is closed")
@@ -456,7 +456,7 @@ class Checker:
         """Ctrl-C, or another exception in the waiting thread: keep what is known, and hang it on it."""
         try:
             run.cancel()
-            run._wait(self._tuning.grace_s + 1.0)
+            run._wait(self._limits.grace_s + 1.0)
         except BaseException as again:
             run._leave()
             run._wait(1.0)  # the run's thread writes down what was under way
@@ -472,9 +472,9 @@ def as_plan(digests: DigestInput | Plan) -> Plan:
     return digests if isinstance(digests, Plan) else make_plan(digests)
 
 
-def _let_go(beginning: Future[Recorder | None]) -> None:
+def _let_go(beginning: Future[JournalWriter | None]) -> None:
     """Nobody waits for this journal any more."""
     if beginning.exception() is None:
-        recorder = beginning.result()
-        if recorder is not None:
-            recorder.finish()
+        writer = beginning.result()
+        if writer is not None:
+            writer.finish()

@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layercheck.dispatch.drive import Drive
+from layercheck.dispatch.schedule.execution import Execution
 from layercheck.errors import InvalidParameterError, RunCancelled
 
 if TYPE_CHECKING:
     from layercheck._core import Plan
-    from layercheck.dispatch.tuning import Tuning
-    from layercheck.dispatch.workers import Workers
+    from layercheck.dispatch.schedule.workers import WorkerPool
+    from layercheck.limits import Limits
     from layercheck.report import Report
     from layercheck.types import ProgressCallback, Target
 
@@ -23,7 +23,7 @@ _SLICE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class RunTime:
+class Deadline:
     """The time a run has, from when its caller asked for it.
 
     Attributes:
@@ -35,7 +35,7 @@ class RunTime:
     deadline_at: float = math.inf
 
     @classmethod
-    def of(cls, timeout_s: object) -> RunTime:
+    def of(cls, timeout_s: object) -> Deadline:
         """The clock starts now.
 
         Raises:
@@ -77,21 +77,21 @@ class Run(Future["Report"]):
     def __init__(
         self,
         plan: Plan,
-        drive: Drive,
-        workers: Workers,
+        drive: Execution,
+        workers: WorkerPool,
         target: Target,
-        tuning: Tuning,
+        limits: Limits,
         progress: ProgressCallback | None,
-        run_time: RunTime,
+        deadline: Deadline,
     ) -> None:
         super().__init__()
         self._plan = plan
         self._drive = drive
         self._workers = workers
         self._target = target
-        self._tuning = tuning
+        self._limits = limits
         self._progress = progress
-        self._time = run_time
+        self._time = deadline
         self._thread = threading.Thread(target=self._steer, name="layercheck-run", daemon=True)
         self._cancel_asked = False
         self._concluded = False
@@ -157,7 +157,7 @@ class Run(Future["Report"]):
 
     def _cancel_soon(self) -> None:
         """`cancel` where this thread may hold the workers' lock already: in a finalizer."""
-        self._workers.soon(self._stop)
+        self._workers.call_soon(self._stop)
 
     def _stop(self) -> bool:
         """See `cancel`. With the workers' lock held."""
@@ -239,18 +239,18 @@ class Run(Future["Report"]):
                 self._drive.stop(time.monotonic(), "cancelled")
         while True:
             with lock:
-                self._workers.catch_up()
+                self._workers.run_pending()
                 now = time.monotonic()
                 if self._drive.over(now):
                     return raised
-                self._drive.changed.wait(max(min(self._tuning.tick_s, self._time.deadline_at - now), 0.0))
+                self._drive.changed.wait(max(min(self._limits.tick_s, self._time.deadline_at - now), 0.0))
                 now = time.monotonic()
                 if self._drive.over(now):
                     return raised
                 self._drive.look_after(now)
                 if now >= self._time.deadline_at:
                     self._drive.time_is_up(now, self._time.timeout_s)
-                    self._time = RunTime()
+                    self._time = Deadline()
             if raised is None:
                 raised = self._tell(done=False)
                 if raised is not None:

@@ -6,11 +6,11 @@ import time
 
 from layercheck._core import Ledger, Plan, PlanParts, PlanReader, build_info
 from layercheck.errors import JournalError
-from layercheck.journal.claim import Claim
 from layercheck.journal.fingerprint import Fingerprint
+from layercheck.journal.lock import JournalLock
 from layercheck.journal.options import JournalOptions
-from layercheck.journal.recorder import Recorder
 from layercheck.journal.store import Store
+from layercheck.journal.writer import JournalWriter
 from layercheck.types import Target
 
 
@@ -20,18 +20,18 @@ def look(options: JournalOptions) -> None:
     Raises:
         JournalError: That, and why.
     """
-    with Claim(options.path) as claim:
+    with JournalLock(options.path) as claim:
         if claim.path.exists():
             Store(claim.path).close()
 
 
-def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str | None) -> Recorder:
+def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str | None) -> JournalWriter:
     """Claim the journal, and begin it or take over what it knows. Reads or writes the whole file.
 
     Raises:
         JournalError: It belongs to another run, which is said; it is in use; or it cannot be read or written.
     """
-    claim = Claim(options.path)
+    claim = JournalLock(options.path)
     try:
         store = Store(claim.path, durability=options.durability)
         try:
@@ -51,7 +51,7 @@ def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str |
     except BaseException:
         claim.close()
         raise
-    return Recorder(store, claim, ledger)
+    return JournalWriter(store, claim, ledger)
 
 
 def restore(

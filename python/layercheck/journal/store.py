@@ -59,7 +59,7 @@ class RunRow(NamedTuple):
     errors: str
 
 
-def reached(step: str) -> None:
+def failpoint(step: str) -> None:
     """A step of writing is done. Tests put something in its place that ends the process there."""
 
 
@@ -100,11 +100,11 @@ class Store:
         """Make it a single file and let go of it."""
         try:
             if not self._read_only:
-                reached("closing")
+                failpoint("closing")
                 # Fails while somebody reads; then the log stays beside it, and the next one takes it in.
                 self._base.execute("PRAGMA busy_timeout=0")
                 self._base.execute("PRAGMA journal_mode=DELETE")
-                reached("merged")
+                failpoint("merged")
         except sqlite3.Error:
             pass
         finally:
@@ -191,15 +191,15 @@ class Store:
                 self._base.execute(f"PRAGMA application_id={APPLICATION_ID}")
                 self._base.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
                 self._base.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
-                reached("begun")
-            reached("created")
+                failpoint("begun")
+            failpoint("created")
             for number, part in enumerate(parts):
                 with self._transaction():
                     self._base.execute("INSERT INTO plan VALUES (?, ?)", (number, part))
-                reached("part")
+                failpoint("part")
             with self._transaction():
                 self._base.execute("INSERT INTO meta VALUES ('state', 'ready')")
-            reached("ready")
+            failpoint("ready")
 
     def learn(self, key: str, value: str) -> None:
         """What was not known of the run when it was begun."""
@@ -212,11 +212,11 @@ class Store:
         insert = "INSERT INTO batches (start, stop, answered_at, payload) VALUES (?, ?, ?, ?)"
         with explained(self.path):
             with self._transaction():
-                reached("group")
+                failpoint("group")
                 self._base.executemany(insert, rows)
                 self._base.execute("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", run)
-                reached("inserted")
-            reached("committed")
+                failpoint("inserted")
+            failpoint("committed")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -6,10 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layercheck import tables
 from layercheck._core import Columns, Plan, Table
 from layercheck.errors import InvalidDigestError, UnansweredError
-from layercheck.report import html, write
+from layercheck.report import dataframes, files, notebook
 from layercheck.types import BatchError, RunStats, Target
 from layercheck.verdict import Verdict
 
@@ -159,7 +158,7 @@ class Report:
         Raises:
             ImportError: If pyarrow is not installed; the message says how to get it.
         """
-        return tables.to_arrow(self.table(unique=unique))
+        return dataframes.to_arrow(self.table(unique=unique))
 
     def to_pandas(self, *, unique: bool = False) -> pd.DataFrame:
         """The table as a pandas DataFrame; verdict and media type are categories.
@@ -170,7 +169,7 @@ class Report:
         Raises:
             ImportError: If pandas or pyarrow is not installed.
         """
-        return tables.to_pandas(self.table(unique=unique))
+        return dataframes.to_pandas(self.table(unique=unique))
 
     def to_polars(self, *, unique: bool = False) -> pl.DataFrame:
         """The table as a polars DataFrame.
@@ -181,7 +180,7 @@ class Report:
         Raises:
             ImportError: If polars is not installed.
         """
-        return tables.to_polars(self.table(unique=unique))
+        return dataframes.to_polars(self.table(unique=unique))
 
     def to_numpy(self) -> dict[str, NDArray[Any]]:
         """The report as arrays, one entry a digest but for `verdict` and `row_index`.
@@ -215,7 +214,7 @@ class Report:
             ImportError: If Parquet or Arrow is asked for and pyarrow is not installed.
             OSError: If the file cannot be written; what stood at `path` before is untouched.
         """
-        write.save(self.table(unique=unique), path, format)
+        files.save(self.table(unique=unique), path, format)
 
     def raise_for_failures(self) -> None:
         """Raise if the report cannot be taken at face value: rows invalid or without an answer.
@@ -249,4 +248,4 @@ class Report:
         return f"Report({self.target.repository_name!r}, rows={self.rows}, {counts or 'no rows'}, {state})"
 
     def _repr_html_(self) -> str:
-        return html.render(self)
+        return notebook.render(self)

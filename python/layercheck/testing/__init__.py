@@ -1,27 +1,28 @@
-"""A local ECR endpoint for tests: well-behaved, or as hostile as you script it.
+"""A local ECR endpoint for tests, correct by default and faulty on request.
 
 `LocalEcr` serves the wire protocol of `ecr` and `ecr-public` for the operation
 `BatchCheckLayerAvailability`, on 127.0.0.1, from a native thread that does not hold
-the interpreter lock. It is strict where the service is strict (100 digests, names,
-registry ids, credentials of the right region) and misbehaves only by `Fault`.
+the interpreter lock. It enforces the limits that the service enforces (100 digests, names,
+registry ids, credentials of the right region), and it answers wrongly only if a `Fault` says so.
 
-What the service does is taken from its botocore model and the AWS documentation. Where
-neither says, this endpoint chooses, and says so here:
+The endpoint follows the service's botocore model and the AWS documentation. Where both are
+silent, the endpoint does the following:
 
-* A well-formed digest that is not held is a layer `UNAVAILABLE` without size or media
-  type, as observed from the service; `absent_as_failure=True` answers with a failure
-  `MissingLayerDigest` instead, as moto does.
+* It answers a well-formed digest that the repository does not hold with a layer `UNAVAILABLE`
+  without size or media type, as observed from the service. With `absent_as_failure=True`
+  it answers with a failure `MissingLayerDigest`, as moto does.
 * Only `sha256:` and 64 lower-case hexadecimal digits are well-formed. Anything else is a
   failure `InvalidLayerDigest`; the empty string is a failure `MissingLayerDigest`.
-* Answers keep the order asked, and digests asked twice are answered twice.
-* ECR Public has no `ARCHIVED`: there an archived digest is `UNAVAILABLE`.
-* Signatures are not verified, but there must be one, scoped to the right region and service.
+* Entries come in the order of the request. A digest that is asked twice is answered twice.
+* ECR Public does not have `ARCHIVED`: there an archived digest is `UNAVAILABLE`.
+* It does not verify signatures, but it requires one that is scoped to the right region and service.
 """
 
-from layercheck.testing.counts import Call, Counters
+from layercheck.testing.contents import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
+from layercheck.testing.counters import Call, Counters
 from layercheck.testing.faults import Fault, FaultKind, Throttle
-from layercheck.testing.local_ecr import Certificate, LocalEcr
-from layercheck.testing.seeds import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
+from layercheck.testing.local_ecr import LocalEcr
+from layercheck.testing.tls import Certificate
 
 __all__ = [
     "Availability",

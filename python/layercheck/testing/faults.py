@@ -1,4 +1,4 @@
-"""What goes wrong, by script and by chance."""
+"""Faults that a test scripts, and the token bucket that throttles."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FaultKind: TypeAlias = Literal[
     "idle_close",
 ]
 
-# Settings that mean something only to some kinds; given to another kind they are a mistake.
+# The kinds that use each setting. A setting for another kind is a mistake.
 _SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     "share": frozenset(
         {"omit", "repeat", "contradict", "foreign", "upper_case", "unknown_availability", "unknown_failure"}
@@ -70,12 +70,12 @@ _SETTINGS: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Throttle:
-    """A token bucket, and how it refuses.
+    """A token bucket, and the error of a throttled call.
 
     Attributes:
-        rate: Calls a second that pass in the long run.
+        rate: Calls per second that pass in the long run.
         burst: Calls that pass at once after a pause.
-        code: The error code; None for a bare HTTP status with no body.
+        code: The error code; None for an HTTP status without a body.
         status: The HTTP status. Users of ECR report ThrottlingException with 400.
     """
 
@@ -85,76 +85,89 @@ class Throttle:
     status: int = 400
 
 
+def throttle_fields(
+    throttle: Throttle | tuple[float, float] | None,
+) -> tuple[float, float, str | None, int] | None:
+    """Return a throttle, or a throttle given by rate and burst, as the native server takes it."""
+    if throttle is None:
+        return None
+    if not isinstance(throttle, Throttle):
+        throttle = Throttle(*throttle)
+    return throttle.rate, throttle.burst, throttle.code, throttle.status
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong: what, how often, and for which calls.
+    """One fault: what it does, how often, and to which calls.
 
-    Every kind with the settings it understands. Of those *in place* of the answer that fire at a call,
-    the first in the list works, and so with those *on the wire*; latency and changes *in the answer* add
-    up, in order. Changes in the answer happen to a `share` of its entries, at least one.
+    The table lists each kind with its settings. If several faults *in place* of the answer fire at one
+    call, the first in the list wins; the same holds for faults *on the wire*. Latency and changes *in the
+    answer* add up, in the order of the list. A change in the answer affects a `share` of its entries, at
+    least one.
 
     | kind | where | what happens | settings |
     | --- | --- | --- | --- |
-    | `latency` | before | the answer, whatever it is, comes later | `ms`, `jitter_ms` |
-    | `throttle` | in place | throttled, in a form of its own or the server's | `code`, `status` |
+    | `latency` | before | delays the answer of any kind | `ms`, `jitter_ms` |
+    | `throttle` | in place | a throttling error, in the given form or the server's | `code`, `status` |
     | `server_error` | in place | ServerException, 500 | |
     | `service_unavailable` | in place | 503, no body | |
     | `error_page` | in place | an HTML page of a load balancer, 502 | `status` |
     | `access_denied` | in place | AccessDeniedException | |
     | `expired_token` | in place | ExpiredTokenException | |
-    | `expired_key` | in place | the same, for keys after `uses` calls or `ms` | `uses`, `ms` |
-    | `repository_deleted` | in place | RepositoryNotFoundException, as if it had been deleted | |
-    | `error` | in place | an error of your making | `code`, `status`, `message` |
-    | `disconnect` | in place | closed without an answer | |
-    | `reset` | in place | the same by TCP RST | |
-    | `garbage` | in place | bytes that are no HTTP | |
+    | `expired_key` | in place | the same, for an access key after `uses` calls or `ms` | `uses`, `ms` |
+    | `repository_deleted` | in place | RepositoryNotFoundException, as for a deleted repository | |
+    | `error` | in place | the error that you describe | `code`, `status`, `message` |
+    | `disconnect` | in place | closes the connection without an answer | |
+    | `reset` | in place | resets the connection (TCP RST) without an answer | |
+    | `garbage` | in place | bytes that are not HTTP | |
     | `html` | in place | an HTML page, 200 | |
     | `empty` | in place | 200, no body | |
     | `wrong_types` | in place | JSON of the wrong shape, 200 | |
-    | `poison` | in place | InvalidParameterException for calls that ask for one of them | `digests` |
-    | `shuffle` | in the answer | another order | |
-    | `omit` | in the answer | entries left out | `share` |
-    | `repeat` | in the answer | entries that come twice | `share` |
-    | `contradict` | in the answer | a second entry says the contrary | `share` |
-    | `foreign` | in the answer | entries nobody asked for, added | `share` |
-    | `upper_case` | in the answer | digests in upper-case hexadecimal | `share` |
-    | `unknown_availability` | in the answer | an availability no model knows | `share`, `word` |
-    | `unknown_failure` | in the answer | a failure code no model knows | `share`, `word` |
-    | `truncate` | on the wire | the JSON ends early, in a message of the right length | |
-    | `cut` | on the wire | closed in mid-body: shorter than its content-length | |
-    | `cut_head` | on the wire | closed in the middle of the head | |
-    | `reset_head` | on the wire | RST in the middle of the head | |
-    | `reset_body` | on the wire | RST in the middle of the body | |
-    | `unfinished` | on the wire | chunked, and closed where the last chunk should come | |
-    | `slow` | on the wire | the body drips | `bytes_per_ms` |
-    | `slow_head` | on the wire | the head drips | `bytes_per_ms` |
-    | `padding` | on the wire | filling in valid JSON before the answer | `bytes` |
-    | `endless` | on the wire | a body without end, until the client goes | |
-    | `twice` | on the wire | the whole answer, and the same again unasked | |
-    | `informational` | on the wire | a 1xx head, 103 if not told, before the good answer | `status` |
-    | `chunked` | on the wire | a good answer in chunked transfer encoding | |
-    | `http_1_0` | on the wire | a good answer by HTTP/1.0, ended by the connection's end | |
-    | `close` | on the wire | a good answer with `Connection: close` | |
-    | `idle_close` | on the wire | a good answer; then closed without a word after `ms` of idleness | `ms` |
+    | `poison` | in place | InvalidParameterException for calls that ask for one of `digests` | `digests` |
+    | `shuffle` | in the answer | puts the entries in another order | |
+    | `omit` | in the answer | leaves out entries | `share` |
+    | `repeat` | in the answer | sends entries twice | `share` |
+    | `contradict` | in the answer | adds entries with the opposite availability | `share` |
+    | `foreign` | in the answer | adds entries for digests outside the request | `share` |
+    | `upper_case` | in the answer | writes digests in upper-case hexadecimal | `share` |
+    | `unknown_availability` | in the answer | an availability outside every service model | `share`, `word` |
+    | `unknown_failure` | in the answer | a failure code outside every service model | `share`, `word` |
+    | `truncate` | on the wire | ends the JSON early; the content-length fits | |
+    | `cut` | on the wire | closes in the body, before the content-length is reached | |
+    | `cut_head` | on the wire | closes in the middle of the head | |
+    | `reset_head` | on the wire | resets (RST) in the middle of the head | |
+    | `reset_body` | on the wire | resets (RST) in the middle of the body | |
+    | `unfinished` | on the wire | sends chunks, and closes instead of sending the last chunk | |
+    | `slow` | on the wire | sends the body slowly | `bytes_per_ms` |
+    | `slow_head` | on the wire | sends the head slowly | `bytes_per_ms` |
+    | `padding` | on the wire | puts a large member of valid JSON before the answer | `bytes` |
+    | `endless` | on the wire | a body that ends only when the client closes | |
+    | `twice` | on the wire | sends the whole answer, then a second copy | |
+    | `informational` | on the wire | a 1xx head, 103 by default, before a correct answer | `status` |
+    | `chunked` | on the wire | a correct answer in chunked transfer encoding | |
+    | `http_1_0` | on the wire | a correct answer in HTTP/1.0, which ends with the connection | |
+    | `close` | on the wire | a correct answer with `Connection: close` | |
+    | `idle_close` | on the wire | a correct answer; closes without notice after `ms` of idleness | `ms` |
 
-    Answers are never compressed: the service compresses only for who asks, and botocore asks for `identity`.
+    The endpoint does not compress answers, because the service compresses only on request and botocore
+    requests `identity`.
 
     Attributes:
-        kind: What happens.
-        probability: The chance for each call in `calls`, 0 to 1. The dice depend on the server's
-            seed, the call's number and the fault's place in the list, so a run can be repeated.
-        calls: First and last call it may happen to, counted from 1; None as last for no end.
-        share: The part of an answer's entries it happens to, above 0 to 1.
+        kind: The kind, from the table.
+        probability: The chance for each call in `calls`, 0 to 1. It depends only on the server's seed,
+            the call's number and the fault's place in the list, so a run can be repeated.
+        calls: The first and the last call that the fault may affect, counted from 1; None as last for no end.
+        share: The share of an answer's entries that the fault affects, above 0 to 1.
         ms: Milliseconds.
         jitter_ms: Milliseconds.
-        code: An error code; of `error` InternalFailure if None, of `throttle` "" for no body.
-        status: An HTTP status; None for the kind's own.
+        code: An error code. For `error`, None is InternalFailure; for `throttle`, "" sends no body.
+        status: An HTTP status; None for the kind's default.
         message: An error message.
-        word: The unknown word; by default one that no service model has.
-        digests: Digests as they will be asked for.
-        bytes: Bytes of filling; 100 MB by default.
-        bytes_per_ms: Bytes in each millisecond.
-        uses: Calls an access key is good for; 0 for no limit.
+        word: The unknown word; the default is not in any service model.
+        digests: Digests as the request spells them.
+        bytes: Bytes of padding; 100 MB by default.
+        bytes_per_ms: Bytes per millisecond.
+        uses: Calls that an access key is valid for; 0 for no limit.
 
     Examples:
         >>> Fault("server_error", probability=0.1)  # one call in ten, by chance
@@ -184,7 +197,7 @@ class Fault:
     def __post_init__(self) -> None:
         for name, kinds in _SETTINGS.items():
             if self.kind not in kinds and getattr(self, name) != _FAULT_DEFAULTS[name]:
-                message = f"fault {self.kind!r} has no {name}; it belongs to {', '.join(sorted(kinds))}"
+                message = f"fault {self.kind!r} does not take {name}, a setting of {', '.join(sorted(kinds))}"
                 raise ValueError(message)
         if isinstance(self.digests, str):
             raise TypeError("digests must be a tuple of digests, not one digest")
@@ -197,15 +210,15 @@ class Fault:
         )
         return f"Fault({self.kind!r}{settings})"
 
-    # What the native half reads; the words differ because one tuple is two numbers there.
+    # The native server reads these two, because it takes `calls` as two numbers.
     @property
     def first_call(self) -> int:
-        """The first call it may happen to."""
+        """The first call that the fault may affect."""
         return self.calls[0]
 
     @property
     def last_call(self) -> int | None:
-        """The last call it may happen to, or None."""
+        """The last call that the fault may affect, or None."""
         return self.calls[1]
 
 

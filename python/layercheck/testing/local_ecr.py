@@ -1,54 +1,55 @@
-"""The server, its doors and the clients that reach it."""
+"""The local endpoint: start it, fill it, script its faults, read its counters, reach it with boto3."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from layercheck._core import LocalEcrServer
-from layercheck.testing.counts import Call, Counters
-from layercheck.testing.faults import Fault, Throttle
-from layercheck.testing.seeds import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
+from layercheck.testing import clients
+from layercheck.testing.contents import (
+    Availability,
+    EvenDigests,
+    FractionOfDigests,
+    Layer,
+    OciLayout,
+    Seed,
+    layer_fields,
+)
+from layercheck.testing.counters import Call, Counters
+from layercheck.testing.faults import Fault, Throttle, throttle_fields
+from layercheck.testing.tls import CaFile, Certificate
 
 if TYPE_CHECKING:
     import boto3
-
-Certificate: TypeAlias = Literal["valid", "wrong_host", "expired"]
-"""What a server with TLS shows: a certificate for 127.0.0.1 and localhost; for another host; long over."""
-
-# Key and secret: no signature is verified, and AWS never issues keys of this form.
-_DUMMY: Final = "local-ecr"
 
 
 class LocalEcr:
     """A running local ECR endpoint; use it in a `with`, or `close` it.
 
     Args:
-        repositories: Names with what each holds (see `Seed`), or names of empty repositories.
+        repositories: Names with the contents of each (see `Seed`), or names of empty repositories.
         account_id: 12 digits.
         registry_alias: Another name of the public registry.
-        region_name: Region that credentials must be scoped to; None for any.
-        faults: What goes wrong.
-        seed: Of all chance.
+        region_name: The region in the scope of credentials; None accepts every region.
+        faults: Faults that change, delay or replace answers.
+        seed: Seed of all random choices.
         latency_ms: Milliseconds before each answer.
-        jitter_ms: Up to so many more.
+        jitter_ms: The largest random addition to `latency_ms`.
         throttle: A `Throttle`, or (rate, burst).
-        absent_as_failure: Answer absent digests as moto does.
+        absent_as_failure: Answer absent digests with a failure, as moto does.
         log_calls: How many of the last calls `calls` keeps.
-        port: On 127.0.0.1; 0 for a free one.
-        tls: Serve HTTPS with a certificate of a private authority, which is made for this server and
-            known to nobody else: clients trust it by `ca_bundle`. True is a good certificate, for
-            127.0.0.1 and localhost; a client should refuse "wrong_host" and "expired".
+        port: The port on 127.0.0.1; 0 chooses a free port.
+        tls: Serve HTTPS with a certificate of a private authority. Each server makes an authority of its
+            own, so clients trust it only by `ca_bundle`. True is a valid certificate for 127.0.0.1 and
+            localhost; a client should refuse "wrong_host" and "expired".
 
     Raises:
-        ValueError: If an option, a seed or a fault makes no sense.
-        OSError: If the port cannot be had, a layout not be read, or the file of `ca_bundle` not be written.
+        ValueError: If an option, a seed or a fault is not valid.
+        OSError: If the port is taken, a layout cannot be read, or the file of `ca_bundle` cannot be written.
 
     Examples:
         >>> held, absent = "sha256:" + "a0" * 32, "sha256:" + "b1" * 32
@@ -92,21 +93,18 @@ class LocalEcr:
             seed=seed,
             latency_ms=latency_ms,
             jitter_ms=jitter_ms,
-            throttle=_throttle(throttle),
+            throttle=throttle_fields(throttle),
             faults=list(faults),
             absent_as_failure=absent_as_failure,
             log_calls=log_calls,
         )
-        self._folder: Path | None = None
+        self._ca_file: CaFile | None = None
         try:
             if self._server.ca_pem is not None:
-                self._folder = Path(tempfile.mkdtemp(prefix="local-ecr-"))
-                # Also if nobody closes the server; not in a child made by fork, whose parent still needs it.
-                self._remove = weakref.finalize(self, _remove, self._folder, os.getpid())
-                (self._folder / "ca.pem").write_text(self._server.ca_pem)
+                self._ca_file = CaFile(self._server.ca_pem)
             seeds = repositories if isinstance(repositories, Mapping) else dict.fromkeys(repositories, ())
-            for name, holds in seeds.items():
-                self._hold(name, holds)
+            for name, contents in seeds.items():
+                self._fill(name, contents)
         except BaseException:
             self.close()
             raise
@@ -124,19 +122,19 @@ class LocalEcr:
         return f"<LocalEcr {state} {', '.join(self.repositories)}>"
 
     def close(self) -> None:
-        """End the server and every connection; counters, calls and the truth stay readable."""
+        """End the server and every connection; counters, calls and contents stay readable."""
         self._server.close()
-        if self._folder is not None:
-            self._remove()
+        if self._ca_file is not None:
+            self._ca_file.remove()
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the server was closed."""
         return self._server.closed
 
     @property
     def endpoint_url(self) -> str:
-        """What boto3 takes as `endpoint_url`."""
+        """The URL for the argument `endpoint_url` of boto3."""
         return self._server.endpoint_url
 
     @property
@@ -148,9 +146,9 @@ class LocalEcr:
     def ca_bundle(self) -> str | None:
         """Path of a PEM file with the authority that signed the certificate; None without TLS.
 
-        boto3 takes it as `verify`, or from the environment as `AWS_CA_BUNDLE`; other clients have
-        settings of their own. `session`, `client` and `client_arguments` have it already. The file
-        goes when the server is closed.
+        boto3 takes the path as `verify`, or from the environment as `AWS_CA_BUNDLE`; other clients have
+        settings of their own. `session`, `client` and `client_arguments` contain it already. `close`
+        removes the file.
 
         Examples:
             >>> import boto3
@@ -162,9 +160,9 @@ class LocalEcr:
             >>> ecr.endpoint_url.startswith("https://127.0.0.1:"), layers[0]["layerAvailability"]
             (True, 'UNAVAILABLE')
         """
-        return None if self._folder is None else str(self._folder / "ca.pem")
+        return None if self._ca_file is None else str(self._ca_file.path)
 
-    # What it holds.
+    # The contents of its repositories.
 
     @property
     def repositories(self) -> list[str]:
@@ -172,10 +170,10 @@ class LocalEcr:
         return self._server.repositories
 
     def add_repository(self, repository_name: str) -> None:
-        """Make a repository, if there is none of this name yet.
+        """Make an empty repository, unless a repository of this name exists.
 
         Raises:
-            ValueError: If neither service could have a repository of this name.
+            ValueError: If the name is not valid in ECR or ECR Public.
         """
         self._server.put(repository_name, ())
 
@@ -188,46 +186,47 @@ class LocalEcr:
         size: int | None = None,
         media_type: str | None = None,
     ) -> int:
-        """Add digests to a repository, which is made if need be; also while calls come in.
+        """Add digests to a repository, at any time; make the repository if it does not exist.
 
-        Digests given later replace earlier ones, and come before a rule.
+        A digest that is added again replaces the earlier entry. It also takes precedence over a rule.
 
         Args:
-            repository_name: Where they go.
-            digests: Canonical text or 32 raw bytes, all alike; or a mapping from text to a `Layer` or a size.
-            availability: What to answer of them; not for a mapping, like the next two.
-            size: Bytes; None for sizes made from the digests.
-            media_type: None for that of a gzipped OCI layer.
+            repository_name: The repository.
+            digests: Digests as canonical text or 32 raw bytes, which share the next three arguments; or a
+                mapping from text to a `Layer` or a size, which excludes them.
+            availability: The word in the answer.
+            size: Bytes; with None each size is computed from its digest.
+            media_type: With None, the media type of a gzipped OCI layer.
 
         Returns:
-            How many digests were given.
+            The number of digests given.
 
         Raises:
             ValueError: If the name or a digest is not valid.
         """
         if isinstance(digests, Mapping):
             if availability != "AVAILABLE" or size is not None or media_type is not None:
-                raise TypeError("a mapping says of each digest what it is; leave out the other arguments")
-            return self._server.put_layers(repository_name, [_layer(*item) for item in digests.items()])
+                raise TypeError("with a mapping, leave out availability, size and media_type")
+            return self._server.put_layers(repository_name, [layer_fields(*item) for item in digests.items()])
         return self._server.put(repository_name, digests, availability, size, media_type)
 
     def put_oci_layout(
         self, repository_name: str, folder: str | os.PathLike[str], *, existing_only: bool = False
     ) -> int:
-        """Add configs and layers of every image in an OCI image layout folder.
+        """Add the configs and layers of every image in an OCI image layout folder.
 
-        Nested indexes are walked; documents must hash to their names.
+        The server follows nested indexes and checks that each document hashes to its name.
 
         Args:
-            repository_name: Where they go.
-            folder: Has `index.json` and `blobs/sha256`.
-            existing_only: Pass over blobs and manifests that are not on disk.
+            repository_name: The repository.
+            folder: A folder with `index.json` and `blobs/sha256`.
+            existing_only: Skip blobs and manifests that are not on disk.
 
         Returns:
-            How many different blobs there were.
+            The number of different blobs.
 
         Raises:
-            ValueError: If the folder is no layout, or a document in it is not what it must be.
+            ValueError: If the folder is not a layout, or a document in it is not valid.
             OSError: If a document cannot be read.
         """
         return self._server.put_oci_layout(repository_name, os.fspath(folder), existing_only)
@@ -240,23 +239,24 @@ class LocalEcr:
         fraction: float = 0.5,
         seed: int = 0,
     ) -> None:
-        """Let a rule say which digests a repository holds, besides those put there.
+        """Set the rule by which a repository holds digests, beside those that were added.
 
-        Nothing is stored, so a million rows cost nothing; `available` tells the truth.
+        The server stores nothing for a rule, so a million rows take no memory. `available` tells which
+        digests the repository holds.
 
         Args:
-            repository_name: Made if need be.
-            rule: `even` holds digests whose last hexadecimal digit is even; `fraction` a part of all
-                digests, chosen by a keyed hash; None for no rule.
-            fraction: That part, 0 to 1.
-            seed: The key of the hash: another seed holds other digests.
+            repository_name: The repository; it is made if it does not exist.
+            rule: `even` holds digests whose last hexadecimal digit is even; `fraction` holds a fraction of
+                all digests, chosen by a keyed hash; None removes the rule.
+            fraction: The fraction, 0 to 1.
+            seed: The key of the hash: another seed chooses other digests.
 
         Raises:
             ValueError: If the name, the rule or the fraction is not valid.
         """
         self._server.set_rule(repository_name, rule, fraction, seed)
 
-    def _hold(self, repository_name: str, seed: Seed) -> None:
+    def _fill(self, repository_name: str, seed: Seed) -> None:
         match seed:
             case EvenDigests():
                 self.set_rule(repository_name, "even")
@@ -270,22 +270,22 @@ class LocalEcr:
                 self.put(repository_name, seed)
 
     def remove(self, repository_name: str, digests: Iterable[str | bytes]) -> int:
-        """Remove digests from a repository; how many were there one by one."""
+        """Remove digests that were added to a repository; return how many there were."""
         return self._server.remove(repository_name, digests)
 
     def delete(self, repository_name: str) -> bool:
-        """Delete a repository; whether there was one."""
+        """Delete a repository; return whether it existed."""
         return self._server.delete(repository_name)
 
     def availability(self, digest: str | bytes, repository_name: str | None = None) -> Availability:
-        """The truth about one digest, whatever faults do to answers.
+        """Return the availability of one digest as the repository holds it, without any fault.
 
         Args:
             digest: Canonical text or 32 raw bytes.
-            repository_name: May be left out if there is one repository only.
+            repository_name: May be left out if the server has exactly one repository.
 
         Raises:
-            LookupError: If there is no such repository, or more than one and none is named.
+            LookupError: If the repository does not exist, or the name is left out and needed.
             ValueError: If the digest is not well-formed.
         """
         return self.availabilities([digest], repository_name)[0]
@@ -293,44 +293,44 @@ class LocalEcr:
     def availabilities(
         self, digests: Iterable[str | bytes], repository_name: str | None = None
     ) -> list[Availability]:
-        """The truth about many digests, in order; see `availability`."""
+        """Return the availability of many digests, in order; see `availability`."""
         if repository_name is None:
             names = self.repositories
             if len(names) != 1:
-                raise LookupError(f"name a repository: there are {len(names)}")
+                raise LookupError(f"give repository_name: the server has {len(names)} repositories")
             repository_name = names[0]
-        truth = self._server.availability(repository_name, digests)
-        if truth is None:
-            raise LookupError(f"no repository {repository_name!r}")
-        return truth
+        found = self._server.availability(repository_name, digests)
+        if found is None:
+            raise LookupError(f"repository {repository_name!r} does not exist")
+        return found
 
     def available(self, digest: str | bytes, repository_name: str | None = None) -> bool:
-        """Whether one digest is truly AVAILABLE; see `availability`."""
+        """Return whether the repository holds one digest as AVAILABLE; see `availability`."""
         return self.availability(digest, repository_name) == "AVAILABLE"
 
-    # How it behaves.
+    # Its faults, latency and throttle.
 
     def set_faults(self, faults: Sequence[Fault]) -> None:
         """Replace the faults, from the next call on.
 
         Raises:
-            ValueError: If a fault makes no sense; then the old ones stay.
+            ValueError: If a fault is not valid; the old faults stay in place.
         """
         self._server.set_faults(list(faults))
 
     def set_latency(self, latency_ms: float, jitter_ms: float = 0.0) -> None:
-        """Replace the milliseconds before each answer."""
+        """Replace the latency before each answer, in milliseconds."""
         self._server.set_latency(latency_ms, jitter_ms)
 
     def set_throttle(self, throttle: Throttle | tuple[float, float] | None) -> None:
-        """Replace the token bucket by a full one, or by none."""
-        self._server.set_throttle(_throttle(throttle))
+        """Replace the token bucket by a full bucket; None removes it."""
+        self._server.set_throttle(throttle_fields(throttle))
 
-    # What happened.
+    # Counters and calls.
 
     @property
     def counters(self) -> Counters:
-        """What happened so far, in numbers."""
+        """The counts so far."""
         return Counters(**self._server.counters())
 
     @property
@@ -339,13 +339,13 @@ class LocalEcr:
         return [Call(*fields) for fields in self._server.calls()]
 
     def reset(self) -> None:
-        """Set counters to zero and empty the log. Call numbers, and so fault scripts, go on."""
+        """Set counters to zero and empty the log. Call numbers continue, so fault scripts do too."""
         self._server.reset()
 
-    # How to reach it.
+    # Clients.
 
     def client_arguments(self) -> dict[str, Any]:
-        """Keyword arguments for any boto3 client: endpoint, region, dummy credentials and whom to trust.
+        """Return keyword arguments for any boto3 client: endpoint, region, dummy credentials and `verify`.
 
         Examples:
             >>> import boto3
@@ -353,66 +353,30 @@ class LocalEcr:
             ...     boto3.client("ecr", **ecr.client_arguments()).meta.region_name
             'us-east-1'
         """
-        arguments = {
-            "endpoint_url": self.endpoint_url,
-            "region_name": self.region_name or "us-east-1",
-            "aws_access_key_id": _DUMMY,
-            "aws_secret_access_key": _DUMMY,
-        }
-        return arguments if self.ca_bundle is None else {**arguments, "verify": self.ca_bundle}
+        return clients.arguments(self.endpoint_url, self._client_region, self.ca_bundle)
 
     def session(self, *, lifetime_s: float | None = None) -> boto3.Session:
-        """A boto3 session with dummy credentials and the region; the endpoint goes to its clients.
+        """Return a boto3 session with dummy credentials and the region; give its clients the endpoint.
 
-        With TLS, its clients trust this server's authority, as with `AWS_CA_BUNDLE`.
+        With TLS, the session's clients trust this server's authority, as with `AWS_CA_BUNDLE`.
 
         Args:
-            lifetime_s: Let credentials expire after so many seconds, as a role's do after an hour;
-                botocore then fetches others, with another access key.
+            lifetime_s: Let credentials expire after this time, as a role's credentials do after an hour;
+                botocore then fetches new credentials, with another access key.
         """
-        import boto3
-        import botocore.session
-
-        inner = botocore.session.Session()
-        if self.ca_bundle is not None:
-            inner.set_config_variable("ca_bundle", self.ca_bundle)
-        region_name = self.region_name or "us-east-1"
-        if lifetime_s is None:
-            return boto3.Session(_DUMMY, _DUMMY, region_name=region_name, botocore_session=inner)
-        from layercheck.testing.expiring import provider
-
-        chain = inner.get_component("credential_provider")
-        chain.insert_before(chain.providers[0].METHOD, provider(lifetime_s))
-        return boto3.Session(region_name=region_name, botocore_session=inner)
+        return clients.session(self._client_region, self.ca_bundle, lifetime_s)
 
     def client(self, *, public: bool = False, **kwargs: Any) -> Any:
-        """A boto3 client of this endpoint, `ecr` or `ecr-public`.
+        """Return a boto3 client of this endpoint, `ecr` or `ecr-public`.
 
         Args:
-            public: For `ecr-public`.
-            **kwargs: More for `boto3.client`, `config` say; they come before our own.
+            public: Return a client of `ecr-public`.
+            **kwargs: More arguments for `boto3.client`, for instance `config`; they override the defaults.
         """
         service = "ecr-public" if public else "ecr"
         session: Any = self.session()
         return session.client(service, **{"endpoint_url": self.endpoint_url, **kwargs})
 
-
-def _throttle(
-    throttle: Throttle | tuple[float, float] | None,
-) -> tuple[float, float, str | None, int] | None:
-    if throttle is None:
-        return None
-    if not isinstance(throttle, Throttle):
-        throttle = Throttle(*throttle)
-    return throttle.rate, throttle.burst, throttle.code, throttle.status
-
-
-def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _layer(digest: str, layer: Layer | int) -> tuple[str, int | None, str | None, str]:
-    if not isinstance(layer, Layer):
-        layer = Layer(size=layer)
-    return digest, layer.size, layer.media_type, layer.availability
+    @property
+    def _client_region(self) -> str:
+        return self.region_name or "us-east-1"

@@ -13,7 +13,7 @@ import pytest
 
 import layercheck as lc
 from cli.conftest import COMMAND, Layercheck, digest
-from layercheck.journal.claim import Claim
+from layercheck.journal.lock import JournalLock
 from layercheck.testing import Fault, LocalEcr
 
 MANY = 3_000
@@ -104,7 +104,7 @@ def test_another_run_is_refused(check: Layercheck, local_ecr: LocalEcr, digests:
 
 
 def test_a_journal_in_use_is_refused_before_the_input_is_read(check: Layercheck, tmp_path: Path) -> None:
-    with Claim(tmp_path / "audit.journal"):
+    with JournalLock(tmp_path / "audit.journal"):
         # Nobody will ever write to it.
         os.mkfifo(tmp_path / "endless")
         refused = check("app", "endless", "--journal", "audit.journal")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from layercheck.cli.dirty import truth, write_dirty
-from layercheck.plan import plan
+from layercheck.cli.sample_data import truth, write_dirty
+from layercheck.planning import plan
 from layercheck.verdict import Verdict
 
 from .conftest import COMMAND, SECRET, Layercheck, digest

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.scripted_server import ScriptedServer
+from fake_account import digests
 from layercheck.testing import EvenDigests, LocalEcr
 from studies.cancellation import Cancelled, measure
 

@@ -17,14 +17,14 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import CredentialRetrievalError
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
-from layercheck.dispatch.calls import Call
-from layercheck.dispatch.drive import Drive
-from layercheck.dispatch.transport.choose import NAMES
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.schedule.execution import Execution
+from layercheck.dispatch.schedule.scheduler import Call
+from layercheck.dispatch.transport.selection import NAMES
+from layercheck.limits import Limits
 
-QUICK = Tuning(
+QUICK = Limits(
     back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01, grace_s=0.2, timeout_grace_s=0.05, stall_s=0.5
 )
 ROWS = digests(5000)
@@ -43,16 +43,16 @@ def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
     return lc.Checker(
         "team/app",
         endpoint_url=server.url,
-        **{"rate": "max", "_tuning": QUICK, "max_in_flight": 3, **options},
+        **{"rate": "max", "_limits": QUICK, "max_in_flight": 3, **options},
     )
 
 
 def test_when_the_time_of_a_run_is_up_the_report_is_what_is_known() -> None:
     opened = threading.Event()
-    tuning = Tuning(tick_s=0.01, timeout_grace_s=0.05)  # without a quick breaker
+    limits = Limits(tick_s=0.01, timeout_grace_s=0.05)  # without a quick breaker
     with (
         ScriptedServer(answer_then_hang(7, opened)) as server,
-        checker_for(server, _tuning=tuning) as checker,
+        checker_for(server, _limits=limits) as checker,
     ):
         report = checker.check(ROWS, timeout_s=0.5)
         opened.set()
@@ -71,10 +71,10 @@ def test_when_the_time_of_a_run_is_up_the_report_is_what_is_known() -> None:
 
 def test_calls_under_way_at_the_end_of_the_time_are_waited_for() -> None:
     opened = threading.Event()
-    tuning = Tuning(tick_s=0.01, timeout_grace_s=60)
+    limits = Limits(tick_s=0.01, timeout_grace_s=60)
     with (
         ScriptedServer(answer_then_hang(7, opened)) as server,
-        checker_for(server, _tuning=tuning) as checker,
+        checker_for(server, _limits=limits) as checker,
     ):
         run = checker.submit(ROWS, timeout_s=0.3)
         while run.report().stats.ended == "running":
@@ -140,7 +140,7 @@ def test_a_service_that_hangs_from_the_start_is_an_endpoint_error() -> None:
             checker.check(ROWS)
         opened.set()
     assert caught.value.report is not None
-    assert caught.value.report.stats.ended == "dead_end"
+    assert caught.value.report.stats.ended == "fatal"
     assert caught.value.report.counts["not_checked"] > 0
 
 
@@ -190,7 +190,7 @@ def test_credentials_that_expire_every_second_cost_nothing(transport: str) -> No
     options = {
         "session": issuer.session(),
         "rate": 30,
-        "_tuning": Tuning(tick_s=0.01),
+        "_limits": Limits(tick_s=0.01),
         "transport": transport,
     }
     with ScriptedServer(issuer.verify) as server, checker_for(server, **options) as checker:
@@ -205,7 +205,7 @@ def test_credentials_the_service_refuses_before_they_expire_here_cost_a_retry(tr
     # botocore uses them to their last moment here, and the service's clock is ahead by a fifth of a second.
     issuer = Issuer(life_s=1.0, taken_s=0.8)
     session = issuer.session(advisory_timeout=0, mandatory_timeout=0)
-    options = {"session": session, "rate": 25, "_tuning": Tuning(tick_s=0.01), "transport": transport}
+    options = {"session": session, "rate": 25, "_limits": Limits(tick_s=0.01), "transport": transport}
     with ScriptedServer(issuer.verify) as server, checker_for(server, **options) as checker:
         report = checker.check(ROWS)
     assert report.complete
@@ -244,14 +244,14 @@ def test_credentials_that_are_renewed_and_still_expired_end_the_run() -> None:
 
 
 def test_a_mistake_of_our_own_ends_the_run_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    answered = Drive._answered
+    answered = Execution._answered
 
-    def fail(self: Drive, call: Call, *rest: Any) -> None:
+    def fail(self: Execution, call: Call, *rest: Any) -> None:
         if call.start >= 1000:
             raise ZeroDivisionError("a mistake")
         answered(self, call, *rest)
 
-    monkeypatch.setattr(Drive, "_answered", fail)
+    monkeypatch.setattr(Execution, "_answered", fail)
     with (
         ScriptedServer() as server,
         checker_for(server) as checker,

@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.gate import Gate
 from dispatch.scripted_server import ScriptedServer
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.limits import Limits
 
-QUICK = Tuning(tick_s=0.01, grace_s=0.2)
+QUICK = Limits(tick_s=0.01, grace_s=0.2)
 ROWS = digests(5000)
 
 
@@ -36,7 +36,7 @@ def gate() -> Iterator[Gate]:
 
 
 def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
-    return lc.Checker("team/app", endpoint_url=server.url, **{"rate": "max", "_tuning": QUICK, **options})
+    return lc.Checker("team/app", endpoint_url=server.url, **{"rate": "max", "_limits": QUICK, **options})
 
 
 def assert_known(report: lc.Report, answered: int, asked: int) -> None:
@@ -102,8 +102,8 @@ def test_a_run_that_waits_for_the_pacer_can_be_cancelled() -> None:
 
 
 def test_answers_that_come_in_during_the_grace_are_kept(gate: Gate) -> None:
-    tuning = Tuning(tick_s=0.01, grace_s=60)
-    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=3, _tuning=tuning) as checker:
+    limits = Limits(tick_s=0.01, grace_s=60)
+    with ScriptedServer(gate) as server, checker_for(server, max_in_flight=3, _limits=limits) as checker:
         run = checker.submit(ROWS)
         assert gate.held.wait(60)
         run.cancel()
@@ -257,10 +257,10 @@ PROGRAM = """
     import sys, signal, hashlib
     import layercheck as lc
     from layercheck.dispatch import checker as dispatch
-    from layercheck.dispatch.tuning import Tuning
+    from layercheck.limits import Limits
 
     rows = ["sha256:" + hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
-    tuning = Tuning(tick_s=0.01, grace_s=float(sys.argv[2]))
+    limits = Limits(tick_s=0.01, grace_s=float(sys.argv[2]))
     print("ready", flush=True)
 
     class Run(dispatch.Run):
@@ -271,7 +271,7 @@ PROGRAM = """
 
     dispatch.Run = Run
     try:
-        with lc.Checker("team/app", endpoint_url=sys.argv[1], max_in_flight=4, _tuning=tuning) as checker:
+        with lc.Checker("team/app", endpoint_url=sys.argv[1], max_in_flight=4, _limits=limits) as checker:
             checker.check(rows)
     except KeyboardInterrupt as interrupt:
         counts = interrupt.report.counts

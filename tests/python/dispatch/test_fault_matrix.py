@@ -16,15 +16,15 @@ import pytest
 from botocore.loaders import create_loader
 
 import layercheck as lc
-from dispatch.conftest import digests
-from layercheck.dispatch.transport.choose import NAMES, TransportName
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.transport.selection import NAMES, TransportName
+from layercheck.limits import Limits
 from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
 Scene = Literal["in_order", "at_once", "tls"]
 """One call in flight; eight of them; one, over TLS."""
 
-QUICK = Tuning(
+QUICK = Limits(
     attempts=12,
     back_off_base_s=0.0,
     back_off_cap_s=0.0,
@@ -150,7 +150,7 @@ def outcome(case: Case, scene: Scene, transport: TransportName) -> Outcome:
             rate="max",
             transport=transport,
             max_in_flight=8 if scene == "at_once" else 1,
-            _tuning=QUICK,
+            _limits=QUICK,
         ) as checker:
             run = checker.submit(lc.plan(ROWS, batch_size=BATCH))
             error = run.exception()
@@ -217,7 +217,7 @@ def test_credentials_that_expire_all_the_time_cost_retries_and_nothing_else(
             rate="max",
             max_in_flight=1,
             transport=transport,
-            _tuning=QUICK,
+            _limits=QUICK,
         ) as checker,
     ):
         report = checker.check(lc.plan(ROWS, batch_size=BATCH))
@@ -249,7 +249,7 @@ def test_a_token_bucket_costs_time_and_no_verdict(
             rate="max",
             max_in_flight=8,
             transport=transport,
-            _tuning=replace(QUICK, throttle_attempts=100, back_off_base_s=0.01, back_off_cap_s=0.02),
+            _limits=replace(QUICK, throttle_attempts=100, back_off_base_s=0.01, back_off_cap_s=0.02),
         ) as checker,
     ):
         report = checker.check(lc.plan(ROWS, batch_size=BATCH))

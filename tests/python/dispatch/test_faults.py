@@ -12,7 +12,6 @@ import boto3
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import SECRET, TOKEN, digests
 from dispatch.scripted_server import (
     Asked,
     Reply,
@@ -24,14 +23,15 @@ from dispatch.scripted_server import (
     is_held,
     layer,
 )
-from layercheck.dispatch.tuning import Tuning
+from fake_account import SECRET, TOKEN, digests
+from layercheck.limits import Limits
 
-QUICK = Tuning(back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.02)
+QUICK = Limits(back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.02)
 ROWS = digests(3000)
 
 
 def check(server: ScriptedServer, rows: Iterable[str] = ROWS, **options: Any) -> lc.Report:
-    options = {"rate": "max", "_tuning": QUICK, "endpoint_url": server.url, **options}
+    options = {"rate": "max", "_limits": QUICK, "endpoint_url": server.url, **options}
     with lc.Checker("team/app", **options) as checker:
         return checker.check(rows)
 
@@ -72,7 +72,7 @@ def cut_without_length(asked: Asked) -> Reply:
     return Reply(body=iter([body[:-1]]))
 
 
-PASSING: dict[str, Callable[[Asked], Reply]] = {
+TRANSIENT: dict[str, Callable[[Asked], Reply]] = {
     "throttled": lambda asked: fault("ThrottlingException", "Rate exceeded"),
     "throttled by status": lambda asked: Reply(429, b"slow down"),
     "server error": lambda asked: fault("ServerException", "oops", 500),
@@ -93,7 +93,7 @@ PASSING: dict[str, Callable[[Asked], Reply]] = {
 }
 
 
-@pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING.keys())
+@pytest.mark.parametrize("reply", TRANSIENT.values(), ids=TRANSIENT.keys())
 def test_what_passes_is_asked_again_until_every_digest_has_its_verdict(
     reply: Callable[[Asked], Reply],
 ) -> None:
@@ -105,7 +105,7 @@ def test_what_passes_is_asked_again_until_every_digest_has_its_verdict(
     assert report.stats.calls == 30
 
 
-@pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING.keys())
+@pytest.mark.parametrize("reply", TRANSIENT.values(), ids=TRANSIENT.keys())
 def test_what_never_passes_ends_as_unanswered_with_its_cause(reply: Callable[[Asked], Reply]) -> None:
     bad = set(ROWS[:100])
     with ScriptedServer(lambda asked: reply(asked) if bad & set(asked.digests) else good(asked)) as server:
@@ -115,12 +115,12 @@ def test_what_never_passes_ends_as_unanswered_with_its_cause(reply: Callable[[As
     assert not report.complete
     (error,) = report.errors
     assert (error.start, error.stop) == (0, 100)
-    assert error.kind in ("passing", "throttled")
+    assert error.kind in ("transient", "throttled")
     assert error.attempts == (QUICK.throttle_attempts if error.kind == "throttled" else QUICK.attempts)
     assert error.message
 
 
-@pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING.keys())
+@pytest.mark.parametrize("reply", TRANSIENT.values(), ids=TRANSIENT.keys())
 def test_a_service_that_only_fails_is_a_dead_end_after_bounded_calls(
     reply: Callable[[Asked], Reply],
 ) -> None:
@@ -226,7 +226,7 @@ def test_a_parameter_no_digest_mends_is_not_blamed_on_the_digests() -> None:
     assert len(server.asked) < 32 + 20
 
 
-DEAD_ENDS = [
+FATAL = [
     ("RepositoryNotFoundException", lc.RepositoryNotFoundError, LookupError),
     ("AccessDeniedException", lc.AccessDeniedError, PermissionError),
     ("ExpiredTokenException", lc.CredentialsError, lc.LayercheckError),
@@ -235,7 +235,7 @@ DEAD_ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "raises", "builtin"), DEAD_ENDS, ids=[code for code, *_ in DEAD_ENDS])
+@pytest.mark.parametrize(("code", "raises", "builtin"), FATAL, ids=[code for code, *_ in FATAL])
 @pytest.mark.parametrize("after", [0, 12], ids=["at once", "in mid-run"])
 def test_a_dead_end_keeps_what_is_known_and_carries_botocores_response(
     code: str, raises: type[lc.LayercheckError], builtin: type[Exception], after: int
@@ -288,7 +288,7 @@ def test_a_port_where_nobody_listens_is_an_endpoint_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with (
-        lc.Checker("team/app", endpoint_url=url, _tuning=QUICK) as checker,
+        lc.Checker("team/app", endpoint_url=url, _limits=QUICK) as checker,
         pytest.raises(lc.EndpointError, match=r"127\.0\.0\.1") as caught,
     ):
         checker.check(ROWS)
@@ -412,9 +412,9 @@ def test_an_empty_plan_asks_nothing() -> None:
 
 
 def test_errors_kept_one_by_one_are_bounded() -> None:
-    tuning = Tuning(errors_kept=5)
+    limits = Limits(errors_kept=5)
     with ScriptedServer(lambda asked: answer([])) as server:
-        report = check(server, _tuning=tuning)
+        report = check(server, _limits=limits)
     assert_true(report, server)
     assert len(report.errors) == 6
     assert report.errors[-1].code == "FurtherErrors"

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
-from layercheck.dispatch.calls import Call
-from layercheck.dispatch.ground import Ground
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.schedule.progress import RunProgress
+from layercheck.dispatch.schedule.scheduler import Call
+from layercheck.limits import Limits
 
-QUICK = Tuning(tick_s=0.01, back_off_base_s=0.001, back_off_cap_s=0.01)
+QUICK = Limits(tick_s=0.01, back_off_base_s=0.001, back_off_cap_s=0.01)
 ROWS = digests(5000)
 
 
 def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
-    return lc.Checker("team/app", endpoint_url=server.url, **{"rate": "max", "_tuning": QUICK, **options})
+    return lc.Checker("team/app", endpoint_url=server.url, **{"rate": "max", "_limits": QUICK, **options})
 
 
 def test_progress_is_told_while_it_runs_and_once_at_the_end() -> None:
@@ -69,7 +69,7 @@ def test_a_halved_batch_is_done_when_its_last_digest_is() -> None:
 
 
 def test_pieces_of_a_batch_are_counted_once() -> None:
-    ground = Ground(lc.plan(ROWS[:300]))
+    ground = RunProgress(lc.plan(ROWS[:300]))
     ground.halved(Call(100, 200))
     ground.ended(Call(0, 100))
     assert ground.batches_done == 1
@@ -82,7 +82,7 @@ def test_pieces_of_a_batch_are_counted_once() -> None:
 
 
 def test_the_time_left_follows_the_speed_of_late() -> None:
-    ground = Ground(lc.plan(ROWS))
+    ground = RunProgress(lc.plan(ROWS))
     assert ground.seconds_left(0.0, 0) is None
     assert ground.seconds_left(0.5, 100) is None  # too soon to say
     assert ground.seconds_left(2.0, 1000) == pytest.approx(8.0)
@@ -95,7 +95,7 @@ def test_the_time_left_follows_the_speed_of_late() -> None:
 
 def test_progress_is_told_a_few_times_a_second_however_many_calls_there_are() -> None:
     states: list[lc.Progress] = []
-    with ScriptedServer() as server, checker_for(server, _tuning=Tuning(tick_s=60)) as checker:
+    with ScriptedServer() as server, checker_for(server, _limits=Limits(tick_s=60)) as checker:
         checker.check(ROWS, progress=states.append)
     # When it begins, and when it ends.
     assert [state.done for state in states] == [False, True]

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Self
 
 from journal import killed_run
+from layercheck.aws.client import DEFAULT_MAX_IN_FLIGHT
 from layercheck.cli import main as layercheck
-from layercheck.dispatch.client import DEFAULT_MAX_IN_FLIGHT
-from layercheck.journal import recorder
+from layercheck.journal import writer
 from layercheck.testing import Fault, LocalEcr
 
 ENVIRONMENT = {
@@ -62,8 +62,8 @@ class Size:
 
 
 # More digests than one part of the plan holds, 2^18.
-SHIPPED = Size(300_000, DEFAULT_MAX_IN_FLIGHT, recorder.UNSAVED, 5, "shipped")
-SHIPPED_FAST = Size(300_000, DEFAULT_MAX_IN_FLIGHT, recorder.UNSAVED, 5, "shipped", ("--rate", "max"))
+SHIPPED = Size(300_000, DEFAULT_MAX_IN_FLIGHT, writer.UNSAVED, 5, "shipped")
+SHIPPED_FAST = Size(300_000, DEFAULT_MAX_IN_FLIGHT, writer.UNSAVED, 5, "shipped", ("--rate", "max"))
 SMALL = Size(
     *(12_000, 6, killed_run.UNSAVED, 1, "small"),
     options=("--rate", "max", "--max-in-flight", "6", "--batch-size", "20"),

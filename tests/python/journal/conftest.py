@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import _nowhere as _nowhere  # a fixture for every test here too
-from dispatch.conftest import digests
+from fake_account import digests
 from layercheck.testing import LocalEcr
 
 ROWS = [*digests(1_000), digests(3)[1].upper(), "latest", digests(1)[0]]

@@ -16,30 +16,30 @@ import tempfile
 from itertools import repeat
 
 from layercheck.cli import main
-from layercheck.journal import recorder, store
+from layercheck.journal import store, writer
 
 UNSAVED = 16
 """Finished batches that may wait for the disk, with small sizes."""
 
 STEPS = ("begun", "created", "part", "ready", "group", "inserted", "committed", "closing", "merged")
-"""Every step that `store.reached` is told of, in the order of a run."""
+"""Every step that `store.failpoint` is told of, in the order of a run."""
 
 
 def run(sizes: str, last: str, times: str, *command: str) -> int:
     """Run the command; returns its exit code if it lives."""
     if sizes == "small":
-        recorder.GROUP, recorder.GROUP_S, recorder.UNSAVED = 8, 0.02, UNSAVED
+        writer.GROUP, writer.GROUP_S, writer.UNSAVED = 8, 0.02, UNSAVED
     left = int(times)
     tempfile._name_sequence = repeat("known")  # type: ignore[attr-defined]
 
-    def reached(step: str) -> None:
+    def failpoint(step: str) -> None:
         nonlocal left
         if step == last:
             left -= 1
             if not left:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    store.reached = reached
+    store.failpoint = failpoint
     sys.argv = ["layercheck", *command]
     return main()
 

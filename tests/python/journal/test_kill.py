@@ -23,7 +23,7 @@ def test_an_audit_that_is_ended_again_and_again_ends_with_the_same_report(tmp_pa
 
 def test_every_step_is_on_the_list() -> None:
     text = Path(store.__file__).read_text(encoding="utf-8")
-    assert sorted(set(re.findall(r'reached\("(\w+)"\)', text))) == sorted(killed_run.STEPS)
+    assert sorted(set(re.findall(r'failpoint\("(\w+)"\)', text))) == sorted(killed_run.STEPS)
 
 
 def test_an_audit_that_is_killed_at_every_step_goes_on(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 
 import layercheck as lc
-from dispatch.conftest import SECRET, TOKEN, digests
+from fake_account import SECRET, TOKEN, digests
 from journal.conftest import ROWS, Check, table
-from layercheck.dispatch import credentials
-from layercheck.journal import recorder
+from layercheck.aws import credentials
+from layercheck.journal import writer
 from layercheck.journal.fingerprint import Fingerprint
 from layercheck.testing import Fault, LocalEcr
 from layercheck.types import Target
@@ -104,7 +104,7 @@ def test_batches_of_another_size_go_on_too(check: Check, ecr: LocalEcr) -> None:
 def test_old_verdicts_are_asked_again(check: Check, ecr: LocalEcr, monkeypatch: pytest.MonkeyPatch) -> None:
     # The first five batches are an hour older than the rest.
     with monkeypatch.context() as patch:
-        patch.setattr(recorder, "time", SimpleNamespace(time=lambda: time.time() - 3_601))
+        patch.setattr(writer, "time", SimpleNamespace(time=lambda: time.time() - 3_601))
         interrupted(check, ecr, after=5)
     check()
     gone = digests(1_000)[:200:2]
@@ -191,7 +191,7 @@ def test_a_journal_in_which_nothing_was_learnt_stands_in_nobodys_way(
             check(rows, "typo", max_in_flight=1)
         with lc.Journal(journal) as opened:
             assert opened.report().unique_counts["unanswered"] == digests_of_it
-            assert [run.ended for run in opened.status().runs] == ["dead_end"]
+            assert [run.ended for run in opened.status().runs] == ["fatal"]
     first = check()
     assert first.complete
     calls = ecr.counters.calls

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import layercheck as lc
-from dispatch.conftest import _nowhere as _nowhere
-from dispatch.conftest import digests
+from fake_account import digests
 from journal.killed_run import STEPS
-from layercheck.journal import recorder, store
+from layercheck.journal import store, writer
 from layercheck.testing import Fault, LocalEcr
 
 DIGESTS = digests(60)
@@ -85,7 +84,7 @@ class Audit(RuleBasedStateMachine):
         copies = self.folder / "copies"
         shutil.rmtree(copies, ignore_errors=True)
 
-        def reached(name: str) -> None:
+        def failpoint(name: str) -> None:
             nonlocal left
             left -= name == step
             if left == 0 and not copies.exists():
@@ -96,8 +95,8 @@ class Audit(RuleBasedStateMachine):
 
         before = dict(self.known)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(store, "reached", reached)
-            patch.setattr(recorder, "GROUP", 1)
+            patch.setattr(store, "failpoint", failpoint)
+            patch.setattr(writer, "GROUP", 1)
             after, asked = self.check(answers)
         self.learn(before, after, asked, answers)
         if copies.exists():

@@ -1,6 +1,6 @@
-//! A plain HTTP/1.1 client over a socket: what the endpoint really sends, byte for byte.
+//! An HTTP/1.1 client over a socket, which sees every byte that the endpoint sends.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -51,7 +51,7 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 impl Connection {
     pub(crate) fn open(server: &LocalEcr) -> Self {
         let stream = TcpStream::connect(server.address()).expect("the server listens");
-        // Only so that a broken server fails the test in place of hanging it.
+        // So that a broken server fails the test instead of blocking it.
         stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).expect("a time-out can be set");
         Self(BufReader::new(stream))
     }

@@ -1,8 +1,8 @@
-//! The official AWS SDK for Rust, as its documentation would have one do this job: one client, so many
-//! tasks, 100 digests a call.
+//! The official AWS SDK for Rust, used as its documentation says: one client, a task for each call in
+//! flight, 100 digests a call.
 //!
 //! `aws-sdk-rust-peer '{"endpoint_url": ..., "ca_bundle": ..., "digests": ..., "calls": 100, "in_flight": 32}'`
-//! asks for the digests of a file and prints a lap as JSON, in the form of `bench/calls/trial.py`.
+//! asks for the digests of a file and prints a trial as JSON, in the form of `bench/calls/trial.py`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -39,7 +39,7 @@ async fn measure(task: &Value) -> Outcome<()> {
     let file = fs::read_to_string(text("digests")?)?;
     let digests: Arc<Vec<String>> = Arc::new(file.lines().take(calls * BATCH).map(str::to_owned).collect());
     let client = client(text("endpoint_url")?, task["ca_bundle"].as_str())?;
-    // Connections are made before the clock runs, for every peer.
+    // Every contender opens its connections before the clock starts.
     let first: Vec<String> = digests.iter().take(in_flight * BATCH).cloned().collect();
     check(&client, &Arc::new(first), in_flight).await?;
 
@@ -56,7 +56,7 @@ async fn measure(task: &Value) -> Outcome<()> {
         .collect::<Result<_, _>>()?;
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    let lap = json!({
+    let trial = json!({
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "before_bytes": before_bytes,
@@ -67,7 +67,7 @@ async fn measure(task: &Value) -> Outcome<()> {
         "there": codes.iter().filter(|&&code| code == 1).count(),
         "verdicts": hex(&Sha256::digest(&codes)),
     });
-    println!("{lap}");
+    println!("{trial}");
     Ok(())
 }
 
@@ -92,7 +92,7 @@ fn client(endpoint_url: &str, ca_bundle: Option<&str>) -> Outcome<Client> {
     Ok(Client::from_conf(config))
 }
 
-/// The code of every digest, and how long each call took.
+/// Asks for all digests; returns the code of each digest and the duration of each call.
 async fn check(
     client: &Client,
     digests: &Arc<Vec<String>>,
@@ -136,7 +136,7 @@ async fn check(
     for task in tasks {
         task.await??;
     }
-    let known = Arc::try_unwrap(known).map_err(|_| "a task lives on")?;
+    let known = Arc::try_unwrap(known).map_err(|_| "a task is still running")?;
     Ok(known.into_inner()?)
 }
 
@@ -151,13 +151,13 @@ fn cpu_seconds() -> f64 {
     seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
-/// Resident bytes now; the peak counts anew from here, as in `bench/offline/harness/measure.py`.
+/// Returns the resident bytes and starts a new peak, as in `bench/offline/harness/measure.py`.
 fn forget_peak() -> u64 {
     let _ = fs::write("/proc/self/clear_refs", "5");
     status("VmRSS")
 }
 
-/// A size out of the status of this process; 0 where the system has none.
+/// A size from the status of this process; 0 if the system does not tell it.
 fn status(name: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with(&format!("{name}:")));

@@ -15,8 +15,8 @@ each call goes through the public method of a boto3 client. `choose` takes the f
 used, and says why not a faster one.
 """
 
-from layercheck.dispatch.transport.choose import choose
+from layercheck.dispatch.transport.base import Batch, Transport
 from layercheck.dispatch.transport.plain import PlainTransport
-from layercheck.dispatch.transport.seam import Batch, Transport
+from layercheck.dispatch.transport.selection import choose
 
 __all__ = ["Batch", "PlainTransport", "Transport", "choose"]

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from layercheck._core import WireError
-from layercheck.dispatch import credentials
-from layercheck.dispatch.body import ReadBody
+from layercheck.aws import credentials
+from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.wire import WireTransport, as_botocore
 
 
@@ -57,7 +57,7 @@ class NativeTransport(WireTransport):
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
         return _parsed_error(event["model"], url, status, headers, body)
 
-    def _current_credentials(self) -> credentials.Frozen | None:
+    def _current_credentials(self) -> credentials.CredentialSnapshot | None:
         found = credentials.current(self._client)
         if found is None:
             # Signing is where botocore says so, in its own words.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layercheck.dispatch import credentials
-from layercheck.dispatch.classify import UnreadableAnswer, clean
-from layercheck.dispatch.transport.seam import Batch
+from layercheck.aws import credentials
+from layercheck.aws.classify import UnreadableAnswer, clean
+from layercheck.dispatch.transport.base import Batch
 from layercheck.types import EcrClient
 
 
@@ -24,7 +24,7 @@ class PlainTransport:
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
         """One call of `BatchCheckLayerAvailability`; see `Transport`."""
-        credentials.check_usable(self._client)
+        credentials.validate_credentials(self._client)
         return answer_in(
             self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
         )

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from layercheck._core import Packer
-from layercheck.dispatch import credentials
+from layercheck.aws import credentials
+from layercheck.dispatch.transport.base import Batch
 from layercheck.dispatch.transport.plain import PlainTransport, answer_in
-from layercheck.dispatch.transport.seam import Batch
 from layercheck.types import EcrClient
 
 _log = logging.getLogger("layercheck")
@@ -99,7 +99,7 @@ class SlimTransport:
         exchange = self._exchange
         if exchange.batch is not None:
             exchange.reached = True
-            credentials.check_usable(self._client)
+            credentials.validate_credentials(self._client)
             batch = exchange.batch
             params["body"] = self._packer.pack(batch.plan, batch.start, batch.stop)
         return None

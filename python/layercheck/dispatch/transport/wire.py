@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from layercheck._core import Wire, WireError
-from layercheck.dispatch.body import ReadBody
-from layercheck.dispatch.classify import clean
+from layercheck.aws.classify import clean
+from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.slim import SlimTransport
-from layercheck.dispatch.tuning import Tuning
+from layercheck.limits import Limits
 from layercheck.types import EcrClient
 
 _log = logging.getLogger("layercheck")
@@ -56,7 +56,7 @@ class WireTransport(SlimTransport):
         registry_id: Registry, or None.
         ca_bundle: PEM file of the certificates to trust.
         keepalive: Silent connections are looked after, as `tcp_keepalive` of a config says.
-        tuning: Bounds of one answer.
+        limits: Bounds of one answer.
         direct: Says whether a URL is reached without a proxy.
     """
 
@@ -70,13 +70,13 @@ class WireTransport(SlimTransport):
         *,
         ca_bundle: str,
         keepalive: bool,
-        tuning: Tuning,
+        limits: Limits,
         direct: Callable[[str], bool],
     ) -> None:
         super().__init__(client, repository_name, registry_id)
         self._ca_bundle = ca_bundle
         self._keepalive = keepalive
-        self._tuning = tuning
+        self._limits = limits
         self._direct = direct
         self._config: Any = client.meta.config
         self._route: Route | None = None
@@ -138,7 +138,7 @@ class WireTransport(SlimTransport):
         default_port = 443 if secure else 80
         port = parts.port or default_port
         named = f"[{host}]" if ":" in host else host
-        tuning = self._tuning
+        limits = self._limits
         connect_timeout_s, read_timeout_s = self._config.connect_timeout, self._config.read_timeout
         wire = Wire(
             host,
@@ -146,9 +146,9 @@ class WireTransport(SlimTransport):
             ca_bundle=self._ca_bundle if secure else None,
             connect_timeout_s=connect_timeout_s,
             read_timeout_s=read_timeout_s,
-            body_deadline_s=tuning.body_deadline_s,
-            deadline_s=tuning.call_deadline_s,
-            body_limit_bytes=tuning.body_limit_bytes,
+            body_deadline_s=limits.body_deadline_s,
+            deadline_s=limits.call_deadline_s,
+            body_limit_bytes=limits.body_limit_bytes,
             keep=self._config.max_pool_connections,
             keepalive=self._keepalive,
         )

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
-from layercheck.dispatch.transport.choose import NAMES, TransportName
-from layercheck.dispatch.tuning import Tuning
+from fake_account import digests
+from layercheck.dispatch.transport.selection import NAMES, TransportName
+from layercheck.limits import Limits
 
 ROWS = [*digests(750), "junk", digests(1)[0].upper()]
 FASTER = NAMES[1:]
@@ -24,6 +24,6 @@ def table(report: lc.Report) -> list[dict[str, Any]]:
 
 
 def checked(url: str, transport: TransportName | None, **options: Any) -> lc.Report:
-    tuning = Tuning(back_off_base_s=0.001, tick_s=0.02)
-    with lc.Checker("team/app", endpoint_url=url, transport=transport, _tuning=tuning, **options) as checker:
+    limits = Limits(back_off_base_s=0.001, tick_s=0.02)
+    with lc.Checker("team/app", endpoint_url=url, transport=transport, _limits=limits, **options) as checker:
         return checker.check(ROWS)

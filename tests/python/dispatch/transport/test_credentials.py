@@ -12,10 +12,10 @@ from botocore.credentials import Credentials
 from botocore.exceptions import CredentialRetrievalError
 
 import layercheck as lc
-from dispatch.conftest import SECRET, TOKEN
 from dispatch.scripted_server import Reply, ScriptedServer
 from dispatch.transport.conftest import ROWS, by_transport, checked, table
-from layercheck.dispatch.transport.choose import NAMES, TransportName
+from fake_account import SECRET, TOKEN
+from layercheck.dispatch.transport.selection import NAMES, TransportName
 
 
 def test_credentials_are_asked_of_the_session_for_each_call() -> None:

@@ -19,11 +19,11 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 import layercheck as lc
-from dispatch.conftest import SECRET, TOKEN, digests
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from dispatch.transport.conftest import ROWS, by_transport, checked, table
+from fake_account import SECRET, TOKEN, digests
 from layercheck.dispatch.transport import Batch
-from layercheck.dispatch.transport.choose import NAMES, TransportName
+from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.testing import EvenDigests, Fault, LocalEcr
 
 SCRIPTS: dict[str, Callable[[Asked], Reply]] = {

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import layercheck as lc
-from dispatch.conftest import digests
 from dispatch.transport.conftest import FASTER, ROWS
+from fake_account import digests
 from layercheck.dispatch.transport import Batch
-from layercheck.dispatch.transport.choose import NAMES, TransportName
+from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.testing import EvenDigests, LocalEcr
 
 

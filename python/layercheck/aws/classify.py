@@ -1,0 +1,231 @@
+"""What a failed call means: each exception is classified once, here."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from layercheck.aws import error_codes
+from layercheck.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    EndpointError,
+    InvalidParameterError,
+    LayercheckError,
+    RepositoryNotFoundError,
+)
+
+FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
+
+_MESSAGE_LIMIT = 500
+_CODE_LIMIT = 100
+_USER_INFO = re.compile(r"//[^/@\s\"']*@")
+_SIGNED = re.compile(
+    r"(?i)(x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password)(\"?\s{0,9}[:=]\s{0,9})"
+    r"(AWS4-HMAC-SHA256\s+)?[^\s,;]+"
+)
+_HEADER = re.compile(r"(?is)(invalid header (?:name|value)\s).*")
+_CANONICAL = re.compile(r"(?is)the canonical string for this request should have been.*")
+
+
+class UnreadableAnswer(Exception):  # noqa: N818 (an answer, and a fact about it)
+    """The service said 200 and sent something that is not an answer."""
+
+
+class CallAbandoned(Exception):  # noqa: N818 (likewise)
+    """A call outlived its deadline, and the run went on without it."""
+
+
+class UnusableCredentials(Exception):  # noqa: N818 (likewise)
+    """Credentials that no signed request can hold; the message shows nothing of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed call, classified.
+
+    Attributes:
+        kind: What to do about it.
+        code: The service's error code, or the name of the exception.
+        message: For a person: one line, capped, without control characters and without anything
+            that signs a request.
+        cause: The exception, for chaining.
+        raises: For dead ends, the class to raise.
+        connected: False if no connection was made at all.
+        renews: New credentials may mend it, if the client can fetch some.
+        names_target: The message speaks of the repository or registry, so no digest is at fault.
+        names_digest: The message speaks of digests.
+    """
+
+    kind: FailureKind
+    code: str
+    message: str
+    cause: BaseException
+    raises: type[LayercheckError] = LayercheckError
+    connected: bool = True
+    renews: bool = False
+    names_target: bool = False
+    names_digest: bool = False
+
+    @property
+    def summary(self) -> str:
+        """`Code: message`, or the one that is there."""
+        return f"{self.code}: {self.message}" if self.message else self.code
+
+
+def clean(text: object, limit: int = _MESSAGE_LIMIT) -> str:
+    r"""One printable line of at most `limit` characters, with secrets of signed requests hidden.
+
+    Messages come from the network: they may hold terminal escapes, bidirectional overrides or
+    megabytes. Some echo the request that was signed, session token included.
+
+    Examples:
+        >>> clean("a\x1b[31m\nb  c")
+        'a [31m b c'
+        >>> clean("x-amz-security-token:abc/def next")
+        'x-amz-security-token:*** next'
+    """
+    # Cut before and after: the patterns must not run over megabytes, and hiding comes before the last cut.
+    line = str(text)[: 8 * limit]
+    line = _CANONICAL.sub("", line)
+    line = _HEADER.sub(r"\1***", line)
+    line = _SIGNED.sub(r"\1\2***", line)
+    line = _USER_INFO.sub("//***@", line)
+    line = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in line)
+    line = " ".join(line.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def classify(error: BaseException) -> Failure:
+    """Say what a failed call means.
+
+    Anything not known by name is *passing*: it is asked again a bounded number of times, and what
+    still has no answer then is `unanswered`, which is true in any case.
+    """
+    from botocore import exceptions as known
+
+    if isinstance(error, known.ClientError):
+        return _from_service(error)
+    name = type(error).__name__
+    message = clean(error)
+    cause = _veiled(error)
+
+    def is_a(names: tuple[str, ...]) -> bool:
+        return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
+
+    if isinstance(error, UnusableCredentials):
+        # To ask again would send, or fail to send, the same: what boto3 found has to be put right.
+        return Failure("fatal", name, message, cause, CredentialsError, connected=False)
+    if is_a(error_codes.CREDENTIAL_EXCEPTIONS):
+        renews = is_a(error_codes.RENEWAL_EXCEPTIONS)
+        return Failure("fatal", name, message, cause, CredentialsError, connected=False, renews=renews)
+    if is_a(error_codes.ENDPOINT_EXCEPTIONS):
+        return Failure("fatal", name, message, cause, EndpointError, connected=False)
+    if is_a(error_codes.PARAMETER_EXCEPTIONS):
+        return Failure("fatal", name, message, cause, InvalidParameterError, connected=False)
+    # No connection: refused, unknown host, TLS, proxy, connect timeout. Passing until it proves lasting.
+    connected = not isinstance(error, known.ConnectionError)
+    return Failure("transient", name, message, cause, EndpointError, connected=connected)
+
+
+def _from_service(error: Any) -> Failure:
+    response = error.response if isinstance(error.response, Mapping) else {}
+    details = response.get("Error")
+    details = details if isinstance(details, Mapping) else {}
+    metadata = response.get("ResponseMetadata")
+    status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
+    status = status if isinstance(status, int) else 0
+    code = clean(details.get("Code") or status or "Unknown", _CODE_LIMIT)
+    raw = str(details.get("Message") or "")
+    kind, raises = _kind(code, status)
+    return Failure(
+        kind,
+        code,
+        clean(raw),
+        _without_secrets(error, raw),
+        raises,
+        renews=code in error_codes.EXPIRED,
+        names_target=re.search(r"(?i)repository|registry", raw) is not None,
+        names_digest=re.search(r"(?i)digest", raw) is not None,
+    )
+
+
+def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
+    if code in error_codes.THROTTLED or code.startswith("TooManyRequests") or status == 429:
+        return "throttled", EndpointError
+    # A named reason counts more than the status: a 500 that says AccessDenied is still no access.
+    for those, raises in _FATAL:
+        if code in those:
+            return "fatal", raises
+    if code in error_codes.TRANSIENT or status >= 500:
+        return "transient", EndpointError
+    if code in error_codes.BATCH or status == 413:
+        return "batch", InvalidParameterError
+    # A proxy or gateway on the way speaks HTML, and botocore then gives the status as the code.
+    if status in (401, 403, 407):
+        return "fatal", AccessDeniedError
+    return "transient", EndpointError
+
+
+_FATAL: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
+    (error_codes.NOT_FOUND, RepositoryNotFoundError),
+    (error_codes.DENIED, AccessDeniedError),
+    (error_codes.CREDENTIAL, CredentialsError),
+    (error_codes.UNSUPPORTED, InvalidParameterError),
+    (error_codes.WRONG_ENDPOINT, EndpointError),
+)
+
+
+def _without_secrets(error: Any, raw: str) -> BaseException:
+    """The error itself, or a copy of it if its message echoes what a signed request holds.
+
+    A chained exception is printed with the traceback, so its message is output too.
+    """
+    if not _tells(raw):
+        return error  # type: ignore[no-any-return]
+    from botocore.exceptions import ClientError
+
+    response: Any = {**error.response, "Error": {**error.response["Error"], "Message": clean(raw)}}
+    for key in ("message", "Message"):
+        if key in response:
+            response[key] = clean(response[key])
+    return ClientError(response, error.operation_name)
+
+
+def _veiled(error: BaseException) -> BaseException:
+    """The error itself, or a copy of it without its chain if one of these tells a secret.
+
+    `http.client` quotes a header that cannot be sent, a session token with a line end for one, and
+    botocore the endpoint's URL with the password in it.
+    """
+    from botocore.exceptions import BotoCoreError, HTTPClientError
+
+    chain: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in chain:
+        chain.append(each)
+        each = each.__cause__ or each.__context__
+    if not any(_tells(str(each)) for each in chain):
+        return error
+    if isinstance(error, BotoCoreError) and type(error).__module__ == BotoCoreError.__module__:
+        return type(error)(**{name: clean(value) for name, value in error.kwargs.items()})
+    return HTTPClientError(error=clean(error))
+
+
+def _tells(text: str) -> bool:
+    return any(pattern.search(text) for pattern in (_HEADER, _SIGNED, _CANONICAL, _USER_INFO))
+
+
+def exception_for(failure: Failure, message: str) -> LayercheckError:
+    """The exception a dead end raises, chained to its cause and carrying botocore's response."""
+    cause = failure.cause
+    error = failure.raises(
+        message,
+        response=getattr(cause, "response", None),
+        operation_name=getattr(cause, "operation_name", None),
+    )
+    error.__cause__ = cause
+    return error

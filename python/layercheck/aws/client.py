@@ -1,0 +1,305 @@
+"""Clients: made once from what the caller gave, or taken as they are.
+
+A client passed by the caller is used and never modified. One of our own is made on
+the calling thread. botocore clients may be shared by threads; they must not cross
+processes, so make a `Checker` after a fork and not before.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from layercheck.aws.classify import classify, clean, exception_for
+from layercheck.aws.response_limit import bound_bodies
+from layercheck.errors import InvalidParameterError, LayercheckError
+from layercheck.limits import Limits
+from layercheck.types import EcrClient, Target
+
+DEFAULT_MAX_IN_FLIGHT = 32
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+PUBLIC_REGIONS = ("us-east-1", "us-west-2")
+"""The only regions with an ECR Public API (botocore's endpoint data, compared in a test)."""
+
+_PRIVATE_URI = re.compile(r"(?:https?://)?(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.]+/(.+)")
+_PUBLIC_URI = re.compile(r"(?:https?://)?public\.ecr\.aws/([^/]+)/(.+)")
+_making = threading.Lock()  # sessions are not thread-safe, and several Checkers may share one
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OpenClient:
+    """A client ready for use.
+
+    Attributes:
+        client: The boto3 client.
+        owned: It is ours: made here, and closed by us.
+        session: The session it was made from; None for a caller's client.
+        target: Where it leads.
+        max_in_flight: Calls it may carry at once: what was asked for, or its pool if that is smaller.
+    """
+
+    client: EcrClient
+    owned: bool
+    session: Any
+    target: Target
+    max_in_flight: int
+
+    def close(self) -> None:
+        """Close the connections of a client of our own."""
+        if self.owned:
+            self.client.close()  # type: ignore[attr-defined]
+
+
+def check_target(repository_name: object, registry_id: object, *, public: bool) -> tuple[str, str | None]:
+    """Look at the names before any call, and say what to pass instead.
+
+    Raises:
+        TypeError: A name is not a str; an account number given as int has lost its leading zeros.
+        InvalidParameterError: A name that is really an image URI, or an id that cannot be one.
+    """
+    if not isinstance(repository_name, str):
+        raise TypeError(f"repository_name is a {type(repository_name).__name__}; expected a str")
+    if registry_id is not None and not isinstance(registry_id, str):
+        hint = ""
+        if isinstance(registry_id, int):
+            hint = '; write it in quotes: as a number, an account id loses its leading zeros ("012345678901")'
+        raise TypeError(f"registry_id is a {type(registry_id).__name__}; expected a str{hint}")
+    shown = clean(repository_name, 100)
+    if not repository_name.strip():
+        raise InvalidParameterError('repository_name is empty; expected a name such as "team/app"')
+    if match := _PRIVATE_URI.fullmatch(repository_name):
+        account, region, name = match.groups()
+        raise InvalidParameterError(
+            f"repository_name is the URI {shown!r}; pass repository_name={_bare(name)!r}, "
+            f"registry_id={account!r}, region_name={region!r}"
+        )
+    if match := _PUBLIC_URI.fullmatch(repository_name):
+        alias, name = match.groups()
+        raise InvalidParameterError(
+            f"repository_name is the URI {shown!r}; pass repository_name={_bare(name)!r}, "
+            f"registry_id={clean(alias, 50)!r}, public=True"
+        )
+    if any(mark in repository_name for mark in ("://", ":", "@")):
+        raise InvalidParameterError(
+            f"repository_name is {shown!r}; expected the name alone, without host, tag or digest"
+        )
+    if registry_id is not None and not public and not re.fullmatch(r"[0-9]{12}", registry_id):
+        raise InvalidParameterError(
+            f"registry_id is {clean(registry_id, 50)!r}; expected an AWS account id of 12 digits"
+        )
+    if registry_id is not None and public and not registry_id.strip():
+        raise InvalidParameterError("registry_id is empty; expected an account id or registry alias, or None")
+    return repository_name, registry_id
+
+
+def _bare(name: str) -> str:
+    return clean(re.split(r"[:@]", name)[0], 100)
+
+
+def check_max_in_flight(max_in_flight: object) -> int | None:
+    """A whole number of at least one, or None.
+
+    Raises:
+        TypeError: Not a whole number.
+        InvalidParameterError: Less than one.
+    """
+    if max_in_flight is None:
+        return None
+    if isinstance(max_in_flight, bool) or not isinstance(max_in_flight, int):
+        raise TypeError(f"max_in_flight is a {type(max_in_flight).__name__}; expected an int")
+    if max_in_flight < 1:
+        raise InvalidParameterError(f"max_in_flight is {max_in_flight}; expected at least 1")
+    return max_in_flight
+
+
+def open_client(
+    repository_name: str,
+    registry_id: str | None,
+    *,
+    public: bool,
+    session: Any,
+    client: EcrClient | None,
+    region_name: str | None,
+    profile_name: str | None,
+    endpoint_url: str | None,
+    config: Any,
+    max_in_flight: int | None,
+    plain: bool,
+    limits: Limits,
+) -> OpenClient:
+    """Take the caller's client, or make one: for plain calls, or for faster ones.
+
+    Raises:
+        InvalidParameterError: Arguments that exclude each other, a client of the other service, or
+            a region without ECR Public.
+        CredentialsError: A profile that does not exist or cannot be read.
+        EndpointError: No region.
+    """
+    repository_name, registry_id = check_target(repository_name, registry_id, public=public)
+    max_in_flight = check_max_in_flight(max_in_flight)
+    service = "ecr-public" if public else "ecr"
+    given = {
+        "session": session,
+        "region_name": region_name,
+        "profile_name": profile_name,
+        "endpoint_url": endpoint_url,
+        "config": config,
+    }
+    names = [name for name, value in given.items() if value is not None]
+    if client is not None:
+        if names:
+            raise InvalidParameterError(
+                f"client and {', '.join(names)} given; a client already has its session, region, endpoint "
+                "and config, so pass one or the other"
+            )
+        _check_service(client, service)
+        owned = False
+    else:
+        if session is not None and profile_name is not None:
+            raise InvalidParameterError(
+                "session and profile_name given; a session already has its profile, so pass one or the other"
+            )
+        try:
+            with _making:
+                session, client = _make(
+                    service, session, region_name, profile_name, endpoint_url, config, max_in_flight, plain
+                )
+        except (LayercheckError, TypeError):
+            raise
+        except Exception as error:
+            mapped = _opening_failed(error)
+            if mapped is None:
+                raise
+            raise mapped from error
+        owned = True
+        bound_bodies(client, limit_bytes=limits.body_limit_bytes, deadline_s=limits.body_deadline_s)
+    meta = getattr(client, "meta", None)
+    pool = getattr(getattr(meta, "config", None), "max_pool_connections", None)
+    wanted = max_in_flight or DEFAULT_MAX_IN_FLIGHT
+    url = getattr(meta, "endpoint_url", None)
+    target = Target(
+        repository_name,
+        registry_id,
+        getattr(meta, "region_name", None),
+        clean(url) if url is not None else None,
+        public,
+    )
+    # More calls than pooled connections would open a connection, with its TLS handshake, for each call.
+    slots = min(wanted, pool) if isinstance(pool, int) and pool > 0 else wanted
+    return OpenClient(client, owned, session, target, slots)
+
+
+def _make(
+    service: str,
+    session: Any,
+    region_name: str | None,
+    profile_name: str | None,
+    endpoint_url: str | None,
+    config: Any,
+    max_in_flight: int | None,
+    plain: bool,
+) -> tuple[Any, Any]:
+    import boto3
+
+    if session is None:
+        session = boto3.Session(profile_name=profile_name)
+    region_name = region_name or _default_region(service, session, endpoint_url)
+    if service == "ecr-public" and endpoint_url is None and region_name not in PUBLIC_REGIONS:
+        raise InvalidParameterError(
+            f"ECR Public has no endpoint in {clean(region_name, 50)}; "
+            f"pass region_name={PUBLIC_REGIONS[0]!r} or {PUBLIC_REGIONS[1]!r}"
+        )
+    merged = _config(session, config, max_in_flight or DEFAULT_MAX_IN_FLIGHT, plain)
+    client = session.client(service, region_name=region_name, endpoint_url=endpoint_url, config=merged)
+    return session, client
+
+
+def _default_region(service: str, session: Any, endpoint_url: str | None) -> str | None:
+    """The session's region; for ECR Public us-east-1 unless the session's is one of its two.
+
+    ECR Public is one registry for the world, so whoever works in eu-west-1 means this one.
+    """
+    region: str | None = session.region_name
+    if service == "ecr-public" and region not in PUBLIC_REGIONS and (endpoint_url is None or region is None):
+        return PUBLIC_REGIONS[0]
+    return region
+
+
+def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
+    """Our settings, then the session's defaults, then the caller's: the later wins."""
+    from botocore.config import Config
+
+    from layercheck._core import build_info
+
+    merged = Config(
+        # One attempt: asking again is the run's business, see `Limits`. Two layers of retries multiply,
+        # and botocore's sleep while they hold a call slot.
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=max_in_flight,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        tcp_keepalive=True,
+    )
+    # boto3 keeps its botocore session private; without it a session's default config would lose to ours.
+    inner = getattr(session, "_session", None)
+    if not plain:
+        # The digests were validated already, and are not among the parameters that botocore sees.
+        merged = merged.merge(Config(parameter_validation=False))
+    get_default = getattr(inner, "get_default_client_config", None)
+    extras: list[str] = []
+    for given in (get_default() if callable(get_default) else None, config):
+        if given is None:
+            continue
+        if not isinstance(given, Config):
+            raise TypeError(f"config is a {type(given).__name__}; expected a botocore.config.Config")
+        merged = merged.merge(given)
+        theirs = getattr(given, "user_agent_extra", None)
+        extras = [theirs] if theirs else extras
+    extras.append(f"layercheck/{build_info()['version']}")
+    if not plain and getattr(merged, "user_agent", None) is None:
+        merged = merged.merge(Config(user_agent=_user_agent(inner, merged)))
+    return merged.merge(Config(user_agent_extra=" ".join(extras)))
+
+
+def _user_agent(inner: Any, config: Any) -> str | None:
+    """What botocore would call itself, without the extras, which it appends.
+
+    It is made once here; older botocores otherwise make it anew twice for each call. None if this botocore
+    makes it in another way: then it does so itself.
+    """
+    try:
+        from botocore.useragent import UserAgentString
+
+        named: Any = UserAgentString.from_environment()
+        named = named.set_session_config(inner.user_agent_name, inner.user_agent_version, None)
+        app_id = config.user_agent_appid or inner.get_config_variable("user_agent_appid")
+        like_ours = config.merge(type(config)(user_agent_appid=app_id, user_agent_extra=None))
+        return str(named.with_client_config(like_ours).to_string())
+    except (ImportError, AttributeError, TypeError):
+        return None
+
+
+def _check_service(client: EcrClient, service: str) -> None:
+    if not callable(getattr(client, "batch_check_layer_availability", None)):
+        raise InvalidParameterError(
+            f"client is a {type(client).__name__} without batch_check_layer_availability; "
+            f'expected boto3.client("{service}")'
+        )
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    found = getattr(model, "service_name", service)
+    if found in ("ecr", "ecr-public") and found != service:
+        other = "leave public=True out" if service == "ecr-public" else "pass public=True"
+        raise InvalidParameterError(f'client is for "{found}" and not for "{service}"; {other}')
+
+
+def _opening_failed(error: Exception) -> LayercheckError | None:
+    failure = classify(error)
+    if failure.kind == "fatal":
+        hint = "; pass region_name or set AWS_DEFAULT_REGION" if failure.code == "NoRegionError" else ""
+        return exception_for(failure, f"no client could be made: {failure.summary.rstrip('.')}{hint}")
+    if isinstance(error, ValueError):
+        return InvalidParameterError(f"no client could be made: {failure.message}")
+    return None

@@ -1,0 +1,95 @@
+"""From the `rate` argument to a number of calls per second."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from layercheck.aws.classify import classify
+from layercheck.errors import InvalidParameterError
+from layercheck.types import Rate
+
+PRIVATE_QUOTA = 1000.0
+"""BatchCheckLayerAvailability calls per second, default per account and region (quota L-B9173138,
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html)."""
+
+PUBLIC_QUOTA = 200.0
+"""The same for ECR Public (quota L-A1FEAB1E,
+https://docs.aws.amazon.com/AmazonECR/latest/public/public-service-quotas.html)."""
+
+DEFAULT_SHARE = 0.5
+"""Share of the default quota used unless told otherwise: every `docker push` in the account draws
+on the same quota, so an audit at full speed would throttle the account's own builds."""
+
+QUOTA_CODES = {"ecr": "L-B9173138", "ecr-public": "L-A1FEAB1E"}
+"""Codes of "Rate of BatchCheckLayerAvailability requests" in Service Quotas; source as for the quotas."""
+
+_log = logging.getLogger("layercheck")
+
+
+def calls_per_second(rate: Rate, *, service: str, session: Any, region_name: str | None) -> float | None:
+    """What the pacer starts with, and its ceiling; None for no limit.
+
+    Args:
+        rate: None for half the default quota, a number, `"max"`, or `"quota"` to ask Service Quotas.
+        service: `"ecr"` or `"ecr-public"`.
+        session: A boto3 session, for `"quota"`; None if only a client is known.
+        region_name: Region whose quota is asked for.
+
+    Raises:
+        InvalidParameterError: `rate` is none of these.
+    """
+    default = PUBLIC_QUOTA if service == "ecr-public" else PRIVATE_QUOTA
+    if rate is None:
+        return default * DEFAULT_SHARE
+    if rate == "max":
+        return None
+    if rate == "quota":
+        return _ask_service_quotas(service, session, region_name) or default
+    if isinstance(rate, bool | str):
+        raise InvalidParameterError(f'rate is {rate!r}; expected calls per second, "quota", "max" or None')
+    try:
+        number = float(rate)
+    except (TypeError, ValueError):
+        raise InvalidParameterError(
+            f'rate is a {type(rate).__name__}; expected calls per second, "quota", "max" or None'
+        ) from None
+    if not (math.isfinite(number) and number > 0):
+        raise InvalidParameterError(f'rate is {rate!r}; expected more than 0 calls per second, or "max"')
+    return number
+
+
+def _config() -> Any:
+    """A quota is nice to know and never required, so a Checker does not wait minutes for one."""
+    from botocore.config import Config
+
+    return Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+
+
+def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> float | None:
+    """The account's quota; None, and a line in the log, if it cannot be had."""
+    if session is None:
+        _log.warning("rate='quota' needs a session and got a client; using the default quota")
+        return None
+    which = {"ServiceCode": service, "QuotaCode": QUOTA_CODES[service]}
+    reason = ""
+    try:
+        client = session.client("service-quotas", region_name=region_name, config=_config())
+    except Exception as error:  # noqa: BLE001 (the default will do)
+        _log.warning("Service Quotas cannot be asked, using the default quota: %s", classify(error).summary)
+        return None
+    try:
+        for ask in (client.get_service_quota, client.get_aws_default_service_quota):
+            try:
+                value = float(ask(**which)["Quota"]["Value"])
+            except Exception as error:  # noqa: BLE001 (likewise)
+                reason = classify(error).summary
+                continue
+            if math.isfinite(value) and value > 0:
+                return value
+            reason = f"it answered {value}"
+    finally:
+        client.close()
+    _log.warning("Service Quotas did not tell the quota, using the default: %s", reason)
+    return None

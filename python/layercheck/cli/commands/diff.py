@@ -1,0 +1,159 @@
+"""`layercheck diff`: which digests changed their verdict between two audits."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from layercheck.cli import output as outputs
+from layercheck.cli.exit_codes import CommandError, ExitCode, say, visible
+from layercheck.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from layercheck.comparison.changes import Changes
+    from layercheck.types import Target
+
+_NOTES = {
+    "vanished": "was there, is not any more",
+    "appeared": "was not there, is now",
+    "archived": "was readable, is archived now",
+    "restored": "was archived, is readable now",
+    "changed": "another verdict otherwise",
+    "same": "the same verdict",
+    "unknown": "no final verdict in A or in B",
+    "added": "only in B",
+    "removed": "only in A",
+}
+_EXAMPLES = 5
+_EXIT_CODES = """\b
+Exit codes:
+    0  nothing vanished
+    1  failed: one line says what, where and what to do
+    2  wrong usage
+    3  something vanished
+"""
+
+
+@click.command("diff", short_help="What changed between two audits.", epilog=_EXIT_CODES)
+@click.argument("before", metavar="A", type=click.Path())
+@click.argument("after", metavar="B", type=click.Path())
+@click.option("-o", "--output", metavar="FILE", help="Write the changed digests here: .jsonl, .parquet.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "jsonl", "parquet"]),
+    help="Format of FILE, by default as its suffix says; without -o, table or jsonl on standard output.",
+)
+def diff(before: str, after: str, output: str | None, format_: outputs.Format | None) -> int:
+    """Tell which digests changed their verdict from A, the earlier audit, to B.
+
+    A, B: journals, or reports written as Parquet, Arrow, CSV or JSON Lines, the latter two also gzipped or
+    zstd-compressed. - is standard input.
+    """
+    if output in (None, "-") and format_ == "parquet":
+        raise click.UsageError("Parquet goes to a file; add -o FILE.parquet")
+    names = [visible("standard input" if each == "-" else each) for each in (before, after)]
+    before, after = ("/dev/stdin" if each == "-" else each for each in (before, after))
+    target = outputs.prepare(output, format_, [each for each in (before, after) if Path(each).exists()])
+    if target.path is not None and target.format not in ("jsonl", "parquet"):
+        raise click.UsageError(f"changes are written as jsonl or parquet, not {target.format}")
+    changes = _compared(before, after)
+    for warning in _warnings(changes, (before, after), names):
+        say(warning)
+    if target.path is not None:
+        try:
+            changes.write(target.path, format=target.format)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CommandError(
+                f"cannot write {str(target.path)!r}: {reason}; make room or choose another"
+            ) from error
+    if target.to_stdout:
+        from layercheck.comparison.changes import as_json
+
+        sys.stdout.writelines(map(as_json, changes.lines()))
+    else:
+        _show(changes, names)
+    return ExitCode.FOUND if changes.counts["vanished"] else ExitCode.DONE
+
+
+def _compared(before: str, after: str) -> Changes:
+    from layercheck.comparison.changes import diff as compare
+
+    try:
+        return compare(before, after)
+    except (JournalError, ImportError) as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        if error.filename is None:
+            raise CommandError(f"cannot read: {error}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise CommandError(
+            f"cannot read {error.filename!r}: {reason}; give two journals or written reports"
+        ) from error
+    except ValueError as error:
+        raise CommandError(f"cannot compare: {error}") from error
+
+
+def _warnings(changes: Changes, paths: tuple[str, str], names: list[str]) -> Iterator[str]:
+    """What might make somebody read too much into the numbers."""
+    first, second = changes.targets
+    if first is not None and second is not None and first != second:
+        yield f"two places are compared: {' and '.join(visible(_place(each)) for each in (first, second))}"
+    if Path(paths[0]).exists() and Path(paths[0]).samefile(paths[1]):
+        yield "A and B are the same file, so nothing can have changed"
+    sizes = changes.sizes
+    if all(sizes) and sum(sizes) == changes.plan.unique:
+        yield "A and B have no digest in common: are they audits of the same digests?"
+    for path, name, size, open_, target in zip(
+        paths, names, sizes, changes.unsettled, changes.targets, strict=True
+    ):
+        if open_:
+            advice = _advice(path) if target is not None else "it is the report of an incomplete run"
+            yield f"{name}: {open_:,} of {size:,} digests without a final verdict, not compared; {advice}"
+
+
+def _advice(path: str) -> str:
+    from layercheck.journal.lock import owner_of
+
+    owner = owner_of(Path(path).resolve())
+    if owner is not None:
+        return f"its run goes on: {visible(str(owner))}"
+    return "the run is not complete: the command that began it, with this --journal, goes on with it"
+
+
+def _place(target: Target) -> str:
+    return f"{target.repository_name} at {target.endpoint_url or target.region_name}"
+
+
+def _show(changes: Changes, names: list[str]) -> None:
+    from rich.console import Group, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from layercheck.cli.summary import numbers_table, show
+    from layercheck.comparison.changes import TOLD
+
+    audits = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    for letter, name, size in zip("AB", names, changes.sizes, strict=True):
+        audits.add_row(letter, Text(name, overflow="fold"), f"{size:,} digest{'' if size == 1 else 's'}")
+    counts = changes.counts
+    table = numbers_table("change", "digests")
+    table.add_column("", style="dim", overflow="fold")
+    for change, number in counts.items():
+        if number or change in TOLD[:2]:
+            table.add_row(change, f"{number:,}", _NOTES[change])
+    lines: list[RenderableType] = [audits, Text(), table]
+    vanished = [line.digest for line in islice(changes.lines(("vanished",)), _EXAMPLES)]
+    if vanished:
+        lines.append(Text(f"\nvanished, {len(vanished)} of {counts['vanished']:,}", style="bold"))
+        lines += [Text(digest) for digest in vanished]
+        if len(vanished) < counts["vanished"]:
+            lines.append(Text("all of them: --format jsonl, or -o FILE", style="dim"))
+    show(Group(*lines), sys.stdout)

@@ -1,0 +1,131 @@
+"""`layercheck journal`: looks at a journal, makes a report of it, finds out whether it is sound."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from layercheck.cli import output as outputs
+from layercheck.cli.exit_codes import CommandError, ExitCode, one_line
+from layercheck.cli.options import lines_option
+from layercheck.errors import JournalError
+
+if TYPE_CHECKING:
+    from layercheck.journal.reader import Journal, JournalStatus
+
+T = TypeVar("T")
+
+
+@click.group("journal", short_help="Show, export or verify a journal.")
+def journal() -> None:
+    """Look at the journal of a run, also while it goes on. Needs neither the input nor the network."""
+
+
+@journal.command("show", short_help="How a journal stands.")
+@click.argument("file", metavar="FILE", type=click.Path())
+@lines_option
+def show(file: str, format_: str) -> int:
+    """Show what the journal FILE knows: verdicts, when, and who writes to it now."""
+    with _open(file) as opened:
+        status = _asked(opened.status)
+        if format_ == "jsonl":
+            sys.stdout.write(json.dumps(_as_dict(status)) + "\n")
+            return ExitCode.DONE
+        from layercheck.cli.summary import show as shown
+        from layercheck.cli.summary import standing
+
+        shown(standing(_asked(opened.report), status), sys.stdout)
+    return ExitCode.DONE
+
+
+@journal.command("export", short_help="Write the report of a journal.")
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option("-o", "--output", metavar="OUT", help="Write it here: .jsonl, .csv, .parquet, .arrow.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([name for name in outputs.FORMATS if name != "table"]),
+    help="Format of OUT, by default as its suffix says; without -o, of the rows on standard output: jsonl.",
+)
+def export(file: str, output: str | None, format_: outputs.Format | None) -> int:
+    """Write the report of what the journal FILE knows. What was not asked yet is not_checked."""
+    to_stdout = output is None or output == "-"
+    target = outputs.prepare(output, format_ or ("jsonl" if to_stdout else None), journal=file)
+    with _open(file) as opened:
+        report = _asked(opened.report)
+    outputs.write(report, target)
+    return ExitCode.DONE if report.complete else ExitCode.INCOMPLETE
+
+
+@journal.command("verify", short_help="Find out whether a journal is sound.")
+@click.argument("file", metavar="FILE", type=click.Path())
+def verify(file: str) -> int:
+    """Check every byte of the journal FILE: the database, the plan, and each batch of verdicts."""
+    with _open(file) as opened:
+        problems = opened.verify()
+    for problem in problems:
+        sys.stdout.write(f"{one_line(problem)}\n")
+    if problems:
+        raise CommandError(f"{file}: the journal is damaged; see above")
+    sys.stdout.write(f"{file}: sound\n")
+    return ExitCode.DONE
+
+
+def _open(file: str) -> Journal:
+    from layercheck.journal.reader import Journal
+
+    return _asked(lambda: Journal(file))
+
+
+def _asked(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except JournalError as error:
+        raise CommandError(str(error)) from error
+
+
+def _as_dict(status: JournalStatus) -> dict[str, Any]:
+    target, owner = status.target, status.owner
+    times = {
+        name: None if at is None else at.isoformat(timespec="seconds")
+        for name, at in (
+            ("created_at", status.created_at),
+            ("first_answer_at", status.first_answer_at),
+            ("last_answer_at", status.last_answer_at),
+        )
+    }
+    return {
+        "path": str(status.path),
+        "repository_name": target.repository_name,
+        "registry_id": target.registry_id,
+        "region_name": target.region_name,
+        "endpoint_url": target.endpoint_url,
+        "public": target.public,
+        "rows": status.rows,
+        "unique": status.unique,
+        "settled": status.settled,
+        "complete": status.complete,
+        "counts": status.counts,
+        "batches": status.batches,
+        **times,
+        "created_by": status.created_by,
+        "runs": [
+            {
+                "started_at": run.started_at.isoformat(timespec="seconds"),
+                "written_at": run.written_at.isoformat(timespec="seconds"),
+                "ended": run.ended,
+                "calls": run.stats.calls,
+                "requests": run.stats.requests,
+                "throttles": run.stats.throttles,
+                "errors": len(run.errors),
+            }
+            for run in status.runs
+        ],
+        "owner": None
+        if owner is None
+        else {"pid": owner.pid, "host": owner.host, "started_at": owner.started_at},
+    }

@@ -1,0 +1,139 @@
+"""`layercheck plan`, and `check --dry-run`: what would be asked, without asking."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Literal
+
+import click
+
+from layercheck._core import Plan
+from layercheck.cli import input_files
+from layercheck.cli.options import input_options, lines_option, quiet_options, shape_of
+from layercheck.cli.progress import display
+
+QUOTAS = {"private": 1000, "public": 200}
+"""Default calls per second for one account and region.
+
+Private: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html (L-B9173138), public:
+https://docs.aws.amazon.com/AmazonECR/latest/public/public-service-quotas.html (L-A1FEAB1E).
+"""
+
+_SPELLINGS = {
+    "canonical": "sha256:<hex>",
+    "upper_case": "upper or mixed case",
+    "white_space": "white space around it",
+    "bare_hex": "64 hex digits alone",
+    "underscore": "sha256__<hex>",
+    "reference": "<reference>@sha256:<hex>",
+    "blob_path": "blobs/sha256/<hex>",
+}
+_REJECTS = {
+    "empty": "nothing in the row",
+    "wrong_length": "not 64 hex digits",
+    "not_hexadecimal": "a character that is no hex digit",
+    "unsupported_algorithm": "another algorithm than sha256",
+    "tag_like": "sha256-<hex>: a tag, not a layer",
+    "not_canonical": "refused by --strict",
+    "not_text": "not text",
+}
+
+
+@click.command("plan", short_help="Count and validate digests offline.")
+@input_options
+@click.option("--public", is_flag=True, help="Times for ECR Public instead of private ECR.")
+@lines_option
+@quiet_options
+def plan(
+    inputs: tuple[str, ...],
+    strict: bool,
+    batch_size: int,
+    public: bool,
+    format_: Literal["table", "jsonl"],
+    quiet: bool,
+    no_progress: bool,
+    **options: Any,
+) -> None:
+    """Count and validate digests offline: kinds, duplicates, calls, time at the quota.
+
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
+    default) is standard input.
+    """
+    shape = shape_of(options)
+    names = input_files.resolve(inputs)
+    with display(quiet=quiet, no_progress=no_progress) as shown:
+        shown.reading(input_files.total_bytes(names))
+        reading = input_files.read_plan(
+            names, shape=shape, strict=strict, batch_size=batch_size, on_bytes=shown.on_bytes
+        )
+        for note in reading.notes:
+            shown.note(note)
+    show(reading.plan, registry="public" if public else "private", format_=format_)
+
+
+def show(plan: Plan, *, registry: Literal["private", "public"], format_: Literal["table", "jsonl"]) -> None:
+    """Writes a plan's numbers to standard output."""
+    numbers = describe(plan, registry=registry)
+    if format_ == "jsonl":
+        sys.stdout.write(json.dumps(numbers) + "\n")
+        return
+    _show_table(numbers)
+
+
+def describe(plan: Plan, *, registry: Literal["private", "public"]) -> dict[str, Any]:
+    """A plan's numbers: rows == unique + duplicates + invalid; calls == ceil(unique / batch_size)."""
+    quota = QUOTAS[registry]
+    calls = len(plan)
+    return {
+        "rows": plan.rows,
+        "unique": plan.unique,
+        "duplicates": plan.duplicates,
+        "invalid": plan.invalid,
+        "batch_size": plan.batch_size,
+        "calls": calls,
+        "registry": registry,
+        "quota_calls_per_second": quota,
+        "seconds_at_quota": calls / quota,
+        "seconds_at_default_rate": calls / (quota / 2),
+        "spellings": dict(plan.spellings),
+        "rejects": dict(plan.reject_counts),
+    }
+
+
+def _show_table(numbers: dict[str, Any]) -> None:
+    from rich.console import Group
+    from rich.text import Text
+
+    from layercheck.cli.summary import numbers_table, show
+    from layercheck.display.wording import duration
+
+    kinds = numbers_table("accepted as", "rows")
+    kinds.add_column("")
+    _add_kinds(kinds, numbers["spellings"], _SPELLINGS)
+    if any(numbers["rejects"].values()):
+        kinds.add_row()
+        kinds.add_row(Text("rejected as", style="dim"))
+        _add_kinds(kinds, numbers["rejects"], _REJECTS)
+    totals = numbers_table("", "")
+    totals.show_header = False
+    for word in ("rows", "invalid", "duplicates", "unique"):
+        totals.add_row(word, f"{numbers[word]:,}", style="bold" if word == "unique" else "")
+    totals.add_row("calls", f"{numbers['calls']:,}", style="bold")
+    name = "ECR Public" if numbers["registry"] == "public" else "private ECR"
+    quota = numbers["quota_calls_per_second"]
+    times = (
+        f"\nat the default rate of {quota // 2} calls/s: {duration(numbers['seconds_at_default_rate'])}\n"
+        f"at the whole default quota of {name}, {quota:,} calls/s: {duration(numbers['seconds_at_quota'])}"
+    )
+    show(Group(kinds, Text(), totals, Text(times)), sys.stdout)
+
+
+def _add_kinds(table: Any, counts: dict[str, int], notes: dict[str, str]) -> None:
+    from rich.text import Text
+
+    for kind, rows in counts.items():
+        if rows:
+            table.add_row(kind, f"{rows:,}", Text(notes.get(kind, ""), style="dim"))
+    if not any(counts.values()):
+        table.add_row(Text("none", style="dim"), "0")

@@ -1,0 +1,73 @@
+"""What stopped a run -> one line that says what to do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from layercheck.cli.exit_codes import CommandError, ExitCode, one_line
+from layercheck.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    EndpointError,
+    InvalidParameterError,
+    JournalError,
+    LayercheckError,
+    RepositoryNotFoundError,
+)
+
+# The package's messages name Python's keywords; here the same things are options.
+_OPTIONS = {
+    "repository_name": "REPOSITORY",
+    "registry_id": "--registry-id",
+    "region_name": "--region",
+    "profile_name": "--profile",
+    "endpoint_url": "--endpoint-url",
+    "max_in_flight": "--max-in-flight",
+    "public=True": "--public",
+}
+_KEYWORD = re.compile("|".join(rf"\b{keyword}\b" for keyword in _OPTIONS))
+
+
+def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
+    """The failure for an exception of the package.
+
+    Args:
+        error: What was raised; its own message says what happened, and sometimes what to do.
+        target: The keywords `Checker` was made with, so that the line can name the place.
+    """
+    if isinstance(error, JournalError):
+        # Once it was open, the same command can go on with it.
+        code = ExitCode.FAILURE if error.report is None else ExitCode.INCOMPLETE
+        return CommandError(one_line(str(error)), code)
+    from layercheck.dispatch.schedule.execution import HINTS
+
+    said = str(error).removesuffix(HINTS.get(type(error), ""))
+    message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(said))
+    if "; pass --" in message:
+        return CommandError(message)
+    return CommandError(f"{message}; {_advice(error, target)}")
+
+
+def _advice(error: LayercheckError, target: dict[str, Any]) -> str:
+    reached = error.report.target.region_name if error.report is not None else None
+    region = target["region_name"] or reached or "the configured region"
+    service = "ecr-public" if target["public"] else "ecr"
+    match error:
+        case RepositoryNotFoundError():
+            whose = f"registry {target['registry_id']}" if target["registry_id"] else "your own registry"
+            return f"looked in {whose}, {region}: check --region, --registry-id and the spelling (lower case)"
+        case AccessDeniedError():
+            return f"allow the action {service}:BatchCheckLayerAvailability on the repository"
+        case CredentialsError() if type(error.__cause__).__name__ == "ProfileNotFound":
+            return "give another --profile: aws configure list-profiles"
+        case CredentialsError():
+            return "set up credentials (aws configure, aws sso login, AWS_ACCESS_KEY_ID) or give a --profile"
+        case EndpointError() if target["endpoint_url"]:
+            return "check --endpoint-url, and that something listens there"
+        case EndpointError():
+            return "check --region and the network"
+        case InvalidParameterError():
+            return "check REPOSITORY, --registry-id and --region"
+        case _:
+            return "run it again"

@@ -1,0 +1,81 @@
+"""The command's bar; apart from `progress` so that a run without one does not load rich for it."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.text import Text
+
+from layercheck.display.terminal import TwoLines, effort, numbers
+from layercheck.types import Progress as RunSnapshot
+
+
+class Bar:
+    """Reading first, by bytes; then checking, by digests. Gone from the screen when left."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._bar = TwoLines(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[numbers]}", markup=False),
+            console=self.console,
+            transient=True,
+            refresh_per_second=8,
+            expand=True,
+        )
+        self._task: TaskID | None = None
+        self._checking = False
+        self._bytes = 0
+        self._total: int | None = None
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def reading(self, total: int | None) -> None:
+        """Reading of `total` bytes begins; None if the size cannot be known."""
+        self._total = total or None
+        self._started = time.monotonic()
+        self._task = self._bar.add_task("reading", total=self._total, numbers="")
+
+    def on_bytes(self, count: int) -> None:
+        """So many more bytes are read."""
+        if self._task is None:
+            return
+        self._bytes += count
+        seconds = time.monotonic() - self._started
+        speed = f"{_size(self._bytes / seconds)}/s" if seconds > 0.2 else ""
+        self._bar.update(self._task, completed=self._bytes, numbers=f"{_size(self._bytes)}  {speed}")
+
+    def on_progress(self, progress: RunSnapshot) -> None:
+        """The callback for `Checker.check`."""
+        if self._task is not None and not self._checking:
+            self._bar.remove_task(self._task)
+            self._task = None
+        if self._task is None:
+            self._checking = True
+            self._task = self._bar.add_task("checking", total=progress.unique, numbers="")
+        self._bar.below = effort(progress)
+        self._bar.update(self._task, completed=progress.settled, numbers=numbers(progress))
+
+    def note(self, text: str) -> None:
+        """One line above the bar."""
+        self._bar.console.print(Text(f"layercheck: {text}"), soft_wrap=True)
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

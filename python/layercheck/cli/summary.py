@@ -1,0 +1,273 @@
+"""The summary of a run, and the offline one of a plan, as rich tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from layercheck.cli.exit_codes import one_line, visible
+from layercheck.display.wording import VERDICT_STYLES, duration
+from layercheck.verdict import Verdict
+
+if TYPE_CHECKING:
+    from layercheck._core import Reject
+    from layercheck.journal.reader import JournalStatus
+    from layercheck.report import Report
+    from layercheck.types import RunStats, Target
+
+_NOTES = {
+    "available": "in the repository",
+    "unavailable": "not in the repository",
+    "archived": "exists, not readable now",
+    "refused": "the service would not look them up",
+    "other": "an answer this version does not know",
+    "invalid": "no digests; never sent",
+    "unanswered": "asked, no usable answer",
+    "not_checked": "never asked",
+}
+_ENDINGS = {
+    "running": "not ended yet",
+    "done": "done",
+    "cancelled": "cancelled",
+    "timeout": "its time was up",
+    "stalled": "answers stopped coming",
+    "fatal": "came to a dead end",
+    "journal": "the journal could not be written",
+    "killed": "killed",
+}
+_RUNS_SHOWN = 5
+_ALWAYS_SHOWN = frozenset({"available", "unavailable"})
+_EXAMPLES = 5
+_LOOKED_THROUGH = 50_000
+_TEXT_WIDTH = 72
+
+
+def show(content: RenderableType, file: IO[str]) -> None:
+    """Writes `content` to `file`: text as it is, without markup or emoji, and without rich's padding.
+
+    Raises:
+        BrokenPipeError: If the reader has left.
+    """
+    console = Console(file=file, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(content)
+    # rich fills each line up with spaces; in a file or a pipe they are only noise.
+    lines = captured.get().splitlines()
+    file.write("".join(f"{line if console.is_terminal else line.rstrip()}\n" for line in lines))
+    file.flush()
+
+
+def summary(report: Report, *, interrupted: bool = False) -> Group:
+    """What a run found: verdicts, effort, and the first rows that need a look."""
+    lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
+    lines += [Text(line, style="dim") for line in _effort(report)]
+    lines += _bad_rows(report)
+    lines += _error_log(report)
+    if interrupted:
+        lines.append(Text("\nInterrupted: these are the answers received until then.", style="bold yellow"))
+    return Group(*lines)
+
+
+def standing(report: Report, status: JournalStatus) -> Group:
+    """How a journal stands: verdicts, and when they were learnt."""
+    lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
+    written = f"{_count(status.batches, 'batch', 'batches')} written, begun {_minute(status.created_at)}"
+    if status.first_answer_at is not None and status.last_answer_at is not None:
+        written += f", answers from {_minute(status.first_answer_at)} to {_minute(status.last_answer_at)}"
+    state = f"in use by {visible(str(status.owner))}" if status.owner else ""
+    if not status.complete:
+        state += ", " if state else ""
+        state += f"incomplete: {_count(status.unique - status.settled, 'digest')} without a final verdict"
+    lines += [Text(line, style="dim") for line in (written, *_runs(status), state or "complete")]
+    return Group(*lines)
+
+
+def _runs(status: JournalStatus) -> Iterator[str]:
+    """The last few runs, one a line."""
+    if len(status.runs) > _RUNS_SHOWN:
+        calls = sum(run.stats.calls for run in status.runs)
+        yield f"{_count(len(status.runs), 'run')} with {_count(calls, 'call')}, the last ones:"
+    for run in status.runs[-_RUNS_SHOWN:]:
+        took = duration((run.written_at - run.started_at).total_seconds())
+        effort = f"{_count(run.stats.calls, 'call')} in {took}"
+        yield f"run of {_minute(run.started_at)}: {effort}, {_ENDINGS[run.ended]}"
+
+
+def _minute(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def numbers_table(*columns: str) -> Table:
+    """A table without borders: the first column is words, the rest numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+    return table
+
+
+def _headline(target: Target) -> Text:
+    line = Text(visible(target.repository_name), style="bold")
+    places = ["ECR Public" if target.public else ""]
+    places.append(f"registry {visible(target.registry_id)}" if target.registry_id else "")
+    places.append(visible(target.region_name) if target.region_name else "")
+    where = ", ".join(place for place in places if place)
+    if where:
+        line.append(f"  {where}", style="dim")
+    return line
+
+
+def _verdicts(report: Report) -> Table:
+    table = numbers_table("verdict", "rows", "digests", "share")
+    table.add_column("", style="dim", overflow="fold")
+    unique = report.unique_counts
+    for verdict in (Verdict.from_label(word) for word in VERDICT_STYLES):
+        word = verdict.label
+        rows = report.counts.get(word, 0)
+        if not rows and word not in _ALWAYS_SHOWN:
+            continue
+        # Rejected rows have no digest, so there is nothing to count once.
+        digests = "" if verdict is Verdict.INVALID else f"{unique.get(word, 0):,}"
+        style = VERDICT_STYLES[word] if rows else "dim"
+        table.add_row(Text(word, style=style), f"{rows:,}", digests, _share(rows, report.rows), _NOTES[word])
+    total = sum(count for word, count in unique.items() if word != Verdict.INVALID.label)
+    table.add_row("all", f"{report.rows:,}", f"{total:,}", "", "", style="bold")
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    """A percentage that never rounds something to nothing, or nearly all to all.
+
+    Examples:
+        >>> [_share(*pair) for pair in ((0, 10), (1, 10_000), (9_999, 10_000), (10, 10), (1, 3))]
+        ['0 %', '<0.1 %', '>99.9 %', '100 %', '33.3 %']
+    """
+    if part == 0 or whole == 0:
+        return "0 %"
+    if part == whole:
+        return "100 %"
+    percent = 100 * part / whole
+    if percent < 0.1:
+        return "<0.1 %"
+    if percent > 99.9:
+        return ">99.9 %"
+    return f"{percent:.1f} %"
+
+
+def _effort(report: Report) -> Iterator[str]:
+    stats: RunStats = report.stats
+    known = f"{_count(stats.restored, 'digest')} known from the journal"
+    if not stats.requests:
+        yield f"nothing was sent: {known}" if stats.restored else "nothing was sent"
+        return
+    settled = sum(
+        count
+        for word, count in report.unique_counts.items()
+        if word not in {Verdict.INVALID.label, Verdict.NOT_CHECKED.label}
+    )
+    asked = settled - stats.restored
+    line = f"{_count(stats.calls, 'call')} in {duration(stats.seconds)}"
+    if stats.seconds > 0:
+        line += f": {stats.calls_per_second:,.0f} calls/s, {asked / stats.seconds:,.0f} digests/s"
+    yield line
+    extras = [
+        (stats.throttles, "throttled"),
+        (stats.retries, "asked again"),
+        (stats.halvings, "halved to find a digest at fault"),
+        (stats.foreign, "entries in answers that were not asked for"),
+    ]
+    told = [f"{number:,} {what}" for number, what in extras if number]
+    if stats.restored:
+        told.insert(0, known)
+    if told:
+        yield ", ".join(told)
+
+
+def _count(number: int, what: str, many: str | None = None) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {many or what + 's'}"
+
+
+def _bad_rows(report: Report) -> list[RenderableType]:
+    """The rejected rows by kind, each with its first row, and the first rows the service refused."""
+    lines: list[RenderableType] = []
+    kinds = {kind: rows for kind, rows in report.plan.reject_counts.items() if rows}
+    if kinds:
+        first = _first_of_each(report, len(kinds))
+        table = _examples()
+        for kind, rows in sorted(kinds.items(), key=lambda item: -item[1]):
+            reject = first.get(kind)
+            if reject is None:
+                table.add_row(f"{rows:,}", kind)
+                continue
+            # After the semicolon stands what a digest looks like: once is enough, and not here.
+            what, _, _ = one_line(reject.message).partition(";")
+            table.add_row(f"{rows:,}", _described(what, reject.text))
+        lines += [Text("\ninvalid rows by kind, with the first of each", style="bold"), table]
+    for verdict in (Verdict.REFUSED, Verdict.OTHER):
+        lines += _answered(report, verdict)
+    return lines
+
+
+def _first_of_each(report: Report, kinds: int) -> dict[str, Reject]:
+    first: dict[str, Reject] = {}
+    # A kind that does not occur among so many is shown without an example: a summary takes no seconds.
+    for reject in islice(report.plan.rejects, _LOOKED_THROUGH):
+        first.setdefault(reject.kind, reject)
+        if len(first) == kinds:
+            break
+    return first
+
+
+def _examples() -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=False)
+    return table
+
+
+def _described(what: str, text: str | None) -> Text:
+    line = Text(what)
+    if text:
+        shown = visible(text)
+        cut = shown if len(shown) <= _TEXT_WIDTH else shown[: _TEXT_WIDTH - 1] + "…"
+        line.append(f"\n{cut}", style="dim")
+    return line
+
+
+def _answered(report: Report, verdict: Verdict) -> list[RenderableType]:
+    total = report.counts.get(verdict.label, 0)
+    if not total:
+        return []
+    import numpy as np
+
+    first = np.flatnonzero(report.verdicts == int(verdict))[:_EXAMPLES]
+    table = _examples()
+    rows = report.table()
+    for row in first.tolist():
+        entry: dict[str, Any] = rows.lines(row, row + 1)[0]
+        what = one_line(": ".join(str(entry[key]) for key in ("code", "reason") if entry.get(key)))
+        table.add_row(f"row {row:,}", _described(what[:400], entry.get("digest")))
+    return [Text(f"\n{verdict.label} rows, {len(first)} of {total:,}", style="bold"), table]
+
+
+def _error_log(report: Report) -> list[RenderableType]:
+    """Why digests have no answer: the batches' errors, equal ones told once."""
+    causes: dict[tuple[str, str], int] = {}
+    for error in report.errors:
+        # What was refused or cancelled is told by the verdicts.
+        if error.kind in {"batch", "cancelled"}:
+            continue
+        key = (error.code, one_line(error.message)[:300])
+        causes[key] = causes.get(key, 0) + error.stop - error.start
+    if not causes:
+        return []
+    most = sorted(causes.items(), key=lambda item: -item[1])
+    lines: list[RenderableType] = [Text("\nwithout an answer (digests: cause)", style="bold")]
+    for (code, message), digests in most[:_EXAMPLES]:
+        lines.append(Text(f"{digests:,}: {visible(code)}: {message}"))
+    return lines

@@ -1,0 +1,1 @@
+"""Comparing two checks of one repository: what changed between them."""

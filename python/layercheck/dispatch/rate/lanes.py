@@ -1,0 +1,151 @@
+"""Lanes: the rate budgets of this process, one for each account, region and endpoint."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from layercheck.aws import credentials
+from layercheck.dispatch.rate.budget import Budget
+from layercheck.dispatch.rate.pacer import Pacer
+from layercheck.types import Target
+
+KEEP_S = 30.0
+"""How long a lane outlives its last Checker. Without that, `check` in a loop would start each time with
+a new burst, and at the full rate a moment after it was throttled. By then every lane has recovered."""
+
+
+class LaneKey(NamedTuple):
+    """What Checkers must have in common to draw on one budget."""
+
+    service: str
+    region_name: str | None
+    endpoint_url: str | None
+    account: str
+
+
+def key_of(client: Any, target: Target) -> LaneKey | None:
+    """The lane of a client; None if it cannot be told whose calls these are.
+
+    The quota belongs to the account that calls, whichever registry it asks, so `registry_id` is no part
+    of it. Two users or roles of one account share a lane if their key ids show the account.
+    """
+    account = credentials.account(client)
+    if account is None:
+        return None
+    service = "ecr-public" if target.public else "ecr"
+    return LaneKey(service, target.region_name, target.endpoint_url, account)
+
+
+class LaneHandle:
+    """One Checker's part in a lane: never faster than its own rate, and never more than the lane has left.
+
+    The lane as a whole goes as fast as the fastest of its Checkers may. So two Checkers at 500 calls per
+    second make 500 together, and one at 50 beside one at 500 still keeps to 50.
+
+    The workers' lock is held for `reserve`.
+    """
+
+    def __init__(self, lane: _Lane, rate: float | None, clock: Callable[[], float]) -> None:
+        self.own_rate = rate
+        self._lane = lane
+        self._pacer = lane.pacer
+        self._clock = clock
+        self._budget = Budget()
+        self.answered = self._pacer.answered
+        self.throttled = self._pacer.throttled
+
+    @property
+    def rate(self) -> float | None:
+        """The present rate in calls per second; None while there is no limit."""
+        rates = [rate for rate in (self.own_rate, self._pacer.rate) if rate is not None]
+        return min(rates, default=None)
+
+    def reserve(self) -> float:
+        """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
+        own = self.own_rate
+        if own is None or self._pacer.ceiling == own:
+            # Who may go as fast as the lane needs no budget of its own.
+            return self._pacer.reserve()
+        now = self._clock()
+        wait = self._budget.delay_until_allowed(now, own) or self._pacer.reserve()
+        if not wait:
+            self._budget.consume(now, own)
+        return wait
+
+    def leave(self) -> None:
+        """The Checker is closed; calls that are still under way may go on telling how they ended."""
+        self._lane.leave(self)
+
+
+class _Lane:
+    """A pacer and those who share it. Under the lock of its `LaneRegistry`."""
+
+    def __init__(self, lock: threading.Lock, clock: Callable[[], float]) -> None:
+        self.pacer = Pacer(None, clock=clock)
+        # Weakly, so that a Checker nobody closed does not hold up the lane's rate for ever.
+        self.handles: weakref.WeakSet[LaneHandle] = weakref.WeakSet()
+        self.left_at = clock()
+        self._lock = lock
+        self._clock = clock
+
+    def join(self, rate: float | None) -> LaneHandle:
+        handle = LaneHandle(self, rate, self._clock)
+        self.handles.add(handle)
+        self._set_ceiling()
+        return handle
+
+    def leave(self, handle: LaneHandle) -> None:
+        with self._lock:
+            self.left_at = self._clock()
+            self.handles.discard(handle)
+            if self.handles:
+                self._set_ceiling()
+
+    def _set_ceiling(self) -> None:
+        rates = [handle.own_rate for handle in self.handles]
+        self.pacer.ceiling = None if None in rates else max(rate for rate in rates if rate is not None)
+
+
+class LaneRegistry:
+    """All lanes, by key; thread-safe. The process has one of these, tests make their own."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._lanes: dict[LaneKey, _Lane] = {}
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def join(self, key: LaneKey | None, rate: float | None) -> LaneHandle:
+        """A part in the lane of this key; in one of its own without a key."""
+        with self._lock:
+            self._forget_old()
+            if key is None:
+                return _Lane(self._lock, self._clock).join(rate)
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = _Lane(self._lock, self._clock)
+            return lane.join(rate)
+
+    def forget(self) -> None:
+        """Start anew, in a child process: it has no Checkers, and locks may be held by threads it has not."""
+        self._lock = threading.Lock()
+        self._lanes = {}
+
+    def _forget_old(self) -> None:
+        limit = self._clock() - KEEP_S
+        for key in [key for key, lane in self._lanes.items() if not lane.handles and lane.left_at < limit]:
+            del self._lanes[key]
+
+
+LANES = LaneRegistry()
+"""Those of this process."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=LANES.forget)

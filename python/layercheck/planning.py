@@ -1,0 +1,73 @@
+"""The offline half: rows in any accepted form become a `Plan`."""
+
+from __future__ import annotations
+
+from layercheck._core import MAX_BATCH, Plan, Planner
+from layercheck.inputs.adapters import DigestInput, feed
+
+
+def plan(
+    digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = False, threads: int | None = None
+) -> Plan:
+    """Validate, normalise, deduplicate and batch digests, without touching the network.
+
+    Accepted are `sha256:<hex>` in any case, 64 hex digits alone, `<reference>@sha256:<hex>`,
+    `blobs/sha256/<hex>` paths and `sha256__<hex>`, with white space around them. Anything else is
+    a rejected row: it keeps its place, is never sent, and its reason is in `Plan.rejects`.
+
+    Every form of input gives the same plan for the same rows:
+
+    ============================================== =====================================================
+    any iterable of str, bytes or bytearray         list, tuple, generator, dict keys, set, pandas Index
+    `pathlib.Path` or another path object           a text file, one row a line, plain, gzip or zstd
+    an open binary file                             the same, from where it stands
+    `layercheck.read(path, format, column)`         a column of CSV or Parquet, or JSON Lines
+    numpy, one dimension: `S`, `U`, object, `T`     text; zeros at the end of `S` and `U` are padding
+    numpy, uint8 of shape (n, 32), or `V32`         raw digests
+    numpy, masked                                   a masked item is a null
+    pandas Series; DataFrame of one column          text of any dtype, categories too
+    anything with `__arrow_c_stream__` or           a column, or a table of one column, from pyarrow,
+    `__arrow_c_array__`                             polars, DuckDB, arro3, nanoarrow ...: utf8 and binary
+                                                    (also large and view), dictionaries, fixed-size
+                                                    binary of 64 or 71 (text) or 32 (raw digests)
+    ============================================== =====================================================
+
+    In files, blank lines and lines starting with `#` are not rows. None, NaN, a null and any object that
+    is no text are invalid rows. Arrays and lists may be written to meanwhile: they are copied block by
+    block under the interpreter lock, so a row is taken as it was or as it is.
+
+    Args:
+        digests: Rows in one of these forms. Refused are a lone str or bytes, a file open in text mode,
+            numpy `S32` (it drops zeros at the end of raw digests), arrays of other shapes or dtypes, a
+            table of several columns, and Arrow columns of other types; each with a hint.
+        batch_size: Digests in one call, 1 to 100 (the service's limit).
+        strict: Accept only `sha256:` followed by 64 lower-case hex digits.
+        threads: 1 does all work on the calling thread. None lets a second thread, which knows no Python,
+            help from some 260,000 rows on if this process may use more than one core. The plan is the same.
+
+    Returns:
+        The plan: what would be asked, and which row is which digest.
+
+    Raises:
+        ValueError: If `batch_size` is outside 1 to 100 or `threads` below 1, an array has another shape, or
+            a table or file leaves open which column is meant.
+        TypeError: If `digests` is a lone str or bytes, or nothing that yields rows.
+        OSError: If a file cannot be read.
+        RuntimeError: If an Arrow stream fails; what a generator or a file object raises passes through.
+
+    Examples:
+        >>> import layercheck as lc
+        >>> p = lc.plan(["sha256:" + "ab" * 32, "AB" * 32, "latest"])
+        >>> p.rows, p.unique, p.duplicates, p.invalid
+        (3, 1, 1, 1)
+        >>> print(p.rejects[0].message)
+        row 2, offset 0: 'l' is not hexadecimal; expected 64 hex digits, alone or after "sha256:"
+    """
+    given: object = batch_size
+    if not isinstance(given, int) or not 1 <= given <= MAX_BATCH:
+        raise ValueError(f"batch_size must be a whole number from 1 to {MAX_BATCH}, not {batch_size!r}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be at least 1, or None for as many as are of use, not {threads!r}")
+    planner = Planner(strict=strict, threads=threads)
+    feed(planner, digests)
+    return planner.finish(batch_size)

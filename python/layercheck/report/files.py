@@ -1,0 +1,100 @@
+"""Report tables as files, atomically."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from layercheck._core import Table
+from layercheck.report.atomic_write import replacing
+from layercheck.report.dataframes import pyarrow
+
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+"""File name suffix to format."""
+
+_REPEATING = ["verdict", "media_type", "code", "reason"]
+
+
+def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
+    """The format to write `path` in: `format` if given, else what the suffix says.
+
+    Raises:
+        ValueError: If that is none of `parquet`, `csv`, `jsonl`, `arrow`.
+    """
+    known = ", ".join(sorted(set(SUFFIXES.values())))
+    if format is not None:
+        if format not in SUFFIXES.values():
+            raise ValueError(f"unknown format {format!r}; expected one of: {known}")
+        return format
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(
+            f"cannot tell a format from the name {os.fspath(path)!r}: "
+            f"end it in {', '.join(SUFFIXES)}, or give format="
+        )
+    return SUFFIXES[suffix]
+
+
+def save(table: Table, path: str | os.PathLike[str], format: str | None = None) -> None:
+    """Write `table` to `path`; `Report.write` describes how."""
+    chosen = format_of(path, format)
+    writer = _WRITERS[chosen]()
+    with replacing(Path(path)) as temporary:
+        writer(table, temporary)
+
+
+def _csv() -> Callable[[Table, str], None]:
+    return Table.write_csv
+
+
+def _jsonl() -> Callable[[Table, str], None]:
+    return Table.write_jsonl
+
+
+def _parquet() -> Callable[[Table, str], None]:
+    arrow = pyarrow("writing Parquet")
+    parquet = importlib.import_module("pyarrow.parquet")
+
+    def write(table: Table, path: str) -> None:
+        # One record batch after the other: memory does not grow with the table. Digests and rows hardly
+        # repeat, so that a dictionary of them is made for nothing.
+        reader = arrow.RecordBatchReader.from_stream(table)
+        with parquet.ParquetWriter(
+            path, reader.schema, compression="zstd", use_dictionary=_REPEATING
+        ) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+
+    return write
+
+
+def _arrow() -> Callable[[Table, str], None]:
+    arrow = pyarrow("writing Arrow files")
+    ipc = importlib.import_module("pyarrow.ipc")
+
+    def write(table: Table, path: str) -> None:
+        reader = arrow.RecordBatchReader.from_stream(table)
+        with ipc.new_file(path, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+
+    return write
+
+
+# Each gives its writer only after its library is there: nothing is created on disk before.
+_WRITERS: dict[str, Callable[[], Callable[[Table, str], None]]] = {
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+    "arrow": _arrow,
+}

@@ -1,0 +1,189 @@
+"""What the command prints last is the command that goes on, and it can be pasted as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import layercheck as lc
+from cli.conftest import COMMAND, Ended, Layercheck, digest
+from layercheck.cli.resume_command import quoted
+from layercheck.testing import Fault, LocalEcr
+
+JOURNAL = ("--journal", "audit.journal", "--max-in-flight", "1")
+
+
+def pasted(line: str, environment: dict[str, str], folder: Path) -> Ended:
+    """The line in a shell, as a user would paste it."""
+    shell = shutil.which("bash")
+    assert shell is not None
+    done = subprocess.run(
+        [shell, "-c", line], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def last_line(ended: Ended) -> str:
+    return ended.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's  here.txt",
+        '"$(touch pwned)" `touch pwned` \\.txt',
+        "two\nlines\t.txt",
+        "colour\x1b[31m.txt",
+        "turned \u202e round.txt",
+        "caf\udce9's \\x41.txt",
+        "schöne Grüße.txt",
+        "-dashed",
+    ],
+    ids=ascii,
+)
+def test_odd_names_are_quoted_so_that_the_command_works(
+    layercheck: Layercheck,
+    local_ecr: LocalEcr,
+    digests: Path,
+    tmp_path: Path,
+    environment: dict[str, str],
+    name: str,
+) -> None:
+    digests.rename(tmp_path / name)
+    local_ecr.set_faults([Fault("omit", share=0.5)])
+    options = ("--endpoint-url", local_ecr.endpoint_url, "--journal", f"{name}.journal")
+    first = layercheck("check", "app", *options, "--", name)
+    assert first.code == 4
+    again = last_line(first)
+    assert again.isprintable()
+    local_ecr.set_faults([])
+    assert again.endswith(f" -- {quoted(name)}")
+    done = pasted(again, environment, tmp_path)
+    assert done.code == 3
+    assert "digests known from the journal" in done.out
+    assert not (tmp_path / "pwned").exists()
+
+
+def dead_end(check: Layercheck, ecr: LocalEcr, *arguments: str | Path) -> Ended:
+    """A run that is denied access after two of its three calls."""
+    ecr.set_faults([Fault("access_denied", calls=(3, None))])
+    ended = check("app", *arguments)
+    ecr.set_faults([])
+    return ended
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"{digest(number)}\n" for number in range(300)))
+    return path
+
+
+def test_after_a_dead_end_in_mid_run_too(
+    check: Layercheck, local_ecr: LocalEcr, many: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    ended = dead_end(check, local_ecr, many, *JOURNAL, "-o", "found.csv")
+    assert ended.code == 1
+    assert "AccessDeniedException" in ended.err
+    assert (tmp_path / "found.csv").exists()
+    done = pasted(last_line(ended), environment, tmp_path)
+    assert (done.code, local_ecr.counters.calls) == (3, 4)
+    assert "200 digests known from the journal" in done.out
+
+
+def test_without_a_journal_a_dead_end_is_one_line(check: Layercheck, local_ecr: LocalEcr, many: Path) -> None:
+    ended = dead_end(check, local_ecr, many, "--max-in-flight", "1")
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+
+
+def test_what_was_wrong_from_the_start_is_not_to_be_asked_again(check: Layercheck, many: Path) -> None:
+    ended = check("misspelt", many, *JOURNAL)
+    assert ended.code == 1
+    assert "RepositoryNotFoundException" in last_line(ended)
+
+
+def test_after_an_error_that_nobody_foresaw_too(
+    local_ecr: LocalEcr, many: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    spoilt = (
+        "import sys\n"
+        "from layercheck.cli import main, progress\n"
+        "progress.Silent.on_progress = lambda self, progress: 1 / (300 - progress.settled)\n"
+        "sys.exit(main())"
+    )
+    arguments = ["check", "app", str(many), *JOURNAL, "--endpoint-url", local_ecr.endpoint_url]
+    ended = subprocess.run(
+        [sys.executable, "-c", spoilt, *arguments],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    *_, unexpected, go_on, command = ended.stderr.splitlines()
+    assert unexpected.startswith("layercheck: unexpected ZeroDivisionError")
+    assert (go_on, command) == ("layercheck: go on with:", " ".join(["layercheck", *arguments]))
+    with lc.Journal(tmp_path / "audit.journal") as journal:
+        assert journal.status().settled == 300
+
+
+def test_a_report_that_cannot_be_written_is_not_lost(
+    check: Layercheck, local_ecr: LocalEcr, many: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.fail("needs /dev/full, which Linux has")
+    shell = f"{' '.join(COMMAND)} check app {many} --journal audit.journal --format csv"
+    shell += f" --endpoint-url {local_ecr.endpoint_url}"
+    ended = pasted(f"{shell} > /dev/full", environment, tmp_path)
+    assert ended.code == 1
+    assert "cannot write to standard output" in ended.err
+    assert last_line(ended) == shell
+    done = pasted(last_line(ended), environment, tmp_path)
+    assert (done.code, len(done.out.splitlines())) == (3, 301)
+    assert local_ecr.counters.calls == 3
+
+
+def test_a_file_on_standard_input_is_named(
+    local_ecr: LocalEcr, many: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    local_ecr.set_faults([Fault("omit", share=0.5)])
+    command = f"{' '.join(COMMAND)} check app --journal audit.journal --endpoint-url {local_ecr.endpoint_url}"
+    first = pasted(f"{command} < many.txt", environment, tmp_path)
+    assert first.code == 4
+    assert last_line(first) == f"{command} < {os.path.realpath(many)}"
+    local_ecr.set_faults([])
+    assert pasted(last_line(first), environment, tmp_path).code == 3
+
+
+@pytest.mark.parametrize(
+    ("feeding", "fed_by"),
+    [
+        ("cat many.txt | {} -", "standard input"),
+        ("(read skipped; {}) < many.txt", "standard input"),
+        ("{} <(cat many.txt)", "/dev/fd/"),
+    ],
+    ids=["pipe", "begun", "substitution"],
+)
+def test_what_no_command_line_can_name_is_asked_for(
+    local_ecr: LocalEcr,
+    many: Path,
+    tmp_path: Path,
+    environment: dict[str, str],
+    feeding: str,
+    fed_by: str,
+) -> None:
+    local_ecr.set_faults([Fault("omit", share=0.5)])
+    command = f"{' '.join(COMMAND)} check app --journal audit.journal --endpoint-url {local_ecr.endpoint_url}"
+    first = pasted(feeding.format(command), environment, tmp_path)
+    assert first.code == 4
+    asked, again = first.err.splitlines()[-2:]
+    assert f"go on with (with the same rows on {fed_by}" in asked
+    assert again.startswith("... | " if fed_by == "standard input" else command)
+    assert command in again

@@ -1,0 +1,182 @@
+"""A journal tells of each of its runs: what it found, what it cost, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+import layercheck as lc
+from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
+from fake_account import digests
+from journal.audit import SMALL, Audit, rows
+from journal.conftest import ROWS, Check, table
+from layercheck.testing import Fault, LocalEcr
+
+
+def change(journal: Path, statement: str, *values: object) -> None:
+    base = sqlite3.connect(journal)
+    base.execute(statement, values)
+    base.commit()
+    base.close()
+
+
+def test_the_report_of_a_journal_is_the_one_the_run_gave(check: Check, ecr: LocalEcr, journal: Path) -> None:
+    """Also what got no answer and why, and what went wrong with which batch."""
+    ecr.set_faults([Fault("omit", share=0.1), Fault("poison", digests=(digests(5)[4],))])
+    given = check(max_in_flight=2)
+    assert given.unique_counts["unanswered"] > 50
+    with lc.Journal(journal) as opened:
+        read, status = opened.report(), opened.status()
+    assert table(read) == table(given)
+    assert read.errors == given.errors
+    assert (read.complete, read.counts) == (False, given.counts)
+    expected = asdict(given.stats) | {"transport": "journal"}
+    assert asdict(read.stats) == expected
+    assert status.settled == 1_000 - given.unique_counts["unanswered"]
+    assert [(run.ended, run.stats, run.errors) for run in status.runs] == [
+        ("done", given.stats, given.errors)
+    ]
+    assert status.created_at <= status.runs[0].started_at <= status.runs[0].written_at
+    assert isinstance(status.runs[0], lc.JournalRun)
+
+
+def test_what_had_no_answer_keeps_its_cause_until_it_is_asked_again(
+    check: Check, ecr: LocalEcr, journal: Path
+) -> None:
+    ecr.set_faults([Fault("omit", share=0.1)])
+    first = check()
+    # The next run gets one answer, and is then denied.
+    ecr.set_faults([Fault("access_denied", calls=(first.stats.calls + 2, None))])
+    with pytest.raises(lc.AccessDeniedError) as caught:
+        check(lc.plan(ROWS, batch_size=10), max_in_flight=1)
+    second = caught.value.report
+    assert second is not None
+    assert second.unique_counts["not_checked"] == 0
+    assert second.unique_counts["unanswered"] == first.unique_counts["unanswered"] - 10
+    reasons = {line["reason"] for line in table(second) if line["verdict"] == "unanswered"}
+    assert "asked, but not in the answer" in reasons
+    assert [reason for reason in reasons if str(reason).startswith("AccessDenied")]
+    with lc.Journal(journal) as opened:
+        assert table(opened.report()) == table(second)
+
+
+def test_efforts_add_up_and_each_run_keeps_its_own(check: Check, ecr: LocalEcr, journal: Path) -> None:
+    ecr.set_faults([Fault("access_denied", calls=(4, None))])
+    with pytest.raises(lc.AccessDeniedError) as caught:
+        check(max_in_flight=1)
+    ecr.set_faults([])
+    first, last = caught.value.report, check()
+    assert first is not None
+    with lc.Journal(journal) as opened:
+        runs, stats = opened.status().runs, opened.report().stats
+    assert [run.ended for run in runs] == ["fatal", "done"]
+    assert [run.stats.calls for run in runs] == [first.stats.calls, last.stats.calls] == [4, 7]
+    assert runs[0].errors == first.errors != ()
+    assert (stats.calls, stats.ended) == (11, "done")
+    assert stats.seconds == pytest.approx(first.stats.seconds + last.stats.seconds)
+
+
+def test_a_run_that_was_killed_is_called_so(tmp_path: Path) -> None:
+    with Audit(tmp_path, SMALL, rows(SMALL)) as audit:
+        with audit.start("committed", 4) as run:
+            run.wait()
+        with lc.Journal(audit.journal) as opened:
+            (killed,) = opened.status().runs
+            report = opened.report()
+        assert (killed.ended, report.stats.ended) == ("killed", "killed")
+        assert 0 < killed.stats.calls <= audit.ecr.counters.calls
+        audit.finish()
+    with lc.Journal(audit.journal) as opened:
+        assert [run.ended for run in opened.status().runs] == ["killed", "done"]
+
+
+def test_a_run_that_goes_on_is_called_so(ecr: LocalEcr, journal: Path) -> None:
+    ecr.set_latency(5)
+    seen: list[str] = []
+
+    def look(_: lc.Progress) -> None:
+        with lc.Journal(journal) as opened:
+            seen.append(opened.report().stats.ended)
+            seen.extend(run.ended for run in opened.status().runs)
+
+    with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate=100, max_in_flight=2) as checker:
+        checker.check(lc.plan(digests(200), batch_size=5), journal=journal, progress=look)
+    assert set(seen[:-2]) == {"running"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("stats", "{"),
+        ("stats", "[" * 100_000),
+        ("stats", '{"calls": 1}'),
+        ("stats", b"\xff"),
+        ("ended", "melted"),
+        ("ended", "running"),
+        ("errors", "[[1]]"),
+        ("errors", '[[0, 1, "melted", "", "", 1]]'),
+        ("errors", '[["0", 1, "answer", "", "", 1]]'),
+        ("started_at", "yesterday"),
+        ("started_at", 1e300),
+    ],
+)
+def test_a_run_that_cannot_be_read_costs_nothing_else(
+    check: Check, ecr: LocalEcr, journal: Path, column: str, value: object
+) -> None:
+    first = check()
+    change(journal, f"UPDATE runs SET {column} = ?", value)  # noqa: S608
+    with lc.Journal(journal) as opened:
+        assert opened.verify() == ["1 of its runs cannot be read; how they went is not known"]
+        assert table(opened.report()) == table(first)
+        assert opened.status().runs == ()
+    calls = ecr.counters.calls
+    assert table(check()) == table(first)
+    assert ecr.counters.calls == calls
+    with lc.Journal(journal) as opened:
+        assert [run.ended for run in opened.status().runs] == ["done"]
+
+
+def test_the_command_shows_the_runs(
+    check: Check,
+    ecr: LocalEcr,
+    journal: Path,
+    layercheck: Layercheck,  # noqa: F811 - the fixture
+) -> None:
+    ecr.set_faults([Fault("access_denied", calls=(4, None))])
+    with pytest.raises(lc.AccessDeniedError):
+        check(max_in_flight=1)
+    ecr.set_faults([])
+    for _ in range(5):
+        check()
+    shown = layercheck("journal", "show", journal).out
+    assert "6 runs with 11 calls, the last ones:" in shown
+    assert shown.count(" UTC: ") == 5
+    assert "7 calls in " in shown
+    told = json.loads(layercheck("journal", "show", journal, "--format", "jsonl").out)["runs"]
+    assert [(run["ended"], run["calls"]) for run in told] == [("fatal", 4), ("done", 7)] + [("done", 0)] * 4
+    assert told[0]["errors"] == 1
+
+
+def test_a_run_that_was_killed_when_all_was_written_left_a_whole_report(check: Check, journal: Path) -> None:
+    first = check()
+    change(journal, "UPDATE runs SET ended = 'running', stats = replace(stats, '\"done\"', '\"running\"')")
+    with lc.Journal(journal) as opened:
+        assert [run.ended for run in opened.status().runs] == ["killed"]
+        report = opened.report()
+    assert (report.complete, report.stats.ended) == (True, "done")
+    assert table(report) == table(first)
+
+
+def test_errors_of_what_was_asked_together_tell_where_in_the_plan_it_is(check: Check, ecr: LocalEcr) -> None:
+    ecr.set_faults([Fault("omit", share=0.02)])
+    first = check()
+    codes = first.unique_verdicts.tolist()
+    left_out = [at for at, code in enumerate(codes) if code == lc.Verdict.UNANSWERED]
+    ecr.set_faults([Fault("omit", share=1.0)])
+    (error,) = check().errors
+    assert len(left_out) <= 100
+    assert (error.start, error.stop) == (left_out[0], left_out[-1] + 1)
