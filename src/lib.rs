@@ -18,36 +18,28 @@
 //! assert_eq!(Verdict::Unavailable.name(), "unavailable");
 //! ```
 
-pub mod answer;
-pub mod audits;
-pub mod batch;
-pub mod dedupe;
+pub mod comparison;
 pub mod digest;
-pub mod formats;
-pub mod hex;
+#[cfg(feature = "wire")]
+pub mod http;
+pub mod input;
 pub mod journal;
 pub mod ledger;
-pub mod lines;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
-pub mod merge;
-pub mod numbering;
-pub mod pages;
-pub mod parse;
 pub mod plan;
+pub mod protocol;
 #[cfg(feature = "python")]
 mod py;
-pub mod rejects;
-pub mod source;
 pub mod table;
 pub mod verdict;
-#[cfg(feature = "wire")]
-pub mod wire;
 
 pub use digest::Digest;
-pub use ledger::{Columns, Ledger};
-pub use parse::{ParseError, RejectKind, Spelling};
-pub use plan::{Plan, Planner};
-pub use rejects::{Reject, Rejects};
+pub use digest::parse::{ParseError, RejectKind, Spelling};
+pub use ledger::Ledger;
+pub use ledger::columns::Columns;
+pub use plan::Plan;
+pub use plan::planner::Planner;
+pub use plan::rejects::{Reject, Rejects};
 pub use table::Table;
 pub use verdict::Verdict;

@@ -9,8 +9,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use layercheck::answer::Answer;
-use layercheck::batch::Packer;
+use layercheck::protocol::answer::Answer;
+use layercheck::protocol::request::Packer;
 use layercheck::{Digest, Ledger, Planner};
 use serde::Deserialize;
 

@@ -6,7 +6,9 @@
 use std::fs::File;
 use std::time::Instant;
 
-use layercheck::source::TextSource;
+use layercheck::input::decompress::TextSource;
+use layercheck::input::lines::TextLines;
+use layercheck::input::read_block;
 use layercheck::{Digest, Plan, Planner};
 
 fn main() -> std::io::Result<()> {
@@ -35,7 +37,8 @@ fn main() -> std::io::Result<()> {
 fn read(path: &str, threads: Option<usize>) -> std::io::Result<Plan> {
     let mut planner = Planner::new(false).threads(threads);
     let mut source = TextSource::open(File::open(path)?)?;
-    while source.feed(&mut planner)? {}
+    let mut lines = TextLines::default();
+    while read_block(&mut source, &mut lines, &mut planner)? {}
     Ok(planner.finish(100))
 }
 

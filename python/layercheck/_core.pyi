@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 MAX_BATCH: int
 JOURNAL_VERSION: int
 RULES_VERSION: int
+COMPRESSED_SUFFIXES: tuple[str, str]
 
 def build_info() -> dict[str, str]: ...
+def is_compressed(head: bytes) -> bool: ...
 
 @final
 class Reject:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from layercheck.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +16,11 @@ class Limits:
     Asking digests again, whatever came in the way, is the agenda's, from a queue, so
     that no thread sleeps while it holds a call slot. Renewing credentials is botocore's.
 
-    Each kind is bounded in number, all together in time (`asking_s`), and the run
-    as a whole by `stall_s` and by the caller's `timeout_s`.
+    A `RetryPolicy` bounds how often the same digests are asked. The run as a whole is
+    bounded by `stall_s` and by the caller's `timeout_s`.
 
     Attributes:
-        attempts: Times digests are asked while the errors are passing ones.
-        first_contact_attempts: The same while no connection was ever made: a host
-            that is down or misspelt should be reported soon.
-        throttle_attempts: Times digests are asked while the answer is "slow down".
-        renewal_attempts: Times digests are asked while the answer is that credentials
-            have expired, if botocore can renew them: it does so when it signs the next
-            request. Otherwise expired credentials end the run at once.
-        asking_s: Longest the same digests are asked again, whatever the errors are.
-        back_off_base_s: Upper end of the first wait before asking again, seconds. It
-            doubles each time, and the wait is drawn evenly from zero up to it ("full
-            jitter", which keeps threads that failed together from returning together).
-        back_off_cap_s: Where the doubling stops, seconds.
+        retry: How often the same digests are asked.
         outage_failures: After so many failures in a row, with no answer between, new
             batches wait until something succeeds again, and the first batch to use
             up its attempts ends the run instead of one batch after the other.
@@ -47,15 +38,10 @@ class Limits:
         tick_s: How often progress is told and deadlines are looked at.
         idle_s: How long a thread without work stays.
         errors_kept: Batch errors kept in the report one by one.
+        recovery: How a lane comes back after the service throttled: a name of `rate/recovery.py`.
     """
 
-    attempts: int = 7
-    first_contact_attempts: int = 4
-    throttle_attempts: int = 20
-    renewal_attempts: int = 8
-    asking_s: float = 300.0
-    back_off_base_s: float = 0.1
-    back_off_cap_s: float = 20.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     outage_failures: int = 20
     stall_s: float = 300.0
     backlog_per_slot: int = 4
@@ -67,3 +53,4 @@ class Limits:
     tick_s: float = 0.25
     idle_s: float = 10.0
     errors_kept: int = 1000
+    recovery: str = "cubic"

@@ -4,15 +4,12 @@
 //! `journal` folder, which puts them into a database. Everything here reads hostile bytes: a wrong bit
 //! anywhere is an error, and nothing is reserved on the word of a number that was read.
 
-mod bytes;
-pub mod payload;
-pub mod plan;
+mod frame;
+pub mod outcomes;
+pub mod plan_parts;
 
-pub use bytes::Damaged;
+pub use frame::{CorruptRecord, VERSION};
 
-/// Version of the bytes, in each of them.
-pub const VERSION: u8 = 3;
-
-/// Version of the rules by which rows become digests. A change of [`crate::parse`] that makes another
+/// Version of the rules by which rows become digests. A change of [`crate::digest::parse`] that makes another
 /// plan of the same rows raises it, so that no run goes on under rules it was not begun with.
 pub const RULES: u32 = 1;

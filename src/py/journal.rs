@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::plan::PyPlan;
-use crate::journal::Damaged;
-use crate::journal::plan::{Parts, Rebuild};
+use crate::journal::CorruptRecord;
+use crate::journal::plan_parts::{Parts, Rebuild};
 use crate::plan::Plan;
 
 /// An iterator over a plan's parts: `bytes`, each made with the interpreter lock released.
@@ -50,17 +50,17 @@ impl PyPlanReader {
 
     /// Takes the next part; `ValueError` if it is not that, or damaged.
     fn take(&self, py: Python<'_>, part: &[u8]) -> PyResult<()> {
-        py.detach(|| locked(&self.rebuild).take(part)).map_err(damaged)
+        py.detach(|| locked(&self.rebuild).take(part)).map_err(corrupt)
     }
 
     /// The plan; `ValueError` if a part is missing. The reader is empty again then.
     fn finish(&self) -> PyResult<PyPlan> {
         let rebuild = std::mem::take(&mut *locked(&self.rebuild));
-        rebuild.finish().map(PyPlan::new).map_err(damaged)
+        rebuild.finish().map(PyPlan::new).map_err(corrupt)
     }
 }
 
-fn damaged(error: Damaged) -> PyErr {
+fn corrupt(error: CorruptRecord) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 

@@ -8,14 +8,15 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::column::{Column, Owner};
+use super::array::{ArrayView, Owner};
 use super::plan::PyPlan;
 use super::table::PyTable;
-use crate::answer::{Answer, AnswerError};
-use crate::journal::payload::{self, Record};
-use crate::ledger::{Columns, Ledger, Merged};
-use crate::merge::{Entry, Says, read_digest};
+use crate::journal::outcomes::{self, Record};
+use crate::ledger::columns::Columns;
+use crate::ledger::{Ledger, Merged};
 use crate::plan::Plan;
+use crate::protocol::answer::{Answer, AnswerError};
+use crate::protocol::entry::{Entry, EntryStatus, read_digest};
 use crate::table::Table;
 use crate::verdict::Verdict;
 
@@ -117,10 +118,9 @@ impl PyLedger {
         let calls = calls.into_iter().map(|(start, stop, at)| Ok((self.call(start, stop)?, at)));
         let calls = calls.collect::<PyResult<Vec<_>>>()?;
         // The ledger is locked for one call at a time: answers come in meanwhile.
-        let encode = |(call, at)| payload::encode(&self.lock(), call, at);
+        let encode = |(call, at)| outcomes::encode(&self.lock(), call, at);
         let records: Vec<_> = py.detach(|| calls.into_iter().map(encode).collect());
-        let record =
-            |record: Record| (record.range.start, record.range.end, PyBytes::new(py, &record.payload));
+        let record = |record: Record| (record.range.start, record.range.end, PyBytes::new(py, &record.frame));
         Ok(records.into_iter().map(|found| found.map(record)).collect())
     }
 
@@ -135,8 +135,8 @@ impl PyLedger {
         answered_at: f64,
         payload: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| payload::decode(&mut self.lock(), start..stop, answered_at, payload))
-            .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
+        py.detach(|| outcomes::decode(&mut self.lock(), start..stop, answered_at, payload))
+            .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }
 
     /// Like `restore`, but the digests are as if they had never been asked, whatever was taken over before.
@@ -148,8 +148,8 @@ impl PyLedger {
         answered_at: f64,
         payload: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| payload::forget(&mut self.lock(), start..stop, answered_at, payload))
-            .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
+        py.detach(|| outcomes::forget(&mut self.lock(), start..stop, answered_at, payload))
+            .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }
 
     /// The run ends: answers that come from here on are not taken any more.
@@ -159,8 +159,9 @@ impl PyLedger {
 
     /// Numbers the digests that were left open here and there, so that they can be asked together: from
     /// the plan's `unique` on. Returns how many there are.
-    fn gather(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.lock().gather())
+    #[pyo3(name = "gather")]
+    fn pack_pending(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().pack_pending())
     }
 
     /// How many numbers there are: the plan's digests, and what was gathered.
@@ -177,17 +178,19 @@ impl PyLedger {
     }
 
     /// The gathered digests numbered `start..stop`, as a plan of their own.
-    fn gathered(&self, start: usize, stop: usize) -> PyResult<PyPlan> {
+    #[pyo3(name = "gathered")]
+    fn pending_batch(&self, start: usize, stop: usize) -> PyResult<PyPlan> {
         let call = self.call(start, stop)?;
         let digests = self.lock().asked(call).into_owned();
         Ok(PyPlan::new(Plan::of_digests(digests)))
     }
 
     /// Where in the plan the first of these digests is, and one past the last.
-    fn span(&self, start: usize, stop: usize) -> PyResult<(usize, usize)> {
+    #[pyo3(name = "span")]
+    fn range(&self, start: usize, stop: usize) -> PyResult<(usize, usize)> {
         let call = self.call(start, stop)?;
-        let span = self.lock().span(call);
-        Ok((span.start, span.end))
+        let range = self.lock().range(call);
+        Ok((range.start, range.end))
     }
 
     /// The digests of a call are asked once more: what an earlier run left unanswered is open again.
@@ -260,19 +263,19 @@ impl PyColumns {
     fn verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let make = || self.plan.row_index().iter().map(|index| self.code(*index)).collect();
         let codes = py.detach(|| Arc::clone(self.codes.get_or_init(make)));
-        Column::array(py, Owner::Codes(codes))
+        ArrayView::numpy(py, Owner::Codes(codes))
     }
 
     /// Verdict codes of the digests: numpy uint8 of shape (unique,), no copy.
     #[getter]
     fn unique_verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::Verdicts(Arc::clone(&self.columns)))
+        ArrayView::numpy(py, Owner::Verdicts(Arc::clone(&self.columns)))
     }
 
     /// Sizes of the layers in bytes, -1 where none was given: numpy int64 of shape (unique,).
     #[getter]
     fn sizes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::Sizes(Arc::clone(&self.columns)))
+        ArrayView::numpy(py, Owner::Sizes(Arc::clone(&self.columns)))
     }
 
     /// Texts of the digests with the verdict of this code, in first-seen order.
@@ -331,29 +334,29 @@ fn merged_type(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 /// An entry of an answer in botocore's own objects, which hold the text.
 struct OwnedEntry<'py> {
     digest: Bound<'py, PyString>,
-    says: OwnedSays<'py>,
+    status: OwnedStatus<'py>,
 }
 
-enum OwnedSays<'py> {
+enum OwnedStatus<'py> {
     Layer { availability: Bound<'py, PyString>, size: Option<i64>, media_type: Option<Bound<'py, PyString>> },
     Failure { code: Option<Bound<'py, PyString>>, reason: Option<Bound<'py, PyString>> },
 }
 
 impl OwnedEntry<'_> {
     fn entry(&self) -> Entry<'_> {
-        Entry { digest: read_digest(read(&self.digest).as_bytes()), says: self.says.says() }
+        Entry { digest: read_digest(read(&self.digest).as_bytes()), status: self.status.status() }
     }
 }
 
-impl OwnedSays<'_> {
-    fn says(&self) -> Says<'_> {
+impl OwnedStatus<'_> {
+    fn status(&self) -> EntryStatus<'_> {
         match self {
-            Self::Layer { availability, size, media_type } => Says::Layer {
+            Self::Layer { availability, size, media_type } => EntryStatus::Layer {
                 availability: read(availability),
                 size: *size,
                 media_type: media_type.as_ref().map(|text| read(text)),
             },
-            Self::Failure { code, reason } => Says::Failure {
+            Self::Failure { code, reason } => EntryStatus::Failure {
                 code: code.as_ref().map_or("", |text| read(text)),
                 reason: reason.as_ref().map_or("", |text| read(text)),
             },
@@ -380,15 +383,15 @@ fn read_answer<'py>(answer: &Bound<'py, PyAny>) -> PyResult<Vec<OwnedEntry<'py>>
         };
         let size = item.get_item("layerSize")?.filter(|size| !size.is_instance_of::<PyBool>());
         let size = size.and_then(|size| size.extract::<i64>().ok()).filter(|size| *size >= 0);
-        let says = OwnedSays::Layer { availability, size, media_type: text(&item, "mediaType")? };
-        entries.push(OwnedEntry { digest, says });
+        let status = OwnedStatus::Layer { availability, size, media_type: text(&item, "mediaType")? };
+        entries.push(OwnedEntry { digest, status });
     }
     for item in list(answer, "failures")? {
         let Ok(item) = item.cast_into::<PyDict>() else { continue };
         let Some(digest) = text(&item, "layerDigest")? else { continue };
-        let says =
-            OwnedSays::Failure { code: text(&item, "failureCode")?, reason: text(&item, "failureReason")? };
-        entries.push(OwnedEntry { digest, says });
+        let status =
+            OwnedStatus::Failure { code: text(&item, "failureCode")?, reason: text(&item, "failureReason")? };
+        entries.push(OwnedEntry { digest, status });
     }
     Ok(entries)
 }

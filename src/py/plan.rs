@@ -7,7 +7,7 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PySlice, PyString};
 
-use super::column::{Column, Owner};
+use super::array::{ArrayView, Owner};
 use super::rejects::PyRejects;
 use super::table::PyPlanTable;
 use crate::digest::Digest;
@@ -83,14 +83,14 @@ impl PyPlan {
     /// The digests in first-seen order: numpy uint8 of shape (unique, 32), read-only, no copy.
     #[getter]
     fn digests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::Digests(Arc::clone(&self.plan)))
+        ArrayView::numpy(py, Owner::Digests(Arc::clone(&self.plan)))
     }
 
     /// For each row the index of its digest, or -1 if it is invalid: numpy int64 of shape
     /// (rows,), read-only, no copy.
     #[getter]
     fn row_index<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::RowIndex(Arc::clone(&self.plan)))
+        ArrayView::numpy(py, Owner::RowIndex(Arc::clone(&self.plan)))
     }
 
     /// The rejected rows, in row order: a sequence of `Reject(row, kind, offset, text)`.
@@ -129,7 +129,7 @@ impl PyPlan {
     /// SHA-256 of the digests in order, and of which row is which of them, with the rejected rows: what a
     /// journal tells plans apart by. The size of batches counts for neither.
     fn fingerprint<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
-        let (digests, rows) = py.detach(|| crate::journal::plan::fingerprint(&self.plan));
+        let (digests, rows) = py.detach(|| crate::journal::plan_parts::fingerprint(&self.plan));
         (PyBytes::new(py, &digests), PyBytes::new(py, &rows))
     }
 

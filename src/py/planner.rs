@@ -7,15 +7,19 @@ use pyo3::types::PyBytes;
 use super::input::files::ColumnArgument;
 use super::input::{Block, arrow, files, fixed, rows};
 use super::plan::PyPlan;
-use crate::batch::MAX_BATCH;
-use crate::formats::{Csv, JsonLines, TextLines};
-use crate::plan::Planner;
+use crate::input::csv::Csv;
+use crate::input::jsonl::JsonLines;
+use crate::input::lines::TextLines;
+use crate::plan::planner::Planner;
+use crate::protocol::MAX_BATCH;
 
 /// Takes rows in blocks and becomes a `Plan`.
 #[pyclass(name = "Planner", module = "layercheck._core")]
 pub(super) struct PyPlanner {
     planner: Option<Planner>,
     block: Block,
+    /// The text file that `feed` is in.
+    lines: TextLines,
 }
 
 #[pymethods]
@@ -25,7 +29,11 @@ impl PyPlanner {
     #[new]
     #[pyo3(signature = (*, strict = false, threads = None))]
     fn new(strict: bool, threads: Option<usize>) -> Self {
-        Self { planner: Some(Planner::new(strict).threads(threads)), block: Block::default() }
+        Self {
+            planner: Some(Planner::new(strict).threads(threads)),
+            block: Block::default(),
+            lines: TextLines::default(),
+        }
     }
 
     /// Takes every item of an iterable of str, bytes or None as a row. What the iterable itself
@@ -38,7 +46,7 @@ impl PyPlanner {
     /// Takes a text file, plain, gzipped or zstd-compressed: a path, or an object with `read(size)`
     /// that gives bytes. What the object raises passes through.
     fn read(&mut self, file: &Bound<'_, PyAny>) -> PyResult<()> {
-        files::read(self.planner()?, file, TextLines)
+        files::read(self.planner()?, file, TextLines::default())
     }
 
     /// Takes one column of a CSV file, by its name, its number, or because it is the only one.
@@ -55,14 +63,15 @@ impl PyPlanner {
     fn feed(&mut self, py: Python<'_>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
         // Bytes never change, and `block` holds them until we return.
         let bytes = block.as_bytes();
-        let planner = self.planner()?;
-        py.detach(|| planner.feed(bytes));
+        let planner = self.planner.as_mut().ok_or_else(used_up)?;
+        py.detach(|| self.lines.feed(bytes, planner));
         Ok(())
     }
 
     /// Ends a text file.
     fn end_of_file(&mut self) -> PyResult<()> {
-        self.planner()?.end_of_file();
+        let planner = self.planner.as_mut().ok_or_else(used_up)?;
+        self.lines.end_of_file(planner);
         Ok(())
     }
 
@@ -90,7 +99,7 @@ impl PyPlanner {
             let message = format!("batch_size must be from 1 to {MAX_BATCH}, not {batch_size}");
             return Err(PyValueError::new_err(message));
         }
-        self.planner()?;
+        self.end_of_file()?;
         let planner = self.planner.take();
         let plan = planner.map(|planner| py.detach(|| planner.finish(batch_size)));
         plan.map(PyPlan::new).ok_or_else(used_up)

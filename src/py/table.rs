@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
-use super::files::os_error;
+use super::python_file::os_error;
 use crate::plan::Plan;
-use crate::table::{Table, arrow, csv, jsonl, plan};
+use crate::table::{Table, arrow, csv, jsonl, plan_table};
 
 /// Bytes gathered before they are written.
 const WRITE_BLOCK: usize = 1 << 20;
@@ -106,7 +106,7 @@ impl PyPlanTable {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let reader = plan::Reader::new(Arc::clone(&self.plan), self.unique);
+        let reader = plan_table::Reader::new(Arc::clone(&self.plan), self.unique);
         let reader = PyRecordBatchReader::new(Box::new(reader));
         Bound::new(py, reader)?.call_method1("__arrow_c_stream__", (requested_schema,))
     }
@@ -114,7 +114,7 @@ impl PyPlanTable {
     /// The schema of `__arrow_c_stream__` (PyCapsule interface).
     #[expect(clippy::unused_self, reason = "the protocol calls it on an object")]
     pub(super) fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Bound::new(py, PySchema::new(plan::schema()))?.call_method0("__arrow_c_schema__")
+        Bound::new(py, PySchema::new(plan_table::schema()))?.call_method0("__arrow_c_schema__")
     }
 }
 

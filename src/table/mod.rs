@@ -5,7 +5,7 @@ pub mod arrow;
 pub mod csv;
 pub mod jsonl;
 #[cfg(feature = "arrow")]
-pub mod plan;
+pub mod plan_table;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::digest::Text;
-use crate::ledger::Columns;
+use crate::ledger::columns::Columns;
 use crate::plan::Plan;
 use crate::verdict::Verdict;
 

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use layercheck::journal::{payload, plan};
-use layercheck::merge::{Entry, Says};
+use layercheck::journal::{outcomes, plan_parts};
+use layercheck::protocol::entry::{Entry, EntryStatus};
 use layercheck::{Digest, Ledger, Plan, Planner, Table, Verdict};
 use proptest::prelude::*;
 
 fn parts_of(plan: &Plan) -> Vec<Vec<u8>> {
-    let mut parts = plan::Parts::default();
+    let mut parts = plan_parts::Parts::default();
     std::iter::from_fn(|| parts.next(plan)).collect()
 }
 
-fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::Damaged> {
-    let mut rebuild = plan::Rebuild::default();
+fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::CorruptRecord> {
+    let mut rebuild = plan_parts::Rebuild::default();
     parts.iter().try_for_each(|part| rebuild.take(part))?;
     rebuild.finish()
 }
@@ -48,9 +48,9 @@ fn ledger_of(unique: u8) -> Ledger {
 /// One of everything the service may say, a digest that it leaves out, and one that is never asked.
 fn answered() -> Ledger {
     let mut ledger = ledger_of(8);
-    let layer = |availability, size, media_type| Says::Layer { availability, size, media_type };
-    let failure = |code, reason| Says::Failure { code, reason };
-    let says = [
+    let layer = |availability, size, media_type| EntryStatus::Layer { availability, size, media_type };
+    let failure = |code, reason| EntryStatus::Failure { code, reason };
+    let statuses = [
         layer("AVAILABLE", Some(0), Some("application/vnd.oci.image.layer.v1.tar+gzip")),
         layer("AVAILABLE", Some(i64::MAX), None),
         layer("ARCHIVED", None, Some("")),
@@ -58,8 +58,9 @@ fn answered() -> Ledger {
         failure("InvalidLayerDigest", "no ünïcode"),
         layer("MELTED", None, None),
     ];
-    let entries = says.into_iter().enumerate();
-    ledger.merge(0..7, entries.map(|(byte, says)| Entry { digest: Some(Digest([byte as u8; 32])), says }));
+    let entries = statuses.into_iter().enumerate();
+    ledger
+        .merge(0..7, entries.map(|(byte, status)| Entry { digest: Some(Digest([byte as u8; 32])), status }));
     ledger
 }
 
@@ -100,7 +101,7 @@ fn plans_of_several_parts_come_back() {
     let again = rebuilt(&parts).unwrap();
     assert_eq!(again.digests(), plan.digests());
     assert_eq!(again.row_index(), plan.row_index());
-    assert_eq!(plan::fingerprint(&again), plan::fingerprint(&plan));
+    assert_eq!(plan_parts::fingerprint(&again), plan_parts::fingerprint(&plan));
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
         for row in rows {
             planner.row(row.as_bytes());
         }
-        plan::fingerprint(&planner.finish(batch_size))
+        plan_parts::fingerprint(&planner.finish(batch_size))
     };
     let (a, b) = ("aa".repeat(32), "bb".repeat(32));
     let first = of(&[&a, &b, "junk"], 100);
@@ -136,12 +137,12 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
 /// When the answers of these tests came: seconds since 1970.
 const AT: f64 = 1_764_100_000.25;
 
-fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> payload::Record {
-    payload::encode(ledger, call, AT).unwrap()
+fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> outcomes::Record {
+    outcomes::encode(ledger, call, AT).unwrap()
 }
 
-fn take(ledger: &mut Ledger, record: &payload::Record) -> Result<usize, layercheck::journal::Damaged> {
-    payload::decode(ledger, record.range.clone(), AT, &record.payload)
+fn take(ledger: &mut Ledger, record: &outcomes::Record) -> Result<usize, layercheck::journal::CorruptRecord> {
+    outcomes::decode(ledger, record.range.clone(), AT, &record.frame)
 }
 
 #[test]
@@ -152,10 +153,10 @@ fn outcomes_come_back_and_what_was_not_asked_stays_as_it_is() {
     assert_eq!(take(&mut after, &record), Ok(7));
     assert_eq!(before.columns().verdicts()[6..], [Verdict::Unanswered, Verdict::NotChecked]);
     assert_eq!(lines_of(&after), lines_of(&before));
-    assert_eq!(payload::encode(&after, 0..8, AT), Some(record));
+    assert_eq!(outcomes::encode(&after, 0..8, AT), Some(record));
     // What was left out is asked again, and until then counts as open.
     assert_eq!((before.settled(), after.settled()), (7, 6));
-    assert_eq!(after.gather(), 2);
+    assert_eq!(after.pack_pending(), 2);
     assert_eq!(after.asked(after.next_open(0))[..], [Digest([6; 32]), Digest([7; 32])]);
 }
 
@@ -165,11 +166,11 @@ fn what_is_too_old_is_forgotten_and_nothing_else_is() {
     let mut after = ledger_of(8);
     take(&mut after, &keep(&before, 0..8)).unwrap();
     let old = keep(&before, 2..7);
-    assert_eq!(payload::forget(&mut after, old.range.clone(), AT, &old.payload), Ok(5));
+    assert_eq!(outcomes::forget(&mut after, old.range.clone(), AT, &old.frame), Ok(5));
     assert_eq!(after.columns().verdicts()[..2], before.columns().verdicts()[..2]);
     assert_eq!(lines_of(&after)[2..], lines_of(&ledger_of(8))[2..]);
-    assert!(payload::forget(&mut after, old.range, AT + 1.0, &old.payload).is_err());
-    assert_eq!((after.settled(), after.gather()), (2, 6));
+    assert!(outcomes::forget(&mut after, old.range, AT + 1.0, &old.frame).is_err());
+    assert_eq!((after.settled(), after.pack_pending()), (2, 6));
 }
 
 #[test]
@@ -177,8 +178,8 @@ fn after_its_end_a_run_takes_no_answer() {
     let mut ledger = answered();
     let before = lines_of(&ledger);
     ledger.close();
-    let says = Says::Layer { availability: "AVAILABLE", size: None, media_type: None };
-    let entries = (0..8).map(|byte| Entry { digest: Some(Digest([byte; 32])), says });
+    let status = EntryStatus::Layer { availability: "AVAILABLE", size: None, media_type: None };
+    let entries = (0..8).map(|byte| Entry { digest: Some(Digest([byte; 32])), status });
     assert_eq!(ledger.merge(0..8, entries).answered, 0);
     assert_eq!(lines_of(&ledger), before);
 }
@@ -186,8 +187,8 @@ fn after_its_end_a_run_takes_no_answer() {
 #[test]
 fn of_what_was_not_asked_there_is_nothing_to_keep() {
     let ledger = answered();
-    assert_eq!(payload::encode(&ledger, 7..8, AT), None);
-    assert_eq!(payload::encode(&ledger, 3..3, AT), None);
+    assert_eq!(outcomes::encode(&ledger, 7..8, AT), None);
+    assert_eq!(outcomes::encode(&ledger, 3..3, AT), None);
 }
 
 #[test]
@@ -200,12 +201,12 @@ fn verdicts_are_taken_only_for_the_digests_that_were_asked_and_at_their_time() {
     assert!(take(&mut others, &record).is_err());
     let mut same = ledger_of(8);
     for range in [1..4, 0..2, 0..4, 0..9, 3..8] {
-        assert!(payload::decode(&mut same, range, AT, &record.payload).is_err());
+        assert!(outcomes::decode(&mut same, range, AT, &record.frame).is_err());
     }
     #[expect(clippy::reversed_empty_ranges, reason = "a file may say so")]
     let reversed = 3..0;
-    assert!(payload::decode(&mut same, reversed, AT, &record.payload).is_err());
-    assert!(payload::decode(&mut same, 0..3, AT + 0.001, &record.payload).is_err());
+    assert!(outcomes::decode(&mut same, reversed, AT, &record.frame).is_err());
+    assert!(outcomes::decode(&mut same, 0..3, AT + 0.001, &record.frame).is_err());
     assert_eq!(same.settled() + others.settled(), 0);
     assert_eq!(take(&mut same, &record), Ok(3));
 }
@@ -225,21 +226,24 @@ fn leftovers_are_asked_and_kept_together() {
         let record = keep(&before, call);
         take(&mut ledger, &record).unwrap();
     }
-    assert_eq!((ledger.settled(), ledger.gather(), ledger.gather(), ledger.numbers()), (3, 5, 5, 17));
+    assert_eq!(
+        (ledger.settled(), ledger.pack_pending(), ledger.pack_pending(), ledger.numbers()),
+        (3, 5, 5, 17)
+    );
     let calls = std::iter::successors(Some(ledger.next_open(0)), |call| Some(ledger.next_open(call.end)));
     let calls: Vec<_> = calls.take_while(|call| !call.is_empty()).collect();
     assert_eq!(calls, [8..12, 12..16, 16..17]);
     assert_eq!((ledger.next_open(17), ledger.next_open(99)), (17..17, 17..17));
-    let places: Vec<_> = ledger.places(12..17).collect();
-    assert_eq!(places, [1, 2, 3, 4, 6]);
+    let positions: Vec<_> = ledger.positions(12..17).collect();
+    assert_eq!(positions, [1, 2, 3, 4, 6]);
     assert_eq!(ledger.asked(16..17)[..], [Digest([6; 32])]);
 
     // Until it is asked again, the digest is what it was.
     assert_eq!(ledger.columns().detail(6), ("", "lost"));
     ledger.reopen(16..17);
     assert_eq!(ledger.columns().verdicts()[6], Verdict::NotChecked);
-    let says = Says::Layer { availability: "AVAILABLE", size: Some(6), media_type: None };
-    let entry = |byte| Entry { digest: Some(Digest([byte; 32])), says };
+    let status = EntryStatus::Layer { availability: "AVAILABLE", size: Some(6), media_type: None };
+    let entry = |byte| Entry { digest: Some(Digest([byte; 32])), status };
     let merged = ledger.merge(16..17, [entry(6), entry(1)].into_iter());
     assert_eq!((merged.answered, merged.foreign), (1, 1));
     ledger.refuse(12, "InvalidLayerDigest", "");
@@ -264,14 +268,14 @@ fn a_hundred_layers_take_less_than_eight_bytes_each() {
     let mut ledger = ledger_of(100);
     let entries = (0..100_u8).map(|byte| Entry {
         digest: Some(Digest([byte; 32])),
-        says: Says::Layer {
+        status: EntryStatus::Layer {
             availability: if byte % 3 == 0 { "UNAVAILABLE" } else { "AVAILABLE" },
             size: Some(30_000_000 + i64::from(byte) * 7_919),
             media_type: Some("application/vnd.docker.image.rootfs.diff.tar.gzip"),
         },
     });
     ledger.merge(0..100, entries);
-    let length = keep(&ledger, 0..100).payload.len();
+    let length = keep(&ledger, 0..100).frame.len();
     assert!(length < 800, "{length}");
 }
 
@@ -279,9 +283,9 @@ fn a_hundred_layers_take_less_than_eight_bytes_each() {
 fn every_wrong_bit_is_noticed() {
     let record = keep(&answered(), 0..8);
     let part = parts_of(&dirty_plan());
-    for at in 0..record.payload.len() * 8 {
+    for at in 0..record.frame.len() * 8 {
         let mut broken = record.clone();
-        broken.payload[at / 8] ^= 1 << (at % 8);
+        broken.frame[at / 8] ^= 1 << (at % 8);
         let mut ledger = ledger_of(8);
         assert!(take(&mut ledger, &broken).is_err(), "bit {at}");
         assert_eq!(ledger.settled(), 0);
@@ -311,10 +315,10 @@ fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {
 fn what_is_longer_than_it_should_be_is_refused_though_its_checksum_is_right() {
     let record = keep(&answered(), 0..3);
     let about: Vec<u8> = (0..3).flat_map(|byte| [byte; 32]).collect();
-    let body = &record.payload[6..];
-    let again = payload::Record { payload: sealed(b'v', body, &about), ..record.clone() };
+    let body = &record.frame[6..];
+    let again = outcomes::Record { frame: sealed(b'v', body, &about), ..record.clone() };
     assert_eq!(take(&mut ledger_of(8), &again), Ok(3));
-    let longer = payload::Record { payload: sealed(b'v', &[body, &[0]].concat(), &about), ..record };
+    let longer = outcomes::Record { frame: sealed(b'v', &[body, &[0]].concat(), &about), ..record };
     assert!(take(&mut ledger_of(8), &longer).is_err());
 }
 
@@ -347,7 +351,7 @@ fn number() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn hostile_payloads_give_errors_or_outcomes(
+    fn hostile_frames_give_errors_or_outcomes(
         start in 0_u8..9,
         length in 0_u8..9,
         body in prop::collection::vec(number(), 0..40),
@@ -357,7 +361,7 @@ proptest! {
         let about: Vec<_> = asked.flat_map(|byte| [byte; 32]).collect();
         let body = [AT.to_le_bytes().to_vec(), vec![1, start, length], body.concat()].concat();
         let range = usize::from(start)..usize::from(start + length);
-        let taken = payload::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
+        let taken = outcomes::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
         let counts = *ledger.columns().counts();
         prop_assert_eq!(8 - counts[Verdict::NotChecked as usize], taken.unwrap_or(0));
         prop_assert_eq!(counts[Verdict::Invalid as usize], 0);
@@ -382,13 +386,13 @@ proptest! {
             }
             take(&mut ledger, &keep(&before, at..at + 1)).unwrap();
         }
-        ledger.gather();
+        ledger.pack_pending();
         let mut asked = Vec::new();
         let mut calls = 0;
         let mut call = ledger.next_open(0);
         while !call.is_empty() {
             prop_assert!(call.len() <= batch_size);
-            asked.extend(ledger.places(call.clone()));
+            asked.extend(ledger.positions(call.clone()));
             calls += 1;
             ledger.reopen(call.clone());
             call = ledger.next_open(call.end);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -17,18 +16,11 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
+from layercheck.redact import clean, has_secret
 
 FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
 
-_MESSAGE_LIMIT = 500
 _CODE_LIMIT = 100
-_USER_INFO = re.compile(r"//[^/@\s\"']*@")
-_SIGNED = re.compile(
-    r"(?i)(x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password)(\"?\s{0,9}[:=]\s{0,9})"
-    r"(AWS4-HMAC-SHA256\s+)?[^\s,;]+"
-)
-_HEADER = re.compile(r"(?is)(invalid header (?:name|value)\s).*")
-_CANONICAL = re.compile(r"(?is)the canonical string for this request should have been.*")
 
 
 class UnreadableAnswer(Exception):  # noqa: N818 (an answer, and a fact about it)
@@ -74,29 +66,6 @@ class Failure:
     def summary(self) -> str:
         """`Code: message`, or the one that is there."""
         return f"{self.code}: {self.message}" if self.message else self.code
-
-
-def clean(text: object, limit: int = _MESSAGE_LIMIT) -> str:
-    r"""One printable line of at most `limit` characters, with secrets of signed requests hidden.
-
-    Messages come from the network: they may hold terminal escapes, bidirectional overrides or
-    megabytes. Some echo the request that was signed, session token included.
-
-    Examples:
-        >>> clean("a\x1b[31m\nb  c")
-        'a [31m b c'
-        >>> clean("x-amz-security-token:abc/def next")
-        'x-amz-security-token:*** next'
-    """
-    # Cut before and after: the patterns must not run over megabytes, and hiding comes before the last cut.
-    line = str(text)[: 8 * limit]
-    line = _CANONICAL.sub("", line)
-    line = _HEADER.sub(r"\1***", line)
-    line = _SIGNED.sub(r"\1\2***", line)
-    line = _USER_INFO.sub("//***@", line)
-    line = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in line)
-    line = " ".join(line.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def classify(error: BaseException) -> Failure:
@@ -184,7 +153,7 @@ def _without_secrets(error: Any, raw: str) -> BaseException:
 
     A chained exception is printed with the traceback, so its message is output too.
     """
-    if not _tells(raw):
+    if not has_secret(raw):
         return error  # type: ignore[no-any-return]
     from botocore.exceptions import ClientError
 
@@ -208,15 +177,11 @@ def _veiled(error: BaseException) -> BaseException:
     while each is not None and each not in chain:
         chain.append(each)
         each = each.__cause__ or each.__context__
-    if not any(_tells(str(each)) for each in chain):
+    if not any(has_secret(str(each)) for each in chain):
         return error
     if isinstance(error, BotoCoreError) and type(error).__module__ == BotoCoreError.__module__:
         return type(error)(**{name: clean(value) for name, value in error.kwargs.items()})
     return HTTPClientError(error=clean(error))
-
-
-def _tells(text: str) -> bool:
-    return any(pattern.search(text) for pattern in (_HEADER, _SIGNED, _CANONICAL, _USER_INFO))
 
 
 def exception_for(failure: Failure, message: str) -> LayercheckError:

@@ -7,15 +7,16 @@ processes, so make a `Checker` after a fork and not before.
 
 from __future__ import annotations
 
-import re
 import threading
 from dataclasses import dataclass
 from typing import Any
 
-from layercheck.aws.classify import classify, clean, exception_for
+from layercheck.aws.classify import classify, exception_for
 from layercheck.aws.response_limit import bound_bodies
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.limits import Limits
+from layercheck.redact import clean
+from layercheck.repository import Repository, parse_repository, resolve_repository
 from layercheck.types import EcrClient, Target
 
 DEFAULT_MAX_IN_FLIGHT = 32
@@ -24,8 +25,6 @@ READ_TIMEOUT_S = 30
 PUBLIC_REGIONS = ("us-east-1", "us-west-2")
 """The only regions with an ECR Public API (botocore's endpoint data, compared in a test)."""
 
-_PRIVATE_URI = re.compile(r"(?:https?://)?(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.]+/(.+)")
-_PUBLIC_URI = re.compile(r"(?:https?://)?public\.ecr\.aws/([^/]+)/(.+)")
 _making = threading.Lock()  # sessions are not thread-safe, and several Checkers may share one
 
 
@@ -51,52 +50,6 @@ class OpenClient:
         """Close the connections of a client of our own."""
         if self.owned:
             self.client.close()  # type: ignore[attr-defined]
-
-
-def check_target(repository_name: object, registry_id: object, *, public: bool) -> tuple[str, str | None]:
-    """Look at the names before any call, and say what to pass instead.
-
-    Raises:
-        TypeError: A name is not a str; an account number given as int has lost its leading zeros.
-        InvalidParameterError: A name that is really an image URI, or an id that cannot be one.
-    """
-    if not isinstance(repository_name, str):
-        raise TypeError(f"repository_name is a {type(repository_name).__name__}; expected a str")
-    if registry_id is not None and not isinstance(registry_id, str):
-        hint = ""
-        if isinstance(registry_id, int):
-            hint = '; write it in quotes: as a number, an account id loses its leading zeros ("012345678901")'
-        raise TypeError(f"registry_id is a {type(registry_id).__name__}; expected a str{hint}")
-    shown = clean(repository_name, 100)
-    if not repository_name.strip():
-        raise InvalidParameterError('repository_name is empty; expected a name such as "team/app"')
-    if match := _PRIVATE_URI.fullmatch(repository_name):
-        account, region, name = match.groups()
-        raise InvalidParameterError(
-            f"repository_name is the URI {shown!r}; pass repository_name={_bare(name)!r}, "
-            f"registry_id={account!r}, region_name={region!r}"
-        )
-    if match := _PUBLIC_URI.fullmatch(repository_name):
-        alias, name = match.groups()
-        raise InvalidParameterError(
-            f"repository_name is the URI {shown!r}; pass repository_name={_bare(name)!r}, "
-            f"registry_id={clean(alias, 50)!r}, public=True"
-        )
-    if any(mark in repository_name for mark in ("://", ":", "@")):
-        raise InvalidParameterError(
-            f"repository_name is {shown!r}; expected the name alone, without host, tag or digest"
-        )
-    if registry_id is not None and not public and not re.fullmatch(r"[0-9]{12}", registry_id):
-        raise InvalidParameterError(
-            f"registry_id is {clean(registry_id, 50)!r}; expected an AWS account id of 12 digits"
-        )
-    if registry_id is not None and public and not registry_id.strip():
-        raise InvalidParameterError("registry_id is empty; expected an account id or registry alias, or None")
-    return repository_name, registry_id
-
-
-def _bare(name: str) -> str:
-    return clean(re.split(r"[:@]", name)[0], 100)
 
 
 def check_max_in_flight(max_in_flight: object) -> int | None:
@@ -132,15 +85,20 @@ def open_client(
 ) -> OpenClient:
     """Take the caller's client, or make one: for plain calls, or for faster ones.
 
+    `repository_name` may be a name, an image URI or an ARN. The returned target holds its parts.
+
     Raises:
+        TypeError: An argument has the wrong type.
         InvalidParameterError: Arguments that exclude each other, a client of the other service, or
             a region without ECR Public.
         CredentialsError: A profile that does not exist or cannot be read.
         EndpointError: No region.
     """
-    repository_name, registry_id = check_target(repository_name, registry_id, public=public)
+    repository = resolve_repository(
+        repository_name, registry_id=registry_id, region_name=region_name, public=public
+    )
     max_in_flight = check_max_in_flight(max_in_flight)
-    service = "ecr-public" if public else "ecr"
+    service = "ecr-public" if repository.public else "ecr"
     given = {
         "session": session,
         "region_name": region_name,
@@ -155,7 +113,7 @@ def open_client(
                 f"client and {', '.join(names)} given; a client already has its session, region, endpoint "
                 "and config, so pass one or the other"
             )
-        _check_service(client, service)
+        _check_client(client, service, parse_repository(repository_name), public)
         owned = False
     else:
         if session is not None and profile_name is not None:
@@ -165,7 +123,14 @@ def open_client(
         try:
             with _making:
                 session, client = _make(
-                    service, session, region_name, profile_name, endpoint_url, config, max_in_flight, plain
+                    service,
+                    session,
+                    repository.region_name,
+                    profile_name,
+                    endpoint_url,
+                    config,
+                    max_in_flight,
+                    plain,
                 )
         except (LayercheckError, TypeError):
             raise
@@ -181,11 +146,11 @@ def open_client(
     wanted = max_in_flight or DEFAULT_MAX_IN_FLIGHT
     url = getattr(meta, "endpoint_url", None)
     target = Target(
-        repository_name,
-        registry_id,
+        repository.name,
+        repository.registry_id,
         getattr(meta, "region_name", None),
         clean(url) if url is not None else None,
-        public,
+        repository.public,
     )
     # More calls than pooled connections would open a connection, with its TLS handshake, for each call.
     slots = min(wanted, pool) if isinstance(pool, int) and pool > 0 else wanted
@@ -282,17 +247,27 @@ def _user_agent(inner: Any, config: Any) -> str | None:
         return None
 
 
-def _check_service(client: EcrClient, service: str) -> None:
+def _check_client(client: EcrClient, service: str, named: Repository, public: bool) -> None:
+    """Refuse a client that cannot ask the repository: of another service, or of another region."""
     if not callable(getattr(client, "batch_check_layer_availability", None)):
         raise InvalidParameterError(
             f"client is a {type(client).__name__} without batch_check_layer_availability; "
             f'expected boto3.client("{service}")'
         )
-    model = getattr(getattr(client, "meta", None), "service_model", None)
-    found = getattr(model, "service_name", service)
+    meta = getattr(client, "meta", None)
+    found = getattr(getattr(meta, "service_model", None), "service_name", service)
     if found in ("ecr", "ecr-public") and found != service:
-        other = "leave public=True out" if service == "ecr-public" else "pass public=True"
-        raise InvalidParameterError(f'client is for "{found}" and not for "{service}"; {other}')
+        if service == "ecr":
+            hint = "pass public=True" if not named.is_private else "repository_name is in private ECR"
+        else:
+            hint = "leave public=True out" if public else "repository_name is in ECR Public"
+        raise InvalidParameterError(f'client is for "{found}" and not for "{service}"; {hint}')
+    region = getattr(meta, "region_name", None)
+    if named.region_name is not None and region is not None and region != named.region_name:
+        raise InvalidParameterError(
+            f"repository_name names the region {named.region_name!r} and client is for "
+            f"{clean(region, 50)!r}; pass a client of that region"
+        )
 
 
 def _opening_failed(error: Exception) -> LayercheckError | None:

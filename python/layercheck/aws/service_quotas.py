@@ -1,29 +1,45 @@
-"""From the `rate` argument to a number of calls per second."""
+"""How many calls per second a service allows, and how many the `rate` argument asks for."""
 
 from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from layercheck.aws.classify import classify
 from layercheck.errors import InvalidParameterError
 from layercheck.types import Rate
 
-PRIVATE_QUOTA = 1000.0
-"""BatchCheckLayerAvailability calls per second, default per account and region (quota L-B9173138,
-https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html)."""
 
-PUBLIC_QUOTA = 200.0
-"""The same for ECR Public (quota L-A1FEAB1E,
-https://docs.aws.amazon.com/AmazonECR/latest/public/public-service-quotas.html)."""
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The quota "Rate of BatchCheckLayerAvailability requests" of one service.
+
+    Attributes:
+        code: Its code in Service Quotas.
+        calls_per_second: Its default value for one account and region.
+        source: The page that says so.
+    """
+
+    code: str
+    calls_per_second: int
+    source: str
+
+
+QUOTAS: dict[str, Quota] = {
+    "ecr": Quota(
+        "L-B9173138", 1000, "https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html"
+    ),
+    "ecr-public": Quota(
+        "L-A1FEAB1E", 200, "https://docs.aws.amazon.com/AmazonECR/latest/public/public-service-quotas.html"
+    ),
+}
+"""The quotas by the service's name in boto3."""
 
 DEFAULT_SHARE = 0.5
-"""Share of the default quota used unless told otherwise: every `docker push` in the account draws
-on the same quota, so an audit at full speed would throttle the account's own builds."""
-
-QUOTA_CODES = {"ecr": "L-B9173138", "ecr-public": "L-A1FEAB1E"}
-"""Codes of "Rate of BatchCheckLayerAvailability requests" in Service Quotas; source as for the quotas."""
+"""Share of the default quota that `rate=None` uses. Every `docker push` in the account draws on the same
+quota, so an audit at full speed would throttle the account's own builds."""
 
 _log = logging.getLogger("layercheck")
 
@@ -40,7 +56,7 @@ def calls_per_second(rate: Rate, *, service: str, session: Any, region_name: str
     Raises:
         InvalidParameterError: `rate` is none of these.
     """
-    default = PUBLIC_QUOTA if service == "ecr-public" else PRIVATE_QUOTA
+    default = float(QUOTAS[service].calls_per_second)
     if rate is None:
         return default * DEFAULT_SHARE
     if rate == "max":
@@ -72,7 +88,7 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
     if session is None:
         _log.warning("rate='quota' needs a session and got a client; using the default quota")
         return None
-    which = {"ServiceCode": service, "QuotaCode": QUOTA_CODES[service]}
+    which = {"ServiceCode": service, "QuotaCode": QUOTAS[service].code}
     reason = ""
     try:
         client = session.client("service-quotas", region_name=region_name, config=_config())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from layercheck.cli.exit_codes import CommandError, ExitCode, one_line
+from layercheck.cli.exit_codes import CommandError, ExitCode
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -15,6 +15,7 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
+from layercheck.redact import one_line
 
 # The package's messages name Python's keywords; here the same things are options.
 _OPTIONS = {
@@ -29,6 +30,16 @@ _OPTIONS = {
 _KEYWORD = re.compile("|".join(rf"\b{keyword}\b" for keyword in _OPTIONS))
 
 
+def in_options(message: str) -> str:
+    """A message of the package with the command's options in place of Python's keywords.
+
+    Examples:
+        >>> in_options("region_name is 'x'; leave region_name out")
+        "--region is 'x'; leave --region out"
+    """
+    return _KEYWORD.sub(lambda match: _OPTIONS[match[0]], message)
+
+
 def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
     """The failure for an exception of the package.
 
@@ -40,10 +51,10 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
         # Once it was open, the same command can go on with it.
         code = ExitCode.FAILURE if error.report is None else ExitCode.INCOMPLETE
         return CommandError(one_line(str(error)), code)
-    from layercheck.dispatch.schedule.execution import HINTS
+    from layercheck.dispatch.schedule.ending import HINTS
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))
-    message = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], one_line(said))
+    message = in_options(one_line(said))
     if "; pass --" in message:
         return CommandError(message)
     return CommandError(f"{message}; {_advice(error, target)}")

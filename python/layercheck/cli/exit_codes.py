@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable
 from enum import IntEnum
 
 from layercheck.verdict import Verdict
@@ -73,41 +71,6 @@ def parse_fail_on(text: str) -> frozenset[Verdict]:
             raise ValueError(f"{word!r} always ends with exit code 4; leave it out (possible: {known})")
         verdicts.add(verdict)
     return frozenset(verdicts)
-
-
-_WHITE_SPACE = re.compile(r"\s+")
-
-
-def visible(text: str) -> str:
-    r"""The text with everything a terminal might act on written as an escape.
-
-    Rows and answers come from strangers: an escape sequence in them could recolour,
-    retitle or rewrite the screen, and a right-to-left mark could reorder the line.
-
-    Examples:
-        >>> visible("a\x1b[2Jb\u202ec\td")
-        'a\\x1b[2Jb\\u202ec\\td'
-    """
-    if text.isprintable():
-        return text
-    return "".join(_escape(character) for character in text)
-
-
-def _escape(character: str) -> str:
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def one_line(parts: Iterable[str] | str) -> str:
-    r"""Joins the parts to one printable line: white space collapsed, the rest of the controls visible.
-
-    Examples:
-        >>> one_line(["two\nlines,", "one\x1bescape"])
-        'two lines, one\\x1bescape'
-    """
-    text = parts if isinstance(parts, str) else " ".join(part for part in parts if part)
-    return visible(_WHITE_SPACE.sub(" ", text).strip())
 
 
 def say(text: str) -> None:

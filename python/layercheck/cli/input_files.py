@@ -13,12 +13,11 @@ from typing import BinaryIO
 
 from layercheck._core import Plan, Planner
 from layercheck.cli.exit_codes import CommandError
-from layercheck.inputs.files import FileFormat, FileRows, format_by_suffix
+from layercheck.file_formats import FileFormat, input_format, is_compressed
+from layercheck.inputs.files import FileRows
 
 STDIN = "-"
 _SNIFF = 8192
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -75,7 +74,7 @@ class Shape:
 
     def of(self, name: str) -> FileFormat:
         """The format of one input."""
-        return self.format or (None if name == STDIN else format_by_suffix(name)) or "lines"
+        return self.format or (None if name == STDIN else input_format(name)) or "lines"
 
 
 def read_plan(
@@ -199,7 +198,7 @@ def _reading(name: str) -> Iterator[None]:
 def _suspicion(name: str, start: bytes) -> str | None:
     if start.startswith(_UTF16):
         return f"{_shown(name)} is UTF-16 text; digests are read as UTF-8: iconv -f utf-16 -t utf-8"
-    if not start.startswith((_GZIP, _ZSTD)) and b"\0" in start:
+    if not is_compressed(start) and b"\0" in start:
         return f"{_shown(name)} looks binary; expected text with one digest per line"
     return None
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from layercheck.cli.exit_codes import CommandError, ExitCode, one_line, say
+from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.output import abandon_stdout
+from layercheck.redact import one_line
 
 # Name -> module and attribute. Loaded when used: `layercheck --version` must not wait for boto3.
 _COMMANDS = {

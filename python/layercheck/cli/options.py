@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli.exit_codes import parse_fail_on
 from layercheck.cli.input_files import Shape
+from layercheck.file_formats import INPUT_FORMATS
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def input_options(command: F) -> F:
         ),
         click.option(
             "--input-format",
-            type=click.Choice(["lines", "csv", "jsonl", "parquet"]),
+            type=click.Choice(INPUT_FORMATS),
             help="What INPUT is; by default as its suffix says, else lines.",
         ),
         click.option(
@@ -156,6 +158,10 @@ def target_options(command: F) -> F:
     return command
 
 
+def _default_rate(service: str) -> str:
+    return f"{QUOTAS[service].calls_per_second * DEFAULT_SHARE:.0f}"
+
+
 def pace_options(command: F) -> F:
     """How hard the service is asked, and for how long."""
     for decorate in (
@@ -175,7 +181,8 @@ def pace_options(command: F) -> F:
             "--rate",
             type=RateType(),
             metavar="N|quota|max",
-            help="Calls per second; default half the quota: 500, ECR Public 100.",
+            help=f"Calls per second; default {_default_rate('ecr')}, ECR Public {_default_rate('ecr-public')}: "
+            "half of the default quota.",
         ),
     ):
         command = decorate(command)

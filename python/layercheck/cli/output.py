@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast
 import click
 
 from layercheck.cli.exit_codes import CommandError
-from layercheck.report.files import SUFFIXES
+from layercheck.file_formats import REPORT_SUFFIXES, ReportFormat, report_format
 
 if TYPE_CHECKING:
     from layercheck.report import Report
 
-Format: TypeAlias = Literal["table", "jsonl", "csv", "parquet", "arrow"]
+Format: TypeAlias = Literal["table"] | ReportFormat
 FORMATS: tuple[Format, ...] = ("table", "jsonl", "csv", "parquet", "arrow")
 _BINARY: frozenset[Format] = frozenset({"parquet", "arrow"})
 
@@ -81,13 +81,13 @@ def _format_of(output: str, format_: Format | None) -> Format:
         raise click.UsageError("--format table is the summary itself; -o takes jsonl, csv, parquet or arrow")
     if format_ is not None:
         return format_
-    suffix = Path(output).suffix.lower()
-    if suffix not in SUFFIXES:
+    found = report_format(output)
+    if found is None:
         raise click.UsageError(
             f"-o {output}: the suffix names no format; end the name with "
-            f"{', '.join(SUFFIXES)}, or add --format"
+            f"{', '.join(REPORT_SUFFIXES)}, or add --format"
         )
-    return cast("Format", SUFFIXES[suffix])
+    return found
 
 
 def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:

@@ -11,8 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from layercheck.cli.exit_codes import one_line, visible
 from layercheck.display.wording import VERDICT_STYLES, duration
+from layercheck.redact import one_line, visible
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:

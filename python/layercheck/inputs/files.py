@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Protocol
 
 from layercheck._core import Planner
+from layercheck.file_formats import INPUT_FORMATS, FileFormat, input_format
 
-FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet"]
-"""What a file is: a row in each line, CSV with a header, JSON Lines, or Parquet."""
-
-_FORMATS: tuple[str, ...] = get_args(FileFormat)
-_CHOICE = f"one of {', '.join(_FORMATS)}"
-_SUFFIXES: dict[str, FileFormat] = {
-    "": "lines",
-    ".txt": "lines",
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
-_COMPRESSED = (".gz", ".zst")
+_CHOICE = f"one of {', '.join(INPUT_FORMATS)}"
 _PARQUET_ROWS = 65_536  # rows of a file that are in memory at a time
 
 
@@ -109,7 +97,7 @@ def read(
         >>> lc.plan(lc.read(path, column="layer")).unique
         1
     """
-    if format is not None and format not in _FORMATS:
+    if format is not None and format not in INPUT_FORMATS:
         raise ValueError(f"format must be {_CHOICE}, not {format!r}")
     if isinstance(path, io.TextIOBase):
         raise TypeError("the file is open in text mode: open it with mode 'rb', or pass its path")
@@ -118,19 +106,10 @@ def read(
     return FileRows(path, chosen, column)
 
 
-def format_by_suffix(path: str | os.PathLike[str]) -> FileFormat | None:
-    """What the suffix of a path says about the file; None if it says nothing."""
-    from pathlib import PurePath  # here, since it is a good part of what importing layercheck would cost
-
-    name = PurePath(os.fsdecode(path))
-    inner = name.with_suffix("") if name.suffix.lower() in _COMPRESSED else name
-    return _SUFFIXES.get(inner.suffix.lower())
-
-
 def _format_of(path: Any) -> FileFormat:
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"an open file has no suffix to tell its format: pass format=, {_CHOICE}")
-    found = format_by_suffix(path)
+    found = input_format(path)
     if found is None:
         name = os.fsdecode(path).rpartition(os.sep)[2]
         raise ValueError(f"cannot tell the format of {name!r} from its suffix: pass format=, {_CHOICE}")

@@ -8,41 +8,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from layercheck._core import Table
+from layercheck.file_formats import REPORT_FORMATS, REPORT_SUFFIXES, ReportFormat, report_format
 from layercheck.report.atomic_write import replacing
 from layercheck.report.dataframes import pyarrow
-
-SUFFIXES = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-}
-"""File name suffix to format."""
 
 _REPEATING = ["verdict", "media_type", "code", "reason"]
 
 
-def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
-    """The format to write `path` in: `format` if given, else what the suffix says.
+def format_of(path: str | os.PathLike[str], format: str | None = None) -> ReportFormat:
+    """The format to write `path` in: `format` if given, else the format of the suffix.
 
     Raises:
-        ValueError: If that is none of `parquet`, `csv`, `jsonl`, `arrow`.
+        ValueError: If the format is none of `parquet`, `csv`, `jsonl`, `arrow`.
     """
-    known = ", ".join(sorted(set(SUFFIXES.values())))
-    if format is not None:
-        if format not in SUFFIXES.values():
-            raise ValueError(f"unknown format {format!r}; expected one of: {known}")
-        return format
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            f"cannot tell a format from the name {os.fspath(path)!r}: "
-            f"end it in {', '.join(SUFFIXES)}, or give format="
-        )
-    return SUFFIXES[suffix]
+    if format is None:
+        found = report_format(path)
+        if found is None:
+            raise ValueError(
+                f"cannot tell a format from the name {os.fspath(path)!r}: "
+                f"end it in {', '.join(REPORT_SUFFIXES)}, or give format="
+            )
+        return found
+    for known in REPORT_FORMATS:
+        if format == known:
+            return known
+    raise ValueError(f"unknown format {format!r}; expected one of: {', '.join(sorted(REPORT_FORMATS))}")
 
 
 def save(table: Table, path: str | os.PathLike[str], format: str | None = None) -> None:
@@ -92,7 +82,7 @@ def _arrow() -> Callable[[Table, str], None]:
 
 
 # Each gives its writer only after its library is there: nothing is created on disk before.
-_WRITERS: dict[str, Callable[[], Callable[[Table, str], None]]] = {
+_WRITERS: dict[ReportFormat, Callable[[], Callable[[Table, str], None]]] = {
     "csv": _csv,
     "jsonl": _jsonl,
     "parquet": _parquet,

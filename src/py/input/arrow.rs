@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 
 use super::capsule::Stream;
 use crate::digest::Digest;
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
 /// Rows parsed before Ctrl-C is looked for: some hundredths of a second.
 const PIECE_ROWS: usize = 1 << 20;

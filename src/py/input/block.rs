@@ -2,7 +2,7 @@
 
 use pyo3::Python;
 
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
 /// Rows of a full block: some tenths of a millisecond's work, then other threads have their turn.
 const ROWS: usize = 4_096;

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::digest::Digest;
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
 /// Bytes copied before the interpreter lock is given back and they are parsed.
 const BLOCK_BYTES: usize = 256 << 10;

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
 use super::block::{Block, LONG_ROW};
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
 /// Takes every item as a row. What the iterable itself raises passes through.
 pub(in crate::py) fn extend(

@@ -16,7 +16,7 @@ import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
 from layercheck.aws.client import DEFAULT_MAX_IN_FLIGHT, PUBLIC_REGIONS
-from layercheck.aws.service_quotas import QUOTA_CODES
+from layercheck.aws.service_quotas import QUOTAS
 
 ROWS = digests(500)
 
@@ -47,7 +47,7 @@ def test_a_callers_client_is_not_modified() -> None:
 
 def made(**options: Any) -> Any:
     with lc.Checker("team/app", **options) as checker:
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         return client.meta.config
 
 
@@ -101,7 +101,7 @@ def test_certificates_are_verified_unless_the_caller_says_otherwise(monkeypatch:
     for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     with lc.Checker("team/app") as checker:
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         assert client._endpoint.http_session.inner._verify is True
 
 
@@ -134,32 +134,63 @@ def test_a_client_of_the_other_service_is_refused() -> None:
         lc.Checker("team/app", client=other)
 
 
+ACCOUNT = "123456789012"
+
+
 @pytest.mark.parametrize(
-    ("name", "hint"),
+    ("reference", "name", "registry_id", "region_name", "public"),
     [
         (
-            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app",
-            "pass repository_name='team/app', registry_id='123456789012', region_name='eu-west-1'",
+            f"{ACCOUNT}.dkr.ecr.us-east-2.amazonaws.com/team/app:v1",
+            "team/app",
+            ACCOUNT,
+            "us-east-2",
+            False,
         ),
-        (
-            "https://012345678901.dkr.ecr.cn-north-1.amazonaws.com.cn/app:latest",
-            "pass repository_name='app', registry_id='012345678901', region_name='cn-north-1'",
-        ),
-        (
-            "public.ecr.aws/alias/team/app",
-            "pass repository_name='team/app', registry_id='alias', public=True",
-        ),
-        ("team/app:latest", "without host, tag or digest"),
-        ("team/app@sha256:" + "ab" * 32, "without host, tag or digest"),
-        ("", "repository_name is empty"),
-        (" ", "repository_name is empty"),
+        (f"arn:aws:ecr:us-east-2:{ACCOUNT}:repository/app", "app", ACCOUNT, "us-east-2", False),
+        ("public.ecr.aws/alias/team/app@sha256:" + "ab" * 32, "team/app", "alias", "us-east-1", True),
     ],
+    ids=["uri", "arn", "public"],
 )
-def test_a_repository_name_that_is_none_says_what_to_pass(name: str, hint: str) -> None:
-    with pytest.raises(ValueError) as caught:
-        lc.check([], name)
-    assert hint in str(caught.value)
-    assert isinstance(caught.value, lc.InvalidParameterError)
+def test_a_uri_or_an_arn_names_registry_region_and_service(
+    reference: str, name: str, registry_id: str, region_name: str, public: bool
+) -> None:
+    with lc.Checker(reference) as checker:
+        target = checker.target
+        assert (target.repository_name, target.registry_id) == (name, registry_id)
+        assert (target.region_name, target.public) == (region_name, public)
+        client: Any = checker._connection.client
+        assert client.meta.service_model.service_name == ("ecr-public" if public else "ecr")
+        assert client.meta.region_name == region_name
+        assert checker.rate == (100 if public else 500)
+
+
+@pytest.mark.parametrize("transport", ["plain", "slim", "wire", "native"])
+def test_calls_for_a_uri_ask_its_registry_by_the_bare_name(transport: Any) -> None:
+    uri = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1"
+    with ScriptedServer() as server:
+        assert lc.check(ROWS, uri, endpoint_url=server.url, transport=transport).complete
+    assert {(asked.repository, asked.registry) for asked in server.asked} == {("team/app", ACCOUNT)}
+
+
+def test_a_uri_and_a_client_of_another_region_are_refused() -> None:
+    client = boto3.client("ecr", region_name="us-east-1")
+    uri = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/app"
+    with pytest.raises(lc.InvalidParameterError, match="region 'eu-west-1' and client is for 'us-east-1'"):
+        lc.Checker(uri, client=client)
+    with lc.Checker(uri.replace("eu-west-1", "us-east-1"), client=client) as checker:
+        assert checker.target.registry_id == ACCOUNT
+    with pytest.raises(lc.InvalidParameterError, match="repository_name is in ECR Public"):
+        lc.Checker("public.ecr.aws/alias/app", client=client)
+    public = boto3.client("ecr-public", region_name="us-east-1")
+    with pytest.raises(lc.InvalidParameterError, match="repository_name is in private ECR"):
+        lc.Checker(uri, client=public)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"team/app"], ids=["none", "number", "bytes"])
+def test_a_repository_name_of_another_type_is_refused(name: Any) -> None:
+    with pytest.raises(TypeError, match=r"repository_name is a .*; expected a str"):
+        lc.Checker(name)
 
 
 def test_an_account_id_as_a_number_is_refused_for_its_leading_zeros() -> None:
@@ -270,8 +301,11 @@ def test_the_quota_is_asked_for_and_never_required(
     assert bool(caplog.records) == (not replies)
 
 
-def test_the_quota_codes_name_both_services() -> None:
-    assert set(QUOTA_CODES) == {"ecr", "ecr-public"}
+def test_each_service_has_one_quota_with_its_source() -> None:
+    assert set(QUOTAS) == {"ecr", "ecr-public"}
+    for quota in QUOTAS.values():
+        assert quota.code.startswith("L-")
+        assert quota.source.startswith("https://docs.aws.amazon.com/AmazonECR/")
 
 
 def test_importing_layercheck_loads_neither_boto3_nor_numpy() -> None:

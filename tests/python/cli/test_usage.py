@@ -33,9 +33,15 @@ COMMANDS = ("check", "plan", "journal", "diff", "serve", "demo", "completion")
         pytest.param(["check", "-", "app"], "REPOSITORY comes before the INPUT", id="stdin-first"),
         pytest.param(
             ["check", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app", "--region", "us-east-1"],
-            "says eu-west-1 and --region says us-east-1",
+            "REPOSITORY names the region 'eu-west-1' and --region is 'us-east-1'; leave --region out",
             id="two-regions",
         ),
+        pytest.param(
+            ["check", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app", "--public"],
+            "REPOSITORY is in private ECR and --public is given; leave --public out",
+            id="private-and-public",
+        ),
+        pytest.param(["check", "localhost:5000/app"], "URL as --endpoint-url", id="another-registry"),
         pytest.param(["completion", "tcsh"], "'tcsh'", id="completion"),
         pytest.param(["demo", "--digests", "0"], "--digests", id="demo-none"),
     ],

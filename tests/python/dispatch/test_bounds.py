@@ -19,13 +19,18 @@ from botocore.exceptions import CredentialRetrievalError
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
+from layercheck.dispatch.call import Call
 from layercheck.dispatch.schedule.execution import Execution
-from layercheck.dispatch.schedule.scheduler import Call
 from layercheck.dispatch.transport.selection import NAMES
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
 QUICK = Limits(
-    back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01, grace_s=0.2, timeout_grace_s=0.05, stall_s=0.5
+    retry=RetryPolicy(back_off_base_s=0.001, back_off_cap_s=0.01),
+    tick_s=0.01,
+    grace_s=0.2,
+    timeout_grace_s=0.05,
+    stall_s=0.5,
 )
 ROWS = digests(5000)
 
@@ -119,7 +124,7 @@ def test_a_service_that_stops_answering_ends_the_run_with_what_is_known(reply: R
     assert counts["not_checked"] > 10_000
     assert sum(counts.values()) == len(rows)
     assert report.errors
-    assert len(server.asked) < 30 + (QUICK.outage_failures + 3) * QUICK.throttle_attempts
+    assert len(server.asked) < 30 + (QUICK.outage_failures + 3) * QUICK.retry.throttle_attempts
 
 
 def test_a_service_that_hangs_in_mid_run_ends_it_with_what_is_known() -> None:
@@ -218,7 +223,7 @@ def test_a_hiccup_while_credentials_are_renewed_costs_a_retry() -> None:
     issuer = Issuer(life_s=1.0, taken_s=60.0)
     session = issuer.session()
     # Fewer in all than the times that one call may be asked: whichever calls they meet, none is given up.
-    issuer.fails = lambda number: number < QUICK.renewal_attempts
+    issuer.fails = lambda number: number < QUICK.retry.renewal_attempts
     with ScriptedServer(issuer.verify) as server, checker_for(server, session=session) as checker:
         report = checker.check(ROWS)
     assert report.complete
@@ -240,18 +245,18 @@ def test_credentials_that_are_renewed_and_still_expired_end_the_run() -> None:
         checker.check(ROWS)
     assert caught.value.report is not None
     assert caught.value.report.counts["available"] + caught.value.report.counts["unavailable"] == 500
-    assert len(server.asked) < 5 + (QUICK.outage_failures + 3) * QUICK.renewal_attempts
+    assert len(server.asked) < 5 + (QUICK.outage_failures + 3) * QUICK.retry.renewal_attempts
 
 
 def test_a_mistake_of_our_own_ends_the_run_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    answered = Execution._answered
+    settle = Execution._settle_answer
 
     def fail(self: Execution, call: Call, *rest: Any) -> None:
         if call.start >= 1000:
             raise ZeroDivisionError("a mistake")
-        answered(self, call, *rest)
+        settle(self, call, *rest)
 
-    monkeypatch.setattr(Execution, "_answered", fail)
+    monkeypatch.setattr(Execution, "_settle_answer", fail)
     with (
         ScriptedServer() as server,
         checker_for(server) as checker,

@@ -7,12 +7,11 @@ from typing import Any, get_args
 import layercheck as lc
 from fake_account import digests
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
 QUICK = Limits(
-    attempts=12,
-    back_off_base_s=0.001,
-    back_off_cap_s=0.02,
+    retry=RetryPolicy(attempts=12, back_off_base_s=0.001, back_off_cap_s=0.02),
     tick_s=0.02,
     body_deadline_s=0.3,
     call_deadline_s=5,

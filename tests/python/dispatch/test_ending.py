@@ -207,7 +207,7 @@ def test_cancelling_the_task_cancels_the_run(gate: Gate) -> None:
     async def main(checker: lc.Checker) -> None:
         task = asyncio.create_task(checker.check_async(ROWS))
         await asyncio.to_thread(gate.held.wait, 60)
-        (run,) = checker._runs
+        (run,) = checker._registry.runs
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -223,7 +223,7 @@ def test_a_run_cancelled_from_outside_is_no_cancelled_task(gate: Gate) -> None:
     async def main(checker: lc.Checker) -> None:
         task = asyncio.create_task(checker.check_async(ROWS))
         await asyncio.to_thread(gate.held.wait, 60)
-        (run,) = checker._runs
+        (run,) = checker._registry.runs
         run.cancel()
         with pytest.raises(lc.RunCancelled):
             await task
@@ -433,12 +433,13 @@ def test_a_stream_that_the_collector_closes_waits_for_no_lock(
     monkeypatch.setattr(sys, "unraisablehook", lambda told: unraisable.append(told.exc_value))
     with ScriptedServer(gate) as server, checker_for(server, max_in_flight=2) as checker:
         lock: Any = OwnedLock()
-        checker._workers.lock = lock
+        pool = checker._connection.pool
+        pool.lock = pool.deferred._lock = lock
         # One call for the first block; the two after it are asked ten each, and the gate holds most of these.
         rows = itertools.chain(ROWS[:1] * 1000, itertools.cycle(ROWS))
         answers = checker.stream(rows, block_rows=1000)
         assert next(answers).report.complete
-        runs = list(checker._runs)
+        runs = list(checker._registry.runs)
         assert gate.held.wait(60)
         cycle: list[Any] = [answers]
         cycle.append(cycle)

@@ -19,15 +19,14 @@ import layercheck as lc
 from fake_account import digests
 from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
 Scene = Literal["in_order", "at_once", "tls"]
 """One call in flight; eight of them; one, over TLS."""
 
 QUICK = Limits(
-    attempts=12,
-    back_off_base_s=0.0,
-    back_off_cap_s=0.0,
+    retry=RetryPolicy(attempts=12, back_off_base_s=0.0, back_off_cap_s=0.0),
     tick_s=0.02,
     body_deadline_s=0.3,
     call_deadline_s=10,
@@ -249,7 +248,10 @@ def test_a_token_bucket_costs_time_and_no_verdict(
             rate="max",
             max_in_flight=8,
             transport=transport,
-            _limits=replace(QUICK, throttle_attempts=100, back_off_base_s=0.01, back_off_cap_s=0.02),
+            _limits=replace(
+                QUICK,
+                retry=replace(QUICK.retry, throttle_attempts=100, back_off_base_s=0.01, back_off_cap_s=0.02),
+            ),
         ) as checker,
     ):
         report = checker.check(lc.plan(ROWS, batch_size=BATCH))

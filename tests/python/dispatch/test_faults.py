@@ -25,8 +25,9 @@ from dispatch.scripted_server import (
 )
 from fake_account import SECRET, TOKEN, digests
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
-QUICK = Limits(back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.02)
+QUICK = Limits(retry=RetryPolicy(back_off_base_s=0.001, back_off_cap_s=0.01), tick_s=0.02)
 ROWS = digests(3000)
 
 
@@ -116,7 +117,8 @@ def test_what_never_passes_ends_as_unanswered_with_its_cause(reply: Callable[[As
     (error,) = report.errors
     assert (error.start, error.stop) == (0, 100)
     assert error.kind in ("transient", "throttled")
-    assert error.attempts == (QUICK.throttle_attempts if error.kind == "throttled" else QUICK.attempts)
+    most = QUICK.retry.throttle_attempts if error.kind == "throttled" else QUICK.retry.attempts
+    assert error.attempts == most
     assert error.message
 
 
@@ -131,7 +133,7 @@ def test_a_service_that_only_fails_is_a_dead_end_after_bounded_calls(
     assert report is not None
     assert_true(report, server, rows)
     assert report.counts["not_checked"] > 10_000
-    assert len(server.asked) < (QUICK.outage_failures + 32) * QUICK.throttle_attempts
+    assert len(server.asked) < (QUICK.outage_failures + 32) * QUICK.retry.throttle_attempts
 
 
 def test_answers_are_joined_by_digest_in_any_order_and_case() -> None:

@@ -15,11 +15,13 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Outcome, OutcomeKind
 from layercheck.dispatch.schedule.progress import RunProgress
-from layercheck.dispatch.schedule.scheduler import Call
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
-QUICK = Limits(tick_s=0.01, back_off_base_s=0.001, back_off_cap_s=0.01)
+QUICK = Limits(retry=RetryPolicy(back_off_base_s=0.001, back_off_cap_s=0.01), tick_s=0.01)
 ROWS = digests(5000)
 
 
@@ -69,16 +71,21 @@ def test_a_halved_batch_is_done_when_its_last_digest_is() -> None:
 
 
 def test_pieces_of_a_batch_are_counted_once() -> None:
-    ground = RunProgress(lc.plan(ROWS[:300]))
-    ground.halved(Call(100, 200))
-    ground.ended(Call(0, 100))
-    assert ground.batches_done == 1
-    ground.halved(Call(150, 200))
-    ground.ended(Call(150, 175))
-    ground.ended(Call(100, 150))
-    assert ground.batches_done == 1
-    ground.ended(Call(175, 200))
-    assert ground.batches_done == 2
+    progress = RunProgress(lc.plan(ROWS[:300]))
+
+    def record(kind: OutcomeKind, start: int, stop: int) -> None:
+        progress.record(Outcome(kind, Call(start, stop), 0.0))
+
+    record(OutcomeKind.SPLIT, 100, 200)
+    record(OutcomeKind.ANSWERED, 0, 100)
+    assert progress.batches_done == 1
+    record(OutcomeKind.RETRIED, 150, 200)
+    record(OutcomeKind.SPLIT, 150, 200)
+    record(OutcomeKind.GIVEN_UP, 150, 175)
+    record(OutcomeKind.ANSWERED, 100, 150)
+    assert progress.batches_done == 1
+    record(OutcomeKind.REFUSED, 175, 200)
+    assert progress.batches_done == 2
 
 
 def test_the_time_left_follows_the_speed_of_late() -> None:

@@ -21,12 +21,15 @@ import digest_strategies as ds
 import layercheck as lc
 import reference as ref
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import Fault, Layer, LocalEcr
 
 OPERATION = "BatchCheckLayerAvailability"
 
 # Short pauses, everything else as it is in use.
-QUICK = Limits(throttle_attempts=5, back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01)
+QUICK = Limits(
+    retry=RetryPolicy(throttle_attempts=5, back_off_base_s=0.001, back_off_cap_s=0.01), tick_s=0.01
+)
 
 # No shrinking: every try is a whole run with a server of its own, and the order of calls may differ.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,8 @@ from layercheck.cli.options import (
 from layercheck.cli.progress import Display, display
 from layercheck.cli.resume_command import Again
 from layercheck.cli.signals import Interrupts
+from layercheck.cli.target import target_keywords
 from layercheck.errors import LayercheckError
-from layercheck.repository import looks_swapped, parse_repository
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     """
     if options["max_age"] is not None and options["journal"] is None:
         raise click.UsageError("--max-age is the age of answers in a journal; add --journal FILE")
-    target = _target(repository, inputs, options)
+    target = target_keywords(repository, inputs, options)
     options["shape"] = shape_of(options)
     names = input_files.resolve(inputs)
     output = outputs.prepare(options["output"], options["format_"], names, options["journal"])
@@ -118,38 +117,6 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
         return code
     found = any(outcome.report.counts.get(verdict.label) for verdict in options["fail_on"])
     return ExitCode.FOUND if found else ExitCode.DONE
-
-
-def _target(repository: str, inputs: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """REPOSITORY and the target options as the keywords of `Checker`."""
-    if looks_swapped(repository, inputs):
-        raise click.UsageError(
-            f"REPOSITORY comes first, and {repository!r} is a file: "
-            f"layercheck check REPOSITORY {shlex.quote(repository)}"
-        )
-    try:
-        parsed = parse_repository(repository)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    for option, here in (("region", parsed.region_name), ("registry_id", parsed.registry_id)):
-        given = options[option]
-        if given and here and given != here:
-            name = option.replace("_", "-")
-            raise click.UsageError(f"REPOSITORY says {here} and --{name} says {given}; leave one of them out")
-    public = options["public"] or parsed.public
-    if parsed.registry_id and not parsed.public and public and parsed.region_name:
-        raise click.UsageError("REPOSITORY is in private ECR; leave out --public")
-    if parsed.dropped and not options["quiet"]:
-        what = "layers belong to the repository, whatever the tag"
-        sys.stderr.write(f"layercheck: {parsed.dropped!r} behind the name is ignored: {what}\n")
-    return {
-        "repository_name": parsed.name,
-        "registry_id": options["registry_id"] or parsed.registry_id,
-        "public": public,
-        "region_name": options["region"] or parsed.region_name,
-        "profile_name": options["profile"],
-        "endpoint_url": options["endpoint_url"],
-    }
 
 
 def _dry_run(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from layercheck.cli import output as outputs
-from layercheck.cli.exit_codes import CommandError, ExitCode, say, visible
+from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.errors import JournalError
+from layercheck.redact import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

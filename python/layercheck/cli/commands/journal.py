@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from layercheck.cli import output as outputs
-from layercheck.cli.exit_codes import CommandError, ExitCode, one_line
+from layercheck.cli.exit_codes import CommandError, ExitCode
 from layercheck.cli.options import lines_option
 from layercheck.errors import JournalError
+from layercheck.redact import one_line
 
 if TYPE_CHECKING:
     from layercheck.journal.reader import Journal, JournalStatus

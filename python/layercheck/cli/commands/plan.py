@@ -9,16 +9,10 @@ from typing import Any, Literal
 import click
 
 from layercheck._core import Plan
+from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli import input_files
 from layercheck.cli.options import input_options, lines_option, quiet_options, shape_of
 from layercheck.cli.progress import display
-
-QUOTAS = {"private": 1000, "public": 200}
-"""Default calls per second for one account and region.
-
-Private: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html (L-B9173138), public:
-https://docs.aws.amazon.com/AmazonECR/latest/public/public-service-quotas.html (L-A1FEAB1E).
-"""
 
 _SPELLINGS = {
     "canonical": "sha256:<hex>",
@@ -83,7 +77,7 @@ def show(plan: Plan, *, registry: Literal["private", "public"], format_: Literal
 
 def describe(plan: Plan, *, registry: Literal["private", "public"]) -> dict[str, Any]:
     """A plan's numbers: rows == unique + duplicates + invalid; calls == ceil(unique / batch_size)."""
-    quota = QUOTAS[registry]
+    quota = QUOTAS["ecr-public" if registry == "public" else "ecr"].calls_per_second
     calls = len(plan)
     return {
         "rows": plan.rows,
@@ -95,7 +89,7 @@ def describe(plan: Plan, *, registry: Literal["private", "public"]) -> dict[str,
         "registry": registry,
         "quota_calls_per_second": quota,
         "seconds_at_quota": calls / quota,
-        "seconds_at_default_rate": calls / (quota / 2),
+        "seconds_at_default_rate": calls / (quota * DEFAULT_SHARE),
         "spellings": dict(plan.spellings),
         "rejects": dict(plan.reject_counts),
     }
@@ -122,8 +116,9 @@ def _show_table(numbers: dict[str, Any]) -> None:
     totals.add_row("calls", f"{numbers['calls']:,}", style="bold")
     name = "ECR Public" if numbers["registry"] == "public" else "private ECR"
     quota = numbers["quota_calls_per_second"]
+    usual = quota * DEFAULT_SHARE
     times = (
-        f"\nat the default rate of {quota // 2} calls/s: {duration(numbers['seconds_at_default_rate'])}\n"
+        f"\nat the default rate of {usual:,.0f} calls/s: {duration(numbers['seconds_at_default_rate'])}\n"
         f"at the whole default quota of {name}, {quota:,} calls/s: {duration(numbers['seconds_at_quota'])}"
     )
     show(Group(kinds, Text(), totals, Text(times)), sys.stdout)

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use layercheck::answer::{Answer, AnswerErrorKind, MAX_DEPTH, MAX_NUMBER};
-use layercheck::merge::Says;
+use layercheck::protocol::answer::{Answer, AnswerErrorKind, MAX_DEPTH, MAX_NUMBER};
+use layercheck::protocol::entry::EntryStatus;
 use layercheck::{Digest, Ledger, Plan, Planner};
 use serde_json::{Map, Value};
 
@@ -61,10 +61,10 @@ fn merge(answer: &Answer<'_>) {
 }
 
 fn said(answer: &Answer<'_>) -> Vec<Said> {
-    let written = |says: &Says<'_>| format!("{says:?}");
+    let written = |status: &EntryStatus<'_>| format!("{status:?}");
     answer
         .entries()
-        .map(|entry| (entry.digest.map(|digest| digest.to_string()), written(&entry.says)))
+        .map(|entry| (entry.digest.map(|digest| digest.to_string()), written(&entry.status)))
         .collect()
 }
 
@@ -94,19 +94,19 @@ fn slowly(tree: &Value) -> Result<Vec<Said>, AnswerErrorKind> {
         };
         let media_type = text(&entry, "mediaType");
         let size = entry.get("layerSize").and_then(size);
-        let says = Says::Layer { availability: &word, size, media_type: media_type.as_deref() };
-        said.push((named(&digest), format!("{says:?}")));
+        let status = EntryStatus::Layer { availability: &word, size, media_type: media_type.as_deref() };
+        said.push((named(&digest), format!("{status:?}")));
     }
     for entry in entries(failures) {
         let Some(digest) = text(&entry, "layerDigest") else {
             continue;
         };
         let (code, reason) = (text(&entry, "failureCode"), text(&entry, "failureReason"));
-        let says = Says::Failure {
+        let status = EntryStatus::Failure {
             code: code.as_deref().unwrap_or_default(),
             reason: reason.as_deref().unwrap_or_default(),
         };
-        said.push((named(&digest), format!("{says:?}")));
+        said.push((named(&digest), format!("{status:?}")));
     }
     Ok(said)
 }

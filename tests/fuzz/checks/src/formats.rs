@@ -2,8 +2,10 @@
 //! line of JSON is a row of its own.
 
 use layercheck::Planner;
-use layercheck::formats::{Column, Csv, Format, FormatError, JsonLines};
-use layercheck::lines::MAX_LINE;
+use layercheck::input::csv::Csv;
+use layercheck::input::jsonl::JsonLines;
+use layercheck::input::{Column, Format, FormatError};
+use layercheck::plan::row_sink::MAX_LINE;
 
 use crate::lines::{Row, shown};
 
@@ -23,7 +25,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-fn alike<F: Format>(file: &[u8], size: usize, format: impl Fn() -> F) {
+fn alike<F: Format<Error = FormatError>>(file: &[u8], size: usize, format: impl Fn() -> F) {
     let whole = read(format(), [file]);
     assert_eq!(read(format(), file.chunks(size)), whole, "in blocks of {size}");
     let at_commas = file.split_inclusive(|byte| b",\"\n\r".contains(byte));
@@ -48,7 +50,7 @@ fn json_lines(file: &[u8], size: usize, key: Option<&str>) {
 }
 
 fn read<'a>(
-    mut format: impl Format,
+    mut format: impl Format<Error = FormatError>,
     blocks: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<Row>, FormatError> {
     let mut planner = Planner::new(false);

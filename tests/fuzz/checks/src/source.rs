@@ -6,7 +6,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use layercheck::Planner;
-use layercheck::source::TextSource;
+use layercheck::input::decompress::TextSource;
+use layercheck::input::lines::TextLines;
+use layercheck::input::read_block;
 
 use crate::lines::{Row, shown, slowly};
 
@@ -73,9 +75,11 @@ fn as_it_is(file: &[u8]) {
 fn plan(file: impl Read, blocks: usize) -> Result<(Vec<Row>, bool), ErrorKind> {
     let mut planner = Planner::new(false);
     let mut source = TextSource::open(file).map_err(|error| error.kind())?;
+    let mut lines = TextLines::default();
     let mut ended = false;
     for _ in 0..blocks {
-        ended = !source.feed(&mut planner).map_err(|error| error.kind())?;
+        let read = read_block(&mut source, &mut lines, &mut planner);
+        ended = !read.map_err(|error| io::Error::from(error).kind())?;
         if ended {
             break;
         }

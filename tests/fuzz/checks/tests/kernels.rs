@@ -8,7 +8,7 @@ compile_error!("the kernels are shown only with RUSTFLAGS='--cfg fuzzing'");
 
 use faster_hex::CheckCase;
 use faster_hex::fuzzing::{Backend, backends};
-use layercheck::hex::{self, Decoded, TEXT_LEN, scalar};
+use layercheck::digest::hex::{self, Decoded, TEXT_LEN, scalar};
 
 /// All that the crate has, for any CPU.
 const KERNELS: [&str; 5] = ["scalar", "sse41", "avx2", "avx512", "neon"];

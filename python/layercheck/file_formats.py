@@ -1,0 +1,83 @@
+"""What the name and the first bytes of a file say: formats of inputs and reports, and compression."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, TypeAlias, get_args
+
+FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet"]
+"""What an input is: a row in each line, CSV with a header, JSON Lines, or Parquet."""
+
+ReportFormat: TypeAlias = Literal["parquet", "csv", "jsonl", "arrow"]
+"""What a report is written as."""
+
+INPUT_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
+REPORT_FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
+
+SUFFIXES: dict[str, FileFormat | ReportFormat] = {
+    "": "lines",
+    ".txt": "lines",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+"""Suffix of a file name to format, inputs and reports together."""
+
+REPORT_SUFFIXES: tuple[str, ...] = tuple(
+    suffix for suffix, format_ in SUFFIXES.items() if format_ in REPORT_FORMATS
+)
+"""Suffixes of reports, for messages."""
+
+COMPRESSION_MAGICS: dict[str, bytes] = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
+"""Suffix of a compressed file to its first bytes: gzip (RFC 1952) and zstd (RFC 8878).
+
+The native module recognises the same two when it reads a file.
+"""
+
+
+def input_format(path: str | os.PathLike[str]) -> FileFormat | None:
+    """The format of an input by its suffix, which `.gz` or `.zst` may follow; None if the suffix is unknown.
+
+    Examples:
+        >>> input_format("layers.CSV.gz"), input_format("digests"), input_format("report.arrow")
+        ('csv', 'lines', None)
+    """
+    found = SUFFIXES.get(inner_suffix(path))
+    return next((format_ for format_ in INPUT_FORMATS if format_ == found), None)
+
+
+def report_format(path: str | os.PathLike[str]) -> ReportFormat | None:
+    """The format of a report by its suffix; None if no report has the suffix.
+
+    Examples:
+        >>> report_format("report.feather"), report_format("report.csv.gz")
+        ('arrow', None)
+    """
+    found = SUFFIXES.get(_suffixes(path)[-1])
+    return next((format_ for format_ in REPORT_FORMATS if format_ == found), None)
+
+
+def inner_suffix(path: str | os.PathLike[str]) -> str:
+    """The suffix in lower case, without that of the compression.
+
+    Examples:
+        >>> inner_suffix("a/layers.JSONL.zst")
+        '.jsonl'
+    """
+    *before, last = _suffixes(path)
+    return (before[-1] if before else "") if last in COMPRESSION_MAGICS else last
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is gzip or zstd."""
+    return head.startswith(tuple(COMPRESSION_MAGICS.values()))
+
+
+def _suffixes(path: str | os.PathLike[str]) -> list[str]:
+    from pathlib import PurePath  # here, because loading it is much of what importing layercheck would cost
+
+    return [suffix.lower() for suffix in PurePath(os.fsdecode(path)).suffixes] or [""]
