@@ -196,6 +196,33 @@ journal-kills: setup build ## end audits with a journal 200 times (KILLS=), most
 journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report by strace, some 4 minutes
 	PYTHONPATH=tests/python $(BIN)/python -m journal.failing_disk
 
+# The Python tests run in a virtual environment of their own, so that the module of `make build` stays. It has
+# a module with counters, and takes all other packages from $(VENV). Its `.pth` file starts the measurement in
+# every process, because many tests start the command with an empty environment. The demo profile keeps the
+# compilation short. The test of what an import loads is left out, because the measurement itself loads more.
+# For a part of the tests: make coverage TESTS=tests/python/plan RUST_TESTS='--test plan'
+TESTS      := tests/python
+RUST_TESTS :=
+COVERAGE   := $(CURDIR)/target/coverage
+purelib     = $$($(1)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TESTS=), some 20 minutes; needs cargo-llvm-cov
+	@cargo llvm-cov --version > /dev/null 2>&1 || { echo "this needs cargo-llvm-cov: rustup component add llvm-tools && cargo install cargo-llvm-cov --locked"; exit 1; }
+	$(call say,compile the Rust tests and the native module with counters: some 3 minutes the first time)
+	@rm -rf $(COVERAGE)/venv $(COVERAGE)/wheel $(COVERAGE)/*.profraw $(COVERAGE)/python.coverage*
+	$(BIN)/python -m venv --without-pip $(COVERAGE)/venv
+	@set -e; export CARGO_TARGET_DIR=$(COVERAGE) COVERAGE_FILE=$(COVERAGE)/python.coverage; eval "$$(cargo llvm-cov show-env --sh)"; set -x; \
+	cargo test --profile demo --locked --features local-ecr,arrow,wire $(RUST_TESTS); \
+	$(BIN)/maturin build --profile demo --locked --interpreter $(BIN)/python --out $(COVERAGE)/wheel; \
+	$(BIN)/python -m pip --python $(COVERAGE)/venv/bin/python install --quiet --no-deps $(COVERAGE)/wheel/*.whl; \
+	{ echo "$(call purelib,$(BIN))"; \
+	  echo "import os; os.environ.update(LLVM_PROFILE_FILE='$$LLVM_PROFILE_FILE', COVERAGE_FILE='$$COVERAGE_FILE', COVERAGE_PROCESS_START='$(CURDIR)/pyproject.toml'); import coverage; coverage.process_startup()"; \
+	} > "$(call purelib,$(COVERAGE)/venv/bin)/coverage.pth"; \
+	$(COVERAGE)/venv/bin/python -m pytest -q $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
+	$(BIN)/python -m coverage combine --quiet; \
+	$(BIN)/python -m coverage report; \
+	cargo llvm-cov report --profile demo --summary-only; exit $${status:-0}
+
 ##@ Housekeeping
 
 format: setup ## rewrite the sources in the house format
