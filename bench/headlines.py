@@ -56,12 +56,12 @@ def table(offline: Document, calls: Document) -> str:
 
 def _file(document: Document) -> str:
     case = next(case for case in document["cases"] if case["name"] == FILE)
-    ours = next(line for line in case["lines"] if line["name"] == case["first"])
+    own = next(line for line in case["lines"] if line["name"] == case["first"])
     peer = min((line for line in case["lines"] if line.get("rival")), key=lambda line: line["median_s"])
-    times = peer["median_s"] / ours["median_s"]
+    times = peer["median_s"] / own["median_s"]
     return _row(
         "a file of 5 M rows to a plan",
-        seconds(ours["median_s"]),
+        seconds(own["median_s"]),
         peer["name"],
         seconds(peer["median_s"]),
         times,
@@ -81,9 +81,9 @@ def _calls(document: Document) -> list[str]:
     ]
 
 
-def _row(job: str, ours: str, peer: str, theirs: str, times: float) -> str:
+def _row(job: str, own: str, peer: str, other: str, times: float) -> str:
     shown = f"{times:.1f}" if times >= 1 else f"**{times:.2f}**"
-    return f"| {job} | {ours} | {peer} | {theirs} | {shown} |"
+    return f"| {job} | {own} | {peer} | {other} | {shown} |"
 
 
 def main() -> None:
