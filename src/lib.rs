@@ -1,9 +1,9 @@
 //! Which of these layer digests are really in that Amazon ECR repository?
 //!
-//! This crate is the offline half and the memory of layercheck: rows of text become a
-//! [`Plan`] (validated, normalised, deduplicated, packed into batches), and answers become
-//! verdicts in a [`Ledger`], from which report tables are written. It knows no network and,
-//! without the feature `python`, no Python.
+//! This crate is the core of layercheck. It turns rows of text into a [`Plan`] (validated, normalised,
+//! deduplicated and packed into batches) and answers into verdicts in a [`Ledger`], and writes report tables
+//! from both. Every folder outside `py/` compiles and is tested without Python. Only `http` and `local_ecr`,
+//! each behind a feature, open connections.
 //!
 //! ```
 //! use layercheck::{Planner, Verdict};

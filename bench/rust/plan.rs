@@ -42,7 +42,7 @@ fn read(path: &str, threads: Option<usize>) -> std::io::Result<Plan> {
     Ok(planner.finish(100))
 }
 
-/// The same ones each time: xorshift from a fixed seed.
+/// Returns the same digests each time, by xorshift from a fixed seed.
 fn random_digests(rows: usize) -> Vec<Digest> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut word = || {

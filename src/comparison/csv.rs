@@ -1,4 +1,8 @@
-//! The rows of a report in a CSV file. Its header says where the two columns are; there may be others.
+//! Reads the rows of a report in a CSV file. The header says where the two columns are; the file may have
+//! others.
+//!
+//! `input::csv` reads field by field, because it skips fields of any size outside its column. Here every
+//! record is bounded and read at once, because all its fields must be counted and its line must be known.
 
 use csv_core::{ReadRecordResult, Reader};
 
@@ -11,18 +15,18 @@ use crate::input::csv::reader;
 #[derive(Debug)]
 pub(super) struct ReportCsv {
     reader: Reader,
-    /// The record being read, without what only separates its fields.
+    /// The record being read: its fields, without separators.
     record: Vec<u8>,
-    /// Bytes of it that are there.
+    /// Bytes of the record that are there.
     filled: usize,
-    /// Where its fields end.
+    /// Where the fields end.
     ends: Vec<usize>,
-    /// Fields of it that are there.
+    /// Fields of the record that are there.
     fields: usize,
     header: Option<Header>,
 }
 
-/// Where the columns are, and how many fields a record has.
+/// Where the columns are, and the number of fields of a record.
 #[derive(Clone, Copy, Debug)]
 struct Header {
     digest: usize,
@@ -68,14 +72,15 @@ impl ReportCsv {
         Ok(())
     }
 
-    /// The line in which the record starts; `ended_by_line` if the last byte taken is its line end.
+    /// Returns the line in which the record starts. `ended_by_line` says that the last byte taken is its
+    /// line end.
     fn line(&self, ended_by_line: bool) -> u64 {
         let within = memchr::memchr_iter(b'\n', &self.record[..self.filled]).count();
         self.reader.line() - within as u64 - u64::from(ended_by_line)
     }
 
-    /// Takes the next bytes, as far as they reach into one record; gives how many these are, and how many
-    /// bytes they add to its fields.
+    /// Takes the next bytes, at most to the end of a record. Returns how many bytes it took, and how many
+    /// bytes they add to the fields of the record.
     fn step(&mut self, block: &[u8], comparison: &mut Comparison) -> Result<(usize, usize), ReportError> {
         let (record, ends) = (&mut self.record[self.filled..], &mut self.ends[self.fields..]);
         let (result, read, written, ended) = self.reader.read_record(block, record, ends);
@@ -101,7 +106,7 @@ impl Format<Comparison> for ReportCsv {
     type Error = ReportError;
 
     fn feed(&mut self, mut block: &[u8], comparison: &mut Comparison) -> Result<(), ReportError> {
-        // To the reader, nothing at all is the end of the file.
+        // The reader takes an empty block for the end of the file.
         while !block.is_empty() {
             let (read, _) = self.step(block, comparison)?;
             block = &block[read..];
@@ -110,8 +115,8 @@ impl Format<Comparison> for ReportCsv {
     }
 
     fn end(&mut self, comparison: &mut Comparison) -> Result<(), ReportError> {
-        // A line end ends the last record, wherever it stands; only within quotes is it one more byte
-        // of the field. Then the field holds the rows since.
+        // A line end ends the last record, unless quotes are open: then it is one more byte of the field,
+        // and the field holds the rows since the quotes.
         let (_, written) = self.step(b"\n", comparison)?;
         if written > 0 {
             return Err(ReportError::NoRow(self.line(false), RowError::OpenQuotes));
@@ -123,7 +128,7 @@ impl Format<Comparison> for ReportCsv {
     }
 }
 
-/// What may be wrong with a record.
+/// What is wrong with a record: a row, or the header with these names.
 enum RecordError {
     Row(RowError),
     Header(Vec<String>),

@@ -1,4 +1,4 @@
-//! What is wrong with a report that is read, and why rows of an audit do not fit together.
+//! What is wrong with a report: its file, a row, or rows that contradict each other.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::verdict::Verdict;
 /// Why a file is not a written report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportError {
-    /// It has these columns, and not "digest" and "verdict", each once.
+    /// It lacks the columns "digest" and "verdict", each once; it has these columns.
     NoReport(Vec<String>),
     /// What ends in this line, counted from 1, is not a row of a report.
     NoRow(u64, RowError),
@@ -21,7 +21,7 @@ impl fmt::Display for ReportError {
         match self {
             Self::NoReport(names) => write!(
                 f,
-                "no report: it has not the columns \"digest\" and \"verdict\", each once; there are {}",
+                "not a report: a report has the columns \"digest\" and \"verdict\", each once; there are {}",
                 Names(names)
             ),
             Self::NoRow(line, error) => write!(f, "line {line}: {error}"),
@@ -31,20 +31,20 @@ impl fmt::Display for ReportError {
 
 impl std::error::Error for ReportError {}
 
-/// Why what stands in a line is no row of a report.
+/// Why a line is not a row of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowError {
-    /// It is longer than a line is read.
+    /// The line is longer than the limit.
     TooLong,
-    /// It has so many fields, and the header has so many.
+    /// The numbers of fields in the line and in the header.
     Fields(usize, usize),
-    /// The quotes that are opened in it are never closed.
+    /// The quotes that the line opens are never closed.
     OpenQuotes,
-    /// It is no JSON object with the keys, and why.
+    /// Why the line is not a JSON object with the two keys.
     Json(String),
     /// No verdict has this word.
     UnknownVerdict(Vec<u8>),
-    /// This text is no digest, so it can have no such verdict.
+    /// This text is not a digest, so it cannot have this verdict.
     NoDigest(Vec<u8>, Verdict),
 }
 
@@ -52,13 +52,13 @@ impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => {
-                write!(f, "it is longer than {MAX_LINE} bytes or has more than {MAX_FIELDS} fields")
+                write!(f, "the line is longer than {MAX_LINE} bytes or has more than {MAX_FIELDS} fields")
             }
             Self::Fields(found, expected) => {
                 write!(f, "fields: {found}, but {expected} in the header; is the file cut short?")
             }
             Self::OpenQuotes => {
-                f.write_str("quotes are opened in it and never closed; is the file cut short?")
+                f.write_str("the line opens quotes that are never closed; is the file cut short?")
             }
             Self::Json(why) => f.write_str(why),
             Self::UnknownVerdict(word) => unknown_verdict(f, word),
@@ -69,25 +69,25 @@ impl fmt::Display for RowError {
 
 impl std::error::Error for RowError {}
 
-/// Why the rows of an audit do not fit together; rows are counted from 0.
+/// Why rows of a report contradict each other. Rows are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contradiction {
-    /// Two rows with one digest say different things of it.
+    /// Two rows give one digest different verdicts.
     TwoVerdicts {
         /// The digest.
         digest: Digest,
-        /// Its first row, and the first one that says something else.
+        /// The digest's first row, and the first row with another verdict.
         rows: (usize, usize),
-        /// What they say.
+        /// The verdicts of these rows.
         verdicts: (Verdict, Verdict),
     },
-    /// A row without a digest has another verdict than that it is invalid.
+    /// A row without a digest has another verdict than `invalid`.
     NoDigest {
         /// The row.
         row: usize,
-        /// What stands in the digest's place.
+        /// The text in place of the digest.
         text: Vec<u8>,
-        /// What is said of it.
+        /// The verdict of the row.
         verdict: Verdict,
     },
 }
@@ -119,9 +119,9 @@ fn unknown_verdict(f: &mut fmt::Formatter<'_>, word: &[u8]) -> fmt::Result {
     for (at, verdict) in Verdict::ALL.iter().enumerate() {
         write!(f, "{} {}", if at == 0 { "" } else { "," }, verdict.name())?;
     }
-    f.write_str("; was it written by a newer one?")
+    f.write_str("; was the file written by a newer version?")
 }
 
 fn no_digest(f: &mut fmt::Formatter<'_>, text: &[u8], verdict: Verdict) -> fmt::Result {
-    write!(f, "{} is no digest, but its verdict is {}", Quoted(text), verdict.name())
+    write!(f, "{} is not a digest, but its verdict is {}", Quoted(text), verdict.name())
 }

@@ -1,4 +1,4 @@
-//! The rows of a report in a JSON Lines file: in each line an object with the keys of the two columns.
+//! Reads the rows of a report in a JSON Lines file: in each line an object with the keys of the two columns.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::digest::parse::is_white;
 use crate::input::Format;
 use crate::input::blocks::LineSplitter;
 
-/// Bytes of a reason that are shown; it may quote the line.
+/// Most bytes of a reason that a message shows, because a reason may quote the line.
 const SHOWN_REASON: usize = 200;
 
 #[derive(Debug)]
@@ -56,18 +56,18 @@ fn row(line: &[u8], comparison: &mut Comparison) -> Result<(), RowError> {
     let Row { digest, verdict } = serde_json::from_slice(line).map_err(|error| {
         if error.is_data() {
             let mut why = error.to_string();
-            // Where it is within the line is of no use to people.
+            // The column within the line does not help people.
             why.truncate(why.rfind(" at line ").unwrap_or(why.len()));
             why.truncate(why.floor_char_boundary(SHOWN_REASON));
             RowError::Json(why)
         } else {
-            RowError::Json("it is no JSON object; is the file cut short?".into())
+            RowError::Json("the line is not a JSON object; is the file cut short?".into())
         }
     })?;
     comparison.row(digest.as_ref().map_or(b"", |Text(text)| text.as_bytes()), verdict.0.as_bytes())
 }
 
-/// What is wanted of a line; its other keys are passed over.
+/// The two keys that are read of a line. Other keys are skipped.
 #[derive(Deserialize)]
 #[serde(expecting = "an object with the keys digest and verdict")]
 struct Row<'a> {
@@ -77,6 +77,6 @@ struct Row<'a> {
     verdict: Text<'a>,
 }
 
-/// Borrowed from the line if it has no escapes; a bare `Cow` in an `Option` would be copied.
+/// A text, borrowed from the line if it has no escapes. A bare `Cow` in an `Option` would be copied.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,8 +1,8 @@
-//! Several audits joined by digest: what each of them says of every digest.
+//! Joins several reports by digest: the verdict of each report for every digest.
 //!
-//! All of them go into one planner, which numbers digests as they come for the first time: that is the
-//! join. Beside it stands one byte a row. What each audit says of each digest is settled at the end,
-//! because only then has every row its number.
+//! The rows of all reports go into one planner, which numbers digests in first-seen order: that is the join.
+//! Beside it stands one byte a row, the verdict. The verdicts by digest are made at the end, because only
+//! then has every row its number.
 
 mod csv;
 pub mod error;
@@ -18,36 +18,36 @@ use crate::plan::Plan;
 use crate::plan::planner::Planner;
 use crate::verdict::Verdict;
 
-/// Stands where an audit does not have a digest: the code behind those of the verdicts.
+/// The code for a digest that a report does not have, one above the codes of the verdicts.
 pub const ABSENT: u8 = Verdict::ALL.len() as u8;
 
-/// Takes the rows of one audit after another.
+/// Takes the rows of one report after another.
 #[derive(Debug)]
 pub struct Comparison {
     planner: Planner,
     /// The verdict of each row.
     verdicts: Vec<Verdict>,
-    /// Where each audit starts in them.
+    /// Where each report starts in `verdicts`.
     starts: Vec<usize>,
 }
 
 impl Comparison {
-    /// Without any; `threads` as in [`Planner::threads`].
+    /// Makes a comparison without reports; `threads` is as for [`Planner::threads`].
     #[must_use]
     pub fn new(threads: Option<usize>) -> Self {
         let planner = Planner::new(false).threads(threads);
         Self { planner, verdicts: Vec::new(), starts: Vec::new() }
     }
 
-    /// Starts an audit: the rows to come are its.
+    /// Starts a report: the next rows belong to it.
     pub fn begin(&mut self) {
         self.starts.push(self.verdicts.len());
     }
 
-    /// Takes a row of text, as a report has it.
+    /// Takes a row of text from a report.
     ///
     /// # Errors
-    /// If it can be no row of a report.
+    /// If no report has such a row.
     pub fn row(&mut self, digest: &[u8], verdict: &[u8]) -> Result<(), RowError> {
         let verdict = read_verdict(verdict).ok_or_else(|| RowError::UnknownVerdict(verdict.to_vec()))?;
         match parse::parse(digest) {
@@ -62,24 +62,25 @@ impl Comparison {
     /// Takes a row for each raw digest.
     ///
     /// # Panics
-    /// If there are not as many verdicts.
+    /// If the numbers of digests and verdicts differ.
     pub fn raw(&mut self, digests: &[Digest], verdicts: &[Verdict]) {
         assert_eq!(digests.len(), verdicts.len(), "one verdict for each digest");
         self.planner.raw(digests);
         self.verdicts.extend_from_slice(verdicts);
     }
 
-    /// For rows that are given to the planner elsewhere, as many as there are `verdicts`.
+    /// Returns the planner, for a caller that adds one row for each of these `verdicts`.
     #[cfg(feature = "python")]
     pub(crate) fn rows_for(&mut self, verdicts: &[Verdict]) -> &mut Planner {
         self.verdicts.extend_from_slice(verdicts);
         &mut self.planner
     }
 
-    /// Joins them.
+    /// Joins the reports.
     ///
     /// # Errors
-    /// If an audit, whose number is given, says two things of one digest, or something of what is none.
+    /// If a report, whose number is returned, has two verdicts for one digest, or a verdict for a text that
+    /// is not a digest.
     pub fn finish(self) -> Result<JoinedReports, (usize, Contradiction)> {
         let plan = self.planner.finish(1);
         let mut reports = Vec::with_capacity(self.starts.len());
@@ -95,16 +96,16 @@ impl Comparison {
     }
 }
 
-/// The digests of all audits, and what each audit says of them.
+/// The digests of all reports, and the verdicts of each report.
 #[derive(Debug)]
 pub struct JoinedReports {
-    /// The digests, those of the first audit first.
+    /// The digests, those of the first report first.
     pub plan: Plan,
-    /// For each audit one code for each digest: of a verdict, or [`ABSENT`].
+    /// For each report one code for each digest: the code of a verdict, or [`ABSENT`].
     pub reports: Vec<Vec<u8>>,
 }
 
-/// What an audit says of each digest, or the first of its rows that cannot stand beside those before.
+/// Returns the code of each digest in one report, or the first row that contradicts an earlier row.
 fn verdicts_by_digest(rows: &[i64], verdicts: &[Verdict], unique: usize) -> Result<Vec<u8>, usize> {
     let mut codes = vec![ABSENT; unique];
     for (row, (index, verdict)) in rows.iter().zip(verdicts).enumerate() {
@@ -141,7 +142,7 @@ fn contradiction(plan: &Plan, start: usize, rows: &[i64], row: usize, verdicts: 
     }
 }
 
-/// The verdict with this word.
+/// Returns the verdict with this word.
 #[must_use]
 pub fn read_verdict(word: &[u8]) -> Option<Verdict> {
     Verdict::ALL.into_iter().find(|verdict| verdict.name().as_bytes() == word)

@@ -1,4 +1,4 @@
-//! A written report as text: CSV or JSON Lines, told apart by their first character.
+//! Reads a report that was written as text: CSV or JSON Lines, told apart by the first character.
 
 use super::Comparison;
 use super::csv::ReportCsv;
@@ -7,7 +7,7 @@ use super::jsonl::ReportJsonLines;
 use crate::input::Format;
 use crate::input::blocks::FileStart;
 
-/// The rows of a report that was written as text.
+/// Finds the rows of a report that was written as text.
 #[derive(Debug)]
 pub struct ReportFile {
     /// The start of the file, which tells its form.
@@ -24,8 +24,8 @@ enum Kind {
 }
 
 impl ReportFile {
-    /// For one file, `may_be_empty` if its name says that it is JSON Lines: then no bytes are a report
-    /// without rows, and otherwise they are none.
+    /// Makes a reader for one file. With `may_be_empty`, for a name that says JSON Lines, a file without
+    /// bytes is a report without rows; otherwise it is not a report.
     #[must_use]
     pub fn new(may_be_empty: bool) -> Self {
         Self { start: FileStart::default(), kind: Kind::Unknown, may_be_empty }

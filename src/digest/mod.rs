@@ -1,4 +1,4 @@
-//! The one value type: a normalised sha256 digest.
+//! A normalised sha256 digest, the value type of the whole core.
 
 pub mod hex;
 pub mod parse;
@@ -8,10 +8,10 @@ use std::ops::Deref;
 
 use serde::{Serialize, Serializer};
 
-/// Every digest's text starts with this.
+/// The start of every digest's text.
 pub const PREFIX: &[u8; 7] = b"sha256:";
 
-/// Bytes of a digest's text: `sha256:` and 64 hex digits.
+/// Length in bytes of a digest's text: `sha256:` and 64 hex digits.
 pub const TEXT_LEN: usize = PREFIX.len() + hex::TEXT_LEN;
 
 /// A sha256 digest: 32 bytes; as text always `sha256:` and 64 lower-case hex digits.
@@ -25,7 +25,7 @@ pub const TEXT_LEN: usize = PREFIX.len() + hex::TEXT_LEN;
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// The text, as bytes: no allocation.
+    /// Returns the text as bytes, without an allocation.
     #[must_use]
     pub fn text(&self) -> [u8; TEXT_LEN] {
         let mut digits = [0; hex::TEXT_LEN];
@@ -36,19 +36,19 @@ impl Digest {
         text
     }
 
-    /// The digests in raw `bytes`, where they lie; bytes behind the last whole one are left out.
+    /// Views raw `bytes` as digests, without a copy. Bytes behind the last whole digest are left out.
     #[must_use]
     pub fn all_in(bytes: &[u8]) -> &[Self] {
         let (raw, _) = bytes.as_chunks::<32>();
-        // SAFETY: a digest has the layout of its only field (`repr(transparent)`), and any 32 bytes
-        // are one; length and lifetime are those of `raw`.
+        // SAFETY: a digest has the layout of its only field (`repr(transparent)`), and any 32 bytes are a
+        // valid digest; length and lifetime are those of `raw`.
         unsafe { std::slice::from_raw_parts(raw.as_ptr().cast(), raw.len()) }
     }
 
-    /// The bytes of digests, one behind the other, where they lie.
+    /// Views digests as their bytes, one digest behind the other, without a copy.
     #[must_use]
     pub fn bytes_of(digests: &[Self]) -> &[u8] {
-        // SAFETY: as in `all_in`, the other way round.
+        // SAFETY: as in `all_in`, in the other direction.
         unsafe { std::slice::from_raw_parts(digests.as_ptr().cast(), size_of_val(digests)) }
     }
 
@@ -69,7 +69,7 @@ impl fmt::Display for Digest {
 pub struct Text([u8; TEXT_LEN]);
 
 impl Text {
-    /// The text of this digest.
+    /// Writes the text of this digest.
     #[must_use]
     pub fn of(digest: &Digest) -> Self {
         Self(digest.text())

@@ -1,7 +1,7 @@
-//! One row of bytes becomes a digest, or a kind of rejection with its byte offset.
+//! Parses one row of bytes into a digest, or into a kind of rejection with its byte offset.
 //!
-//! The common row, `sha256:` and 64 hex digits, takes one comparison and one decode. Everything
-//! else takes the slow road in [`parse_slow`], which knows the other spellings and the reasons for refusal.
+//! A row of `sha256:` and 64 hex digits takes one comparison and one decode ([`parse_fast`]). All other rows
+//! go to `parse_slow`, which knows the other spellings and the kinds of rejection.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use std::str::FromStr;
 use super::hex::{self, Decoded};
 use super::{Digest, PREFIX, TEXT_LEN};
 
-/// How an accepted row was written.
+/// How an accepted row is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Spelling {
@@ -17,7 +17,7 @@ pub enum Spelling {
     Canonical,
     /// The same with upper-case letters in either part.
     UpperCase,
-    /// Canonical but for white space around it.
+    /// The canonical spelling, with white space around it.
     WhiteSpace,
     /// 64 hex digits alone.
     BareHex,
@@ -41,7 +41,7 @@ impl Spelling {
         Self::BlobPath,
     ];
 
-    /// The spelling's word in counts.
+    /// Returns the spelling's word in counts.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,15 +64,15 @@ pub enum RejectKind {
     Empty,
     /// Hex digits, but not 64.
     WrongLength,
-    /// A byte that is no hex digit where one must stand.
+    /// A byte that is not a hex digit, where a hex digit must stand.
     NotHexadecimal,
     /// Well formed by the OCI grammar, but not sha256.
     UnsupportedAlgorithm,
     /// `sha256-<hex>`: a tag that names a manifest, not a layer.
     TagLike,
-    /// An accepted spelling, but `strict` takes only the canonical one.
+    /// An accepted spelling other than the canonical one, with `strict`.
     NotCanonical,
-    /// Null, NaN or some other object that is not text.
+    /// Null, NaN or another object that is not text.
     NotText,
 }
 
@@ -88,7 +88,7 @@ impl RejectKind {
         Self::NotText,
     ];
 
-    /// The kind's word in counts and tables.
+    /// Returns the kind's word in counts and tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,12 +103,12 @@ impl RejectKind {
     }
 }
 
-/// A rejection: what, and where in the row.
+/// Why a row was rejected, and where in the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// What is wrong.
     pub kind: RejectKind,
-    /// Byte offset in the row as given at which it shows.
+    /// Byte offset in the row, as it was given, of the fault.
     pub offset: usize,
 }
 
@@ -126,7 +126,7 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// Reads a row if it is a digest in full, `sha256:` and 64 hex digits; None is for the others.
+/// Parses a row that is `sha256:` and 64 hex digits; returns None for any other row.
 #[inline]
 #[must_use]
 pub fn parse_fast(row: &[u8], strict: bool) -> Option<(Digest, Spelling)> {
@@ -137,16 +137,16 @@ pub fn parse_fast(row: &[u8], strict: bool) -> Option<(Digest, Spelling)> {
     }
 }
 
-/// Reads a row in any accepted spelling.
+/// Parses a row in any accepted spelling.
 ///
 /// # Errors
-/// The kind of rejection and the byte offset in `row` at which it shows.
+/// The kind of rejection, and the byte offset in `row` of the fault.
 #[inline]
 pub fn parse(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     if let Some(read) = parse_fast(row, false) {
         return Ok(read);
     }
-    // The second most common row is not worth the slow road either.
+    // Bare hex digits are the second most frequent row, so they get a fast path too.
     if let Ok(digits) = <&[u8; hex::TEXT_LEN]>::try_from(row) {
         let mut digest = Digest([0; 32]);
         if hex::decode(digits, &mut digest.0) != Decoded::Invalid {
@@ -159,17 +159,17 @@ pub fn parse(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
 impl FromStr for Digest {
     type Err = ParseError;
 
-    /// Reads any accepted spelling.
+    /// Parses any accepted spelling.
     fn from_str(text: &str) -> Result<Self, ParseError> {
         parse(text.as_bytes()).map(|(digest, _)| digest)
     }
 }
 
-/// Reads a row that must be written `sha256:` and 64 lower-case hex digits.
+/// Parses a row that must be written as `sha256:` and 64 lower-case hex digits.
 ///
 /// # Errors
-/// As [`parse`]; an accepted spelling other than the canonical one is
-/// [`RejectKind::NotCanonical`] at the first byte that deviates from it.
+/// As for [`parse`]. Another accepted spelling is [`RejectKind::NotCanonical`], at the first byte that
+/// differs from the canonical spelling.
 #[inline]
 pub fn parse_strict(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     if let Some(read) = parse_fast(row, true) {
@@ -178,7 +178,7 @@ pub fn parse_strict(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     parse_slow(row).and_then(|_| Err(ParseError::new(RejectKind::NotCanonical, first_deviation(row))))
 }
 
-/// The row if it is as long as a digest's text and has its prefix.
+/// Decodes a row that has the length and the prefix of a digest's text.
 #[inline]
 fn plain(row: &[u8]) -> Option<(Digest, Decoded)> {
     let row: &[u8; TEXT_LEN] = row.try_into().ok()?;
@@ -191,7 +191,7 @@ fn plain(row: &[u8]) -> Option<(Digest, Decoded)> {
     Some((digest, decoded))
 }
 
-/// Where the row stops being `sha256:` and 64 lower-case hex digits.
+/// Returns the offset of the first byte that differs from `sha256:` and 64 lower-case hex digits.
 fn first_deviation(row: &[u8]) -> usize {
     let canonical = |(at, byte): (usize, &u8)| match PREFIX.get(at) {
         Some(expected) => byte == expected,
@@ -200,7 +200,7 @@ fn first_deviation(row: &[u8]) -> usize {
     row.iter().enumerate().position(|item| !canonical(item)).unwrap_or(row.len())
 }
 
-/// The slow road: white space, the other spellings, and the reasons for refusal.
+/// Parses white space, the other spellings, and rows to reject.
 #[cold]
 fn parse_slow(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     let start = row.iter().position(|byte| !is_white(*byte));
@@ -222,7 +222,7 @@ fn parse_slow(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     Ok((digest, spelling))
 }
 
-/// Finds where the hex digits start, or why there can be none.
+/// Finds where the hex digits start, or why the text has none.
 fn recognise(text: &[u8]) -> Result<(usize, Spelling), ParseError> {
     if starts_with(text, PREFIX) {
         return Ok((PREFIX.len(), Spelling::Canonical));
@@ -264,12 +264,12 @@ fn read_hex(text: &[u8]) -> Result<Digest, ParseError> {
         return Err(ParseError::new(RejectKind::WrongLength, text.len().min(hex::TEXT_LEN)));
     };
     let mut digest = Digest([0; 32]);
-    // Every byte was seen to be a hex digit, so there is nothing left that could fail.
+    // Cannot fail, because the check above found only hex digits.
     let _ = hex::decode(digits, &mut digest.0);
     Ok(digest)
 }
 
-/// ASCII white space: what is trimmed from both ends of a row.
+/// Returns true for ASCII white space, which is trimmed from both ends of a row.
 #[inline]
 #[must_use]
 pub const fn is_white(byte: u8) -> bool {
@@ -280,15 +280,15 @@ fn starts_with(text: &[u8], prefix: &[u8]) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
-/// Where the digest of `<reference>@<digest>` starts; the reference is not empty and holds neither
-/// white space nor control characters.
+/// Returns where the digest of `<reference>@<digest>` starts. The reference must not be empty, nor hold
+/// white space or control characters.
 fn after_reference(text: &[u8]) -> Option<usize> {
     let at = text.iter().rposition(|byte| *byte == b'@')?;
     let printable = text[..at].iter().all(|byte| *byte > b' ' && *byte != 0x7f);
     (at > 0 && printable).then_some(at + 1)
 }
 
-/// Where the rest starts behind the last `folder`, which begins the text or follows a slash.
+/// Returns where the text behind the last `folder` starts. The folder must begin the text or follow a slash.
 fn after_last_folder(text: &[u8], folder: &[u8]) -> Option<usize> {
     let last = text.len().checked_sub(folder.len())?;
     (0..=last)
@@ -297,8 +297,8 @@ fn after_last_folder(text: &[u8], folder: &[u8]) -> Option<usize> {
         .map(|at| at + folder.len())
 }
 
-/// True for a well-formed digest of another algorithm, by the grammar of the OCI image
-/// specification (`descriptor.md`), the algorithm in any case.
+/// Returns true for a well-formed digest of another algorithm than sha256, by the grammar of the OCI image
+/// specification (`descriptor.md`). The algorithm may be in any case.
 fn is_other_digest(text: &[u8], separator: u8) -> bool {
     let Some(at) = text.iter().position(|byte| *byte == separator) else {
         return false;

@@ -1,4 +1,4 @@
-//! One connection: TCP, with or without TLS, that blocks and knows its time-outs.
+//! One blocking connection: TCP with or without TLS, with time-outs.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -11,14 +11,14 @@ use super::error::{WireError, WireErrorKind};
 use super::limits::Limits;
 use super::tls::Tls;
 
-/// Idle time after which the system asks whether the other side is still there. Load balancers drop
-/// connections that were silent for some minutes, and say nothing.
+/// Idle time after which the system probes a connection, because load balancers drop connections that were
+/// idle for some minutes without closing them.
 const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Stream,
-    /// What was read and not used yet. Kept for its memory; between two exchanges it is empty.
+    /// Bytes that were read and not used yet. Empty between two exchanges, and kept for its memory.
     pub(super) buffer: Vec<u8>,
 }
 
@@ -29,7 +29,7 @@ enum Stream {
 }
 
 impl Connection {
-    /// Connects to the first address of the host that takes it.
+    /// Connects to the first address of the host that accepts a connection.
     pub(super) fn open(host: &str, port: u16, tls: Option<&Tls>, limits: &Limits) -> Result<Self, WireError> {
         let tcp = connect(host, port, limits.connect_timeout)?;
         let set_up = |tcp: &TcpStream, timeout| {
@@ -40,7 +40,7 @@ impl Connection {
         let failed = |error: io::Error| WireErrorKind::Connect.because(error);
         set_up(&tcp, limits.connect_timeout).map_err(failed)?;
         if limits.keepalive {
-            // Nice to have; a system that will not is no reason to stop.
+            // The probes are optional, so a failure to enable them is ignored.
             let _ = SockRef::from(&tcp).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
         }
         let stream = match tls {
@@ -60,7 +60,7 @@ impl Connection {
         sent.map_err(|error| WireErrorKind::Closed.io(WireErrorKind::ReadTimeout, &error))
     }
 
-    /// Reads once, what is there, behind what the buffer has; zero at the end of the connection.
+    /// Reads once and appends to the buffer; returns zero at the end of the connection.
     pub(super) fn read_some(&mut self, at_most: usize) -> io::Result<usize> {
         let have = self.buffer.len();
         self.buffer.resize(have + at_most, 0);
@@ -71,7 +71,8 @@ impl Connection {
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // TLS that ends without saying so. Whether something is missing is seen by who reads.
+                // TLS that ends without a closing message. The reader of the answer sees whether bytes are
+                // missing.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(0),
                 other => break other,
             }
@@ -80,9 +81,9 @@ impl Connection {
         read
     }
 
-    /// False if the other side has closed the connection, or has sent something nobody asked for.
+    /// Returns false if the other side has closed the connection, or has sent bytes without a request.
     pub(super) fn is_fresh(&mut self) -> bool {
-        // What TLS has taken off the socket already shows on it no more.
+        // Bytes that TLS has already read from the socket do not show on the socket.
         if let Stream::Tls(tls) = &mut self.stream {
             let state = tls.conn.process_new_packets();
             if !state.is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed()) {
@@ -118,7 +119,7 @@ fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, WireEr
     Err(failure)
 }
 
-/// The handshake, so that what goes wrong in it is told apart from what goes wrong later.
+/// Completes the handshake, so that its errors are told apart from later errors.
 fn handshake(
     tcp: TcpStream,
     tls: &Tls,
@@ -126,9 +127,9 @@ fn handshake(
 ) -> Result<StreamOwned<ClientConnection, TcpStream>, WireError> {
     let session = ClientConnection::new(tls.config.clone(), tls.name.clone());
     let mut session = session.map_err(|error| WireErrorKind::Tls.because(error))?;
-    let mut within = Within { tcp: &tcp, deadline: Instant::now() + timeout };
+    let mut socket = DeadlineSocket { tcp: &tcp, deadline: Instant::now() + timeout };
     while session.is_handshaking() {
-        if let Err(error) = session.complete_io(&mut within) {
+        if let Err(error) = session.complete_io(&mut socket) {
             let by_tls =
                 error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
             let kind = if by_tls { WireErrorKind::Tls } else { WireErrorKind::Closed };
@@ -138,14 +139,13 @@ fn handshake(
     Ok(StreamOwned::new(session, tcp))
 }
 
-/// A socket that is read until a deadline, however lively the other side is: the socket's own time-out
-/// starts anew with every byte.
-struct Within<'a> {
+/// A socket with a deadline, because the time-out of a socket starts again with every byte.
+struct DeadlineSocket<'a> {
     tcp: &'a TcpStream,
     deadline: Instant,
 }
 
-impl Read for Within<'_> {
+impl Read for DeadlineSocket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if Instant::now() >= self.deadline {
             return Err(io::ErrorKind::TimedOut.into());
@@ -154,7 +154,7 @@ impl Read for Within<'_> {
     }
 }
 
-impl Write for Within<'_> {
+impl Write for DeadlineSocket<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.tcp.write(buffer)
     }

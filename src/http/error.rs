@@ -1,4 +1,4 @@
-//! Why an exchange brought no answer, by what the caller can do about it.
+//! Why an exchange failed, by what the caller can do about it.
 
 use std::fmt;
 use std::io;
@@ -8,24 +8,24 @@ use std::io;
 pub enum WireErrorKind {
     /// The host has no address, or none of its addresses takes a connection.
     Connect,
-    /// Connecting, the handshake of TLS included, took too long.
+    /// The connection, the handshake of TLS included, took too long.
     ConnectTimeout,
-    /// The other side could not prove who it is, or speaks no TLS that we speak.
+    /// The other side could not prove its name, or no version of TLS is common to both sides.
     Tls,
-    /// Nothing came for too long, or the whole answer took too long.
+    /// No byte came for too long, or the whole answer took too long.
     ReadTimeout,
-    /// The connection ended before the head of an answer was there, or what came is no HTTP.
+    /// The connection ended before the whole head of an answer, or the answer is not HTTP.
     Closed,
     /// The connection ended within the body.
     Truncated,
-    /// The body is longer than any answer.
+    /// The body is longer than the limit.
     TooLong,
-    /// The request cannot be written down: a header with a line end in it, for one.
+    /// The request cannot be written, for example because a header has a line end in it.
     Request,
 }
 
 impl WireErrorKind {
-    /// The kind's word.
+    /// Returns the kind's word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,22 +44,22 @@ impl WireErrorKind {
         WireError { kind: self, reason: reason.to_string() }
     }
 
-    /// An error of the socket; one that only says "too late" is of the kind `late`.
+    /// Makes an error of a socket's error. A time-out gets the kind `late`.
     pub(super) fn io(self, late: Self, error: &io::Error) -> WireError {
         match error.kind() {
-            // A blocking socket reports a time-out as either, depending on the system.
+            // A blocking socket reports a time-out as one of these two, depending on the system.
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => late.because("timed out"),
             _ => self.because(error),
         }
     }
 }
 
-/// An exchange that brought no answer: the kind, and the reason in words.
+/// A failed exchange: the kind, and the reason in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireError {
-    /// Where it failed.
+    /// Where the exchange failed.
     pub kind: WireErrorKind,
-    /// What the system or the library said; never holds a header or a body.
+    /// The words of the system or of the library, which never hold a header or a body.
     pub reason: String,
 }
 

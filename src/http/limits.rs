@@ -1,21 +1,21 @@
-//! How long an exchange may take and how much it may bring.
+//! Limits of an exchange.
 
 use std::time::Duration;
 
-/// Bounds of one exchange, and what is asked of its connection.
+/// Limits of one exchange, and an option of its connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Longest time to connect to one address, the handshake of TLS included.
     pub connect_timeout: Duration,
-    /// Longest silence while an answer is waited for.
+    /// Longest time without a byte of the answer.
     pub read_timeout: Duration,
-    /// Longest time the body may take, from the end of the head on.
+    /// Longest time for the body, from the end of the head on.
     pub body_deadline: Duration,
-    /// Longest time for the whole exchange, however lively the other side is.
+    /// Longest time for the whole exchange, even if bytes keep coming.
     pub deadline: Duration,
-    /// Longest body, bytes.
+    /// Longest body in bytes.
     pub body_limit: usize,
-    /// The system asks a connection that is silent whether the other side is still there.
+    /// Whether the system probes an idle connection (TCP keep-alive).
     pub keepalive: bool,
 }
 

@@ -1,11 +1,12 @@
-//! One call over the wire: a request out in one write, the whole answer back, in one blocking exchange.
+//! A blocking HTTP/1.1 client with a connection pool: sends a request in one write and reads the whole
+//! answer.
 //!
-//! What botocore's own HTTP session does in some 1,200 calls of the interpreter, for the one kind of
-//! request that layercheck sends: `POST` with a short body, HTTP/1.1, connections kept and used again.
-//! The caller's thread does the work; there is no other. `httparse` reads the head and `rustls` is
-//! the TLS, verified against the same bundle of certificates that botocore would use. Proxies, client
-//! certificates and connections without verification are not spoken here: for those the caller leaves
-//! the sending to botocore.
+//! botocore's HTTP session makes some 1,200 interpreter calls for an exchange. This client does the same for
+//! the only kind of request that layercheck sends: `POST` with a short body, over connections that are kept
+//! and used again. It starts no thread: the caller's thread does the work. `httparse` reads the head, and
+//! `rustls` does TLS, verified against the bundle of certificates that botocore would use. The client does
+//! not support proxies, client certificates, or connections without verification; for these the caller lets
+//! botocore send.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -37,7 +38,7 @@ pub use request::Request;
 pub use response::Response;
 use tls::Tls;
 
-/// Connections to one host, used by any number of threads, each by one at a time.
+/// Connections to one host, for any number of threads. One thread at a time uses a connection.
 #[derive(Debug)]
 pub struct Wire {
     host: String,
@@ -45,26 +46,26 @@ pub struct Wire {
     tls: Option<Tls>,
     limits: Limits,
     keep: usize,
-    /// The last one used lies on top, so that those no longer needed grow old and are dropped. None once
-    /// the wire is closed.
+    /// The last connection used is on top, so that connections that are no longer needed grow old and are
+    /// dropped. None once the pool is closed.
     idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Wire {
-    /// No connection is made before the first exchange. `keep` is how many are kept for later; more may
-    /// be open at once.
+    /// Makes a pool, which connects on the first exchange. It keeps at most `keep` connections for later;
+    /// more may be open at once.
     #[must_use]
     pub fn new(host: &str, port: u16, tls: Option<Tls>, limits: Limits, keep: usize) -> Self {
         Self { host: host.to_owned(), port, tls, limits, keep, idle: Mutex::new(Some(Vec::new())) }
     }
 
-    /// Sends a request, which is a whole HTTP/1.1 request as [`Request`] writes it, and reads the answer.
+    /// Sends a whole HTTP/1.1 request, as [`Request`] writes it, and reads the answer.
     ///
-    /// Nothing is sent twice: a connection that turns out to be closed is an error like any other, and
-    /// asking again is the business of whoever called.
+    /// The pool sends nothing twice. A connection that turns out to be closed is an error like any other,
+    /// and the caller decides whether to ask again.
     ///
     /// # Errors
-    /// The kind says how far it got.
+    /// The kind says how far the exchange got.
     pub fn exchange(&self, request: &[u8]) -> Result<Response, WireError> {
         let deadline = Instant::now() + self.limits.deadline;
         let mut connection = match self.take_idle() {
@@ -79,21 +80,20 @@ impl Wire {
         Ok(response)
     }
 
-    /// Closes the connections that are not in use; those in use are closed when their exchange ends, and
-    /// none is kept any more.
+    /// Closes the connections that are not in use. A connection in use is closed when its exchange ends.
     pub fn close(&self) {
-        // Dropped outside the lock: closing a connection asks the system.
+        // Dropped outside the lock, because closing a connection is a system call.
         let idle = self.lock().take();
         drop(idle);
     }
 
-    /// How many connections are kept for later just now.
+    /// Returns the number of connections that are kept for later.
     #[must_use]
     pub fn idle(&self) -> usize {
         self.lock().as_ref().map_or(0, Vec::len)
     }
 
-    /// A connection that the other side has not closed meanwhile.
+    /// Returns a kept connection that the other side has not closed meanwhile.
     fn take_idle(&self) -> Option<Connection> {
         loop {
             let mut connection = self.lock().as_mut()?.pop()?;
@@ -110,7 +110,7 @@ impl Wire {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
-        // Nothing in it can be half done: it is pushed to and popped from, no more.
+        // A panic cannot leave the list half changed, because it is only pushed to and popped from.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A request in the form in which it goes over the wire.
+//! Writes a request as the bytes of HTTP/1.1.
 
 use super::error::{WireError, WireErrorKind};
 
@@ -9,14 +9,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for `target`, the path and query of the URL, at `host`, with its port unless that is
-    /// the scheme's own.
+    /// Starts a request for `target`, the path and query of the URL, at `host`, which includes the port
+    /// unless the scheme implies it.
     ///
-    /// Neither is looked at here: they come from a URL that was parsed, and whoever opens a wire leaves URLs
-    /// that need escaping to others.
+    /// Neither is checked, because both come from a parsed URL, and the caller sends URLs that need escaping
+    /// through botocore.
     #[must_use]
     pub fn post(target: &str, host: &str) -> Self {
-        // Python's `http.client`, under botocore's own session, says the same of encodings.
+        // Python's `http.client`, which botocore's session uses, sends the same `Accept-Encoding`.
         let head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n");
         Self { head: head.into_bytes() }
     }
@@ -24,12 +24,12 @@ impl Request {
     /// Adds a header.
     ///
     /// # Errors
-    /// [`WireErrorKind::Request`] if the name or the value could be read as something else: a line end
+    /// [`WireErrorKind::Request`] if the name or the value holds characters that would change the head: a line end
     /// would start another header.
     pub fn header(&mut self, name: &str, value: &str) -> Result<(), WireError> {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(token) {
-            return Err(WireErrorKind::Request.because("a header's name is no token"));
+            return Err(WireErrorKind::Request.because("the name of a header is not a token"));
         }
         if value.bytes().any(|byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
             let reason = format!("the header {name} has a control character in its value");
@@ -41,7 +41,7 @@ impl Request {
         Ok(())
     }
 
-    /// The whole request, for one write: a head that travels alone costs a packet and a wake-up.
+    /// Returns the whole request, for one write, because a separate head costs a packet and a wake-up.
     #[must_use]
     pub fn with_body(self, body: &[u8]) -> Vec<u8> {
         let Self { head: mut request } = self;

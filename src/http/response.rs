@@ -1,4 +1,4 @@
-//! The answer to a request, read whole and within bounds.
+//! Reads a whole answer, within limits.
 
 use std::time::Instant;
 
@@ -8,13 +8,13 @@ use super::connection::Connection;
 use super::error::{WireError, WireErrorKind};
 use super::limits::Limits;
 
-/// Headers of one answer, more than any proxy adds.
+/// Most headers of one answer, more than any proxy adds.
 const MAX_HEADERS: usize = 100;
-/// Bytes of one head; Python's `http.client` takes as much for a single line.
+/// Most bytes of one head. Python's `http.client` takes as much for a single line.
 const MAX_HEAD: usize = 65_536;
-/// Heads that may come before that of the answer itself.
+/// Most informational answers (1xx) before the final answer.
 const MAX_INFORMATIONAL: usize = 16;
-/// Bytes asked of the socket at once: an answer for a hundred layers, head included, is some 22 kB.
+/// Bytes of one read: an answer for a hundred layers, head included, has about 22 kB.
 const READ: usize = 32 << 10;
 
 /// A whole answer.
@@ -22,7 +22,7 @@ const READ: usize = 32 << 10;
 pub struct Response {
     /// The status, 200 or above.
     pub status: u16,
-    /// Names as they came, values as text; bytes that are no UTF-8 are replaced.
+    /// Names as they came, and values as text, in which bytes that are not UTF-8 are replaced.
     pub headers: Vec<(String, String)>,
     /// The body, without any framing.
     pub body: Vec<u8>,
@@ -41,7 +41,7 @@ struct Head {
     keep_alive: bool,
 }
 
-/// Reads one answer; true if the connection can be used for another exchange.
+/// Reads one answer; also returns whether the connection can be used for another exchange.
 pub(super) fn read(
     connection: &mut Connection,
     limits: &Limits,
@@ -50,7 +50,7 @@ pub(super) fn read(
     let mut informational = 0;
     let mut head = loop {
         let head = read_head(connection, deadline)?;
-        // "Go on" and "early hints" come before the answer itself.
+        // Informational answers (100 Continue, 103 Early Hints) come before the final answer.
         if head.response.status >= 200 {
             break head;
         }
@@ -58,11 +58,11 @@ pub(super) fn read(
             return Err(WireErrorKind::Closed.because("the other side switched protocols"));
         }
         if head.response.status < 100 {
-            return Err(WireErrorKind::Closed.because("the answer is no HTTP: a status below 100"));
+            return Err(WireErrorKind::Closed.because("the answer is not HTTP: a status below 100"));
         }
         informational += 1;
         if informational > MAX_INFORMATIONAL {
-            return Err(WireErrorKind::Closed.because("the answer itself does not come"));
+            return Err(WireErrorKind::Closed.because("too many informational answers"));
         }
     };
     let mut body = Body { connection, limits, deadline: deadline.min(Instant::now() + limits.body_deadline) };
@@ -71,7 +71,7 @@ pub(super) fn read(
         Framing::Chunked => body.chunked()?,
         Framing::UntilClose => body.until_close()?,
     };
-    // Bytes behind the answer belong to nothing that was asked.
+    // Bytes behind the answer belong to no request.
     let clean = connection.buffer.is_empty();
     Ok((head.response, head.keep_alive && clean))
 }
@@ -98,14 +98,14 @@ fn read_head(connection: &mut Connection, deadline: Instant) -> Result<Head, Wir
     }
 }
 
-/// The head at the start of `bytes` and its length; None if it is not all there yet.
+/// Parses the head at the start of `bytes` and returns it with its length; None if the head is incomplete.
 fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, WireError> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Response::new(&mut headers);
     let length = match parsed.parse(bytes) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
-        Err(error) => return Err(WireErrorKind::Closed.because(format!("the answer is no HTTP: {error}"))),
+        Err(error) => return Err(WireErrorKind::Closed.because(format!("the answer is not HTTP: {error}"))),
     };
     let status = parsed.code.unwrap_or_default();
     let headers: Vec<_> = parsed
@@ -115,9 +115,10 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, WireError> {
         .collect();
     let framing = framing(status, &headers)?;
     let asked = |word: &str| values(&headers, "connection").any(|value| value.eq_ignore_ascii_case(word));
-    // Until HTTP/1.1, keeping the connection had to be said; since then, closing it.
+    // HTTP/1.0 closes a connection unless a header says otherwise, HTTP/1.1 keeps it.
     let keep_alive = if parsed.version == Some(1) { !asked("close") } else { asked("keep-alive") };
-    // An answer framed in two ways may be understood in two ways (RFC 9112, section 6.1).
+    // An answer with two framings can be read in two ways, so its connection is closed (RFC 9112, section
+    // 6.1).
     let framed_twice =
         matches!(framing, Framing::Chunked) && values(&headers, "content-length").next().is_some();
     let keep_alive = keep_alive && !framed_twice && !matches!(framing, Framing::UntilClose);
@@ -136,7 +137,7 @@ fn framing(status: u16, headers: &[(String, String)]) -> Result<Framing, WireErr
     let Some(length) = lengths.next() else {
         return Ok(Framing::UntilClose);
     };
-    // Two lengths that differ are how answers are smuggled; digits alone, since `parse` takes a sign.
+    // Two lengths that differ are used to smuggle answers. Only digits, because `parse` accepts a sign.
     let digits = length.bytes().all(|byte| byte.is_ascii_digit());
     let parsed = length.parse().ok().filter(|_| digits && lengths.all(|other| other == length));
     parsed
@@ -144,7 +145,7 @@ fn framing(status: u16, headers: &[(String, String)]) -> Result<Framing, WireErr
         .ok_or_else(|| WireErrorKind::Closed.because("the answer does not say how long it is"))
 }
 
-/// The values of all headers of a name, those in comma-separated lists one by one.
+/// Returns the values of all headers of a name, one by one for comma-separated lists.
 fn values<'a>(headers: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
     let name = name.to_owned();
     headers
@@ -195,7 +196,7 @@ impl Body<'_> {
                 return Ok(body);
             }
             self.check_length(body.len().saturating_add(length))?;
-            // Two more for the line end behind each chunk.
+            // The line end behind each chunk is two more bytes.
             let chunk = self.of_length(length)?;
             body.extend_from_slice(&chunk);
             let end = self.of_length(2)?;
@@ -215,12 +216,14 @@ impl Body<'_> {
                     return Ok(usize::try_from(length).unwrap_or(usize::MAX));
                 }
                 Ok(Status::Partial) => self.another_line()?,
-                Err(_) => return Err(WireErrorKind::Truncated.because("a chunk's length is no number")),
+                Err(_) => {
+                    return Err(WireErrorKind::Truncated.because("the length of a chunk is not a number"));
+                }
             }
         }
     }
 
-    /// Headers after the last chunk: nobody needs them.
+    /// Skips the headers after the last chunk.
     fn trailers(&mut self) -> Result<(), WireError> {
         loop {
             let mut headers = [EMPTY_HEADER; MAX_HEADERS];
@@ -248,7 +251,7 @@ impl Body<'_> {
         read.map_err(|error| WireErrorKind::Truncated.io(WireErrorKind::ReadTimeout, &error))
     }
 
-    /// The first `length` bytes of what was read.
+    /// Takes the first `length` bytes of the buffer.
     fn taken(&mut self, length: usize) -> Vec<u8> {
         let buffer = &mut self.connection.buffer;
         if buffer.len() == length {

@@ -1,4 +1,4 @@
-//! Signs requests by AWS Signature Version 4, through the crate that the AWS SDK for Rust signs with.
+//! Signs requests with AWS Signature Version 4, by the crate that the AWS SDK for Rust uses.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use aws_sigv4::sign::v4::SigningParams;
 
 use super::error::{WireError, WireErrorKind};
 
-/// Who signs, and for what; all of it only borrowed, for one request.
+/// The credentials, the scope and the time of one signature, all borrowed.
 #[derive(Clone, Copy)]
 pub struct Signer<'a> {
     /// Access key id.
@@ -26,7 +26,7 @@ pub struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    /// The headers to add to a `POST` to `url` with these headers and this body.
+    /// Returns the headers to add to a `POST` to `url` with these headers and this body.
     ///
     /// # Errors
     /// [`WireErrorKind::Request`] if the URL or a header cannot be signed.
@@ -60,7 +60,7 @@ impl Signer<'_> {
 
 impl std::fmt::Debug for Signer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Neither key nor token, whoever prints it.
+        // Without keys and token, so that no log can show them.
         f.debug_struct("Signer")
             .field("region", &self.region)
             .field("service", &self.service)

@@ -1,4 +1,4 @@
-//! TLS for the wire: `rustls`, with the certificates that botocore would trust.
+//! TLS by `rustls`, with the certificates that botocore would trust.
 
 use std::fmt;
 use std::path::Path;
@@ -10,9 +10,9 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::error::{WireError, WireErrorKind};
 
-/// How to prove that the other side is the host that was meant; cheap to clone.
+/// Verifies that the other side is the intended host. Cheap to clone.
 ///
-/// The host's name is sent (SNI) and checked, and there is no way to turn that off.
+/// The host's name is always sent (SNI) and checked; no option turns that off.
 #[derive(Clone)]
 pub struct Tls {
     pub(super) config: Arc<ClientConfig>,
@@ -20,13 +20,13 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Trusts the certificates in the PEM file at `bundle`, and nothing else, for `host`.
+    /// Trusts only the certificates in the PEM file at `bundle`, for `host`.
     ///
-    /// As OpenSSL does, certificates in the file that cannot be used are passed over, as long as one can.
+    /// As in OpenSSL, certificates in the file that cannot be used are skipped, as long as at least one can
+    /// be used.
     ///
     /// # Errors
-    /// [`WireErrorKind::Tls`] if the file has no usable certificate or the host has no name that a
-    /// certificate could hold.
+    /// [`WireErrorKind::Tls`] if the file has no usable certificate, or if a certificate cannot hold the host's name.
     pub fn trusting(bundle: &Path, host: &str) -> Result<Self, WireError> {
         let bad = |reason: String| WireErrorKind::Tls.because(reason);
         let certificates = CertificateDer::pem_file_iter(bundle)
@@ -34,9 +34,9 @@ impl Tls {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates.flatten());
         if roots.is_empty() {
-            return Err(bad(format!("{}: no usable certificate in it", bundle.display())));
+            return Err(bad(format!("{}: the file has no usable certificate", bundle.display())));
         }
-        // Named, because another crate in the process may have chosen another provider for all.
+        // Named here, because another crate in the process may have set another default provider.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -45,7 +45,7 @@ impl Tls {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| bad("the host's name can stand in no certificate".to_owned()))?;
+            .map_err(|_| bad("a certificate cannot hold the host's name".to_owned()))?;
         Ok(Self { config: Arc::new(config), name })
     }
 }

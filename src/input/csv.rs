@@ -1,8 +1,8 @@
-//! One column of a CSV file (RFC 4180: commas, quotes doubled inside quotes).
+//! Reads one column of a CSV file (RFC 4180: commas, quotes doubled inside quotes).
 //!
-//! The first record is the header, unless its value in the column is itself a digest: a file without
-//! a header must not lose its first row. Blank lines are not rows. A record that is too short to have
-//! the column is a null. Bytes that are no UTF-8 stay as they are.
+//! The first record is the header, unless its value in the column is itself a digest, because a file without
+//! a header must not lose its first row. Blank lines are not rows. A record that is too short for the column
+//! is a null. Bytes that are not UTF-8 stay as they are.
 
 use csv_core::{ReadFieldResult, Reader};
 
@@ -12,7 +12,7 @@ use crate::digest::parse;
 use crate::plan::planner::Planner;
 use crate::plan::row_sink::{Line, MAX_LINE, Sink};
 
-/// Bytes of all names of a header together; a longer first record is no header.
+/// Most bytes of all names of a header together. A longer first record is not a header.
 const MAX_HEADER: usize = 1 << 20;
 
 /// Finds the rows of a CSV file.
@@ -20,10 +20,10 @@ const MAX_HEADER: usize = 1 << 20;
 pub struct Csv {
     reader: Reader,
     place: Place,
-    /// The field being read, as far as it is kept: one byte more than the longest row, to tell
-    /// whether it is longer.
+    /// The start of the field being read: one byte more than the longest row, to tell whether the field is
+    /// longer.
     field: Vec<u8>,
-    /// Bytes of it that are there.
+    /// Bytes of the field that are there.
     filled: usize,
     /// The number of the field in its record.
     number: usize,
@@ -36,14 +36,14 @@ pub struct Csv {
 /// Where the rows are.
 #[derive(Debug)]
 enum Place {
-    /// Not known before the header is complete: the names so far, and their bytes together.
+    /// Unknown until the header is complete: the names so far, and the sum of their bytes.
     Unknown(Column, Vec<Vec<u8>>, usize),
     /// In the field of this number.
     Field(usize),
 }
 
 impl Csv {
-    /// For one file; `column` is looked for in its header.
+    /// Makes a reader for one file, which looks for `column` in the file's header.
     #[must_use]
     pub fn new(column: Column) -> Self {
         Self {
@@ -91,9 +91,9 @@ impl Csv {
     }
 
     fn fields(&mut self, mut block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
-        // What is not kept goes here and is overwritten.
+        // Receives the bytes that are not kept.
         let mut waste = [0; 1024];
-        // To the reader, nothing at all is the end of the file.
+        // The reader takes an empty block for the end of the file.
         while !block.is_empty() {
             let wanted = match self.place {
                 Place::Field(number) => number == self.number,
@@ -111,7 +111,7 @@ impl Csv {
         Ok(())
     }
 
-    /// Takes the start of the file, without its byte-order mark.
+    /// Reads the start of the file, without its byte-order mark.
     fn begin(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
         let start = self.start.take().unwrap_or_default();
         self.fields(start.text(), planner)
@@ -134,8 +134,8 @@ impl Format for Csv {
 
     fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
         self.begin(planner)?;
-        // A line end ends the last record, wherever it stands; only within quotes is it one more byte
-        // of the field. Then the field holds the rows since, and they would be lost in silence.
+        // A line end ends the last record, unless quotes are open: then it is one more byte of the field. The
+        // field holds the rows since the quotes, and without the error they would be lost silently.
         let (result, _, written) = self.reader.read_field(b"\n", &mut [0; 8]);
         match result {
             ReadFieldResult::Field { record_end } => self.end_field(record_end, planner),

@@ -1,4 +1,4 @@
-//! Where rows come from when they are bytes: plain, gzipped or zstd-compressed text.
+//! Reads the blocks of a file: plain, gzipped or zstd-compressed.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
-/// Bytes read at a time into one block that is used again and again: fresh memory costs more than
-/// the work done in it.
+/// Bytes of a block. All blocks of a file use the same memory, because fresh memory costs more than the work
+/// done in it.
 pub const BLOCK: usize = 1 << 18;
 
 /// How a file may be compressed: the one table of names, suffixes and first bytes.
@@ -55,7 +55,7 @@ impl Compression {
     }
 }
 
-/// Bytes that tell every compression.
+/// Bytes that are enough to tell every compression.
 const MAGIC_LEN: u64 = 4;
 
 /// Reads one file of text, a block at a time.
@@ -64,7 +64,7 @@ pub struct TextSource<R: Read> {
     block: Vec<u8>,
 }
 
-/// A file whose first bytes were read to see what it is, and are given back in front of the rest.
+/// A file whose first bytes were read to tell its compression, with these bytes in front again.
 type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, R>>;
 
 enum Stream<R: Read> {
@@ -74,12 +74,12 @@ enum Stream<R: Read> {
 }
 
 impl<R: Read> TextSource<R> {
-    /// Looks at the first bytes to see whether the file is compressed; its name does not matter.
+    /// Opens a file and tells from its first bytes whether it is compressed.
     ///
     /// # Errors
-    /// Those of the file.
+    /// The errors of the file.
     pub fn open(mut file: R) -> io::Result<Self> {
-        // A pipe may give fewer bytes in its first piece than it takes to know.
+        // The first piece from a pipe may be shorter than the magic numbers.
         let mut head = Vec::new();
         file.by_ref().take(MAGIC_LEN).read_to_end(&mut head)?;
         let compression = Compression::of(&head);
@@ -92,10 +92,10 @@ impl<R: Read> TextSource<R> {
         Ok(Self { stream, block: Vec::new() })
     }
 
-    /// Hands the next block, never an empty one, to `take`; None is the end of the file.
+    /// Passes the next block, which is never empty, to `take`; returns None at the end of the file.
     ///
     /// # Errors
-    /// Those of the file, and broken compressed data.
+    /// The errors of the file, and broken compressed data.
     pub fn block<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
         let Self { stream, block } = self;
         let (unpacked, compression) = match stream {
@@ -120,11 +120,11 @@ impl<R: Read> fmt::Debug for TextSource<R> {
     }
 }
 
-/// The next block. A signal between two blocks is no error.
+/// Reads the next block. A signal between two blocks is not an error.
 fn fill(file: &mut BufReader<impl Read>) -> io::Result<&[u8]> {
     loop {
         match file.fill_buf() {
-            // What was read is asked for by another name: asking again would read on at the end.
+            // `buffer` and not a second `fill_buf`, which would read again at the end of the file.
             Ok(_) => return Ok(file.buffer()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -142,7 +142,7 @@ fn decompress(stream: &mut impl Read, block: &mut Vec<u8>) -> io::Result<usize> 
     }
 }
 
-/// Errors in the data say what data; errors of the file itself stay as they are.
+/// Names the compression in an error in the data. An error of the file itself stays as it is.
 fn explain(error: io::Error, compression: Compression) -> io::Error {
     match error.kind() {
         ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {

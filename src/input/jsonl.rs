@@ -1,7 +1,7 @@
-//! JSON Lines: in each line a string, or an object with a string under one key.
+//! Reads JSON Lines: in each line a string, or an object with a string under one key.
 //!
-//! A line that is no JSON, or holds something other than text there, is a row that is not text: one
-//! bad line costs no other. `null`, and an object without the key, are nulls. Blank lines are no rows.
+//! A line that is not JSON, or has another value than text there, is a row that is not text, so that one bad
+//! line costs no other line. `null`, and an object without the key, are nulls. Blank lines are not rows.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,10 +13,10 @@ use super::{Format, FormatError};
 use crate::digest::parse::is_white;
 use crate::plan::planner::Planner;
 
-/// Bytes of a line that are kept: objects are longer than digests. A longer line is not read.
+/// Most bytes of a line that is parsed: objects are longer than digests. A longer line is not parsed.
 const MAX_LINE: usize = 1 << 20;
 
-/// Keys of an object that are kept to show them.
+/// Most keys of an object that are kept for a message.
 const MAX_KEYS: usize = 64;
 
 /// Finds the rows of a JSON Lines file.
@@ -26,21 +26,22 @@ pub struct JsonLines {
     cells: Cells,
 }
 
-/// What is known of the file's cells.
+/// The key of the file's objects, and what the objects so far had under it.
 #[derive(Debug)]
 struct Cells {
-    /// The key under which objects have their row; None until the first object, whose only key it is.
+    /// The key under which objects have their row. None until the first object, which must have only this
+    /// key.
     key: Option<String>,
-    /// An object had the key.
+    /// Whether any object had the key.
     found: bool,
-    /// Keys of the first object that had not.
+    /// The keys of the first object without the key.
     others: Option<Vec<String>>,
-    /// No line was delivered, so that a byte-order mark may come.
+    /// Whether the next line is the first and may have a byte-order mark.
     at_start: bool,
 }
 
 impl JsonLines {
-    /// For one file; without a `key`, the first object must have only one, and that is it.
+    /// Makes a reader for one file. Without a `key`, the first object must have a single key, which is taken.
     #[must_use]
     pub fn new(key: Option<String>) -> Self {
         let cells = Cells { key, found: false, others: None, at_start: true };
@@ -97,7 +98,7 @@ impl Format for JsonLines {
         lines.feed(block, |line| cells.line(line, planner))
     }
 
-    /// A key that no object had is a mistake in the key, not so many nulls.
+    /// Ends the file. If no object had the key, the key is wrong, and the rows are not so many nulls.
     fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
         let Self { lines, cells } = self;
         lines.end(|line| cells.line(line, planner))?;
@@ -112,7 +113,7 @@ impl Format for JsonLines {
 enum Cell<'a> {
     Text(Cow<'a, str>),
     Null,
-    /// An object, and what is under the key.
+    /// An object, and its value under the key.
     Member(Member<'a>),
     /// An object without the key.
     Keys(Vec<String>),
@@ -187,7 +188,7 @@ impl<'de> Visitor<'de> for LineSeed<'_> {
         let (mut found, mut keys) = (None, Vec::new());
         while let Some(Key(key)) = object.next_key()? {
             if self.0 == Some(&*key) {
-                // Of a key that comes twice the last counts, as in Python's json.
+                // The last of two equal keys counts, as in Python's json.
                 found = Some(object.next_value()?);
                 continue;
             }
@@ -210,7 +211,7 @@ impl<'de> Deserialize<'de> for Member<'de> {
     }
 }
 
-/// A key, borrowed from the line if it has no escapes: derived code would copy it.
+/// A key, borrowed from the line if it has no escapes. Derived code would copy it.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {

@@ -1,7 +1,7 @@
-//! A text file, fed in blocks, becomes rows.
+//! Reads a text file with a row in each line.
 //!
-//! Lines end with `\n` or `\r\n`; the last may lack its end. A UTF-8 byte-order mark at the start
-//! of the file is dropped. Blank lines and lines whose first character is `#` are not rows.
+//! Lines end with `\n` or `\r\n`; the last line may lack its end. A UTF-8 byte-order mark at the start of
+//! the file is dropped. Blank lines and lines whose first character is `#` are not rows.
 
 use std::convert::Infallible;
 
@@ -13,16 +13,16 @@ use crate::plan::row_sink::{Line, MAX_LINE, Sink};
 /// Splits blocks of one file after another into lines.
 #[derive(Debug, Default)]
 pub struct TextLines {
-    /// The unfinished line that the last block ended in; bounded.
+    /// The start of the unfinished line at the end of the last block; bounded.
     carry: Vec<u8>,
-    /// How long that line really is so far.
+    /// The real length of that line so far.
     carried: usize,
-    /// A line of this file has been delivered, so no byte-order mark can follow.
+    /// Whether a line of this file was passed on, so that no byte-order mark can follow.
     started: bool,
 }
 
 impl TextLines {
-    /// Splits `block`, which continues the last one, and hands each row to `sink`.
+    /// Splits `block`, which continues the last block, and passes each row to `sink`.
     pub fn feed(&mut self, mut block: &[u8], sink: &mut impl Sink) {
         if self.carried > 0 {
             let Some(end) = memchr::memchr(b'\n', block) else {
@@ -47,7 +47,7 @@ impl TextLines {
         self.keep(block);
     }
 
-    /// Ends the file: delivers a last line that lacks its end, and is ready for the next file.
+    /// Ends the file: passes on a last line without an end. The next block starts another file.
     pub fn end_of_file(&mut self, sink: &mut impl Sink) {
         if self.carried > 0 {
             self.deliver_carry(false, sink);
@@ -56,7 +56,7 @@ impl TextLines {
     }
 
     fn keep(&mut self, piece: &[u8]) {
-        // Room for a byte-order mark and for the carriage return of the line's end.
+        // With room for a byte-order mark and for the carriage return of the line end.
         let room = (MAX_LINE + BYTE_ORDER_MARK.len() + 1) - self.carry.len();
         self.carry.extend_from_slice(&piece[..piece.len().min(room)]);
         self.carried += piece.len();
@@ -84,7 +84,7 @@ impl<T: Sink> Format<T> for TextLines {
     }
 }
 
-/// Hands one line to `sink`, if it is a row. `text` may be shorter than the line's real `length`.
+/// Passes one line to `sink`, if it is a row. `text` may be shorter than the line's real `length`.
 #[inline]
 fn deliver(mut text: &[u8], length: usize, ended: bool, started: bool, sink: &mut impl Sink) {
     let whole = text.len() == length;

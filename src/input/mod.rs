@@ -1,8 +1,8 @@
-//! Files with more structure than a row in each line: which part of them is the row.
+//! Reads the bytes of a file as rows.
 //!
-//! Each format takes a file in blocks, however they are cut, and hands the rows of one column to a
-//! planner; that of a written report, which is with the audits, hands on those of two. Nothing is kept of a
-//! file but what the next block may continue, and that is bounded.
+//! A [`Format`] takes a file in blocks of any size and passes the rows of one column to a planner. The
+//! format of a written report stands in `comparison` and passes two columns. A format keeps only what the
+//! next block may continue, and that is bounded.
 
 pub(crate) mod blocks;
 pub mod csv;
@@ -18,34 +18,34 @@ use decompress::TextSource;
 
 use crate::plan::planner::Planner;
 
-/// Names shown in a message before it is cut.
+/// Most names that a message shows.
 const SHOWN_NAMES: usize = 20;
 
-/// Letters of a name, or of another text of a file, that are shown.
+/// Most characters of a name, or of another text of a file, that a message shows.
 const SHOWN_LETTERS: usize = 80;
 
-/// One way to find the rows of a file, and to hand them to who takes them.
+/// Finds the rows of a file of one format, and passes them to a `T`.
 pub trait Format<T = Planner> {
-    /// What can be wrong in such a file.
+    /// What can be wrong in a file of this format.
     type Error;
 
     /// Takes the next block of the file.
     ///
     /// # Errors
-    /// If the file lacks the column.
+    /// If the file is not of this format, or lacks the column.
     fn feed(&mut self, block: &[u8], rows: &mut T) -> Result<(), Self::Error>;
 
     /// Ends the file.
     ///
     /// # Errors
-    /// If the file lacks the column, or ends where it must not.
+    /// If the file lacks the column, or ends too early.
     fn end(&mut self, rows: &mut T) -> Result<(), Self::Error>;
 }
 
-/// Takes the next block of a file; gives false once the file has ended.
+/// Reads the next block of a file; returns false at the end of the file.
 ///
 /// # Errors
-/// Those of the file and of its format.
+/// The errors of the file and of its format.
 pub fn read_block<R: Read, T, F: Format<T>>(
     source: &mut TextSource<R>,
     format: &mut F,
@@ -61,26 +61,26 @@ pub fn read_block<R: Read, T, F: Format<T>>(
 /// Which column of a file holds the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// The only one there is.
+    /// The only column of the file.
     Only,
-    /// The one with this name.
+    /// The column with this name.
     Name(String),
-    /// The one with this number, counted from 0.
+    /// The column with this number, counted from 0.
     Number(usize),
 }
 
-/// Why a file has no rows to give.
+/// Why the rows of a file cannot be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FormatError {
-    /// No column of that name; these are there.
+    /// The file has no column of this name; it has these columns.
     NoSuchName(String, Vec<String>),
-    /// No column of that number; these are there.
+    /// The file has no column of this number; it has these columns.
     NoSuchNumber(usize, Vec<String>),
-    /// Several columns, and none was chosen.
+    /// The file has several columns, and the caller chose none.
     Several(Vec<String>),
-    /// As many columns have the name that was chosen.
+    /// So many columns have the name that the caller chose.
     NameTaken(String, usize),
-    /// A CSV file's first record is too long to be a header.
+    /// The first record of a CSV file is too long for a header.
     LongHeader,
     /// The quotes opened in this record, counted from 1, are never closed.
     OpenQuotes(u64),
@@ -107,7 +107,7 @@ impl fmt::Display for FormatError {
 
 impl std::error::Error for FormatError {}
 
-/// Names between commas: not more of a hostile file than a person can read.
+/// Names with commas between them: at most as many as a person can read, because a file may be hostile.
 pub(crate) struct Names<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for Names<'_> {
@@ -126,12 +126,12 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// A text of a file between quotes: its start, and nothing in it that a terminal would act on.
+/// The start of a file's text in quotes, with the characters escaped that a terminal would act on.
 pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A character has at most four bytes, and one behind the last that is shown tells that there is more.
+        // A character has at most four bytes. One character more than is shown tells that the text goes on.
         let text = String::from_utf8_lossy(&self.0[..self.0.len().min(4 * (SHOWN_LETTERS + 1))]);
         let mut shown: String = text.chars().take(SHOWN_LETTERS).collect();
         if shown.len() < text.len() {
@@ -141,12 +141,12 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// What went wrong while a file was read: the file, or what is in it.
+/// What went wrong while a file was read: the reading itself, or the content.
 #[derive(Debug)]
 pub enum ReadError<E> {
-    /// The file.
+    /// The reading.
     Io(io::Error),
-    /// What is in it.
+    /// The content.
     Format(E),
 }
 

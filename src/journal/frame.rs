@@ -1,16 +1,16 @@
-//! Framed bytes: what they are, which version, a checksum, and the numbers and texts inside.
+//! A frame: its kind, its version, a checksum, and a body of numbers and texts.
 
 use std::fmt;
 
 use flate2::Crc;
 
-/// Version of the bytes, in each of them.
+/// Version of the encoding, written into each frame.
 pub const VERSION: u8 = 3;
 
-/// Bytes of a frame before its body: kind, version, and the checksum.
+/// Bytes of a frame before its body: kind, version and checksum.
 const HEAD: usize = 6;
 
-/// These bytes are not what this version wrote.
+/// Why bytes are not a frame that this version wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorruptRecord(pub &'static str);
 
@@ -22,8 +22,8 @@ impl fmt::Display for CorruptRecord {
 
 impl std::error::Error for CorruptRecord {}
 
-/// Writes a frame. What `about` holds is not written but counts for the checksum: the frame can be
-/// opened only by a reader who knows it too.
+/// Writes a frame. The bytes `about` are not written but are part of the checksum, so that only a reader
+/// that knows them can open the frame.
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
@@ -41,7 +41,7 @@ impl Writer {
         self.0.extend_from_slice(bytes);
     }
 
-    /// Seven bits a byte, the lowest first.
+    /// Writes a number, seven bits in a byte, the lowest bits first.
     pub(super) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);
@@ -66,11 +66,11 @@ impl Writer {
 pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// The body of a frame of this kind; its checksum is looked at by [`Reader::check`].
+    /// Opens the body of a frame of this kind. [`Reader::check`] checks the checksum.
     pub(super) fn open(kind: u8, frame: &'a [u8]) -> Result<Self, CorruptRecord> {
         let (head, body) = frame.split_at_checked(HEAD).ok_or(CorruptRecord("too short"))?;
         if head[0] != kind {
-            return Err(CorruptRecord("something else than was expected"));
+            return Err(CorruptRecord("of another kind"));
         }
         if head[1] != VERSION {
             return Err(CorruptRecord("of another version"));
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         Err(CorruptRecord("a number is too large"))
     }
 
-    /// A number that is at most `most`.
+    /// Reads a number that is at most `most`.
     pub(super) fn count(&mut self, most: usize) -> Result<usize, CorruptRecord> {
         match usize::try_from(self.number()?) {
             Ok(count) if count <= most => Ok(count),

@@ -1,12 +1,13 @@
-//! The outcome of one call: some seven bytes a digest.
+//! Encodes the outcomes of one call: about seven bytes a digest.
 //!
-//! First comes when the answer came, then which digests of the plan were asked, as stretches. A call has few
-//! different outcomes. Each is written once (verdict, media type, code, reason); then follow, for each digest,
-//! the number of its outcome and, where the service gave sizes, its size. Digests without an answer are
-//! written with their cause. Those that were not asked are not, and stay what they were.
+//! A record starts with the time of the answer and the positions of the asked digests in the plan, as runs.
+//! A call has few different outcomes, so each outcome is written once (verdict, media type, code, reason).
+//! Then follow, for each digest, the number of its outcome and, where the service gave sizes, its size. A
+//! digest without an answer is written with its cause. A digest that was not asked is left out and does not
+//! change on reading.
 //!
-//! The checksum counts the digests themselves in, which are not written here: verdicts can only be
-//! read back for the digests that were asked.
+//! The digests themselves are not written but are part of the checksum, so that verdicts can be read back
+//! only for the digests that were asked.
 
 use std::ops::Range;
 
@@ -20,7 +21,7 @@ use crate::verdict::Verdict;
 
 const KIND: u8 = b'v';
 
-/// Outcome of a digest that was not asked.
+/// The outcome of a digest that was not asked.
 const NOT_ASKED: Outcome<'static> =
     Outcome { verdict: Verdict::NotChecked, note: Note { media_type: None, code: "", reason: "" } };
 
@@ -33,26 +34,28 @@ struct Outcome<'a> {
 /// What a journal keeps of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// From the first to the last of its digests in the plan; others between them may not be meant.
+    /// From the first to the last of the call's digests in the plan. Digests between them may belong to
+    /// other calls.
     pub range: Range<usize>,
-    /// Everything, `range` too.
+    /// The encoded outcomes, `range` included.
     pub frame: Vec<u8>,
 }
 
-/// The outcome of a call; None if there is none. `answered_at` is in seconds since 1970.
+/// Encodes the outcomes of a call; returns None for a call without outcomes. `answered_at` is in seconds
+/// since 1970.
 ///
 /// # Panics
-/// If there is no such call.
+/// As for [`Ledger::positions`].
 #[must_use]
 pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<Record> {
     let columns = ledger.peek();
     let positions = ledger.positions(call.clone());
-    // The first digest with each outcome, by numbers: their texts need not be compared.
+    // The first digest with each outcome. Outcomes are compared by key, without their texts.
     let mut firsts: Vec<(usize, bool)> = Vec::new();
     let mut keys = Vec::new();
     let mut numbers = Vec::with_capacity(call.len());
     for at in positions.clone() {
-        // Those that were not asked are all alike here.
+        // All digests that were not asked have the same key.
         let key = Some(columns.key(at)).filter(|(verdict, ..)| is_kept(*verdict));
         let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
             keys.push(key);
@@ -81,15 +84,15 @@ pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<R
     }
     for (number, at) in numbers.iter().zip(positions) {
         if outcomes[*number as usize].1 {
-            // None is -1 here and 0 there; the service may give the largest number there is.
+            // Without a size, the column has -1 and the record 0. The service may give the largest number.
             out.number((columns.sizes()[at] as u64).wrapping_add(1));
         }
     }
     Some(Record { range, frame: out.seal(Digest::bytes_of(&ledger.asked(call))) })
 }
 
-/// Takes outcomes over into the ledger; returns for how many digests. What was not asked stays as it is
-/// there.
+/// Writes the outcomes of a record into the ledger; returns the number of digests with an outcome. Digests
+/// that were not asked stay as they are.
 ///
 /// # Errors
 /// [`CorruptRecord`] if this is not the record of exactly these digests at this time; the ledger is unchanged then.
@@ -105,8 +108,8 @@ pub fn decode(
     Ok(count)
 }
 
-/// The digests of which [`decode`] would take outcomes over are as if they had never been asked, whatever
-/// was taken over before; returns how many there are.
+/// Marks the digests whose outcomes [`decode`] would write as never asked, whatever was written before;
+/// returns their number.
 ///
 /// # Errors
 /// As [`decode`].
@@ -122,7 +125,7 @@ pub fn forget(
     Ok(count)
 }
 
-/// Of each digest with an outcome its place, the outcome, and its size or -1.
+/// Reads for each digest with an outcome its position, the outcome, and the size or -1.
 fn read_record<'a>(
     plan: &Plan,
     range: Range<usize>,
@@ -161,24 +164,24 @@ fn read_record<'a>(
     Ok(found)
 }
 
-/// Stretches of digests that follow each other: how many, then of each how far it begins behind the last one,
-/// and its length. Returns where they lie.
+/// Writes positions as runs: the number of runs, then for each run the distance from the end of the last
+/// run, and its length. Returns the range of all positions.
 fn write_positions(out: &mut Writer, positions: impl Iterator<Item = usize>) -> Range<usize> {
-    let mut stretches: Vec<Range<usize>> = Vec::new();
+    let mut runs: Vec<Range<usize>> = Vec::new();
     for at in positions {
-        match stretches.last_mut() {
+        match runs.last_mut() {
             Some(last) if last.end == at => last.end += 1,
-            _ => stretches.push(at..at + 1),
+            _ => runs.push(at..at + 1),
         }
     }
-    out.number(stretches.len() as u64);
+    out.number(runs.len() as u64);
     let mut end = 0;
-    for stretch in &stretches {
-        out.number((stretch.start - end) as u64);
-        out.number(stretch.len() as u64);
-        end = stretch.end;
+    for run in &runs {
+        out.number((run.start - end) as u64);
+        out.number(run.len() as u64);
+        end = run.end;
     }
-    stretches.first().map_or(0..0, |first| first.start..end)
+    runs.first().map_or(0..0, |first| first.start..end)
 }
 
 fn read_positions(
@@ -208,7 +211,7 @@ fn outcome(columns: &Columns, at: usize) -> Outcome<'_> {
     Outcome { verdict, note: Note { media_type: columns.media_type(at), code, reason } }
 }
 
-/// Whether a call can have had this outcome.
+/// Returns whether a call can have this verdict as an outcome.
 fn is_kept(verdict: Verdict) -> bool {
     match verdict {
         Verdict::Available
@@ -236,7 +239,7 @@ fn read_outcome<'a>(read: &mut Reader<'a>) -> Result<(Outcome<'a>, bool), Corrup
     let flags = read.byte()?;
     let mut text = || {
         let text = read.text(MAX_NOTE)?;
-        std::str::from_utf8(text).map_err(|_| CorruptRecord("a text that is no UTF-8"))
+        std::str::from_utf8(text).map_err(|_| CorruptRecord("a text that is not UTF-8"))
     };
     let media_type = Some(text()?).filter(|_| flags & 2 != 0);
     let note = Note { media_type, code: text()?, reason: text()? };

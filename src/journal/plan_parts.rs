@@ -1,6 +1,7 @@
-//! A plan in parts: 32 bytes a digest, next to nothing for rows that come once, and the rejected rows.
+//! Encodes a plan in parts: 32 bytes a digest, almost nothing for rows whose digest occurs once, and the
+//! rejected rows.
 //!
-//! A report can be made from a journal alone, so everything a report shows of its plan is in them.
+//! A report can be made from a journal alone, so the parts hold everything that a report shows of its plan.
 
 use sha2::{Digest as _, Sha256};
 
@@ -32,12 +33,12 @@ pub struct Parts {
     digests: usize,
     rows: usize,
     rejects: usize,
-    /// The digest that comes next for the first time.
+    /// The next digest that did not occur yet.
     next: usize,
 }
 
 impl Parts {
-    /// The next part; None after the last.
+    /// Returns the next part; None after the last.
     pub fn next(&mut self, plan: &Plan) -> Option<Vec<u8>> {
         if !self.begun {
             self.begun = true;
@@ -62,8 +63,8 @@ impl Parts {
     }
 }
 
-/// Two hashes that tell plans apart: of the digests in order, and of which row is which digest, with
-/// what was rejected. The size of the batches counts for neither.
+/// Returns two hashes that tell plans apart: of the digests in order, and of the rows with their digests and
+/// rejections. Neither depends on the batch size.
 #[must_use]
 pub fn fingerprint(plan: &Plan) -> ([u8; 32], [u8; 32]) {
     let of_digests = Sha256::digest(Digest::bytes_of(plan.digests()));
@@ -92,8 +93,8 @@ fn digests(start: usize, digests: &[Digest]) -> Vec<u8> {
     out.seal(&[])
 }
 
-/// 0 is a rejected row; an odd number says how many digests come for the first time, one after the
-/// other; an even one says which digest comes again.
+/// Writes rows as numbers: 0 is a rejected row, an odd number is a run of digests that occur for the first
+/// time, and an even number is a digest that occurred before.
 fn rows(start: usize, row_index: &[i64], next: &mut usize) -> Vec<u8> {
     let mut out = Writer::new(ROWS, 1024);
     out.number(start as u64);
@@ -105,14 +106,14 @@ fn rows(start: usize, row_index: &[i64], next: &mut usize) -> Vec<u8> {
             new += 1;
             continue;
         }
-        first_timers(&mut out, &mut new);
+        new_digests(&mut out, &mut new);
         out.number(u64::try_from(*index).map_or(0, |index| (index + 1) << 1));
     }
-    first_timers(&mut out, &mut new);
+    new_digests(&mut out, &mut new);
     out.seal(&[])
 }
 
-fn first_timers(out: &mut Writer, new: &mut u64) {
+fn new_digests(out: &mut Writer, new: &mut u64) {
     if *new > 0 {
         out.number(((*new - 1) << 1) | 1);
         *new = 0;
@@ -132,7 +133,7 @@ fn rejects(rejects: &Rejects, start: usize, stop: usize) -> Vec<u8> {
     out.seal(&[])
 }
 
-/// Makes the plan again of its parts, given in their order.
+/// Rebuilds a plan from its parts, given in their order.
 #[derive(Debug, Default)]
 pub struct Rebuild {
     head: Option<Head>,
@@ -140,8 +141,8 @@ pub struct Rebuild {
     row_index: Vec<i64>,
     rejects: Rejects,
     next: usize,
-    /// Where to look for the row of the next rejection.
-    looked: usize,
+    /// The row from which to look for the next rejected row.
+    from_row: usize,
 }
 
 #[derive(Debug)]
@@ -157,7 +158,7 @@ impl Rebuild {
     /// Takes the next part.
     ///
     /// # Errors
-    /// [`CorruptRecord`] if it is not a part, or not the next one.
+    /// [`CorruptRecord`] if `part` is not a part, or not the next part.
     pub fn take(&mut self, part: &[u8]) -> Result<(), CorruptRecord> {
         Reader::check(part, &[])?;
         let kind = part[0];
@@ -179,18 +180,18 @@ impl Rebuild {
                 let count = expect(&mut read, self.rejects.len(), head.invalid)?;
                 self.take_rejects(&mut read, count)?;
             }
-            _ => return Err(CorruptRecord("something else than a part of a plan")),
+            _ => return Err(CorruptRecord("not a part of a plan")),
         }
         read.end()
     }
 
-    /// The plan.
+    /// Returns the plan.
     ///
     /// # Errors
     /// [`CorruptRecord`] if parts are missing or do not fit together.
     pub fn finish(self) -> Result<Plan, CorruptRecord> {
         let head = self.head.ok_or(CorruptRecord("without a beginning"))?;
-        let rejected = self.row_index[self.looked..].iter().filter(|index| **index < 0).count();
+        let rejected = self.row_index[self.from_row..].iter().filter(|index| **index < 0).count();
         let whole = self.digests.len() == head.unique
             && self.row_index.len() == head.rows
             && self.rejects.len() == head.invalid
@@ -223,7 +224,7 @@ impl Rebuild {
 
     fn take_rows(&mut self, read: &mut Reader<'_>, count: usize) -> Result<(), CorruptRecord> {
         let end = self.row_index.len() + count;
-        // Those that were really read: a number in the head alone may be anything.
+        // The digests that were read, because the number in the head may be anything.
         let unique = self.digests.len();
         while self.row_index.len() < end {
             let token = read.number()?;
@@ -239,7 +240,7 @@ impl Rebuild {
             } else {
                 let index = (token >> 1) - 1;
                 if index >= self.next as u64 {
-                    return Err(CorruptRecord("a digest comes again before it came"));
+                    return Err(CorruptRecord("a digest is repeated before it occurs"));
                 }
                 self.row_index.push(index as i64);
             }
@@ -254,10 +255,10 @@ impl Rebuild {
             let kind = *kind.ok_or(CorruptRecord("an unknown kind of rejection"))?;
             let offset = read.count(usize::MAX >> 8)?;
             let text = read.text(MAX_TEXT)?;
-            let rows = &self.row_index[self.looked..];
+            let rows = &self.row_index[self.from_row..];
             let row = rows.iter().position(|index| *index < 0);
-            let row = self.looked + row.ok_or(CorruptRecord("more rejections than rejected rows"))?;
-            self.looked = row + 1;
+            let row = self.from_row + row.ok_or(CorruptRecord("more rejections than rejected rows"))?;
+            self.from_row = row + 1;
             let text = (byte & NULL == 0).then_some(text);
             self.rejects.push_kept(row, ParseError { kind, offset }, text, byte & CUT != 0);
         }
@@ -265,7 +266,7 @@ impl Rebuild {
     }
 }
 
-/// The number of things in a part that must start with number `start`, where there are `all`.
+/// Reads the number of items in a part that must start with item `start` of `all`.
 fn expect(read: &mut Reader<'_>, start: usize, all: usize) -> Result<usize, CorruptRecord> {
     if read.number()? != start as u64 {
         return Err(CorruptRecord("a part is missing"));

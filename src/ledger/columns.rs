@@ -4,18 +4,18 @@ use std::collections::HashMap;
 
 use crate::verdict::Verdict;
 
-/// Bytes of a code, reason or media type that are kept; the rest of a longer one is cut off.
+/// Most bytes of a code, reason or media type that are kept. A longer text is cut.
 pub const MAX_NOTE: usize = 1_000;
 
-/// What stands for notes beyond the 65,535 different ones that are kept.
+/// The text in place of notes beyond the 65,535 different notes that are kept.
 pub const NOT_KEPT: &str = "(more different texts than are kept)";
 
-/// What is kept beside a verdict and its size; texts may be empty.
+/// What is kept beside a verdict and its size. Texts may be empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Note<'a> {
-    /// If the service gave one.
+    /// The media type, if the service gave it.
     pub media_type: Option<&'a str>,
-    /// The service's or our own code.
+    /// A code of the service or of layercheck.
     pub code: &'a str,
     /// A sentence for people.
     pub reason: &'a str,
@@ -49,48 +49,48 @@ impl Columns {
         }
     }
 
-    /// The verdict of each digest.
+    /// Returns the verdict of each digest.
     #[must_use]
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
     }
 
-    /// The size of each layer in bytes, -1 where the service gave none.
+    /// Returns the size of each layer in bytes, or -1 where the service gave none.
     #[must_use]
     pub fn sizes(&self) -> &[i64] {
         &self.sizes
     }
 
-    /// Digests for each verdict, by its code.
+    /// Returns the number of digests for each verdict, by the verdict's code.
     #[must_use]
     pub fn counts(&self) -> &[usize; Verdict::ALL.len()] {
         &self.counts
     }
 
-    /// The media type of digest `at`, if the service gave one.
+    /// Returns the media type of digest `at`, if the service gave it.
     #[must_use]
     pub fn media_type(&self, at: usize) -> Option<&str> {
         self.media_type_names.get(self.media_types[at]).map(String::as_str)
     }
 
-    /// Every media type that [`Columns::media_type`] can give.
+    /// Returns every media type that [`Columns::media_type`] can return.
     pub fn media_type_names(&self) -> impl Iterator<Item = &str> {
         let names = &self.media_type_names;
         names.texts.iter().chain(names.is_full().then_some(&names.last)).map(String::as_str)
     }
 
-    /// The code and the reason kept for digest `at`; either may be empty.
+    /// Returns the code and the reason kept for digest `at`; either may be empty.
     #[must_use]
     pub fn detail(&self, at: usize) -> (&str, &str) {
         self.detail_texts.get(self.details[at]).map_or(("", ""), |(code, reason)| (code, reason))
     }
 
-    /// Equal for digests of which everything but the size is equal.
+    /// Returns a key that is equal for digests of which everything but the size is equal.
     pub(crate) fn key(&self, at: usize) -> (Verdict, u16, u16) {
         (self.verdicts[at], self.media_types[at], self.details[at])
     }
 
-    /// Writes down what is known of a digest from before.
+    /// Writes the outcome of a digest from an earlier run.
     pub(super) fn put(&mut self, at: usize, verdict: Verdict, size: i64, note: Note<'_>) {
         self.set(at, verdict, note.code, note.reason);
         self.sizes[at] = size;
@@ -102,7 +102,7 @@ impl Columns {
         self.media_type_names.number(|kept| kept == name, || name.to_owned())
     }
 
-    /// Marks a digest that has no verdict as unanswered.
+    /// Marks a digest without a verdict as unanswered; returns whether it had none.
     pub(super) fn give_up(&mut self, at: usize, code: &str, reason: &str) -> bool {
         let open = self.verdicts[at] == Verdict::NotChecked;
         if open {
@@ -115,7 +115,7 @@ impl Columns {
         self.counts[self.verdicts[at] as usize] -= 1;
         self.counts[verdict as usize] += 1;
         self.verdicts[at] = verdict;
-        // Nothing of an earlier answer may stand beside a later verdict.
+        // Clear what an earlier answer left, because it must not stand beside a later verdict.
         self.sizes[at] = -1;
         self.media_types[at] = 0;
         self.details[at] = if code.is_empty() && reason.is_empty() {
@@ -128,8 +128,8 @@ impl Columns {
     }
 }
 
-/// Numbered texts; 0 is none. A hostile service can send a different text with every digest, so
-/// their number is bounded and the last one stands for all that came too late.
+/// Numbered texts; 0 is no text. A hostile service can send a different text with every digest, so the
+/// number of texts is bounded, and `last` stands for every text beyond it.
 #[derive(Clone, Debug)]
 struct Notes<T> {
     numbers: HashMap<T, u16>,
@@ -142,9 +142,9 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
         Self { numbers: HashMap::new(), texts: Vec::new(), last }
     }
 
-    /// The number of the text that is the `same`; `make` it if it is not one of the first few.
+    /// Returns the number of a text. `same` finds it among the first few texts; otherwise `make` makes it.
     fn number(&mut self, same: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u16 {
-        // An honest service has no more than these, and finding them needs no memory and no hash.
+        // An honest service has only these few, and a comparison needs neither memory nor a hash.
         const FEW: usize = 4;
         if let Some(at) = self.texts.iter().take(FEW).position(same) {
             return at as u16 + 1;
@@ -175,7 +175,7 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
     }
 }
 
-/// At most [`MAX_NOTE`] bytes of `text`, whole characters.
+/// Cuts `text` to at most [`MAX_NOTE`] bytes of whole characters.
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_NOTE)]
 }

@@ -1,33 +1,33 @@
-//! The entries of one answer are joined to the digests that were asked.
+//! Joins the entries of one answer to the digests of its call.
 //!
-//! They join by digest, never by position, whatever the order, the case, the number of
-//! repetitions; an entry for a digest that was not asked is counted and has no other effect.
+//! Entries join by digest and never by position, in any order and case and however often they are repeated.
+//! An entry for a digest that was not asked is counted and has no other effect.
 
 use crate::digest::Digest;
 use crate::protocol::entry::{Entry, EntryStatus};
 
-/// Code of a digest about which the answer disagrees with itself.
+/// Code of a digest of which the answer says different things.
 pub const CONTRADICTORY: &str = "ContradictoryAnswers";
 
-/// Code of a digest that was asked and is not in the answer.
+/// Code of a digest that was asked and is missing from the answer.
 pub const LEFT_OUT: &str = "LeftOutOfAnswer";
 
-/// What an answer says of one digest.
+/// All entries of one digest, joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinedEntry<'a> {
-    /// Nothing.
+    /// No entry.
     LeftOut,
-    /// One thing, perhaps more than once.
+    /// One entry, or several equal entries.
     Status(EntryStatus<'a>),
-    /// Two different things.
+    /// Different entries.
     Contradictory,
 }
 
-/// Joins `entries` to `asked`; also counts the entries for digests that were not asked.
+/// Joins `entries` to the digests `asked`; also returns the number of entries for other digests.
 pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (Vec<JoinedEntry<'a>>, usize) {
     let mut joined = vec![JoinedEntry::LeftOut; asked.len()];
     let mut foreign = 0;
-    // Services answer in the order of the question or nearly so: look there first.
+    // Services answer in the order of the request or nearly so: look at the next digest first.
     let mut expected = 0;
     for entry in entries {
         let Some(at) = entry.digest.and_then(|digest| find(asked, &digest, expected)) else {
@@ -44,7 +44,8 @@ pub fn join<'a>(asked: &[Digest], entries: impl Iterator<Item = Entry<'a>>) -> (
     (joined, foreign)
 }
 
-/// At most a hundred digests: comparing with each costs less than any table.
+/// Finds the position of a digest. A call has at most a hundred digests, and comparing all of them costs
+/// less than a table.
 fn find(asked: &[Digest], digest: &Digest, expected: usize) -> Option<usize> {
     if asked.get(expected) == Some(digest) {
         return Some(expected);

@@ -1,4 +1,4 @@
-//! Answers become one verdict for each digest of a plan.
+//! Merges answers into one verdict for each digest of a plan.
 
 pub mod columns;
 pub mod merge;
@@ -15,70 +15,70 @@ use crate::plan::Plan;
 use crate::protocol::entry::{Entry, EntryStatus};
 use crate::verdict::Verdict;
 
-/// Numbers of digests that one answer settled; `foreign` counts entries.
+/// What one answer brought: numbers of digests, and for `foreign` the number of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     /// Digests with a usable answer.
     pub answered: usize,
-    /// Digests that are not in the answer.
+    /// Digests that are missing from the answer.
     pub left_out: usize,
-    /// Digests about which the answer disagrees with itself.
+    /// Digests of which the answer says different things.
     pub contradicted: usize,
     /// Entries for digests that were not asked.
     pub foreign: usize,
 }
 
-/// The columns of a run while it goes on, and the plan they belong to.
+/// The columns of a run in progress, and their plan.
 ///
-/// A call asks digests with consecutive numbers. Those below the plan's `unique` are places in the plan.
-/// From there on they stand for leftovers: digests that a run before this one left open here and
-/// there, which [`Ledger::pack_pending`] numbers anew, so that they are asked a hundred at a time too.
+/// A call asks digests with consecutive numbers. A number below the plan's `unique` is a position in the
+/// plan. Numbers from `unique` on are pending digests: digests that an earlier run left open in otherwise
+/// answered batches. [`Ledger::pack_pending`] numbers them, so that a call asks a hundred of them too.
 #[derive(Debug)]
 pub struct Ledger {
     plan: Arc<Plan>,
     columns: Arc<Columns>,
     pending: Vec<usize>,
-    /// Digests that an earlier run left unanswered and that this one has not asked yet.
+    /// Digests that an earlier run left unanswered and that this run has not asked yet.
     unanswered_before: usize,
-    /// Answers come too late.
+    /// Whether the run has ended, so that later answers are ignored.
     closed: bool,
 }
 
 impl Ledger {
-    /// A ledger in which nothing was asked yet.
+    /// Makes a ledger in which no digest was asked yet.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let columns = Arc::new(Columns::new(plan.unique()));
         Self { plan, columns, pending: Vec::new(), unanswered_before: 0, closed: false }
     }
 
-    /// The plan.
+    /// Returns the plan.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// The columns as they are now. They stay as they are: the next change makes a copy first,
-    /// but only if this one is still held.
+    /// Returns the columns as they are now. They do not change: the next change of the ledger makes a copy
+    /// first if these columns are still held.
     #[must_use]
     pub fn columns(&self) -> Arc<Columns> {
         Arc::clone(&self.columns)
     }
 
-    /// The columns without a hold on them.
+    /// Returns the columns without holding them.
     pub(crate) fn peek(&self) -> &Columns {
         &self.columns
     }
 
-    /// Takes over verdicts that are known from before: digest, verdict, size, and what is kept beside.
+    /// Writes outcomes of an earlier run: position, verdict, size and note.
     pub(crate) fn restore<'a>(&mut self, known: impl Iterator<Item = (usize, Verdict, i64, Note<'a>)>) {
         let columns = Arc::make_mut(&mut self.columns);
         known.for_each(|(at, verdict, size, note)| columns.put(at, verdict, size, note));
         self.unanswered_before = columns.counts[Verdict::Unanswered as usize];
     }
 
-    /// Numbers the leftovers, after everything known was restored; returns how many there are. They are
-    /// the open digests of batches in which others have a verdict.
+    /// Numbers the pending digests, after all earlier outcomes were restored; returns how many there are.
+    /// They are the open digests of batches in which other digests have a verdict.
     pub fn pack_pending(&mut self) -> usize {
         self.pending.clear();
         let size = self.plan.batch_size();
@@ -92,14 +92,14 @@ impl Ledger {
         self.pending.len()
     }
 
-    /// How many numbers there are: the plan's digests, and the leftovers.
+    /// Returns the count of numbers: the plan's digests and the pending digests.
     #[must_use]
     pub fn numbers(&self) -> usize {
         self.plan.unique() + self.pending.len()
     }
 
-    /// What the next call is to ask, from number `start` on: a batch of which every digest is open, or as
-    /// many leftovers; nothing at the end.
+    /// Returns what the next call asks, from number `start` on: a batch in which every digest is open, or as
+    /// many pending digests; an empty range at the end.
     #[must_use]
     pub fn next_open(&self, start: usize) -> Range<usize> {
         let size = self.plan.batch_size();
@@ -113,18 +113,19 @@ impl Ledger {
         first..end.min(first + size)
     }
 
-    /// Where in the plan the digests of a call are.
+    /// Returns the positions in the plan of the digests of a call.
     ///
     /// # Panics
-    /// If there is no such call.
+    /// If the call's numbers are beyond [`Ledger::numbers`].
     pub fn positions(&self, call: Range<usize>) -> impl Iterator<Item = usize> + Clone {
         call.map(position_by(self.plan.unique(), &self.pending))
     }
 
-    /// From the first to the last of these places; others between them may not be meant.
+    /// Returns the range from the first to the last of these positions. Positions between them may belong to
+    /// other calls.
     ///
     /// # Panics
-    /// If there is no such call.
+    /// As for [`Ledger::positions`].
     #[must_use]
     pub fn range(&self, call: Range<usize>) -> Range<usize> {
         let mut positions = self.positions(call);
@@ -132,10 +133,10 @@ impl Ledger {
         first..positions.last().unwrap_or(first) + 1
     }
 
-    /// The digests of a call.
+    /// Returns the digests of a call.
     ///
     /// # Panics
-    /// If there is no such call.
+    /// As for [`Ledger::positions`].
     #[must_use]
     pub fn asked(&self, call: Range<usize>) -> Cow<'_, [Digest]> {
         let digests = self.plan.digests();
@@ -145,10 +146,11 @@ impl Ledger {
         }
     }
 
-    /// The digests of a call are asked once more: what an earlier run left unanswered is open again.
+    /// Opens the digests of a call again that an earlier run left unanswered, because the call asks them
+    /// once more.
     ///
     /// # Panics
-    /// If there is no such call.
+    /// As for [`Ledger::positions`].
     pub fn reopen(&mut self, call: Range<usize>) {
         if self.unanswered_before == 0 {
             return;
@@ -162,24 +164,24 @@ impl Ledger {
         }
     }
 
-    /// Digests that have their outcome: a verdict, or none after this run asked for it.
+    /// Returns the number of digests with an outcome: a verdict, or no usable answer to this run's call.
     #[must_use]
     pub fn settled(&self) -> usize {
         let open = self.columns.counts[Verdict::NotChecked as usize] + self.unanswered_before;
         self.plan.unique() - open
     }
 
-    /// The run ends: answers that come from here on are not taken any more. So what its report says is also
-    /// what its journal says, though an answer comes in while that is written.
+    /// Ends the run: later answers are ignored, so that the report and the journal of the run say the same
+    /// even if an answer comes while they are written.
     pub fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Takes the answer to the call that asked the digests numbered `call`. What it does not answer becomes
-    /// unanswered, unless another call has answered it meanwhile.
+    /// Merges the answer to the call that asked the digests numbered `call`. A digest without an entry
+    /// becomes unanswered, unless another call has answered it meanwhile.
     ///
     /// # Panics
-    /// If there is no such call.
+    /// As for [`Ledger::positions`].
     pub fn merge<'a>(&mut self, call: Range<usize>, entries: impl Iterator<Item = Entry<'a>>) -> Merged {
         if self.closed {
             return Merged::default();
@@ -213,20 +215,20 @@ impl Ledger {
         merged
     }
 
-    /// Notes that the service refuses the one digest with this number.
+    /// Notes that the service refuses the digest with this number.
     ///
     /// # Panics
-    /// If there is none.
+    /// If `number` is not below [`Ledger::numbers`].
     pub fn refuse(&mut self, number: usize, code: &str, reason: &str) {
         let at = position_by(self.plan.unique(), &self.pending)(number);
         Arc::make_mut(&mut self.columns).set(at, Verdict::Refused, code, reason);
     }
 
-    /// Notes that the digests of a call were asked and got no usable answer; those that have a
-    /// verdict keep it. Returns how many have none.
+    /// Notes that a call got no usable answer. Digests with a verdict keep it. Returns the number of digests
+    /// without a verdict.
     ///
     /// # Panics
-    /// If there is no such call.
+    /// As for [`Ledger::positions`].
     pub fn unanswered(&mut self, call: Range<usize>, code: &str, reason: &str) -> usize {
         let columns = Arc::make_mut(&mut self.columns);
         let positions = call.map(position_by(self.plan.unique(), &self.pending));
@@ -234,12 +236,13 @@ impl Ledger {
     }
 }
 
-/// From a number to a place; apart from the ledger, so that its columns can be changed meanwhile.
+/// Returns the function from a number to a position. It does not borrow the ledger, so that the ledger's
+/// columns can be changed meanwhile.
 fn position_by(unique: usize, pending: &[usize]) -> impl Fn(usize) -> usize + Clone {
     move |number| number.checked_sub(unique).map_or(number, |at| pending[at])
 }
 
-/// Whether a run that goes on with this verdict asks for it again.
+/// Returns whether a resumed run asks a digest with this verdict again.
 fn is_open(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::NotChecked | Verdict::Unanswered)
 }

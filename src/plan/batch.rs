@@ -1,4 +1,4 @@
-//! Unique digests become runs of at most N.
+//! Splits unique digests into batches.
 
 use std::ops::Range;
 
@@ -16,26 +16,26 @@ impl<'a> Batches<'a> {
         Self { digests, limit }
     }
 
-    /// How many batches there are.
+    /// Returns the number of batches.
     #[must_use]
     pub fn len(&self) -> usize {
         self.digests.len().div_ceil(self.limit)
     }
 
-    /// True if there is none.
+    /// Returns true if there are no batches.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.digests.is_empty()
     }
 
-    /// Where batch `at` lies among the digests; None beyond the last.
+    /// Returns the range of batch `at` among the digests; None beyond the last.
     #[must_use]
     pub fn range(&self, at: usize) -> Option<Range<usize>> {
         let start = at.checked_mul(self.limit).filter(|start| *start < self.digests.len())?;
         Some(start..(start + self.limit).min(self.digests.len()))
     }
 
-    /// The digests of batch `at`; None beyond the last.
+    /// Returns the digests of batch `at`; None beyond the last.
     #[must_use]
     pub fn get(&self, at: usize) -> Option<&'a [Digest]> {
         self.range(at).map(|range| &self.digests[range])

@@ -1,21 +1,20 @@
-//! Digests in input order become first-seen unique digests.
+//! Deduplicates digests, in first-seen order.
 //!
-//! One hash table beside an arena of digests. An entry is eight bytes: 32 bits of the digest's hash,
-//! its tag, and its index. Eight entries make a bucket, which is a line of the processor's cache, and
-//! an entry goes to the next bucket only if its own is full: a look-up waits for memory once, not
-//! twice. The high bits of the tag choose the bucket, so growing the table walks through the old and
-//! the new one from front to back and never looks at the digests.
+//! A hash table stands beside an array of the unique digests. An entry is eight bytes: 32 bits of the
+//! digest's hash (its tag), and the digest's index. Eight entries make a bucket, which is one line of the
+//! processor's cache. An entry goes to the next bucket only if its own bucket is full, so that a look-up
+//! waits for memory once. The high bits of the tag choose the bucket, so that growing the table walks
+//! through the old and the new table from front to back and never reads the digests.
 //!
-//! Beyond the cache every look-up is a wait for memory, so digests come in blocks, and a block goes
-//! through in passes in which no step waits for the one before: the processor then has many look-ups
-//! under way at once.
+//! Beyond the cache, every look-up waits for memory. So digests come in blocks, and each pass over a block
+//! has steps that do not depend on each other, so that the processor has many look-ups under way at once.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::huge_pages;
 use crate::digest::Digest;
 
-/// Digests in a block: enough to keep memory busy, few enough that the block itself stays in cache.
+/// Digests in a block: enough to keep memory busy, and few enough that the block itself stays in cache.
 pub const BLOCK: usize = 128;
 
 /// Buckets of the smallest table, as a power of two.
@@ -24,33 +23,32 @@ const MIN_BITS: u32 = 7;
 /// Entries of a bucket.
 const WIDTH: usize = 8;
 
-/// The share of entries in use at which the table grows: three quarters. Then one bucket in seven is
-/// full.
+/// Whether the table must grow: at three quarters of its entries, when one bucket in seven is full.
 const fn is_full(entries: usize, buckets: usize) -> bool {
     entries * 4 > buckets * WIDTH * 3
 }
 
-/// Eight entries; they fill up from the front.
+/// Eight entries, filled from the front.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Bucket {
     tags: [u32; WIDTH],
-    /// Index and one; zero where there is no entry.
+    /// The index plus one; zero in a free place.
     numbers: [u32; WIDTH],
 }
 
 const EMPTY: Bucket = Bucket { tags: [0; WIDTH], numbers: [0; WIDTH] };
 
-/// What the hash of every digest is mixed with.
+/// The secret that is mixed into the hash of every digest.
 ///
-/// The hash takes in all 32 bytes and a seed drawn from the operating system for each table: nobody
-/// has to be able to invert sha256 to type 64 chosen characters, so the digests themselves must not
-/// decide where they land in it.
+/// The hash takes all 32 bytes and a seed that each table draws from the operating system, because anybody
+/// can type 64 chosen characters without inverting sha256: the digests alone must not decide where they
+/// land.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed([u64; 4]);
 
 impl Seed {
-    /// A new one.
+    /// Draws a new seed.
     #[must_use]
     pub fn draw() -> Self {
         Self([0, 1, 2, 3].map(|word| {
@@ -61,8 +59,8 @@ impl Seed {
         }))
     }
 
-    /// The digest's tag: two folded 64 x 64 -> 128 multiplications over all four words, and a third to
-    /// mix them.
+    /// Returns the digest's tag: two folded 64 x 64 -> 128 multiplications over all four words, and a third
+    /// to mix them.
     #[inline]
     #[must_use]
     pub fn tag(&self, digest: &Digest) -> u32 {
@@ -76,48 +74,49 @@ impl Seed {
     }
 }
 
-/// First-seen unique digests, and a table to find them again.
+/// Unique digests in first-seen order, and the table that finds them.
 #[derive(Debug)]
 pub struct Dedupe {
     unique: Vec<Digest>,
     buckets: Vec<Bucket>,
-    /// There are two to the power of this many buckets.
+    /// The number of buckets, as a power of two.
     bits: u32,
     seed: Seed,
 }
 
 impl Dedupe {
-    /// An empty table; its digests come with tags by this seed.
+    /// Makes an empty table. The tags of its digests must come from this seed.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
         Self { unique: Vec::new(), buckets: empty(MIN_BITS), bits: MIN_BITS, seed }
     }
 
-    /// Writes the index of each digest among the unique ones to `indices`, adding those that are new.
-    /// `tags` are theirs by the table's [`Seed`].
+    /// Adds the new digests, and writes the index of each digest among the unique digests to `indices`.
+    /// `tags` are the digests' tags by the table's [`Seed`].
     ///
     /// # Panics
-    /// If there are more than [`BLOCK`] digests, or not as many tags or indices; or beyond 2^32 - 2
-    /// unique digests, which take 137 GB before any table.
+    /// If there are more than [`BLOCK`] digests, if the numbers of digests, tags and indices differ, or
+    /// beyond 2^32 - 2 unique digests, which take 137 GB without the table.
     pub fn insert_block(&mut self, digests: &[Digest], tags: &[u32], indices: &mut [i64]) {
         assert!(digests.len() <= BLOCK, "a block is bounded");
         assert!(digests.len() == tags.len() && digests.len() == indices.len(), "one of each for a digest");
         debug_assert!(tags.iter().zip(digests).all(|(tag, digest)| *tag == self.seed.tag(digest)));
-        // Room for all of them first, so that the table does not move under the passes.
+        // Make room for all digests first, so that the table does not move during the passes.
         while is_full(self.unique.len() + digests.len(), self.buckets.len()) {
             self.grow();
         }
         huge_pages::reserve(&mut self.unique, digests.len());
-        // Nothing is done with what is read but to have it in cache: with more to do in each step, the
-        // processor would have fewer of these reads under way.
+        // This pass only loads the buckets into the cache, because with more work in each step the processor
+        // would have fewer reads under way.
         let touched = tags.iter().fold(0, |sum, tag| sum ^ self.buckets[self.home(*tag)].tags[0]);
         std::hint::black_box(touched);
         let mut seen = [Seen::default(); BLOCK];
         for (seen, tag) in seen.iter_mut().zip(tags) {
             *seen = self.buckets[self.home(*tag)].look(*tag);
         }
-        // Likewise for the digests that may be the same ones, and for the buckets behind full ones. They are
-        // gathered first: a branch for each, mispredicted now and then, would start the reads one by one.
+        // The next two passes load the digests that may be equal, and the buckets behind full buckets. Their
+        // indices are collected first, because a branch for each digest, mispredicted now and then, would
+        // start the reads one by one.
         let (mut maybe, mut count) = ([0; BLOCK], 0);
         let (mut behind, mut full) = ([0; BLOCK], 0);
         for (seen, tag) in seen.iter().zip(tags) {
@@ -127,7 +126,7 @@ impl Dedupe {
             full += usize::from(seen.number == 0 && seen.used == WIDTH as u32);
         }
         let touched = maybe[..count].iter().fold(0, |sum, number| {
-            // Half of the digests lie across two lines of the cache: both are wanted.
+            // Half of the digests lie across two lines of the cache, so both are loaded.
             let digest = &self.unique[*number as usize - 1].0;
             sum ^ digest[0] ^ digest[31]
         });
@@ -139,13 +138,13 @@ impl Dedupe {
         }
     }
 
-    /// The unique digests in first-seen order.
+    /// Returns the unique digests in first-seen order.
     #[must_use]
     pub fn into_unique(self) -> Vec<Digest> {
         self.unique
     }
 
-    /// The index of a digest whose bucket was `seen` a moment ago.
+    /// Returns the index of a digest, given what its bucket was `seen` to hold before this block's inserts.
     #[inline]
     fn place(&mut self, digest: &Digest, tag: u32, seen: Seen) -> usize {
         if seen.number > 0 {
@@ -156,7 +155,7 @@ impl Dedupe {
         } else if let Some(bucket) = self.buckets.get_mut((tag >> (32 - self.bits)) as usize)
             && bucket.numbers.get(seen.used as usize) == Some(&0)
         {
-            // The bucket has room and is as it was seen, without this tag: so the digest is new.
+            // The bucket has room and has not changed since it was seen without this tag: the digest is new.
             bucket.tags[seen.used as usize] = tag;
             bucket.numbers[seen.used as usize] = number_of(self.unique.len());
             self.unique.push(*digest);
@@ -165,7 +164,7 @@ impl Dedupe {
         self.walk(digest, tag)
     }
 
-    /// Walks from the digest's bucket to the digest, or to the first free place, which it takes.
+    /// Walks from the digest's bucket to the digest, or to the first free place, and takes that.
     #[cold]
     fn walk(&mut self, digest: &Digest, tag: u32) -> usize {
         let mask = self.buckets.len() - 1;
@@ -209,27 +208,27 @@ impl Dedupe {
     }
 }
 
-/// What a bucket has to do with a tag.
+/// What a bucket holds for a tag.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    /// The number of the first entry with the tag; 0 if there is none.
+    /// The number of the first entry with the tag; 0 without such an entry.
     number: u32,
     /// Entries in the bucket.
     used: u32,
 }
 
 impl Bucket {
-    /// Looks at all eight entries: a branch that leaves early would often be mispredicted.
+    /// Looks at all eight entries, because a branch that leaves early would often be mispredicted.
     #[inline]
     fn look(&self, tag: u32) -> Seen {
-        // Free places are the last ones, so they are told apart by how many there are.
+        // The free places are the last places, so their number tells which places are free.
         let used = self.numbers.iter().map(|number| u32::from(*number != 0)).sum::<u32>();
         let same = (0..WIDTH).map(|at| u32::from(self.tags[at] == tag) << at).sum::<u32>();
         let first = (same & ((1 << used) - 1)).trailing_zeros() as usize;
         Seen { number: self.numbers.get(first).copied().unwrap_or_default(), used }
     }
 
-    /// Adds an entry, if there is room.
+    /// Adds an entry and returns true, if the bucket has room.
     fn put(&mut self, tag: u32, number: u32) -> bool {
         let free = self.numbers.iter().position(|number| *number == 0);
         if let Some(at) = free {

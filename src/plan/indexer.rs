@@ -1,9 +1,9 @@
-//! Parsed rows become indices, on the caller's thread or on one beside it.
+//! Gives parsed rows their indices, on the caller's thread or on a background thread.
 //!
-//! Reading and parsing wait for nothing; finding a digest in a table larger than the cache waits for
-//! memory. On two cores these go on at once: the caller's thread parses rows into blocks, and a second
-//! one, if it is allowed and there are many rows, finds their digests. Blocks go over in order, so the
-//! plan is the same. Measured by the case `one core and all` of `bench/`.
+//! Parsing is limited by the processor; a look-up in a table larger than the cache waits for memory. On two
+//! cores both run at once: the caller's thread parses rows into blocks, and a background thread, if the
+//! caller allows it and there are many rows, looks up their digests. Blocks are sent in order, so the plan
+//! is the same. Measured by the case `one core and all` of `bench/`.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -13,24 +13,24 @@ use super::dedupe::{BLOCK, Dedupe, Seed};
 use super::huge_pages;
 use crate::digest::Digest;
 
-/// Digests in a full block of rows: a block of them stays in a core's own cache, and going over to the
-/// other core is little beside the work on them.
+/// Digests in a full block of rows: so few that a block stays in a core's own cache, and so many that the
+/// hand-over to the other core costs little beside the work.
 const FULL: usize = 8_192;
 
-/// Blocks on their way to the second thread.
-const ON_THE_WAY: usize = 3;
+/// Blocks that may wait for the background thread.
+const QUEUED: usize = 3;
 
-/// Parsed rows that have no index yet.
+/// A block of parsed rows that have no index yet.
 #[derive(Debug, Default)]
 pub struct Rows {
     digests: Vec<Digest>,
     tags: Vec<u32>,
-    /// For each rejected row, how many of the digests stand before it.
+    /// For each rejected row, the number of digests before it.
     rejected: Vec<u32>,
 }
 
 impl Rows {
-    /// True if it is time to hand them on.
+    /// Returns true once the block should be passed on.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -44,7 +44,7 @@ impl Rows {
         self.tags.push(seed.tag(digest));
     }
 
-    /// Adds a row for each of these digests, as long as there is room, and returns the others.
+    /// Adds a row for each digest while the block has room; returns the digests that were not added.
     pub fn extend<'a>(&mut self, digests: &'a [Digest], seed: &Seed) -> &'a [Digest] {
         let room = FULL.saturating_sub(self.digests.len());
         let (taken, others) = digests.split_at(room.min(digests.len()));
@@ -65,7 +65,8 @@ impl Rows {
     }
 }
 
-/// First-seen unique digests, and for each row the index of its digest, or -1 if it was rejected.
+/// The unique digests in first-seen order, and for each row the index of its digest, or -1 for a rejected
+/// row.
 #[derive(Debug)]
 struct Index {
     dedupe: Dedupe,
@@ -93,7 +94,7 @@ impl Index {
     }
 }
 
-/// Who gives rows their indices.
+/// Gives rows their indices, on one of two threads.
 #[derive(Debug)]
 pub struct Indexer(Place);
 
@@ -104,13 +105,13 @@ enum Place {
 }
 
 impl Indexer {
-    /// Numbers rows on the thread that brings them.
+    /// Makes an indexer that works on the caller's thread.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
         Self(Place::Caller(Index { dedupe: Dedupe::new(seed), row_index: Vec::new() }))
     }
 
-    /// From here on works on a thread of its own, if the system gives one.
+    /// Moves the work to a background thread, if the system can start a thread.
     #[cold]
     pub fn move_to_thread(&mut self) {
         if let Place::Caller(index) = &mut self.0
@@ -120,7 +121,7 @@ impl Indexer {
         }
     }
 
-    /// Takes the rows, and leaves room for others in their place.
+    /// Takes the rows, and leaves an empty block in their place.
     pub fn take(&mut self, rows: &mut Rows) {
         match &mut self.0 {
             Place::Caller(index) => {
@@ -131,7 +132,7 @@ impl Indexer {
         }
     }
 
-    /// The unique digests in first-seen order, and the index of each row.
+    /// Returns the unique digests in first-seen order, and the index of each row.
     #[must_use]
     pub fn finish(self) -> (Vec<Digest>, Vec<i64>) {
         let index = match self.0 {
@@ -142,70 +143,70 @@ impl Indexer {
     }
 }
 
-/// A second thread that numbers the blocks it is sent, in order, and sends them back empty.
+/// A thread that indexes the blocks it receives, in order, and sends them back empty.
 #[derive(Debug)]
 struct BackgroundIndexer {
     full: Option<SyncSender<Rows>>,
-    /// Never contended: it is here because a receiver may not be looked at from two threads.
+    /// Never contended. The mutex is here because a receiver is not `Sync`.
     empty: Mutex<Receiver<Rows>>,
     thread: Option<JoinHandle<Option<Index>>>,
 }
 
 impl BackgroundIndexer {
-    /// None if the system gives no thread; then nothing has changed.
+    /// Starts the thread; returns None and changes nothing if the system cannot start a thread.
     fn start(index: &mut Index) -> Option<Self> {
-        // What was numbered so far goes over by a channel: with the closure it would be lost if no
-        // thread can be had.
-        let (hand_over, handed_over) = sync_channel::<Index>(1);
-        let (full, to_number) = sync_channel::<Rows>(ON_THE_WAY);
+        // The index goes through a channel, because a closure that owns it would be lost with a thread that
+        // cannot start.
+        let (send_index, receive_index) = sync_channel::<Index>(1);
+        let (full, to_index) = sync_channel::<Rows>(QUEUED);
         let (emptied, empty) = channel();
         let work = move || {
-            let mut index = handed_over.recv().ok()?;
-            for mut rows in to_number {
+            let mut index = receive_index.recv().ok()?;
+            for mut rows in to_index {
                 index.take(&rows);
                 rows.clear();
-                // Nobody waits for it any more if the planner was dropped.
+                // Fails if the planner was dropped, which needs no block.
                 let _ = emptied.send(rows);
             }
             Some(index)
         };
         let thread = Builder::new().name("layercheck-plan".into()).spawn(work).ok()?;
         let nothing = Index { dedupe: Dedupe::new(Seed::draw()), row_index: Vec::new() };
-        let handed = hand_over.send(std::mem::replace(index, nothing));
-        debug_assert!(handed.is_ok(), "the thread waits for it");
+        let sent = send_index.send(std::mem::replace(index, nothing));
+        debug_assert!(sent.is_ok(), "the thread waits for the index");
         Some(Self { full: Some(full), empty: Mutex::new(empty), thread: Some(thread) })
     }
 
     fn take(&mut self, rows: &mut Rows) {
-        // A new block only while fewer than can be on their way are there: the channel is bounded.
+        // Makes a new block only while fewer blocks exist than the bounded channel and both threads can hold.
         let empty = self.empty.get_mut().ok().and_then(|empty| empty.try_recv().ok());
         let full = std::mem::replace(rows, empty.unwrap_or_default());
         let sent = self.full.as_ref().map(|channel| channel.send(full));
         if !matches!(sent, Some(Ok(()))) {
-            self.end(); // which says what went wrong there
+            self.end(); // resumes the panic of the thread
         }
     }
 
-    /// Waits for the thread's last block.
+    /// Waits for the end of the thread and returns its index.
     ///
     /// # Panics
-    /// As the thread did, if it did.
+    /// If the thread panicked.
     fn end(&mut self) -> Index {
         self.full = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(Some(index))) => index,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            _ => unreachable!("the thread was given its work, and is waited for once"),
+            _ => unreachable!("the thread received its index, and is joined once"),
         }
     }
 }
 
 impl Drop for BackgroundIndexer {
-    /// A planner that is given up leaves no thread behind.
+    /// Joins the thread, so that a dropped planner leaves no thread behind.
     fn drop(&mut self) {
         self.full = None;
         if let Some(thread) = self.thread.take() {
-            // Its panic is nobody's business any more.
+            // A panic of the thread is ignored, because the planner and its rows are gone.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! The offline half: rows go in, a [`Plan`] comes out.
+//! The offline half: a [`planner`] takes rows and makes a [`Plan`].
 
 pub mod batch;
 pub mod dedupe;
@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::digest::parse::Spelling;
 use crate::protocol::MAX_BATCH;
 
-/// Rows validated, normalised, deduplicated and packed. Never changes.
+/// Rows, validated, normalised, deduplicated and packed into batches. A plan never changes.
 #[derive(Debug)]
 pub struct Plan {
     digests: Vec<Digest>,
@@ -26,7 +26,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan that was one before.
+    /// Makes a plan of the parts of a plan.
     pub(crate) fn of_parts(
         digests: Vec<Digest>,
         row_index: Vec<i64>,
@@ -37,67 +37,67 @@ impl Plan {
         Self { digests, row_index, rejects, spellings, batch_size }
     }
 
-    /// Digests alone, without rows: to ask for, not to report on.
+    /// Makes a plan of digests without rows: for a call, not for a report.
     #[must_use]
     pub fn of_digests(digests: Vec<Digest>) -> Self {
         Self::of_parts(digests, Vec::new(), Rejects::default(), Default::default(), MAX_BATCH)
     }
 
-    /// Input rows, valid or not.
+    /// Returns the number of input rows, valid or not.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.row_index.len()
     }
 
-    /// Different digests.
+    /// Returns the number of unique digests.
     #[must_use]
     pub fn unique(&self) -> usize {
         self.digests.len()
     }
 
-    /// Rejected rows.
+    /// Returns the number of rejected rows.
     #[must_use]
     pub fn invalid(&self) -> usize {
         self.rejects.len()
     }
 
-    /// Valid rows beyond the first of their digest.
+    /// Returns the number of valid rows beyond the first of their digest.
     #[must_use]
     pub fn duplicates(&self) -> usize {
         self.rows() - self.unique() - self.invalid()
     }
 
-    /// The digests in first-seen order.
+    /// Returns the digests in first-seen order.
     #[must_use]
     pub fn digests(&self) -> &[Digest] {
         &self.digests
     }
 
-    /// For each row the index of its digest, or -1 if it was rejected.
+    /// Returns for each row the index of its digest, or -1 for a rejected row.
     #[must_use]
     pub fn row_index(&self) -> &[i64] {
         &self.row_index
     }
 
-    /// The rejected rows.
+    /// Returns the rejected rows.
     #[must_use]
     pub fn rejects(&self) -> &Rejects {
         &self.rejects
     }
 
-    /// Accepted rows for each spelling.
+    /// Returns the number of accepted rows for each spelling.
     #[must_use]
     pub fn spellings(&self) -> [(Spelling, u64); Spelling::ALL.len()] {
         Spelling::ALL.map(|spelling| (spelling, self.spellings[spelling as usize]))
     }
 
-    /// Digests in a full batch.
+    /// Returns the number of digests in a full batch.
     #[must_use]
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// The batches: runs of at most [`Plan::batch_size`] digests, in order.
+    /// Returns the batches: runs of at most [`Plan::batch_size`] digests, in order.
     #[must_use]
     pub fn batches(&self) -> Batches<'_> {
         Batches::new(&self.digests, self.batch_size)

@@ -1,4 +1,4 @@
-//! Takes rows in input order and hands them on in blocks.
+//! Takes rows in input order and passes them to the indexer in blocks.
 
 use std::num::NonZero;
 
@@ -10,29 +10,29 @@ use super::row_sink::{Line, MAX_LINE, Sink};
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};
 
-/// Rows from which on a second thread is worth starting: some tens of milliseconds of work.
+/// Rows from which a background thread pays: some tens of milliseconds of work.
 const MANY_ROWS: usize = 1 << 18;
 
-/// Takes rows in input order and becomes a [`Plan`].
+/// Takes rows in input order and makes a [`Plan`] of them.
 #[derive(Debug)]
 pub struct Planner {
     strict: bool,
-    /// None: as many as the process may use.
+    /// The most threads to use; None is as many as the process may use.
     threads: Option<usize>,
     /// Rows taken so far.
     count: usize,
-    /// The last of them, which have no index yet.
+    /// The last of these rows, which have no index yet.
     rows: Rows,
     seed: Seed,
     indexer: Indexer,
-    /// It is settled whether a second thread works along.
+    /// Whether the planner has decided about a background thread.
     decided: bool,
     rejects: Rejects,
     spellings: [u64; Spelling::ALL.len()],
 }
 
 impl Planner {
-    /// A planner without rows. With `strict`, only canonical digests pass.
+    /// Makes a planner without rows. With `strict`, only canonical digests pass.
     #[must_use]
     pub fn new(strict: bool) -> Self {
         let seed = Seed::draw();
@@ -49,8 +49,9 @@ impl Planner {
         }
     }
 
-    /// Lets a second thread find the digests of many rows while this one parses: with 2 and more, or
-    /// with None if the process may use more than one core. As it comes, a planner starts no thread.
+    /// Lets a background thread look up the digests of many rows while this thread parses: with `most` of 2
+    /// or more, or with None if the process may use more than one core. By default a planner starts no
+    /// thread.
     #[must_use]
     pub fn threads(mut self, most: Option<usize>) -> Self {
         self.threads = most;
@@ -66,7 +67,7 @@ impl Planner {
         }
     }
 
-    /// Takes one row that is null (`text` is None) or some object that is not text.
+    /// Takes one row that is null (`text` is None) or another object that is not text.
     pub fn not_text(&mut self, text: Option<&[u8]>) {
         self.reject(ParseError { kind: RejectKind::NotText, offset: 0 }, text);
     }
@@ -79,11 +80,11 @@ impl Planner {
             let before = others.len();
             others = self.rows.extend(others, &self.seed);
             self.count += before - others.len();
-            self.hand_on_if_full();
+            self.flush_if_full();
         }
     }
 
-    /// The plan, in batches of `batch_size`.
+    /// Makes the plan, in batches of `batch_size`.
     ///
     /// # Panics
     /// If `batch_size` is zero.
@@ -100,13 +101,13 @@ impl Planner {
         if self.strict { parse::parse_strict(row) } else { parse::parse(row) }
     }
 
-    /// Takes one row that was parsed already.
+    /// Takes one row that was already parsed.
     #[inline]
     pub(crate) fn accept(&mut self, digest: &Digest, spelling: Spelling) {
         self.spellings[spelling as usize] += 1;
         self.rows.push(digest, &self.seed);
         self.count += 1;
-        self.hand_on_if_full();
+        self.flush_if_full();
     }
 
     #[cold]
@@ -114,21 +115,21 @@ impl Planner {
         self.rejects.push(self.count, error, text);
         self.rows.reject();
         self.count += 1;
-        self.hand_on_if_full();
+        self.flush_if_full();
     }
 
     #[inline]
-    fn hand_on_if_full(&mut self) {
+    fn flush_if_full(&mut self) {
         if self.rows.is_full() {
-            self.hand_on();
+            self.flush();
         }
     }
 
     #[cold]
-    fn hand_on(&mut self) {
+    fn flush(&mut self) {
         if !self.decided && self.count >= MANY_ROWS {
             self.decided = true;
-            // Counts the cores this process may use, not those there are.
+            // Counts the cores that this process may use, not the cores of the machine.
             let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
             if self.threads.unwrap_or_else(cores) > 1 {
                 self.indexer.move_to_thread();
@@ -139,7 +140,7 @@ impl Planner {
 }
 
 impl Sink for Planner {
-    /// Digests in full with a plain line end: where the line ends is known before it is read.
+    /// Takes digests in full with the line end `\n`, where the end of the line is known before it is read.
     #[inline]
     fn take_fast(&mut self, block: &[u8]) -> usize {
         let mut taken = 0;
@@ -158,7 +159,7 @@ impl Sink for Planner {
         if !line.cut {
             return self.row(line.text);
         }
-        // What was cut off is unknown, so even a digest at its start proves nothing.
+        // The rest of the line is unknown, so a digest at its start is not accepted.
         let parsed = self.parse(line.text);
         let too_long = ParseError { kind: RejectKind::WrongLength, offset: MAX_LINE };
         self.reject(parsed.err().unwrap_or(too_long), Some(line.text));

@@ -1,10 +1,10 @@
-//! Rejected rows, kept compactly: where, why, and the start of the original text.
+//! Rejected rows, kept compactly: the row, the kind, the offset, and the start of the original text.
 
 use std::fmt;
 
 use crate::digest::parse::{ParseError, RejectKind};
 
-/// Bytes of a rejected row's text that are kept.
+/// Most bytes of a rejected row's text that are kept.
 pub const MAX_TEXT: usize = 256;
 
 /// One rejected row.
@@ -14,16 +14,16 @@ pub struct Reject<'a> {
     pub row: usize,
     /// What is wrong.
     pub kind: RejectKind,
-    /// Byte offset in the row at which it shows.
+    /// Byte offset in the row of the fault.
     pub offset: usize,
     /// The first [`MAX_TEXT`] bytes of the row; None for a null.
     pub text: Option<&'a [u8]>,
-    /// True if the text was longer than that.
+    /// True if the text was longer.
     pub cut: bool,
 }
 
 impl Reject<'_> {
-    /// The kept text for people: bad UTF-8 replaced, `…` where it was cut.
+    /// Returns the kept text for people: invalid UTF-8 replaced, `…` where the text was cut.
     #[must_use]
     pub fn shown(&self) -> Option<String> {
         let mut shown = String::from_utf8_lossy(self.text?).into_owned();
@@ -35,7 +35,7 @@ impl Reject<'_> {
 }
 
 impl fmt::Display for Reject<'_> {
-    /// What, where, and what to do.
+    /// Says what is wrong, where, and what is expected.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {}, offset {}: ", self.row, self.offset)?;
         match self.kind {
@@ -75,7 +75,7 @@ struct Entry {
     cut: bool,
 }
 
-/// All rejected rows of a plan, in row order: 32 bytes each, and their texts in one arena.
+/// All rejected rows of a plan, in row order: 32 bytes each, and their texts in one array.
 #[derive(Clone, Debug, Default)]
 pub struct Rejects {
     entries: Vec<Entry>,
@@ -84,28 +84,28 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// How many rows were rejected.
+    /// Returns the number of rejected rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// True if none was.
+    /// Returns true if no row was rejected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Rows rejected for each kind.
+    /// Returns the number of rejected rows for each kind.
     #[must_use]
     pub fn counts(&self) -> [(RejectKind, u64); RejectKind::ALL.len()] {
         RejectKind::ALL.map(|kind| (kind, self.counts[kind as usize]))
     }
 
-    /// The rejection at position `at`.
+    /// Returns the rejection at position `at`.
     ///
     /// # Panics
-    /// If there is none.
+    /// If `at` is not below [`Rejects::len`].
     #[must_use]
     pub fn get(&self, at: usize) -> Reject<'_> {
         let entry = &self.entries[at];
@@ -119,7 +119,7 @@ impl Rejects {
         }
     }
 
-    /// The rejection of input row `row`, if it was rejected.
+    /// Returns the rejection of input row `row`, if that row was rejected.
     #[must_use]
     pub fn of_row(&self, row: usize) -> Option<Reject<'_>> {
         let at = self.entries.binary_search_by_key(&(row as u64), |entry| entry.row).ok()?;
@@ -131,7 +131,7 @@ impl Rejects {
         self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len));
     }
 
-    /// The same of what was kept of a row, which may be `cut`.
+    /// Adds a row of which only `text` was kept, and which may be `cut`.
     pub(crate) fn push_kept(&mut self, row: usize, error: ParseError, text: Option<&[u8]>, cut: bool) {
         let kept = text.unwrap_or_default();
         self.entries.push(Entry {

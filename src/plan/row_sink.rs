@@ -1,7 +1,7 @@
-//! How a reader of text hands rows to a planner.
+//! The trait through which a reader of text passes rows to a planner.
 
-/// Bytes of a line that are looked at. A longer line is cut here and cannot be a digest; what is
-/// behind the cut is read and forgotten, so that a file without any line end needs no memory.
+/// Most bytes of a line that are kept. A longer line is cut and cannot be a digest. The bytes behind the cut
+/// are read and dropped, so that a file without line ends needs bounded memory.
 pub const MAX_LINE: usize = 65_536;
 
 /// One line that is a row.
@@ -9,14 +9,14 @@ pub const MAX_LINE: usize = 65_536;
 pub struct Line<'a> {
     /// The line without its end; at most [`MAX_LINE`] bytes.
     pub text: &'a [u8],
-    /// True if the line was longer than that.
+    /// True if the line was longer.
     pub cut: bool,
 }
 
 /// Takes the lines of a file.
 pub trait Sink {
-    /// Takes whole lines of the common shape from the start of `block`, as many as there are without
-    /// looking for their ends, and returns how many bytes that was. Zero is always right.
+    /// Takes whole lines from the start of `block`, as long as it can tell where they end without a search,
+    /// and returns the number of bytes taken. Zero is always correct.
     fn take_fast(&mut self, block: &[u8]) -> usize;
 
     /// Takes any line that is a row.

@@ -1,4 +1,4 @@
-//! One entry of an answer: the digest it speaks of, and what it says.
+//! One entry of an answer: a digest and its status.
 
 use crate::digest::hex::{self, Decoded};
 use crate::digest::{Digest, PREFIX, TEXT_LEN};
@@ -17,20 +17,20 @@ pub const MISSING_CODE: &str = "MissingLayerDigest";
 /// One entry of an answer, as the service sent it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The digest it speaks of; None if its text names none (see [`read_digest`]).
+    /// The entry's digest; None if the entry's text is not a digest (see [`read_digest`]).
     pub digest: Option<Digest>,
-    /// What it says.
+    /// What the service says of the digest.
     pub status: EntryStatus<'a>,
 }
 
-/// What an entry says of its digest.
+/// What the service says of one digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryStatus<'a> {
     /// An entry of `layers`.
     Layer {
         /// `layerAvailability`.
         availability: &'a str,
-        /// `layerSize` in bytes, if a usable one was sent.
+        /// `layerSize` in bytes, if the service sent a usable size.
         size: Option<i64>,
         /// `mediaType`, if sent.
         media_type: Option<&'a str>,
@@ -45,7 +45,7 @@ pub enum EntryStatus<'a> {
 }
 
 impl<'a> EntryStatus<'a> {
-    /// The verdict, with the code and the reason to keep beside it.
+    /// Returns the verdict, with the code and the reason to keep beside it.
     #[must_use]
     pub fn verdict(self) -> (Verdict, &'a str, &'a str) {
         match self {
@@ -59,8 +59,8 @@ impl<'a> EntryStatus<'a> {
     }
 }
 
-/// The digest that the text of an entry names: `sha256:` and 64 hex digits, both in either case; the
-/// service may echo either.
+/// Reads the digest of an entry: `sha256:` and 64 hex digits, both in either case, because the service may
+/// echo either.
 #[must_use]
 pub fn read_digest(text: &[u8]) -> Option<Digest> {
     let text: &[u8; TEXT_LEN] = text.try_into().ok()?;

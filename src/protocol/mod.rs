@@ -1,5 +1,5 @@
-//! The one operation that layercheck calls, `BatchCheckLayerAvailability`: digests become the body of a
-//! request, and the body of an answer becomes entries.
+//! The operation `BatchCheckLayerAvailability`: writes digests as the body of a request, and reads the body
+//! of an answer as entries.
 
 pub mod answer;
 pub mod entry;

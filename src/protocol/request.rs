@@ -1,10 +1,10 @@
-//! A run of digests becomes a request body.
+//! Writes a batch of digests as a request body.
 
 use crate::digest::{Digest, TEXT_LEN};
 
 const TAIL: &[u8] = b"]}";
 
-/// Writes request bodies for one target; everything but the digests is made once.
+/// Writes request bodies for one target. Everything but the digests is made once.
 ///
 /// ```
 /// use layercheck::protocol::request::Packer;
@@ -22,7 +22,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// A packer for one repository. Field names: botocore shape
+    /// Makes a packer for one repository. The field names are those of botocore's shape
     /// `BatchCheckLayerAvailabilityRequest`.
     #[must_use]
     pub fn new(repository_name: &str, registry_id: Option<&str>) -> Self {
@@ -43,14 +43,14 @@ impl Packer {
         self.pack_into(digests, body);
     }
 
-    /// Bytes of a request for so many digests.
+    /// Returns the length in bytes of a request for so many digests.
     #[must_use]
     pub fn len(&self, digests: usize) -> usize {
         // Quotation marks around each digest and a comma between any two.
         self.head.len() + digests * (TEXT_LEN + 3) - usize::from(digests > 0) + TAIL.len()
     }
 
-    /// Writes the request for `digests` into `body`, which it fills.
+    /// Writes the request for `digests` into `body`, which must have exactly its length.
     ///
     /// # Panics
     /// If `body` is not [`Packer::len`] bytes long.
@@ -64,7 +64,7 @@ impl Packer {
             place[0] = b'"';
             place[1..=TEXT_LEN].copy_from_slice(&digest.text());
             place[TEXT_LEN + 1] = b'"';
-            // The last digest has no place for one.
+            // The place of the last digest has no room for a comma.
             if let Some(comma) = place.get_mut(TEXT_LEN + 2) {
                 *comma = b',';
             }

@@ -1,4 +1,4 @@
-//! Columns of Rust memory as numpy arrays, without a copy, through the buffer protocol.
+//! Shows columns of Rust memory as numpy arrays, without a copy, through the buffer protocol.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::ledger::columns::Columns;
 use crate::plan::Plan;
 
-/// What keeps the memory alive, and which part of it is shown.
+/// The owner of the memory, and the part of it that is shown.
 pub(super) enum Owner {
     /// `(unique, 32)` uint8.
     Digests(Arc<Plan>),
@@ -24,7 +24,7 @@ pub(super) enum Owner {
     Codes(Arc<[u8]>),
 }
 
-/// Read-only memory that Python sees as a buffer. It lives as long as anybody looks at it.
+/// Read-only memory that Python sees as a buffer. It stays alive as long as a view of it.
 #[pyclass(frozen, module = "layercheck._core")]
 pub(super) struct ArrayView {
     owner: Owner,
@@ -33,7 +33,7 @@ pub(super) struct ArrayView {
 }
 
 impl ArrayView {
-    /// A numpy array over the memory of `owner`; numpy is imported here and not before.
+    /// Makes a numpy array over the memory of `owner`. Imports numpy, which nothing else here does.
     pub(super) fn numpy(py: Python<'_>, owner: Owner) -> PyResult<Bound<'_, PyAny>> {
         let (width, item) = (owner.width(), owner.item_size());
         let length = owner.bytes().len() / (width * item);
@@ -80,7 +80,7 @@ impl Owner {
     const fn format(&self) -> &'static CStr {
         match self.item_size() {
             1 => c"B",
-            // C long: 64 bits on every platform we build for, and what numpy calls int64 there.
+            // C long: 64 bits on every supported platform, where numpy calls it int64.
             _ => c"l",
         }
     }
@@ -103,10 +103,10 @@ impl ArrayView {
         let bytes = column.owner.bytes();
         let dimensions = if column.owner.width() == 1 { 1 } else { 2 };
         let asked = |flag: c_int| flags & flag == flag;
-        // SAFETY: `view` is not null and ours to fill (the contract of bf_getbuffer). All pointers
-        // lead into the Column or the memory it owns; a frozen class never moves or changes them,
-        // and the reference stored in `obj` keeps it alive until the view is released. Nothing
-        // writes through them: the view is marked read-only.
+        // SAFETY: `view` is not null and may be filled (the contract of bf_getbuffer). All pointers point
+        // into the ArrayView or the memory it owns. A frozen class never moves or changes them, and the
+        // reference in `obj` keeps it alive until the view is released. Nothing writes through them, because
+        // the view is marked read-only.
         unsafe {
             (*view).buf = bytes.as_ptr().cast_mut().cast::<c_void>();
             (*view).len = bytes.len() as isize;

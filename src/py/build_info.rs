@@ -1,4 +1,4 @@
-//! What this build is.
+//! Tells version, profile and features of this build.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -12,7 +12,7 @@ const PROFILE: &str = match option_env!("LAYERCHECK_PROFILE") {
     None => "release",
 };
 
-/// Version, profile and chosen kernel of this build, all as text.
+/// Return version, profile and chosen kernel of this build, all as text.
 #[pyfunction]
 pub(super) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let info = PyDict::new(py);

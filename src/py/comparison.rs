@@ -1,4 +1,4 @@
-//! `Audits` for Python: audits joined by digest.
+//! `Comparison` for Python: reports joined by digest.
 
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
@@ -13,24 +13,24 @@ use crate::comparison::report_file::ReportFile;
 use crate::digest::Digest;
 use crate::verdict::Verdict;
 
-/// Takes the rows of one audit after another, and joins them by digest.
+/// Takes the rows of one report after another, and joins the reports by digest.
 #[pyclass(name = "Audits", module = "layercheck._core")]
 pub(super) struct PyComparison {
     comparison: Option<Comparison>,
-    /// What each is called in messages.
+    /// The name of each report in messages.
     names: Vec<String>,
 }
 
 #[pymethods]
 impl PyComparison {
-    /// `threads` as for `Planner`.
+    /// `threads` is as for `Planner`.
     #[new]
     #[pyo3(signature = (*, threads = None))]
     fn new(threads: Option<usize>) -> Self {
         Self { comparison: Some(Comparison::new(threads)), names: Vec::new() }
     }
 
-    /// Starts an audit: the rows to come are its. Messages call it `name`.
+    /// Start a report: the next rows belong to it. Messages call it `name`.
     fn begin(&mut self, name: String) -> PyResult<()> {
         self.names.push(name);
         self.with(|comparison| {
@@ -39,30 +39,31 @@ impl PyComparison {
         })
     }
 
-    /// Takes raw digests and the code of a verdict for each, from C-contiguous buffers of uint8.
+    /// Take raw digests, and the code of a verdict for each, from C-contiguous buffers of uint8.
     fn extend_raw(&mut self, digests: &Bound<'_, PyAny>, verdicts: &Bound<'_, PyAny>) -> PyResult<()> {
         let verdicts = read_codes(verdicts)?;
         fit(PyBuffer::<u8>::get(digests)?.len_bytes() / size_of::<Digest>(), verdicts.len())?;
         self.with(|comparison| fixed::raw(comparison.rows_for(&verdicts), digests))
     }
 
-    /// Takes a column of digests, an object with `__arrow_c_stream__` or `__arrow_c_array__`, and the
-    /// code of a verdict for each.
+    /// Take a column of digests, an object with `__arrow_c_stream__` or `__arrow_c_array__`, and the code of
+    /// a verdict for each digest.
     fn extend_arrow(&mut self, digests: &Bound<'_, PyAny>, verdicts: &Bound<'_, PyAny>) -> PyResult<()> {
         let verdicts = read_codes(verdicts)?;
         fit(digests.len()?, verdicts.len())?;
         self.with(|comparison| arrow::extend(comparison.rows_for(&verdicts), digests))
     }
 
-    /// Takes a report that was written as CSV or JSON Lines, plain, gzipped or zstd-compressed: a path,
-    /// or an object with `read(size)` that gives bytes. Without any bytes it is a report without rows if
-    /// it `may_be_empty`, as JSON Lines may.
+    /// Take a report that was written as CSV or JSON Lines, plain, gzipped or zstd-compressed: a path, or an
+    /// object with `read(size)` that returns bytes. With `may_be_empty`, for JSON Lines, a file without
+    /// bytes is a report without rows.
     fn read(&mut self, file: &Bound<'_, PyAny>, may_be_empty: bool) -> PyResult<()> {
         self.with(|comparison| files::read(comparison, file, ReportFile::new(may_be_empty)))
     }
 
-    /// A plan of all digests, those of the first audit first, and for each audit a code for each digest:
-    /// what it says of it, or 8 if it does not have it. `ValueError` if one says two things of a digest.
+    /// Return a plan of all digests, those of the first report first, and for each report a code for each
+    /// digest: the code of its verdict, or 8 if the report does not have the digest. Raises `ValueError` if
+    /// a report has two verdicts for a digest.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<(PyPlan, Bound<'py, PyList>)> {
         let comparison = self.comparison.take().ok_or_else(used_up)?;
         let joined = py.detach(|| comparison.finish()).map_err(|(number, contradiction)| {
@@ -76,7 +77,8 @@ impl PyComparison {
 }
 
 impl PyComparison {
-    /// After a failure there may be rows without a verdict, so then they are not put back.
+    /// Runs `take` on the comparison. A failure may leave rows without a verdict, so the comparison is then
+    /// dropped.
     fn with(&mut self, take: impl FnOnce(&mut Comparison) -> PyResult<()>) -> PyResult<()> {
         let mut comparison = self.comparison.take().ok_or_else(used_up)?;
         take(&mut comparison)?;
@@ -102,5 +104,5 @@ fn fit(digests: usize, verdicts: usize) -> PyResult<()> {
 }
 
 fn used_up() -> PyErr {
-    PyValueError::new_err("these audits have been joined already, or could not be read")
+    PyValueError::new_err("these reports have been joined already, or could not be read")
 }

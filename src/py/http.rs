@@ -1,4 +1,4 @@
-//! `Wire` for Python: one call over the wire, the interpreter lock released for the whole exchange.
+//! `Wire` for Python: exchanges with the interpreter lock released.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ pyo3::create_exception!(
     layercheck._core,
     WireError,
     PyException,
-    "An exchange that brought no answer; `args` are the kind and the reason."
+    "A failed exchange; `args` are the kind and the reason."
 );
 
 impl From<ExchangeError> for PyErr {
@@ -27,7 +27,7 @@ impl From<ExchangeError> for PyErr {
     }
 }
 
-/// A header's name or value: botocore hands some over encoded.
+/// A header's name or value, which botocore may give as text or encoded.
 #[derive(FromPyObject)]
 enum Word {
     Text(String),
@@ -39,7 +39,7 @@ impl Word {
         match self {
             Self::Text(text) => Ok(text),
             Self::Bytes(bytes) => {
-                String::from_utf8(bytes).map_err(|_| PyValueError::new_err("a header that is not UTF-8"))
+                String::from_utf8(bytes).map_err(|_| PyValueError::new_err("a header is not UTF-8"))
             }
         }
     }
@@ -47,7 +47,7 @@ impl Word {
 
 type Answer<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>);
 
-/// Connections to one host. Thread-safe; an exchange blocks the thread that asks for it.
+/// Connections to one host. Thread-safe; an exchange blocks the calling thread.
 #[pyclass(name = "Wire", module = "layercheck._core", frozen)]
 pub(super) struct PyWire {
     wire: Wire,
@@ -55,7 +55,8 @@ pub(super) struct PyWire {
 
 #[pymethods]
 impl PyWire {
-    /// Nothing is connected yet. Without `ca_bundle`, a PEM file, there is no TLS.
+    /// Makes a pool, which connects on the first exchange. Without `ca_bundle`, a PEM file, it does not use
+    /// TLS.
     ///
     /// Raises `WireError` of the kind `tls` if the bundle cannot be used.
     #[new]
@@ -86,7 +87,7 @@ impl PyWire {
         Ok(Self { wire: Wire::new(host, port, tls, limits, keep) })
     }
 
-    /// Sends a `POST` as it is; returns the status, the headers and the body. Raises `WireError`.
+    /// Send a `POST` as it is; return the status, the headers and the body. Raises `WireError`.
     fn send<'py>(
         &self,
         py: Python<'py>,
@@ -98,22 +99,22 @@ impl PyWire {
         let mut request = Request::post(target, host);
         for (name, value) in headers {
             let (name, value) = (name.text()?, value.text()?);
-            // These are the request's own, and are written once.
+            // The request writes these headers itself.
             if !["host", "content-length", "accept-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own))
             {
                 request.header(&name, &value)?;
             }
         }
-        // `bytes` never change, and the reference keeps them while the lock is released.
+        // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
         let response = py.detach(|| self.wire.exchange(&request.with_body(body)))?;
         Ok(answer(py, response))
     }
 
-    /// Asks for the digests `start..stop` of `plan`: packs, signs and sends in one go.
+    /// Ask for the digests `start..stop` of `plan`: pack, sign and send with the lock released once.
     ///
-    /// `scope` is the region and the service of the signature, `credentials` are the access key id, the
-    /// secret key and the session token or None; they are used for this call and not kept.
+    /// `scope` is the region and the service of the signature. `credentials` are the access key id, the
+    /// secret key, and the session token or None; they are used for this call and not kept.
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // what a request is made of, out of Python's hands
     fn ask<'py>(
         &self,
@@ -155,12 +156,12 @@ impl PyWire {
         Ok(answer(py, response))
     }
 
-    /// Closes the connections that are not in use.
+    /// Close the connections that are not in use.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.wire.close());
     }
 
-    /// Connections that are open and not in use.
+    /// The number of open connections that are not in use.
     #[getter]
     fn idle(&self) -> usize {
         self.wire.idle()
@@ -173,5 +174,5 @@ fn answer(py: Python<'_>, response: Response) -> Answer<'_> {
 
 fn seconds(value: f64) -> PyResult<Duration> {
     let duration = Duration::try_from_secs_f64(value).ok().filter(|duration| !duration.is_zero());
-    duration.ok_or_else(|| PyValueError::new_err(format!("{value} is no time to wait, in seconds")))
+    duration.ok_or_else(|| PyValueError::new_err(format!("{value} is not a time to wait in seconds")))
 }

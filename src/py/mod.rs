@@ -1,4 +1,4 @@
-//! The binding: `layercheck._core`. The list of exports, nothing else.
+//! The binding `layercheck._core`: only the list of exports.
 
 mod array;
 mod build_info;
@@ -25,11 +25,11 @@ mod _core {
     #[pymodule_export]
     const MAX_BATCH: usize = crate::protocol::MAX_BATCH;
 
-    /// Version of the bytes in a journal.
+    /// Version of the encoding in a journal.
     #[pymodule_export]
     const JOURNAL_VERSION: u8 = crate::journal::VERSION;
 
-    /// Version of the rules by which rows become digests.
+    /// Version of the rules that turn rows into digests.
     #[pymodule_export]
     const RULES_VERSION: u32 = crate::journal::RULES;
 

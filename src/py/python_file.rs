@@ -1,4 +1,4 @@
-//! Files at the border: Python file objects as readers, and errors with their number and name.
+//! Python file objects as readers, and the errors of files as Python raises them.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// A Python object with `read(size)`; each read takes the interpreter lock.
+/// A Python object with `read(size)`. Each read takes the interpreter lock.
 pub(super) struct PythonFile(pub(super) Py<PyAny>);
 
 impl Read for PythonFile {
@@ -29,11 +29,11 @@ impl Read for PythonFile {
     }
 }
 
-/// The `OSError` that Python's own `open` would raise: with `errno` and the file's name.
+/// Makes the `OSError` that Python's `open` would raise, with `errno` and the file's name.
 pub(super) fn os_error(error: io::Error, path: &Path) -> PyErr {
     match error.raw_os_error() {
         Some(number) => {
-            // Rust appends the number to its text; Python puts it in front.
+            // Rust appends the number to the text, and Python puts it in front.
             let text = error.to_string();
             let text = text.split(" (os error").next().unwrap_or_default().to_owned();
             PyOSError::new_err((number, text, path.as_os_str().to_owned()))

@@ -7,7 +7,7 @@ use super::plan::PyPlan;
 use super::plan::range;
 use crate::protocol::request::Packer;
 
-/// Writes the bodies of requests for one repository; everything but the digests is made once.
+/// Writes the bodies of requests for one repository. Everything but the digests is made once.
 #[pyclass(name = "Packer", module = "layercheck._core", frozen)]
 pub(super) struct PyPacker {
     pub(super) packer: Packer,
@@ -21,7 +21,7 @@ impl PyPacker {
         Self { packer: Packer::new(repository_name, registry_id) }
     }
 
-    /// The body that asks for the digests `start..stop` of `plan`: compact JSON, as `bytes`.
+    /// Return the body that asks for the digests `start..stop` of `plan`: compact JSON, as `bytes`.
     fn pack<'py>(
         &self,
         plan: &Bound<'py, PyPlan>,
@@ -30,7 +30,7 @@ impl PyPacker {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let plan_of = &plan.get().plan;
         let digests = &plan_of.digests()[range(plan_of, start, stop)?];
-        // Some 2 µs for a hundred digests: releasing the interpreter lock would not pay.
+        // About 2 µs for a hundred digests, so releasing the interpreter lock would not pay.
         PyBytes::new_with(plan.py(), self.packer.len(digests.len()), |body| {
             self.packer.pack_into(digests, body);
             Ok(())

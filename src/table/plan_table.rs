@@ -1,4 +1,4 @@
-//! A plan as Arrow record batches: which row is which digest, and what is wrong with those that are none.
+//! Reads a plan as Arrow record batches: the digest of each row, or why the row was rejected.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::digest::parse::RejectKind;
 use crate::digest::{TEXT_LEN, Text};
 use crate::plan::Plan;
 
-/// Names and types of the columns. Kinds of rejection are few, hence a dictionary.
+/// Returns names and types of the columns. Kinds of rejection are a dictionary, because there are few of
+/// them.
 #[must_use]
 pub fn schema() -> SchemaRef {
     let few = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
@@ -26,21 +27,21 @@ pub fn schema() -> SchemaRef {
     ]))
 }
 
-/// Reads a plan as record batches of [`LINES`] lines: all its rows, or the first of each digest.
+/// Reads a plan as record batches of [`LINES`] lines: all rows, or the first row of each digest.
 #[derive(Debug)]
 pub struct Reader {
     plan: Arc<Plan>,
     unique: bool,
     schema: SchemaRef,
     kinds: StringArray,
-    /// Lines delivered so far.
+    /// Lines returned so far.
     line: usize,
-    /// The input row to go on from: the one behind the last line's.
+    /// The input row to continue with, behind the row of the last line.
     row: usize,
 }
 
 impl Reader {
-    /// A reader at the start of `plan`.
+    /// Makes a reader at the start of `plan`.
     #[must_use]
     pub fn new(plan: Arc<Plan>, unique: bool) -> Self {
         let kinds = StringArray::from_iter_values(RejectKind::ALL.map(RejectKind::name));
@@ -55,7 +56,7 @@ impl Reader {
         let mut rows = Int64Builder::with_capacity(LINES);
         let mut digests = StringBuilder::with_capacity(LINES, LINES * TEXT_LEN);
         let mut indices = Int64Builder::with_capacity(LINES);
-        // Every batch has the same dictionary: Arrow's file format cannot replace one.
+        // Every batch has the same dictionary, because Arrow's file format cannot replace a dictionary.
         let mut kinds = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(LINES, &self.kinds)?;
         let mut offsets = Int64Builder::with_capacity(LINES);
         let mut texts = StringBuilder::new();

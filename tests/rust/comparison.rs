@@ -1,4 +1,4 @@
-//! Audits joined by digest, and written reports as they are read: the same however the blocks are cut.
+//! Reports joined by digest, and report files, which read the same for any cut into blocks.
 
 use layercheck::comparison::error::{Contradiction, ReportError, RowError};
 use layercheck::comparison::report_file::ReportFile;
@@ -14,7 +14,7 @@ fn digest(byte: u8) -> Digest {
     Digest([byte; 32])
 }
 
-/// What a report of one file says, or the first error.
+/// Reads a report from one file; returns the first error.
 fn read(blocks: &[&[u8]], may_be_empty: bool) -> Result<JoinedReports, String> {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
@@ -27,16 +27,16 @@ fn read(blocks: &[&[u8]], may_be_empty: bool) -> Result<JoinedReports, String> {
 }
 
 fn error_of(text: &[u8]) -> String {
-    read(&[text], false).expect_err("it is no report")
+    read(&[text], false).expect_err("not a report")
 }
 
-/// The digests and codes of what was read, or the error, to be compared.
+/// Returns the digests and codes of a report, or the error, to compare them.
 fn outcome(blocks: &[&[u8]]) -> Result<(Vec<Digest>, Vec<u8>), String> {
     read(blocks, false).map(|joined| (joined.plan.digests().to_vec(), joined.reports[0].clone()))
 }
 
 #[test]
-fn audits_are_joined_by_digest() {
+fn reports_are_joined_by_digest() {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
     comparison.raw(&[digest(1), digest(2)], &[Verdict::Available, Verdict::Archived]);
@@ -60,7 +60,7 @@ fn audits_are_joined_by_digest() {
 }
 
 #[test]
-fn an_audit_that_contradicts_itself_is_named_with_its_rows() {
+fn a_report_that_contradicts_itself_is_named_with_its_rows() {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
     comparison.raw(&[digest(2)], &[Verdict::Available]);
@@ -74,7 +74,7 @@ fn an_audit_that_contradicts_itself_is_named_with_its_rows() {
 }
 
 #[test]
-fn what_is_no_digest_can_only_be_invalid() {
+fn a_text_that_is_not_a_digest_can_only_be_invalid() {
     let mut comparison = Comparison::new(Some(1));
     comparison.begin();
     let refused = comparison.row(b"junk", b"available").unwrap_err();
@@ -116,7 +116,7 @@ fn reports_are_read_however_they_are_cut() {
 fn an_empty_file_is_a_report_only_where_it_may_be() {
     for blocks in [&[][..], &[b"\xef\xbb\xbf".as_slice()]] {
         assert_eq!(read(blocks, true).unwrap().plan.rows(), 0);
-        assert!(read(blocks, false).unwrap_err().starts_with("no report"));
+        assert!(read(blocks, false).unwrap_err().starts_with("not a report"));
     }
     assert_eq!(outcome(&[b"digest,verdict\n"]), Ok((Vec::new(), Vec::new())));
     assert_eq!(outcome(&[b"verdict,digest"]), Ok((Vec::new(), Vec::new())));
@@ -126,22 +126,22 @@ fn an_empty_file_is_a_report_only_where_it_may_be() {
 fn errors_name_the_line() {
     let good = format!("{},available\n", digest(1));
     let csv = |rows: &str| error_of(format!("digest,verdict\n{good}{rows}").as_bytes());
-    assert!(csv("x,available\n").starts_with("line 3: \"x\" is no digest, but its verdict is available"));
+    assert!(csv("x,available\n").starts_with("line 3: \"x\" is not a digest, but its verdict is available"));
     assert!(csv(&format!("\r\n{}x", good.trim_end())).starts_with("line 4: unknown verdict \"availablex\""));
     assert_eq!(csv("x\n"), "line 3: fields: 1, but 2 in the header; is the file cut short?");
     assert_eq!(csv("x,y,z\r\n"), "line 3: fields: 3, but 2 in the header; is the file cut short?");
-    let open = "line 4: quotes are opened in it and never closed; is the file cut short?";
+    let open = "line 4: the line opens quotes that are never closed; is the file cut short?";
     assert_eq!(csv(&format!("{good}x,\"\n{good}")), open);
     assert!(csv(&format!("x,\"\n{good}\"\n")).starts_with("line 3: "));
     assert!(csv("\u{1b}[2J,invalidated\n").contains("line 3: unknown verdict \"invalidated\""));
     let good = format!("{{\"digest\": \"{}\", \"verdict\": \"available\"}}\n", digest(1));
     let json = |rows: &str| error_of(format!("{good}\n{rows}").as_bytes());
-    let short = "line 3: it is no JSON object; is the file cut short?";
+    let short = "line 3: the line is not a JSON object; is the file cut short?";
     assert_eq!(json("{\"digest\": \"sha"), short);
     assert_eq!(json("{} {}\n"), "line 3: missing field `verdict`");
     assert_eq!(
         json("{\"verdict\": \"available\"}"),
-        "line 3: \"\" is no digest, but its verdict is available"
+        "line 3: \"\" is not a digest, but its verdict is available"
     );
     assert!(json("[1]").starts_with("line 3: "));
     assert!(
@@ -153,10 +153,13 @@ fn errors_name_the_line() {
 }
 
 #[test]
-fn headers_without_the_columns_are_no_report() {
+fn headers_without_the_columns_are_not_a_report() {
     for text in ["digest,other\n", "verdict,verdict,digest\n", "\"\n", "\n", "x"] {
         let error = error_of(text.as_bytes());
-        assert!(error.starts_with("no report") || error.starts_with("line 1: quotes"), "{text:?}: {error}");
+        assert!(
+            error.starts_with("not a report") || error.starts_with("line 1: the line opens quotes"),
+            "{text:?}: {error}"
+        );
     }
     let error = error_of(b"digest,\x1b[2J,verdicts\n");
     assert!(error.ends_with("there are \"digest\", \"\\u{1b}[2J\", \"verdicts\""), "{error}");
@@ -174,7 +177,7 @@ fn a_line_without_end_is_an_error() {
         let error = read(&blocks, false).unwrap_err();
         assert_eq!(
             error,
-            format!("line {line}: it is longer than 1048576 bytes or has more than 1024 fields")
+            format!("line {line}: the line is longer than 1048576 bytes or has more than 1024 fields")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What a journal keeps comes back as it was, or not at all.
+//! Encoded plans and outcomes are decoded as they were, or rejected.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::CorruptRecord
     rebuild.finish()
 }
 
-/// A plan and its report table say the same; whatever a report shows is in there.
+/// Returns the lines of the report table, which hold everything that a report shows.
 fn lines_of(ledger: &Ledger) -> Vec<String> {
     let table = Table::new(Arc::clone(ledger.plan()), ledger.columns(), false);
     table.lines(0).map(|line| format!("{line:?}")).collect()
@@ -45,7 +45,8 @@ fn ledger_of(unique: u8) -> Ledger {
     Ledger::new(Arc::new(planner.finish(100)))
 }
 
-/// One of everything the service may say, a digest that it leaves out, and one that is never asked.
+/// Makes a ledger with every kind of entry, a digest that the answer leaves out, and a digest that is never
+/// asked.
 fn answered() -> Ledger {
     let mut ledger = ledger_of(8);
     let layer = |availability, size, media_type| EntryStatus::Layer { availability, size, media_type };
@@ -134,7 +135,7 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
     }
 }
 
-/// When the answers of these tests came: seconds since 1970.
+/// The time of the answers, in seconds since 1970.
 const AT: f64 = 1_764_100_000.25;
 
 fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> outcomes::Record {
@@ -154,14 +155,14 @@ fn outcomes_come_back_and_what_was_not_asked_stays_as_it_is() {
     assert_eq!(before.columns().verdicts()[6..], [Verdict::Unanswered, Verdict::NotChecked]);
     assert_eq!(lines_of(&after), lines_of(&before));
     assert_eq!(outcomes::encode(&after, 0..8, AT), Some(record));
-    // What was left out is asked again, and until then counts as open.
+    // A digest that was left out is asked again, and counts as open until then.
     assert_eq!((before.settled(), after.settled()), (7, 6));
     assert_eq!(after.pack_pending(), 2);
     assert_eq!(after.asked(after.next_open(0))[..], [Digest([6; 32]), Digest([7; 32])]);
 }
 
 #[test]
-fn what_is_too_old_is_forgotten_and_nothing_else_is() {
+fn only_outcomes_that_are_too_old_are_forgotten() {
     let before = answered();
     let mut after = ledger_of(8);
     take(&mut after, &keep(&before, 0..8)).unwrap();
@@ -174,7 +175,7 @@ fn what_is_too_old_is_forgotten_and_nothing_else_is() {
 }
 
 #[test]
-fn after_its_end_a_run_takes_no_answer() {
+fn a_run_ignores_answers_after_its_end() {
     let mut ledger = answered();
     let before = lines_of(&ledger);
     ledger.close();
@@ -185,7 +186,7 @@ fn after_its_end_a_run_takes_no_answer() {
 }
 
 #[test]
-fn of_what_was_not_asked_there_is_nothing_to_keep() {
+fn a_call_that_was_not_asked_has_no_record() {
     let ledger = answered();
     assert_eq!(outcomes::encode(&ledger, 7..8, AT), None);
     assert_eq!(outcomes::encode(&ledger, 3..3, AT), None);
@@ -212,7 +213,7 @@ fn verdicts_are_taken_only_for_the_digests_that_were_asked_and_at_their_time() {
 }
 
 #[test]
-fn leftovers_are_asked_and_kept_together() {
+fn pending_digests_are_asked_and_kept_together() {
     let mut planner = Planner::new(false);
     (0..12).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
     let plan = Arc::new(planner.finish(4));
@@ -238,7 +239,7 @@ fn leftovers_are_asked_and_kept_together() {
     assert_eq!(positions, [1, 2, 3, 4, 6]);
     assert_eq!(ledger.asked(16..17)[..], [Digest([6; 32])]);
 
-    // Until it is asked again, the digest is what it was.
+    // The digest does not change until it is asked again.
     assert_eq!(ledger.columns().detail(6), ("", "lost"));
     ledger.reopen(16..17);
     assert_eq!(ledger.columns().verdicts()[6], Verdict::NotChecked);
@@ -299,7 +300,7 @@ fn every_wrong_bit_is_noticed() {
     }
 }
 
-/// A frame whose checksum is right, around any body: what only somebody who means it can write.
+/// Makes a frame with a correct checksum around any body, which only an attacker writes.
 fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {
     let mut sum = flate2::Crc::new();
     sum.update(&[kind, layercheck::journal::VERSION]);
@@ -312,7 +313,7 @@ fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_longer_than_it_should_be_is_refused_though_its_checksum_is_right() {
+fn a_frame_that_is_too_long_is_refused_although_its_checksum_is_right() {
     let record = keep(&answered(), 0..3);
     let about: Vec<u8> = (0..3).flat_map(|byte| [byte; 32]).collect();
     let body = &record.frame[6..];
@@ -323,7 +324,7 @@ fn what_is_longer_than_it_should_be_is_refused_though_its_checksum_is_right() {
 }
 
 #[test]
-fn a_plan_of_numbers_that_do_not_fit_together_is_refused_though_its_checksums_are_right() {
+fn a_plan_whose_numbers_contradict_each_other_is_refused_although_its_checksums_are_right() {
     let part = |kind, bytes: &[&[u8]]| sealed(kind, &bytes.concat(), &[]);
     let head = |invalid, size| part(b'h', &[&[1, 0, invalid, size], &[0; 7]]);
     let rows = part(b'r', &[&[0, 1, 0]]);
@@ -332,12 +333,12 @@ fn a_plan_of_numbers_that_do_not_fit_together_is_refused_though_its_checksums_ar
     for size in [0, 101] {
         assert!(rebuilt(&[head(1, size), rows.clone(), reject.clone()]).is_err());
     }
-    // A row that was rejected, and no word why.
+    // A rejected row without a rejection.
     assert!(rebuilt(&[head(0, 100), rows]).is_err());
 }
 
 #[test]
-fn rows_that_nobody_wrote_take_no_memory() {
+fn rows_that_were_never_written_take_no_memory() {
     let many = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
     let head = [&many[..], &many, &[0, 1], &[0; 7]].concat();
     let rows = [&[0][..], &many, &many].concat();
@@ -367,9 +368,9 @@ proptest! {
         prop_assert_eq!(counts[Verdict::Invalid as usize], 0);
     }
 
-    /// Digest by digest, as slow and plain as can be.
+    /// Compares with a slow and plain loop over the digests.
     #[test]
-    fn what_is_open_is_asked_once_and_nothing_else(
+    fn every_open_digest_is_asked_once_and_no_other(
         batch_size in 1_usize..6,
         verdicts in prop::collection::vec(0_u8..3, 0..30),
     ) {
@@ -399,7 +400,8 @@ proptest! {
         }
         asked.sort_unstable();
         let open: Vec<_> = (0..verdicts.len()).filter(|at| verdicts[*at] != 1).collect();
-        // Whole batches, at most one that is the plan's last and short, and one of the rest.
+        // Whole batches, at most one short batch at the end of the plan, and one short batch of pending
+        // digests.
         prop_assert!(calls <= open.len().div_ceil(batch_size) + 1);
         prop_assert_eq!(ledger.settled() + open.len(), verdicts.len());
         prop_assert_eq!(asked, open);

@@ -1,4 +1,4 @@
-//! Answers to verdicts: joined by digest, whatever the answer looks like.
+//! Answers to verdicts: joined by digest, for any answer.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ fn answers_join_by_digest_in_any_order_and_case() {
 }
 
 #[test]
-fn failures_and_unknown_words_keep_what_was_said() {
+fn failures_and_unknown_words_keep_the_words_of_the_service() {
     let mut ledger = ledger(3);
     let texts = [text(0), text(1), text(2)];
     let missing = EntryStatus::Failure { code: "MissingLayerDigest", reason: "gone" };
@@ -60,7 +60,7 @@ fn failures_and_unknown_words_keep_what_was_said() {
 }
 
 #[test]
-fn what_was_not_asked_changes_nothing_and_what_is_left_out_is_unanswered() {
+fn foreign_entries_change_nothing_and_digests_left_out_are_unanswered() {
     let mut ledger = ledger(2);
     let foreign = text(9);
     let merged = merge(&mut ledger, &[(&foreign, layer("AVAILABLE")), ("junk", layer("AVAILABLE"))]);
@@ -70,7 +70,7 @@ fn what_was_not_asked_changes_nothing_and_what_is_left_out_is_unanswered() {
 }
 
 #[test]
-fn repeated_answers_count_once_and_contradicting_ones_not_at_all() {
+fn equal_entries_count_once_and_contradictory_entries_not_at_all() {
     let mut ledger = ledger(2);
     let (first, second) = (text(0), text(1));
     let merged = merge(

@@ -1,4 +1,4 @@
-//! The tests of the core, as one program that links once: a module for each room of `src/`.
+//! The tests of the core, as one program that links once. It has a module for each folder of `src/`.
 
 mod comparison;
 mod digest;

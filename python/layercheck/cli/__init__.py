@@ -1,7 +1,7 @@
-"""The `layercheck` command: a thin shell over the package's public interface.
+"""The `layercheck` command: a thin layer over the package's public interface.
 
-Data goes to standard output, everything else to standard error. Nothing here is
-imported by `import layercheck`.
+Data goes to standard output, everything else to standard error. `import layercheck` does not import this
+package.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""What stopped a run -> one line that says what to do about it."""
+"""An exception of the package -> one line that says what to do about it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from layercheck.cli.exit_codes import CommandError, ExitCode
@@ -17,7 +18,7 @@ from layercheck.errors import (
 )
 from layercheck.redact import one_line
 
-# The package's messages name Python's keywords; here the same things are options.
+# The package's messages name Python's keywords; the command line has options in their place.
 _OPTIONS = {
     "repository_name": "REPOSITORY",
     "registry_id": "--registry-id",
@@ -40,15 +41,15 @@ def in_options(message: str) -> str:
     return _KEYWORD.sub(lambda match: _OPTIONS[match[0]], message)
 
 
-def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
+def explain(error: LayercheckError, target: Mapping[str, Any]) -> CommandError:
     """The failure for an exception of the package.
 
     Args:
-        error: What was raised; its own message says what happened, and sometimes what to do.
-        target: The keywords `Checker` was made with, so that the line can name the place.
+        error: The exception. Its message says what happened, and sometimes what to do.
+        target: The keywords that `Checker` was called with, so that the line can name the place.
     """
     if isinstance(error, JournalError):
-        # Once it was open, the same command can go on with it.
+        # A report on the exception means that the journal was open, so the same command can continue it.
         code = ExitCode.FAILURE if error.report is None else ExitCode.INCOMPLETE
         return CommandError(one_line(str(error)), code)
     from layercheck.dispatch.schedule.ending import HINTS
@@ -60,7 +61,7 @@ def explain(error: LayercheckError, target: dict[str, Any]) -> CommandError:
     return CommandError(f"{message}; {_advice(error, target)}")
 
 
-def _advice(error: LayercheckError, target: dict[str, Any]) -> str:
+def _advice(error: LayercheckError, target: Mapping[str, Any]) -> str:
     reached = error.report.target.region_name if error.report is not None else None
     region = target["region_name"] or reached or "the configured region"
     service = "ecr-public" if target["public"] else "ecr"
@@ -75,7 +76,7 @@ def _advice(error: LayercheckError, target: dict[str, Any]) -> str:
         case CredentialsError():
             return "set up credentials (aws configure, aws sso login, AWS_ACCESS_KEY_ID) or give a --profile"
         case EndpointError() if target["endpoint_url"]:
-            return "check --endpoint-url, and that something listens there"
+            return "check --endpoint-url, and that a server listens there"
         case EndpointError():
             return "check --region and the network"
         case InvalidParameterError():

@@ -1,4 +1,4 @@
-"""How the command ends: its exit codes, and the one line that goes with a failure."""
+"""Exit codes of the command, and the one line on standard error that explains a failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from layercheck.verdict import Verdict
 
 
 class ExitCode(IntEnum):
-    """What the command's exit code says."""
+    """The exit codes of the command."""
 
     DONE = 0
     FAILURE = 1
@@ -17,9 +17,9 @@ class ExitCode(IntEnum):
     FOUND = 3
     """Done, and a verdict named by `--fail-on` occurred."""
     INCOMPLETE = 4
-    """Some digests have no answer; running the same command again may get one."""
+    """Some digests have no answer; the same command may get one when it runs again."""
     INTERRUPTED = 130
-    """Ctrl-C or SIGTERM; 128 + SIGINT, as shells count."""
+    """Ctrl-C, SIGTERM or SIGHUP; 128 + SIGINT, as shells report it."""
 
 
 class CommandError(Exception):
@@ -27,7 +27,7 @@ class CommandError(Exception):
 
     Args:
         message: The line, without the command's name.
-        code: The exit code; `ExitCode.FAILURE` unless said otherwise.
+        code: The exit code.
     """
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILURE) -> None:
@@ -38,18 +38,18 @@ class CommandError(Exception):
 DEFAULT_FAIL_ON = frozenset(
     {Verdict.UNAVAILABLE, Verdict.ARCHIVED, Verdict.REFUSED, Verdict.OTHER, Verdict.INVALID}
 )
-"""DESIGN section 5."""
+"""The verdicts that need attention: every final verdict except `available`."""
 
-# A run with such rows is incomplete and ends with code 4 whatever `--fail-on` says, so naming them
-# there would promise something that never happens.
+# A run with such rows is incomplete and ends with code 4. `--fail-on` refuses these words, because code 3
+# could never follow from them.
 _ALWAYS_INCOMPLETE = frozenset({Verdict.UNANSWERED, Verdict.NOT_CHECKED})
 
 
 def parse_fail_on(text: str) -> frozenset[Verdict]:
-    """The verdicts named by `--fail-on`: words between commas, or `none`.
+    """The verdicts that `--fail-on` names: words between commas, or `none`.
 
     Raises:
-        ValueError: For a word that is no verdict, or one that always means exit code 4.
+        ValueError: For a word that is not a verdict, or that always means exit code 4.
 
     Examples:
         >>> sorted(parse_fail_on("unavailable, archived"))
@@ -74,7 +74,7 @@ def parse_fail_on(text: str) -> frozenset[Verdict]:
 
 
 def say(text: str) -> None:
-    """Lines on standard error. If nobody listens there any more, the exit code still tells."""
+    """Writes lines to standard error; if it is closed, the exit code alone tells how the command ended."""
     if sys.stderr is None:
         return
     try:

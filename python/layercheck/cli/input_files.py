@@ -5,29 +5,30 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from layercheck._core import Plan, Planner
 from layercheck.cli.exit_codes import CommandError
+from layercheck.cli.progress import Display
 from layercheck.file_formats import FileFormat, input_format, is_compressed
 from layercheck.inputs.files import FileRows
 
 STDIN = "-"
-_SNIFF = 8192
+_HEAD_BYTES = 8192
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read.
+    """The plan of all inputs, with the doubts about them.
 
     Attributes:
         plan: All rows, in the order of the INPUT arguments.
-        notes: Lines for standard error about inputs that are probably not what was meant.
+        notes: Lines for standard error about inputs that are probably a mistake.
     """
 
     plan: Plan
@@ -35,22 +36,22 @@ class Reading:
 
 
 def resolve(inputs: Sequence[str]) -> tuple[str, ...]:
-    """The INPUT arguments with the default filled in, each looked at before anything is read.
+    """The INPUT arguments, or standard input if there are none; each is checked before any is read.
 
     Raises:
-        CommandError: If one does not exist, is a directory, or standard input is named twice.
+        CommandError: If a file does not exist or is a directory, or standard input is named twice.
     """
     names = tuple(inputs) or (STDIN,)
     if names.count(STDIN) > 1:
         raise CommandError("standard input can be read only once; give - a single time")
     for name in names:
         if name != STDIN:
-            _look_at(name)
+            _check_exists(name)
     return names
 
 
 def total_bytes(names: Sequence[str]) -> int | None:
-    """Bytes to be read, or None if that cannot be known (pipes, terminals)."""
+    """Bytes in all inputs; None if a pipe or a terminal is among them."""
     total = 0
     for name in names:
         status = os.fstat(sys.stdin.fileno()) if name == STDIN else os.stat(name)  # noqa: PTH116
@@ -61,26 +62,47 @@ def total_bytes(names: Sequence[str]) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """What the inputs are.
+class InputShape:
+    """How to read the inputs.
 
     Attributes:
-        format: The format of all of them; None tells it from each suffix, and is lines if that says nothing.
+        format: The format of all inputs; None takes that of each suffix, and lines if the suffix is unknown.
         column: The column with the digests, by name or by number from 0; None if there is only one.
     """
 
     format: FileFormat | None = None
     column: str | int | None = None
 
-    def of(self, name: str) -> FileFormat:
+    def format_of(self, name: str) -> FileFormat:
         """The format of one input."""
         return self.format or (None if name == STDIN else input_format(name)) or "lines"
+
+
+def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: Display) -> Reading:
+    """Reads all inputs as the command's options say, and shows progress and notes.
+
+    Args:
+        names: What `resolve` returned.
+        options: The options of `input_options`; `shape` holds what `input_shape` made of two of them.
+        shown: Where progress and notes go.
+    """
+    shown.reading(total_bytes(names))
+    reading = read_plan(
+        names,
+        shape=options["shape"],
+        strict=options["strict"],
+        batch_size=options["batch_size"],
+        on_bytes=shown.on_bytes,
+    )
+    for note in reading.notes:
+        shown.note(note)
+    return reading
 
 
 def read_plan(
     names: Sequence[str],
     *,
-    shape: Shape = Shape(),
+    shape: InputShape = InputShape(),
     strict: bool = False,
     batch_size: int = 100,
     on_bytes: Callable[[int], None] | None = None,
@@ -89,8 +111,8 @@ def read_plan(
 
     Args:
         names: What `resolve` returned.
-        shape: What the inputs are.
-        strict: Take only lower-case `sha256:` + 64 hex.
+        shape: How to read the inputs.
+        strict: Accept only lower-case `sha256:` + 64 hex.
         batch_size: Digests per call, 1 to 100.
         on_bytes: Called with the number of bytes of each block, as they are in the file.
 
@@ -98,61 +120,55 @@ def read_plan(
         CommandError: If an input cannot be opened, read or unpacked, or lacks the column.
     """
     planner = Planner(strict=strict)
-    suspicions: list[str] = []
+    doubts: list[str] = []
     for name in names:
-        format_ = shape.of(name)
+        format_ = shape.format_of(name)
         if format_ == "lines" and shape.column is not None:
             hint = "--input-format csv, jsonl or parquet says what it is"
             raise CommandError(f"{_shown(name)} is read as lines, which have no columns; {hint}")
-        if format_ == "parquet":
-            _read_parquet(planner, name, shape.column, on_bytes)
-            continue
-        with _open(name) as file:
-            watched = _Watched(file, on_bytes)
-            with _reading(name):
-                FileRows(watched, format_, shape.column).feed(planner)
-        suspicion = _suspicion(name, watched.start)
-        if suspicion:
-            suspicions.append(suspicion)
+        if format_ == "parquet" and name == STDIN:
+            raise CommandError(
+                "Parquet cannot be read from a pipe: its table of contents is at its end; name the file"
+            )
+        with _open(name) as file, _readable(name):
+            watched = _WatchedFile(file, on_bytes)
+            # pyarrow opens a Parquet file by its name, because it reads the end of the file first.
+            FileRows(name if format_ == "parquet" else watched, format_, shape.column).feed(planner)
+            if format_ == "parquet" and on_bytes is not None:
+                on_bytes(Path(name).stat().st_size)
+        doubt = _doubt(name, watched.head)
+        if doubt:
+            doubts.append(doubt)
     plan = planner.finish(batch_size)
-    return Reading(plan, _notes(names, plan, suspicions))
+    return Reading(plan, _notes(names, plan, doubts))
 
 
-def _read_parquet(
-    planner: Planner, name: str, column: str | int | None, on_bytes: Callable[[int], None] | None
-) -> None:
-    if name == STDIN:
-        raise CommandError(
-            "Parquet cannot be read from a pipe: its table of contents is at its end; name the file"
-        )
-    with _reading(name):
-        FileRows(name, "parquet", column).feed(planner)
-    if on_bytes is not None:
-        on_bytes(Path(name).stat().st_size)
+class _WatchedFile:
+    """A file that keeps its first bytes and reports how much was read.
 
-
-class _Watched:
-    """A file that keeps its first bytes and tells how much was read of it."""
+    Args:
+        file: A buffered file. It returns fewer bytes than asked only at its end.
+        on_bytes: Called with the length of each block.
+    """
 
     def __init__(self, file: BinaryIO, on_bytes: Callable[[int], None] | None) -> None:
         self._file = file
         self._on_bytes = on_bytes
         self._ended = False
-        self.start = b""
+        self.head = b""
 
     def read(self, size: int = -1) -> bytes:
-        # A buffered file gives less than asked for only at its end. Asking a terminal once more would
-        # want a second Ctrl-D.
+        # After the end, another read of a terminal would wait for a second Ctrl-D.
         block = b"" if self._ended else self._file.read(size)
         self._ended = len(block) < size
-        if len(self.start) < _SNIFF:
-            self.start += block[: _SNIFF - len(self.start)]
+        if len(self.head) < _HEAD_BYTES:
+            self.head += block[: _HEAD_BYTES - len(self.head)]
         if self._on_bytes is not None:
             self._on_bytes(len(block))
         return block
 
 
-def _look_at(name: str) -> None:
+def _check_exists(name: str) -> None:
     path = Path(name)
     try:
         if path.is_dir():
@@ -170,11 +186,11 @@ def _open(name: str) -> Iterator[BinaryIO]:
         if sys.stdin.isatty():
             sys.stderr.write("layercheck: reading digests from the terminal, one per line; end with Ctrl-D\n")
             sys.stderr.flush()
-        # Not closed: it is the process's own.
+        # It stays open, because it belongs to the process.
         yield sys.stdin.buffer
         return
     try:
-        file = Path(name).open("rb")  # noqa: SIM115 - closed below, opened apart for its errors
+        file = Path(name).open("rb")  # noqa: SIM115 - `with` below closes it; only opening has this handler
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     with file:
@@ -182,7 +198,8 @@ def _open(name: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _readable(name: str) -> Iterator[None]:
+    """Turns what reading raises into a line for the user."""
     try:
         yield
     except OSError as error:
@@ -190,27 +207,27 @@ def _reading(name: str) -> Iterator[None]:
     except ImportError as error:
         raise CommandError(str(error)) from error
     except (ValueError, TypeError) as error:
-        # The file is there, and is not what it was said to be.
+        # The file exists, but its content does not have the chosen format or column.
         said = str(error).replace("by column=", "with --column")
         raise CommandError(f"cannot read {_shown(name)}: {said}") from error
 
 
-def _suspicion(name: str, start: bytes) -> str | None:
-    if start.startswith(_UTF16):
+def _doubt(name: str, head: bytes) -> str | None:
+    if head.startswith(_UTF16):
         return f"{_shown(name)} is UTF-16 text; digests are read as UTF-8: iconv -f utf-16 -t utf-8"
-    if not is_compressed(start) and b"\0" in start:
+    if not is_compressed(head) and b"\0" in head:
         return f"{_shown(name)} looks binary; expected text with one digest per line"
     return None
 
 
-def _notes(names: Sequence[str], plan: Plan, suspicions: Sequence[str]) -> tuple[str, ...]:
+def _notes(names: Sequence[str], plan: Plan, doubts: Sequence[str]) -> tuple[str, ...]:
     if plan.rows == 0:
         where = " and ".join(_shown(name) for name in names) if len(names) < 3 else f"{len(names)} inputs"
-        return (f"no digests in the input: {where} has no rows", *suspicions)
-    if suspicions:
-        return tuple(suspicions)
+        return (f"no digests in the input: {where} has no rows", *doubts)
+    if doubts:
+        return tuple(doubts)
     if plan.unique == 0:
-        return ("not one row is a digest; expected one per line, such as sha256:<64 hex digits>",)
+        return ("no row is a digest; expected one per line, such as sha256:<64 hex digits>",)
     return ()
 
 

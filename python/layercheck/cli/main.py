@@ -1,4 +1,4 @@
-"""The command group, and the one place where errors become a line and an exit code."""
+"""The command group, and the only place that turns an error into a line and an exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.output import abandon_stdout
 from layercheck.redact import one_line
 
-# Name -> module and attribute. Loaded when used: `layercheck --version` must not wait for boto3.
+# Name -> module and attribute, imported on use, so that `layercheck --version` does not wait for boto3.
 _COMMANDS = {
     "check": "layercheck.cli.commands.check:check",
     "plan": "layercheck.cli.commands.plan:plan",
@@ -28,7 +28,7 @@ _COMMANDS = {
 
 
 class _Group(click.Group):
-    """Commands in the order of the documentation, each imported when it is asked for."""
+    """Commands in the order of the documentation, each imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -38,19 +38,19 @@ class _Group(click.Group):
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 - the table above says so
+        assert isinstance(command, click.Command)  # noqa: S101 - true of every entry in the table above
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            # click would end the process with code 1 itself.
+            # click itself would end the process with code 1.
             raise _ReaderLeftError from error
 
 
 class _ReaderLeftError(Exception):
-    """Whoever read standard output has closed it, as `| head` does."""
+    """The reader of standard output has closed it, as `| head` does."""
 
 
 def _show_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -73,7 +73,7 @@ def _show_version(context: click.Context, parameter: click.Parameter, wanted: bo
     is_eager=True,
     expose_value=False,
     callback=_show_version,
-    help="Show the version.",
+    help="Show the version and exit.",
 )
 @click.pass_context
 def cli(context: click.Context) -> int:
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: What follows the command's name; `sys.argv` by default.
+        arguments: The words behind the command's name; default those of `sys.argv`.
 
     Returns:
         The exit code: see `layercheck.cli.exit_codes.ExitCode`.
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except (BrokenPipeError, _ReaderLeftError):
-        # `| head` has what it wanted: no failure, and nothing to say.
+        # `| head` has read enough, which is not a failure.
         abandon_stdout()
         return ExitCode.DONE
 
@@ -121,7 +121,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _complain("out of memory; split the input, or give the machine more", ExitCode.FAILURE, error)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            # What is still buffered for standard output has nowhere to go either.
+            # The text still buffered for standard output cannot be written either.
             abandon_stdout()
             return _complain(
                 "no space left on the device; make room and run it again", ExitCode.FAILURE, error
@@ -132,7 +132,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             raise
         return _complain(
             f"unexpected {type(error).__name__}: {error}; "
-            "please report it with what LAYERCHECK_TRACEBACK=1 layercheck ... shows",
+            "please report it with the output of LAYERCHECK_TRACEBACK=1 layercheck ...",
             ExitCode.FAILURE,
             error,
         )
@@ -140,6 +140,6 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _complain(message: str, code: ExitCode, error: BaseException | None = None) -> ExitCode:
-    """One line, and below it what the error's notes say, as they are."""
+    """Writes one line, and the error's notes unchanged below it."""
     say("\n".join([one_line(message), *getattr(error, "__notes__", ())]))
     return code

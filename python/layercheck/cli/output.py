@@ -1,4 +1,4 @@
-"""Where the report goes and in which format: decided and tried out before the run starts."""
+"""Where the report goes and in which format: chosen, and tested by a trial write, before the run starts."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _BINARY: frozenset[Format] = frozenset({"parquet", "arrow"})
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What is written besides the summary.
+    """Destination and format of the report.
 
     Attributes:
-        format: `table` means the summary alone.
-        path: The file to write, links resolved; None for standard output.
+        format: The format; `table` means the summary and no report.
+        path: The file, links resolved; None for standard output.
     """
 
     format: Format
@@ -40,23 +40,23 @@ class Output:
 
     @property
     def to_stdout(self) -> bool:
-        """Whether rows go to standard output, so that the summary must not."""
+        """Whether rows go to standard output, so that the summary goes to standard error."""
         return self.path is None and self.format != "table"
 
 
 def prepare(
     output: str | None, format_: Format | None, inputs: Sequence[str] = (), journal: str | None = None
 ) -> Output:
-    """Settles format and place, and proves that they will work, so that no run ends with nowhere to write.
+    """Chooses format and destination and tests that they work, so that no finished run fails to be written.
 
     Args:
         output: `--output`; `-` is standard output.
-        format_: `--format`; by default what the suffix says, or `table`.
-        inputs: INPUT arguments, none of which may be overwritten.
-        journal: `--journal`, likewise.
+        format_: `--format`; default the format of the suffix, or `table`.
+        inputs: INPUT arguments. The report must not overwrite one of them.
+        journal: `--journal`, which the report must not overwrite either.
 
     Raises:
-        click.UsageError: If the two options do not fit together.
+        click.UsageError: If the two options contradict each other.
         CommandError: If the folder or pyarrow is missing, or the folder cannot be written to.
     """
     if output is None or output == "-":
@@ -65,15 +65,15 @@ def prepare(
             raise click.UsageError(
                 f"{chosen} is binary and would garble the terminal; add -o FILE.{chosen} or a pipe"
             )
-        settled = Output(chosen)
+        chosen_output = Output(chosen)
     else:
-        settled = Output(_format_of(output, format_), _writable(output, inputs, journal))
-    if settled.format in _BINARY and importlib.util.find_spec("pyarrow") is None:
+        chosen_output = Output(_format_of(output, format_), _writable(output, inputs, journal))
+    if chosen_output.format in _BINARY and importlib.util.find_spec("pyarrow") is None:
         raise CommandError(
-            f"{settled.format} needs pyarrow, which is not installed; "
-            "pip install 'layercheck[parquet]', or take csv or jsonl"
+            f"{chosen_output.format} needs pyarrow, which is not installed; "
+            "pip install 'layercheck[parquet]', or choose csv or jsonl"
         )
-    return settled
+    return chosen_output
 
 
 def _format_of(output: str, format_: Format | None) -> Format:
@@ -84,20 +84,20 @@ def _format_of(output: str, format_: Format | None) -> Format:
     found = report_format(output)
     if found is None:
         raise click.UsageError(
-            f"-o {output}: the suffix names no format; end the name with "
+            f"-o {output}: the suffix does not name a format; end the name with "
             f"{', '.join(REPORT_SUFFIXES)}, or add --format"
         )
     return found
 
 
 def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:
-    # The report replaces the file a link points to, not the link.
+    # The report replaces the file that a link points to, and the link stays.
     path = Path(output).expanduser().resolve()
     folder = path.parent
     if path.is_dir():
         raise CommandError(f"-o {output!r} is a directory; add a file name")
     if path.exists() and not path.is_file():
-        # Renaming the finished report onto /dev/null or a pipe would replace it.
+        # Renaming the finished report to /dev/null or a pipe would replace the device or the pipe.
         raise CommandError(
             f"-o {output!r} is a device or a pipe, not a file; redirect standard output instead"
         )
@@ -111,7 +111,7 @@ def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:
     if journal is not None and path == Path(journal).resolve():
         raise CommandError(f"-o {output!r} is also the journal and would replace it; choose another name")
     try:
-        # Permission bits do not tell about read-only mounts, quotas and root; trying does.
+        # A trial write also detects read-only mounts and quotas, which permission bits do not show.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{path.name[:32]}."):
             pass
     except OSError as error:
@@ -123,10 +123,10 @@ def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:
 
 
 def write(report: Report, output: Output) -> None:
-    """Writes the report table as `output` says; nothing for `table`.
+    """Writes the report as `output` says; does nothing for `table`.
 
     Raises:
-        CommandError: If the disk fills up or fails. What stood in the file before stays as it was.
+        CommandError: If the disk is full or fails. A file that existed before then stays unchanged.
         BrokenPipeError: If the reader of standard output has left.
     """
     if output.format == "table":
@@ -156,7 +156,7 @@ def write(report: Report, output: Output) -> None:
 
 
 def _copy_through_file(report: Report, format_: Format) -> None:
-    # A Parquet file ends with its own table of contents, so there is nothing to stream before the end.
+    # The table of contents of a Parquet file is at its end, so the file cannot be streamed.
     with tempfile.TemporaryDirectory(prefix="layercheck-") as folder:
         path = Path(folder) / f"report.{format_}"
         report.write(path, format=format_)
@@ -166,9 +166,9 @@ def _copy_through_file(report: Report, format_: Format) -> None:
 
 
 def _copy_through_pipe(report: Report, format_: Format) -> None:
-    """Lets the native writer write into a pipe and passes on what comes out: constant memory, no file.
+    """Copies the native writer's output through a pipe, with constant memory and without a file.
 
-    The writer takes a path. `/dev/stdout` would not do: opening it again starts a redirected file over.
+    The writer takes a path. `/dev/stdout` is not suitable, because opening it truncates a redirected file.
     """
     reading, writing = os.pipe()
     failures: list[BaseException] = []
@@ -186,7 +186,7 @@ def _copy_through_pipe(report: Report, format_: Format) -> None:
     producer.start()
     out = cast("BinaryIO", sys.stdout.buffer)
     try:
-        # Closing the reading end is what ends the producer if the reader of standard output has left.
+        # If the reader of standard output has left, closing the reading end of the pipe ends the producer.
         with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor, not a path
             while block := pipe.read(1 << 16):
                 out.write(block)
@@ -198,5 +198,5 @@ def _copy_through_pipe(report: Report, format_: Format) -> None:
 
 
 def abandon_stdout() -> None:
-    """After standard output has failed: lets the interpreter's last flush go nowhere, not fail again."""
+    """Points a failed standard output to /dev/null, so that the last flush does not fail too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,4 +1,4 @@
-"""The progress bar on standard error: how far, how fast, which verdicts, how much longer."""
+"""What the command shows on standard error while it works: a progress bar, or plain notes."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ if TYPE_CHECKING:
 
 
 class Display(Protocol):
-    """What the command tells about a run while it goes on."""
+    """Shows the state of a run while it goes on."""
 
     def reading(self, total: int | None) -> None:
-        """Reading of `total` bytes begins; None if the size cannot be known."""
+        """Reading of `total` bytes begins; None if the size is unknown."""
 
     def on_bytes(self, count: int) -> None:
-        """So many more bytes are read."""
+        """`count` more bytes were read."""
 
     def on_progress(self, progress: Progress) -> None:
-        """The callback for `Checker.check`."""
+        """The progress callback of `Checker.check`."""
 
     def note(self, text: str) -> None:
-        """One line on standard error, above the bar if there is one."""
+        """Writes one line to standard error, above the bar if there is one."""
 
 
-class Silent:
-    """No bar: `--quiet`, `--no-progress`, or standard error is not a terminal that can show one."""
+class NotesOnly:
+    """A display without a bar, for `--quiet`, `--no-progress` or a standard error that cannot show one."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
 
     def reading(self, total: int | None) -> None:
-        """Nothing to show."""
+        """Shows nothing."""
 
     def on_bytes(self, count: int) -> None:
-        """Nothing to show."""
+        """Shows nothing."""
 
     def on_progress(self, progress: Progress) -> None:
-        """Nothing to show."""
+        """Shows nothing."""
 
     def note(self, text: str) -> None:
-        """One plain line, unless `--quiet`."""
+        """Writes one line, unless `--quiet`."""
         if not self._quiet:
             say(text)
 
 
 def can_animate() -> bool:
-    """Whether standard error is a terminal on which lines can be drawn over."""
+    """Whether standard error is a terminal that can redraw lines."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
 
 
 def display(*, quiet: bool, no_progress: bool) -> AbstractContextManager[Display]:
-    """The bar, or something silent in its place."""
+    """The progress bar, or the display without a bar."""
     if quiet or no_progress or not can_animate():
-        return nullcontext(Silent(quiet=quiet))
-    from layercheck.cli.progress_bar import Bar
+        return nullcontext(NotesOnly(quiet=quiet))
+    from layercheck.cli.progress_bar import ProgressBar
 
-    return Bar()
+    return ProgressBar()

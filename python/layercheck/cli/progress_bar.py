@@ -1,4 +1,4 @@
-"""The command's bar; apart from `progress` so that a run without one does not load rich for it."""
+"""The command's progress bar, in a module of its own so that a run without a bar does not load rich."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.text import Text
 
 from layercheck.display.terminal import TwoLines, effort, numbers
-from layercheck.types import Progress as RunSnapshot
+from layercheck.types import Progress
 
 
-class Bar:
-    """Reading first, by bytes; then checking, by digests. Gone from the screen when left."""
+class ProgressBar:
+    """A context that shows reading in bytes, then checking in digests, and removes the bar at its end."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
@@ -33,7 +33,7 @@ class Bar:
         self._total: int | None = None
         self._started = time.monotonic()
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         self._bar.start()
         return self
 
@@ -43,13 +43,13 @@ class Bar:
         self._bar.stop()
 
     def reading(self, total: int | None) -> None:
-        """Reading of `total` bytes begins; None if the size cannot be known."""
+        """Reading of `total` bytes begins; None if the size is unknown."""
         self._total = total or None
         self._started = time.monotonic()
         self._task = self._bar.add_task("reading", total=self._total, numbers="")
 
     def on_bytes(self, count: int) -> None:
-        """So many more bytes are read."""
+        """`count` more bytes were read."""
         if self._task is None:
             return
         self._bytes += count
@@ -57,8 +57,8 @@ class Bar:
         speed = f"{_size(self._bytes / seconds)}/s" if seconds > 0.2 else ""
         self._bar.update(self._task, completed=self._bytes, numbers=f"{_size(self._bytes)}  {speed}")
 
-    def on_progress(self, progress: RunSnapshot) -> None:
-        """The callback for `Checker.check`."""
+    def on_progress(self, progress: Progress) -> None:
+        """The progress callback of `Checker.check`."""
         if self._task is not None and not self._checking:
             self._bar.remove_task(self._task)
             self._task = None
@@ -69,7 +69,7 @@ class Bar:
         self._bar.update(self._task, completed=progress.settled, numbers=numbers(progress))
 
     def note(self, text: str) -> None:
-        """One line above the bar."""
+        """Writes one line above the bar."""
         self._bar.console.print(Text(f"layercheck: {text}"), soft_wrap=True)
 
 

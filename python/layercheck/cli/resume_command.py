@@ -1,4 +1,4 @@
-"""The command that asks again, or goes on with a journal: what was typed, ready to be pasted into a shell."""
+"""The command that asks again or continues a journal, as the user typed it, ready to paste into a shell."""
 
 from __future__ import annotations
 
@@ -23,56 +23,56 @@ _DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """How to ask again.
+class ResumeCommand:
+    """The command to run next.
 
     Attributes:
-        command: Stands on a line of its own. It holds no credential: no option takes one.
-        has_journal: It goes on where the run was.
-        fed_by: What has to be given to it once more, because no command line can name it; empty if nothing.
+        command: The command itself. It holds no credential, because no option takes one.
+        has_journal: Whether it continues the run instead of asking everything again.
+        needs: The input that the user must supply again because no command line can name it; may be empty.
     """
 
     command: str
     has_journal: bool = False
-    fed_by: str = ""
+    needs: str = ""
 
     @classmethod
-    def of(cls, names: Sequence[str], journal: str | None) -> Self:
-        """For the command line of this process, before anything is read.
+    def of_this_process(cls, names: Sequence[str], journal: str | None) -> Self:
+        """The command of this process; call it before reading any input.
 
         Args:
-            names: What `inputs.resolve` returned.
+            names: What `input_files.resolve` returned.
             journal: `--journal`.
         """
         command = " ".join([*_program(), *map(quoted, sys.argv[1:])])
-        fed_by = next((name for name in names if name.startswith(_DESCRIPTORS)), "")
+        needs = next((name for name in names if name.startswith(_DESCRIPTORS)), "")
         if STDIN in names:
             file = _file_behind_stdin()
             if file is None:
-                command, fed_by = f"... | {command}", "standard input"
+                command, needs = f"... | {command}", "standard input"
             else:
                 command += f" < {quoted(file)}"
-        return cls(command, journal is not None, fed_by)
+        return cls(command, journal is not None, needs)
 
     @property
-    def introduced(self) -> str:
-        """The words before the command, and the command on a line of its own."""
-        return self.introduce("go on with" if self.has_journal else "to ask again")
+    def hint(self) -> str:
+        """What the command does, and below it the command on a line of its own."""
+        return self.introduced_by("go on with" if self.has_journal else "to ask again")
 
-    def introduce(self, words: str) -> str:
-        """Other words before it."""
-        feeding = f" (with the same rows on {self.fed_by})" if self.fed_by else ""
-        return f"{words}{feeding}:\n{self.command}"
+    def introduced_by(self, words: str) -> str:
+        """The given words, and below them the command on a line of its own."""
+        needs = f" (with the same rows on {self.needs})" if self.needs else ""
+        return f"{words}{needs}:\n{self.command}"
 
-    def after(self, report: Report, what: str) -> str:
-        """What a run that ended early left open, and how to ask for it."""
+    def hint_after(self, report: Report, what: str) -> str:
+        """How many rows a run left without an answer, and how to ask for them."""
         words = (Verdict.UNANSWERED.label, Verdict.NOT_CHECKED.label)
         open_rows = sum(report.counts.get(word, 0) for word in words)
-        return f"{what}: {open_rows:,} of {report.rows:,} rows have no answer; {self.introduced}"
+        return f"{what}: {open_rows:,} of {report.rows:,} rows have no answer; {self.hint}"
 
 
 def quoted(argument: str) -> str:
-    r"""The argument as a shell takes it, on one line and with nothing in it that a terminal would act on.
+    r"""The argument as a shell takes it, on one line and without a character that acts on a terminal.
 
     Examples:
         >>> print(quoted("team/app"), quoted("it's here.txt"), quoted("two\nlines"), quoted("caf\udce9"))
@@ -93,7 +93,7 @@ def _escaped(character: str) -> str:
 
 
 def _program() -> list[str]:
-    """What starts this program again from the same shell."""
+    """The words that start this program from the same shell."""
     found = shutil.which("layercheck")
     name = sys.argv[0]
     if Path(name).name == "__main__.py":
@@ -108,14 +108,14 @@ def _program() -> list[str]:
 
 
 def _file_behind_stdin() -> str | None:
-    """The file that standard input was redirected from; None if there is none, or it was begun already."""
+    """The file that the shell redirected to standard input; None without one, or if reading has begun."""
     try:
         descriptor = sys.stdin.fileno()
         if hasattr(fcntl, "F_GETPATH"):
             buffer = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024))
             name = os.fsdecode(buffer.rstrip(b"\0"))
         else:
-            name = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - no path that leads anywhere
+            name = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - Path would follow the link
         at_start = os.lseek(descriptor, 0, os.SEEK_CUR) == 0
         if not at_start or not os.path.samestat(os.fstat(descriptor), Path(name).stat()):
             return None

@@ -1,4 +1,4 @@
-"""The summary of a run, and the offline one of a plan, as rich tables."""
+"""The summaries of a run and of a journal, as rich tables."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _NOTES = {
     "available": "in the repository",
     "unavailable": "not in the repository",
     "archived": "exists, not readable now",
-    "refused": "the service would not look them up",
+    "refused": "the service refused to look them up",
     "other": "an answer this version does not know",
-    "invalid": "no digests; never sent",
+    "invalid": "not a digest; never sent",
     "unanswered": "asked, no usable answer",
     "not_checked": "never asked",
 }
@@ -35,21 +35,21 @@ _ENDINGS = {
     "running": "not ended yet",
     "done": "done",
     "cancelled": "cancelled",
-    "timeout": "its time was up",
-    "stalled": "answers stopped coming",
-    "fatal": "came to a dead end",
+    "timeout": "the time limit was reached",
+    "stalled": "the service stopped answering",
+    "fatal": "stopped by an error that a retry cannot fix",
     "journal": "the journal could not be written",
     "killed": "killed",
 }
 _RUNS_SHOWN = 5
 _ALWAYS_SHOWN = frozenset({"available", "unavailable"})
 _EXAMPLES = 5
-_LOOKED_THROUGH = 50_000
+_REJECTS_SEARCHED = 50_000
 _TEXT_WIDTH = 72
 
 
 def show(content: RenderableType, file: IO[str]) -> None:
-    """Writes `content` to `file`: text as it is, without markup or emoji, and without rich's padding.
+    """Writes `content` to `file`, without interpreting markup or emoji and without rich's padding.
 
     Raises:
         BrokenPipeError: If the reader has left.
@@ -57,25 +57,29 @@ def show(content: RenderableType, file: IO[str]) -> None:
     console = Console(file=file, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(content)
-    # rich fills each line up with spaces; in a file or a pipe they are only noise.
+    # rich pads each line with spaces, which a file or a pipe does not need.
     lines = captured.get().splitlines()
     file.write("".join(f"{line if console.is_terminal else line.rstrip()}\n" for line in lines))
     file.flush()
 
 
 def summary(report: Report, *, interrupted: bool = False) -> Group:
-    """What a run found: verdicts, effort, and the first rows that need a look."""
+    """The result of a run: verdicts, calls, and the first rows that need attention."""
     lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
     lines += [Text(line, style="dim") for line in _effort(report)]
     lines += _bad_rows(report)
     lines += _error_log(report)
     if interrupted:
-        lines.append(Text("\nInterrupted: these are the answers received until then.", style="bold yellow"))
+        lines.append(
+            Text(
+                "\nInterrupted: these are the answers received before the interruption.", style="bold yellow"
+            )
+        )
     return Group(*lines)
 
 
-def standing(report: Report, status: JournalStatus) -> Group:
-    """How a journal stands: verdicts, and when they were learnt."""
+def journal_summary(report: Report, status: JournalStatus) -> Group:
+    """The state of a journal: verdicts, and when the answers came."""
     lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
     written = f"{_count(status.batches, 'batch', 'batches')} written, begun {_minute(status.created_at)}"
     if status.first_answer_at is not None and status.last_answer_at is not None:
@@ -89,7 +93,7 @@ def standing(report: Report, status: JournalStatus) -> Group:
 
 
 def _runs(status: JournalStatus) -> Iterator[str]:
-    """The last few runs, one a line."""
+    """The last runs, one line each."""
     if len(status.runs) > _RUNS_SHOWN:
         calls = sum(run.stats.calls for run in status.runs)
         yield f"{_count(len(status.runs), 'run')} with {_count(calls, 'call')}, the last ones:"
@@ -104,7 +108,7 @@ def _minute(at: datetime) -> str:
 
 
 def numbers_table(*columns: str) -> Table:
-    """A table without borders: the first column is words, the rest numbers."""
+    """A table without borders, with words in the first column and numbers in the others."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
@@ -131,7 +135,7 @@ def _verdicts(report: Report) -> Table:
         rows = report.counts.get(word, 0)
         if not rows and word not in _ALWAYS_SHOWN:
             continue
-        # Rejected rows have no digest, so there is nothing to count once.
+        # Rejected rows have no digest, so unique digests cannot be counted.
         digests = "" if verdict is Verdict.INVALID else f"{unique.get(word, 0):,}"
         style = VERDICT_STYLES[word] if rows else "dim"
         table.add_row(Text(word, style=style), f"{rows:,}", digests, _share(rows, report.rows), _NOTES[word])
@@ -141,7 +145,7 @@ def _verdicts(report: Report) -> Table:
 
 
 def _share(part: int, whole: int) -> str:
-    """A percentage that never rounds something to nothing, or nearly all to all.
+    """A percentage that never rounds a small share to 0 % or a large share to 100 %.
 
     Examples:
         >>> [_share(*pair) for pair in ((0, 10), (1, 10_000), (9_999, 10_000), (10, 10), (1, 3))]
@@ -175,25 +179,25 @@ def _effort(report: Report) -> Iterator[str]:
     if stats.seconds > 0:
         line += f": {stats.calls_per_second:,.0f} calls/s, {asked / stats.seconds:,.0f} digests/s"
     yield line
-    extras = [
+    events = [
         (stats.throttles, "throttled"),
         (stats.retries, "asked again"),
-        (stats.halvings, "halved to find a digest at fault"),
-        (stats.foreign, "entries in answers that were not asked for"),
+        (stats.halvings, "split to find a rejected digest"),
+        (stats.foreign, "answers for digests that were not asked"),
     ]
-    told = [f"{number:,} {what}" for number, what in extras if number]
+    parts = [f"{number:,} {what}" for number, what in events if number]
     if stats.restored:
-        told.insert(0, known)
-    if told:
-        yield ", ".join(told)
+        parts.insert(0, known)
+    if parts:
+        yield ", ".join(parts)
 
 
-def _count(number: int, what: str, many: str | None = None) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {many or what + 's'}"
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def _bad_rows(report: Report) -> list[RenderableType]:
-    """The rejected rows by kind, each with its first row, and the first rows the service refused."""
+    """Rejected rows by kind with the first row of each, and the first rows that the service refused."""
     lines: list[RenderableType] = []
     kinds = {kind: rows for kind, rows in report.plan.reject_counts.items() if rows}
     if kinds:
@@ -204,7 +208,7 @@ def _bad_rows(report: Report) -> list[RenderableType]:
             if reject is None:
                 table.add_row(f"{rows:,}", kind)
                 continue
-            # After the semicolon stands what a digest looks like: once is enough, and not here.
+            # The text after the semicolon repeats what a digest looks like, so the table leaves it out.
             what, _, _ = one_line(reject.message).partition(";")
             table.add_row(f"{rows:,}", _described(what, reject.text))
         lines += [Text("\ninvalid rows by kind, with the first of each", style="bold"), table]
@@ -215,8 +219,8 @@ def _bad_rows(report: Report) -> list[RenderableType]:
 
 def _first_of_each(report: Report, kinds: int) -> dict[str, Reject]:
     first: dict[str, Reject] = {}
-    # A kind that does not occur among so many is shown without an example: a summary takes no seconds.
-    for reject in islice(report.plan.rejects, _LOOKED_THROUGH):
+    # The search is bounded so that a summary is fast; a kind not found in time has no example.
+    for reject in islice(report.plan.rejects, _REJECTS_SEARCHED):
         first.setdefault(reject.kind, reject)
         if len(first) == kinds:
             break
@@ -256,10 +260,10 @@ def _answered(report: Report, verdict: Verdict) -> list[RenderableType]:
 
 
 def _error_log(report: Report) -> list[RenderableType]:
-    """Why digests have no answer: the batches' errors, equal ones told once."""
+    """Why digests have no answer: the errors of their batches, equal errors in one line."""
     causes: dict[tuple[str, str], int] = {}
     for error in report.errors:
-        # What was refused or cancelled is told by the verdicts.
+        # The verdicts already show what was refused or cancelled.
         if error.kind in {"batch", "cancelled"}:
             continue
         key = (error.code, one_line(error.message)[:300])

@@ -1,23 +1,22 @@
 //! 64 hex digits to 32 bytes and back.
 //!
-//! `faster-hex` has the kernels (AVX-512, AVX2, SSE4.1, NEON) and chooses one at run time. A kernel
-//! of our own for exactly 64 digits was no faster on our rows, so there is none. [`scalar`] is the
-//! oracle that every kernel is compared with (`tests/fuzz`, and `tests/rust/digest.rs` for the one
-//! that runs here).
+//! `faster-hex` has the kernels (AVX-512, AVX2, SSE4.1, NEON) and chooses one at run time. A kernel written
+//! for exactly 64 digits was not faster on the rows of `bench/`, so layercheck has none. The tests compare
+//! every kernel with [`scalar`] in `tests/fuzz`, and the kernel that this CPU runs in `tests/rust/digest.rs`.
 
 pub mod scalar;
 
 /// Hex digits of one digest.
 pub const TEXT_LEN: usize = 64;
 
-/// What 64 bytes of text turned out to be.
+/// What [`decode`] found in 64 bytes of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoded {
-    /// Hex digits, none of them upper case.
+    /// Hex digits without upper-case letters.
     Lower,
     /// Hex digits with at least one upper-case letter.
     Mixed,
-    /// Something that is no hex digit is among them; the output is unspecified.
+    /// At least one byte is not a hex digit. The output is unspecified.
     Invalid,
 }
 
@@ -28,7 +27,7 @@ pub fn decode(text: &[u8; TEXT_LEN], out: &mut [u8; 32]) -> Decoded {
     if faster_hex::hex_decode(text, out).is_err() {
         return Decoded::Invalid;
     }
-    // Of the hex digits, only upper-case letters have bit 6 without bit 5.
+    // Among hex digits, only upper-case letters have bit 6 set and bit 5 clear.
     let upper = text.iter().fold(0, |seen, byte| seen | (!byte & (byte >> 1)));
     if upper & 0x20 == 0 { Decoded::Lower } else { Decoded::Mixed }
 }
@@ -40,7 +39,7 @@ pub fn encode(bytes: &[u8; 32], out: &mut [u8; TEXT_LEN]) {
     debug_assert!(written.is_ok(), "64 digits hold 32 bytes");
 }
 
-/// The name of the kernel this CPU runs, by the rule `faster-hex` documents.
+/// Returns the name of the kernel that this CPU runs, by the rule that `faster-hex` documents.
 #[must_use]
 pub fn kernel() -> &'static str {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -58,7 +57,7 @@ pub fn kernel() -> &'static str {
     if cfg!(target_arch = "aarch64") { "neon" } else { "scalar" }
 }
 
-/// True for `0-9`, `a-f`, `A-F`.
+/// Returns true for `0-9`, `a-f`, `A-F`.
 #[inline]
 #[must_use]
 pub fn is_digit(byte: u8) -> bool {

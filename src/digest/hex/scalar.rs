@@ -1,8 +1,8 @@
-//! The portable kernel: two table look-ups a byte. Fallback for any CPU, and oracle for the others.
+//! The portable kernel: two table look-ups a byte. The tests compare the other kernels with it.
 
 use super::{Decoded, TEXT_LEN};
 
-/// No hex digit.
+/// Table entry of a byte that is not a hex digit.
 const BAD: u8 = 0xff;
 /// Set in a table entry for an upper-case digit; the value is in the low four bits.
 const UPPER: u8 = 0x10;
@@ -33,7 +33,7 @@ pub fn decode(text: &[u8; TEXT_LEN], out: &mut [u8; 32]) -> Decoded {
         seen |= high | low;
         *byte = (high << 4) | (low & 0x0f);
     }
-    // Only BAD has any of the top three bits, so one look at the end is enough.
+    // Only BAD has any of the top three bits, so one check at the end is enough.
     if seen & 0xe0 != 0 {
         Decoded::Invalid
     } else if seen & UPPER != 0 {

@@ -1,4 +1,4 @@
-//! Why the body of an answer cannot be used, and where that shows.
+//! Why the body of an answer cannot be used, and where the fault is.
 
 use std::fmt;
 
@@ -9,32 +9,32 @@ pub enum AnswerErrorKind {
     TooLong,
     /// Not UTF-8.
     NotUtf8,
-    /// It ends where more must follow.
+    /// The body ends too early.
     EndsEarly,
-    /// A byte that cannot stand where it stands.
+    /// A byte that JSON does not allow at this place.
     Unexpected,
-    /// Deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    /// Nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     TooDeep,
     /// More entries in one list than [`MAX_ENTRIES`](super::MAX_ENTRIES).
     TooManyEntries,
     /// A number longer than [`MAX_NUMBER`](super::MAX_NUMBER).
     NumberTooLong,
-    /// JSON, but no object.
+    /// JSON, but not an object.
     NotAnObject,
-    /// `layers` or `failures` is something else than a list.
+    /// `layers` or `failures` is not a list.
     NotAList,
-    /// Something in `layers` or `failures` is neither an object nor null.
+    /// An element of `layers` or `failures` is neither an object nor null.
     NotAnEntry,
-    /// Neither `layers` nor `failures` is there.
+    /// The body has neither `layers` nor `failures`.
     NoLists,
 }
 
-/// A body that cannot be used: what, and where in it.
+/// A body that cannot be used: what is wrong, and where in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnswerError {
     /// What is wrong.
     pub kind: AnswerErrorKind,
-    /// Byte offset at which it shows.
+    /// Byte offset of the fault.
     pub offset: usize,
 }
 
@@ -51,11 +51,11 @@ impl AnswerErrorKind {
             Self::Unexpected => "the body is not JSON",
             Self::TooDeep => "the body is nested too deep",
             Self::TooManyEntries => "the answer has more entries than any call asks for",
-            Self::NumberTooLong => "the body has a number of too many digits",
-            Self::NotAnObject => "the body is no JSON object",
+            Self::NumberTooLong => "the body has a number with too many digits",
+            Self::NotAnObject => "the body is not a JSON object",
             Self::NotAList => "layers or failures is not a list",
-            Self::NotAnEntry => "an entry of layers or failures is no object",
-            Self::NoLists => "neither layers nor failures in it",
+            Self::NotAnEntry => "an entry of layers or failures is not an object",
+            Self::NoLists => "the body has neither layers nor failures",
         }
     }
 }

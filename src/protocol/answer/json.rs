@@ -1,9 +1,9 @@
-//! A scanner for JSON (RFC 8259) that is walked by its user: no tree, no copy, bounded.
+//! A pull scanner for JSON (RFC 8259): no tree, no copy, bounded.
 //!
-//! It takes exactly the documents of the grammar, within the limits of [`super`]: compared with
-//! `serde_json` and Python's `json` by fuzzing. `serde_json` itself took four times as long for the
-//! same answer (`bench/rust/answer.rs`), refuses texts with half a surrogate pair, which Python
-//! takes, and knows no limit on digits.
+//! It accepts exactly the documents of the grammar, within the limits of [`super`]; fuzzing compares it with
+//! `serde_json` and Python's `json`. `serde_json` took four times as long for the same answer
+//! (`bench/rust/answer.rs`), rejects texts with half a surrogate pair, which Python accepts, and does not
+//! limit the digits of a number.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,21 @@ use super::error::{AnswerError, AnswerErrorKind};
 use crate::digest::{Digest, TEXT_LEN};
 use crate::protocol::entry::read_digest;
 
-/// Values within values. The answer itself needs three; what an unknown key holds may be deeper.
+/// Most levels of nesting. An answer needs three; the value of an unknown key may be deeper.
 pub const MAX_DEPTH: usize = 32;
 
-/// Bytes of one number: as many digits as Python's `int` reads (`sys.int_info`), sign included.
+/// Most bytes of one number: as many digits as Python's `int` reads (`sys.int_info`), sign included.
 pub const MAX_NUMBER: usize = 4_300;
 
 type Result<T> = std::result::Result<T, AnswerError>;
 
-/// What an entry speaks of.
+/// What stands in the digest field of an entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum DigestField {
-    /// There is no text.
+    /// No text.
     #[default]
     Missing,
-    /// The text names no sha256 digest.
+    /// A text that is not a sha256 digest.
     Malformed,
     Digest(Digest),
 }
@@ -36,17 +36,17 @@ impl DigestField {
     }
 }
 
-/// A text as it stands between its quotation marks, escapes checked but not undone.
+/// A text as it stands between its quotation marks: escapes are checked, not decoded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'a> {
     raw: &'a [u8],
     escaped: bool,
 }
 
-/// Reads a document from front to back. Between two calls it stands at the start of a value.
+/// Reads a document from front to back. Between two calls it is at the start of a value.
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
-    /// UTF-8, as the reader of the answer has checked.
+    /// UTF-8, checked by the reader of the answer.
     text: &'a [u8],
     at: usize,
     depth: usize,
@@ -57,12 +57,12 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
-    /// Where it stands.
+    /// Returns the current offset.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// Reads the whole text, of which nothing but white space may be left; see [`Self::object`].
+    /// Reads the whole document, behind which only white space may follow; see [`Self::object`].
     pub(super) fn document(&mut self, member: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
         self.white();
         let is_object = self.object(member)?;
@@ -70,26 +70,25 @@ impl<'a> Scanner<'a> {
         if self.at == self.text.len() { Ok(is_object) } else { Err(self.unexpected()) }
     }
 
-    /// Calls `member` at each key of an object, to read key and value; false for another value, which
-    /// is skipped.
+    /// Calls `member` at each key of an object, to read the key and the value. Skips another value and
+    /// returns false.
     #[inline]
     pub(super) fn object(&mut self, member: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
         self.each([b'{', b'}'], member)
     }
 
-    /// Calls `element` at each element of a list, to read it; false for another value, which is
-    /// skipped.
+    /// Calls `element` at each element of a list, to read it. Skips another value and returns false.
     #[inline]
     pub(super) fn list(&mut self, element: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
         self.each([b'[', b']'], element)
     }
 
-    /// Whether the value that started at `at`, and was read, was null: no other starts like it.
+    /// Returns whether the value that was read from `at` on was null: no other value starts with this byte.
     pub(super) fn was_null(&self, at: usize) -> bool {
         self.text.get(at) == Some(&b'n')
     }
 
-    /// A key and its colon.
+    /// Reads a key and its colon.
     pub(super) fn key(&mut self) -> Result<Text<'a>> {
         let key = self.string()?;
         self.white();
@@ -98,7 +97,7 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// Takes a key and its colon if they are written just like this, as servers write them.
+    /// Reads a key and its colon if they are written exactly like `key`, as servers write them.
     #[inline]
     pub(super) fn takes<const LENGTH: usize>(&mut self, key: &[u8; LENGTH]) -> bool {
         let takes = self.text[self.at..].first_chunk() == Some(key);
@@ -109,15 +108,15 @@ impl<'a> Scanner<'a> {
         takes
     }
 
-    /// A text; None for another value, which is skipped.
+    /// Reads a text. Skips another value and returns None.
     pub(super) fn text(&mut self) -> Result<Option<Text<'a>>> {
         if self.peek() == Some(b'"') { self.string().map(Some) } else { self.skip().map(|()| None) }
     }
 
-    /// The digest that a text names, if it names one; another value than a text is skipped.
+    /// Reads a digest field. Skips another value than a text.
     ///
-    /// What decodes as hex digits has no end and no escape in it, so the common text is not looked
-    /// through first.
+    /// Bytes that decode as hex digits hold neither the end of a text nor an escape, so a plain digest is
+    /// decoded without a scan for its end.
     #[inline]
     pub(super) fn digest(&mut self) -> Result<DigestField> {
         if let Some((b'"', text)) = self.text[self.at..].split_first()
@@ -134,7 +133,7 @@ impl<'a> Scanner<'a> {
         Ok(self.text()?.map_or(DigestField::Missing, named))
     }
 
-    /// Takes the text `expected`, which has no escapes, if it comes next.
+    /// Reads the text `expected`, which has no escapes, if it comes next.
     #[inline]
     pub(super) fn repeats(&mut self, expected: &str) -> bool {
         let end = self.at + 1 + expected.len();
@@ -147,10 +146,10 @@ impl<'a> Scanner<'a> {
         repeats
     }
 
-    /// A whole number that fits; None for another value, which is skipped.
+    /// Reads an integer that fits. Skips another value and returns None.
     #[inline]
     pub(super) fn integer(&mut self) -> Result<Option<i64>> {
-        // So few digits fit, whatever they are.
+        // Any number of 18 digits fits.
         let mut number = 0;
         for (at, byte) in self.text[self.at..].iter().take(18).enumerate() {
             match byte {
@@ -168,11 +167,11 @@ impl<'a> Scanner<'a> {
     fn any_integer(&mut self) -> Result<Option<i64>> {
         let start = self.at;
         self.skip()?;
-        // Of all values, only whole numbers parse: a fraction or an exponent does not.
+        // Only integers parse: a fraction or an exponent does not.
         Ok(std::str::from_utf8(&self.text[start..self.at]).ok().and_then(|text| text.parse().ok()))
     }
 
-    /// Takes a null if there is one.
+    /// Reads null, if it comes next.
     pub(super) fn null(&mut self) -> Result<bool> {
         let found = self.peek() == Some(b'n');
         if found {
@@ -181,11 +180,11 @@ impl<'a> Scanner<'a> {
         Ok(found)
     }
 
-    /// Any value.
+    /// Skips a value.
     pub(super) fn skip(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'"') => self.string().map(drop),
-            // The depth is bounded, and so is this recursion.
+            // The depth is bounded, so the recursion is.
             Some(b'{') => self.object(|json| json.key().and_then(|_| json.skip())).map(drop),
             Some(b'[') => self.list(Self::skip).map(drop),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -214,7 +213,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// What stands here cannot stand here.
+    /// Makes the error for a byte that JSON does not allow here.
     #[cold]
     fn unexpected(&self) -> AnswerError {
         let ended = self.at == self.text.len();
@@ -222,7 +221,7 @@ impl<'a> Scanner<'a> {
         kind.at(self.at)
     }
 
-    /// Walks through an object or a list.
+    /// Calls `one` for each item of an object or a list.
     #[inline]
     fn each(&mut self, ends: [u8; 2], mut one: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
         if self.peek() != Some(ends[0]) {
@@ -284,7 +283,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// One digit or more.
+    /// Skips one digit or more.
     fn digits(&mut self) -> Result<()> {
         let Some(b'0'..=b'9') = self.peek() else {
             return Err(self.unexpected());
@@ -295,7 +294,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A text with its quotation marks.
+    /// Reads a text with its quotation marks.
     fn string(&mut self) -> Result<Text<'a>> {
         self.expect(b'"')?;
         let start = self.at;
@@ -318,8 +317,8 @@ impl<'a> Scanner<'a> {
         Ok(Text { raw, escaped })
     }
 
-    /// Goes to the next byte that is not itself within a text: a quotation mark, a backslash, a
-    /// control character, or the end. Eight bytes at a time: most texts here have 9 to 71.
+    /// Moves to the next byte with a meaning in a text: a quotation mark, a backslash, a control character,
+    /// or the end. Eight bytes at a time, because most texts of an answer have 9 to 71 bytes.
     #[inline]
     fn plain(&mut self) {
         while let Some(block) = self.text[self.at..].first_chunk() {
@@ -355,8 +354,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The top bit of the lowest byte that is a quotation mark, a backslash or a control character;
-/// bits of higher bytes may be wrong. The well-known test for a zero byte, three times.
+/// Returns the top bit of the lowest byte that is a quotation mark, a backslash or a control character. The
+/// bits of higher bytes may be wrong. This is the well-known test for a zero byte, three times.
 #[inline]
 fn special(bytes: u64) -> u64 {
     const LOW: u64 = u64::MAX / 0xff;
@@ -369,22 +368,23 @@ fn special(bytes: u64) -> u64 {
 }
 
 impl<'a> Text<'a> {
-    /// True if it is `name`.
+    /// Returns true if the text is `name`.
     #[inline]
     pub(super) fn is(self, name: &str) -> bool {
         if self.escaped { self.unescape() == name } else { self.raw == name.as_bytes() }
     }
 
-    /// The text that is meant; empty if it has half a surrogate pair, which UTF-8 cannot hold.
+    /// Decodes the escapes. The result is empty if the text has half a surrogate pair, which UTF-8 cannot
+    /// hold.
     #[inline]
     pub(super) fn unescape(self) -> Cow<'a, str> {
-        // UTF-8 it is; asking again is cheap for what is short, and needs no promise to the compiler.
+        // The bytes are UTF-8. The second check is cheap for short texts and saves an `unsafe` block.
         let raw = std::str::from_utf8(self.raw).unwrap_or_default();
         if self.escaped { Cow::Owned(undo(raw).unwrap_or_default()) } else { Cow::Borrowed(raw) }
     }
 }
 
-/// The text without its escapes; None for half a surrogate pair.
+/// Decodes the escapes of a text; returns None for half a surrogate pair.
 #[cold]
 fn undo(mut rest: &str) -> Option<String> {
     let mut out = String::with_capacity(rest.len());
@@ -407,7 +407,7 @@ fn undo(mut rest: &str) -> Option<String> {
     Some(out)
 }
 
-/// The character behind `\u`, which may be spelled as two.
+/// Reads the character behind `\u`, which may be spelled as two escapes.
 fn unicode(rest: &mut &str) -> Option<char> {
     let unit = |text: &str| u16::from_str_radix(text, 16).ok();
     let (digits, after) = rest.split_at_checked(4)?;

@@ -1,15 +1,15 @@
-//! The body of one answer becomes entries to merge, without an object per entry.
+//! Reads the body of one answer into entries to merge, without an object per entry.
 //!
-//! What an entry says must be what it says after `json.loads` and the merge of parsed answers, and
-//! is compared with both (`tests/python/test_answers.py`, `tests/fuzz`): the last of two equal keys
-//! counts, unknown keys are skipped, a value that has not the type it should have is as good as
-//! absent, and an entry that is null or names no digest, or a layer without a word, is passed over. A
-//! text with half a surrogate pair, which JSON can spell and UTF-8 cannot, is as good as an empty one.
+//! An entry must mean what it means after `json.loads` and the merge of parsed answers. The tests compare it
+//! with both (`tests/python`, `test_answers.py`, and `tests/fuzz`). The last of two equal keys counts.
+//! Unknown keys are skipped. A value of the wrong type counts as absent. An entry is skipped if it is null
+//! or has no digest, and so is a layer without a word. A text with half a surrogate pair, which JSON can
+//! spell and UTF-8 cannot, counts as empty.
 //!
-//! A body that is no such answer at all is an [`AnswerError`], and nothing of it is used; botocore
-//! fails on the same ones, those with an entry of another type among them. That is
-//! also the end of the few bodies that Python's reader takes beyond RFC 8259 (`NaN`, `Infinity`), and
-//! of those beyond the limits here, which no honest answer comes near.
+//! A body that is not an answer is an [`AnswerError`], and nothing of it is used. botocore fails on the same
+//! bodies, also on those with an entry of another type. Two more kinds of body are errors here: those that
+//! Python's reader takes beyond RFC 8259 (`NaN`, `Infinity`), and those beyond the limits, which no honest
+//! answer comes near.
 
 mod error;
 mod json;
@@ -23,22 +23,22 @@ pub use json::{MAX_DEPTH, MAX_NUMBER};
 use super::MAX_BATCH;
 use super::entry::{Entry, EntryStatus};
 
-/// Longest body that is read. An answer for 100 layers is about 21 kB; the dispatcher reads no more
-/// than this from the network either (`Tuning.body_limit_bytes`).
+/// Longest body that is read, in bytes. An answer for 100 layers is about 21 kB. The dispatcher reads no
+/// more than this from the network either (`body_limit_bytes` of its limits).
 pub const MAX_BODY: usize = 1 << 20;
 
-/// Entries of one list that are kept. A call asks for 100 digests, and each entry is compared with
-/// all of them if it comes out of order.
+/// Most entries of one list. A call asks for 100 digests, and an entry out of order is compared with all of
+/// them.
 pub const MAX_ENTRIES: usize = 4_096;
 
-/// The entries of one answer; they borrow from its body where it has no escapes.
+/// The entries of one answer. Texts without escapes are borrowed from the body.
 #[derive(Clone, Debug, Default)]
 pub struct Answer<'a> {
     layers: Vec<Fields<'a>>,
     failures: Vec<Fields<'a>>,
 }
 
-/// What is read of an entry. The texts are `layerAvailability` and `mediaType` of a layer,
+/// The fields of an entry. `word` and `note` are `layerAvailability` and `mediaType` of a layer, and
 /// `failureCode` and `failureReason` of a failure.
 #[derive(Clone, Debug, Default)]
 struct Fields<'a> {
@@ -55,7 +55,7 @@ enum List {
     Failures,
 }
 
-/// What a key of an entry stands for; see [`Fields`].
+/// The field that a key of an entry names; see [`Fields`].
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Digest,
@@ -65,16 +65,16 @@ enum Field {
     Unknown,
 }
 
-/// What stands under a list's key.
+/// The value under a list's key.
 #[derive(Debug)]
 enum Found<'a> {
     /// Nothing or null.
     Nothing,
     Entries(Vec<Fields<'a>>),
-    /// Something else, and where.
-    NoList(usize),
-    /// A list with something in it that is no entry, and where.
-    NoEntry(usize),
+    /// Another value than a list, and its offset.
+    NotAList(usize),
+    /// A list with another element than an entry, and the offset of that element.
+    NotAnEntry(usize),
 }
 
 impl<'a> Answer<'a> {
@@ -90,13 +90,14 @@ impl<'a> Answer<'a> {
     /// ```
     ///
     /// # Errors
-    /// If the body is longer than [`MAX_BODY`], is not UTF-8 or not JSON, is no object, has neither of
-    /// the two lists or something else in their place, or is beyond the other limits.
+    /// If the body is longer than [`MAX_BODY`] or beyond another limit, is not UTF-8, JSON and an object, or
+    /// has neither of the two lists or another value in place of a list.
     pub fn read(body: &'a [u8]) -> Result<Self, AnswerError> {
         if body.len() > MAX_BODY {
             return Err(AnswerErrorKind::TooLong.at(MAX_BODY));
         }
-        // Nearly every answer is ASCII, and that is seen five times faster than that it is UTF-8.
+        // Nearly every answer is ASCII, and the check for ASCII is five times faster than the check for
+        // UTF-8.
         if !body.is_ascii() {
             std::str::from_utf8(body).map_err(|error| AnswerErrorKind::NotUtf8.at(error.valid_up_to()))?;
         }
@@ -117,14 +118,16 @@ impl<'a> Answer<'a> {
             return Err(AnswerErrorKind::NotAnObject.at(0));
         }
         match (layers, failures) {
-            (Found::NoList(at), _) | (_, Found::NoList(at)) => Err(AnswerErrorKind::NotAList.at(at)),
-            (Found::NoEntry(at), _) | (_, Found::NoEntry(at)) => Err(AnswerErrorKind::NotAnEntry.at(at)),
+            (Found::NotAList(at), _) | (_, Found::NotAList(at)) => Err(AnswerErrorKind::NotAList.at(at)),
+            (Found::NotAnEntry(at), _) | (_, Found::NotAnEntry(at)) => {
+                Err(AnswerErrorKind::NotAnEntry.at(at))
+            }
             (Found::Nothing, Found::Nothing) => Err(AnswerErrorKind::NoLists.at(body.len())),
             (layers, failures) => Ok(Self { layers: layers.entries(), failures: failures.entries() }),
         }
     }
 
-    /// What the answer says, entry by entry.
+    /// Returns the entries of the answer, layers first.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let layers = self.layers.iter().map(Fields::layer);
         layers.chain(self.failures.iter().map(Fields::failure))
@@ -135,7 +138,7 @@ impl<'a> Found<'a> {
     fn entries(self) -> Vec<Fields<'a>> {
         match self {
             Self::Entries(entries) => entries,
-            Self::Nothing | Self::NoList(_) | Self::NoEntry(_) => Vec::new(),
+            Self::Nothing | Self::NotAList(_) | Self::NotAnEntry(_) => Vec::new(),
         }
     }
 }
@@ -157,17 +160,17 @@ impl Fields<'_> {
     }
 }
 
-/// The value of `layers` or `failures`.
+/// Reads the value of `layers` or `failures`.
 fn list<'a>(json: &mut Scanner<'a>, which: List) -> Result<Found<'a>, AnswerError> {
     let at = json.at();
     if json.null()? {
         return Ok(Found::Nothing);
     }
     let mut entries: Vec<Fields<'a>> = Vec::new();
-    let mut no_entry = None;
+    let mut not_an_entry = None;
     let is_list = json.list(|json| {
         let at = json.at();
-        // Filled where it stays: moving it cost as much as reading it.
+        // The entry is filled in place, because moving it took as long as reading it.
         let kept = entries.len();
         if kept == 0 {
             entries.reserve(MAX_BATCH);
@@ -175,25 +178,26 @@ fn list<'a>(json: &mut Scanner<'a>, which: List) -> Result<Found<'a>, AnswerErro
         entries.push(Fields::default());
         let (before, new) = entries.split_at_mut(kept);
         if !entry(json, which, before.last(), &mut new[0])? && !json.was_null(at) {
-            no_entry.get_or_insert(at);
+            not_an_entry.get_or_insert(at);
         }
-        let passed_over =
+        let skipped =
             matches!(new[0].digest, DigestField::Missing) || (which == List::Layers && new[0].word.is_none());
-        if passed_over {
+        if skipped {
             entries.pop();
         } else if kept == MAX_ENTRIES {
             return Err(AnswerErrorKind::TooManyEntries.at(at));
         }
         Ok(())
     })?;
-    Ok(match no_entry {
-        _ if !is_list => Found::NoList(at),
-        Some(at) => Found::NoEntry(at),
+    Ok(match not_an_entry {
+        _ if !is_list => Found::NotAList(at),
+        Some(at) => Found::NotAnEntry(at),
         None => Found::Entries(entries),
     })
 }
 
-/// One element of a list; false if it is no object. Many say the same as the one before.
+/// Reads one element of a list; returns false if the element is not an object. Many entries repeat the texts
+/// of the entry `before`.
 #[inline]
 fn entry<'a>(
     json: &mut Scanner<'a>,
@@ -213,10 +217,10 @@ fn entry<'a>(
     })
 }
 
-/// The key of an entry. The names are those of botocore's shapes `Layer` and `LayerFailure`.
+/// Reads the key of a field. The names are those of botocore's shapes `Layer` and `LayerFailure`.
 #[inline]
 fn field(json: &mut Scanner<'_>, which: List) -> Result<Field, AnswerError> {
-    // As servers write them they take one comparison each.
+    // A key as servers write it takes one comparison.
     if json.takes(b"\"layerDigest\":") {
         return Ok(Field::Digest);
     }
@@ -242,14 +246,14 @@ fn field(json: &mut Scanner<'_>, which: List) -> Result<Field, AnswerError> {
     Ok(found.map_or(Field::Unknown, |(_, field)| *field))
 }
 
-/// A text; None for anything else. It is not looked through if it is the same as `before`.
+/// Reads a text; returns None for another value. A text equal to `before` is not scanned.
 #[inline]
 fn text<'a>(
     json: &mut Scanner<'a>,
     before: Option<&Cow<'a, str>>,
 ) -> Result<Option<Cow<'a, str>>, AnswerError> {
     match before {
-        // Borrowed, so it was written without escapes.
+        // A borrowed text was written without escapes.
         Some(&Cow::Borrowed(before)) if json.repeats(before) => Ok(Some(Cow::Borrowed(before))),
         _ => Ok(json.text()?.map(Text::unescape)),
     }

@@ -1,4 +1,4 @@
-//! Rows from files: paths and open files, plain or compressed, in any of the formats.
+//! Rows from files: paths and open files, plain or compressed, in any format.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +12,7 @@ use super::super::python_file::{PythonFile, os_error};
 use crate::input::decompress::TextSource;
 use crate::input::{Column, Format, ReadError, read_block};
 
-/// Blocks of a file that are read before Ctrl-C is looked for: some tens of megabytes.
+/// Blocks that are read before a check for Ctrl-C: some tens of megabytes.
 const BLOCKS_BETWEEN_SIGNALS: usize = 128;
 
 /// A column's name or number, as Python gives it.
@@ -32,8 +32,8 @@ impl From<Option<ColumnArgument>> for Column {
     }
 }
 
-/// Takes a file: a path, or an object with `read(size)` that gives bytes. What the object raises
-/// passes through.
+/// Takes a file: a path, or an object with `read(size)` that returns bytes. Exceptions of the object pass
+/// through.
 pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Send>(
     taker: &mut T,
     file: &Bound<'_, PyAny>,
@@ -62,7 +62,7 @@ pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Se
     Ok(())
 }
 
-/// Feeds some blocks off the interpreter lock; false at the end of the file.
+/// Reads some blocks with the interpreter lock released; returns false at the end of the file.
 fn read_blocks<R: Read + Send, T: Send, F: Format<T, Error: Send> + Send>(
     py: Python<'_>,
     source: &mut TextSource<R>,

@@ -63,10 +63,6 @@ def test_a_region_without_ecr_public(layercheck: Layercheck, digests: Path) -> N
     says(layercheck("check", "app", digests, "--public", "--region", "eu-west-1"), "us-east-1", "--region")
 
 
-def test_an_account_id_that_is_none(check: Layercheck, digests: Path) -> None:
-    says(check("app", digests, "--registry-id", "12"), "12 digits", "--registry-id")
-
-
 def test_an_endpoint_that_is_down(layercheck: Layercheck, digests: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -77,7 +77,7 @@ def test_the_table_names_each_kind_that_occurred(layercheck: Layercheck) -> None
         pytest.param(b"\n# only a remark\n \n", "no digests in the input", id="remarks"),
         pytest.param(b"\x7fELF\x02\x01\x00\x00" + os.urandom(5000), "looks binary", id="binary"),
         pytest.param(digest(1).encode("utf-16"), "UTF-16", id="utf-16"),
-        pytest.param(b"name,tag\napp,v1\n", "not one row is a digest", id="csv"),
+        pytest.param(b"name,tag\napp,v1\n", "no row is a digest", id="csv"),
     ],
 )
 def test_input_that_is_probably_not_meant_is_said(

@@ -113,7 +113,7 @@ def test_after_an_error_that_nobody_foresaw_too(
     spoilt = (
         "import sys\n"
         "from layercheck.cli import main, progress\n"
-        "progress.Silent.on_progress = lambda self, progress: 1 / (300 - progress.settled)\n"
+        "progress.NotesOnly.on_progress = lambda self, progress: 1 / (300 - progress.settled)\n"
         "sys.exit(main())"
     )
     arguments = ["check", "app", str(many), *JOURNAL, "--endpoint-url", local_ecr.endpoint_url]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from layercheck.cli.sample_data import truth, write_dirty
+from layercheck.cli.sample_data import expected_verdict, write_sample
 from layercheck.planning import plan
 from layercheck.verdict import Verdict
 
@@ -108,8 +108,8 @@ def test_the_demo_needs_nothing_of_the_users_and_every_row_is_right(
 
 
 def test_the_dirty_file_is_what_it_says_and_the_same_every_time(tmp_path: Path) -> None:
-    dirty = write_dirty(tmp_path / "a", 5000)
-    again = write_dirty(tmp_path / "b", 5000)
+    dirty = write_sample(tmp_path / "a", 5000)
+    again = write_sample(tmp_path / "b", 5000)
     assert dirty.path.read_bytes() == again.path.read_bytes()
     offline = plan(dirty.path)
     assert (offline.rows, offline.unique) == (5000, dirty.unique)
@@ -120,9 +120,9 @@ def test_the_dirty_file_is_what_it_says_and_the_same_every_time(tmp_path: Path) 
 
 
 def test_the_demos_truth_is_even_or_archived() -> None:
-    assert truth("a" * 63 + "2") is Verdict.AVAILABLE
-    assert truth("a" * 63 + "f") is Verdict.UNAVAILABLE
-    assert truth("00" + "a" * 61 + "f") is Verdict.ARCHIVED
+    assert expected_verdict("a" * 63 + "2") is Verdict.AVAILABLE
+    assert expected_verdict("a" * 63 + "f") is Verdict.UNAVAILABLE
+    assert expected_verdict("00" + "a" * 61 + "f") is Verdict.ARCHIVED
 
 
 def test_what_serve_prints_with_tls_works_when_pasted(environment: dict[str, str]) -> None:

@@ -41,6 +41,11 @@ COMMANDS = ("check", "plan", "journal", "diff", "serve", "demo", "completion")
             "REPOSITORY is in private ECR and --public is given; leave --public out",
             id="private-and-public",
         ),
+        pytest.param(
+            ["check", "app", "--registry-id", "12"],
+            "--registry-id is '12'; expected an AWS account id of 12 digits",
+            id="registry-id",
+        ),
         pytest.param(["check", "localhost:5000/app"], "URL as --endpoint-url", id="another-registry"),
         pytest.param(["completion", "tcsh"], "'tcsh'", id="completion"),
         pytest.param(["demo", "--digests", "0"], "--digests", id="demo-none"),

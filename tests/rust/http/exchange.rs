@@ -1,4 +1,4 @@
-//! Exchanges with servers that answer byte by byte what a test says.
+//! Exchanges with servers that send exactly the bytes of a test.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 use layercheck::http::sigv4::Signer;
 use layercheck::http::{Limits, Request, Response, Wire, WireError, WireErrorKind};
 
-/// What a server does on one connection, for each request in turn; then it closes the connection.
+/// The answers of a server on one connection, one for each request; then it closes the connection.
 type Script = Vec<Vec<u8>>;
 
-/// Serves one connection after the other and gives back what it read, request by request.
+/// Serves one connection after the other, and returns the requests that it reads.
 fn serve(scripts: Vec<Script>) -> (u16, mpsc::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
@@ -51,7 +51,7 @@ fn ask(wire: &Wire) -> Result<Response, WireError> {
     wire.exchange(&Request::post("/", "127.0.0.1").with_body(b"until the end"))
 }
 
-/// One answer on one connection.
+/// Gets one answer on one connection.
 fn answered(reply: &[u8]) -> Result<Response, WireError> {
     ask(&wire(serve(vec![vec![reply.to_vec()]]).0))
 }
@@ -106,7 +106,7 @@ fn bodies_end_where_their_framing_says() {
 }
 
 #[test]
-fn what_is_cut_or_malformed_says_where_it_failed() {
+fn a_cut_or_malformed_answer_says_where_it_failed() {
     use WireErrorKind::{Closed, TooLong, Truncated};
     let cases: [(&str, WireErrorKind); 15] = [
         ("", Closed),
@@ -149,12 +149,13 @@ fn a_head_without_end_is_left_at_the_limit() {
 }
 
 #[test]
-fn a_connection_is_used_again_until_one_side_says_no() {
+fn a_connection_is_used_again_until_one_side_closes_it() {
     let kept = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1".to_vec();
     let last = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: Close\r\n\r\n2".to_vec();
     let old = b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n3".to_vec();
-    let more = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n4 and bytes that nobody asked for".to_vec();
-    // Each connection is closed after its script: a wire that kept one too long would hear nothing on it.
+    let more = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n4 and bytes that answer no request".to_vec();
+    // Each connection is closed after its script, so a pool that kept a connection too long would get no
+    // answer.
     let (port, heard) = serve(vec![
         vec![kept.clone(), kept.clone(), last],
         vec![old],
@@ -204,7 +205,7 @@ fn silence_ends_at_the_time_out_and_drops_at_the_deadline() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let limits = Limits { read_timeout: Duration::from_millis(30), ..Limits::default() };
-    // The system takes the connection; nobody ever answers.
+    // The system accepts the connection, and no answer ever comes.
     let silent = ask(&Wire::new("127.0.0.1", port, None, limits, 1)).expect_err("no answer");
     assert_eq!(silent.kind, WireErrorKind::ReadTimeout);
     drop(listener);
@@ -214,7 +215,7 @@ fn silence_ends_at_the_time_out_and_drops_at_the_deadline() {
     thread::spawn(move || {
         let (mut connection, _) = listener.accept().expect("a connection");
         connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n").expect("a client");
-        // Until the client has had enough.
+        // Until the client closes the connection.
         while connection.write_all(b"x").is_ok() {}
     });
     let limits = Limits { body_deadline: Duration::from_millis(30), ..Limits::default() };
@@ -223,7 +224,7 @@ fn silence_ends_at_the_time_out_and_drops_at_the_deadline() {
 }
 
 #[test]
-fn a_port_without_server_is_no_connection() {
+fn a_port_without_a_server_is_a_connect_error() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
@@ -231,7 +232,7 @@ fn a_port_without_server_is_no_connection() {
 }
 
 #[test]
-fn heads_before_the_answer_come_to_an_end() {
+fn informational_answers_are_bounded() {
     let mut reply = b"HTTP/1.1 102 Wait\r\n\r\n".repeat(16);
     reply.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
     assert_eq!(body_of(&reply), b"1");

@@ -1,4 +1,4 @@
-//! Exchanges over TLS with servers that keep to the record what a test says.
+//! Exchanges over TLS with servers that send exactly the records of a test.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 type Server = StreamOwned<ServerConnection, TcpStream>;
 
-/// A server's configuration, and what a client needs to trust it. The file of `name` is gone afterwards.
+/// Makes a server's configuration, and the client's trust in it. Removes its file `name` again.
 fn certified(name: &str) -> (Arc<ServerConfig>, Tls) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,7 +39,7 @@ fn certified(name: &str) -> (Arc<ServerConfig>, Tls) {
     (Arc::new(config), tls.expect("a bundle"))
 }
 
-/// Serves `connections` one after the other; `answer` is called until it finds no request any more.
+/// Serves `connections` one after the other; calls `answer` until it finds no request.
 fn serve(config: Arc<ServerConfig>, connections: usize, answer: fn(&mut Server) -> Option<()>) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
@@ -72,11 +72,11 @@ fn read_request(server: &mut Server) -> Option<()> {
 }
 
 #[test]
-fn bytes_that_tls_holds_back_are_no_answer_to_the_next_request() {
+fn bytes_that_tls_holds_back_do_not_answer_the_next_request() {
     let (config, tls) = certified("behind");
     let port = serve(config, 3, |server| {
         read_request(server)?;
-        // The body is longer than what is read at once, and its last record holds an answer to nothing.
+        // The body is longer than one read, and its last record holds an answer to no request.
         let body = vec![b'1'; 100_000];
         let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
         answer.extend_from_slice(&body);
@@ -99,7 +99,7 @@ fn a_handshake_that_drips_ends_at_the_time_out() {
     let (left, leave) = mpsc::channel();
     thread::spawn(move || {
         let (mut tcp, _) = listener.accept().expect("a connection");
-        // A record of a handshake message that is longer than what will ever come of it.
+        // A record of a handshake message that is longer than the bytes that follow.
         tcp.write_all(&[0x16, 3, 3, 0x40, 0, 2, 0, 0x30, 0]).expect("a client");
         let mut bytes = 0_u32;
         while bytes < 4_000 && tcp.write_all(&[0]).is_ok() {

@@ -1,4 +1,4 @@
-//! CSV and JSON Lines: the right rows, however the blocks are cut, whatever the bytes.
+//! CSV and JSON Lines: the same rows for any cut into blocks, and no panic on any bytes.
 
 use layercheck::input::csv::Csv;
 use layercheck::input::jsonl::JsonLines;
@@ -18,7 +18,7 @@ fn read(mut format: impl Format<Error = FormatError>, blocks: &[&[u8]]) -> Resul
     Ok(planner.finish(100))
 }
 
-/// The rows of a plan whose rows are all rejected: None is a null.
+/// Returns the rows of a plan whose rows are all rejected: None is a null.
 fn rows(plan: &Plan) -> Vec<Option<Vec<u8>>> {
     assert_eq!(plan.rows(), plan.invalid());
     (0..plan.rows()).map(|at| plan.rejects().get(at).text.map(<[u8]>::to_vec)).collect()
@@ -75,7 +75,7 @@ fn escapes_and_raw_text_are_one_digest() {
     assert_eq!(plan.spellings()[0], (Spelling::Canonical, 2));
 }
 
-/// Bytes that are likely to mean something to a parser.
+/// Makes bytes that are likely to have a meaning for a parser.
 fn bytes(of: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let of: Vec<char> = of.chars().collect();
     prop::collection::vec(prop::sample::select(of), 0..60)
@@ -85,7 +85,7 @@ fn bytes(of: &'static str) -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Against the `csv` crate's own reader of records, which sees the whole file at once.
+    /// Compares with the `csv` crate's reader of records, which reads the whole file at once.
     #[test]
     fn csv_rows_are_those_of_the_csv_crate(data in bytes("ab,\"\r\nz é"), cuts in cuts(), number in 0_usize..3) {
         let mut wanted = Vec::new();
@@ -114,7 +114,7 @@ proptest! {
         }
     }
 
-    /// Against parsing each line into a value of any kind.
+    /// Compares with parsing each line into a `serde_json` value.
     #[test]
     fn json_rows_are_those_of_a_whole_parse(
         lines in prop::collection::vec(

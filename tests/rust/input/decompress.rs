@@ -1,4 +1,4 @@
-//! Files of text, plain and compressed, however their bytes arrive.
+//! Files of text, plain and compressed, for any sizes of the reads.
 
 use std::io::{self, Read, Write};
 
@@ -9,7 +9,7 @@ use layercheck::input::lines::TextLines;
 use layercheck::input::read_block;
 use layercheck::{Plan, Planner};
 
-/// Gives `piece` bytes at a time, a signal before each piece, and its end only once.
+/// Returns `piece` bytes at a time, a signal before each piece, and its end only once.
 struct Pipe {
     bytes: Vec<u8>,
     at: usize,

@@ -1,4 +1,4 @@
-//! Text files to rows, however the blocks are cut.
+//! Text files to rows, for any cut into blocks.
 
 use layercheck::input::lines::TextLines;
 use layercheck::plan::row_sink::{Line, MAX_LINE, Sink};
@@ -9,7 +9,7 @@ struct Rows(Vec<(Vec<u8>, bool)>);
 
 impl Sink for Rows {
     fn take_fast(&mut self, block: &[u8]) -> usize {
-        // A line of "one" is this sink's common one, so that both ways are walked.
+        // This sink takes the line "one" on its fast path, so that the test covers both paths.
         let taken = block.chunks(4).take_while(|line| *line == b"one\n").count();
         self.0.extend((0..taken).map(|_| (b"one".to_vec(), false)));
         taken * 4

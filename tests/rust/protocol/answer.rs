@@ -1,4 +1,4 @@
-//! Bodies of answers to entries: what counts, what is passed over, what is no answer at all.
+//! Bodies of answers to entries: what counts, what is skipped, and what is not an answer.
 
 use layercheck::protocol::answer::{Answer, AnswerErrorKind, MAX_BODY, MAX_DEPTH, MAX_ENTRIES, MAX_NUMBER};
 use layercheck::protocol::entry::EntryStatus;
@@ -9,7 +9,7 @@ fn text(byte: u8) -> String {
     Digest([byte; 32]).to_string()
 }
 
-/// Digest and saying of each entry, written out.
+/// Returns digest and status of each entry as text.
 fn read(body: &str) -> Vec<String> {
     let answer = Answer::read(body.as_bytes()).expect("an answer");
     answer
@@ -31,7 +31,7 @@ fn error(body: impl AsRef<[u8]>) -> (AnswerErrorKind, usize) {
     (error.kind, error.offset)
 }
 
-/// One layer of digest 7 with `more` members, of which each ends in a comma.
+/// Makes one layer of digest 7 with `more` members, each of which ends in a comma.
 fn layer(more: &str) -> String {
     format!(r#"{{"layers":[{{{more}"layerDigest":"{}","layerAvailability":"AVAILABLE"}}]}}"#, text(7))
 }
@@ -63,12 +63,12 @@ fn equal_texts_of_entries_in_a_row_are_each_read() {
 fn unknown_keys_are_skipped_whatever_they_hold() {
     let more = r#""x":{"y":[1,-2.5e+3,true,false,null,"\ud800\"",{}],"layerDigest":0},"":[],"#;
     assert_eq!(read(&layer(more)), [r#"7: "AVAILABLE" None None"#]);
-    let beside = format!(r#"{{"requestId":[[]],{}"#, &layer("")[1..]);
-    assert_eq!(read(&beside), [r#"7: "AVAILABLE" None None"#]);
+    let with_unknown = format!(r#"{{"requestId":[[]],{}"#, &layer("")[1..]);
+    assert_eq!(read(&with_unknown), [r#"7: "AVAILABLE" None None"#]);
 }
 
 #[test]
-fn escapes_are_undone_in_keys_and_texts() {
+fn escapes_are_decoded_in_keys_and_texts() {
     let body = layer(r#""m\u0065diaType":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é","#);
     let wanted = "\"\\/\u{8}\u{c}\n\r\té\u{1f600}é";
     assert_eq!(read(&body), [format!("7: \"AVAILABLE\" None {:?}", Some(wanted))]);
@@ -88,7 +88,7 @@ fn half_a_surrogate_pair_makes_a_text_as_good_as_empty() {
 }
 
 #[test]
-fn of_equal_keys_the_last_counts() {
+fn the_last_of_equal_keys_counts() {
     let body =
         layer(r#""layerDigest":"sha256:00","layerSize":1,"layerSize":2,"mediaType":"a","mediaType":0,"#);
     assert_eq!(read(&body), [r#"7: "AVAILABLE" Some(2) None"#]);
@@ -99,19 +99,19 @@ fn of_equal_keys_the_last_counts() {
 }
 
 #[test]
-fn an_entry_without_a_digest_or_a_layer_without_a_word_is_passed_over() {
+fn an_entry_without_a_digest_or_a_layer_without_a_word_is_skipped() {
     let body = r#"{"layers":[null,{},{"layerDigest":7,"layerAvailability":"A"},{"layerDigest":"x"},
         {"layerDigest":"x","layerAvailability":null}],"failures":[{},{"failureCode":"x"},{"layerDigest":"x"}]}"#;
     assert_eq!(read(body), [r#"none: failure "" """#]);
 }
 
 #[test]
-fn something_else_than_entries_in_a_list_is_no_answer_as_for_botocore() {
+fn another_element_than_an_entry_is_an_error_as_for_botocore() {
     for entry in ["1", "\"x\"", "[]", "true", "-0.5"] {
         let body = format!(r#"{{"failures":[],"layers":[{{}},null,{entry},{{}}]}}"#);
         assert_eq!(error(body), (AnswerErrorKind::NotAnEntry, 33), "{entry}");
     }
-    // The last of two equal keys counts, here as everywhere.
+    // The last of two equal keys counts here too.
     assert!(read(r#"{"layers":[1],"layers":[]}"#).is_empty());
 }
 
@@ -144,7 +144,7 @@ fn only_whole_numbers_that_fit_are_sizes() {
 }
 
 #[test]
-fn what_is_no_answer_says_so_with_its_place() {
+fn a_body_that_is_not_an_answer_is_an_error_with_its_offset() {
     use AnswerErrorKind::{EndsEarly, NoLists, NotAList, NotAnObject, NotUtf8, TooLong, Unexpected};
     for (body, wanted) in [
         ("", (EndsEarly, 0)),
@@ -246,7 +246,7 @@ fn an_answer_that_was_read_is_merged() {
     assert_eq!(ledger.columns().sizes()[0], 5);
 }
 
-/// Pieces of JSON in any order, now and then a whole document.
+/// Makes pieces of JSON in any order, and sometimes a whole document.
 fn nearly_json() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("{".to_owned()),
@@ -276,7 +276,7 @@ proptest! {
         let _ = Answer::read(&bytes);
     }
 
-    /// What it takes is JSON, and what is JSON it takes, but for the shape of an answer.
+    /// The reader accepts exactly the JSON that `serde_json` accepts, except for the shape of an answer.
     #[test]
     fn it_takes_what_serde_json_takes(body in nearly_json()) {
         use AnswerErrorKind::{EndsEarly, NotAList, NotAnEntry, NoLists, Unexpected};

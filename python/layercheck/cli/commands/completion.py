@@ -1,4 +1,4 @@
-"""`layercheck completion SHELL`: prints the script that completes commands, options and files."""
+"""`layercheck completion SHELL`: print the script that completes commands, options and files."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def completion(context: click.Context, shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)
-    if kind is None:  # pragma: no cover - click has all three built in
+    if kind is None:  # pragma: no cover - click supports all three shells
         raise click.UsageError(f"click has no completion for {shell}")
     click.echo(kind(context.find_root().command, {}, "layercheck", _VARIABLE).source())

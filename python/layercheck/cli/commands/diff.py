@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from layercheck.types import Target
 
 _NOTES = {
-    "vanished": "was there, is not any more",
-    "appeared": "was not there, is now",
-    "archived": "was readable, is archived now",
-    "restored": "was archived, is readable now",
-    "changed": "another verdict otherwise",
+    "vanished": "was in the repository, now is not",
+    "appeared": "was not in the repository, now is",
+    "archived": "was readable, now is archived",
+    "restored": "was archived, now is readable",
+    "changed": "another change of the verdict",
     "same": "the same verdict",
     "unknown": "no final verdict in A or in B",
     "added": "only in B",
@@ -49,13 +49,13 @@ Exit codes:
     "--format",
     "format_",
     type=click.Choice(["table", "jsonl", "parquet"]),
-    help="Format of FILE, by default as its suffix says; without -o, table or jsonl on standard output.",
+    help="Format of FILE; default by its suffix. Without -o, table or jsonl on standard output.",
 )
 def diff(before: str, after: str, output: str | None, format_: outputs.Format | None) -> int:
-    """Tell which digests changed their verdict from A, the earlier audit, to B.
+    """Show which digests changed their verdict from A, the earlier audit, to B.
 
-    A, B: journals, or reports written as Parquet, Arrow, CSV or JSON Lines, the latter two also gzipped or
-    zstd-compressed. - is standard input.
+    A, B: journals, or reports in Parquet, Arrow, CSV or JSON Lines. CSV and JSON Lines may be gzip or zstd.
+    - is standard input.
     """
     if output in (None, "-") and format_ == "parquet":
         raise click.UsageError("Parquet goes to a file; add -o FILE.parquet")
@@ -73,7 +73,7 @@ def diff(before: str, after: str, output: str | None, format_: outputs.Format | 
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
-                f"cannot write {str(target.path)!r}: {reason}; make room or choose another"
+                f"cannot write {str(target.path)!r}: {reason}; make room or choose another folder"
             ) from error
     if target.to_stdout:
         from layercheck.comparison.changes import as_json
@@ -103,10 +103,11 @@ def _compared(before: str, after: str) -> Changes:
 
 
 def _warnings(changes: Changes, paths: tuple[str, str], names: list[str]) -> Iterator[str]:
-    """What might make somebody read too much into the numbers."""
+    """Reasons why the numbers may mean less than they seem to."""
     first, second = changes.targets
     if first is not None and second is not None and first != second:
-        yield f"two places are compared: {' and '.join(visible(_place(each)) for each in (first, second))}"
+        places = " and ".join(visible(_place(each)) for each in (first, second))
+        yield f"two places are compared: {places}"
     if Path(paths[0]).exists() and Path(paths[0]).samefile(paths[1]):
         yield "A and B are the same file, so nothing can have changed"
     sizes = changes.sizes

@@ -1,4 +1,4 @@
-"""`layercheck journal`: looks at a journal, makes a report of it, finds out whether it is sound."""
+"""`layercheck journal`: show a journal, write its report, or verify it."""
 
 from __future__ import annotations
 
@@ -23,46 +23,49 @@ T = TypeVar("T")
 
 @click.group("journal", short_help="Show, export or verify a journal.")
 def journal() -> None:
-    """Look at the journal of a run, also while it goes on. Needs neither the input nor the network."""
+    """Show, export or verify the journal of a run, even while the run goes on.
+
+    Needs neither the input nor the network.
+    """
 
 
-@journal.command("show", short_help="How a journal stands.")
+@journal.command("show", short_help="Show the state of a journal.")
 @click.argument("file", metavar="FILE", type=click.Path())
 @lines_option
 def show(file: str, format_: str) -> int:
-    """Show what the journal FILE knows: verdicts, when, and who writes to it now."""
+    """Show the verdicts in the journal FILE, the times of the answers, and the process that writes to it."""
     with _open(file) as opened:
-        status = _asked(opened.status)
+        status = _ask(opened.status)
         if format_ == "jsonl":
             sys.stdout.write(json.dumps(_as_dict(status)) + "\n")
             return ExitCode.DONE
+        from layercheck.cli.summary import journal_summary
         from layercheck.cli.summary import show as shown
-        from layercheck.cli.summary import standing
 
-        shown(standing(_asked(opened.report), status), sys.stdout)
+        shown(journal_summary(_ask(opened.report), status), sys.stdout)
     return ExitCode.DONE
 
 
 @journal.command("export", short_help="Write the report of a journal.")
 @click.argument("file", metavar="FILE", type=click.Path())
-@click.option("-o", "--output", metavar="OUT", help="Write it here: .jsonl, .csv, .parquet, .arrow.")
+@click.option("-o", "--output", metavar="OUT", help="Write the report here: .jsonl, .csv, .parquet, .arrow.")
 @click.option(
     "--format",
     "format_",
     type=click.Choice([name for name in outputs.FORMATS if name != "table"]),
-    help="Format of OUT, by default as its suffix says; without -o, of the rows on standard output: jsonl.",
+    help="Format of OUT; default by its suffix. Without -o, format of standard output, default jsonl.",
 )
 def export(file: str, output: str | None, format_: outputs.Format | None) -> int:
-    """Write the report of what the journal FILE knows. What was not asked yet is not_checked."""
+    """Write the report of the journal FILE. Digests that were not asked yet are not_checked."""
     to_stdout = output is None or output == "-"
     target = outputs.prepare(output, format_ or ("jsonl" if to_stdout else None), journal=file)
     with _open(file) as opened:
-        report = _asked(opened.report)
+        report = _ask(opened.report)
     outputs.write(report, target)
     return ExitCode.DONE if report.complete else ExitCode.INCOMPLETE
 
 
-@journal.command("verify", short_help="Find out whether a journal is sound.")
+@journal.command("verify", short_help="Check a journal for damage.")
 @click.argument("file", metavar="FILE", type=click.Path())
 def verify(file: str) -> int:
     """Check every byte of the journal FILE: the database, the plan, and each batch of verdicts."""
@@ -79,10 +82,10 @@ def verify(file: str) -> int:
 def _open(file: str) -> Journal:
     from layercheck.journal.reader import Journal
 
-    return _asked(lambda: Journal(file))
+    return _ask(lambda: Journal(file))
 
 
-def _asked(question: Callable[[], T]) -> T:
+def _ask(question: Callable[[], T]) -> T:
     try:
         return question()
     except JournalError as error:

@@ -1,4 +1,4 @@
-"""`layercheck plan`, and `check --dry-run`: what would be asked, without asking."""
+"""`layercheck plan` and `check --dry-run`: count what would be asked, without asking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from layercheck._core import Plan
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli import input_files
-from layercheck.cli.options import input_options, lines_option, quiet_options, shape_of
+from layercheck.cli.options import input_options, input_shape, lines_option, quiet_options
 from layercheck.cli.progress import display
 
 _SPELLINGS = {
@@ -26,23 +26,21 @@ _SPELLINGS = {
 _REJECTS = {
     "empty": "nothing in the row",
     "wrong_length": "not 64 hex digits",
-    "not_hexadecimal": "a character that is no hex digit",
-    "unsupported_algorithm": "another algorithm than sha256",
-    "tag_like": "sha256-<hex>: a tag, not a layer",
-    "not_canonical": "refused by --strict",
+    "not_hexadecimal": "a character that is not a hex digit",
+    "unsupported_algorithm": "an algorithm other than sha256",
+    "tag_like": "sha256-<hex>, which is a tag and not a layer",
+    "not_canonical": "rejected by --strict",
     "not_text": "not text",
 }
 
 
 @click.command("plan", short_help="Count and validate digests offline.")
 @input_options
-@click.option("--public", is_flag=True, help="Times for ECR Public instead of private ECR.")
+@click.option("--public", is_flag=True, help="Compute times for ECR Public instead of private ECR.")
 @lines_option
 @quiet_options
 def plan(
     inputs: tuple[str, ...],
-    strict: bool,
-    batch_size: int,
     public: bool,
     format_: Literal["table", "jsonl"],
     quiet: bool,
@@ -54,20 +52,15 @@ def plan(
     INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
     default) is standard input.
     """
-    shape = shape_of(options)
+    options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
     with display(quiet=quiet, no_progress=no_progress) as shown:
-        shown.reading(input_files.total_bytes(names))
-        reading = input_files.read_plan(
-            names, shape=shape, strict=strict, batch_size=batch_size, on_bytes=shown.on_bytes
-        )
-        for note in reading.notes:
-            shown.note(note)
+        reading = input_files.read_with_progress(names, options, shown)
     show(reading.plan, registry="public" if public else "private", format_=format_)
 
 
 def show(plan: Plan, *, registry: Literal["private", "public"], format_: Literal["table", "jsonl"]) -> None:
-    """Writes a plan's numbers to standard output."""
+    """Writes the numbers of a plan to standard output."""
     numbers = describe(plan, registry=registry)
     if format_ == "jsonl":
         sys.stdout.write(json.dumps(numbers) + "\n")
@@ -76,7 +69,7 @@ def show(plan: Plan, *, registry: Literal["private", "public"], format_: Literal
 
 
 def describe(plan: Plan, *, registry: Literal["private", "public"]) -> dict[str, Any]:
-    """A plan's numbers: rows == unique + duplicates + invalid; calls == ceil(unique / batch_size)."""
+    """The numbers of a plan: rows == unique + duplicates + invalid, calls == ceil(unique / batch_size)."""
     quota = QUOTAS["ecr-public" if registry == "public" else "ecr"].calls_per_second
     calls = len(plan)
     return {
@@ -119,7 +112,7 @@ def _show_table(numbers: dict[str, Any]) -> None:
     usual = quota * DEFAULT_SHARE
     times = (
         f"\nat the default rate of {usual:,.0f} calls/s: {duration(numbers['seconds_at_default_rate'])}\n"
-        f"at the whole default quota of {name}, {quota:,} calls/s: {duration(numbers['seconds_at_quota'])}"
+        f"at the full default quota of {name}, {quota:,} calls/s: {duration(numbers['seconds_at_quota'])}"
     )
     show(Group(kinds, Text(), totals, Text(times)), sys.stdout)
 

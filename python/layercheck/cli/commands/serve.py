@@ -1,4 +1,4 @@
-"""`layercheck serve`: the local ECR endpoint in a terminal, to try things on."""
+"""`layercheck serve`: run the local ECR endpoint in a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 
 from layercheck.cli import input_files
 from layercheck.cli.exit_codes import CommandError, ExitCode
-from layercheck.cli.signals import Interrupts
+from layercheck.cli.signals import InterruptHandler
 
 if TYPE_CHECKING:
     from layercheck.testing import LocalEcr
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 DEFAULT_REPOSITORY = "app"
 
 
-@click.command("serve", short_help="Run a local ECR endpoint to try things on.")
+@click.command("serve", short_help="Run a local ECR endpoint for experiments.")
 @click.option(
     "--repository",
     "repositories",
     multiple=True,
     metavar="NAME[=FILE]",
-    help=f"A repository that holds the digests of FILE, or, without FILE, a part of all digests. "
+    help="A repository with the digests of FILE; without FILE, with a part of all digests. "
     f"Repeatable; default {DEFAULT_REPOSITORY}.",
 )
 @click.option(
@@ -36,50 +36,52 @@ DEFAULT_REPOSITORY = "app"
     "layouts",
     multiple=True,
     metavar="[NAME=]DIR",
-    help="Configs and layers of an OCI image layout. Repeatable.",
+    help="A repository with the configs and layers of an OCI image layout. Repeatable.",
 )
 @click.option(
     "--fraction",
     type=click.FloatRange(0, 1),
     metavar="0..1",
-    help="Part of all digests that a repository without FILE holds. Default: what ends in an even hex digit.",
+    help="Part of all digests in a repository without FILE. Default: those that end in an even hex digit.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     metavar="N",
     default=0,
-    help="Port on 127.0.0.1; by default a free one.",
+    help="Port on 127.0.0.1; default any free port.",
 )
 @click.option(
-    "--region", metavar="REGION", default="us-east-1", show_default=True, help="Region it pretends to be in."
+    "--region",
+    metavar="REGION",
+    default="us-east-1",
+    show_default=True,
+    help="Region that the endpoint claims.",
 )
 @click.option(
     "--latency-ms",
     type=click.FloatRange(0),
     metavar="MS",
     default=0.0,
-    help="Milliseconds before each answer.",
+    help="Delay before each answer.",
 )
 @click.option(
     "--throttle",
     metavar="RATE[:BURST]",
-    help="Throttle beyond so many calls per second, and so many at once.",
+    help="Throttle above RATE calls per second, after a burst of BURST calls.",
 )
 @click.option(
     "--error-rate",
     type=click.FloatRange(0, 1),
     metavar="0..1",
     default=0.0,
-    help="Part of the calls that end with a 500.",
+    help="Part of the calls that fail with HTTP status 500.",
 )
 @click.option(
-    "--seed", type=int, metavar="N", default=0, help="Another seed fails other calls of --error-rate."
+    "--seed", type=int, metavar="N", default=0, help="Seed that chooses which calls fail by --error-rate."
 )
-@click.option(
-    "--tls", is_flag=True, help="Serve HTTPS, with a certificate of an authority made for this run."
-)
-@click.option("-q", "--quiet", is_flag=True, help="Only the endpoint's address.")
+@click.option("--tls", is_flag=True, help="Serve HTTPS, with a certificate authority created for this run.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the endpoint's address.")
 def serve(
     repositories: tuple[str, ...],
     layouts: tuple[str, ...],
@@ -93,10 +95,11 @@ def serve(
     tls: bool,
     quiet: bool,
 ) -> int:
-    """Run a local ECR endpoint until Ctrl-C: no AWS account, any credentials.
+    """Run a local ECR endpoint until Ctrl-C, without an AWS account. It accepts any credentials.
 
-    It speaks the protocol of ECR and ECR Public on 127.0.0.1. Its address is the line on standard output;
-    with --tls a second one is the file by which clients trust it, and it goes when the endpoint ends.
+    The endpoint speaks the protocol of ECR and ECR Public on 127.0.0.1. Standard output shows its address.
+    With --tls a second line shows the certificate file that clients need; the command deletes the file at
+    its end.
     """
     from layercheck.testing import Fault, LocalEcr
 
@@ -117,22 +120,22 @@ def serve(
         raise CommandError(f"cannot listen on port {port}: {reason}; choose another --port") from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with ecr, Interrupts():
+    with ecr, InterruptHandler():
         try:
-            told = _seed(ecr, repositories, layouts, fraction, seed)
-            told += ["try, in another terminal:", ""]
+            notes = _seed(ecr, repositories, layouts, fraction, seed)
+            notes += ["try, in another terminal:", ""]
             if ecr.ca_bundle is not None:
-                told += [f"  {line}" for line in _trust(ecr.ca_bundle)]
-            told += [f"  {_example(ecr, repositories, region)}", "", "end with Ctrl-C"]
+                notes += [f"  {line}" for line in _trust(ecr.ca_bundle)]
+            notes += [f"  {_example(ecr, repositories, region)}", "", "end with Ctrl-C"]
             sys.stdout.write("".join(f"{line}\n" for line in (ecr.endpoint_url, ecr.ca_bundle) if line))
             sys.stdout.flush()
             if not quiet:
-                _tell(told)
+                _write_notes(notes)
             while True:
                 signal.pause()
         except KeyboardInterrupt:
             if not quiet:
-                _tell(["", _counted(ecr)])
+                _write_notes(["", _call_counts(ecr)])
     return ExitCode.DONE
 
 
@@ -154,8 +157,8 @@ def _throttle(text: str | None) -> tuple[float, float] | None:
 def _seed(
     ecr: LocalEcr, repositories: tuple[str, ...], layouts: tuple[str, ...], fraction: float | None, seed: int
 ) -> list[str]:
-    """Fills the repositories; one line for each says what it holds."""
-    told = []
+    """Fills the repositories. Returns one line for each, which says what it holds."""
+    notes = []
     if not repositories and not layouts:
         repositories = (DEFAULT_REPOSITORY,)
     for text in repositories:
@@ -164,13 +167,13 @@ def _seed(
             if has_file:
                 plan = input_files.read_plan(input_files.resolve([file])).plan
                 ecr.put(name, plan.texts(0, plan.unique))
-                told.append(f"{name} holds {plan.unique:,} digests of {file}")
+                notes.append(f"{name} holds {plan.unique:,} digests of {file}")
             elif fraction is None:
                 ecr.set_rule(name, "even")
-                told.append(f"{name} holds every digest that ends in an even hex digit")
+                notes.append(f"{name} holds every digest that ends in an even hex digit")
             else:
                 ecr.set_rule(name, "fraction", fraction=fraction, seed=seed)
-                told.append(f"{name} holds {fraction:.1%} of all digests, chosen by --seed {seed}")
+                notes.append(f"{name} holds {fraction:.1%} of all digests, chosen by --seed {seed}")
     for text in layouts:
         name, named, folder = text.rpartition("=")
         name = name if named else DEFAULT_REPOSITORY
@@ -179,8 +182,8 @@ def _seed(
         except (OSError, ValueError) as error:
             reason = f"{error}; expected a folder with index.json and blobs"
             raise CommandError(f"cannot read the OCI layout {folder!r}: {reason}") from error
-        told.append(f"{name} holds {count:,} configs and layers of {folder}")
-    return told
+        notes.append(f"{name} holds {count:,} configs and layers of {folder}")
+    return notes
 
 
 @contextmanager
@@ -192,9 +195,9 @@ def _named(name: str) -> Iterator[None]:
 
 
 def _example(ecr: LocalEcr, repositories: tuple[str, ...], region: str) -> str:
-    """A command that works as it stands, wherever it is pasted."""
+    """A command that works unchanged in any shell and folder."""
     name, _, file = (repositories[0] if repositories else ecr.repositories[0]).partition("=")
-    # Any credentials will do, and these are not the user's.
+    # The endpoint accepts any credentials, so the example does not use those of the user.
     credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     options = ["--region", region, "--endpoint-url", ecr.endpoint_url]
     rows = [] if file in ("", "-") else [str(Path(file).resolve())]
@@ -203,15 +206,15 @@ def _example(ecr: LocalEcr, repositories: tuple[str, ...], region: str) -> str:
 
 
 def _trust(ca_bundle: str) -> list[str]:
-    """Lines for a shell, after which boto3 and the AWS CLI trust the endpoint."""
+    """Shell commands that make boto3 and the AWS CLI trust the endpoint."""
     return [f"export AWS_CA_BUNDLE={shlex.quote(ca_bundle)}"]
 
 
-def _counted(ecr: LocalEcr) -> str:
+def _call_counts(ecr: LocalEcr) -> str:
     counters = ecr.counters
     return f"{counters.calls:,} calls for {counters.digests:,} digests, {counters.throttled:,} throttled"
 
 
-def _tell(lines: list[str]) -> None:
+def _write_notes(lines: list[str]) -> None:
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.stderr.flush()

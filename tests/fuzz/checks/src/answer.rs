@@ -1,4 +1,4 @@
-//! The body of an answer says what a tree of `serde_json` says, read with every rule spelled out.
+//! Compares the reader of answers with a slow reader over a tree of `serde_json`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +13,7 @@ type Said = (Option<String>, String);
 /// Compares both readers, and merges what was read.
 pub fn check(body: &[u8]) {
     let read = Answer::read(body);
-    // serde_json refuses half a surrogate pair wherever it reads it; Python does not.
+    // serde_json rejects half a surrogate pair in any text; Python does not.
     let halves = body
         .windows(4)
         .any(|four| matches!(four, [b'\\', b'u', b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F']));
@@ -111,7 +111,7 @@ fn slowly(tree: &Value) -> Result<Vec<Said>, AnswerErrorKind> {
     Ok(said)
 }
 
-/// Whole, not negative, and no more than 63 bits.
+/// Reads an integer that is not negative and fits into 63 bits.
 fn size(value: &Value) -> Option<i64> {
     let digits = value.as_number()?.to_string();
     let digits = if digits == "-0" { "0" } else { &digits };

@@ -1,6 +1,6 @@
-//! What is read out of a journal is what a journal would have written, whoever wrote it.
+//! Checks that everything read from a journal is something that a journal would have written.
 //!
-//! The checksums are put right here: they keep out accidents, and somebody who means it can write them too.
+//! The check corrects the checksums, because they keep out accidents, and an attacker can write them too.
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -10,10 +10,10 @@ use layercheck::{Digest, Ledger, Plan, Planner, Verdict};
 
 const UNIQUE: usize = 300;
 const MOST: usize = 100;
-/// When the answer came: any number will do.
+/// The time of the answer: any number.
 const AT: f64 = 1_764_100_000.25;
 
-/// The bytes as the outcome of a call, and as the parts of a plan.
+/// Reads the bytes as the outcomes of a call, and as the parts of a plan.
 pub fn check(bytes: &[u8]) {
     outcome(bytes);
     parts(bytes);
@@ -45,9 +45,9 @@ fn outcome(bytes: &[u8]) {
     assert!(taken <= positions.len());
     let is_asked = |at: usize| positions.contains(&at);
     assert!((0..UNIQUE).all(|at| is_asked(at) || columns.verdicts()[at] == Verdict::NotChecked));
-    // Written anew, stretch by stretch, it says the same.
+    // Written again, run by run, it has the same content.
     let mut again = Ledger::new(Arc::clone(&PLAN));
-    for call in stretches(&positions) {
+    for call in runs(&positions) {
         if let Some(record) = outcomes::encode(&ledger, call, AT) {
             outcomes::decode(&mut again, record.range, AT, &record.frame).expect("just written");
         }
@@ -97,7 +97,7 @@ fn digest(at: usize) -> Digest {
     digest
 }
 
-/// The digests that an outcome says it is of; None if it says nothing that can be.
+/// Returns the positions that the record of a call names; None if it names none that are possible.
 fn positions(bytes: &[u8]) -> Option<Vec<usize>> {
     let mut rest = bytes.iter();
     let mut number = || -> Option<usize> {
@@ -124,7 +124,7 @@ fn positions(bytes: &[u8]) -> Option<Vec<usize>> {
     Some(positions)
 }
 
-fn stretches(positions: &[usize]) -> impl Iterator<Item = Range<usize>> {
+fn runs(positions: &[usize]) -> impl Iterator<Item = Range<usize>> {
     positions.chunk_by(|before, at| *at == before + 1).map(|run| run[0]..run[run.len() - 1] + 1)
 }
 

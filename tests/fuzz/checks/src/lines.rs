@@ -1,4 +1,5 @@
-//! A file is the same rows however it is cut into blocks, and those of a slow reader that has it whole.
+//! Checks that a file gives the same rows for any cut into blocks, the rows of a slow reader of the whole
+//! file.
 
 use layercheck::digest::parse::RejectKind;
 use layercheck::input::lines::TextLines;
@@ -33,7 +34,7 @@ pub fn check(data: &[u8]) {
             .for_each(|block| lines.feed(block, &mut cut));
     }
     lines.end_of_file(&mut cut);
-    // Another file, so that nothing of this one is left over.
+    // Another file, so that the check sees what this file leaves behind.
     lines.feed(b"\xef\xbb\xbflast", &mut cut);
     lines.end_of_file(&mut cut);
     let mut wanted = wanted;
@@ -54,7 +55,7 @@ fn unfolded(file: &[u8]) -> Vec<u8> {
     unfolded
 }
 
-/// A row as it ended: its digest, or kind and offset of its rejection.
+/// The outcome of a row: its digest, or the kind and the offset of its rejection.
 pub type Row = Result<[u8; 32], (RejectKind, usize)>;
 
 /// The rows of a plan, checked against its counts.
@@ -100,7 +101,7 @@ fn line_row(line: &[u8], strict: bool) -> Option<Row> {
     let first = kept.iter().find(|byte| !b" \t\n\r\x0b\x0c".contains(byte));
     let is_row = match first {
         Some(first) => *first != b'#',
-        // Nobody looks behind a cut, so such a line is not known to be blank.
+        // The bytes behind a cut are not read, so a cut line is not known to be blank.
         None => cut,
     };
     is_row.then(|| row(kept, cut, strict))

@@ -1,5 +1,5 @@
-//! Compressed or not, any bytes end in a plan or in an error, in bounded memory, and the way the
-//! file hands them out does not matter.
+//! Checks that any bytes, compressed or not, end in a plan or in an error, in bounded memory, and that the
+//! sizes of the reads do not matter.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -12,8 +12,7 @@ use layercheck::input::read_block;
 
 use crate::lines::{Row, shown, slowly};
 
-/// Blocks after which a file that unpacks to very much is left; what is packed in so few bytes goes on
-/// like that.
+/// Blocks after which the check leaves a file that unpacks to very much.
 const MAX_BLOCKS: usize = 8;
 
 /// The first byte chooses: the bytes as they are, or packed first by gzip or zstd.
@@ -34,7 +33,7 @@ pub fn check(data: &[u8]) {
             round(file, &[pack(one), pack(two)].concat());
         }
         _ => {
-            // The packed form of something, broken.
+            // A packed file with a changed byte.
             let mut packed = gzipped(file);
             let at = usize::from(*how) % packed.len();
             packed[at] ^= how | 1;
@@ -65,7 +64,7 @@ fn as_it_is(file: &[u8]) {
     if !file.starts_with(b"\x1f\x8b") && !file.starts_with(b"\x28\xb5\x2f\xfd") {
         assert_eq!(read, Ok((slowly(file, false), true)));
     }
-    // A few bytes at a time is slow, so not for what unpacks to megabytes.
+    // Not for files that unpack to megabytes, because a few bytes at a time are slow.
     if file.len() < 256 && read.as_ref().is_ok_and(|(_, ended)| *ended) {
         assert_eq!(plan(Dripping { left: file, interrupted: false }, usize::MAX), read);
     }

@@ -1,5 +1,5 @@
-//! A CSV or JSON Lines file is the same rows however it is cut into blocks, or the same error, and every
-//! line of JSON is a row of its own.
+//! Checks that a CSV or JSON Lines file gives the same rows or the same error for any cut into blocks, and
+//! that every line of JSON is a row of its own.
 
 use layercheck::Planner;
 use layercheck::input::csv::Csv;
@@ -43,7 +43,8 @@ fn json_lines(file: &[u8], size: usize, key: Option<&str>) {
             let wanted = lines.filter(|line| !blank(line)).count();
             assert_eq!(rows.len(), wanted, "a row for each line that is not blank");
         }
-        // Where no object has the key, or the first has several and none was chosen, there are no rows.
+        // A file has no rows if no object has the key, or if the first object has several keys and none was
+        // chosen.
         Ok(_) | Err(FormatError::NoSuchName(..) | FormatError::Several(_)) => {}
         Err(other) => panic!("{other}"),
     }

@@ -1,0 +1,89 @@
+"""The end of `layercheck check`: writes the report, shows the summary, and chooses the exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from layercheck.cli import output as outputs
+from layercheck.cli.check_run import CommandResult
+from layercheck.cli.exit_codes import CommandError, ExitCode, say
+from layercheck.cli.resume_command import ResumeCommand
+from layercheck.verdict import Verdict
+
+if TYPE_CHECKING:
+    from layercheck.report import Report
+
+_INCOMPLETE = {
+    "timeout": "the time of --timeout is up",
+    "stalled": "the service stopped answering",
+}
+"""Why a run ended before it had asked for all digests."""
+
+
+def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand, *, quiet: bool) -> ExitCode:
+    """Writes the report of a run and says how the run ended.
+
+    Returns:
+        `DONE`, `INCOMPLETE` or `INTERRUPTED`. The caller compares the verdicts with `--fail-on`.
+
+    Raises:
+        CommandError: What stopped the run, or why the report cannot be written.
+    """
+    report = result.report
+    failure = result.failure
+    if report is not None and (failure is None or _has_answers(report)):
+        try:
+            outputs.write(report, output)
+        except BrokenPipeError:
+            outputs.abandon_stdout()
+        except CommandError as cannot_write:
+            failure = failure or cannot_write
+        if not quiet:
+            _show_summary(report, output, interrupted=result.interrupted)
+    for note in result.notes:
+        say(note)
+    if result.interrupted:
+        if failure is not None:
+            say(str(failure))
+        _say_interrupted(report, resume)
+        return ExitCode.INTERRUPTED
+    if failure is not None:
+        # The hint is for a run that failed after its first answers. What was wrong from the start would
+        # fail again in the same way.
+        can_continue = resume.has_journal and report is not None and _has_answers(report)
+        if can_continue or failure.code == ExitCode.INCOMPLETE:
+            failure.add_note(f"layercheck: {resume.hint}")
+        raise failure
+    if report is not None and not report.complete:
+        say(resume.hint_after(report, _INCOMPLETE.get(report.stats.ended, "incomplete")))
+        return ExitCode.INCOMPLETE
+    return ExitCode.DONE
+
+
+def _say_interrupted(report: Report | None, resume: ResumeCommand) -> None:
+    if report is not None:
+        say(resume.hint_after(report, "interrupted"))
+    elif resume.has_journal:
+        say(f"interrupted before anything was asked; {resume.hint}")
+    else:
+        say("interrupted before anything was asked")
+
+
+def _has_answers(report: Report) -> bool:
+    """Whether an answer came in; a report without one only repeats the input."""
+    answers = (Verdict.AVAILABLE, Verdict.UNAVAILABLE, Verdict.ARCHIVED, Verdict.REFUSED, Verdict.OTHER)
+    return any(report.unique_counts.get(verdict.label) for verdict in answers)
+
+
+def _show_summary(report: Report, output: outputs.Output, *, interrupted: bool) -> None:
+    from layercheck.cli.summary import show, summary
+
+    out = sys.stderr if output.to_stdout else sys.stdout
+    try:
+        show(summary(report, interrupted=interrupted), out)
+        if output.path is not None:
+            out.write(f"\nreport: {output.path}\n")
+    except BrokenPipeError:
+        if not output.to_stdout:
+            outputs.abandon_stdout()
