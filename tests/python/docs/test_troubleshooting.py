@@ -90,9 +90,9 @@ def test_without_a_region_the_command_says_what_is_on_the_page(
     rows: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", "app", rows]) == 1
-    message = capfd.readouterr().err.partition("made: ")[2].strip()
-    assert message
-    assert f"`{message}`" in PAGE
+    _, code, rest = capfd.readouterr().err.partition("NoRegionError")
+    assert f"`{code}{rest.strip()}`" in PAGE
+    assert code
 
 
 def test_an_unknown_authority_is_named_as_on_the_page(
