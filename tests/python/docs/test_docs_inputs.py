@@ -14,7 +14,7 @@ import pytest
 
 import layercheck as lc
 
-PAGE = (Path(__file__).parents[3] / "docs" / "inputs.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "inputs.md").read_text()
 
 
 def names() -> dict[str, Any]:
