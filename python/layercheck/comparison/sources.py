@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from layercheck._core import Audits
+from layercheck._core import Comparison
 from layercheck.journal.reader import Journal
 from layercheck.report.dataframes import pyarrow
 from layercheck.verdict import Verdict
@@ -43,29 +43,29 @@ _HEAD = 512  # bytes of a file that are read to detect its kind
 _UNKNOWN = 255  # in a column of verdict codes: the word is not a verdict
 
 
-def add_source(audits: Audits, path: str | os.PathLike[str]) -> Target | None:
-    """Add all rows of a journal or a report file to `audits`; raises as `layercheck.diff` says.
+def add_source(comparison: Comparison, path: str | os.PathLike[str]) -> Target | None:
+    """Add all rows of a journal or a report file to `comparison`; raises as `layercheck.diff` says.
 
     Returns:
         The target from a journal; None for a report file, which does not say it.
     """
     name = os.fsdecode(path)
-    audits.begin(name)
+    comparison.begin(name)
     kind = kind_of(path)
     if kind == "journal":
         with Journal(path) as journal:
             report = journal.report()
-            audits.extend_raw(report.plan.digests, report.unique_verdicts)
+            comparison.extend_raw(report.plan.digests, report.unique_verdicts)
             return journal.target
     if kind == "text":
-        audits.read(name, _inner_suffix(path) in (".jsonl", ".ndjson"))
+        comparison.read(name, _inner_suffix(path) in (".jsonl", ".ndjson"))
         return None
     arrow = pyarrow("reading Parquet and Arrow files")
     with _read_errors(arrow, name, kind):
         row = 0
         for batch in (_parquet if kind == "parquet" else _arrow)(name):
             codes = _codes(arrow, batch.column("verdict"), f"{name}: row", row)
-            audits.extend_arrow(batch.column("digest"), codes)
+            comparison.extend_arrow(batch.column("digest"), codes)
             row += len(codes)
     return None
 
