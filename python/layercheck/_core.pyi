@@ -101,7 +101,7 @@ class PlanTable:
     def __arrow_c_schema__(self) -> object: ...
 
 class Merged(NamedTuple):
-    """The effect of one answer: `foreign` counts entries, the other fields count digests."""
+    """What one answer brought: numbers of digests, and for `foreign` the number of entries."""
 
     answered: int
     left_out: int
@@ -116,7 +116,7 @@ class Packer:
     def pack(self, plan: Plan, start: int, stop: int) -> bytes: ...
 
 class WireError(Exception):
-    """An exchange failed without an answer; `args` are the kind and the reason."""
+    """A failed exchange; `args` are the kind and the reason."""
 
 @final
 class Wire:
@@ -187,7 +187,7 @@ class Ledger:
 
 @final
 class Comparison:
-    """Takes the rows of one report after another, and joins them by digest."""
+    """Takes the rows of one report after another, and joins the reports by digest."""
 
     def __new__(cls, *, threads: int | None = None) -> Comparison: ...
     def begin(self, name: str) -> None: ...
@@ -206,7 +206,7 @@ class PlanParts(Iterator[bytes]):
 
 @final
 class PlanReader:
-    """Restores a plan from its parts, given in order."""
+    """Rebuilds a plan from its parts, given in their order."""
 
     def __new__(cls) -> PlanReader: ...
     def take(self, part: bytes) -> None: ...
@@ -214,7 +214,7 @@ class PlanReader:
 
 @final
 class Columns:
-    """A frozen copy of a ledger, which a report reads."""
+    """A frozen copy of a ledger's columns, which a report reads."""
 
     @property
     def plan(self) -> Plan: ...

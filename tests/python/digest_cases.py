@@ -22,7 +22,7 @@ class Accepted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A row that is no digest."""
+    """A row that is not a digest."""
 
     name: str
     row: bytes
@@ -39,7 +39,7 @@ class File(NamedTuple):
 
 
 class LongLine(NamedTuple):
-    """A file of one line past the limit; `kind` is None where it is no row at all."""
+    """A file of one line past the limit; `kind` is None where it is not a row."""
 
     name: str
     data: bytes
@@ -98,7 +98,7 @@ REJECTED = [
     Refused("reference-without-digits", b"r@sha256:", "wrong_length", 9),
     Refused("blob-path-65-digits", b"blobs/sha256/" + _A + b"0", "wrong_length", 77),
     Refused("blob-folder-alone", b"blobs/sha256/", "wrong_length", 13),
-    # not hexadecimal: the first byte that is no digit, before any question of length
+    # not hexadecimal: the first byte that is not a digit, before any question of length
     Refused("a-g", b"sha256:" + _A[:12] + b"g" + _A[13:], "not_hexadecimal", 19),
     Refused("a-g-past-the-64th-digit", b"sha256:" + _A + b"aag", "not_hexadecimal", 73),
     Refused("a-g-in-a-short-row", b"sha256:0g", "not_hexadecimal", 8),

@@ -167,7 +167,7 @@ def lines(data: bytes) -> Iterator[Line]:
     for line in [*(line.removesuffix(b"\r") for line in ended), last]:
         kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
         content = kept.text.lstrip(WHITE)
-        # Nobody looks behind a cut, so a line that was blank up to there is not known to be blank.
+        # Nothing after a cut is read, so a line that was blank up to there may not be blank.
         if not content.startswith(b"#") and (content or kept.too_long):
             yield kept
 
@@ -393,7 +393,7 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
 
 
 def _size(entry: Mapping[str, Any]) -> int | None:
-    """A size fits 63 bits and is nobody's boolean; anything else is no size."""
+    """A size fits 63 bits and is not a boolean; anything else is not a size."""
     value = entry.get("layerSize")
     return value if type(value) is int and 0 <= value < 2**63 else None
 

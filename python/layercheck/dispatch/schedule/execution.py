@@ -247,9 +247,9 @@ class Execution:
             self.ending.journal_not_written(self._journal.finish())
 
     def _feed(self, writer: JournalWriter) -> JournalFeed:
-        return JournalFeed(writer, standing=self._standing, changed=self._journal_changed)
+        return JournalFeed(writer, snapshot=self._snapshot, changed=self._journal_changed)
 
-    def _standing(self) -> tuple[RunStats, tuple[BatchError, ...]]:
+    def _snapshot(self) -> tuple[RunStats, tuple[BatchError, ...]]:
         with self._pool.lock:
             return self.stats(time.monotonic()), self.errors()
 
