@@ -2,11 +2,11 @@
 
 Examples:
     >>> import layercheck as lc
-    >>> plan = lc.plan(["sha256:" + "ab" * 32, "AB" * 32])  # offline: nothing is asked
+    >>> plan = lc.plan(["sha256:" + "ab" * 32, "AB" * 32])  # offline, without a request
     >>> plan.rows, plan.unique
     (2, 1)
 
-`layercheck.check` asks the service and gives a report with one verdict for every row.
+`layercheck.check` asks the service and returns a report with one verdict for every row.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if _TYPE_CHECKING:
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import Verdict
 
-# The rest when it is first asked for: an import of layercheck is to cost next to nothing.
-_LATER = {
+# These names are imported on first use, so that `import layercheck` is fast.
+_LAZY = {
     "Answer": "layercheck.dispatch",
     "Checker": "layercheck.dispatch",
     "Run": "layercheck.dispatch",
@@ -60,11 +60,11 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module 'layercheck' has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(_LATER[name]), name)
+    value: object = getattr(import_module(_LAZY[name]), name)
     globals()[name] = value
     return value
 

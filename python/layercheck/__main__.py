@@ -1,4 +1,4 @@
-"""`python -m layercheck`, and where the `layercheck` command begins."""
+"""`python -m layercheck`, and the entry point of the `layercheck` command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    """The command; Ctrl-C while it is still being loaded ends it without a word, as later with one."""
+    """Runs the command. Ctrl-C during the imports ends it silently, with the exit code of an interruption."""
     try:
         from layercheck.cli import main as command
     except KeyboardInterrupt:

@@ -41,7 +41,7 @@ class Rejects(Sequence[Reject]):
 
 @final
 class Planner:
-    """Takes rows in blocks and becomes a `Plan`."""
+    """Takes rows in blocks and makes a `Plan` of them."""
 
     def __new__(cls, *, strict: bool = False, threads: int | None = None) -> Planner: ...
     def extend(self, rows: Iterable[Any]) -> None: ...
@@ -94,14 +94,14 @@ class Plan:
 
 @final
 class PlanTable:
-    """A plan as a table, one line per row or per digest, produced in chunks."""
+    """A plan as a table with one line per row or per digest, produced in chunks."""
 
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
 
 class Merged(NamedTuple):
-    """What one answer brought: numbers of digests, `foreign` of entries."""
+    """The effect of one answer: `foreign` counts entries, the other fields count digests."""
 
     answered: int
     left_out: int
@@ -110,17 +110,17 @@ class Merged(NamedTuple):
 
 @final
 class Packer:
-    """Writes the bodies of requests for one repository."""
+    """Writes request bodies for one repository."""
 
     def __new__(cls, repository_name: str, registry_id: str | None = None) -> Packer: ...
     def pack(self, plan: Plan, start: int, stop: int) -> bytes: ...
 
 class WireError(Exception):
-    """An exchange that brought no answer; `args` are the kind and the reason."""
+    """An exchange failed without an answer; `args` are the kind and the reason."""
 
 @final
 class Wire:
-    """Connections to one host. Thread-safe; an exchange blocks the thread that asks for it."""
+    """Connections to one host. Thread-safe; an exchange blocks the calling thread."""
 
     def __new__(
         cls,
@@ -186,7 +186,7 @@ class Ledger:
 
 @final
 class Audits:
-    """Takes the rows of one audit after another, and joins them by digest."""
+    """Takes the rows of one report after another, and joins them by digest."""
 
     def __new__(cls, *, threads: int | None = None) -> Audits: ...
     def begin(self, name: str) -> None: ...
@@ -197,7 +197,7 @@ class Audits:
 
 @final
 class PlanParts(Iterator[bytes]):
-    """A plan in parts, as a journal keeps it."""
+    """A plan in parts, as a journal stores it."""
 
     def __new__(cls, plan: Plan) -> PlanParts: ...
     def __iter__(self) -> PlanParts: ...
@@ -205,7 +205,7 @@ class PlanParts(Iterator[bytes]):
 
 @final
 class PlanReader:
-    """Makes a plan again of its parts, given in their order."""
+    """Restores a plan from its parts, given in order."""
 
     def __new__(cls) -> PlanReader: ...
     def take(self, part: bytes) -> None: ...
@@ -213,7 +213,7 @@ class PlanReader:
 
 @final
 class Columns:
-    """A frozen copy of a ledger: what a report reads."""
+    """A frozen copy of a ledger, which a report reads."""
 
     @property
     def plan(self) -> Plan: ...
@@ -232,7 +232,7 @@ class Columns:
 
 @final
 class Table:
-    """The report table, one line per row or per digest, produced in chunks."""
+    """The report table with one line per row or per digest, produced in chunks."""
 
     def __len__(self) -> int: ...
     def lines(self, start: int, stop: int) -> list[dict[str, Any]]: ...
@@ -243,7 +243,7 @@ class Table:
 
 @final
 class LocalEcrServer:
-    """A local ECR endpoint; `layercheck.testing.LocalEcr` is its friendly face.
+    """A local ECR endpoint; `layercheck.testing.LocalEcr` is its public interface.
 
     Digests are canonical text or 32 raw bytes. `faults` are `layercheck.testing.Fault`;
     `throttle` is (rate, burst, error code, HTTP status).

@@ -1,8 +1,7 @@
-"""Exceptions: misuse and dead ends only.
+"""Exceptions: for misuse and for fatal errors of a run.
 
-Bad rows and failed batches are data in the report. What is raised is a
-`LayercheckError`, importable from the top level, and survives pickling (process
-pools, Dask and Spark send exceptions between processes).
+Bad rows and failed batches are data in the report. Each exception is a `LayercheckError`, importable from
+the top level. Each can be pickled, because process pools, Dask and Spark send exceptions between processes.
 """
 
 from __future__ import annotations
@@ -21,14 +20,12 @@ def _rebuild(cls: type[LayercheckError], message: str, state: dict[str, Any]) ->
 
 
 class LayercheckError(Exception):
-    """Base of everything layercheck raises on purpose.
+    """Base of all exceptions that layercheck raises on purpose.
 
     Attributes:
-        report: What was known when the error was raised, or None if it was
-            raised before any run started. It stays behind when the exception is
-            pickled: a report can be gigabytes.
-        response: botocore's parsed error response, for errors that come from
-            the service; otherwise None.
+        report: The answers known when the error was raised; None if no run had started. Pickling drops it,
+            because a report can be gigabytes.
+        response: botocore's parsed error response, if the error comes from the service; otherwise None.
         operation_name: The API operation that failed, or None.
 
     Examples:
@@ -55,7 +52,7 @@ class LayercheckError(Exception):
         self.operation_name = operation_name
 
     def __str__(self) -> str:
-        # OSError and KeyError relatives print their arguments in their own way; ours is the message.
+        # Subclasses of OSError and KeyError print their arguments in another form than the message alone.
         return str(self.args[0]) if self.args else ""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -64,36 +61,36 @@ class LayercheckError(Exception):
 
 
 class RepositoryNotFoundError(LayercheckError, LookupError):
-    """The repository (or the registry) does not exist, or not in this account and region."""
+    """The repository or registry does not exist in this account and region."""
 
 
 class AccessDeniedError(LayercheckError, PermissionError):
-    """The service refused these credentials the action `BatchCheckLayerAvailability`."""
+    """The credentials do not allow the action `BatchCheckLayerAvailability`."""
 
 
 class InvalidParameterError(LayercheckError, ValueError):
-    """The service refused a parameter that no choice of digests would mend."""
+    """An argument is invalid, or the service refused a parameter that is not a digest."""
 
 
 class CredentialsError(LayercheckError):
-    """No credentials, or credentials that are wrong, incomplete or expired."""
+    """Credentials are missing, wrong, incomplete or expired."""
 
 
 class EndpointError(LayercheckError, ConnectionError):
-    """No endpoint could be reached at all: no region, no such host, connection refused, TLS."""
+    """No endpoint can be reached: no region, unknown host, connection refused, or a TLS error."""
 
 
-class RunCancelled(LayercheckError):  # noqa: N818 - a cancelled run is nobody's mistake
+class RunCancelled(LayercheckError):  # noqa: N818 - a cancelled run is not an error
     """The run was cancelled; `report` holds every answer received before that."""
 
 
 class JournalError(LayercheckError):
-    """The journal does not fit this run, or cannot be read or written."""
+    """The journal belongs to another run, or cannot be read or written."""
 
 
 class InvalidDigestError(LayercheckError, ValueError):
-    """`Report.raise_for_failures`: some rows were rejected locally and never sent."""
+    """Raised by `Report.raise_for_failures`: some rows were rejected locally and never sent."""
 
 
 class UnansweredError(LayercheckError):
-    """`Report.raise_for_failures`: some digests have no answer, so the report is incomplete."""
+    """Raised by `Report.raise_for_failures`: some digests have no answer, so the report is incomplete."""

@@ -1,4 +1,4 @@
-"""The bounds of a run, in one place, so that tests can shrink them."""
+"""The limits of a run, in one place so that tests can lower them."""
 
 from __future__ import annotations
 
@@ -9,36 +9,34 @@ from layercheck.retry import RetryPolicy
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds that make every run end, whatever the server does.
+    """Limits that make every run end, whatever the server does.
 
-    Every retry has one owner. botocore on a client of our own makes a single
-    attempt. The rate, and so the answer to throttling as a whole, is the pacer's.
-    Asking digests again, whatever came in the way, is the agenda's, from a queue, so
-    that no thread sleeps while it holds a call slot. Renewing credentials is botocore's.
+    Each kind of retry has one owner. A client that layercheck creates makes one attempt per call. The pacer
+    owns the rate, and so the reaction of the whole lane to throttling. The scheduler asks digests again
+    after any error; they wait in a queue, so that no thread sleeps while it holds a call slot. botocore
+    renews credentials.
 
-    A `RetryPolicy` bounds how often the same digests are asked. The run as a whole is
-    bounded by `stall_s` and by the caller's `timeout_s`.
+    A `RetryPolicy` limits how often the same digests are asked. `stall_s` and the caller's `timeout_s` limit
+    the run.
 
     Attributes:
-        retry: How often the same digests are asked.
-        outage_failures: After so many failures in a row, with no answer between, new
-            batches wait until something succeeds again, and the first batch to use
-            up its attempts ends the run instead of one batch after the other.
-        stall_s: Longest that calls may be under way or failing with no answer to any of
-            them; then the run ends with what is known.
-        backlog_per_slot: Calls waiting to be asked again, per slot, before new
-            batches wait. Keeps memory flat when everything fails now and then.
-        call_deadline_s: Longest one call may take before the run gives its thread up.
-        body_deadline_s: Longest the body of one answer may take on a client of ours.
-        body_limit_bytes: Largest body accepted on a client of ours. An answer for 100
-            layers is about 21 kB, with long reasons perhaps 100 kB.
-        grace_s: How long a run that is told to stop waits for calls under way, so
-            that their answers are kept.
-        timeout_grace_s: The same when its time is up: short, as whoever set a time meant it.
-        tick_s: How often progress is told and deadlines are looked at.
-        idle_s: How long a thread without work stays.
-        errors_kept: Batch errors kept in the report one by one.
-        recovery: How a lane comes back after the service throttled: a name of `rate/recovery.py`.
+        retry: How often the same digests are asked, and after which delay.
+        outage_failures: After so many failures in a row, new batches wait until a call succeeds, and the
+            first batch that uses up its attempts ends the run.
+        stall_s: Longest time in which calls are under way or fail and no call gets an answer; then the run
+            ends with the answers it has.
+        backlog_per_slot: Retries that may wait for each call slot before new batches wait too. It keeps
+            memory flat when many calls fail.
+        call_deadline_s: Longest time of one call; then the run abandons the thread of the call.
+        body_deadline_s: Longest time for the body of one answer, on a client that layercheck creates.
+        body_limit_bytes: Largest body of an answer on such a client. An answer for 100 layers is about
+            21 kB, with long reasons perhaps 100 kB.
+        grace_s: How long a stopped run waits for calls under way, so that their answers are kept.
+        timeout_grace_s: The same when `timeout_s` is over; short, because the caller set a time limit.
+        tick_s: Interval between progress callbacks, and between checks of the deadlines.
+        idle_s: How long a thread waits for work before it ends.
+        errors_kept: How many batch errors the report lists one by one.
+        recovery: How a lane comes back after the service throttled, by a name of `dispatch/rate/recovery.py`.
     """
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)

@@ -1,4 +1,4 @@
-"""The offline half: rows in any accepted form become a `Plan`."""
+"""The offline half: turns rows in any accepted form into a `Plan`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ def plan(
 ) -> Plan:
     """Validate, normalise, deduplicate and batch digests, without touching the network.
 
-    Accepted are `sha256:<hex>` in any case, 64 hex digits alone, `<reference>@sha256:<hex>`,
-    `blobs/sha256/<hex>` paths and `sha256__<hex>`, with white space around them. Anything else is
-    a rejected row: it keeps its place, is never sent, and its reason is in `Plan.rejects`.
+    It accepts `sha256:<hex>` in any case, 64 hex digits alone, `<reference>@sha256:<hex>`,
+    `blobs/sha256/<hex>` paths and `sha256__<hex>`, with white space around them. Any other row is
+    rejected: it keeps its place, is never sent, and `Plan.rejects` holds the reason.
 
     Every form of input gives the same plan for the same rows:
 
     ============================================== =====================================================
     any iterable of str, bytes or bytearray         list, tuple, generator, dict keys, set, pandas Index
     `pathlib.Path` or another path object           a text file, one row a line, plain, gzip or zstd
-    an open binary file                             the same, from where it stands
+    an open binary file                             the same, from its current position
     `layercheck.read(path, format, column)`         a column of CSV or Parquet, or JSON Lines
     numpy, one dimension: `S`, `U`, object, `T`     text; zeros at the end of `S` and `U` are padding
     numpy, uint8 of shape (n, 32), or `V32`         raw digests
@@ -33,27 +33,27 @@ def plan(
     ============================================== =====================================================
 
     In files, blank lines and lines starting with `#` are not rows. None, NaN, a null and any object that
-    is no text are invalid rows. Arrays and lists may be written to meanwhile: they are copied block by
-    block under the interpreter lock, so a row is taken as it was or as it is.
+    is not text are invalid rows. Another thread may write to a list or an array meanwhile, because `plan`
+    copies it block by block under the interpreter lock. Each row then has its old or its new value.
 
     Args:
-        digests: Rows in one of these forms. Refused are a lone str or bytes, a file open in text mode,
-            numpy `S32` (it drops zeros at the end of raw digests), arrays of other shapes or dtypes, a
-            table of several columns, and Arrow columns of other types; each with a hint.
+        digests: Rows in one of these forms. `plan` refuses, with a hint, a lone str or bytes, a file open
+            in text mode, numpy `S32` (it drops zeros at the end of raw digests), arrays of other shapes or
+            dtypes, a table of several columns, and Arrow columns of other types.
         batch_size: Digests in one call, 1 to 100 (the service's limit).
         strict: Accept only `sha256:` followed by 64 lower-case hex digits.
-        threads: 1 does all work on the calling thread. None lets a second thread, which knows no Python,
-            help from some 260,000 rows on if this process may use more than one core. The plan is the same.
+        threads: 1 does all work on the calling thread. None adds a second thread, which runs no Python, from
+            about 260,000 rows on if this process may use more than one core. The plan is the same.
 
     Returns:
-        The plan: what would be asked, and which row is which digest.
+        The plan: the digests to ask, and the digest of each row.
 
     Raises:
-        ValueError: If `batch_size` is outside 1 to 100 or `threads` below 1, an array has another shape, or
-            a table or file leaves open which column is meant.
-        TypeError: If `digests` is a lone str or bytes, or nothing that yields rows.
+        ValueError: If `batch_size` is outside 1 to 100, `threads` is below 1, an array has the wrong shape,
+            or a table or file has several columns and none is chosen.
+        TypeError: If `digests` is a lone str or bytes, or does not yield rows.
         OSError: If a file cannot be read.
-        RuntimeError: If an Arrow stream fails; what a generator or a file object raises passes through.
+        RuntimeError: If an Arrow stream fails. Exceptions of a generator or a file object pass through.
 
     Examples:
         >>> import layercheck as lc

@@ -1,4 +1,4 @@
-"""Small types that cross module borders, importable at run time."""
+"""Types that several modules share, importable at run time."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 from layercheck.inputs.adapters import DigestInput as DigestInput
 
 Rate: TypeAlias = "float | Literal['quota', 'max'] | None"
-"""Calls per second for one lane: None is half the default quota."""
+"""Calls per second for one lane; None is half of the default quota."""
 
 ErrorKind: TypeAlias = Literal[
     "throttled", "transient", "batch", "fatal", "cancelled", "timeout", "stalled", "answer"
 ]
-"""Why digests stayed without an answer, or were refused: the class of the error, or the end of the run."""
+"""Why digests have no answer or were refused: the class of the error, or the end of the run."""
 
 Ending: TypeAlias = Literal[
     "running", "done", "cancelled", "timeout", "stalled", "fatal", "journal", "killed"
 ]
-"""How a run ended: all was asked; it was cancelled or interrupted; its time was up; answers had come, and
-then none came any more; there was an error that asking again does not mend; or the journal could not be
-written. Of a run whose process ended before it, a journal says `killed`."""
+"""How a run ended.
+
+`done`: all digests were asked. `cancelled`: the caller cancelled or interrupted it. `timeout`: its time limit
+was reached. `stalled`: the service stopped answering. `fatal`: an error occurred that a retry cannot fix.
+`journal`: the journal could not be written. A journal says `killed` of a run whose process ended first.
+"""
 
 
 @runtime_checkable
@@ -32,20 +35,20 @@ class EcrClient(Protocol):
     def meta(self) -> Any:
         """Botocore's client metadata: region, endpoint, config, service model."""
 
-    @property  # a property, so that typed clients (boto3-stubs) with their exact keywords fit too
+    @property  # a property, so that typed clients (boto3-stubs) with exact keywords match too
     def batch_check_layer_availability(self) -> Callable[..., Any]:
         """One call: at most 100 digests of one repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a plan is checked: registry x region x repository.
+    """Where a plan is checked: registry, region and repository.
 
     Attributes:
-        repository_name: Repository, without registry host.
-        registry_id: The registry asked for, or None for the caller's own.
+        repository_name: Name of the repository, without registry host.
+        registry_id: Account id or alias of the registry; None for the registry of the credentials.
         region_name: Region of the client, or None if it has none.
-        endpoint_url: The endpoint really used.
+        endpoint_url: The endpoint in use.
         public: True for ECR Public.
     """
 
@@ -61,18 +64,18 @@ class RunStats:
     """How a run went.
 
     Attributes:
-        calls: Calls answered or failed, each counted once however often it was asked again.
-        requests: Times a call was put to the client, first tries and repeats.
+        calls: Calls answered or failed, each counted once with all its retries.
+        requests: Requests sent: first attempts and retries.
         retries: Requests beyond the first of each call.
         throttles: Requests that were throttled.
-        halvings: Times a batch was halved to find the digest at fault.
+        halvings: How often a batch was split to find a rejected digest.
         foreign: Entries in answers for digests that were not asked.
         seconds: Wall-clock seconds from the first request to the last answer.
-        rate: The pacer's rate at the end, calls per second; None without a limit.
-        max_in_flight: The most calls that were under way at once.
-        transport: How calls were made: `plain`, `slim`, `wire` or `native`.
-        ended: How it ended.
-        restored: Digests whose verdicts a journal knew from before; they were not asked.
+        rate: The pacer's rate at the end in calls per second; None without a limit.
+        max_in_flight: Largest number of calls that were under way at once.
+        transport: The transport in use: `plain`, `slim`, `wire` or `native`.
+        ended: How the run ended.
+        restored: Digests whose verdicts came from the journal, and which were not asked.
     """
 
     calls: int = 0
@@ -90,22 +93,22 @@ class RunStats:
 
     @property
     def calls_per_second(self) -> float:
-        """Requests per wall-clock second; 0.0 before the first."""
+        """Requests per wall-clock second; 0.0 without requests."""
         return self.requests / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class BatchError:
-    """What went wrong with one call's digests.
+    """Why the digests of one call have no answer.
 
     Attributes:
-        start: First digest concerned: an index into `plan.digests`.
-        stop: One past the last digest concerned. When a run goes on with a journal, what was left open here
-            and there is asked together: then only some digests between these two are concerned.
-        kind: Which class of error it was.
-        code: The service's error code, or the name of the exception.
-        message: What happened, for a person; never holds a credential.
-        attempts: How often these digests were asked.
+        start: Index of the first digest in `plan.digests`.
+        stop: One past the index of the last digest. A run that continues a journal asks scattered digests in
+            one call; then the error concerns only some digests between `start` and `stop`.
+        kind: Class of the error.
+        code: Error code of the service, or name of the exception.
+        message: What happened, for a person; it never holds a credential.
+        attempts: How often the digests were asked.
     """
 
     start: int
@@ -118,26 +121,26 @@ class BatchError:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands; handed to the `progress` callback.
+    """State of a run; the argument of the `progress` callback.
 
     Attributes:
         unique: Digests in the plan.
-        settled: Digests that have their verdict.
-        counts: Verdict word to digests (not rows) so far.
+        settled: Digests with a verdict.
+        counts: Number of digests (not rows) for each verdict so far.
         calls: Calls finished.
         requests: Requests sent.
         throttles: Requests throttled.
         in_flight: Calls under way.
         seconds: Seconds since the run started.
-        rate: The pacer's present rate in calls per second; None without a limit.
-        done: True in the last call of the callback.
+        rate: The pacer's current rate in calls per second; None without a limit.
+        done: True in the last callback of the run.
         rows: Rows in the plan.
-        rows_done: Rows that have their verdict, invalid ones included. While some digests still wait and
-            others have several rows, it is a proportion; without duplicates, and when all is settled, exact.
+        rows_done: Rows with a verdict, invalid rows included. The number is exact without duplicates and at
+            the end of the run; otherwise it is estimated from the share of settled digests.
         batches: Batches in the plan.
-        batches_done: Batches of which every digest has its outcome. When a run goes on with a journal,
-            batches of which a part is known count as done, and what is left of them as batches of its own.
-        seconds_left: Seconds to the end at the speed of the last ten; None while that cannot be told.
+        batches_done: Batches in which every digest has its outcome. In a run that continues a journal, a
+            batch that is known in part counts as done, and its other digests form batches of their own.
+        seconds_left: Seconds to the end at the speed of the last ten seconds; None while it is unknown.
     """
 
     unique: int
@@ -158,9 +161,9 @@ class Progress:
 
     @property
     def calls_per_second(self) -> float:
-        """Requests per second so far; 0.0 before the first. `rate` is what they may become."""
+        """Requests per second so far; 0.0 before the first. `rate` is their upper limit."""
         return self.requests / self.seconds if self.seconds > 0 else 0.0
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
-"""Called on the run's own thread a few times a second, and once at the end."""
+"""A function that the run's thread calls a few times a second, and once at the end."""

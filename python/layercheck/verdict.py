@@ -8,8 +8,8 @@ from enum import IntEnum
 class Verdict(IntEnum):
     """The state of one digest, and so of each of its rows.
 
-    `Report.verdicts` holds these codes as uint8. Zero is `NOT_CHECKED`, so that
-    memory nobody filled in can never read as an answer.
+    `Report.verdicts` holds these codes as uint8. Zero is `NOT_CHECKED`, so that memory which was never
+    written cannot be mistaken for an answer.
 
     Examples:
         >>> Verdict(2), Verdict.UNAVAILABLE.label
@@ -29,7 +29,7 @@ class Verdict(IntEnum):
 
     @property
     def label(self) -> str:
-        """The verdict's word, as it stands in counts, tables and files."""
+        """The verdict's word in counts, tables and files."""
         return self.name.lower()
 
     @classmethod
@@ -37,7 +37,7 @@ class Verdict(IntEnum):
         """The verdict for a word such as ``"unavailable"``.
 
         Raises:
-            ValueError: If there is no such verdict; the message lists them.
+            ValueError: If the word is not a verdict; the message lists all verdicts.
         """
         try:
             return cls[label.upper()]

@@ -1,4 +1,4 @@
-"""What layercheck knows of botocore: clients, credentials, error classes, quotas.
+"""The use of botocore: clients, credentials, error classes, quotas.
 
-Besides `dispatch/transport/`, only this folder imports boto3 or botocore.
+Only this folder and `dispatch/transport/` import boto3 or botocore.
 """

@@ -1,4 +1,4 @@
-"""What a failed call means: each exception is classified once, here."""
+"""Classifies the exception of a failed call, once for each."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
 _CODE_LIMIT = 100
 
 
-class UnreadableAnswer(Exception):  # noqa: N818 (an answer, and a fact about it)
-    """The service said 200 and sent something that is not an answer."""
+class UnreadableAnswer(Exception):  # noqa: N818 (named for the answer, not for an error)
+    """The service sent status 200 with a body that is not an answer."""
 
 
 class CallAbandoned(Exception):  # noqa: N818 (likewise)
-    """A call outlived its deadline, and the run went on without it."""
+    """A call did not end by its deadline, and the run went on without it."""
 
 
 class UnusableCredentials(Exception):  # noqa: N818 (likewise)
-    """Credentials that no signed request can hold; the message shows nothing of them."""
+    """A signed request cannot hold the credentials; the message shows no part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,15 @@ class Failure:
     """One failed call, classified.
 
     Attributes:
-        kind: What to do about it.
-        code: The service's error code, or the name of the exception.
-        message: For a person: one line, capped, without control characters and without anything
-            that signs a request.
+        kind: The class, which decides what the run does.
+        code: Error code of the service, or name of the exception.
+        message: For a person: one short line without control characters and secrets.
         cause: The exception, for chaining.
-        raises: For dead ends, the class to raise.
-        connected: False if no connection was made at all.
-        renews: New credentials may mend it, if the client can fetch some.
-        names_target: The message speaks of the repository or registry, so no digest is at fault.
-        names_digest: The message speaks of digests.
+        raises: For fatal failures, the exception class to raise.
+        connected: False if no connection was made.
+        renews: Whether new credentials may fix it, if the client can fetch them.
+        names_target: Whether the message names the repository or registry, so that no digest is the cause.
+        names_digest: Whether the message names digests.
     """
 
     kind: FailureKind
@@ -64,15 +63,15 @@ class Failure:
 
     @property
     def summary(self) -> str:
-        """`Code: message`, or the one that is there."""
+        """`Code: message`, or the code alone without a message."""
         return f"{self.code}: {self.message}" if self.message else self.code
 
 
 def classify(error: BaseException) -> Failure:
-    """Say what a failed call means.
+    """Classifies the exception of a failed call.
 
-    Anything not known by name is *passing*: it is asked again a bounded number of times, and what
-    still has no answer then is `unanswered`, which is true in any case.
+    An exception with an unknown name is transient. The run then retries a limited number of times, and the
+    digests that still have no answer become `unanswered`, which is true whatever the cause was.
     """
     from botocore import exceptions as known
 
@@ -80,13 +79,13 @@ def classify(error: BaseException) -> Failure:
         return _from_service(error)
     name = type(error).__name__
     message = clean(error)
-    cause = _veiled(error)
+    cause = _without_secret_chain(error)
 
     def is_a(names: tuple[str, ...]) -> bool:
         return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
 
     if isinstance(error, UnusableCredentials):
-        # To ask again would send, or fail to send, the same: what boto3 found has to be put right.
+        # A retry would use the same credentials, so the user has to fix the source where boto3 found them.
         return Failure("fatal", name, message, cause, CredentialsError, connected=False)
     if is_a(error_codes.CREDENTIAL_EXCEPTIONS):
         renews = is_a(error_codes.RENEWAL_EXCEPTIONS)
@@ -95,7 +94,7 @@ def classify(error: BaseException) -> Failure:
         return Failure("fatal", name, message, cause, EndpointError, connected=False)
     if is_a(error_codes.PARAMETER_EXCEPTIONS):
         return Failure("fatal", name, message, cause, InvalidParameterError, connected=False)
-    # No connection: refused, unknown host, TLS, proxy, connect timeout. Passing until it proves lasting.
+    # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
     connected = not isinstance(error, known.ConnectionError)
     return Failure("transient", name, message, cause, EndpointError, connected=connected)
 
@@ -125,7 +124,7 @@ def _from_service(error: Any) -> Failure:
 def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
     if code in error_codes.THROTTLED or code.startswith("TooManyRequests") or status == 429:
         return "throttled", EndpointError
-    # A named reason counts more than the status: a 500 that says AccessDenied is still no access.
+    # The code counts more than the status, because a 500 with the code AccessDenied still denies access.
     for those, raises in _FATAL:
         if code in those:
             return "fatal", raises
@@ -133,7 +132,7 @@ def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
         return "transient", EndpointError
     if code in error_codes.BATCH or status == 413:
         return "batch", InvalidParameterError
-    # A proxy or gateway on the way speaks HTML, and botocore then gives the status as the code.
+    # A proxy or gateway answers in HTML, and botocore then returns the status as the code.
     if status in (401, 403, 407):
         return "fatal", AccessDeniedError
     return "transient", EndpointError
@@ -149,9 +148,9 @@ _FATAL: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
 
 
 def _without_secrets(error: Any, raw: str) -> BaseException:
-    """The error itself, or a copy of it if its message echoes what a signed request holds.
+    """The error itself, or a copy with a clean message if the message repeats secrets of the request.
 
-    A chained exception is printed with the traceback, so its message is output too.
+    Python prints a chained exception with the traceback, so its message is output too.
     """
     if not has_secret(raw):
         return error  # type: ignore[no-any-return]
@@ -164,11 +163,11 @@ def _without_secrets(error: Any, raw: str) -> BaseException:
     return ClientError(response, error.operation_name)
 
 
-def _veiled(error: BaseException) -> BaseException:
-    """The error itself, or a copy of it without its chain if one of these tells a secret.
+def _without_secret_chain(error: BaseException) -> BaseException:
+    """The error itself, or a copy without its chain if a message of the chain holds a secret.
 
-    `http.client` quotes a header that cannot be sent, a session token with a line end for one, and
-    botocore the endpoint's URL with the password in it.
+    `http.client` quotes a header that cannot be sent, for example a session token with a line end.
+    botocore quotes the endpoint's URL with the password in it.
     """
     from botocore.exceptions import BotoCoreError, HTTPClientError
 
@@ -185,7 +184,7 @@ def _veiled(error: BaseException) -> BaseException:
 
 
 def exception_for(failure: Failure, message: str) -> LayercheckError:
-    """The exception a dead end raises, chained to its cause and carrying botocore's response."""
+    """The exception for a fatal failure, chained to its cause and with botocore's response."""
     cause = failure.cause
     error = failure.raises(
         message,

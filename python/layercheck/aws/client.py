@@ -1,8 +1,7 @@
-"""Clients: made once from what the caller gave, or taken as they are.
+"""Clients: creates one from the caller's arguments, or takes the caller's client.
 
-A client passed by the caller is used and never modified. One of our own is made on
-the calling thread. botocore clients may be shared by threads; they must not cross
-processes, so make a `Checker` after a fork and not before.
+layercheck uses the caller's client and never modifies it. layercheck creates its own client on the calling
+thread. Threads may share a botocore client, but processes may not, so create a `Checker` after a fork.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ READ_TIMEOUT_S = 30
 PUBLIC_REGIONS = ("us-east-1", "us-west-2")
 """The only regions with an ECR Public API (botocore's endpoint data, compared in a test)."""
 
-_making = threading.Lock()  # sessions are not thread-safe, and several Checkers may share one
+_session_lock = threading.Lock()  # sessions are not thread-safe, and several Checkers may share a session
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,10 +33,10 @@ class OpenClient:
 
     Attributes:
         client: The boto3 client.
-        owned: It is ours: made here, and closed by us.
-        session: The session it was made from; None for a caller's client.
-        target: Where it leads.
-        max_in_flight: Calls it may carry at once: what was asked for, or its pool if that is smaller.
+        owned: Whether layercheck created the client, and so closes it.
+        session: The session of an owned client; None for the caller's client.
+        target: Where the client asks.
+        max_in_flight: Calls at once: the number asked for, or the size of the pool if that is smaller.
     """
 
     client: EcrClient
@@ -47,17 +46,17 @@ class OpenClient:
     max_in_flight: int
 
     def close(self) -> None:
-        """Close the connections of a client of our own."""
+        """Closes the connections of an owned client."""
         if self.owned:
             self.client.close()  # type: ignore[attr-defined]
 
 
 def check_max_in_flight(max_in_flight: object) -> int | None:
-    """A whole number of at least one, or None.
+    """Checks that the argument is None or a whole number of at least 1, and returns it.
 
     Raises:
-        TypeError: Not a whole number.
-        InvalidParameterError: Less than one.
+        TypeError: It is not a whole number.
+        InvalidParameterError: It is less than 1.
     """
     if max_in_flight is None:
         return None
@@ -83,16 +82,16 @@ def open_client(
     plain: bool,
     limits: Limits,
 ) -> OpenClient:
-    """Take the caller's client, or make one: for plain calls, or for faster ones.
+    """Takes the caller's client, or creates a client for plain or for faster calls.
 
     `repository_name` may be a name, an image URI or an ARN. The returned target holds its parts.
 
     Raises:
         TypeError: An argument has the wrong type.
-        InvalidParameterError: Arguments that exclude each other, a client of the other service, or
-            a region without ECR Public.
-        CredentialsError: A profile that does not exist or cannot be read.
-        EndpointError: No region.
+        InvalidParameterError: Two arguments exclude each other, the client is of another service or
+            region, or the region has no ECR Public.
+        CredentialsError: The profile does not exist or cannot be read.
+        EndpointError: No region is known.
     """
     repository = resolve_repository(
         repository_name, registry_id=registry_id, region_name=region_name, public=public
@@ -111,18 +110,18 @@ def open_client(
         if names:
             raise InvalidParameterError(
                 f"client and {', '.join(names)} given; a client already has its session, region, endpoint "
-                "and config, so pass one or the other"
+                "and config, so leave the others out"
             )
         _check_client(client, service, parse_repository(repository_name), public)
         owned = False
     else:
         if session is not None and profile_name is not None:
             raise InvalidParameterError(
-                "session and profile_name given; a session already has its profile, so pass one or the other"
+                "session and profile_name given; a session already has its profile, so pass only one of them"
             )
         try:
-            with _making:
-                session, client = _make(
+            with _session_lock:
+                session, client = _create(
                     service,
                     session,
                     repository.region_name,
@@ -152,12 +151,12 @@ def open_client(
         clean(url) if url is not None else None,
         repository.public,
     )
-    # More calls than pooled connections would open a connection, with its TLS handshake, for each call.
+    # With more calls than pooled connections, each call above the pool would need a new TLS handshake.
     slots = min(wanted, pool) if isinstance(pool, int) and pool > 0 else wanted
     return OpenClient(client, owned, session, target, slots)
 
 
-def _make(
+def _create(
     service: str,
     session: Any,
     region_name: str | None,
@@ -183,9 +182,9 @@ def _make(
 
 
 def _default_region(service: str, session: Any, endpoint_url: str | None) -> str | None:
-    """The session's region; for ECR Public us-east-1 unless the session's is one of its two.
+    """The session's region; for ECR Public us-east-1, unless the session's region has ECR Public.
 
-    ECR Public is one registry for the world, so whoever works in eu-west-1 means this one.
+    ECR Public is one registry for all regions, so a user in eu-west-1 means this registry.
     """
     region: str | None = session.region_name
     if service == "ecr-public" and region not in PUBLIC_REGIONS and (endpoint_url is None or region is None):
@@ -194,24 +193,25 @@ def _default_region(service: str, session: Any, endpoint_url: str | None) -> str
 
 
 def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
-    """Our settings, then the session's defaults, then the caller's: the later wins."""
+    """Layercheck's settings, then the session's defaults, then the caller's config; the later wins."""
     from botocore.config import Config
 
     from layercheck._core import build_info
 
     merged = Config(
-        # One attempt: asking again is the run's business, see `Limits`. Two layers of retries multiply,
-        # and botocore's sleep while they hold a call slot.
+        # One attempt, because the run retries (see `Limits`). Two layers of retries would multiply, and
+        # botocore's sleep while they hold a call slot.
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=max_in_flight,
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         tcp_keepalive=True,
     )
-    # boto3 keeps its botocore session private; without it a session's default config would lose to ours.
+    # boto3 keeps its botocore session private. Without it, layercheck's settings would override the defaults
+    # of the session.
     inner = getattr(session, "_session", None)
     if not plain:
-        # The digests were validated already, and are not among the parameters that botocore sees.
+        # The core has validated the digests, and botocore does not see them among the parameters.
         merged = merged.merge(Config(parameter_validation=False))
     get_default = getattr(inner, "get_default_client_config", None)
     extras: list[str] = []
@@ -221,8 +221,8 @@ def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
         if not isinstance(given, Config):
             raise TypeError(f"config is a {type(given).__name__}; expected a botocore.config.Config")
         merged = merged.merge(given)
-        theirs = getattr(given, "user_agent_extra", None)
-        extras = [theirs] if theirs else extras
+        extra = getattr(given, "user_agent_extra", None)
+        extras = [extra] if extra else extras
     extras.append(f"layercheck/{build_info()['version']}")
     if not plain and getattr(merged, "user_agent", None) is None:
         merged = merged.merge(Config(user_agent=_user_agent(inner, merged)))
@@ -230,10 +230,10 @@ def _config(session: Any, config: Any, max_in_flight: int, plain: bool) -> Any:
 
 
 def _user_agent(inner: Any, config: Any) -> str | None:
-    """What botocore would call itself, without the extras, which it appends.
+    """Botocore's user agent, without the extras, which botocore appends.
 
-    It is made once here; older botocores otherwise make it anew twice for each call. None if this botocore
-    makes it in another way: then it does so itself.
+    It is computed once here, because older botocores compute it twice for each call. None if the installed
+    botocore computes it in another way; then botocore does so itself.
     """
     try:
         from botocore.useragent import UserAgentString
@@ -241,14 +241,14 @@ def _user_agent(inner: Any, config: Any) -> str | None:
         named: Any = UserAgentString.from_environment()
         named = named.set_session_config(inner.user_agent_name, inner.user_agent_version, None)
         app_id = config.user_agent_appid or inner.get_config_variable("user_agent_appid")
-        like_ours = config.merge(type(config)(user_agent_appid=app_id, user_agent_extra=None))
-        return str(named.with_client_config(like_ours).to_string())
+        own_config = config.merge(type(config)(user_agent_appid=app_id, user_agent_extra=None))
+        return str(named.with_client_config(own_config).to_string())
     except (ImportError, AttributeError, TypeError):
         return None
 
 
 def _check_client(client: EcrClient, service: str, named: Repository, public: bool) -> None:
-    """Refuse a client that cannot ask the repository: of another service, or of another region."""
+    """Refuses a client of another service or of another region than the repository."""
     if not callable(getattr(client, "batch_check_layer_availability", None)):
         raise InvalidParameterError(
             f"client is a {type(client).__name__} without batch_check_layer_availability; "
@@ -274,7 +274,7 @@ def _opening_failed(error: Exception) -> LayercheckError | None:
     failure = classify(error)
     if failure.kind == "fatal":
         hint = "; pass region_name or set AWS_DEFAULT_REGION" if failure.code == "NoRegionError" else ""
-        return exception_for(failure, f"no client could be made: {failure.summary.rstrip('.')}{hint}")
+        return exception_for(failure, f"no client could be created: {failure.summary.rstrip('.')}{hint}")
     if isinstance(error, ValueError):
-        return InvalidParameterError(f"no client could be made: {failure.message}")
+        return InvalidParameterError(f"no client could be created: {failure.message}")
     return None

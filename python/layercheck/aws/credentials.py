@@ -1,4 +1,4 @@
-"""A client's credentials: what they are now, whether a request can hold them, and whose they are."""
+"""A client's credentials: their current values, whether a request can hold them, and their account."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from layercheck.aws.classify import UnusableCredentials
 _KEY_ID = re.compile(r"A[KS]IA[Q-Z2-7][A-Z2-7]{15}")
 
 _NOT_IN_A_HEADER = re.compile(r"[^\t -~\x80-\xff]")
-"""A field's value is of visible ASCII, spaces, tabs and bytes above them (RFC 9110, section 5.5). A str goes
-into a header as Latin-1, says http.client; the service's own ids and tokens are ASCII."""
+"""A header value consists of visible ASCII, spaces, tabs and bytes above ASCII (RFC 9110, section 5.5).
+http.client encodes a str as Latin-1; ids and tokens of AWS are ASCII."""
 _NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")
-"""What Python makes of an environment variable's bytes that are no UTF-8."""
+"""Surrogates, which Python puts in place of bytes of an environment variable that are not UTF-8."""
 
 
 class CredentialSnapshot(NamedTuple):
-    """Credentials as they are at one moment."""
+    """Credentials at one moment."""
 
     access_key: str
     secret_key: str
     token: str | None
 
     def __repr__(self) -> str:
-        return "Frozen(***)"
+        return "CredentialSnapshot(***)"
 
 
 def current(client: Any) -> CredentialSnapshot | None:
-    """The client's credentials, refreshed if boto3 finds it is time; None if it has none.
+    """The client's credentials, which boto3 refreshes if they are about to expire; None without credentials.
 
     Raises:
-        UnusableCredentials: No request that is signed with them can be written down.
+        UnusableCredentials: A request that is signed with them cannot be written.
         botocore.exceptions.BotoCoreError: They could not be refreshed.
     """
     freeze = getattr(of_client(client), "get_frozen_credentials", None)
@@ -48,22 +48,22 @@ def current(client: Any) -> CredentialSnapshot | None:
 
 
 def validate_credentials(client: Any) -> None:
-    """See, before botocore signs with them, whether a request can hold the client's credentials.
+    """Checks that a request can hold the client's credentials, before botocore signs with them.
 
-    botocore and `http.client` do not notice, or fail with a message that blames nothing in particular.
+    botocore and `http.client` do not notice, or fail with a message that does not name the cause.
 
     Raises:
-        UnusableCredentials: It cannot.
-        botocore.exceptions.BotoCoreError: They could not be refreshed, as signing would find too.
+        UnusableCredentials: A request cannot hold them.
+        botocore.exceptions.BotoCoreError: They could not be refreshed; signing would fail in the same way.
     """
     signer = getattr(client, "_request_signer", None)
-    # The version is a str, unless requests are not to be signed.
+    # The version is a str, unless the config turns signing off.
     if isinstance(getattr(signer, "signature_version", None), str):
         current(client)
 
 
 def _check(what: str, value: object, wrong: re.Pattern[str], why: str) -> None:
-    """Nothing of the value is in the message, not even how long it is."""
+    """Raises a message that shows no part of the value, not even its length."""
     if not isinstance(value, str) or (value.isascii() and value.isprintable()):
         return
     match = wrong.search(value)
@@ -75,30 +75,30 @@ def _named(char: str) -> str:
     if char in "\r\n":
         return "a line end"
     if _NOT_UTF_8.match(char):
-        return "a byte that is no UTF-8"
+        return "a byte that is not UTF-8"
     return "a character outside Latin-1" if char > "\xff" else "a control character"
 
 
 def of_client(client: Any) -> Any:
-    """The credentials object that signs the client's requests; None if it has none, or is no boto3 client."""
-    # botocore has a method for it since 1.35.42 only, and it returns this attribute.
+    """The object that holds the client's credentials; None without credentials or for another client type."""
+    # botocore has a method for it only from 1.35.42 on, which returns this attribute.
     return getattr(getattr(client, "_request_signer", None), "_credentials", None)
 
 
 def can_be_renewed(client: Any) -> bool:
-    """Whether botocore fetches new credentials by itself when these expire."""
+    """Whether botocore fetches new credentials when these expire."""
     return callable(getattr(of_client(client), "refresh_needed", None))
 
 
 def account(client: Any) -> str | None:
-    """The account, or the best there is in its place, of the credentials; None if nothing is known.
+    """The account id of the credentials, or else their access key id; None if neither is known.
 
-    Nothing is fetched for it: an attribute like `access_key` would renew credentials that expired. Of a
-    role that was not assumed yet (from a profile, say) nothing is known.
+    It does not fetch credentials, although reading an attribute such as `access_key` could renew expired
+    ones. The account of a role that was not assumed yet, for example from a profile, is unknown.
     """
     credentials = of_client(client)
     for name in ("_account_id", "account_id", "_access_key", "access_key"):
-        # Renewable credentials have properties of the public names, which may go out to the network.
+        # In renewable credentials the public names are properties, which may use the network.
         value = vars(credentials).get(name) if hasattr(credentials, "__dict__") else None
         if isinstance(value, str) and value:
             return account_of(value) if name.endswith("key") else value
@@ -106,10 +106,10 @@ def account(client: Any) -> str | None:
 
 
 def known_account(client: Any) -> str | None:
-    """The account of the credentials; None if it cannot be told.
+    """The account id of the credentials; None if it is unknown.
 
-    Credentials that were not fetched yet, of a role say, are fetched now. What goes wrong with that the first
-    call will say.
+    It fetches credentials that were not fetched yet, for example those of a role. If that fails, the first
+    call reports the error.
     """
     credentials = of_client(client)
     try:
@@ -124,13 +124,12 @@ def known_account(client: Any) -> str | None:
 
 
 def account_of(access_key_id: str) -> str:
-    """The account an access key id belongs to; the id itself if it does not tell.
+    """The account id in an access key id; the key id itself if it does not contain one.
 
-    Ids issued since 2019 hold the account's number: base32 behind the prefix, shifted by seven bits, the
-    highest bit set (https://summitroute.com/blog/2018/06/20/aws_security_credential_formats/, and
-    `aws sts get-access-key-info`, which says the same). The service promises no such form. So only such
-    things may rest on it as do no harm if it is wrong: the sharing of a rate, and that a journal
-    refuses a run which it takes for another account's.
+    Key ids issued since 2019 contain the account id: base32 behind the prefix, shifted by seven bits, the
+    highest bit set (https://summitroute.com/blog/2018/06/20/aws_security_credential_formats/;
+    `aws sts get-access-key-info` agrees). AWS does not document the encoding. So use the account id only
+    where a wrong value is harmless: to share a rate, and to refuse a journal of another account.
 
     Examples:
         >>> account_of("ASIAQNZGKIQY56JQ7WML"), account_of("AKIDEXAMPLE")

@@ -1,4 +1,4 @@
-"""Error codes and exception names, by what they mean for a run."""
+"""Error codes and exception names, grouped by what they mean for a run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ THROTTLED = frozenset(
         "TransactionInProgressException",
     )
 )
-"""Slow down: botocore's own list (`botocore.retries.standard.ThrottledRetryableChecker`, compared in a test),
-and `ThrottleException`, the name on ECR's troubleshooting page that botocore does not know
+"""The request was throttled: botocore's list (`botocore.retries.standard.ThrottledRetryableChecker`,
+compared in a test), and `ThrottleException` from ECR's troubleshooting page, which botocore does not know
 (https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors.html)."""
 
 TRANSIENT = frozenset(
@@ -38,7 +38,7 @@ TRANSIENT = frozenset(
         "ServiceUnavailableException",
     )
 )
-"""The service's own fault, for now."""
+"""The service failed, and a retry may succeed."""
 
 BATCH = frozenset(
     (
@@ -52,7 +52,7 @@ BATCH = frozenset(
         "ValidationException",
     )
 )
-"""A parameter the service will not take; with several digests, one of them may be at fault."""
+"""The service refuses a parameter; with several digests, one of them may be the cause."""
 
 NOT_FOUND = frozenset(
     (
@@ -60,7 +60,7 @@ NOT_FOUND = frozenset(
         "RepositoryNotFoundException",
     )
 )
-"""No such repository or registry."""
+"""The repository or registry does not exist."""
 
 DENIED = frozenset(
     (
@@ -72,7 +72,7 @@ DENIED = frozenset(
         "UnauthorizedOperation",
     )
 )
-"""Known credentials that may not do this."""
+"""The credentials are valid and do not allow the action."""
 
 CREDENTIAL = frozenset(
     (
@@ -95,7 +95,7 @@ CREDENTIAL = frozenset(
         "UnrecognizedClientException",
     )
 )
-"""Credentials that are missing, wrong or expired."""
+"""The credentials are missing, wrong or expired."""
 
 EXPIRED = frozenset(
     (
@@ -105,15 +105,15 @@ EXPIRED = frozenset(
         "TokenRefreshRequired",
     )
 )
-"""Of these, what new credentials mend; botocore fetches them when the next request is signed."""
+"""The codes of expired credentials; botocore fetches new ones when it signs the next request."""
 
 UNSUPPORTED = frozenset(("UnsupportedCommandException",))
-"""ECR Public, where a region does not have the operation."""
+"""ECR Public does not have the operation in this region."""
 
 WRONG_ENDPOINT = frozenset(("InvalidAction", "UnknownOperation", "UnknownOperationException"))
-"""Whatever answers there, it is not ECR."""
+"""The server that answered is not ECR."""
 
-# botocore's exceptions go by name, because some exist only in newer or older releases than the one installed.
+# botocore's exceptions are listed by name, because some exist only in other releases than the installed one.
 
 CREDENTIAL_EXCEPTIONS = (
     "ConfigNotFound",
@@ -141,7 +141,7 @@ RENEWAL_EXCEPTIONS = (
     "CredentialRetrievalError",
     "MetadataRetrievalError",
 )
-"""Of these, what may be a hiccup of the place where new credentials come from."""
+"""The exceptions that may be a short failure of the source of new credentials."""
 
 ENDPOINT_EXCEPTIONS = (
     "BaseEndpointResolverError",
@@ -155,11 +155,11 @@ ENDPOINT_EXCEPTIONS = (
     "UnknownEndpointError",
     "UnknownRegionError",
 )
-"""botocore knows no endpoint to send to."""
+"""botocore cannot determine an endpoint."""
 
 PARAMETER_EXCEPTIONS = (
     "ParamValidationError",
     "UnknownClientMethodError",
     "ValidationError",
 )
-"""botocore's validation refuses the arguments."""
+"""botocore's validation refused the arguments."""

@@ -1,15 +1,14 @@
-"""Bounded bodies: no answer may fill the memory or drip for ever.
+"""Limits the length and the time of a response body, so that no answer fills the memory or never ends.
 
-botocore reads the body of an answer to its end, whatever its length, and its
-read timeout starts anew with every byte that arrives. On a client of our own the
-HTTP session is therefore wrapped: the same session sends the request and is asked
-to leave the body unread, and the body is read here with a cap and a deadline.
+botocore reads the body of an answer to its end, whatever its length, and its read timeout starts again with
+every byte that arrives. layercheck therefore wraps the HTTP session of a client that it creates. The same
+session sends the request, but leaves the body unread, and the wrapper reads the body with a length limit and
+a deadline.
 
-The wrapped attribute (`client._endpoint.http_session`) is private to botocore;
-where it is missing, the ordinary path remains, and the run's own deadline per call
-is what ends it. The documented door, a `before-send` handler, needs the same
-private session to send with, and would send even when another handler (moto's
-in-process mock, for one) has answered already, because botocore runs them all.
+The wrapped attribute (`client._endpoint.http_session`) is private to botocore. If it is missing, botocore
+reads the body, and the run's deadline per call ends an endless one. The documented way, a `before-send`
+handler, needs the same private session to send with. It would also send when another handler, such as moto's
+in-process mock, has answered already, because botocore runs all handlers.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class _HttpSession(Protocol):
 
 
 class ReadBody:
-    """What botocore's `AWSResponse` needs of a raw body: `stream`, here over bytes that are already read."""
+    """A raw body for botocore's `AWSResponse`, whose `stream` returns bytes that were already read."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -38,12 +37,12 @@ class ReadBody:
 
 
 class BoundedSession:
-    """botocore's HTTP session with a limit on the bodies it hands back.
+    """botocore's HTTP session with a limit on the bodies that it returns.
 
     Args:
-        inner: The session that really sends; proxies, TLS and pooling stay its own.
-        limit_bytes: Longest body; an answer for 100 layers is about 21 kB.
-        deadline_s: Longest time the body may take, from the headers on.
+        inner: The session that sends; it keeps its proxies, TLS settings and pool.
+        limit_bytes: Longest body accepted; an answer for 100 layers is about 21 kB.
+        deadline_s: Longest time for the body, counted from the headers.
     """
 
     def __init__(self, inner: _HttpSession, *, limit_bytes: int, deadline_s: float) -> None:
@@ -52,11 +51,11 @@ class BoundedSession:
         self._deadline_s = deadline_s
 
     def send(self, request: Any) -> Any:
-        """Send the request and read its body within bounds.
+        """Sends the request and reads its body within the limits.
 
         Raises:
-            botocore.exceptions.HTTPClientError: The body was too long, too slow or cut short, so
-                the call counts as a passing failure. The connection is closed.
+            botocore.exceptions.HTTPClientError: The body was too long, too slow or cut short. The call then
+                counts as a transient failure, and the connection is closed.
         """
         from botocore.awsrequest import AWSResponse
 
@@ -65,7 +64,7 @@ class BoundedSession:
         try:
             body = self._read(response.raw, response.headers, request.url)
         except BaseException:
-            # The rest of the body is of no use, and a connection with unread bytes cannot be reused.
+            # A connection with unread bytes cannot be reused.
             response.raw.close()
             raise
         finally:
@@ -84,8 +83,8 @@ class BoundedSession:
         too_long = HTTPClientError(error=f"the body of the answer is longer than {self._limit_bytes:,} bytes")
         if expected is not None and expected > self._limit_bytes:
             raise too_long
-        # One network read at a time, so that the clock is looked at between them; a plain `read(n)` loops
-        # inside until it has n bytes. urllib3 before 2.2 has no `read1`.
+        # One network read at a time, so that the deadline is checked between reads, because `read(n)` loops
+        # until it has n bytes. urllib3 before 2.2 has no `read1`.
         read = getattr(raw, "read1", None) or raw.read
         deadline = time.monotonic() + self._deadline_s
         parts: list[bytes] = []
@@ -116,10 +115,10 @@ class BoundedSession:
 
 
 def bound_bodies(client: Any, *, limit_bytes: int, deadline_s: float) -> bool:
-    """Put a `BoundedSession` into a client of our own, before any thread uses it.
+    """Wraps the session of a client that layercheck created, before any thread uses the client.
 
     Returns:
-        False if this botocore has no such session; the client is unchanged then.
+        False if the installed botocore has no such session; then the client is unchanged.
     """
     endpoint = getattr(client, "_endpoint", None)
     inner: Any = getattr(endpoint, "http_session", None)

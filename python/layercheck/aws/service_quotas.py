@@ -45,16 +45,16 @@ _log = logging.getLogger("layercheck")
 
 
 def calls_per_second(rate: Rate, *, service: str, session: Any, region_name: str | None) -> float | None:
-    """What the pacer starts with, and its ceiling; None for no limit.
+    """The pacer's first and highest rate; None for no limit.
 
     Args:
         rate: None for half the default quota, a number, `"max"`, or `"quota"` to ask Service Quotas.
-        service: `"ecr"` or `"ecr-public"`.
-        session: A boto3 session, for `"quota"`; None if only a client is known.
+        service: Name of the service in boto3, `"ecr"` or `"ecr-public"`.
+        session: A boto3 session, needed for `"quota"`; None if the caller passed a client.
         region_name: Region whose quota is asked for.
 
     Raises:
-        InvalidParameterError: `rate` is none of these.
+        InvalidParameterError: `rate` has another value.
     """
     default = float(QUOTAS[service].calls_per_second)
     if rate is None:
@@ -77,14 +77,14 @@ def calls_per_second(rate: Rate, *, service: str, session: Any, region_name: str
 
 
 def _config() -> Any:
-    """A quota is nice to know and never required, so a Checker does not wait minutes for one."""
+    """Short timeouts, because a Checker works without the quota and must not wait minutes for it."""
     from botocore.config import Config
 
     return Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> float | None:
-    """The account's quota; None, and a line in the log, if it cannot be had."""
+    """The account's quota; None, with a line in the log, if Service Quotas does not return it."""
     if session is None:
         _log.warning("rate='quota' needs a session and got a client; using the default quota")
         return None
@@ -92,7 +92,7 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
     reason = ""
     try:
         client = session.client("service-quotas", region_name=region_name, config=_config())
-    except Exception as error:  # noqa: BLE001 (the default will do)
+    except Exception as error:  # noqa: BLE001 (the default quota is used)
         _log.warning("Service Quotas cannot be asked, using the default quota: %s", classify(error).summary)
         return None
     try:
@@ -107,5 +107,5 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
             reason = f"it answered {value}"
     finally:
         client.close()
-    _log.warning("Service Quotas did not tell the quota, using the default: %s", reason)
+    _log.warning("Service Quotas did not return the quota, using the default: %s", reason)
     return None

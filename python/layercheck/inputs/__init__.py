@@ -1,1 +1,1 @@
-"""From an object or a file to rows: `adapters` for objects, `files` for files with columns."""
+"""Reads rows: `adapters` from objects, `files` from files with columns."""

@@ -1,4 +1,4 @@
-"""Which kind of input an object is, and the planner's door for it."""
+"""Recognises the kind of an input and feeds its rows to the planner."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from layercheck._core import Plan, Planner
 from layercheck.inputs.files import FileRows
 
 DigestInput: TypeAlias = "Iterable[str | bytes | None] | os.PathLike[str] | BinaryIO | Any"
-"""What `layercheck.plan` takes: rows of text, a path, an open binary file, or raw digests as an array."""
+"""The inputs of `layercheck.plan`: rows of text, a path, an open binary file, or raw digests as an array."""
 
-_PIECE_ROWS = 65_536  # rows of an array that are converted at a time
+_PIECE_ROWS = 65_536  # rows of an array that are converted at once
 
 
 def feed(planner: Planner, digests: Any) -> None:
     """Gives all rows of an input to the planner.
 
-    The order of the questions matters: a file may be iterable, a pandas object has an Arrow capsule only
-    if pyarrow is there, and most things with a capsule are iterable too, but slower so.
+    The order of the tests matters. A file may be iterable. A pandas object has an Arrow capsule only if
+    pyarrow is installed. Most objects with a capsule are iterable too, but iterating is slower.
 
     Raises:
-        TypeError: If `digests` is nothing that yields rows.
-        ValueError: If an array or a table has another shape.
+        TypeError: If `digests` does not yield rows.
+        ValueError: If an array or a table has the wrong shape.
     """
     if isinstance(digests, (str, bytes, bytearray, memoryview)):
         raise TypeError(
@@ -55,23 +55,23 @@ def feed(planner: Planner, digests: Any) -> None:
 
 
 def _is_binary_file(digests: Any) -> bool:
-    # Duck-typed, since compressed and remote files are no relatives of io.RawIOBase.
+    # By its method, because compressed and remote files do not inherit from io.RawIOBase.
     return callable(getattr(digests, "read", None)) and not isinstance(digests, io.TextIOBase)
 
 
 def _is_pandas(digests: Any) -> bool:
-    # Asked without importing pandas. Two attributes, so that no relative of it is meant by mistake.
+    # Tested without importing pandas. The second test excludes other types of the package.
     return type(digests).__module__.partition(".")[0] == "pandas" and hasattr(digests, "ndim")
 
 
 def _is_array(digests: Any) -> bool:
-    # An object with this attribute comes from numpy, so asking does not import numpy for anybody.
+    # Only numpy's objects have this attribute, so the test does not need to import numpy.
     return hasattr(digests, "__array_interface__") and hasattr(digests, "dtype")
 
 
 def _feed_pandas(planner: Planner, data: Any) -> None:
     if data.ndim == 2:
-        # As an Arrow table it would bring its index along as one more column.
+        # The Arrow table of a DataFrame would contain its index as one more column.
         if data.shape[1] != 1:
             names = ", ".join(repr(name) for name in list(data.columns)[:20])
             raise ValueError(
@@ -80,12 +80,12 @@ def _feed_pandas(planner: Planner, data: Any) -> None:
             )
         data = data.iloc[:, 0]
     if data.dtype == object:
-        # Anything may be in there, which pandas could not turn into one Arrow type.
+        # The column may hold objects of any type, which pandas cannot convert to one Arrow type.
         _feed_array(planner, data.to_numpy())
         return
     if hasattr(data, "__arrow_c_stream__"):
         try:
-            import pyarrow  # noqa: F401 - pandas makes its capsules with it
+            import pyarrow  # noqa: F401 - pandas uses it to make capsules
         except ImportError:
             pass
         else:
@@ -99,7 +99,7 @@ def _feed_array(planner: Planner, array: Any) -> None:
 
     kind, width = array.dtype.kind, array.dtype.itemsize
     if array.ndim == 1 and array.size == 0:
-        return  # of any dtype: to numpy an empty list is one of floats
+        return  # of any dtype, because numpy makes an empty list an array of floats
     if kind == "S" and width == 32:
         raise ValueError(
             "dtype S32 drops trailing zero bytes, so it cannot hold raw digests: "
@@ -144,7 +144,7 @@ def _feed_raw(planner: Planner, array: Any, *, masked: bool) -> None:
 
 
 def _pieces(array: Any) -> Iterator[Any]:
-    """The array itself, or pieces of it if it must be converted, so that little is in memory twice."""
+    """The array itself, or pieces of it if it must be converted, so that only a piece is in memory twice."""
     if array.flags.c_contiguous and array.dtype.isnative and array.dtype.kind not in "OT":
         yield array
         return

@@ -1,4 +1,4 @@
-"""Files with more structure than a row in each line: CSV, JSON Lines, Parquet."""
+"""Reads one column of a file: lines, CSV, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from layercheck._core import Planner
 from layercheck.file_formats import INPUT_FORMATS, FileFormat, input_format
 
 _CHOICE = f"one of {', '.join(INPUT_FORMATS)}"
-_PARQUET_ROWS = 65_536  # rows of a file that are in memory at a time
+_PARQUET_ROWS = 65_536  # rows of a file that are in memory at once
 
 
 class BinaryFile(Protocol):
-    """What is needed of an open file."""
+    """The part of an open file that reading needs."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """At most `size` bytes; no bytes at the end of the file."""
 
 
 class FileRows:
-    """The rows of one column of a file; `layercheck.read` makes it, `plan` and `check` take it.
+    """The rows of one column of a file. `layercheck.read` makes it; `plan` and `check` accept it.
 
-    Nothing is read before that, and nothing is kept: rows of a path may be planned again and are then
-    read again; rows of an open file are read once, from where it stands.
+    `plan` and `check` read the file each time, and no row stays in memory. They can read a path again. They
+    read an open file once, from its current position.
 
     Attributes:
         file: The path or the open file.
-        format: What it is.
-        column: The column's name or number, or None for the only one.
+        format: The format of the file.
+        column: Name or number of the column; None for the only column.
     """
 
     __slots__ = ("column", "file", "format")
@@ -45,7 +45,7 @@ class FileRows:
         return f"FileRows({self.file!r}, format={self.format!r}, column={self.column!r})"
 
     def feed(self, planner: Planner) -> None:
-        """Gives all rows to a planner of the native module."""
+        """Gives all rows to the planner of the native module."""
         if self.format == "parquet":
             _feed_parquet(planner, self.file, self.column)
         elif self.format == "csv":
@@ -63,32 +63,32 @@ def read(
 ) -> FileRows:
     r"""Name the rows of a file: one column of CSV or Parquet, JSON Lines, or lines of text.
 
-    Lines, CSV and JSON Lines may be gzipped or zstd-compressed; that is seen from their content.
+    Lines, CSV and JSON Lines may be gzip or zstd; the first bytes of the file show which.
 
     * `"lines"`: a row in each line, as in every path given to `plan`. Blank lines and lines starting
       with `#` are not rows.
     * `"csv"`: RFC 4180, commas and double quotes. The first record is the header, unless its value in
-      the column is a digest. Blank lines are not rows; a record too short to have the column is a null.
-    * `"jsonl"`: in each line a string, or an object with a string under the key `column`. A line that
-      is no JSON, or has something other than text there, is an invalid row (`not_text`) and costs no
-      other; so is `null`, or an object without the key.
+      the column is a digest. Blank lines are not rows. A record that is too short for the column is a null.
+    * `"jsonl"`: in each line a string, or an object with a string under the key `column`. Any other line is
+      one invalid row (`not_text`): not JSON, another type, `null`, or an object without the key.
     * `"parquet"`: needs pyarrow (`pip install 'layercheck[parquet]'`); read in pieces.
 
     Args:
         path: The file, or an open binary file.
-        format: One of the above; None tells it from the suffix: `.csv`, `.jsonl`, `.ndjson`, `.parquet`,
-            or `.txt` and none at all for lines; `.gz` and `.zst` may follow.
+        format: One of the above. None chooses by the suffix: `.csv`, `.jsonl`, `.ndjson`, `.parquet`, `.pq`,
+            and for lines `.txt` or no suffix; `.gz` and `.zst` may follow.
         column: The column's name, or its number counted from 0 (not for JSON Lines). None is for files
-            that have only one.
+            that have only one column.
 
     Returns:
-        Rows to be passed to `layercheck.plan` or `layercheck.check`, which read the file.
+        Rows to pass to `layercheck.plan` or `layercheck.check`, which read the file.
 
     Raises:
-        ValueError: If the format cannot be told or has no columns to choose from. While the file is read:
-            if it lacks the column (the message lists those there are), or none was chosen of several.
-        OSError: While the file is read, if it cannot be.
-        ImportError: While a Parquet file is read, if pyarrow is not there.
+        ValueError: The suffix does not tell the format, or the format has no columns to choose from. While
+            the file is read: it lacks the column (the message lists its columns), or it has several and
+            `column` is None.
+        OSError: While the file is read, if it cannot be read.
+        ImportError: While a Parquet file is read, if pyarrow is not installed.
 
     Examples:
         >>> import layercheck as lc, pathlib, tempfile

@@ -81,7 +81,7 @@ UNUSABLE: dict[str, tuple[tuple[str, str, str | None], str]] = {
     "a character of no header": (("AKID", SECRET, f"{TOKEN}\u20ac"), "session token has a character outside"),
     "bytes that are no text": (
         ("AKID", SECRET, f"{TOKEN}\udcff"),
-        "session token has a byte that is no UTF-8",
+        "session token has a byte that is not UTF-8",
     ),
     "a key id with its line end": ((f"{TOKEN}\n", SECRET, None), "access key id has a line end"),
     "a secret that is no text": (
