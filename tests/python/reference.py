@@ -1,13 +1,13 @@
 """The whole pipeline in plain Python: slow, readable, without dependencies.
 
-This file is the explanation of what layercheck does with a row and with an
-answer, and the oracle of its tests: the Rust core must say the same of every
-input (`test_properties_*.py`). It is written for reading, so it
-spells every rule out once, in the order in which the rules apply:
+This file explains what layercheck does with a row and with an answer. It is
+also the oracle of the tests: the Rust core must give the same result for every
+input (`test_properties_*.py`). It is written to be read, so it states every rule
+once, in the order in which the rules apply:
 
     lines -> parse -> plan (dedupe, batch) -> ask -> merge -> report
 
-Nothing in the package imports it.
+The package does not import it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ VERDICTS = (
     "unanswered",
 )
 
-WHITE = b" \t\n\r\x0b\x0c"  # ASCII white space, `str.isspace` knows many more
-LONGEST_LINE = 65_536  # bytes; what follows in a line of a text file is dropped
-LONGEST_NOTE = 1_000  # bytes of a code, reason or media type that are kept
-LONGEST_TEXT = 256  # bytes of a rejected row that are kept to show it
+WHITE = b" \t\n\r\x0b\x0c"  # ASCII white space; `str.isspace` accepts many more characters
+LONGEST_LINE = 65_536  # bytes; the rest of a longer line in a text file is dropped
+LONGEST_NOTE = 1_000  # bytes kept of a code, reason or media type
+LONGEST_TEXT = 256  # bytes kept of a rejected row, to show it
 
 # OCI image-spec, descriptor.md: `digest ::= algorithm ":" encoded`. The specification wants the
-# algorithm in lower case; image references do not, so neither do we.
+# algorithm in lower case. Image references do not, and neither does this grammar.
 _ALGORITHM = rb"[a-zA-Z0-9]+(?:[+._-][a-zA-Z0-9]+)*"
 _ENCODED = rb"[a-zA-Z0-9=_-]+"
 _WELL_FORMED = re.compile(_ALGORITHM + rb":" + _ENCODED)
@@ -54,25 +54,25 @@ _ANSWERED_DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII | re.IGNORECASE
 
 
 class Parsed(NamedTuple):
-    """A row that names a sha256 digest, and how it was spelled."""
+    """The sha256 digest of a row, and its spelling."""
 
     digest: bytes
     spelling: str
 
 
 class Rejected(NamedTuple):
-    """A row that does not, why, and the byte of the row where that shows."""
+    """Why a row is not a digest, and the offset of the byte that shows it."""
 
     kind: str
     offset: int
 
 
 Found: TypeAlias = Rejected | tuple[str, int]
-"""Where the hex digits of a row start and which spelling led there, or why there are none."""
+"""The spelling of a row and the offset of its hex digits, or why it has none."""
 
 
 def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
-    """What one row says; offsets count bytes of the row as given.
+    """Parse one row; offsets count bytes of the row as given.
 
     Examples:
         >>> parse(b" " + b"AB" * 32).spelling
@@ -93,7 +93,7 @@ def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
         if byte not in b"0123456789abcdefABCDEF":
             return Rejected("not_hexadecimal", start + at + index)
     if len(digits) != 64:
-        # Where the row ends too early, or where the 65th digit stands.
+        # The offset where the row ends too early, or of the 65th digit.
         return Rejected("wrong_length", start + at + min(len(digits), 64))
     if spelling == "canonical":
         if text != text.lower():
@@ -106,13 +106,13 @@ def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
 
 
 def _find_hex(text: bytes) -> Found:
-    """Recognise the form of a trimmed row; the first form that applies in full wins."""
+    """Find the spelling of a trimmed row; the first spelling that matches in full counts."""
     lower = text.lower()
     if lower.startswith(b"sha256:"):
         return "canonical", 7
     if lower.startswith(b"sha256__"):  # Artifactory's file names
         return "underscore", 8
-    if lower.startswith(b"sha256-"):  # cosign's tags: they name a manifest, never a layer
+    if lower.startswith(b"sha256-"):  # cosign's tags, which name a manifest and never a layer
         return Rejected("tag_like", 6)
 
     reference, at_sign, after = lower.rpartition(b"@")
@@ -133,18 +133,18 @@ def _find_hex(text: bytes) -> Found:
 
 
 def _folder(path: bytes, name: bytes) -> int | None:
-    """Where the last `name` in `path` ends that starts the path or follows a slash."""
-    at = (b"/" + path).rfind(b"/" + name)  # the added slash makes both conditions one
+    """The end of the last `name` in `path` that is at the start or after a slash."""
+    at = (b"/" + path).rfind(b"/" + name)  # the added slash joins both conditions
     return at + len(name) if at >= 0 else None
 
 
 def _first_deviation(row: bytes) -> int:
-    """The first byte at which a row leaves the form `sha256:` + 64 lower-case digits."""
+    """The offset of the first byte that differs from the form `sha256:` + 64 lower-case digits."""
     canonical = [bytes([byte]) for byte in b"sha256:"] + [b"0123456789abcdef"] * 64
     for offset, (byte, allowed) in enumerate(zip(row, canonical, strict=False)):
         if byte not in allowed:
             return offset
-    return len(canonical)  # lenient parsing found 64 digits, so only something behind them is left
+    return len(canonical)  # parsing found 64 digits, so that only trailing bytes can differ
 
 
 @dataclass(frozen=True)
@@ -156,24 +156,28 @@ class Line:
 
 
 def lines(data: bytes) -> Iterator[Line]:
-    r"""The rows of a text file: no byte-order mark, no line ends, no blank or comment lines.
+    r"""The rows of a text file, without byte-order mark, line ends, blank lines and comment lines.
 
     Examples:
         >>> [line.text for line in lines(b"\xef\xbb\xbfone\r\n\n  # two\nthree ")]
         [b'one', b'three ']
     """
     *ended, last = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    # A \r belongs to the line end only in front of a \n; elsewhere it is white space of the row.
+    # A \r belongs to the line end only before a \n. Elsewhere it is white space of the row.
     for line in [*(line.removesuffix(b"\r") for line in ended), last]:
         kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
         content = kept.text.lstrip(WHITE)
+<<<<<<< HEAD
         # Nothing after a cut is read, so a line that was blank up to there may not be blank.
+=======
+        # The bytes after the cut are unknown, so that a cut line is a row even if it is blank up to there.
+>>>>>>> house-journal
         if not content.startswith(b"#") and (content or kept.too_long):
             yield kept
 
 
 def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
-    """`parse`, except that a line that was cut names nothing, whatever is left of it."""
+    """Parse a line as `parse` does, but reject a cut line whatever its start is."""
     parsed = parse(line.text, strict=strict)
     if line.too_long and isinstance(parsed, Parsed):
         return Rejected("wrong_length", LONGEST_LINE)
@@ -181,7 +185,7 @@ def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
 
 
 class Reject(NamedTuple):
-    """A row that will not be sent; `text` is None for None, and shows the start of anything else."""
+    """A row that is not sent; `text` is None for None, and the start of any other row."""
 
     row: int
     kind: str
@@ -212,12 +216,12 @@ class Plan:
 
     @property
     def invalid(self) -> int:
-        """Rows that will not be sent."""
+        """Rows that are not sent."""
         return len(self.rejects)
 
     @property
     def duplicates(self) -> int:
-        """Valid rows whose digest an earlier row named."""
+        """Valid rows whose digest is that of an earlier row."""
         return self.rows - self.unique - self.invalid
 
     @property
@@ -228,14 +232,14 @@ class Plan:
 
 
 def as_text(digest: bytes) -> str:
-    """The one spelling that is ever sent or shown."""
+    """The only spelling that is sent or shown."""
     return "sha256:" + digest.hex()
 
 
 def plan(rows: Iterable[object], *, strict: bool = False, batch_size: int = 100) -> Plan:
-    """Parse every row and give each different digest its number.
+    """Parse every row and number the different digests.
 
-    Rows are `str`, `bytes` or `Line`; everything else is not text.
+    A row is text if it is `str`, `bytes` or `Line`.
 
     Examples:
         >>> made = plan(["sha256:" + "ab" * 32, "AB" * 32, None])
@@ -284,7 +288,7 @@ def _shown(value: object) -> str | None:
 
 
 class State(NamedTuple):
-    """What is known of one digest: the verdict and what the service said with it."""
+    """The state of one digest: its verdict, and the details in the answer."""
 
     verdict: str = "not_checked"
     code: str | None = None
@@ -294,7 +298,7 @@ class State(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What one answer brought: numbers of digests, `foreign` of entries."""
+    """The counts of one answer: `foreign` counts entries, all others digests."""
 
     answered: int
     left_out: int
@@ -334,12 +338,12 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
 
 
 def settle(known: State, said: State) -> State:
-    """What is known after another answer: what it leaves open takes no earlier verdict away."""
+    """The state after another answer: an unanswered digest keeps an earlier verdict."""
     return known if said.verdict == "unanswered" and known.verdict != "not_checked" else said
 
 
 def _agreed(said: list[State]) -> State:
-    """One state out of all entries for one digest, which must not disagree."""
+    """The state from all entries for one digest, which must agree."""
     if not said:
         return State("unanswered", "LeftOutOfAnswer", "asked, but not in the answer")
     if any(state != said[0] for state in said):
@@ -354,12 +358,12 @@ def _agreed(said: list[State]) -> State:
 
 
 def _note(text: str | None) -> str | None:
-    """The start of what the service said, in whole characters."""
+    """The start of a text from the service, in whole characters."""
     return None if text is None else text.encode()[:LONGEST_NOTE].decode("utf-8", "ignore")
 
 
-# botocore takes types as they come, so any field may be anything. An entry that names no digest, or
-# a layer without a word, says nothing of anybody and is passed over.
+# botocore does not check types, so that any field may be of any type. An entry without a digest, or a layer
+# without an availability, is ignored.
 
 
 def _read_layer(entry: Mapping[str, Any]) -> State | None:
@@ -379,7 +383,7 @@ def _read_failure(entry: Mapping[str, Any]) -> State | None:
     if _text(entry, "layerDigest") is None:
         return None
     code = _text(entry, "failureCode") or ""
-    # The documented way to say "missing" is UNAVAILABLE; some servers use this failure for it.
+    # The documented word for a missing layer is UNAVAILABLE, but some servers use this failure for it.
     verdict = "unavailable" if code == "MissingLayerDigest" else "refused"
     return State(verdict, code=code, reason=_text(entry, "failureReason") or "")
 
@@ -388,19 +392,23 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
     value = entry.get(name)
     if not isinstance(value, str):
         return None
-    # JSON may spell half a surrogate pair, which no file and no column can hold: as good as nothing.
+    # JSON may contain half a surrogate pair, which no file and no column can hold. It counts as empty.
     return "" if any("\ud800" <= char <= "\udfff" for char in value) else value
 
 
 def _size(entry: Mapping[str, Any]) -> int | None:
+<<<<<<< HEAD
     """A size fits 63 bits and is not a boolean; anything else is not a size."""
+=======
+    """The size if it is an integer of at most 63 bits and not a boolean; otherwise None."""
+>>>>>>> house-journal
     value = entry.get("layerSize")
     return value if type(value) is int and 0 <= value < 2**63 else None
 
 
 @dataclass
 class Report:
-    """A plan with one state per digest, and so one verdict per row."""
+    """A plan with one state for each digest, and so one verdict for each row."""
 
     plan: Plan
     states: list[State]
@@ -412,30 +420,30 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Verdict to rows, all eight of them; the sum is the number of rows."""
+        """Verdict to number of rows, for all eight verdicts; the sum is the number of rows."""
         counted = Counter(self.verdicts)
         return {verdict: counted[verdict] for verdict in VERDICTS}
 
     @property
     def unique_counts(self) -> dict[str, int]:
-        """Verdict to digests."""
+        """Verdict to number of digests."""
         counted = Counter(state.verdict for state in self.states)
         return {verdict: counted[verdict] for verdict in VERDICTS}
 
     @property
     def complete(self) -> bool:
-        """Whether every row that could be asked has an answer."""
+        """True if every valid row has an answer."""
         return not {"unanswered", "not_checked"} & set(self.verdicts)
 
 
 Service: TypeAlias = Callable[[list[str]], Mapping[str, Any]]
-"""Answers one batch the way botocore parses it, or raises."""
+"""Returns the answer to one batch as botocore parses it, or raises."""
 
 
 def check(planned: Plan, ask: Service) -> Report:
-    """Ask for every batch once, in order; a call that fails leaves its digests unanswered.
+    """Ask for every batch once, in order; a failed call leaves its digests unanswered.
 
-    The package asks again, paces and halves batches; none of that changes what an answer means.
+    The package also retries, paces and splits batches, but that does not change the meaning of an answer.
     """
     states: list[State] = []
     for batch in planned.batches:

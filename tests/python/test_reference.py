@@ -1,7 +1,7 @@
-"""The reference itself, by table: every rule of the digest grammar has a line here.
+"""Tests of the reference by tables, which have a line for every rule of the digest grammar.
 
-The same tables are put to the package in `test_properties_plan.py`, so that the
-reference and the core cannot share a misreading that a random search would miss.
+`test_properties_plan.py` tests the package with the same tables, because the
+reference and the core could share a mistake that a random search does not find.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ B = cases.HEX_B
 
 
 @pytest.mark.parametrize("case", cases.ACCEPTED, ids=lambda case: case.name)
-def test_an_accepted_spelling_names_its_digest_and_its_kind(case: cases.Accepted) -> None:
+def test_an_accepted_row_gives_its_digest_and_its_spelling(case: cases.Accepted) -> None:
     assert ref.parse(case.row) == Parsed(bytes.fromhex(case.hex), case.spelling)
 
 
 @pytest.mark.parametrize("case", cases.REJECTED, ids=lambda case: case.name)
-def test_a_rejected_row_tells_kind_and_byte(case: cases.Refused) -> None:
+def test_a_rejected_row_gives_its_kind_and_offset(case: cases.Refused) -> None:
     assert ref.parse(case.row) == Rejected(case.kind, case.offset)
 
 
 @pytest.mark.parametrize("case", cases.REJECTED, ids=lambda case: case.name)
-def test_strict_mode_leaves_a_rejection_as_it_is(case: cases.Refused) -> None:
+def test_strict_mode_gives_a_rejected_row_the_same_kind_and_offset(case: cases.Refused) -> None:
     assert ref.parse(case.row, strict=True) == Rejected(case.kind, case.offset)
 
 
 @pytest.mark.parametrize("case", cases.ACCEPTED, ids=lambda case: case.name)
-def test_strict_mode_passes_the_canonical_spelling_alone(case: cases.Accepted) -> None:
+def test_strict_mode_accepts_only_the_canonical_spelling(case: cases.Accepted) -> None:
     expected: Parsed | Rejected = Rejected("not_canonical", case.deviates or 0)
     if case.deviates is None:
         expected = Parsed(bytes.fromhex(case.hex), "canonical")
@@ -47,7 +47,7 @@ def test_a_text_file_is_split_into_rows(case: cases.File) -> None:
 
 
 @pytest.mark.parametrize("case", cases.LONG_LINES, ids=lambda case: case.name)
-def test_a_line_past_the_limit_is_cut_and_refused(case: cases.LongLine) -> None:
+def test_a_line_longer_than_the_limit_is_cut_and_rejected(case: cases.LongLine) -> None:
     if case.kind is None:
         assert list(ref.lines(case.data)) == []
     else:
@@ -57,7 +57,7 @@ def test_a_line_past_the_limit_is_cut_and_refused(case: cases.LongLine) -> None:
         assert ref.parse_line(line) == Rejected(case.kind, case.offset)
 
 
-def test_a_line_of_exactly_the_limit_is_whole() -> None:
+def test_a_line_of_exactly_the_limit_is_not_cut() -> None:
     row = cases.padded(ref.LONGEST_LINE)
     assert list(ref.lines(row + b"\r\n")) == [Line(row, too_long=False)]
     assert ref.parse_line(Line(row)) == Parsed(bytes.fromhex(A), "white_space")
@@ -89,7 +89,7 @@ def test_a_plan_numbers_digests_in_the_order_of_their_first_rows() -> None:
         pytest.param("\ud800", "not_hexadecimal", "\ufffd\ufffd\ufffd", id="a-lone-surrogate"),
     ],
 )
-def test_a_reject_shows_what_was_given(value: object, kind: str, text: str | None) -> None:
+def test_a_reject_shows_the_start_of_the_given_row(value: object, kind: str, text: str | None) -> None:
     assert ref.plan([value]).rejects == [ref.Reject(0, kind, 0, text)]
 
 
@@ -169,11 +169,11 @@ CONTRADICTED = State("unanswered", "ContradictoryAnswers", "the answer says diff
         ),
     ],
 )
-def test_an_answer_joins_by_digest(answer: dict[str, Any], states: list[State], merged: object) -> None:
+def test_answers_are_joined_by_digest(answer: dict[str, Any], states: list[State], merged: object) -> None:
     assert ref.merge([X, Y], answer) == (states, merged)
 
 
-def test_every_row_gets_its_digests_verdict_and_a_failed_call_leaves_them_unanswered() -> None:
+def test_every_row_gets_the_verdict_of_its_digest_and_a_failed_call_leaves_rows_unanswered() -> None:
     plan = ref.plan(["sha256:" + A, "junk", A.upper(), "sha256:" + B], batch_size=1)
 
     def ask(batch: list[str]) -> dict[str, Any]:
