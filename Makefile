@@ -73,10 +73,9 @@ lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 imports: setup ## one direction: each stage of the Python package imports only the stages below it
 	$(BIN)/lint-imports --no-logo --no-cache
 
-# Needs `cargo install cargo-modules --locked --version 0.27.0`, some 5 minutes. Without `--acyclic` and with a layout the same
-# command writes the graph for Graphviz.
-rust-imports: ## no circles among the modules of the core; needs cargo-modules
-	cargo modules dependencies --lib --features local-ecr,arrow,wire --no-externs --no-fns --no-traits --no-types --no-sysroot --no-owns --acyclic > /dev/null
+# Needs `cargo install cargo-modules --locked --version 0.27.0`, some 5 minutes.
+rust-imports: ## draw the modules of the core and who uses whom, as target/modules.dot for Graphviz; needs cargo-modules
+	cargo modules dependencies --lib --features local-ecr,arrow,wire --no-externs --no-fns --no-traits --no-types --no-sysroot --no-owns > target/modules.dot
 
 types: setup build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy

@@ -167,11 +167,7 @@ def lines(data: bytes) -> Iterator[Line]:
     for line in [*(line.removesuffix(b"\r") for line in ended), last]:
         kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
         content = kept.text.lstrip(WHITE)
-<<<<<<< HEAD
-        # Nothing after a cut is read, so a line that was blank up to there may not be blank.
-=======
         # The bytes after the cut are unknown, so that a cut line is a row even if it is blank up to there.
->>>>>>> house-journal
         if not content.startswith(b"#") and (content or kept.too_long):
             yield kept
 
@@ -397,11 +393,7 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
 
 
 def _size(entry: Mapping[str, Any]) -> int | None:
-<<<<<<< HEAD
-    """A size fits 63 bits and is not a boolean; anything else is not a size."""
-=======
     """The size if it is an integer of at most 63 bits and not a boolean; otherwise None."""
->>>>>>> house-journal
     value = entry.get("layerSize")
     return value if type(value) is int and 0 <= value < 2**63 else None
 
