@@ -1,4 +1,4 @@
-"""No test finds a real account."""
+"""Keeps every test away from real accounts."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from fake_account import SECRET, TOKEN
 
 @pytest.fixture(autouse=True)
 def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test may find a real account: fixed keys, no configuration files, no metadata service."""
+    """Sets fixed keys, and hides configuration files and the metadata service."""
     empty = tmp_path_factory.mktemp("aws") / "config"
     empty.touch()
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_ENDPOINT_URL"):

@@ -1,4 +1,4 @@
-"""Tables of rows and files with what they mean, put to the reference and to the package alike."""
+"""Tables of rows and files with their meaning, for tests of the reference and of the core."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _A = HEX_A.encode()
 
 
 class Accepted(NamedTuple):
-    """A row that is a digest; `deviates` is the offset strict mode complains about, None if it does not."""
+    """A row that is a digest; `deviates` is the offset that strict mode rejects, or None."""
 
     name: str
     row: bytes
@@ -22,7 +22,7 @@ class Accepted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A row that is no digest."""
+    """A row that is not a digest."""
 
     name: str
     row: bytes
@@ -39,7 +39,7 @@ class File(NamedTuple):
 
 
 class LongLine(NamedTuple):
-    """A file of one line past the limit; `kind` is None where it is no row at all."""
+    """A file of one line past the limit; `kind` is None if the line is not a row."""
 
     name: str
     data: bytes
@@ -85,7 +85,7 @@ ACCEPTED = [
 REJECTED = [
     Refused("empty", b"", "empty", 0),
     Refused("only-white-space", b" \t\r\n\x0b\x0c", "empty", 0),
-    # wrong length: where the row ends too early, or where the 65th digit stands
+    # wrong length: the offset where the row ends too early, or of the 65th digit
     Refused("prefix-alone", b"sha256:", "wrong_length", 7),
     Refused("63-digits", b"sha256:" + _A[:63], "wrong_length", 70),
     Refused("65-digits", b"sha256:" + _A + b"a", "wrong_length", 71),
@@ -98,7 +98,7 @@ REJECTED = [
     Refused("reference-without-digits", b"r@sha256:", "wrong_length", 9),
     Refused("blob-path-65-digits", b"blobs/sha256/" + _A + b"0", "wrong_length", 77),
     Refused("blob-folder-alone", b"blobs/sha256/", "wrong_length", 13),
-    # not hexadecimal: the first byte that is no digit, before any question of length
+    # not hexadecimal: the first byte that is not a digit, checked before the length
     Refused("a-g", b"sha256:" + _A[:12] + b"g" + _A[13:], "not_hexadecimal", 19),
     Refused("a-g-past-the-64th-digit", b"sha256:" + _A + b"aag", "not_hexadecimal", 73),
     Refused("a-g-in-a-short-row", b"sha256:0g", "not_hexadecimal", 8),
@@ -142,7 +142,7 @@ REJECTED = [
     Refused("blob-path-sha512", b"x/blobs/sha512/" + _A, "unsupported_algorithm", 8),
     Refused("blob-path-sha512-at-the-start", b" blobs/sha512/" + _A, "unsupported_algorithm", 7),
     Refused("reference-to-a-one-letter-algorithm", b"a@b:c", "unsupported_algorithm", 2),
-    # cosign's tags name manifests
+    # tags of cosign, which name manifests
     Refused("tag-like", b"sha256-" + _A, "tag_like", 6),
     Refused("tag-like-with-ending", b"sha256-" + _A + b".sig", "tag_like", 6),
     Refused("tag-like-upper-case", b" SHA256-" + _A, "tag_like", 7),

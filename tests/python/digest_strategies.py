@@ -1,4 +1,4 @@
-"""Hypothesis strategies: rows that are nearly digests, files of them, and answers about them."""
+"""Hypothesis strategies: rows that are almost digests, files of such rows, and answers about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 WHITE = [b" ", b"\t", b"\n", b"\r", b"\x0b", b"\x0c"]
 
-# Characters that Unicode-minded code takes for white space, digits, or letters of "sha256".
+# Characters that Unicode-aware code treats as white space, digits, or letters of "sha256".
 LOOKALIKES = [
     "\u00a0",
     "\u2003",
@@ -24,7 +24,7 @@ LOOKALIKES = [
     "\u212a",
 ]
 
-# A digest among few, so that duplicates are common, or any other.
+# One of a few digests, so that duplicates are common, or any other digest.
 few_digests = st.sampled_from([bytes([number]) * 32 for number in (0, 0x0A, 0xAB, 0xFF)])
 digests = few_digests | st.binary(min_size=32, max_size=32)
 
@@ -75,7 +75,7 @@ def _changed_case(text: bytes) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def near_digests(draw: st.DrawFn) -> bytes:
-    """A row that is a digest, or was one before a few bytes of it changed."""
+    """A digest, or a digest with a few changed bytes."""
     prefix = draw(_changed_case(draw(_prefixes)) | _prefixes)
     row = draw(_white) + prefix + draw(_hex()) + draw(_endings) + draw(_white)
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
@@ -87,7 +87,7 @@ def near_digests(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def _as_given(draw: st.DrawFn) -> str | bytes:
-    """The same row as `bytes` or, where its bytes allow it, as `str`."""
+    """The same row as `bytes` or, if its bytes are text, as `str`."""
     row = draw(near_digests())
     if draw(st.booleans()):
         try:
@@ -97,7 +97,7 @@ def _as_given(draw: st.DrawFn) -> str | bytes:
     return row
 
 
-# Surrogates included: a `str` from a file name may hold them.
+# With surrogates, because a `str` from a file name may hold them.
 _texts = st.text(st.characters(codec=None), max_size=300)
 _not_text = st.none() | st.just(float("nan")) | st.integers() | st.booleans() | st.lists(_texts, max_size=3)
 rows = _as_given() | _as_given() | _as_given() | _texts | st.binary(max_size=300) | _not_text
@@ -113,7 +113,7 @@ files = st.lists(_pieces | st.just(b"\n") | st.just(b"\r\n"), max_size=20).map(b
 
 
 def cut(draw: st.DrawFn, data: bytes) -> list[bytes]:
-    """`data` in blocks of any sizes, empty ones included."""
+    """`data` in blocks of any sizes, including empty blocks."""
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
     return [data[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
@@ -121,7 +121,7 @@ def cut(draw: st.DrawFn, data: bytes) -> list[bytes]:
 WORDS = ["AVAILABLE", "UNAVAILABLE", "ARCHIVED"]
 FAILURE_CODES = ["MissingLayerDigest", "InvalidLayerDigest"]
 
-# Surrogates included: JSON may spell halves of them. Long ones: only a part is kept.
+# With surrogates, because JSON may contain half of a pair. With long texts, because only a part is kept.
 _names = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(
     ["é" * 501, "x" * 1000, "x" * 1001]
 )

@@ -1,4 +1,4 @@
-"""Credentials that lead nowhere, and digests to ask for."""
+"""Invented credentials, and digests to ask for."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Every form in which rows may be handed to `layercheck.plan`, as a table: rows -> that form."""
+"""Table of the input forms of `layercheck.plan`; each entry converts rows to its form."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LINES = frozenset({TRAILING_NUL})
 
 
 class Form(NamedTuple):
-    """A form of input; `carries` tells which of the odd rows it can hold."""
+    """A form of input; `carries` names the unusual rows that it can hold."""
 
     name: str
     carries: frozenset[str]
@@ -46,7 +46,7 @@ def encoded(rows: Rows) -> list[bytes | None]:
 
 
 def gathered(array: Any, *cuts: int) -> pa.ChunkedArray:
-    """The same rows in chunks, with an empty one, each a slice of something longer."""
+    """The same rows in chunks, one of them empty, each a slice of a longer array."""
     extra = array.slice(0, 1)
     longer = pa.concat_arrays([extra, array, extra])
     bounds = [len(extra) + min(cut, len(array)) for cut in (0, *cuts, len(array))]
@@ -55,7 +55,7 @@ def gathered(array: Any, *cuts: int) -> pa.ChunkedArray:
 
 
 class Pieces(io.RawIOBase):
-    """A file that gives a few bytes at a time."""
+    """A file that returns a few bytes at a time."""
 
     def __init__(self, data: bytes) -> None:
         self.whole = io.BytesIO(data)
@@ -74,7 +74,7 @@ def text(rows: Rows) -> bytes:
 
 
 def two_frames(data: bytes) -> bytes:
-    """Zstd as `cat` of two files gives it, cut in the middle of a row."""
+    """Two concatenated zstd frames, with the border in the middle of a row."""
     codec = pa.Codec("zstd")
     return bytes(codec.compress(data[:100]).to_pybytes() + codec.compress(data[100:]).to_pybytes())
 
@@ -118,7 +118,7 @@ def masked(array: Any, rows: Rows) -> Any:
 
 
 def filled(rows: Rows) -> list[str]:
-    """Something to be hidden by a mask."""
+    """A value for the masked items."""
     return ["masked" if row is None else row for row in rows]
 
 
@@ -135,13 +135,13 @@ def dictionary(rows: Rows, index: Any, value: Any) -> Any:
 
 
 def null_values(rows: Rows) -> Any:
-    """A dictionary whose nulls are in its values, which also hold what no row has."""
+    """A dictionary with nulls among its values, and with values that no row has."""
     values = ["never asked for", *dict.fromkeys(rows)]
     return pa.DictionaryArray.from_arrays(pa.array([values.index(row) for row in rows], pa.int64()), values)
 
 
 def null_structs(rows: Rows) -> Any:
-    """A struct of one column whose nulls are its own, not the column's."""
+    """A struct of one column, where the struct has the nulls and not the column."""
     fields = pa.array(filled(rows), pa.string())
     return pa.StructArray.from_arrays(
         [fields], ["digest"], mask=pa.array([row is None for row in rows], pa.bool_())
@@ -149,7 +149,7 @@ def null_structs(rows: Rows) -> Any:
 
 
 class Bare:
-    """Only the method of the interface, nothing else of the object behind it."""
+    """An object that has only the method of the interface."""
 
     def __init__(self, data: Any) -> None:
         self.__arrow_c_stream__ = data.__arrow_c_stream__
@@ -288,7 +288,7 @@ FORMS = [
     Form(
         "path with mark, comments and CRLF",
         LINES,
-        lambda rows, at: written(at / "rows", b"\xef\xbb\xbf# no row\r\n\r\n" + "\r\n".join(rows).encode()),
+        lambda rows, at: written(at / "rows", b"\xef\xbb\xbf# comment\r\n\r\n" + "\r\n".join(rows).encode()),
     ),
     Form("gzip", LINES, lambda rows, at: written(at / "rows.gz", gzip.compress(text(rows)))),
     Form("gzip by content", LINES, lambda rows, at: written(at / "rows", gzip.compress(text(rows)))),

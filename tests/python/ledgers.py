@@ -1,4 +1,4 @@
-"""The core's ledger, in the words of the reference."""
+"""Converts the core's ledger to the types of the reference."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from layercheck import _core
 
 
 def planned(digests: list[bytes]) -> lc.Plan:
-    """A plan of these digests and nothing else."""
+    """A plan of exactly these digests."""
     return lc.plan([ref.as_text(digest) for digest in digests])
 
 
 def states(ledger: _core.Ledger) -> list[ref.State]:
-    """What the ledger says of each digest."""
+    """The state of each digest in the ledger."""
     table = ledger.columns().table(unique=True)
     return [
         ref.State(line["verdict"], line["code"], line["reason"], line["size"], line["media_type"])

@@ -1,9 +1,8 @@
 """The whole pipeline in plain Python: slow, readable, without dependencies.
 
-This file is the explanation of what layercheck does with a row and with an
-answer, and the oracle of its tests: the Rust core must say the same of every
-input (`test_properties_*.py`). It is written for reading, so it
-spells every rule out once, in the order in which the rules apply:
+This file explains what layercheck does with a row and with an answer. It is also the oracle of the tests: the
+Rust core must return the same for every input (`test_properties_*.py`). It is written for reading and states
+each rule once, in the order in which the rules apply:
 
     lines -> parse -> plan (dedupe, batch) -> ask -> merge -> report
 
@@ -39,13 +38,13 @@ VERDICTS = (
     "unanswered",
 )
 
-WHITE = b" \t\n\r\x0b\x0c"  # ASCII white space, `str.isspace` knows many more
-LONGEST_LINE = 65_536  # bytes; what follows in a line of a text file is dropped
+WHITE = b" \t\n\r\x0b\x0c"  # ASCII white space only; `str.isspace` accepts more
+LONGEST_LINE = 65_536  # bytes of a line in a text file that are kept
 LONGEST_NOTE = 1_000  # bytes of a code, reason or media type that are kept
 LONGEST_TEXT = 256  # bytes of a rejected row that are kept to show it
 
-# OCI image-spec, descriptor.md: `digest ::= algorithm ":" encoded`. The specification wants the
-# algorithm in lower case; image references do not, so neither do we.
+# OCI image-spec, descriptor.md: `digest ::= algorithm ":" encoded`. The specification requires a lower-case
+# algorithm. Image references allow upper case, so layercheck does too.
 _ALGORITHM = rb"[a-zA-Z0-9]+(?:[+._-][a-zA-Z0-9]+)*"
 _ENCODED = rb"[a-zA-Z0-9=_-]+"
 _WELL_FORMED = re.compile(_ALGORITHM + rb":" + _ENCODED)
@@ -54,25 +53,25 @@ _ANSWERED_DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII | re.IGNORECASE
 
 
 class Parsed(NamedTuple):
-    """A row that names a sha256 digest, and how it was spelled."""
+    """A row that names a sha256 digest, and its spelling."""
 
     digest: bytes
     spelling: str
 
 
 class Rejected(NamedTuple):
-    """A row that does not, why, and the byte of the row where that shows."""
+    """A row without a sha256 digest: the kind of rejection, and the offset of the first wrong byte."""
 
     kind: str
     offset: int
 
 
 Found: TypeAlias = Rejected | tuple[str, int]
-"""Where the hex digits of a row start and which spelling led there, or why there are none."""
+"""The spelling of a row and the offset of its hex digits, or the reason why it has none."""
 
 
 def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
-    """What one row says; offsets count bytes of the row as given.
+    """Parses one row; offsets count bytes of the row as given.
 
     Examples:
         >>> parse(b" " + b"AB" * 32).spelling
@@ -93,7 +92,7 @@ def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
         if byte not in b"0123456789abcdefABCDEF":
             return Rejected("not_hexadecimal", start + at + index)
     if len(digits) != 64:
-        # Where the row ends too early, or where the 65th digit stands.
+        # The offset where the row ends too early, or of the 65th digit.
         return Rejected("wrong_length", start + at + min(len(digits), 64))
     if spelling == "canonical":
         if text != text.lower():
@@ -106,13 +105,13 @@ def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
 
 
 def _find_hex(text: bytes) -> Found:
-    """Recognise the form of a trimmed row; the first form that applies in full wins."""
+    """Recognises the form of a trimmed row; the first form that matches wins."""
     lower = text.lower()
     if lower.startswith(b"sha256:"):
         return "canonical", 7
-    if lower.startswith(b"sha256__"):  # Artifactory's file names
+    if lower.startswith(b"sha256__"):  # file names of Artifactory
         return "underscore", 8
-    if lower.startswith(b"sha256-"):  # cosign's tags: they name a manifest, never a layer
+    if lower.startswith(b"sha256-"):  # tags of cosign, which name a manifest and not a layer
         return Rejected("tag_like", 6)
 
     reference, at_sign, after = lower.rpartition(b"@")
@@ -133,47 +132,47 @@ def _find_hex(text: bytes) -> Found:
 
 
 def _folder(path: bytes, name: bytes) -> int | None:
-    """Where the last `name` in `path` ends that starts the path or follows a slash."""
-    at = (b"/" + path).rfind(b"/" + name)  # the added slash makes both conditions one
+    """The end of the last `name` that starts the path or follows a slash."""
+    at = (b"/" + path).rfind(b"/" + name)  # the added slash joins both conditions
     return at + len(name) if at >= 0 else None
 
 
 def _first_deviation(row: bytes) -> int:
-    """The first byte at which a row leaves the form `sha256:` + 64 lower-case digits."""
+    """The offset of the first byte that differs from the form `sha256:` + 64 lower-case digits."""
     canonical = [bytes([byte]) for byte in b"sha256:"] + [b"0123456789abcdef"] * 64
     for offset, (byte, allowed) in enumerate(zip(row, canonical, strict=False)):
         if byte not in allowed:
             return offset
-    return len(canonical)  # lenient parsing found 64 digits, so only something behind them is left
+    return len(canonical)  # `parse` found 64 digits, so the row differs behind them
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a text file; `too_long` if it was cut at `LONGEST_LINE` bytes."""
+    """A row of a text file; `too_long` if it was longer than `LONGEST_LINE` bytes, and was cut."""
 
     text: bytes
     too_long: bool = False
 
 
 def lines(data: bytes) -> Iterator[Line]:
-    r"""The rows of a text file: no byte-order mark, no line ends, no blank or comment lines.
+    r"""The rows of a text file, without byte-order mark, line ends, blank lines and comment lines.
 
     Examples:
         >>> [line.text for line in lines(b"\xef\xbb\xbfone\r\n\n  # two\nthree ")]
         [b'one', b'three ']
     """
     *ended, last = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    # A \r belongs to the line end only in front of a \n; elsewhere it is white space of the row.
+    # A \r is part of the line end only before a \n; elsewhere it is white space of the row.
     for line in [*(line.removesuffix(b"\r") for line in ended), last]:
         kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
         content = kept.text.lstrip(WHITE)
-        # Nobody looks behind a cut, so a line that was blank up to there is not known to be blank.
+        # The bytes behind the cut are not read, so a line that is blank up to the cut may not be blank.
         if not content.startswith(b"#") and (content or kept.too_long):
             yield kept
 
 
 def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
-    """`parse`, except that a line that was cut names nothing, whatever is left of it."""
+    """Parses a line as `parse` does, but rejects a line that was cut."""
     parsed = parse(line.text, strict=strict)
     if line.too_long and isinstance(parsed, Parsed):
         return Rejected("wrong_length", LONGEST_LINE)
@@ -181,7 +180,7 @@ def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
 
 
 class Reject(NamedTuple):
-    """A row that will not be sent; `text` is None for None, and shows the start of anything else."""
+    """A row that will not be sent; `text` shows its start, or is None if the row is None."""
 
     row: int
     kind: str
@@ -228,14 +227,14 @@ class Plan:
 
 
 def as_text(digest: bytes) -> str:
-    """The one spelling that is ever sent or shown."""
+    """The only spelling that layercheck sends and shows."""
     return "sha256:" + digest.hex()
 
 
 def plan(rows: Iterable[object], *, strict: bool = False, batch_size: int = 100) -> Plan:
-    """Parse every row and give each different digest its number.
+    """Parses every row and numbers the different digests.
 
-    Rows are `str`, `bytes` or `Line`; everything else is not text.
+    Rows are `str`, `bytes` or `Line`; other types are not text.
 
     Examples:
         >>> made = plan(["sha256:" + "ab" * 32, "AB" * 32, None])
@@ -284,7 +283,7 @@ def _shown(value: object) -> str | None:
 
 
 class State(NamedTuple):
-    """What is known of one digest: the verdict and what the service said with it."""
+    """The state of one digest: its verdict, and the fields of the service's answer."""
 
     verdict: str = "not_checked"
     code: str | None = None
@@ -294,7 +293,7 @@ class State(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What one answer brought: numbers of digests, `foreign` of entries."""
+    """The effect of one answer: `foreign` counts entries, the other fields count digests."""
 
     answered: int
     left_out: int
@@ -303,7 +302,7 @@ class Merged(NamedTuple):
 
 
 def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State], Merged]:
-    """One state for every digest asked, joined by digest and never by position.
+    """The state of every digest that was asked, joined by digest and not by position.
 
     Examples:
         >>> digest = bytes(32)
@@ -334,12 +333,12 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
 
 
 def settle(known: State, said: State) -> State:
-    """What is known after another answer: what it leaves open takes no earlier verdict away."""
+    """The state after another answer: an answer without a verdict does not replace an earlier verdict."""
     return known if said.verdict == "unanswered" and known.verdict != "not_checked" else said
 
 
 def _agreed(said: list[State]) -> State:
-    """One state out of all entries for one digest, which must not disagree."""
+    """The state from all entries for one digest, which must agree."""
     if not said:
         return State("unanswered", "LeftOutOfAnswer", "asked, but not in the answer")
     if any(state != said[0] for state in said):
@@ -354,12 +353,12 @@ def _agreed(said: list[State]) -> State:
 
 
 def _note(text: str | None) -> str | None:
-    """The start of what the service said, in whole characters."""
+    """The start of a text of the service, cut between characters."""
     return None if text is None else text.encode()[:LONGEST_NOTE].decode("utf-8", "ignore")
 
 
-# botocore takes types as they come, so any field may be anything. An entry that names no digest, or
-# a layer without a word, says nothing of anybody and is passed over.
+# botocore does not check types, so any field may have any type. An entry without a digest, or a layer without
+# an availability word, is ignored because it concerns no digest.
 
 
 def _read_layer(entry: Mapping[str, Any]) -> State | None:
@@ -379,7 +378,7 @@ def _read_failure(entry: Mapping[str, Any]) -> State | None:
     if _text(entry, "layerDigest") is None:
         return None
     code = _text(entry, "failureCode") or ""
-    # The documented way to say "missing" is UNAVAILABLE; some servers use this failure for it.
+    # The documented word for a missing layer is UNAVAILABLE; some servers return this failure instead.
     verdict = "unavailable" if code == "MissingLayerDigest" else "refused"
     return State(verdict, code=code, reason=_text(entry, "failureReason") or "")
 
@@ -388,12 +387,12 @@ def _text(entry: Mapping[str, Any], name: str) -> str | None:
     value = entry.get(name)
     if not isinstance(value, str):
         return None
-    # JSON may spell half a surrogate pair, which no file and no column can hold: as good as nothing.
+    # JSON may contain half of a surrogate pair. No column can hold it, so it counts as empty text.
     return "" if any("\ud800" <= char <= "\udfff" for char in value) else value
 
 
 def _size(entry: Mapping[str, Any]) -> int | None:
-    """A size fits 63 bits and is nobody's boolean; anything else is no size."""
+    """The size, if it is an integer of at most 63 bits and not a boolean."""
     value = entry.get("layerSize")
     return value if type(value) is int and 0 <= value < 2**63 else None
 
@@ -412,13 +411,13 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Verdict to rows, all eight of them; the sum is the number of rows."""
+        """Number of rows for each of the eight verdicts; the sum is the number of rows."""
         counted = Counter(self.verdicts)
         return {verdict: counted[verdict] for verdict in VERDICTS}
 
     @property
     def unique_counts(self) -> dict[str, int]:
-        """Verdict to digests."""
+        """Number of digests for each verdict."""
         counted = Counter(state.verdict for state in self.states)
         return {verdict: counted[verdict] for verdict in VERDICTS}
 
@@ -429,13 +428,13 @@ class Report:
 
 
 Service: TypeAlias = Callable[[list[str]], Mapping[str, Any]]
-"""Answers one batch the way botocore parses it, or raises."""
+"""Returns the answer to one batch as botocore parses it, or raises."""
 
 
 def check(planned: Plan, ask: Service) -> Report:
-    """Ask for every batch once, in order; a call that fails leaves its digests unanswered.
+    """Asks each batch once, in order; a call that fails leaves its digests unanswered.
 
-    The package asks again, paces and halves batches; none of that changes what an answer means.
+    layercheck also retries, limits the rate and splits batches, which does not change what an answer means.
     """
     states: list[State] = []
     for batch in planned.batches:

@@ -1,7 +1,7 @@
-"""The reference itself, by table: every rule of the digest grammar has a line here.
+"""Tests of the reference by tables, with a line for every rule of the digest grammar.
 
-The same tables are put to the package in `test_properties_plan.py`, so that the
-reference and the core cannot share a misreading that a random search would miss.
+`test_properties_plan.py` uses the same tables for the core, so that the reference and the core cannot share
+an error that a random search would miss.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ def test_an_accepted_spelling_names_its_digest_and_its_kind(case: cases.Accepted
 
 
 @pytest.mark.parametrize("case", cases.REJECTED, ids=lambda case: case.name)
-def test_a_rejected_row_tells_kind_and_byte(case: cases.Refused) -> None:
+def test_a_rejected_row_has_a_kind_and_an_offset(case: cases.Refused) -> None:
     assert ref.parse(case.row) == Rejected(case.kind, case.offset)
 
 
 @pytest.mark.parametrize("case", cases.REJECTED, ids=lambda case: case.name)
-def test_strict_mode_leaves_a_rejection_as_it_is(case: cases.Refused) -> None:
+def test_strict_mode_does_not_change_a_rejection(case: cases.Refused) -> None:
     assert ref.parse(case.row, strict=True) == Rejected(case.kind, case.offset)
 
 
 @pytest.mark.parametrize("case", cases.ACCEPTED, ids=lambda case: case.name)
-def test_strict_mode_passes_the_canonical_spelling_alone(case: cases.Accepted) -> None:
+def test_strict_mode_accepts_only_the_canonical_spelling(case: cases.Accepted) -> None:
     expected: Parsed | Rejected = Rejected("not_canonical", case.deviates or 0)
     if case.deviates is None:
         expected = Parsed(bytes.fromhex(case.hex), "canonical")
@@ -89,7 +89,7 @@ def test_a_plan_numbers_digests_in_the_order_of_their_first_rows() -> None:
         pytest.param("\ud800", "not_hexadecimal", "\ufffd\ufffd\ufffd", id="a-lone-surrogate"),
     ],
 )
-def test_a_reject_shows_what_was_given(value: object, kind: str, text: str | None) -> None:
+def test_a_reject_shows_the_given_row(value: object, kind: str, text: str | None) -> None:
     assert ref.plan([value]).rejects == [ref.Reject(0, kind, 0, text)]
 
 
