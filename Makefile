@@ -1,160 +1,245 @@
-# Everything a clone needs beside Python >= 3.11 and a Rust toolchain is set up by these targets.
+# These targets set up everything that a clone needs beside Python >= 3.11 and a Rust toolchain.
 # `make` lists them.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 RUST   := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
+CACHE  := bench/.cache
+
+# Says what the next step does and how long it takes, before it starts.
+say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test rust-test fuzz-corpus lint types python-test boto3-range doctest journal-kills journal-disk format bench bench-again bench-quick bench-calls bench-calls-quick soak bench-local-ecr bench-pace bench-cancelled bench-journal bench-diff bench-overhead clean
+.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range api deny advisories \
+  bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-pace \
+  bench-overhead bench-cancelled bench-local-ecr soak journal-kills journal-disk coverage format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.dev ## make the virtual environment with everything the checks need
+##@ Use
 
-$(VENV)/.venv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "layercheck needs Python >= 3.11; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@command -v cargo > /dev/null || { echo "layercheck needs a Rust toolchain (cargo); see https://rustup.rs"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet 'maturin>=1.14,<2'
-	@touch $@
-
-$(VENV)/.dev: $(VENV)/.venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --group dev
-	@touch $@
-
-build: $(VENV)/.built ## compile the native module (release) and install the package, editable
-
-$(VENV)/.built: $(VENV)/.venv $(RUST)
-	PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet --extras parquet
-	@touch $@
-
-demo: build ## check a dirty million-row file against a local endpoint
+# The release build serves the demo too. Without it, the demo profile compiles in a fraction of the time.
+demo: $(if $(wildcard $(VENV)/.release),$(VENV)/.release,$(VENV)/.demo) ## check a dirty million-row file against a local endpoint; needs no AWS account
 	$(BIN)/layercheck demo
 
-test: lint rust-test build types python-test boto3-range doctest ## every check there is
+build: $(VENV)/.release ## compile the native module (release profile) and install the package, editable
 
-lint: setup ## rustfmt, clippy with warnings as errors, ruff
+setup: $(VENV)/.checks ## make the virtual environment with everything that the checks need
+
+$(VENV)/.tools:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "layercheck needs Python >= 3.11; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@command -v cargo > /dev/null || { echo "layercheck needs a Rust toolchain (cargo); see https://rustup.rs"; exit 1; }
+	$(call say,make the virtual environment $(VENV) and install the build tool maturin: some 10 seconds)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.14,<2'
+	@touch $@
+
+$(VENV)/.checks: $(VENV)/.tools pyproject.toml
+	$(call say,install the tools of the checks and the peers of the benchmarks (900 MB): some 2 minutes)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --group checks
+	@touch $@
+
+# maturin installs the Python dependencies first, and then shows cargo's own progress. Each of the two
+# builds replaces the native module of the other, so each removes the other's stamp.
+develop = PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --locked
+
+$(VENV)/.release: $(VENV)/.tools $(RUST)
+	$(call say,install the dependencies and compile the native module (release profile): some 3 minutes the first time)
+	$(develop) --release --extras parquet
+	@rm -f $(VENV)/.demo
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.tools $(RUST)
+	$(call say,install the dependencies and compile the native module (demo profile): some 1 minute the first time)
+	LAYERCHECK_PROFILE=demo $(develop) --profile demo
+	@rm -f $(VENV)/.release
+	@touch $@
+
+##@ Check
+
+test: lint rust-test build types python-test boto3-range doctest ## run lint, types, rust-test, python-test, doctest and boto3-range
+
+lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml --all
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet python tests/python bench
 	$(BIN)/ruff check --quiet python tests/python bench
+	$(BIN)/ruff format --check --quiet docs examples && $(BIN)/ruff check --quiet docs examples
 
-rust-test: fuzz-corpus ## the Rust tests, without any Python
-	cargo test --locked --quiet --features local-ecr,arrow,wire
+imports: setup ## one direction: each stage of the Python package imports only the stages below it
+	$(BIN)/lint-imports --no-logo --no-cache
 
-# Shows which hex kernels this CPU can run; those that it cannot are named too. `faster-hex` shows its
-# kernels to builds for fuzzing alone.
-fuzz-corpus: ## every hex kernel against the scalar one, and every case the fuzzers found
-	RUSTFLAGS='--cfg fuzzing' cargo test --locked --quiet --manifest-path tests/fuzz/Cargo.toml --package checks -- --nocapture
+# Needs `cargo install cargo-modules --locked --version 0.27.0`, some 5 minutes. Without `--acyclic` and with a layout the same
+# command writes the graph for Graphviz.
+rust-imports: ## no circles among the modules of the core; needs cargo-modules
+	cargo modules dependencies --lib --features local-ecr,arrow,wire --no-externs --no-fns --no-traits --no-types --no-sysroot --no-owns --acyclic > /dev/null
 
 types: setup build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest layercheck._core --ignore-missing-stub
 
+rust-test: fuzz-corpus ## the Rust tests, without Python
+	cargo test --locked --quiet --features local-ecr,arrow,wire
+
+# Names the hex kernels that this CPU can run, and those that it cannot. The flag is needed because
+# `faster-hex` shows its kernels only to builds for fuzzing.
+fuzz-corpus: ## every hex kernel against the scalar one, and every input that the fuzzers found
+	RUSTFLAGS='--cfg fuzzing' cargo test --locked --quiet --manifest-path tests/fuzz/Cargo.toml --package checks -- --nocapture
+
 python-test: setup build ## the Python tests
 	$(BIN)/python -m pytest -q
 
-# The environment has the newest boto3. Beside it: the floor of our range, and the last line with the
-# older default of retries.
-$(VENV)/boto3-floor/.done: $(VENV)/.dev
+doctest: setup build ## the examples in the docstrings, in the README and in docs/
+	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
+	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md docs
+
+# The virtual environment has the newest boto3. These two folders have the oldest one of the supported
+# range, and the last line with the older default of retries.
+$(VENV)/boto3-floor/.done: $(VENV)/.checks
 	$(BIN)/python -m pip install --quiet --target $(@D) 'boto3==1.35.16' 'botocore==1.35.16'
 	@touch $@
 
-$(VENV)/boto3-1.43/.done: $(VENV)/.dev
+$(VENV)/boto3-1.43/.done: $(VENV)/.checks
 	$(BIN)/python -m pip install --quiet --target $(@D) 'boto3==1.43.*'
 	@touch $@
 
-boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## the transports with the oldest boto3 of our range, and with the last 1.43
+boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## the transports with the oldest supported boto3, and with the last 1.43
 	@for line in floor 1.43; do \
 	  export PYTHONPATH=$(VENV)/boto3-$$line; \
 	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
 	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py || exit 1; \
 	done
 
-doctest: setup build ## the examples in the docstrings and in the README
-	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
-	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md
+cargo-deny = @cargo deny --version > /dev/null 2>&1 || { echo "this needs cargo-deny: cargo install cargo-deny --locked"; exit 1; }
 
-# The command as it is shipped, with 300,000 digests. A few kills of a small audit are among the Python tests.
-KILLS := 200
+deny: ## licences, banned crates and sources of the Rust dependencies; needs cargo-deny, and no network
+	$(cargo-deny)
+	cargo deny --offline --locked check licenses bans sources
 
-journal-kills: setup build ## end audits with a journal 200 times (KILLS=), mostly by kill -9, some 6 minutes; write bench/results/journal-kills.json
-	PYTHONPATH=tests/python:bench $(BIN)/python -m journal.kill_loop $(KILLS) --results bench/results/journal-kills.json
+advisories: ## known vulnerabilities of the Rust dependencies; needs cargo-deny and the network
+	$(cargo-deny)
+	cargo deny --locked check advisories
 
-# Needs Linux and strace (Debian: apt-get install strace), and the right to trace one's own processes.
-journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report with ENOSPC and EIO, by strace, some 4 minutes
-	PYTHONPATH=tests/python $(BIN)/python -m journal.failing_disk
+##@ Measure
 
-format: setup ## rewrite the sources in the house format
-	cargo fmt
-	$(BIN)/ruff format python tests/python bench
-	$(BIN)/ruff check --fix python tests/python bench
-
-# Part of the suite: make bench BENCH="-k 'list and not growth'"; then nothing is kept.
+# For a part of the suite: make bench BENCH="-k 'list and not growth'". A part writes no result.
 BENCH  :=
-CACHE  := bench/.cache
 
-bench: setup build ## measure layercheck beside its peers, some 20 minutes; write bench/results and the README's table
+bench: setup build ## the offline cases beside their peers, some 20 minutes; writes bench/results and the published table
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page) && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page) && $(BIN)/python bench headlines && exit $$status
 
-bench-again: setup build ## measure a part anew, into the last result: make bench-again BENCH="-k 'list and not growth'"
+bench-again: setup build ## measure a part again, into the last result: make bench-again BENCH="-k 'list and not growth'"
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page && $(BIN)/python bench headlines && exit $$status
 
-bench-quick: setup build ## the same on small inputs and in one round, to see that it runs and answers agree
+bench-quick: setup build ## the offline cases with small inputs and one round, to check the answers
 	@mkdir -p $(CACHE)
 	$(BIN)/python -m pytest -q bench/offline --most-rows 10000 --rounds 1 --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/quick.json
 	$(BIN)/python bench offline.harness.summary $(CACHE)/quick.json
 
-bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; write bench/results/pace.json
-	$(BIN)/python bench studies.pacing
-
-bench-journal: setup build ## what a journal costs, and 10 M digests with one beside boto3, some 6 minutes; write bench/results and a table
-	$(BIN)/python bench studies.journal
-
-# Of ten million: make bench-diff DIFF="--digests 10000000 --rounds 1"; only without DIFF is it kept.
-DIFF :=
-
-bench-diff: setup build ## compare two audits of a million digests in each form, beside polars and plain Python, some 3 minutes; write bench/results/diff.json
-	$(BIN)/python bench studies.diff $(or $(DIFF),--keep)
-
-bench-cancelled: setup build ## three checks in one event loop, one cancelled: how soon it stops; write bench/results/cancelled.json
-	$(BIN)/python bench studies.cancellation
-
-# Peers that cannot live in our virtual environment, or are no Python at all.
+# These peers need a virtual environment of their own, or are not Python.
 $(CACHE)/aiobotocore/.made: bench/peers/aiobotocore.txt
+	$(call say,install aiobotocore into a virtual environment of its own: some 10 seconds)
 	$(PYTHON) -m venv $(CACHE)/aiobotocore
 	$(CACHE)/aiobotocore/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
 $(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/peers/aws_sdk_rust/src/*)
-	cargo build --release --locked --quiet --manifest-path bench/peers/aws_sdk_rust/Cargo.toml --target-dir $(CACHE)/aws_sdk_rust
+	$(call say,compile the peer that uses the AWS SDK for Rust: some 3 minutes)
+	cargo build --release --locked --manifest-path bench/peers/aws_sdk_rust/Cargo.toml --target-dir $(CACHE)/aws_sdk_rust
 	@touch $@
 
-bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## measure calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes
+bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes; writes bench/results and the published table
 	$(BIN)/python bench calls.suite --results bench/results --page
+	$(BIN)/python bench headlines
 
-bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to see that it runs and answers agree
+bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to check the answers
 	$(BIN)/python bench calls.suite --quick
 
-bench-local-ecr: ## calls a second that the local endpoint answers on one core; write bench/results
-	cargo run --release --locked --quiet --features local-ecr --example bench_local_ecr
+bench-headlines: setup ## write the README's three rows from the newest results
+	$(BIN)/python bench headlines
 
-soak: setup build ## two million digests through a hostile endpoint, some minutes; write bench/results
-	$(BIN)/python bench calls.soak --results bench/results
+bench-journal: setup build ## the cost of a journal, and 10 M digests beside boto3, some 6 minutes; writes bench/results and the published table
+	$(BIN)/python bench studies.journal
 
-bench-overhead: setup build ## what dispatch itself costs for each call; write bench/results/overhead.json
+# For ten million: make bench-diff DIFF="--digests 10000000 --rounds 1". With DIFF it writes no result.
+DIFF :=
+
+bench-diff: setup build ## a comparison of two audits beside polars and plain Python, some 3 minutes; writes bench/results/diff.json
+	$(BIN)/python bench studies.diff $(or $(DIFF),--keep)
+
+bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; writes bench/results/pace.json
+	$(BIN)/python bench studies.pacing
+
+bench-overhead: setup build ## the cost of dispatch for each call; writes bench/results/overhead.json
 	$(BIN)/python bench studies.overhead
 
-clean: ## remove everything that was made
+bench-cancelled: setup build ## how soon a cancelled check stops; writes bench/results/cancelled.json
+	$(BIN)/python bench studies.cancellation
+
+bench-local-ecr: ## calls a second that the local endpoint answers on one core; writes bench/results/local_ecr.json
+	cargo run --release --locked --features local-ecr --example bench_local_ecr
+
+##@ Slow checks
+
+soak: setup build ## two million digests through a hostile endpoint, some minutes; writes bench/results
+	$(BIN)/python bench calls.soak --results bench/results
+
+# Runs the shipped command with 300,000 digests. The Python tests have a few kills of a small audit.
+KILLS := 200
+
+journal-kills: setup build ## end audits with a journal 200 times (KILLS=), mostly by kill -9, some 6 minutes; writes bench/results/journal-kills.json
+	PYTHONPATH=tests/python:bench $(BIN)/python -m journal.kill_loop $(KILLS) --results bench/results/journal-kills.json
+
+# Needs Linux and strace (Debian: apt-get install strace), and permission to trace own processes.
+journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report by strace, some 4 minutes
+	PYTHONPATH=tests/python $(BIN)/python -m journal.failing_disk
+
+# The Python tests run in a virtual environment of their own, so that the module of `make build` stays. It has
+# a module with counters, and takes all other packages from $(VENV). Its `.pth` file starts the measurement in
+# every process, because many tests start the command with an empty environment. The demo profile keeps the
+# compilation short. The test of what an import loads is left out, because the measurement itself loads more.
+# For a part of the tests: make coverage TESTS=tests/python/plan RUST_TESTS='--test plan'
+TESTS      := tests/python
+RUST_TESTS :=
+COVERAGE   := $(CURDIR)/target/coverage
+purelib     = $$($(1)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TESTS=), some 20 minutes; needs cargo-llvm-cov
+	@cargo llvm-cov --version > /dev/null 2>&1 || { echo "this needs cargo-llvm-cov: rustup component add llvm-tools && cargo install cargo-llvm-cov --locked"; exit 1; }
+	$(call say,compile the Rust tests and the native module with counters: some 3 minutes the first time)
+	@rm -rf $(COVERAGE)/venv $(COVERAGE)/wheel $(COVERAGE)/*.profraw $(COVERAGE)/python.coverage*
+	$(BIN)/python -m venv --without-pip $(COVERAGE)/venv
+	@set -e; export CARGO_TARGET_DIR=$(COVERAGE) COVERAGE_FILE=$(COVERAGE)/python.coverage; eval "$$(cargo llvm-cov show-env --sh)"; set -x; \
+	cargo test --profile demo --locked --features local-ecr,arrow,wire $(RUST_TESTS); \
+	$(BIN)/maturin build --profile demo --locked --interpreter $(BIN)/python --out $(COVERAGE)/wheel; \
+	$(BIN)/python -m pip --python $(COVERAGE)/venv/bin/python install --quiet --no-deps $(COVERAGE)/wheel/*.whl; \
+	{ echo "$(call purelib,$(BIN))"; \
+	  echo "import os; os.environ.update(LLVM_PROFILE_FILE='$$LLVM_PROFILE_FILE', COVERAGE_FILE='$$COVERAGE_FILE', COVERAGE_PROCESS_START='$(CURDIR)/pyproject.toml'); import coverage; coverage.process_startup()"; \
+	} > "$(call purelib,$(COVERAGE)/venv/bin)/coverage.pth"; \
+	$(COVERAGE)/venv/bin/python -m pytest -q $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
+	$(BIN)/python -m coverage combine --quiet; \
+	$(BIN)/python -m coverage report; \
+	cargo llvm-cov report --profile demo --summary-only; exit $${status:-0}
+
+##@ Housekeeping
+
+format: setup ## rewrite the sources in the house format
+	cargo fmt
+	$(BIN)/ruff format python tests/python bench docs examples
+	$(BIN)/ruff check --fix python tests/python bench docs examples
+
+api: setup build ## write docs/reference/api.md from the docstrings
+	$(BIN)/python docs/api.py
+
+clean: ## remove everything that these targets made
 	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so

@@ -1,9 +1,9 @@
 //! Which of these layer digests are really in that Amazon ECR repository?
 //!
-//! This crate is the offline half and the memory of layercheck: rows of text become a
-//! [`Plan`] (validated, normalised, deduplicated, packed into batches), and answers become
-//! verdicts in a [`Ledger`], from which report tables are written. It knows no network and,
-//! without the feature `python`, no Python.
+//! This crate is the core of layercheck. It turns rows of text into a [`Plan`] (validated, normalised,
+//! deduplicated and packed into batches) and answers into verdicts in a [`Ledger`], and writes report tables
+//! from both. Every folder outside `py/` compiles and is tested without Python. Only `http` and `local_ecr`,
+//! each behind a feature, open connections.
 //!
 //! ```
 //! use layercheck::{Planner, Verdict};
@@ -18,36 +18,28 @@
 //! assert_eq!(Verdict::Unavailable.name(), "unavailable");
 //! ```
 
-pub mod answer;
-pub mod audits;
-pub mod batch;
-pub mod dedupe;
+pub mod comparison;
 pub mod digest;
-pub mod formats;
-pub mod hex;
+#[cfg(feature = "wire")]
+pub mod http;
+pub mod input;
 pub mod journal;
 pub mod ledger;
-pub mod lines;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
-pub mod merge;
-pub mod numbering;
-pub mod pages;
-pub mod parse;
 pub mod plan;
+pub mod protocol;
 #[cfg(feature = "python")]
 mod py;
-pub mod rejects;
-pub mod source;
 pub mod table;
 pub mod verdict;
-#[cfg(feature = "wire")]
-pub mod wire;
 
 pub use digest::Digest;
-pub use ledger::{Columns, Ledger};
-pub use parse::{ParseError, RejectKind, Spelling};
-pub use plan::{Plan, Planner};
-pub use rejects::{Reject, Rejects};
+pub use digest::parse::{ParseError, RejectKind, Spelling};
+pub use ledger::Ledger;
+pub use ledger::columns::Columns;
+pub use plan::Plan;
+pub use plan::planner::Planner;
+pub use plan::rejects::{Reject, Rejects};
 pub use table::Table;
 pub use verdict::Verdict;

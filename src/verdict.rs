@@ -3,7 +3,7 @@
 /// The state of one digest, and so of each of its rows. The codes are those of
 /// `layercheck.Verdict` in Python.
 ///
-/// Zero is [`Verdict::NotChecked`], so that memory nobody filled in can never read as an answer.
+/// Zero is [`Verdict::NotChecked`], so that memory that was never written cannot read as an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Verdict {
@@ -11,17 +11,17 @@ pub enum Verdict {
     NotChecked = 0,
     /// The service said AVAILABLE.
     Available = 1,
-    /// It said UNAVAILABLE, or failed the digest with `MissingLayerDigest`.
+    /// The service said UNAVAILABLE, or failed the digest with `MissingLayerDigest`.
     Unavailable = 2,
-    /// It said ARCHIVED.
+    /// The service said ARCHIVED.
     Archived = 3,
     /// Any other failure of this one digest.
     Refused = 4,
-    /// A word this version does not know.
+    /// A word that this version does not know.
     Other = 5,
     /// Rejected locally, never sent.
     Invalid = 6,
-    /// Asked, and no usable answer came.
+    /// Asked, without a usable answer.
     Unanswered = 7,
 }
 
@@ -38,7 +38,7 @@ impl Verdict {
         Self::Unanswered,
     ];
 
-    /// The verdict's word in tables, files and counts.
+    /// Returns the verdict's word in tables, files and counts.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict with this code, if there is one.
+    /// Returns the verdict with this code, if the code is known.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.get(usize::from(code)).copied()

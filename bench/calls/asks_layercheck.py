@@ -47,7 +47,9 @@ class Layercheck:
             max_in_flight=task.in_flight,
             transport=cast("Any", task.option),
         )
-        self._checker._transport = cast("Any", Timed(self._checker._transport, self.times))
+        self._checker._connection.transport = cast(
+            "Any", Timed(self._checker._connection.transport, self.times)
+        )
 
     def ask(self, digests: list[str]) -> bytes:
         report = self._checker.check(digests)

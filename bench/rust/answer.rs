@@ -1,16 +1,17 @@
 //! Packs requests and reads answers, for profilers and for measuring each part alone.
 //!
 //! `cargo run --release --example bench_answer -- [LAYERS] [ROUNDS] [PART]` prints the median time of each
-//! part for a call of LAYERS digests (100), beside `serde_json` reading the same body into structs,
-//! the fastest it has and less than is needed: it knows one order of types and no limits.
+//! part for a call of LAYERS digests (100), next to `serde_json` reading the same body into structs. That is
+//! its fastest form, and it does less than layercheck needs: it checks no limits and knows one type for each
+//! field.
 
 use std::borrow::Cow;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use layercheck::answer::Answer;
-use layercheck::batch::Packer;
+use layercheck::protocol::answer::Answer;
+use layercheck::protocol::request::Packer;
 use layercheck::{Digest, Ledger, Planner};
 use serde::Deserialize;
 
@@ -110,7 +111,7 @@ fn digests(count: usize) -> Vec<Digest> {
     digests
 }
 
-/// As the service writes it: no white space, every layer with its size and type.
+/// An answer as the service writes it: no white space, every layer with its size and media type.
 fn answer(digests: &[Digest]) -> Vec<u8> {
     let layer = |(at, digest): (usize, &Digest)| {
         format!(

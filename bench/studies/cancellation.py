@@ -74,7 +74,7 @@ def measure(*, latency_ms: float, batches: int, cancel_after: int) -> Cancelled:
                 third = asyncio.create_task(checker.check_async(rows[2]))
                 while ecr.counters.answered < cancel_after:
                     await asyncio.sleep(0.001)
-                (run,) = [run for run in checker._runs if run.plan[0][0] in cancelled]
+                (run,) = [run for run in checker._registry.runs if run.plan[0][0] in cancelled]
                 at_cancel = calls()
                 started = time.perf_counter()
                 second.cancel()

@@ -69,12 +69,12 @@ def run(calls: int, *, in_flight: int, latency_s: float = 0.0, rate: float | Non
             max_in_flight=in_flight,
         )
         with checker:
-            own, nothing = checker._transport, Nothing(latency_s)
-            checker._transport = nothing
+            own, nothing = checker._connection.transport, Nothing(latency_s)
+            checker._connection.transport = nothing
             wall, cpu = time.perf_counter(), time.process_time()
             report = checker.check(plan)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            checker._transport = own
+            checker._connection.transport = own
     assert report.counts["available"] == calls
     return Cost(in_flight, latency_s * 1e3, rate, calls, calls / wall, cpu / calls * 1e6)
 

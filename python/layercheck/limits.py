@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from layercheck.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +16,11 @@ class Limits:
     after any error; they wait in a queue, so that no thread sleeps while it holds a call slot. botocore
     renews credentials.
 
-    A number limits the retries of each kind, `asking_s` limits the time of all retries together, and
-    `stall_s` and the caller's `timeout_s` limit the run.
+    A `RetryPolicy` limits how often the same digests are asked. `stall_s` and the caller's `timeout_s` limit
+    the run.
 
     Attributes:
-        attempts: How often digests are asked while the errors are transient.
-        first_contact_attempts: The same before any connection was made, so that a host that is down or
-            misspelt is reported soon.
-        throttle_attempts: How often digests are asked while the service throttles.
-        renewal_attempts: How often digests are asked while the service reports expired credentials, if
-            botocore can renew them when it signs the next request. Otherwise expired credentials end the
-            run at once.
-        asking_s: Longest time in which the same digests are asked again, whatever the errors are.
-        back_off_base_s: Upper end of the first wait before a retry, in seconds. It doubles each time. The
-            wait is drawn evenly from zero up to it ("full jitter"), so that threads which failed together
-            do not return together.
-        back_off_cap_s: Where the doubling stops, in seconds.
+        retry: How often the same digests are asked, and after which delay.
         outage_failures: After so many failures in a row, new batches wait until a call succeeds, and the
             first batch that uses up its attempts ends the run.
         stall_s: Longest time in which calls are under way or fail and no call gets an answer; then the run
@@ -45,15 +36,10 @@ class Limits:
         tick_s: Interval between progress callbacks, and between checks of the deadlines.
         idle_s: How long a thread waits for work before it ends.
         errors_kept: How many batch errors the report lists one by one.
+        recovery: How a lane comes back after the service throttled, by a name of `dispatch/rate/recovery.py`.
     """
 
-    attempts: int = 7
-    first_contact_attempts: int = 4
-    throttle_attempts: int = 20
-    renewal_attempts: int = 8
-    asking_s: float = 300.0
-    back_off_base_s: float = 0.1
-    back_off_cap_s: float = 20.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     outage_failures: int = 20
     stall_s: float = 300.0
     backlog_per_slot: int = 4
@@ -65,3 +51,4 @@ class Limits:
     tick_s: float = 0.25
     idle_s: float = 10.0
     errors_kept: int = 1000
+    recovery: str = "cubic"

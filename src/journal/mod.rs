@@ -1,18 +1,15 @@
-//! What a journal keeps, as bytes: the plan, in parts, and the outcome of each call.
+//! Encodes what a journal keeps: the plan, in parts, and the outcomes of each call.
 //!
-//! This is the codec alone. Where the bytes are kept, and when, is the business of the package's
-//! `journal` folder, which puts them into a database. Everything here reads hostile bytes: a wrong bit
-//! anywhere is an error, and nothing is reserved on the word of a number that was read.
+//! This is only the codec. The package's `journal` folder decides where and when the bytes are written, and
+//! puts them into a database. All decoders take hostile bytes: a wrong bit anywhere is an error, and no
+//! memory is reserved for a number that was only read.
 
-mod bytes;
-pub mod payload;
-pub mod plan;
+mod frame;
+pub mod outcomes;
+pub mod plan_parts;
 
-pub use bytes::Damaged;
+pub use frame::{CorruptRecord, VERSION};
 
-/// Version of the bytes, in each of them.
-pub const VERSION: u8 = 3;
-
-/// Version of the rules by which rows become digests. A change of [`crate::parse`] that makes another
-/// plan of the same rows raises it, so that no run goes on under rules it was not begun with.
+/// Version of the rules that turn rows into digests. Raise it with a change of [`crate::digest::parse`] that
+/// makes another plan of the same rows, so that a run resumes only under the rules with which it began.
 pub const RULES: u32 = 1;

@@ -1,4 +1,4 @@
-//! A plan in parts, for a journal.
+//! `PlanParts` and `PlanReader` for Python: a plan in the parts that a journal keeps.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::plan::PyPlan;
-use crate::journal::Damaged;
-use crate::journal::plan::{Parts, Rebuild};
+use crate::journal::CorruptRecord;
+use crate::journal::plan_parts::{Parts, Rebuild};
 use crate::plan::Plan;
 
 /// An iterator over a plan's parts: `bytes`, each made with the interpreter lock released.
@@ -35,7 +35,7 @@ impl PyPlanParts {
     }
 }
 
-/// Makes a plan again of its parts.
+/// Rebuilds a plan from its parts.
 #[pyclass(name = "PlanReader", module = "layercheck._core", frozen)]
 pub(super) struct PyPlanReader {
     rebuild: Mutex<Rebuild>,
@@ -48,23 +48,23 @@ impl PyPlanReader {
         Self { rebuild: Mutex::default() }
     }
 
-    /// Takes the next part; `ValueError` if it is not that, or damaged.
+    /// Take the next part; raises `ValueError` if it is corrupt or not the next part.
     fn take(&self, py: Python<'_>, part: &[u8]) -> PyResult<()> {
-        py.detach(|| locked(&self.rebuild).take(part)).map_err(damaged)
+        py.detach(|| locked(&self.rebuild).take(part)).map_err(corrupt)
     }
 
-    /// The plan; `ValueError` if a part is missing. The reader is empty again then.
+    /// Return the plan, and leave the reader empty; raises `ValueError` if a part is missing.
     fn finish(&self) -> PyResult<PyPlan> {
         let rebuild = std::mem::take(&mut *locked(&self.rebuild));
-        rebuild.finish().map(PyPlan::new).map_err(damaged)
+        rebuild.finish().map(PyPlan::new).map_err(corrupt)
     }
 }
 
-fn damaged(error: Damaged) -> PyErr {
+fn corrupt(error: CorruptRecord) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
-/// A panic in between leaves a part half taken; the next one does not fit then, and that is said.
+/// Locks a mutex, also after a panic: a part that was half taken makes the next part an error.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

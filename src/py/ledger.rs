@@ -8,14 +8,15 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::column::{Column, Owner};
+use super::array::{ArrayView, Owner};
 use super::plan::PyPlan;
 use super::table::PyTable;
-use crate::answer::{Answer, AnswerError};
-use crate::journal::payload::{self, Record};
-use crate::ledger::{Columns, Ledger, Merged};
-use crate::merge::{Entry, Says, read_digest};
+use crate::journal::outcomes::{self, Record};
+use crate::ledger::columns::Columns;
+use crate::ledger::{Ledger, Merged};
 use crate::plan::Plan;
+use crate::protocol::answer::{Answer, AnswerError};
+use crate::protocol::entry::{Entry, EntryStatus, read_digest};
 use crate::table::Table;
 use crate::verdict::Verdict;
 
@@ -27,14 +28,14 @@ pub(super) struct PyLedger {
 }
 
 impl PyLedger {
-    /// Held for moments only and never across a call into Python, so that nobody waits for it
-    /// while holding the interpreter lock.
+    /// Locks the ledger. The lock is held only for moments and never during a call into Python, so that no
+    /// thread waits long for it with the interpreter lock held.
     fn lock(&self) -> MutexGuard<'_, Ledger> {
-        // A panic in a merge leaves every single cell valid; there is nothing to distrust.
+        // A panic in a merge leaves every cell valid, so the ledger stays usable.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The digests numbered `start..stop`, which are one call's.
+    /// Checks that the digests numbered `start..stop` can be one call.
     fn call(&self, start: usize, stop: usize) -> PyResult<Range<usize>> {
         let (unique, numbers) = (self.plan.unique(), self.lock().numbers());
         if start > stop || stop > numbers || (start < unique && stop > unique) {
@@ -53,7 +54,7 @@ impl PyLedger {
         Self { ledger: Mutex::new(Ledger::new(Arc::clone(&plan))), plan }
     }
 
-    /// Takes botocore's parsed answer to the call that asked the digests `start..stop`.
+    /// Merge botocore's parsed answer to the call that asked the digests `start..stop`.
     fn merge<'py>(
         &self,
         py: Python<'py>,
@@ -63,17 +64,17 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         let owned = read_answer(answer)?;
-        // Before the lock: text that has no UTF-8 makes an exception, for which the collector may run, and
-        // with it a finalizer that lets another thread have the interpreter.
+        // Read before the lock is taken: text that is not UTF-8 makes an exception, and an exception may run
+        // the collector, whose finalizers may pass the interpreter to another thread.
         let entries: Vec<Entry<'_>> = owned.iter().map(OwnedEntry::entry).collect();
         let merged = self.lock().merge(call, entries.into_iter());
         merged_tuple(py, merged)
     }
 
-    /// Takes the body of the answer to the call that asked the digests `start..stop`; like `merge` of
-    /// what botocore makes of it. Works with the interpreter lock released.
+    /// Merge the body of the answer to the call that asked the digests `start..stop`, like `merge` of what
+    /// botocore parses from it. Works with the interpreter lock released.
     ///
-    /// Raises `ValueError` if the body is no such answer; the ledger is unchanged then.
+    /// Raises `ValueError` if the body is not an answer; the ledger is unchanged then.
     fn merge_body<'py>(
         &self,
         py: Python<'py>,
@@ -82,7 +83,7 @@ impl PyLedger {
         body: &Bound<'py, PyBytes>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
-        // `bytes` never change, and the reference keeps them while the lock is released.
+        // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
         let merged = py.detach(|| {
             let answer = Answer::read(body)?;
@@ -92,23 +93,23 @@ impl PyLedger {
         merged_tuple(py, merged)
     }
 
-    /// Notes that the service refuses this one digest.
+    /// Note that the service refuses this digest.
     fn refuse(&self, index: usize, code: &str, reason: &str) -> PyResult<()> {
         self.call(index, index + 1)?;
         self.lock().refuse(index, code, reason);
         Ok(())
     }
 
-    /// Notes that the digests were asked and got no usable answer; those that have a verdict keep
-    /// it. Returns how many have none.
+    /// Note that a call got no usable answer. Digests with a verdict keep it. Returns the number of digests
+    /// without a verdict.
     fn unanswered(&self, start: usize, stop: usize, cause: &str) -> PyResult<usize> {
         let call = self.call(start, stop)?;
         Ok(self.lock().unanswered(call, "", cause))
     }
 
-    /// For each call, given as `start`, `stop` and when its answer came (seconds since 1970), what a journal
-    /// keeps of it: where its digests begin and end in the plan, and its outcome. None for a call that has
-    /// none. Works with the interpreter lock released.
+    /// Return what a journal keeps of each call, given as `start`, `stop` and the time of its answer
+    /// (seconds since 1970): where its digests start and stop in the plan, and its outcomes; None for a call
+    /// without outcomes. Works with the interpreter lock released.
     fn records<'py>(
         &self,
         py: Python<'py>,
@@ -116,116 +117,116 @@ impl PyLedger {
     ) -> PyResult<Vec<Option<PyRecord<'py>>>> {
         let calls = calls.into_iter().map(|(start, stop, at)| Ok((self.call(start, stop)?, at)));
         let calls = calls.collect::<PyResult<Vec<_>>>()?;
-        // The ledger is locked for one call at a time: answers come in meanwhile.
-        let encode = |(call, at)| payload::encode(&self.lock(), call, at);
+        // The ledger is locked for one call at a time, so that answers can be merged meanwhile.
+        let encode = |(call, at)| outcomes::encode(&self.lock(), call, at);
         let records: Vec<_> = py.detach(|| calls.into_iter().map(encode).collect());
-        let record =
-            |record: Record| (record.range.start, record.range.end, PyBytes::new(py, &record.payload));
+        let record = |record: Record| (record.range.start, record.range.end, PyBytes::new(py, &record.frame));
         Ok(records.into_iter().map(|found| found.map(record)).collect())
     }
 
-    /// Takes over what `records` gave for the same digests; returns for how many.
+    /// Restore outcomes that `records` returned for the same digests; returns the number of digests.
     ///
-    /// Raises `ValueError` if it did not; the ledger is unchanged then.
+    /// Raises `ValueError` if they are corrupt or of other digests; the ledger is unchanged then.
     fn restore(
         &self,
         py: Python<'_>,
         start: usize,
         stop: usize,
         answered_at: f64,
-        payload: &[u8],
+        outcomes: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| payload::decode(&mut self.lock(), start..stop, answered_at, payload))
-            .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
+        py.detach(|| outcomes::decode(&mut self.lock(), start..stop, answered_at, outcomes))
+            .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }
 
-    /// Like `restore`, but the digests are as if they had never been asked, whatever was taken over before.
+    /// Mark the digests that `restore` would restore as never asked, whatever was restored before.
     fn forget(
         &self,
         py: Python<'_>,
         start: usize,
         stop: usize,
         answered_at: f64,
-        payload: &[u8],
+        outcomes: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| payload::forget(&mut self.lock(), start..stop, answered_at, payload))
-            .map_err(|damaged| PyValueError::new_err(damaged.to_string()))
+        py.detach(|| outcomes::forget(&mut self.lock(), start..stop, answered_at, outcomes))
+            .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }
 
-    /// The run ends: answers that come from here on are not taken any more.
+    /// End the run: later answers are ignored.
     fn close(&self) {
         self.lock().close();
     }
 
-    /// Numbers the digests that were left open here and there, so that they can be asked together: from
-    /// the plan's `unique` on. Returns how many there are.
-    fn gather(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.lock().gather())
+    /// Number the pending digests, which an earlier run left open in otherwise answered batches, from the
+    /// plan's `unique` on, so that a call can ask many of them. Returns how many there are.
+    fn pack_pending(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().pack_pending())
     }
 
-    /// How many numbers there are: the plan's digests, and what was gathered.
+    /// The count of numbers: the plan's digests and the pending digests.
     #[getter]
     fn numbers(&self) -> usize {
         self.lock().numbers()
     }
 
-    /// What the next call is to ask, from number `start` on, as a pair of `start` and `stop`: a batch in which
-    /// all is open, or gathered digests; the end twice if nothing is left.
+    /// Return what the next call asks, from number `start` on, as a pair of `start` and `stop`: a batch in
+    /// which every digest is open, or pending digests; an empty range at the end.
     fn next_open(&self, start: usize) -> (usize, usize) {
         let call = self.lock().next_open(start);
         (call.start, call.end)
     }
 
-    /// The gathered digests numbered `start..stop`, as a plan of their own.
-    fn gathered(&self, start: usize, stop: usize) -> PyResult<PyPlan> {
+    /// Return the pending digests numbered `start..stop` as a plan of their own.
+    fn pending_batch(&self, start: usize, stop: usize) -> PyResult<PyPlan> {
         let call = self.call(start, stop)?;
         let digests = self.lock().asked(call).into_owned();
         Ok(PyPlan::new(Plan::of_digests(digests)))
     }
 
-    /// Where in the plan the first of these digests is, and one past the last.
-    fn span(&self, start: usize, stop: usize) -> PyResult<(usize, usize)> {
+    /// Return the range in the plan from the first of these digests to the last, as `start` and `stop`.
+    fn range(&self, start: usize, stop: usize) -> PyResult<(usize, usize)> {
         let call = self.call(start, stop)?;
-        let span = self.lock().span(call);
-        Ok((span.start, span.end))
+        let range = self.lock().range(call);
+        Ok((range.start, range.end))
     }
 
-    /// The digests of a call are asked once more: what an earlier run left unanswered is open again.
+    /// Open the digests of a call again that an earlier run left unanswered, because the call asks them once
+    /// more.
     fn reopen(&self, start: usize, stop: usize) -> PyResult<()> {
         let call = self.call(start, stop)?;
         self.lock().reopen(call);
         Ok(())
     }
 
-    /// Digests that have their outcome: a verdict, or none after this run asked for it.
+    /// The number of digests with an outcome: a verdict, or no usable answer to this run's call.
     #[getter]
     fn settled(&self) -> usize {
         self.lock().settled()
     }
 
-    /// Digests for each verdict that occurs.
+    /// Return the number of digests for each verdict.
     fn unique_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        // Not the columns: while they are held, the next answer would have to copy them all.
+        // Copies only the counts: while the columns are held, the next answer would have to copy them.
         let by_code = *self.lock().peek().counts();
         counts(py, &by_code)
     }
 
-    /// The columns as they are now; they stay as they are.
+    /// Return the columns as they are now; later answers do not change them.
     fn columns(&self) -> PyColumns {
         let ledger = self.lock();
         PyColumns { plan: Arc::clone(ledger.plan()), columns: ledger.columns(), codes: OnceLock::new() }
     }
 }
 
-/// What a journal keeps of a call: where its digests begin and end in the plan, and its outcome.
+/// What a journal keeps of a call: where its digests start and stop in the plan, and its outcomes.
 type PyRecord<'py> = (usize, usize, Bound<'py, PyBytes>);
 
-/// A frozen copy of a ledger: what a report reads.
+/// A frozen copy of a ledger's columns, which a report reads.
 #[pyclass(name = "Columns", module = "layercheck._core", frozen)]
 pub(super) struct PyColumns {
     plan: Arc<Plan>,
     columns: Arc<Columns>,
-    /// The verdict code of each row, once somebody has asked.
+    /// The verdict code of each row, made on the first use.
     codes: OnceLock<Arc<[u8]>>,
 }
 
@@ -236,7 +237,7 @@ impl PyColumns {
         PyPlan { plan: Arc::clone(&self.plan) }
     }
 
-    /// Rows for each verdict.
+    /// The number of rows for each verdict.
     #[getter]
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let rows = py.detach(|| {
@@ -249,33 +250,33 @@ impl PyColumns {
         counts(py, &rows)
     }
 
-    /// Digests for each verdict.
+    /// The number of digests for each verdict.
     #[getter]
     fn unique_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         counts(py, self.columns.counts())
     }
 
-    /// Verdict codes of the rows: numpy uint8 of shape (rows,); made when first asked for, no copy.
+    /// Verdict codes of the rows: numpy uint8 of shape (rows,), made on the first use, no copy.
     #[getter]
     fn verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let make = || self.plan.row_index().iter().map(|index| self.code(*index)).collect();
         let codes = py.detach(|| Arc::clone(self.codes.get_or_init(make)));
-        Column::array(py, Owner::Codes(codes))
+        ArrayView::numpy(py, Owner::Codes(codes))
     }
 
     /// Verdict codes of the digests: numpy uint8 of shape (unique,), no copy.
     #[getter]
     fn unique_verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::Verdicts(Arc::clone(&self.columns)))
+        ArrayView::numpy(py, Owner::Verdicts(Arc::clone(&self.columns)))
     }
 
     /// Sizes of the layers in bytes, -1 where none was given: numpy int64 of shape (unique,).
     #[getter]
     fn sizes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::Sizes(Arc::clone(&self.columns)))
+        ArrayView::numpy(py, Owner::Sizes(Arc::clone(&self.columns)))
     }
 
-    /// Texts of the digests with the verdict of this code, in first-seen order.
+    /// Return the texts of the digests with this verdict code, in first-seen order.
     fn digests<'py>(&self, py: Python<'py>, verdict: u8) -> PyResult<Bound<'py, PyList>> {
         let wanted = Verdict::from_code(verdict);
         let texts = PyList::empty(py);
@@ -287,7 +288,7 @@ impl PyColumns {
         Ok(texts)
     }
 
-    /// The report table: a line per row, or per digest.
+    /// Return the report table: a line for each row, or for each digest.
     #[pyo3(signature = (*, unique = false))]
     fn table(&self, unique: bool) -> PyTable {
         PyTable::new(Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique))
@@ -301,10 +302,10 @@ impl PyColumns {
     }
 }
 
-/// All eight verdicts, so that a reader needs no default for one that did not occur.
+/// Makes a dict with all eight verdicts, so that a reader needs no default for a verdict that did not occur.
 fn counts<'py>(py: Python<'py>, by_code: &[usize; Verdict::ALL.len()]) -> PyResult<Bound<'py, PyDict>> {
     let counts = PyDict::new(py);
-    // Not asked comes last for people, though its code is the first.
+    // `not_checked` comes last for people, although its code is the first.
     for verdict in Verdict::ALL.iter().cycle().skip(1).take(Verdict::ALL.len()) {
         counts.set_item(verdict.name(), by_code[*verdict as usize])?;
     }
@@ -316,7 +317,7 @@ fn merged_tuple(py: Python<'_>, merged: Merged) -> PyResult<Bound<'_, PyAny>> {
     merged_type(py)?.call1(counts)
 }
 
-/// The named tuple that `merge` and `merge_body` return.
+/// Returns the named tuple type of the results of `merge` and `merge_body`.
 fn merged_type(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static MERGED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let make = || {
@@ -328,32 +329,32 @@ fn merged_type(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     Ok(MERGED.get_or_try_init(py, make)?.bind(py))
 }
 
-/// An entry of an answer in botocore's own objects, which hold the text.
+/// An entry of an answer in botocore's objects, which own the texts.
 struct OwnedEntry<'py> {
     digest: Bound<'py, PyString>,
-    says: OwnedSays<'py>,
+    status: OwnedStatus<'py>,
 }
 
-enum OwnedSays<'py> {
+enum OwnedStatus<'py> {
     Layer { availability: Bound<'py, PyString>, size: Option<i64>, media_type: Option<Bound<'py, PyString>> },
     Failure { code: Option<Bound<'py, PyString>>, reason: Option<Bound<'py, PyString>> },
 }
 
 impl OwnedEntry<'_> {
     fn entry(&self) -> Entry<'_> {
-        Entry { digest: read_digest(read(&self.digest).as_bytes()), says: self.says.says() }
+        Entry { digest: read_digest(read(&self.digest).as_bytes()), status: self.status.status() }
     }
 }
 
-impl OwnedSays<'_> {
-    fn says(&self) -> Says<'_> {
+impl OwnedStatus<'_> {
+    fn status(&self) -> EntryStatus<'_> {
         match self {
-            Self::Layer { availability, size, media_type } => Says::Layer {
+            Self::Layer { availability, size, media_type } => EntryStatus::Layer {
                 availability: read(availability),
                 size: *size,
                 media_type: media_type.as_ref().map(|text| read(text)),
             },
-            Self::Failure { code, reason } => Says::Failure {
+            Self::Failure { code, reason } => EntryStatus::Failure {
                 code: code.as_ref().map_or("", |text| read(text)),
                 reason: reason.as_ref().map_or("", |text| read(text)),
             },
@@ -361,13 +362,13 @@ impl OwnedSays<'_> {
     }
 }
 
-/// Text that has no UTF-8 (a lone surrogate out of hostile JSON) is as good as no text.
+/// Returns a text; a text that UTF-8 cannot hold (a lone surrogate from hostile JSON) counts as empty.
 fn read<'a>(text: &'a Bound<'_, PyString>) -> &'a str {
     text.to_str().unwrap_or_default()
 }
 
-/// Reads what is usable; whatever has not the type it should have is passed over, and the digest
-/// it may have spoken of counts as left out.
+/// Reads the usable entries. An entry with a value of the wrong type is skipped, and its digest counts as
+/// left out.
 fn read_answer<'py>(answer: &Bound<'py, PyAny>) -> PyResult<Vec<OwnedEntry<'py>>> {
     let answer = answer.cast::<PyDict>()?;
     let mut entries = Vec::new();
@@ -380,15 +381,15 @@ fn read_answer<'py>(answer: &Bound<'py, PyAny>) -> PyResult<Vec<OwnedEntry<'py>>
         };
         let size = item.get_item("layerSize")?.filter(|size| !size.is_instance_of::<PyBool>());
         let size = size.and_then(|size| size.extract::<i64>().ok()).filter(|size| *size >= 0);
-        let says = OwnedSays::Layer { availability, size, media_type: text(&item, "mediaType")? };
-        entries.push(OwnedEntry { digest, says });
+        let status = OwnedStatus::Layer { availability, size, media_type: text(&item, "mediaType")? };
+        entries.push(OwnedEntry { digest, status });
     }
     for item in list(answer, "failures")? {
         let Ok(item) = item.cast_into::<PyDict>() else { continue };
         let Some(digest) = text(&item, "layerDigest")? else { continue };
-        let says =
-            OwnedSays::Failure { code: text(&item, "failureCode")?, reason: text(&item, "failureReason")? };
-        entries.push(OwnedEntry { digest, says });
+        let status =
+            OwnedStatus::Failure { code: text(&item, "failureCode")?, reason: text(&item, "failureReason")? };
+        entries.push(OwnedEntry { digest, status });
     }
     Ok(entries)
 }

@@ -1,41 +1,51 @@
-//! The binding: `layercheck._core`. The list of exports, nothing else.
+//! The binding `layercheck._core`: only the list of exports.
 
-mod audits;
-mod column;
-mod files;
-mod info;
+mod array;
+mod build_info;
+mod comparison;
+mod compression;
+#[cfg(feature = "wire")]
+mod http;
 mod input;
 mod journal;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
-mod packer;
 mod plan;
 mod planner;
+mod python_file;
 mod rejects;
+mod request;
 mod table;
-#[cfg(feature = "wire")]
-mod wire;
 
 /// Native half of layercheck. Private: import from `layercheck` instead.
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
     /// Most digests in one call.
     #[pymodule_export]
-    const MAX_BATCH: usize = crate::batch::MAX_BATCH;
+    const MAX_BATCH: usize = crate::protocol::MAX_BATCH;
 
-    /// Version of the bytes in a journal.
+    /// Version of the encoding in a journal.
     #[pymodule_export]
     const JOURNAL_VERSION: u8 = crate::journal::VERSION;
 
-    /// Version of the rules by which rows become digests.
+    /// Version of the rules that turn rows into digests.
     #[pymodule_export]
     const RULES_VERSION: u32 = crate::journal::RULES;
 
     #[pymodule_export]
-    use super::audits::PyAudits;
+    use super::build_info::build_info;
+    /// Suffixes that names of compressed files have, lower case.
     #[pymodule_export]
-    use super::info::build_info;
+    const COMPRESSED_SUFFIXES: (&str, &str) = super::compression::SUFFIXES;
+
+    #[pymodule_export]
+    use super::comparison::PyComparison;
+    #[pymodule_export]
+    use super::compression::is_compressed;
+    #[cfg(feature = "wire")]
+    #[pymodule_export]
+    use super::http::{PyWire, WireError};
     #[pymodule_export]
     use super::journal::{PyPlanParts, PyPlanReader};
     #[pymodule_export]
@@ -44,16 +54,13 @@ mod _core {
     #[pymodule_export]
     use super::local_ecr::PyLocalEcrServer;
     #[pymodule_export]
-    use super::packer::PyPacker;
-    #[pymodule_export]
     use super::plan::PyPlan;
     #[pymodule_export]
     use super::planner::PyPlanner;
     #[pymodule_export]
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]
-    use super::table::{PyPlanTable, PyTable};
-    #[cfg(feature = "wire")]
+    use super::request::PyPacker;
     #[pymodule_export]
-    use super::wire::{PyWire, WireError};
+    use super::table::{PyPlanTable, PyTable};
 }

@@ -7,14 +7,14 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PySlice, PyString};
 
-use super::column::{Column, Owner};
+use super::array::{ArrayView, Owner};
 use super::rejects::PyRejects;
 use super::table::PyPlanTable;
 use crate::digest::Digest;
 use crate::plan::Plan;
 
-/// Rows validated, normalised, deduplicated and packed into batches. Made by `layercheck.plan`;
-/// never changes, holds no connection, can be checked as often as wanted.
+/// Rows, validated, normalised, deduplicated and packed into batches. `layercheck.plan` makes it. A plan
+/// never changes, holds no connection, and can be checked any number of times.
 ///
 /// A plan is a sequence of batches: `plan[i]` is a list of at most `batch_size` digests.
 #[pyclass(name = "Plan", module = "layercheck", frozen, sequence)]
@@ -32,7 +32,7 @@ impl PyPlan {
         texts(py, digests.ok_or_else(|| PyIndexError::new_err("there is no such batch"))?)
     }
 
-    /// By the package's own Python: which library is needed and how to get it is written there once.
+    /// Converts by the package's Python code, which knows which library is needed and how to install it.
     fn converted<'py>(&self, py: Python<'py>, how: &str, unique: bool) -> PyResult<Bound<'py, PyAny>> {
         py.import("layercheck.report.dataframes")?.call_method1(how, (self.table(unique),))
     }
@@ -56,7 +56,7 @@ impl PyPlan {
         self.plan.rows()
     }
 
-    /// Different digests.
+    /// Unique digests.
     #[getter]
     fn unique(&self) -> usize {
         self.plan.unique()
@@ -83,14 +83,14 @@ impl PyPlan {
     /// The digests in first-seen order: numpy uint8 of shape (unique, 32), read-only, no copy.
     #[getter]
     fn digests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::Digests(Arc::clone(&self.plan)))
+        ArrayView::numpy(py, Owner::Digests(Arc::clone(&self.plan)))
     }
 
     /// For each row the index of its digest, or -1 if it is invalid: numpy int64 of shape
     /// (rows,), read-only, no copy.
     #[getter]
     fn row_index<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Column::array(py, Owner::RowIndex(Arc::clone(&self.plan)))
+        ArrayView::numpy(py, Owner::RowIndex(Arc::clone(&self.plan)))
     }
 
     /// The rejected rows, in row order: a sequence of `Reject(row, kind, offset, text)`.
@@ -99,7 +99,7 @@ impl PyPlan {
         PyRejects::new(Arc::clone(&self.plan))
     }
 
-    /// Accepted rows for each way of writing a digest: dict of spelling to rows.
+    /// Accepted rows for each spelling of a digest: dict of spelling to rows.
     #[getter]
     fn spellings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counts = PyDict::new(py);
@@ -119,23 +119,23 @@ impl PyPlan {
         Ok(counts)
     }
 
-    /// The texts of the digests from index `start` to `stop`, as for a slice of a list.
+    /// Return the texts of the digests from index `start` to `stop`, as for a slice of a list.
     fn texts<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
         let digests = self.plan.digests();
         let stop = stop.min(digests.len());
         texts(py, &digests[start.min(stop)..stop])
     }
 
-    /// SHA-256 of the digests in order, and of which row is which of them, with the rejected rows: what a
-    /// journal tells plans apart by. The size of batches counts for neither.
+    /// Return two SHA-256 hashes by which a journal tells plans apart: of the digests in order, and of the
+    /// rows with their digests and rejections. Neither depends on the batch size.
     fn fingerprint<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
-        let (digests, rows) = py.detach(|| crate::journal::plan::fingerprint(&self.plan));
+        let (digests, rows) = py.detach(|| crate::journal::plan_parts::fingerprint(&self.plan));
         (PyBytes::new(py, &digests), PyBytes::new(py, &rows))
     }
 
-    /// The plan as a table for other tools, made in pieces: columns `row` (int64, from 0), `digest` (text),
-    /// `index` (int64: the digest's place in `digests`), and for rejected rows, which have neither, `kind`,
-    /// `offset` and `text` as in `rejects`. A line per row, or with `unique` per digest.
+    /// Return the plan as a table for other tools, made in pieces. Columns: `row` (int64, from 0), `digest`
+    /// (text), `index` (int64: the digest's index in `digests`), and for rejected rows, which have neither,
+    /// `kind`, `offset` and `text` as in `rejects`. A line for each row, or with `unique` for each digest.
     #[pyo3(signature = (*, unique = false))]
     fn table(&self, unique: bool) -> PyPlanTable {
         PyPlanTable::new(Arc::clone(&self.plan), unique)
@@ -182,10 +182,10 @@ impl PyPlan {
         let py = index.py();
         let len = self.__len__() as isize;
         if let Ok(slice) = index.cast::<PySlice>() {
-            let span = slice.indices(len)?;
+            let indices = slice.indices(len)?;
             let batches = PyList::empty(py);
-            for step in 0..span.slicelength {
-                batches.append(self.batch(py, (span.start + step as isize * span.step) as usize)?)?;
+            for step in 0..indices.slicelength {
+                batches.append(self.batch(py, (indices.start + step as isize * indices.step) as usize)?)?;
             }
             return Ok(batches.into_any());
         }

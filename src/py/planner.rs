@@ -1,4 +1,4 @@
-//! `Planner` for Python: a door for each kind of input.
+//! `Planner` for Python: a method for each kind of input.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -7,90 +7,99 @@ use pyo3::types::PyBytes;
 use super::input::files::ColumnArgument;
 use super::input::{Block, arrow, files, fixed, rows};
 use super::plan::PyPlan;
-use crate::batch::MAX_BATCH;
-use crate::formats::{Csv, JsonLines, TextLines};
-use crate::plan::Planner;
+use crate::input::csv::Csv;
+use crate::input::jsonl::JsonLines;
+use crate::input::lines::TextLines;
+use crate::plan::planner::Planner;
+use crate::protocol::MAX_BATCH;
 
-/// Takes rows in blocks and becomes a `Plan`.
+/// Takes rows in blocks and makes a `Plan` of them.
 #[pyclass(name = "Planner", module = "layercheck._core")]
 pub(super) struct PyPlanner {
     planner: Option<Planner>,
     block: Block,
+    /// The text file that `feed` is in.
+    lines: TextLines,
 }
 
 #[pymethods]
 impl PyPlanner {
-    /// With `threads` of 1 all work is done on the calling thread; with None, a second one helps with
-    /// many rows if the process may use two cores.
+    /// With `threads` of 1 the calling thread does all work. With None, a background thread helps with many
+    /// rows if the process may use two cores.
     #[new]
     #[pyo3(signature = (*, strict = false, threads = None))]
     fn new(strict: bool, threads: Option<usize>) -> Self {
-        Self { planner: Some(Planner::new(strict).threads(threads)), block: Block::default() }
+        Self {
+            planner: Some(Planner::new(strict).threads(threads)),
+            block: Block::default(),
+            lines: TextLines::default(),
+        }
     }
 
-    /// Takes every item of an iterable of str, bytes or None as a row. What the iterable itself
-    /// raises passes through.
+    /// Take every item of an iterable of str, bytes or None as a row. Exceptions of the iterable pass
+    /// through.
     fn extend(&mut self, rows: &Bound<'_, PyAny>) -> PyResult<()> {
         let planner = self.planner.as_mut().ok_or_else(used_up)?;
         rows::extend(planner, &mut self.block, rows)
     }
 
-    /// Takes a text file, plain, gzipped or zstd-compressed: a path, or an object with `read(size)`
-    /// that gives bytes. What the object raises passes through.
+    /// Take a text file, plain, gzipped or zstd-compressed: a path, or an object with `read(size)` that
+    /// returns bytes. Exceptions of the object pass through.
     fn read(&mut self, file: &Bound<'_, PyAny>) -> PyResult<()> {
-        files::read(self.planner()?, file, TextLines)
+        files::read(self.planner()?, file, TextLines::default())
     }
 
-    /// Takes one column of a CSV file, by its name, its number, or because it is the only one.
+    /// Take one column of a CSV file, by its name or its number; None is the only column.
     fn read_csv(&mut self, file: &Bound<'_, PyAny>, column: Option<ColumnArgument>) -> PyResult<()> {
         files::read(self.planner()?, file, Csv::new(column.into()))
     }
 
-    /// Takes the strings of a JSON Lines file, or those under one key of its objects.
+    /// Take the strings of a JSON Lines file, or the strings under one key of its objects.
     fn read_jsonl(&mut self, file: &Bound<'_, PyAny>, column: Option<String>) -> PyResult<()> {
         files::read(self.planner()?, file, JsonLines::new(column))
     }
 
-    /// Takes the next block of a text file.
+    /// Take the next block of a text file.
     fn feed(&mut self, py: Python<'_>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
-        // Bytes never change, and `block` holds them until we return.
+        // `bytes` never change, and `block` keeps them alive until this method returns.
         let bytes = block.as_bytes();
-        let planner = self.planner()?;
-        py.detach(|| planner.feed(bytes));
+        let planner = self.planner.as_mut().ok_or_else(used_up)?;
+        py.detach(|| self.lines.feed(bytes, planner));
         Ok(())
     }
 
-    /// Ends a text file.
+    /// End a text file.
     fn end_of_file(&mut self) -> PyResult<()> {
-        self.planner()?.end_of_file();
+        let planner = self.planner.as_mut().ok_or_else(used_up)?;
+        self.lines.end_of_file(planner);
         Ok(())
     }
 
-    /// Takes raw digests from any C-contiguous buffer of uint8 whose length is a multiple of 32.
+    /// Take raw digests from a C-contiguous buffer of uint8 whose length is a multiple of 32.
     fn extend_raw(&mut self, digests: &Bound<'_, PyAny>) -> PyResult<()> {
         fixed::raw(self.planner()?, digests)
     }
 
-    /// Takes text from any C-contiguous buffer of uint8, `width` bytes an item: bytes, or code points
-    /// of four bytes in the machine's order if `wide`. Zeros at the end of an item are padding.
+    /// Take text from a C-contiguous buffer of uint8, `width` bytes an item: bytes, or with `wide` code
+    /// points of four bytes in the machine's order. Zeros at the end of an item are padding.
     #[pyo3(signature = (items, width, *, wide = false))]
     fn extend_fixed(&mut self, items: &Bound<'_, PyAny>, width: usize, wide: bool) -> PyResult<()> {
         let take = if wide { fixed::wide } else { fixed::bytes };
         take(self.planner()?, items, width)
     }
 
-    /// Takes an object with `__arrow_c_stream__` or `__arrow_c_array__`.
+    /// Take an object with `__arrow_c_stream__` or `__arrow_c_array__`.
     fn extend_arrow(&mut self, data: &Bound<'_, PyAny>) -> PyResult<()> {
         arrow::extend(self.planner()?, data)
     }
 
-    /// The plan of all rows taken so far; the planner is used up.
+    /// Return the plan of all rows taken so far. The planner cannot be used afterwards.
     fn finish(&mut self, py: Python<'_>, batch_size: usize) -> PyResult<PyPlan> {
         if !(1..=MAX_BATCH).contains(&batch_size) {
             let message = format!("batch_size must be from 1 to {MAX_BATCH}, not {batch_size}");
             return Err(PyValueError::new_err(message));
         }
-        self.planner()?;
+        self.end_of_file()?;
         let planner = self.planner.take();
         let plan = planner.map(|planner| py.detach(|| planner.finish(batch_size)));
         plan.map(PyPlan::new).ok_or_else(used_up)

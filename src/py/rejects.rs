@@ -19,10 +19,10 @@ pub(super) struct PyReject {
     /// `tag_like`, `not_canonical` or `not_text`.
     #[pyo3(get)]
     kind: &'static str,
-    /// Byte offset in the row (in its UTF-8 form) at which it shows.
+    /// Byte offset in the row (in its UTF-8 form) of the fault.
     #[pyo3(get)]
     offset: usize,
-    /// The original text, at most 256 bytes of it; None for a null.
+    /// The original text, cut to 256 bytes; None for a null.
     #[pyo3(get)]
     text: Option<String>,
     /// What is wrong, where, and what is expected.
@@ -38,7 +38,7 @@ impl PyReject {
     }
 }
 
-/// The rejected rows of a plan, in row order; made one by one when looked at.
+/// The rejected rows of a plan, in row order, each made on access.
 #[pyclass(name = "Rejects", module = "layercheck._core", frozen, sequence)]
 pub(super) struct PyRejects {
     plan: Arc<Plan>,
@@ -71,10 +71,10 @@ impl PyRejects {
         let py = index.py();
         let len = self.__len__() as isize;
         if let Ok(slice) = index.cast::<PySlice>() {
-            let span = slice.indices(len)?;
+            let indices = slice.indices(len)?;
             let chosen = PyList::empty(py);
-            for step in 0..span.slicelength {
-                chosen.append(self.get((span.start + step as isize * span.step) as usize))?;
+            for step in 0..indices.slicelength {
+                chosen.append(self.get((indices.start + step as isize * indices.step) as usize))?;
             }
             return Ok(chosen.into_any());
         }

@@ -9,14 +9,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
-use super::files::os_error;
+use super::python_file::os_error;
 use crate::plan::Plan;
-use crate::table::{Table, arrow, csv, jsonl, plan};
+use crate::table::{Table, arrow, csv, jsonl, plan_table};
 
-/// Bytes gathered before they are written.
+/// Bytes collected before a write.
 const WRITE_BLOCK: usize = 1 << 20;
 
-/// The report table: a line per row or per digest, made in order and never whole.
+/// The report table: a line for each row or each digest, made in order and never held as a whole.
 #[pyclass(name = "Table", module = "layercheck._core", frozen)]
 pub(super) struct PyTable {
     table: Table,
@@ -34,7 +34,7 @@ impl PyTable {
         self.table.len()
     }
 
-    /// The lines from number `start` to `stop` as dicts.
+    /// Return the lines from number `start` to `stop` as dicts.
     fn lines<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
         let lines = PyList::empty(py);
         for line in self.table.lines(start).take(stop.saturating_sub(start)) {
@@ -52,12 +52,12 @@ impl PyTable {
         Ok(lines)
     }
 
-    /// Writes CSV to `path`, replacing what is there.
+    /// Write CSV to `path`, replacing a file there.
     fn write_csv(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         to_file(py, path, |out| csv::write(&self.table, out))
     }
 
-    /// Writes JSON Lines to `path`, replacing what is there.
+    /// Write JSON Lines to `path`, replacing a file there.
     fn write_jsonl(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         to_file(py, path, |out| jsonl::write(&self.table, out))
     }
@@ -80,7 +80,7 @@ impl PyTable {
     }
 }
 
-/// A plan as a table: a line per row or per digest, made in order and never whole.
+/// A plan as a table: a line for each row or each digest, made in order and never held as a whole.
 #[pyclass(name = "PlanTable", module = "layercheck._core", frozen)]
 pub(super) struct PyPlanTable {
     plan: Arc<Plan>,
@@ -106,7 +106,7 @@ impl PyPlanTable {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let reader = plan::Reader::new(Arc::clone(&self.plan), self.unique);
+        let reader = plan_table::Reader::new(Arc::clone(&self.plan), self.unique);
         let reader = PyRecordBatchReader::new(Box::new(reader));
         Bound::new(py, reader)?.call_method1("__arrow_c_stream__", (requested_schema,))
     }
@@ -114,11 +114,11 @@ impl PyPlanTable {
     /// The schema of `__arrow_c_stream__` (PyCapsule interface).
     #[expect(clippy::unused_self, reason = "the protocol calls it on an object")]
     pub(super) fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Bound::new(py, PySchema::new(plan::schema()))?.call_method0("__arrow_c_schema__")
+        Bound::new(py, PySchema::new(plan_table::schema()))?.call_method0("__arrow_c_schema__")
     }
 }
 
-/// Creates the file and writes it off the interpreter lock; errors keep their `errno`.
+/// Creates the file and writes it with the interpreter lock released. Errors keep their `errno`.
 #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
 fn to_file(
     py: Python<'_>,

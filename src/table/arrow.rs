@@ -1,4 +1,4 @@
-//! The table as Arrow record batches, made one at a time.
+//! Reads the table as Arrow record batches, made one at a time.
 
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use super::{COLUMNS, Table};
 use crate::digest::TEXT_LEN;
 use crate::verdict::Verdict;
 
-/// Lines in a record batch: some ten megabytes, whatever the table's length.
+/// Lines in a record batch: about ten megabytes, for a table of any length.
 pub const LINES: usize = 65_536;
 
-/// Types of the columns. Verdicts and media types are few, hence dictionaries.
+/// Returns the types of the columns. Verdicts and media types are dictionaries, because there are few of
+/// them.
 #[must_use]
 pub fn schema() -> SchemaRef {
     let dictionary = |key: DataType| DataType::Dictionary(Box::new(key), Box::new(DataType::Utf8));
@@ -39,14 +40,14 @@ pub struct Reader {
     schema: SchemaRef,
     verdicts: StringArray,
     media_types: StringArray,
-    /// Lines delivered so far.
+    /// Lines returned so far.
     line: usize,
-    /// The input row to go on from: the one behind the last line's.
+    /// The input row to continue with, behind the row of the last line.
     row: usize,
 }
 
 impl Reader {
-    /// A reader at the start of `table`.
+    /// Makes a reader at the start of `table`.
     #[must_use]
     pub fn new(table: Table) -> Self {
         let verdicts = StringArray::from_iter_values(Verdict::ALL.map(Verdict::name));
@@ -57,7 +58,7 @@ impl Reader {
     fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut row = Int64Builder::with_capacity(LINES);
         let mut digest = StringBuilder::with_capacity(LINES, LINES * TEXT_LEN);
-        // Every batch has the same dictionaries: Arrow's file format cannot replace one.
+        // Every batch has the same dictionaries, because Arrow's file format cannot replace a dictionary.
         let mut verdict = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(LINES, &self.verdicts)?;
         let mut size = Int64Builder::with_capacity(LINES);
         let mut media_type =

@@ -1,4 +1,4 @@
-//! The table as CSV (RFC 4180 quoting, header line, empty cell for nothing).
+//! Writes the table as CSV: RFC 4180 quoting, a header line, an empty cell for a missing value.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use super::{COLUMNS, Table};
 /// Writes the whole table to `out`.
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 pub fn write(table: &Table, out: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS).map_err(plain)?;
@@ -29,7 +29,7 @@ pub fn write(table: &Table, out: impl Write) -> io::Result<()> {
     writer.flush()
 }
 
-/// The error of `out` itself, with its number; the wrapper would hide it.
+/// Returns the error of `out` itself, because the wrapper would hide its number.
 fn plain(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

@@ -1,4 +1,4 @@
-//! The table as JSON Lines: an object a line, every column in each, null for nothing.
+//! Writes the table as JSON Lines: an object in each line, with every column, and null for a missing value.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use super::Table;
 /// Writes the whole table to `out`.
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 pub fn write(table: &Table, mut out: impl Write) -> io::Result<()> {
     for line in table.lines(0) {
         serde_json::to_writer(&mut out, &line)?;

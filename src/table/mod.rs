@@ -1,11 +1,11 @@
-//! The report table: one line per input row, or one per digest, made in order and never whole.
+//! The report table: a line for each input row, or for each digest, made in order and never held as a whole.
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
 pub mod csv;
 pub mod jsonl;
 #[cfg(feature = "arrow")]
-pub mod plan;
+pub mod plan_table;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::digest::Text;
-use crate::ledger::Columns;
+use crate::ledger::columns::Columns;
 use crate::plan::Plan;
 use crate::verdict::Verdict;
 
@@ -31,7 +31,7 @@ pub struct Table {
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line<'a> {
-    /// Input row, counted from 0; the first one of its digest where there is a line per digest.
+    /// Input row, counted from 0. In a table with a line for each digest, the first row of the digest.
     pub row: usize,
     /// The digest's text; None for a rejected row.
     pub digest: Option<Text>,
@@ -39,42 +39,44 @@ pub struct Line<'a> {
     pub verdict: &'static str,
     /// Bytes, if the service gave a size.
     pub size: Option<i64>,
-    /// If the service gave one.
+    /// The media type, if the service gave it.
     pub media_type: Option<&'a str>,
-    /// The service's or our own code, where there is one.
+    /// The code of the service or of layercheck, if any.
     pub code: Option<&'a str>,
-    /// A sentence for people, where there is one.
+    /// A sentence for people, if any.
     pub reason: Option<Cow<'a, str>>,
-    /// The original text, for rejected rows only.
+    /// The original text, only for rejected rows.
     pub input: Option<String>,
 }
 
 impl Table {
-    /// The table of `columns`, which belong to `plan`: a line per row, or per digest if `unique`.
+    /// Makes the table of `columns`, which belong to `plan`: a line for each row, or with `unique` for each
+    /// digest.
     #[must_use]
     pub fn new(plan: Arc<Plan>, columns: Arc<Columns>, unique: bool) -> Self {
         Self { plan, columns, unique }
     }
 
-    /// Lines of the table.
+    /// Returns the number of lines.
     #[must_use]
     pub fn len(&self) -> usize {
         if self.unique { self.plan.unique() } else { self.plan.rows() }
     }
 
-    /// True if it has none.
+    /// Returns true if the table has no lines.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The lines from number `start` on. By digest, that takes a walk over the rows before it.
+    /// Returns the lines from number `start` on. A table with a line for each digest walks over the rows
+    /// before it.
     pub fn lines(&self, start: usize) -> impl Iterator<Item = Line<'_>> {
         let (skip, row) = if self.unique { (start, 0) } else { (0, start.min(self.plan.rows())) };
         self.lines_at(0, row).skip(skip)
     }
 
-    /// The lines in input row `row` and behind it; before it stand `line` lines.
+    /// Returns the lines from input row `row` on, before which the table has `line` lines.
     fn lines_at(&self, line: usize, row: usize) -> impl Iterator<Item = Line<'_>> {
         let of_rows = rows_at(&self.plan, self.unique, line, row);
         of_rows.map(|(row, index)| self.line(row, index))
@@ -108,11 +110,11 @@ impl Table {
     }
 }
 
-/// The rows of a plan from `row` on with their indices, all or only the first of each digest; `line` of
-/// these lie before.
+/// Returns the rows of a plan from `row` on with their indices: all rows, or only the first row of each
+/// digest. Before `row` there are `line` of these.
 fn rows_at(plan: &Plan, unique: bool, line: usize, row: usize) -> impl Iterator<Item = (usize, i64)> {
-    // Digests stand in first-seen order, so the rows at which they first stand rise with them:
-    // the next digest's line is the next row that has its index.
+    // Digests are in first-seen order, so their first rows are in ascending order: the line of the next
+    // digest is the next row with its index.
     let mut next = line as i64;
     let rows = plan.row_index()[row..].iter().enumerate();
     rows.filter(move |(_, index)| {

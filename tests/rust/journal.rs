@@ -1,24 +1,24 @@
-//! What a journal keeps comes back as it was, or not at all.
+//! Encoded plans and outcomes are decoded as they were, or rejected.
 
 use std::sync::Arc;
 
-use layercheck::journal::{payload, plan};
-use layercheck::merge::{Entry, Says};
+use layercheck::journal::{outcomes, plan_parts};
+use layercheck::protocol::entry::{Entry, EntryStatus};
 use layercheck::{Digest, Ledger, Plan, Planner, Table, Verdict};
 use proptest::prelude::*;
 
 fn parts_of(plan: &Plan) -> Vec<Vec<u8>> {
-    let mut parts = plan::Parts::default();
+    let mut parts = plan_parts::Parts::default();
     std::iter::from_fn(|| parts.next(plan)).collect()
 }
 
-fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::Damaged> {
-    let mut rebuild = plan::Rebuild::default();
+fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::CorruptRecord> {
+    let mut rebuild = plan_parts::Rebuild::default();
     parts.iter().try_for_each(|part| rebuild.take(part))?;
     rebuild.finish()
 }
 
-/// A plan and its report table say the same; whatever a report shows is in there.
+/// Returns the lines of the report table, which hold everything that a report shows.
 fn lines_of(ledger: &Ledger) -> Vec<String> {
     let table = Table::new(Arc::clone(ledger.plan()), ledger.columns(), false);
     table.lines(0).map(|line| format!("{line:?}")).collect()
@@ -45,12 +45,13 @@ fn ledger_of(unique: u8) -> Ledger {
     Ledger::new(Arc::new(planner.finish(100)))
 }
 
-/// One of everything the service may say, a digest that it leaves out, and one that is never asked.
+/// Makes a ledger with every kind of entry, a digest that the answer leaves out, and a digest that is never
+/// asked.
 fn answered() -> Ledger {
     let mut ledger = ledger_of(8);
-    let layer = |availability, size, media_type| Says::Layer { availability, size, media_type };
-    let failure = |code, reason| Says::Failure { code, reason };
-    let says = [
+    let layer = |availability, size, media_type| EntryStatus::Layer { availability, size, media_type };
+    let failure = |code, reason| EntryStatus::Failure { code, reason };
+    let statuses = [
         layer("AVAILABLE", Some(0), Some("application/vnd.oci.image.layer.v1.tar+gzip")),
         layer("AVAILABLE", Some(i64::MAX), None),
         layer("ARCHIVED", None, Some("")),
@@ -58,8 +59,9 @@ fn answered() -> Ledger {
         failure("InvalidLayerDigest", "no ünïcode"),
         layer("MELTED", None, None),
     ];
-    let entries = says.into_iter().enumerate();
-    ledger.merge(0..7, entries.map(|(byte, says)| Entry { digest: Some(Digest([byte as u8; 32])), says }));
+    let entries = statuses.into_iter().enumerate();
+    ledger
+        .merge(0..7, entries.map(|(byte, status)| Entry { digest: Some(Digest([byte as u8; 32])), status }));
     ledger
 }
 
@@ -100,7 +102,7 @@ fn plans_of_several_parts_come_back() {
     let again = rebuilt(&parts).unwrap();
     assert_eq!(again.digests(), plan.digests());
     assert_eq!(again.row_index(), plan.row_index());
-    assert_eq!(plan::fingerprint(&again), plan::fingerprint(&plan));
+    assert_eq!(plan_parts::fingerprint(&again), plan_parts::fingerprint(&plan));
 }
 
 #[test]
@@ -121,7 +123,7 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
         for row in rows {
             planner.row(row.as_bytes());
         }
-        plan::fingerprint(&planner.finish(batch_size))
+        plan_parts::fingerprint(&planner.finish(batch_size))
     };
     let (a, b) = ("aa".repeat(32), "bb".repeat(32));
     let first = of(&[&a, &b, "junk"], 100);
@@ -133,15 +135,15 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
     }
 }
 
-/// When the answers of these tests came: seconds since 1970.
+/// The time of the answers, in seconds since 1970.
 const AT: f64 = 1_764_100_000.25;
 
-fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> payload::Record {
-    payload::encode(ledger, call, AT).unwrap()
+fn keep(ledger: &Ledger, call: std::ops::Range<usize>) -> outcomes::Record {
+    outcomes::encode(ledger, call, AT).unwrap()
 }
 
-fn take(ledger: &mut Ledger, record: &payload::Record) -> Result<usize, layercheck::journal::Damaged> {
-    payload::decode(ledger, record.range.clone(), AT, &record.payload)
+fn take(ledger: &mut Ledger, record: &outcomes::Record) -> Result<usize, layercheck::journal::CorruptRecord> {
+    outcomes::decode(ledger, record.range.clone(), AT, &record.frame)
 }
 
 #[test]
@@ -152,42 +154,42 @@ fn outcomes_come_back_and_what_was_not_asked_stays_as_it_is() {
     assert_eq!(take(&mut after, &record), Ok(7));
     assert_eq!(before.columns().verdicts()[6..], [Verdict::Unanswered, Verdict::NotChecked]);
     assert_eq!(lines_of(&after), lines_of(&before));
-    assert_eq!(payload::encode(&after, 0..8, AT), Some(record));
-    // What was left out is asked again, and until then counts as open.
+    assert_eq!(outcomes::encode(&after, 0..8, AT), Some(record));
+    // A digest that was left out is asked again, and counts as open until then.
     assert_eq!((before.settled(), after.settled()), (7, 6));
-    assert_eq!(after.gather(), 2);
+    assert_eq!(after.pack_pending(), 2);
     assert_eq!(after.asked(after.next_open(0))[..], [Digest([6; 32]), Digest([7; 32])]);
 }
 
 #[test]
-fn what_is_too_old_is_forgotten_and_nothing_else_is() {
+fn only_outcomes_that_are_too_old_are_forgotten() {
     let before = answered();
     let mut after = ledger_of(8);
     take(&mut after, &keep(&before, 0..8)).unwrap();
     let old = keep(&before, 2..7);
-    assert_eq!(payload::forget(&mut after, old.range.clone(), AT, &old.payload), Ok(5));
+    assert_eq!(outcomes::forget(&mut after, old.range.clone(), AT, &old.frame), Ok(5));
     assert_eq!(after.columns().verdicts()[..2], before.columns().verdicts()[..2]);
     assert_eq!(lines_of(&after)[2..], lines_of(&ledger_of(8))[2..]);
-    assert!(payload::forget(&mut after, old.range, AT + 1.0, &old.payload).is_err());
-    assert_eq!((after.settled(), after.gather()), (2, 6));
+    assert!(outcomes::forget(&mut after, old.range, AT + 1.0, &old.frame).is_err());
+    assert_eq!((after.settled(), after.pack_pending()), (2, 6));
 }
 
 #[test]
-fn after_its_end_a_run_takes_no_answer() {
+fn a_run_ignores_answers_after_its_end() {
     let mut ledger = answered();
     let before = lines_of(&ledger);
     ledger.close();
-    let says = Says::Layer { availability: "AVAILABLE", size: None, media_type: None };
-    let entries = (0..8).map(|byte| Entry { digest: Some(Digest([byte; 32])), says });
+    let status = EntryStatus::Layer { availability: "AVAILABLE", size: None, media_type: None };
+    let entries = (0..8).map(|byte| Entry { digest: Some(Digest([byte; 32])), status });
     assert_eq!(ledger.merge(0..8, entries).answered, 0);
     assert_eq!(lines_of(&ledger), before);
 }
 
 #[test]
-fn of_what_was_not_asked_there_is_nothing_to_keep() {
+fn a_call_that_was_not_asked_has_no_record() {
     let ledger = answered();
-    assert_eq!(payload::encode(&ledger, 7..8, AT), None);
-    assert_eq!(payload::encode(&ledger, 3..3, AT), None);
+    assert_eq!(outcomes::encode(&ledger, 7..8, AT), None);
+    assert_eq!(outcomes::encode(&ledger, 3..3, AT), None);
 }
 
 #[test]
@@ -200,18 +202,18 @@ fn verdicts_are_taken_only_for_the_digests_that_were_asked_and_at_their_time() {
     assert!(take(&mut others, &record).is_err());
     let mut same = ledger_of(8);
     for range in [1..4, 0..2, 0..4, 0..9, 3..8] {
-        assert!(payload::decode(&mut same, range, AT, &record.payload).is_err());
+        assert!(outcomes::decode(&mut same, range, AT, &record.frame).is_err());
     }
     #[expect(clippy::reversed_empty_ranges, reason = "a file may say so")]
     let reversed = 3..0;
-    assert!(payload::decode(&mut same, reversed, AT, &record.payload).is_err());
-    assert!(payload::decode(&mut same, 0..3, AT + 0.001, &record.payload).is_err());
+    assert!(outcomes::decode(&mut same, reversed, AT, &record.frame).is_err());
+    assert!(outcomes::decode(&mut same, 0..3, AT + 0.001, &record.frame).is_err());
     assert_eq!(same.settled() + others.settled(), 0);
     assert_eq!(take(&mut same, &record), Ok(3));
 }
 
 #[test]
-fn leftovers_are_asked_and_kept_together() {
+fn pending_digests_are_asked_and_kept_together() {
     let mut planner = Planner::new(false);
     (0..12).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
     let plan = Arc::new(planner.finish(4));
@@ -225,21 +227,24 @@ fn leftovers_are_asked_and_kept_together() {
         let record = keep(&before, call);
         take(&mut ledger, &record).unwrap();
     }
-    assert_eq!((ledger.settled(), ledger.gather(), ledger.gather(), ledger.numbers()), (3, 5, 5, 17));
+    assert_eq!(
+        (ledger.settled(), ledger.pack_pending(), ledger.pack_pending(), ledger.numbers()),
+        (3, 5, 5, 17)
+    );
     let calls = std::iter::successors(Some(ledger.next_open(0)), |call| Some(ledger.next_open(call.end)));
     let calls: Vec<_> = calls.take_while(|call| !call.is_empty()).collect();
     assert_eq!(calls, [8..12, 12..16, 16..17]);
     assert_eq!((ledger.next_open(17), ledger.next_open(99)), (17..17, 17..17));
-    let places: Vec<_> = ledger.places(12..17).collect();
-    assert_eq!(places, [1, 2, 3, 4, 6]);
+    let positions: Vec<_> = ledger.positions(12..17).collect();
+    assert_eq!(positions, [1, 2, 3, 4, 6]);
     assert_eq!(ledger.asked(16..17)[..], [Digest([6; 32])]);
 
-    // Until it is asked again, the digest is what it was.
+    // The digest does not change until it is asked again.
     assert_eq!(ledger.columns().detail(6), ("", "lost"));
     ledger.reopen(16..17);
     assert_eq!(ledger.columns().verdicts()[6], Verdict::NotChecked);
-    let says = Says::Layer { availability: "AVAILABLE", size: Some(6), media_type: None };
-    let entry = |byte| Entry { digest: Some(Digest([byte; 32])), says };
+    let status = EntryStatus::Layer { availability: "AVAILABLE", size: Some(6), media_type: None };
+    let entry = |byte| Entry { digest: Some(Digest([byte; 32])), status };
     let merged = ledger.merge(16..17, [entry(6), entry(1)].into_iter());
     assert_eq!((merged.answered, merged.foreign), (1, 1));
     ledger.refuse(12, "InvalidLayerDigest", "");
@@ -264,14 +269,14 @@ fn a_hundred_layers_take_less_than_eight_bytes_each() {
     let mut ledger = ledger_of(100);
     let entries = (0..100_u8).map(|byte| Entry {
         digest: Some(Digest([byte; 32])),
-        says: Says::Layer {
+        status: EntryStatus::Layer {
             availability: if byte % 3 == 0 { "UNAVAILABLE" } else { "AVAILABLE" },
             size: Some(30_000_000 + i64::from(byte) * 7_919),
             media_type: Some("application/vnd.docker.image.rootfs.diff.tar.gzip"),
         },
     });
     ledger.merge(0..100, entries);
-    let length = keep(&ledger, 0..100).payload.len();
+    let length = keep(&ledger, 0..100).frame.len();
     assert!(length < 800, "{length}");
 }
 
@@ -279,9 +284,9 @@ fn a_hundred_layers_take_less_than_eight_bytes_each() {
 fn every_wrong_bit_is_noticed() {
     let record = keep(&answered(), 0..8);
     let part = parts_of(&dirty_plan());
-    for at in 0..record.payload.len() * 8 {
+    for at in 0..record.frame.len() * 8 {
         let mut broken = record.clone();
-        broken.payload[at / 8] ^= 1 << (at % 8);
+        broken.frame[at / 8] ^= 1 << (at % 8);
         let mut ledger = ledger_of(8);
         assert!(take(&mut ledger, &broken).is_err(), "bit {at}");
         assert_eq!(ledger.settled(), 0);
@@ -295,7 +300,7 @@ fn every_wrong_bit_is_noticed() {
     }
 }
 
-/// A frame whose checksum is right, around any body: what only somebody who means it can write.
+/// Makes a frame with a correct checksum around any body, which only an attacker writes.
 fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {
     let mut sum = flate2::Crc::new();
     sum.update(&[kind, layercheck::journal::VERSION]);
@@ -308,18 +313,18 @@ fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_longer_than_it_should_be_is_refused_though_its_checksum_is_right() {
+fn a_frame_that_is_too_long_is_refused_although_its_checksum_is_right() {
     let record = keep(&answered(), 0..3);
     let about: Vec<u8> = (0..3).flat_map(|byte| [byte; 32]).collect();
-    let body = &record.payload[6..];
-    let again = payload::Record { payload: sealed(b'v', body, &about), ..record.clone() };
+    let body = &record.frame[6..];
+    let again = outcomes::Record { frame: sealed(b'v', body, &about), ..record.clone() };
     assert_eq!(take(&mut ledger_of(8), &again), Ok(3));
-    let longer = payload::Record { payload: sealed(b'v', &[body, &[0]].concat(), &about), ..record };
+    let longer = outcomes::Record { frame: sealed(b'v', &[body, &[0]].concat(), &about), ..record };
     assert!(take(&mut ledger_of(8), &longer).is_err());
 }
 
 #[test]
-fn a_plan_of_numbers_that_do_not_fit_together_is_refused_though_its_checksums_are_right() {
+fn a_plan_whose_numbers_contradict_each_other_is_refused_although_its_checksums_are_right() {
     let part = |kind, bytes: &[&[u8]]| sealed(kind, &bytes.concat(), &[]);
     let head = |invalid, size| part(b'h', &[&[1, 0, invalid, size], &[0; 7]]);
     let rows = part(b'r', &[&[0, 1, 0]]);
@@ -328,12 +333,12 @@ fn a_plan_of_numbers_that_do_not_fit_together_is_refused_though_its_checksums_ar
     for size in [0, 101] {
         assert!(rebuilt(&[head(1, size), rows.clone(), reject.clone()]).is_err());
     }
-    // A row that was rejected, and no word why.
+    // A rejected row without a rejection.
     assert!(rebuilt(&[head(0, 100), rows]).is_err());
 }
 
 #[test]
-fn rows_that_nobody_wrote_take_no_memory() {
+fn rows_that_were_never_written_take_no_memory() {
     let many = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
     let head = [&many[..], &many, &[0, 1], &[0; 7]].concat();
     let rows = [&[0][..], &many, &many].concat();
@@ -347,7 +352,7 @@ fn number() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn hostile_payloads_give_errors_or_outcomes(
+    fn hostile_frames_give_errors_or_outcomes(
         start in 0_u8..9,
         length in 0_u8..9,
         body in prop::collection::vec(number(), 0..40),
@@ -357,15 +362,15 @@ proptest! {
         let about: Vec<_> = asked.flat_map(|byte| [byte; 32]).collect();
         let body = [AT.to_le_bytes().to_vec(), vec![1, start, length], body.concat()].concat();
         let range = usize::from(start)..usize::from(start + length);
-        let taken = payload::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
+        let taken = outcomes::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
         let counts = *ledger.columns().counts();
         prop_assert_eq!(8 - counts[Verdict::NotChecked as usize], taken.unwrap_or(0));
         prop_assert_eq!(counts[Verdict::Invalid as usize], 0);
     }
 
-    /// Digest by digest, as slow and plain as can be.
+    /// Compares with a slow and plain loop over the digests.
     #[test]
-    fn what_is_open_is_asked_once_and_nothing_else(
+    fn every_open_digest_is_asked_once_and_no_other(
         batch_size in 1_usize..6,
         verdicts in prop::collection::vec(0_u8..3, 0..30),
     ) {
@@ -382,20 +387,21 @@ proptest! {
             }
             take(&mut ledger, &keep(&before, at..at + 1)).unwrap();
         }
-        ledger.gather();
+        ledger.pack_pending();
         let mut asked = Vec::new();
         let mut calls = 0;
         let mut call = ledger.next_open(0);
         while !call.is_empty() {
             prop_assert!(call.len() <= batch_size);
-            asked.extend(ledger.places(call.clone()));
+            asked.extend(ledger.positions(call.clone()));
             calls += 1;
             ledger.reopen(call.clone());
             call = ledger.next_open(call.end);
         }
         asked.sort_unstable();
         let open: Vec<_> = (0..verdicts.len()).filter(|at| verdicts[*at] != 1).collect();
-        // Whole batches, at most one that is the plan's last and short, and one of the rest.
+        // Whole batches, at most one short batch at the end of the plan, and one short batch of pending
+        // digests.
         prop_assert!(calls <= open.len().div_ceil(batch_size) + 1);
         prop_assert_eq!(ledger.settled() + open.len(), verdicts.len());
         prop_assert_eq!(asked, open);

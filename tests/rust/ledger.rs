@@ -1,9 +1,11 @@
-//! Answers to verdicts: joined by digest, whatever the answer looks like.
+//! Answers to verdicts: joined by digest, for any answer.
 
 use std::sync::Arc;
 
-use layercheck::ledger::{Ledger, MAX_NOTE, Merged, NOT_KEPT};
-use layercheck::merge::{CONTRADICTORY, Entry, LEFT_OUT, Says, read_digest};
+use layercheck::ledger::columns::{MAX_NOTE, NOT_KEPT};
+use layercheck::ledger::merge::{CONTRADICTORY, LEFT_OUT};
+use layercheck::ledger::{Ledger, Merged};
+use layercheck::protocol::entry::{Entry, EntryStatus, read_digest};
 use layercheck::{Digest, Planner, Verdict};
 
 fn ledger(unique: u8) -> Ledger {
@@ -16,15 +18,17 @@ fn text(byte: u8) -> String {
     Digest([byte; 32]).to_string()
 }
 
-fn layer(availability: &str) -> Says<'_> {
-    Says::Layer { availability, size: None, media_type: None }
+fn layer(availability: &str) -> EntryStatus<'_> {
+    EntryStatus::Layer { availability, size: None, media_type: None }
 }
 
-fn merge(ledger: &mut Ledger, entries: &[(&str, Says<'_>)]) -> Merged {
+fn merge(ledger: &mut Ledger, entries: &[(&str, EntryStatus<'_>)]) -> Merged {
     let unique = ledger.plan().unique();
     ledger.merge(
         0..unique,
-        entries.iter().map(|(digest, says)| Entry { digest: read_digest(digest.as_bytes()), says: *says }),
+        entries
+            .iter()
+            .map(|(digest, status)| Entry { digest: read_digest(digest.as_bytes()), status: *status }),
     )
 }
 
@@ -42,11 +46,11 @@ fn answers_join_by_digest_in_any_order_and_case() {
 }
 
 #[test]
-fn failures_and_unknown_words_keep_what_was_said() {
+fn failures_and_unknown_words_keep_the_words_of_the_service() {
     let mut ledger = ledger(3);
     let texts = [text(0), text(1), text(2)];
-    let missing = Says::Failure { code: "MissingLayerDigest", reason: "gone" };
-    let refused = Says::Failure { code: "InvalidLayerDigest", reason: "no" };
+    let missing = EntryStatus::Failure { code: "MissingLayerDigest", reason: "gone" };
+    let refused = EntryStatus::Failure { code: "InvalidLayerDigest", reason: "no" };
     merge(&mut ledger, &[(&texts[0], missing), (&texts[1], refused), (&texts[2], layer("MELTED"))]);
     let columns = ledger.columns();
     assert_eq!(columns.verdicts(), [Verdict::Unavailable, Verdict::Refused, Verdict::Other]);
@@ -56,7 +60,7 @@ fn failures_and_unknown_words_keep_what_was_said() {
 }
 
 #[test]
-fn what_was_not_asked_changes_nothing_and_what_is_left_out_is_unanswered() {
+fn foreign_entries_change_nothing_and_digests_left_out_are_unanswered() {
     let mut ledger = ledger(2);
     let foreign = text(9);
     let merged = merge(&mut ledger, &[(&foreign, layer("AVAILABLE")), ("junk", layer("AVAILABLE"))]);
@@ -66,7 +70,7 @@ fn what_was_not_asked_changes_nothing_and_what_is_left_out_is_unanswered() {
 }
 
 #[test]
-fn repeated_answers_count_once_and_contradicting_ones_not_at_all() {
+fn equal_entries_count_once_and_contradictory_entries_not_at_all() {
     let mut ledger = ledger(2);
     let (first, second) = (text(0), text(1));
     let merged = merge(
@@ -88,8 +92,9 @@ fn repeated_answers_count_once_and_contradicting_ones_not_at_all() {
 fn sizes_and_media_types_are_kept_when_given() {
     let mut ledger = ledger(2);
     let (first, second) = (text(0), text(1));
-    let says = Says::Layer { availability: "AVAILABLE", size: Some(1 << 40), media_type: Some("a/b") };
-    merge(&mut ledger, &[(&first, says), (&second, layer("AVAILABLE"))]);
+    let status =
+        EntryStatus::Layer { availability: "AVAILABLE", size: Some(1 << 40), media_type: Some("a/b") };
+    merge(&mut ledger, &[(&first, status), (&second, layer("AVAILABLE"))]);
     let columns = ledger.columns();
     assert_eq!(columns.sizes(), [1 << 40, -1]);
     assert_eq!((columns.media_type(0), columns.media_type(1)), (Some("a/b"), None));
@@ -102,13 +107,13 @@ fn few_and_many_different_texts_stay_with_their_digests() {
         let note = |number: u8| format!("note {}", number % different);
         for byte in 0..60 {
             let (digest, note) = (Some(Digest([byte; 32])), note(byte));
-            let says = if byte % 3 == 0 {
-                Says::Failure { code: "Code", reason: &note }
+            let status = if byte % 3 == 0 {
+                EntryStatus::Failure { code: "Code", reason: &note }
             } else {
-                Says::Layer { availability: "AVAILABLE", size: None, media_type: Some(&note) }
+                EntryStatus::Layer { availability: "AVAILABLE", size: None, media_type: Some(&note) }
             };
             let at = usize::from(byte);
-            ledger.merge(at..at + 1, std::iter::once(Entry { digest, says }));
+            ledger.merge(at..at + 1, std::iter::once(Entry { digest, status }));
         }
         let columns = ledger.columns();
         for byte in 0..60 {
@@ -126,7 +131,7 @@ fn giving_up_touches_only_digests_without_a_verdict() {
     let first = text(0);
     ledger.merge(
         0..1,
-        std::iter::once(Entry { digest: read_digest(first.as_bytes()), says: layer("AVAILABLE") }),
+        std::iter::once(Entry { digest: read_digest(first.as_bytes()), status: layer("AVAILABLE") }),
     );
     ledger.refuse(1, "InvalidParameterException", "poison");
     assert_eq!(ledger.unanswered(0..3, "", "timed out"), 1);
@@ -170,7 +175,7 @@ fn an_answer_that_leaves_a_digest_out_takes_no_verdict_back() {
 #[test]
 fn nothing_of_an_earlier_answer_stands_beside_a_later_verdict() {
     let mut ledger = ledger(1);
-    let held = Says::Layer { availability: "AVAILABLE", size: Some(7), media_type: Some("a/b") };
+    let held = EntryStatus::Layer { availability: "AVAILABLE", size: Some(7), media_type: Some("a/b") };
     merge(&mut ledger, &[(&text(0), held)]);
     assert_eq!((ledger.columns().sizes()[0], ledger.columns().media_type(0)), (7, Some("a/b")));
     ledger.refuse(0, "SomeCode", "why");

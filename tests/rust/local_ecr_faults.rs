@@ -1,6 +1,6 @@
 //! Faults over real sockets: each fault does what its kind describes, and is counted.
 
-mod local_ecr_wire;
+use crate::local_ecr_wire;
 
 use std::collections::HashMap;
 use std::io;

@@ -1,6 +1,6 @@
 //! The endpoint without faults, over real sockets.
 
-mod local_ecr_wire;
+use crate::local_ecr_wire;
 
 use std::sync::Arc;
 

@@ -1,9 +1,8 @@
-//! Rows to plans: order, duplicates, batches, request bodies.
+//! Rows to plans: order, duplicates, batches.
 
 use std::collections::HashMap;
 
-use layercheck::batch::Packer;
-use layercheck::parse::RejectKind;
+use layercheck::digest::parse::RejectKind;
 use layercheck::{Digest, Plan, Planner};
 use proptest::prelude::*;
 
@@ -15,7 +14,7 @@ fn plan(rows: &[&str], batch_size: usize) -> Plan {
     planner.finish(batch_size)
 }
 
-/// What a plan says, to be compared.
+/// Returns the parts of a plan, to compare them.
 fn parts(plan: &Plan) -> (&[Digest], &[i64], Vec<String>, usize) {
     let rejects = (0..plan.rejects().len()).map(|at| plan.rejects().get(at).to_string());
     (plan.digests(), plan.row_index(), rejects.collect(), plan.spellings().iter().map(|s| s.1 as usize).sum())
@@ -73,25 +72,10 @@ fn nulls_are_rows_without_text() {
     assert_eq!(plan.rejects().counts()[RejectKind::NotText as usize].1, 2);
 }
 
-#[test]
-fn a_request_body_is_the_json_that_the_service_expects() {
-    let digests: Vec<Digest> = (0..100).map(|byte| Digest([byte; 32])).collect();
-    let mut body = Vec::new();
-    Packer::new("te\"am", Some("123456789012")).pack(&digests, &mut body);
-    let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(value["registryId"], "123456789012");
-    assert_eq!(value["repositoryName"], "te\"am");
-    let texts: Vec<String> = digests.iter().map(Digest::to_string).collect();
-    assert_eq!(value["layerDigests"], serde_json::Value::from(texts));
-    Packer::new("app", None).pack(&digests[..1], &mut body);
-    let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    assert!(value.get("registryId").is_none());
-}
-
 proptest! {
     #[test]
     fn deduplication_equals_a_plain_map(keys in prop::collection::vec((0u8..4, 0usize..32), 0..500)) {
-        // Digests that differ in one byte at any place, many of them equal.
+        // Digests that differ in one byte at any position, many of them equal.
         let digests: Vec<Digest> = keys
             .iter()
             .map(|(value, at)| {
@@ -118,11 +102,11 @@ proptest! {
     }
 }
 
-/// Rows beyond those from which on a second thread works along.
+/// More rows than the number from which a background thread works.
 const MANY: usize = 300_000;
 
-/// Valid rows, new ones and repeated ones, near and far; every seventh is rejected, and there is a long
-/// run of nothing but rejected ones.
+/// Feeds valid rows, with new digests and with digests repeated at short and long distances. Every seventh
+/// row is rejected, and one long run of rows is rejected.
 fn many_rows(planner: &mut Planner) {
     for row in 0..MANY {
         if row % 7 == 3 || (100_000..130_000).contains(&row) {
@@ -137,14 +121,14 @@ fn many_rows(planner: &mut Planner) {
 }
 
 #[test]
-fn a_second_thread_changes_nothing_in_the_plan() {
-    let [alone, beside] = [1, 2].map(|threads| {
+fn a_background_thread_changes_nothing_in_the_plan() {
+    let [one, two] = [1, 2].map(|threads| {
         let mut planner = Planner::new(false).threads(Some(threads));
         many_rows(&mut planner);
         planner.finish(100)
     });
-    assert_eq!(alone.rows(), MANY + 20_001);
-    assert!(parts(&alone) == parts(&beside));
+    assert_eq!(one.rows(), MANY + 20_001);
+    assert!(parts(&one) == parts(&two));
     let mut first_seen = HashMap::new();
     let wanted = (0..MANY).map(|row| {
         if row % 7 == 3 || (100_000..130_000).contains(&row) {
@@ -153,11 +137,11 @@ fn a_second_thread_changes_nothing_in_the_plan() {
         let next = first_seen.len() as i64;
         *first_seen.entry(row * 7_919 % 100_003).or_insert(next)
     });
-    assert!(beside.row_index()[..MANY].iter().copied().eq(wanted));
+    assert!(two.row_index()[..MANY].iter().copied().eq(wanted));
 }
 
 #[test]
-fn nothing_but_rejected_rows_is_a_plan_too() {
+fn a_plan_may_have_only_rejected_rows() {
     for threads in [1, 2] {
         let mut planner = Planner::new(false).threads(Some(threads));
         (0..MANY).for_each(|_| planner.not_text(None));
@@ -168,7 +152,7 @@ fn nothing_but_rejected_rows_is_a_plan_too() {
 }
 
 #[test]
-fn a_planner_that_is_given_up_takes_its_thread_along() {
+fn a_dropped_planner_ends_its_thread() {
     let mut planner = Planner::new(false).threads(Some(2));
     many_rows(&mut planner);
     drop(planner); // hangs, if the thread does not end

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layercheck::merge::{Entry, Says};
+use layercheck::protocol::entry::{Entry, EntryStatus};
 use layercheck::table::{COLUMNS, Table, csv, jsonl};
 use layercheck::{Digest, Ledger, Planner};
 
@@ -13,11 +13,11 @@ fn table(unique: bool) -> Table {
     }
     let mut ledger = Ledger::new(Arc::new(planner.finish(100)));
     let digests = [0xaa, 0xbb].map(|byte| Some(Digest([byte; 32])));
-    let says = [
-        Says::Layer { availability: "AVAILABLE", size: Some(5), media_type: Some("a/b") },
-        Says::Failure { code: "InvalidLayerDigest", reason: "no, \"never\"" },
+    let statuses = [
+        EntryStatus::Layer { availability: "AVAILABLE", size: Some(5), media_type: Some("a/b") },
+        EntryStatus::Failure { code: "InvalidLayerDigest", reason: "no, \"never\"" },
     ];
-    let entries = digests.into_iter().zip(says).map(|(digest, says)| Entry { digest, says });
+    let entries = digests.into_iter().zip(statuses).map(|(digest, status)| Entry { digest, status });
     ledger.merge(0..2, entries);
     Table::new(Arc::clone(ledger.plan()), ledger.columns(), unique)
 }

@@ -1,1 +1,1 @@
-"""Comparing two checks of one repository: what changed between them."""
+"""Compares two checks of the same digests, from journals or report files."""

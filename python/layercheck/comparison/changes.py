@@ -1,4 +1,4 @@
-"""What changed between two audits: journals, or written reports."""
+"""The changes between two checks, read from journals or report files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from layercheck._core import Audits, Plan
-from layercheck.comparison.sources import take
-from layercheck.report.atomic_write import replacing
+from layercheck._core import Comparison, Plan
+from layercheck.comparison.sources import add_source
+from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
 from layercheck.report.files import format_of
 from layercheck.verdict import Verdict
@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 Change: TypeAlias = Literal[
     "vanished", "appeared", "archived", "restored", "changed", "same", "unknown", "added", "removed"
 ]
-"""What became of a digest: it was there (perhaps archived) and is unavailable; the other way round; it was
-available and is archived; the other way round; another verdict otherwise; the same verdict; one of the two
-has no final verdict; it was not in the first input; it is not in the second."""
+"""How the verdict of a digest changed.
+
+`vanished`: it was available or archived and is unavailable; `appeared`: the reverse. `archived`: it was
+available and is archived; `restored`: the reverse. `changed`: any other change. `same`: the verdict is the
+same. `unknown`: one of the two verdicts is not final. `added`: it is only in the second check; `removed`:
+it is only in the first."""
 
 CHANGES: tuple[Change, ...] = get_args(Change)
 TOLD: tuple[Change, ...] = ("vanished", "appeared", "archived", "restored", "changed")
-"""Those that are listed digest by digest."""
+"""The changes that `Changes.lines` lists by default."""
 
 _ABSENT = len(Verdict)
-_OPEN = (Verdict.NOT_CHECKED, Verdict.INVALID, Verdict.UNANSWERED)
-_THERE = (Verdict.AVAILABLE, Verdict.ARCHIVED)
+_NOT_FINAL = (Verdict.NOT_CHECKED, Verdict.INVALID, Verdict.UNANSWERED)
+_STORED = (Verdict.AVAILABLE, Verdict.ARCHIVED)
 _LABELS = [verdict.label for verdict in Verdict]
-_WINDOW = 1 << 17  # digests that are looked at together
+_WINDOW = 1 << 17  # digests that are processed at once
 
 
 class Line(NamedTuple):
@@ -54,13 +57,13 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Changes:
-    """The digests of two audits, joined; made by `layercheck.diff`.
+    """The joined digests of two checks; made by `layercheck.diff`.
 
     Attributes:
-        plan: All digests of both, those of the first one first.
-        before: Verdict code of each in the first audit; 8 where it is not in it.
-        after: The same in the second.
-        targets: Where each audit was made, if the journal tells; a written report does not.
+        plan: All digests of both checks, those of the first check first.
+        before: The verdict code of each digest in the first check; 8 if it is not in it.
+        after: The verdict code of each digest in the second check; 8 if it is not in it.
+        targets: Where each check was made, from its journal; None for a report file, which does not say it.
     """
 
     plan: Plan
@@ -70,18 +73,18 @@ class Changes:
 
     @cached_property
     def codes(self) -> NDArray[np.uint8]:
-        """What became of each digest, as a place in `CHANGES`: uint8, one a digest."""
+        """The change of each digest, as an index into `CHANGES`: numpy uint8 of shape (unique,)."""
         import numpy as np
 
         sides = range(_ABSENT + 1)
         table = bytes(CHANGES.index(_change(a, b)) for a in sides for b in sides)
         pairs = self.before * np.uint8(len(sides)) + self.after
-        # As bytes, since numpy would make an index of eight bytes of each pair first.
+        # Translate bytes, because numpy would first turn each pair into an index of eight bytes.
         return np.frombuffer(pairs.tobytes().translate(table.ljust(256)), dtype=np.uint8)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Word for what became of them to number of digests; all nine words."""
+        """Change to number of digests, for all nine changes."""
         import numpy as np
 
         numbers = np.zeros(len(CHANGES), dtype=np.int64)
@@ -91,7 +94,7 @@ class Changes:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Digests of the first audit and of the second."""
+        """The number of digests in the first check and in the second."""
         import numpy as np
 
         first, second = (int(np.count_nonzero(codes != _ABSENT)) for codes in (self.before, self.after))
@@ -99,37 +102,37 @@ class Changes:
 
     @property
     def unsettled(self) -> tuple[int, int]:
-        """Digests without a final verdict in the first audit and in the second: their run is not complete."""
+        """The number of digests without a final verdict in each check, because its run is not complete."""
         import numpy as np
 
         first, second = (
-            sum(int(np.count_nonzero(codes == verdict)) for verdict in _OPEN)
+            sum(int(np.count_nonzero(codes == verdict)) for verdict in _NOT_FINAL)
             for codes in (self.before, self.after)
         )
         return first, second
 
     def digests(self, change: Change) -> list[str]:
-        """The digests of which one thing became, in the order of the first audit.
+        """Return the digests with the given change, in the order of the first check.
 
         Raises:
-            ValueError: If there is no such word.
+            ValueError: If there is no such change.
         """
-        return list(chain.from_iterable(map(self._texts, self._places((change,)))))
+        return list(chain.from_iterable(map(self._texts, self._positions((change,)))))
 
     def lines(self, changes: Sequence[Change] = TOLD) -> Iterator[Line]:
-        """The digests whose verdict changed, one after the other, in the order of the first audit.
+        """Yield the digests with one of the given changes, in the order of the first check.
 
         Args:
-            changes: Only those of which one of these became.
+            changes: The changes to yield.
 
         Raises:
-            ValueError: If there is no such word.
+            ValueError: If there is no such change.
         """
-        for places in self._places(changes):
-            yield from map(Line, *self._columns(places))
+        for positions in self._positions(changes):
+            yield from map(Line, *self._columns(positions))
 
     def to_arrow(self) -> pa.Table:
-        """The same as a `pyarrow.Table`.
+        """Return the lines as a `pyarrow.Table`.
 
         Raises:
             ImportError: If pyarrow is not installed.
@@ -138,24 +141,24 @@ class Changes:
         return arrow.Table.from_batches(self._batches(arrow), _schema(arrow))
 
     def write(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write them to a file, whole or not at all: as `Report.write`, but JSON Lines or Parquet only.
+        """Write the lines to a file atomically, as `Report.write` does, but only as JSON Lines or Parquet.
 
         Raises:
-            ValueError: If it is to be another format.
+            ValueError: If the format is another one.
             ImportError: If Parquet is asked for and pyarrow is not installed.
-            OSError: If the file cannot be written; what stood there before is untouched.
+            OSError: If the file cannot be written; an existing file is left untouched.
         """
         chosen = format_of(path, format)
         if chosen not in ("jsonl", "parquet"):
             raise ValueError(f"changes are written as jsonl or parquet, not {chosen}")
         if chosen == "jsonl":
-            with replacing(Path(path)) as temporary, open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
+            with atomic_write(Path(path)) as temporary, open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
                 file.writelines(map(as_json, self.lines()))
             return
         arrow = pyarrow("writing Parquet")
         parquet = importlib.import_module("pyarrow.parquet")
         with (
-            replacing(Path(path)) as temporary,
+            atomic_write(Path(path)) as temporary,
             parquet.ParquetWriter(temporary, _schema(arrow), compression="zstd") as writer,
         ):
             for batch in self._batches(arrow):
@@ -165,8 +168,8 @@ class Changes:
         codes = self.codes
         return ((at, codes[at : at + _WINDOW]) for at in range(0, len(codes), _WINDOW))
 
-    def _places(self, changes: Sequence[Change]) -> Iterator[NDArray[np.int64]]:
-        """Where the digests are of which one of these became: some at a time, never none."""
+    def _positions(self, changes: Sequence[Change]) -> Iterator[NDArray[np.int64]]:
+        """Yield the positions of the digests with one of the given changes, in non-empty blocks."""
         import numpy as np
 
         unknown = set(changes) - set(CHANGES)
@@ -174,50 +177,51 @@ class Changes:
             raise ValueError(f"unknown change {min(unknown)!r}; expected one of: {', '.join(CHANGES)}")
         wanted = np.array([CHANGES.index(change) for change in changes], dtype=np.uint8)
         for at, codes in self._windows():
-            places = np.flatnonzero(np.isin(codes, wanted))
-            if len(places):
-                yield places + at
+            positions = np.flatnonzero(np.isin(codes, wanted))
+            if len(positions):
+                yield positions + at
 
-    def _texts(self, places: NDArray[np.int64]) -> list[str]:
-        digits = self.plan.digests[places].tobytes().hex()
+    def _texts(self, positions: NDArray[np.int64]) -> list[str]:
+        digits = self.plan.digests[positions].tobytes().hex()
         return ["sha256:" + digits[at : at + 64] for at in range(0, len(digits), 64)]
 
-    def _columns(self, places: NDArray[np.int64]) -> tuple[list[str], list[Change], list[str], list[str]]:
-        """The columns of `Line` for the digests at these places."""
-        changes = [CHANGES[code] for code in self.codes[places].tolist()]
+    def _columns(self, positions: NDArray[np.int64]) -> tuple[list[str], list[Change], list[str], list[str]]:
+        """The columns of `Line` for the digests at these positions."""
+        changes = [CHANGES[code] for code in self.codes[positions].tolist()]
         before, after = (
-            [_LABELS[code] for code in codes[places].tolist()] for codes in (self.before, self.after)
+            [_LABELS[code] for code in codes[positions].tolist()] for codes in (self.before, self.after)
         )
-        return self._texts(places), changes, before, after
+        return self._texts(positions), changes, before, after
 
     def _batches(self, arrow: Any) -> Iterator[Any]:
-        for places in self._places(TOLD):
+        for positions in self._positions(TOLD):
             yield arrow.RecordBatch.from_arrays(
-                [arrow.array(column, arrow.string()) for column in self._columns(places)], list(Line._fields)
+                [arrow.array(column, arrow.string()) for column in self._columns(positions)],
+                list(Line._fields),
             )
 
 
 def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Changes:
-    r"""What changed between two audits of the same digests.
+    r"""Compare two checks of the same digests.
 
-    Digests are joined by value; the two inputs need not be the same, nor in the same order. What a file is
-    is told from its first bytes, or else from its suffix; CSV and JSON Lines may be gzipped or
-    zstd-compressed, and come out of a pipe.
+    Digests are joined by value, so that the two inputs may differ in content and order. The kind of a file
+    is detected from its first bytes, or else from its suffix. CSV and JSON Lines may be gzipped or
+    zstd-compressed, and may come from a pipe.
 
-    Works in memory: measured by `make bench-diff` on 10 M digests, 120 bytes for each of two journals' and
-    80 of two reports'. Of the files themselves only pieces are in memory at a time: a batch of an Arrow file,
+    The join is in memory. `make bench-diff` measures it on 10 M digests: 120 bytes a digest for two
+    journals, 80 for two reports. The files themselves are read in pieces: a batch of an Arrow file,
     65,536 rows of Parquet.
 
     Args:
-        before: A journal, or a report that was written as Parquet, Arrow, CSV or JSON Lines.
-        after: The later one, likewise.
+        before: A journal, or a report written as Parquet, Arrow, CSV or JSON Lines.
+        after: The later journal or report.
 
     Raises:
-        JournalError: Not a journal, or damaged.
-        ValueError: What is no report: without the columns `digest` and `verdict`, cut short, with a verdict
-            that this version does not know, or with two different ones for a digest. The message names
-            the file and the line or row.
-        ImportError: Parquet or Arrow without pyarrow.
+        JournalError: A file is not a journal, or is damaged.
+        ValueError: A file is not a report: it has no columns `digest` and `verdict`, is cut short, has a
+            verdict that this version does not know, or two different verdicts for a digest. The message
+            names the file and the line or row.
+        ImportError: A file is Parquet or Arrow, and pyarrow is not installed.
         OSError: A file cannot be read.
 
     Examples:
@@ -229,23 +233,23 @@ def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Chang
         >>> changes.counts["vanished"], changes.digests("vanished") == ["sha256:" + "ab" * 32]
         (1, True)
     """
-    audits = Audits()
-    targets = take(audits, before), take(audits, after)
-    plan, (first, second) = audits.finish()
+    comparison = Comparison()
+    targets = add_source(comparison, before), add_source(comparison, after)
+    plan, (first, second) = comparison.finish()
     return Changes(plan, first, second, targets)
 
 
 def _change(before: int, after: int) -> Change:
     if before == _ABSENT or after == _ABSENT:
         return "added" if before == _ABSENT else "removed"
-    if before in _OPEN or after in _OPEN:
+    if before in _NOT_FINAL or after in _NOT_FINAL:
         return "unknown"
     if before == after:
         return "same"
     pair = (before, after)
-    if before in _THERE and after == Verdict.UNAVAILABLE:
+    if before in _STORED and after == Verdict.UNAVAILABLE:
         return "vanished"
-    if before == Verdict.UNAVAILABLE and after in _THERE:
+    if before == Verdict.UNAVAILABLE and after in _STORED:
         return "appeared"
     if pair == (Verdict.AVAILABLE, Verdict.ARCHIVED):
         return "archived"
@@ -253,8 +257,8 @@ def _change(before: int, after: int) -> Change:
 
 
 def as_json(line: Line) -> str:
-    """The line as one of JSON Lines, its end included."""
-    # Digests and words need no escapes, and the json module takes four times as long.
+    """The line as JSON, with a line end."""
+    # Format by hand, because nothing here needs an escape and the json module takes four times as long.
     return (
         f'{{"digest": "{line.digest}", "change": "{line.change}", '
         f'"before": "{line.before}", "after": "{line.after}"}}\n'

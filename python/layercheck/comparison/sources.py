@@ -1,4 +1,4 @@
-"""An audit, read from whatever kept it: a journal, or a report that was written."""
+"""Reads the verdicts of a check from a journal or a report file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from layercheck._core import Audits
+from layercheck._core import Comparison
 from layercheck.journal.reader import Journal
 from layercheck.report.dataframes import pyarrow
 from layercheck.verdict import Verdict
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from layercheck.types import Target
 
 Kind: TypeAlias = Literal["journal", "parquet", "arrow", "text"]
-"""What keeps an audit; CSV and JSON Lines are told apart where they are read."""
+"""The kind of a file. `text` is CSV or JSON Lines; `add_source` tells them apart."""
 
-_BEGINNINGS: dict[bytes, Kind] = {b"SQLite format 3\0": "journal", b"PAR1": "parquet", b"ARROW1": "arrow"}
+_MAGICS: dict[bytes, Kind] = {b"SQLite format 3\0": "journal", b"PAR1": "parquet", b"ARROW1": "arrow"}
 _COMPRESSED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 _SUFFIXES: dict[str, Kind] = {
     ".parquet": "parquet",
@@ -36,45 +36,45 @@ _SUFFIXES: dict[str, Kind] = {
     ".ndjson": "text",
 }
 _COLUMNS = ["digest", "verdict"]
-_WORDS = ("string", "large_string", "dictionary", "null")  # starts of the names of types
-_PARQUET_ROWS = 65_536  # rows of a file that are in memory at a time
-_PARQUET_BUFFER = 1 << 20  # bytes of a column that are read at a time, however large its row groups are
-_HEAD = 512  # bytes of a file that are looked at to tell what it is
-_UNKNOWN = 255  # beside the codes of verdicts: a word that is none
+_TEXT_TYPES = ("string", "large_string", "dictionary", "null")  # prefixes of Arrow type names
+_PARQUET_ROWS = 65_536  # rows of a file that are in memory at once
+_PARQUET_BUFFER = 1 << 20  # bytes of a column that are read at once, whatever the size of a row group
+_HEAD = 512  # bytes of a file that are read to detect its kind
+_UNKNOWN = 255  # in a column of verdict codes: the word is not a verdict
 
 
-def take(audits: Audits, path: str | os.PathLike[str]) -> Target | None:
-    """Give all rows of an audit to `audits`; `layercheck.diff` tells what may go wrong.
+def add_source(comparison: Comparison, path: str | os.PathLike[str]) -> Target | None:
+    """Add all rows of a journal or a report file to `comparison`; raises as `layercheck.diff` says.
 
     Returns:
-        Where it was made; None for a written report, which does not tell.
+        The target from a journal; None for a report file, which does not say it.
     """
     name = os.fsdecode(path)
-    audits.begin(name)
+    comparison.begin(name)
     kind = kind_of(path)
     if kind == "journal":
         with Journal(path) as journal:
             report = journal.report()
-            audits.extend_raw(report.plan.digests, report.unique_verdicts)
+            comparison.extend_raw(report.plan.digests, report.unique_verdicts)
             return journal.target
     if kind == "text":
-        audits.read(name, _inner_suffix(path) in (".jsonl", ".ndjson"))
+        comparison.read(name, _inner_suffix(path) in (".jsonl", ".ndjson"))
         return None
     arrow = pyarrow("reading Parquet and Arrow files")
-    with _explained(arrow, name, kind):
+    with _read_errors(arrow, name, kind):
         row = 0
         for batch in (_parquet if kind == "parquet" else _arrow)(name):
             codes = _codes(arrow, batch.column("verdict"), f"{name}: row", row)
-            audits.extend_arrow(batch.column("digest"), codes)
+            comparison.extend_arrow(batch.column("digest"), codes)
             row += len(codes)
     return None
 
 
 def kind_of(path: str | os.PathLike[str]) -> Kind:
-    """What a file is: by its first bytes, or else by its suffix.
+    """The kind of a file, from its first bytes or else from its suffix.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     file = Path(path)
     if file.is_dir():
@@ -83,14 +83,14 @@ def kind_of(path: str | os.PathLike[str]) -> Kind:
     if file.is_file():
         with file.open("rb") as opened:
             head = opened.read(_HEAD)
-    for beginning, kind in _BEGINNINGS.items():
-        if head.startswith(beginning):
+    for magic, kind in _MAGICS.items():
+        if head.startswith(magic):
             return kind
-    told = _SUFFIXES.get(_inner_suffix(path))
-    if told is not None:
-        return told
+    by_suffix = _SUFFIXES.get(_inner_suffix(path))
+    if by_suffix is not None:
+        return by_suffix
     if file.exists() and not file.is_file():
-        return "text"  # a pipe, which cannot be looked at and read then
+        return "text"  # a pipe, whose first bytes cannot be read twice
     is_text = bool(head) and b"\0" not in head
     return "text" if is_text or head.startswith(tuple(_COMPRESSED.values())) else "journal"
 
@@ -103,7 +103,7 @@ def _inner_suffix(path: str | os.PathLike[str]) -> str:
 def _parquet(name: str) -> Iterator[Any]:
     parquet = importlib.import_module("pyarrow.parquet")
     _check_columns(name, parquet.read_schema(name))
-    # Reading ahead would keep what it has read until the end: the whole file at last.
+    # Do not read ahead, because pyarrow would keep what it has read, in the end the whole file.
     with parquet.ParquetFile(
         name, read_dictionary=["verdict"], buffer_size=_PARQUET_BUFFER, pre_buffer=False
     ) as file:
@@ -123,14 +123,14 @@ def _arrow(name: str) -> Iterator[Any]:
 def _check_columns(name: str, schema: Any) -> None:
     names = schema.names
     if any(names.count(column) != 1 for column in _COLUMNS):
-        there = ", ".join(repr(each[:80]) for each in names[:20]) + (", ..." if len(names) > 20 else "")
+        found = ", ".join(repr(each[:80]) for each in names[:20]) + (", ..." if len(names) > 20 else "")
         raise ValueError(
-            f"{name}: no report: it has not the columns 'digest' and 'verdict', each once; "
-            f"there are {there or 'none'}"
+            f"{name}: not a report: it needs the columns 'digest' and 'verdict', each once; "
+            f"it has {found or 'none'}"
         )
     kind = str(schema.field("verdict").type)
-    if not kind.startswith(_WORDS):
-        raise ValueError(f"{name}: no report: its column 'verdict' is of {kind[:80]}, not of text")
+    if not kind.startswith(_TEXT_TYPES):
+        raise ValueError(f"{name}: not a report: its column 'verdict' has the type {kind[:80]}, not text")
 
 
 def _codes(arrow: Any, column: Any, where: str, start: int) -> NDArray[np.uint8]:
@@ -140,22 +140,23 @@ def _codes(arrow: Any, column: Any, where: str, start: int) -> NDArray[np.uint8]
         column = column.cast(arrow.string()).dictionary_encode()
     words = column.dictionary.to_pylist()
     known = {verdict.label: int(verdict) for verdict in Verdict}
-    # A null, which is no verdict either, gets the place behind the words.
+    # A null is not a verdict either; it gets the position after the words.
     table = np.array([*(known.get(word, _UNKNOWN) for word in words), _UNKNOWN], dtype=np.uint8)
-    places = column.indices.cast(arrow.int64()).fill_null(len(words)).to_numpy(zero_copy_only=False)
-    codes: NDArray[np.uint8] = table[places]
+    positions = column.indices.cast(arrow.int64()).fill_null(len(words)).to_numpy(zero_copy_only=False)
+    codes: NDArray[np.uint8] = table[positions]
     unknown = np.flatnonzero(codes == _UNKNOWN)
     if len(unknown):
-        word = [*words, None][places[unknown[0]]]
+        word = [*words, None][positions[unknown[0]]]
         raise ValueError(
             f"{where} {start + int(unknown[0])}, counted from 0: unknown verdict {str(word)[:80]!r}; "
-            f"this version knows {', '.join(known)}; was it written by a newer one?"
+            f"this version knows {', '.join(known)}; was the report written by a newer version?"
         )
     return codes
 
 
 @contextmanager
-def _explained(arrow: Any, name: str, kind: Kind) -> Iterator[None]:
+def _read_errors(arrow: Any, name: str, kind: Kind) -> Iterator[None]:
+    """Raise the errors of pyarrow as `ValueError` with the name of the file."""
     try:
         yield
     except (arrow.ArrowException, OSError) as error:
@@ -166,4 +167,4 @@ def _explained(arrow: Any, name: str, kind: Kind) -> Iterator[None]:
             f"{name}: cannot be read as {kind.capitalize()}: {reason}; is the file cut short?"
         ) from error
     except TypeError as error:
-        raise ValueError(f"{name}: no report: {error}") from error
+        raise ValueError(f"{name}: not a report: {error}") from error

@@ -1,11 +1,12 @@
-"""Dispatch: puts batches to the service through boto3 and settles every digest.
+"""Dispatch: asks the service about each batch and settles every digest.
 
-The only folder that knows boto3, threads and time. boto3 is imported inside
-functions, so that `import layercheck` loads neither boto3 nor numpy.
+`schedule/` decides what is asked next, in which thread, and what follows from each result. `rate/` decides
+how fast. `transport/` makes the request. Threads and clocks live in this folder alone; boto3 is imported
+inside functions, so that `import layercheck` loads neither boto3 nor numpy.
 
-The way of one call: `Scheduler` says which digests are next, `WorkerPool` gives it a
-slot when the `Pacer` allows, a `Transport` asks, `classify` names what failed,
-and `Run` writes the outcome into the ledger.
+The trip of one call: `Scheduler` chooses the digests, `Rotation` takes the call when the `Pacer` allows it, a
+worker of the `WorkerPool` makes the `Exchange` over a `Transport`, `classify` names a failure, `Execution`
+settles the digests in the ledger, and every subscriber records the `Outcome`.
 """
 
 from layercheck.dispatch.check import check

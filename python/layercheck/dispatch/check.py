@@ -1,4 +1,4 @@
-"""`check`: a `Checker` for one call."""
+"""`check`: checks digests once, without keeping a `Checker`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from layercheck._core import Plan
 from layercheck.dispatch.checker import Checker
-from layercheck.dispatch.run import Deadline
+from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.transport.selection import TransportName
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate
@@ -39,7 +39,7 @@ def check(
     max_age_s: float | None = None,
     durability: Durability = "normal",
 ) -> Report:
-    """Which of these layer digests are in that repository? One call, one verdict for every row.
+    """Check which of these layer digests are in a repository: one verdict for every row.
 
     Args:
         digests: What `layercheck.plan` takes (an iterable of str or bytes, a path, an open binary
@@ -56,9 +56,9 @@ def check(
         rate: Calls per second; None, a number, `"quota"` or `"max"`.
         max_in_flight: Calls at once.
         transport: How calls are made; None for the fastest.
-        journal: A file to keep answers in, and to go on from; see `Checker.check`.
+        journal: A file that keeps the answers, so that a later run can go on; see `Checker.check`.
         progress: A callback for `Progress`, or True for a bar.
-        timeout_s: Seconds for all of it; then the report is what is known by then.
+        timeout_s: Most seconds in all; the report then holds what is known by then.
         max_age_s: With a journal, ask again for verdicts older than so many seconds.
         durability: With a journal, "full" survives a power cut too.
 
@@ -66,7 +66,7 @@ def check(
         The report: exactly one verdict for every row.
 
     Raises:
-        LayercheckError: A dead end or misuse, see `Checker` and `Checker.check`.
+        LayercheckError: A fatal error or misuse, see `Checker` and `Checker.check`.
 
     Examples:
         >>> import layercheck as lc

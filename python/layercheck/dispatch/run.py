@@ -1,16 +1,15 @@
-"""One run: a future that can also tell what is known so far."""
+"""`Run`: a check that is under way, as a future that can also tell what is known so far."""
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.schedule.execution import Execution
-from layercheck.errors import InvalidParameterError, RunCancelled
+from layercheck.errors import RunCancelled
 
 if TYPE_CHECKING:
     from layercheck._core import Plan
@@ -20,51 +19,16 @@ if TYPE_CHECKING:
     from layercheck.types import ProgressCallback, Target
 
 _SLICE_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The time a run has, from when its caller asked for it.
-
-    Attributes:
-        timeout_s: Seconds in all; infinite for no limit.
-        deadline_at: When they are over, by the monotonic clock.
-    """
-
-    timeout_s: float = math.inf
-    deadline_at: float = math.inf
-
-    @classmethod
-    def of(cls, timeout_s: object) -> Deadline:
-        """The clock starts now.
-
-        Raises:
-            TypeError: Not a number.
-            InvalidParameterError: Not above zero.
-        """
-        if timeout_s is None:
-            return cls()
-        if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
-            raise TypeError(f"timeout_s is a {type(timeout_s).__name__}; expected seconds or None")
-        if not timeout_s > 0:
-            raise InvalidParameterError(f"timeout_s is {timeout_s!r}; expected more than 0 seconds, or None")
-        return cls(float(timeout_s), time.monotonic() + timeout_s)
-
-    @property
-    def left_s(self) -> float | None:
-        """What is left now, at least a moment; None without a limit."""
-        if self.deadline_at == math.inf:
-            return None
-        return max(self.deadline_at - time.monotonic(), 1e-9)
+"""Longest that `_wait` blocks at once, seconds."""
 
 
 class Run(Future["Report"]):
     """A check under way, made by `Checker.submit`: a `concurrent.futures.Future` of the report.
 
     It works with everything that takes such a future (`concurrent.futures.wait`, `as_completed`,
-    `asyncio.wrap_future`). Two things differ, because a run that is stopped still has answers worth
-    having: `cancel` also ends a run that is under way, and `result` then raises `RunCancelled`, which
-    carries the report, and not `CancelledError`. `cancelled()` is True then.
+    `asyncio.wrap_future`). Two things differ, because a run that is stopped still has answers worth keeping:
+    `cancel` also ends a run that is under way, and `result` then raises `RunCancelled`, which carries the
+    report, instead of `CancelledError`. `cancelled()` is True then.
 
     Examples:
         >>> import layercheck as lc
@@ -77,8 +41,8 @@ class Run(Future["Report"]):
     def __init__(
         self,
         plan: Plan,
-        drive: Execution,
-        workers: WorkerPool,
+        execution: Execution,
+        pool: WorkerPool,
         target: Target,
         limits: Limits,
         progress: ProgressCallback | None,
@@ -86,19 +50,19 @@ class Run(Future["Report"]):
     ) -> None:
         super().__init__()
         self._plan = plan
-        self._drive = drive
-        self._workers = workers
+        self._execution = execution
+        self._pool = pool
         self._target = target
         self._limits = limits
         self._progress = progress
-        self._time = deadline
+        self._deadline = deadline
         self._thread = threading.Thread(target=self._steer, name="layercheck-run", daemon=True)
-        self._cancel_asked = False
         self._concluded = False
         self._was_cancelled = False
         self._ended = False
         self._end = threading.Lock()  # held until the end; see `_wait`
         self._end.acquire()
+        self._steered = threading.Lock()  # taken once, by the thread that brings the run to its end
 
     @property
     def plan(self) -> Plan:
@@ -106,41 +70,41 @@ class Run(Future["Report"]):
         return self._plan
 
     def report(self) -> Report:
-        """What is known so far: at any time, from any thread, and also after the end.
+        """Return what is known so far: at any time, from any thread, and also after the end.
 
-        Every row has its verdict: those not asked yet are `not_checked`. It is a copy, about 45
-        bytes per digest, and does not change any more.
+        Every row has its verdict: rows that were not asked yet are `not_checked`. The report is a copy of
+        about 45 bytes per digest, and does not change any more.
         """
         from layercheck.report import Report
 
-        columns = self._drive.columns()
-        with self._workers.lock:
-            stats = self._drive.stats(time.monotonic())
-            errors = self._drive.errors()
-            cancelled = self._cancel_asked
+        columns = self._execution.columns()
+        with self._pool.lock:
+            stats = self._execution.stats(time.monotonic())
+            errors = self._execution.errors()
+            cancelled = self._execution.ending.cancel_requested
         return Report(columns, target=self._target, stats=stats, errors=errors, cancelled=cancelled)
 
     def cancel(self) -> bool:
-        """Ask nothing more and end the run; returns at once.
+        """Ask nothing more and end the run; return at once.
 
-        Calls under way get a short grace, so that their answers are kept; then the future is done.
+        Calls in flight get a short grace, so that their answers are kept. Then the future is done.
 
         Returns:
             False if the run had ended already.
         """
-        with self._workers.lock:
+        with self._pool.lock:
             return self._stop()
 
     def cancelled(self) -> bool:
-        """Whether the run ended because it was cancelled."""
+        """Return whether the run ended because it was cancelled."""
         return self._was_cancelled and self.done()
 
     def _wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end in a thread that Ctrl-C may strike; False if the time is up first.
+        """Wait for the end in a thread that Ctrl-C may interrupt; return False if the time is up first.
 
-        In slices, because a signal that arrives just before a thread blocks is noticed only after it.
-        On a bare lock, because an exception inside `Condition.__enter__` would leave the future locked,
-        and with it the run's thread.
+        It waits in slices, because a signal that arrives just before a thread blocks is noticed only
+        afterwards. It waits for a bare lock, because an exception inside `Condition.__enter__` would leave
+        the future locked, and with it the run's thread.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while not self._ended:
@@ -156,115 +120,117 @@ class Run(Future["Report"]):
         return self._thread is threading.current_thread()
 
     def _cancel_soon(self) -> None:
-        """`cancel` where this thread may hold the workers' lock already: in a finalizer."""
-        self._workers.call_soon(self._stop)
+        """Cancel from a finalizer, where this thread may hold the pool's lock already."""
+        self._pool.deferred.call_soon(self._stop)
 
     def _stop(self) -> bool:
-        """See `cancel`. With the workers' lock held."""
+        """Do the work of `cancel`. With the pool's lock held."""
         if self._concluded:
             return False
-        self._cancel_asked = True
-        self._drive.stop(time.monotonic(), "cancelled")
+        self._execution.ending.cancel(time.monotonic())
+        self._execution.stop_asking()
         return True
 
     def _leave(self) -> None:
-        """Cancel without any grace: a second Ctrl-C."""
-        with self._workers.lock:
-            self._cancel_asked = True
-            self._drive.leave()
+        """Cancel without any grace, for a second Ctrl-C."""
+        with self._pool.lock:
+            self._execution.ending.leave()
+            self._execution.stop_asking()
 
     def _start(self) -> None:
-        """Take part in the work. On the submitting thread."""
+        """Start the run's own thread. On the submitting thread."""
         self.set_running_or_notify_cancel()
-        try:
-            self._drive.record()
-            with self._workers.lock:
-                self._workers.add(self._drive)
-            self._thread.start()
-        except RuntimeError as error:  # no more threads to be had
+        self._execution.start_journal()
+        self._thread.start()
+
+    def _end_unless_started(self, error: BaseException) -> None:
+        """End the run with `error`, unless its own thread has taken it. On the submitting thread.
+
+        Ctrl-C may arrive at any point of the start, and the system may refuse a thread. Without this, nothing
+        would end the run, and `Checker.close` would wait for it for ever.
+        """
+        if self._steered.acquire(blocking=False):
             self._conclude()
             self.set_exception(error)
-            self._ended = True
-            self._end.release()
-            raise
+            self._set_ended()
 
     def _steer(self) -> None:
-        """The run's own thread: progress, deadlines, and the end."""
+        """Take part in the work, and watch over progress, deadlines and the end, on the run's own thread."""
+        if not self._steered.acquire(blocking=False):
+            return  # the submitting thread was interrupted first, and ended the run
         try:
             self._run_to_the_end()
         finally:
-            self._ended = True
-            self._end.release()
+            self._set_ended()
+
+    def _set_ended(self) -> None:
+        self._ended = True
+        self._end.release()
 
     def _run_to_the_end(self) -> None:
         try:
-            raised = self._follow()
+            with self._pool.lock:
+                self._pool.add(self._execution)
+            self._follow()
             self._conclude()
-            if raised is None:
-                raised = self._tell(done=True)
+            self._call_progress(done=True)
             report = self.report()
-        except BaseException as error:  # noqa: BLE001 (whoever waits must be told, e.g. of a MemoryError)
+        except BaseException as error:  # noqa: BLE001 (the waiting thread must learn of it, e.g. of a MemoryError)
             self._conclude()
             self.set_exception(error)
             return
+        ending = self._execution.ending
+        raised = ending.error()
         if raised is not None:
-            # The callback's own exception, whatever its class: the report is hung on it by name.
+            # It may be of any class, raised by the callback or by a bug, so the report is set as an
+            # attribute.
             raised.__dict__["report"] = report
             self.set_exception(raised)
-        elif self._drive.crash is not None:
-            self._drive.crash.__dict__["report"] = report
-            self.set_exception(self._drive.crash)
-        elif self._drive.fatal is not None:
-            self._drive.fatal.report = report
-            self.set_exception(self._drive.fatal)
-        elif self._cancel_asked:
+        elif ending.cancel_requested:
             self._was_cancelled = True
             self.set_exception(RunCancelled(self._cancel_message(report), report=report))
         else:
             self.set_result(report)
 
     def _conclude(self) -> None:
-        with self._workers.lock:
+        with self._pool.lock:
             self._concluded = True
-            self._drive.conclude()
-        self._drive.close_journal()
+            self._execution.conclude(time.monotonic())
+        self._execution.close_journal()
 
-    def _follow(self) -> BaseException | None:
-        """Until nothing is under way; returns what the progress callback raised, if it did."""
-        # At once: whoever watches knows now that it has begun.
-        raised = self._tell(done=False)
-        lock = self._workers.lock
-        if raised is not None:
-            with lock:
-                self._drive.stop(time.monotonic(), "cancelled")
+    def _follow(self) -> None:
+        """Wait until the run is over, and meanwhile report progress and enforce deadlines."""
+        execution, limits = self._execution, self._limits
+        # At once, so that the caller knows that the run has begun.
+        self._call_progress(done=False)
         while True:
-            with lock:
-                self._workers.run_pending()
+            with self._pool.lock:
+                self._pool.deferred.run_pending()
                 now = time.monotonic()
-                if self._drive.over(now):
-                    return raised
-                self._drive.changed.wait(max(min(self._limits.tick_s, self._time.deadline_at - now), 0.0))
+                if execution.is_over(now):
+                    return
+                execution.changed.wait(max(min(limits.tick_s, self._deadline.at - now), 0.0))
                 now = time.monotonic()
-                if self._drive.over(now):
-                    return raised
-                self._drive.look_after(now)
-                if now >= self._time.deadline_at:
-                    self._drive.time_is_up(now, self._time.timeout_s)
-                    self._time = Deadline()
-            if raised is None:
-                raised = self._tell(done=False)
-                if raised is not None:
-                    with lock:
-                        self._drive.stop(time.monotonic(), "cancelled")
+                if execution.is_over(now):
+                    return
+                execution.enforce_deadlines(now)
+                if now >= self._deadline.at:
+                    execution.ending.time_out(now, self._deadline.timeout_s)
+                    execution.stop_asking()
+                    self._deadline = Deadline()
+            self._call_progress(done=False)
 
-    def _tell(self, *, done: bool) -> BaseException | None:
+    def _call_progress(self, *, done: bool) -> None:
+        """Call the progress callback, until it raises; its exception ends the run."""
         if self._progress is None:
-            return None
+            return
         try:
-            self._progress(self._drive.progress(done=done))
+            self._progress(self._execution.progress(done=done))
         except BaseException as error:  # noqa: BLE001 (it is raised where the result is waited for)
-            return error
-        return None
+            self._progress = None
+            with self._pool.lock:
+                self._execution.ending.fail_callback(error, time.monotonic())
+                self._execution.stop_asking()
 
     def _cancel_message(self, report: Report) -> str:
         counts = report.unique_counts

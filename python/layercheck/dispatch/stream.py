@@ -1,4 +1,4 @@
-"""Checking rows without an end: blocks in, answers out, in order."""
+"""Checks an endless iterable in blocks; the answers come in the order of the rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from layercheck.report import Report
 
 BLOCKS_AHEAD = 3
-"""Blocks under way at once: enough that the slots do not run dry at the end of each."""
+"""Blocks in flight at once: enough that call slots are not idle at the end of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Answer:
 def stream(
     submit: Callable[[list[Any]], Run], rows: Iterable[Any], *, block_rows: object
 ) -> Iterator[Answer]:
-    """See `Checker.stream`, which hands in its `submit`."""
+    """Yield the answers of `Checker.stream`, which passes its `submit`."""
     if isinstance(block_rows, bool) or not isinstance(block_rows, int) or block_rows < 1:
         raise InvalidParameterError(f"block_rows is {block_rows!r}; expected a whole number of at least 1")
     if isinstance(rows, str | bytes | bytearray):
@@ -80,13 +80,14 @@ def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows
         while under_way:
             yield _oldest(under_way)
     except GeneratorExit:
-        raise  # the consumer has left, and wants nothing more
+        raise  # the consumer has left and takes no more answers
     except BaseException as error:
         _keep(error, under_way)
         raise
     finally:
-        # Also when the consumer stops, or a dead end ended one block: the others have no reader any more.
-        # An iterator that nobody closed is closed by the collector, in any thread and at any point in it.
+        # Also when the consumer stops, or a fatal error ended one block, because the other blocks have no
+        # reader any more. The garbage collector closes an iterator that was left open, in any thread at any
+        # point.
         for _, run in under_way:
             run._cancel_soon()
     if broken is not None:
@@ -94,7 +95,7 @@ def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows
 
 
 def _read(rows: Iterator[Any], count: int) -> tuple[list[Any], Exception | None]:
-    """The next rows, and what their source raised behind them: these rows are checked all the same."""
+    """Return the next rows, and what their source raised after them: these rows are checked all the same."""
     block: list[Any] = []
     try:
         block.extend(itertools.islice(rows, count))  # on an exception, `extend` keeps what came before
@@ -112,13 +113,13 @@ def _oldest(under_way: deque[tuple[int, Run]]) -> Answer:
 
 
 def _keep(error: BaseException, under_way: deque[tuple[int, Run]]) -> None:
-    """Ctrl-C, or a dead end: hang what is known of the blocks under way on the exception."""
+    """Set what is known of the blocks in flight as `answers` on an exception: Ctrl-C or a fatal error."""
     for _, run in under_way:
         run.cancel()
     try:
         for _, run in under_way:
             run._wait()
     finally:
-        # A second Ctrl-C is what is raised then, in place of the first.
+        # After a second Ctrl-C, Python raises that one in place of the first.
         for each in {error, sys.exception() or error}:
             each.__dict__["answers"] = [Answer(first_row, run.report()) for first_row, run in under_way]

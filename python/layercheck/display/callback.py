@@ -1,4 +1,4 @@
-"""What `progress=` may be: a callback, True for a bar, or nothing."""
+"""The argument `progress`: a callback, True for a bar, or None."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from layercheck.types import Progress, ProgressCallback
 
 
 def as_callback(progress: object) -> ProgressCallback | None:
-    """The callback for `progress=`; None if there is nothing to call.
+    """The callback for the argument `progress`; None if there is nothing to call.
 
-    True is tqdm's bar in a notebook, if tqdm is installed, and rich's on a terminal. Where neither is, in a
-    log file say, nothing is shown.
+    True shows tqdm's bar in a notebook if tqdm is installed, and rich's bar on a terminal. Elsewhere, for
+    instance in a log file, it shows nothing.
 
     Raises:
-        TypeError: Neither a callable nor a bool nor None.
+        TypeError: The argument is not a callable, a bool or None.
     """
     if progress is None or progress is False:
         return None
@@ -39,7 +39,7 @@ def _bar() -> ProgressCallback | None:
 
 
 def _in_notebook() -> bool:
-    """Whether this is a Jupyter kernel, as tqdm tells it; IPython on a terminal has no kernel."""
+    """True in a Jupyter kernel, by the same test as tqdm's; IPython on a terminal has no kernel."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
 
@@ -47,7 +47,7 @@ def _in_notebook() -> bool:
 def _notebook_bar() -> ProgressCallback | None:
     try:
         with warnings.catch_warnings():
-            # Without ipywidgets it warns, and shows a bar of text all the same.
+            # Without ipywidgets, tqdm warns and then shows a text bar.
             warnings.simplefilter("ignore")
             from tqdm.auto import tqdm
     except ImportError:

@@ -1,4 +1,4 @@
-"""A bar on the terminal for `progress=True`, and what the command's bar shares with it."""
+"""The terminal bar for `progress=True`, and the parts it shares with the command's bar."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from layercheck.display import wording
-from layercheck.types import Progress as RunSnapshot
+from layercheck.types import Progress as RunState
 
 
 class TwoLines(Progress):
-    """A bar with a second line under it."""
+    """A progress bar with a second line below it."""
 
     below: Text | None = None
 
@@ -25,9 +25,9 @@ class TwoLines(Progress):
 
 
 class CheckBar:
-    """The callback behind `progress=True` in a terminal: it shows a bar on standard error, until the end.
+    """The callback of `progress=True` in a terminal: shows a bar on standard error until the run ends.
 
-    It is drawn when it is called and by no thread of its own, so nothing is left behind if a run ends badly.
+    It draws when it is called, without a thread of its own, so that a failed run leaves nothing behind.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class CheckBar:
         )
         self._task: TaskID | None = None
 
-    def __call__(self, progress: RunSnapshot) -> None:
+    def __call__(self, progress: RunState) -> None:
         """See `layercheck.types.ProgressCallback`."""
         if self._task is None:
             self._task = self._bar.add_task("layercheck", total=progress.unique, numbers="")
@@ -55,23 +55,23 @@ class CheckBar:
             self._bar.stop()
 
 
-def numbers(progress: RunSnapshot) -> str:
-    """How far, and how much longer."""
+def numbers(progress: RunState) -> str:
+    """The settled digests and the time left."""
     text = f"{progress.settled:,} of {progress.unique:,} digests"
     left = progress.seconds_left
     if not left:
         return text
-    # An estimate has no tenths.
+    # Show no tenths, because the time left is an estimate.
     return f"{text}  {f'{left:.0f} s' if left < 59.5 else wording.duration(left)} left"
 
 
-def effort(progress: RunSnapshot) -> Text:
-    """The line below: how fast, and which verdicts."""
+def effort(progress: RunState) -> Text:
+    """The line below the bar: calls per second, throttles and verdict counts."""
     line = Text("  ")
     line.append(f"{progress.calls_per_second:,.0f} calls/s")
     if progress.throttles:
         line.append(f", {progress.throttles:,} throttled", style="yellow")
-    # Digests that wait for their turn are what is left of the bar; counting them again says nothing.
+    # Leave out `not_checked`, because the rest of the bar shows it already.
     settled = {word: count for word, count in progress.counts.items() if word != "not_checked"}
     for text, style in wording.counts_line(settled):
         line.append(" · ", style="dim")

@@ -1,4 +1,4 @@
-"""Words and colours for how a run stands and how it went: in bars, tables and lines of text."""
+"""Words and colours for the state and the result of a run, in bars, tables and text."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ VERDICT_STYLES = {
     "unanswered": "bold yellow",
     "not_checked": "dim",
 }
-"""One colour per verdict word, in the bar and in the table."""
+"""Verdict word to its colour in bars and tables."""
 
 
 def counts_line(counts: dict[str, int], *, order: Iterable[str] = VERDICT_STYLES) -> list[tuple[str, str]]:
-    """Verdict counts as (text, style), those that occurred only.
+    """The verdict counts that are not zero, as (text, style).
 
     Examples:
         >>> counts_line({"unavailable": 2, "available": 1000, "other": 0})
@@ -28,7 +28,7 @@ def counts_line(counts: dict[str, int], *, order: Iterable[str] = VERDICT_STYLES
 
 
 def duration(seconds: float) -> str:
-    """Seconds for a person.
+    """A number of seconds as text for people.
 
     Examples:
         >>> [duration(s) for s in (0.004, 0.04, 7.25, 83, 7300)]

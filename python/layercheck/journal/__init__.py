@@ -1,8 +1,7 @@
-"""The journal: a file that makes a run safe to kill and to go on with, and tells later what was found.
+"""The journal: a file that makes a run safe to kill and to resume, and that keeps its verdicts.
 
-It is an SQLite database. `fingerprint` tells runs apart, `claim` keeps a second process away, `database`
-opens the file and says what its errors mean, `store` has its tables, `resume` begins a run or goes on with
-one, `writer` writes down what it finds while it lasts, `runs` how it went. `reading` looks at a journal
-afterwards, `diff` at two, or at what `audits` reads of written reports. The bytes of plans and verdicts
-are made and checked in the core.
+It is an SQLite database. `fingerprint` tells runs apart, `lock` keeps a second process out, `database`
+opens the file and translates its errors, `store` has its tables, `resume` starts or resumes a run,
+`writer` writes down its verdicts while it lasts, and `history` keeps how each run went. `reader` reads a
+journal during a run or afterwards. The core encodes and checks the bytes of plans and verdicts.
 """

@@ -1,14 +1,14 @@
-"""Where a journal cannot be: file systems on which several machines write."""
+"""Network file systems, on which a journal is refused because several machines write there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
-"""What is mounted where, on Linux. Other systems have no such file; there it is not looked at."""
+"""The table of mounts on Linux. Other systems have no such file; there nothing is refused."""
 
 # SQLite's write-ahead log needs memory shared by all readers (https://www.sqlite.org/wal.html), and locks on
-# these are not what they are on a disk. Names as in /proc/filesystems; FUSE has a second one behind a dot.
+# these differ from locks on a disk. Names as in /proc/filesystems; FUSE adds a second name behind a dot.
 _NETWORK = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4"}
     | {"ocfs2", "smb3", "smbfs"}
@@ -20,7 +20,7 @@ _NETWORK_FUSE = frozenset(
 
 
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """The kind of network file system that `path` would be on; None for a local one, or if unknown."""
+    """The kind of network file system that holds `path`; None for a local or an unknown one."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -31,17 +31,17 @@ def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
         fields = before.split(" ")
         if len(fields) < 5 or not after:
             continue
-        point = Path(_unescaped(fields[4]))
-        # What is mounted later covers what was mounted there before.
-        if path.is_relative_to(point) and len(point.parts) >= deepest:
-            deepest, kind = len(point.parts), after.split(" ")[0]
+        mount_point = Path(_unescaped(fields[4]))
+        # A later mount covers an earlier one at the same place.
+        if path.is_relative_to(mount_point) and len(mount_point.parts) >= deepest:
+            deepest, kind = len(mount_point.parts), after.split(" ")[0]
     family, _, member = kind.partition(".")
     is_network = family in _NETWORK or (family == "fuse" and member in _NETWORK_FUSE)
     return kind if is_network else None
 
 
-def _unescaped(point: str) -> str:
-    """A mount point as a path: white space and backslashes stand there in octal."""
+def _unescaped(mount_point: str) -> str:
+    """A mount point as a path: the table writes white space and backslashes in octal."""
     for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        point = point.replace(escape, character)
-    return point
+        mount_point = mount_point.replace(escape, character)
+    return mount_point

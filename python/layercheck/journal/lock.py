@@ -1,4 +1,4 @@
-"""One process at a time: who writes to a journal holds a lock beside it, and is named to everyone else."""
+"""One writer at a time: the process that writes to a journal holds a lock beside it, with its name on it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from layercheck.errors import JournalError
 from layercheck.journal.filesystems import network_file_system
 
 SUFFIX = "-owner"
-_TAKEN = {errno.EWOULDBLOCK, errno.EACCES}
-_SIGNING_S = 1.0
-"""Longest that a lock without a name on it is waited for: its owner is about to sign, or it is a reader who
-only looked whether there is an owner."""
-_GLANCE_S = 0.005
-_LONGEST = 4096
+_HELD_ERRORS = {errno.EWOULDBLOCK, errno.EACCES}
+_OWNER_NAME_WAIT_S = 1.0
+"""Longest wait for a held lock that names no process: its owner is about to write its name, or a reader
+holds the lock for an instant in `owner_of`."""
+_RETRY_S = 0.005
+_MAX_OWNER_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who writes to a journal.
+    """The process that writes to a journal.
 
     Attributes:
-        pid: The process.
+        pid: Its process id.
         host: The machine it runs on.
-        started_at: Since when.
+        started_at: When it took the lock.
     """
 
     pid: int
@@ -49,24 +49,26 @@ class Owner:
 class JournalLock:
     """The right to write to a journal, held until it is closed or the process ends, however it ends.
 
-    The lock is on a file of its own, `FILE-owner`: SQLite's locks on the journal itself would all be lost
-    if anything in this process opened and closed that file. The kernel gives the lock back when a process
-    dies, so that a journal is never left locked.
+    The lock is on a file of its own, `FILE-owner`, because SQLite's locks on the journal itself would all
+    be lost if anything in this process opened and closed that file. The kernel releases the lock when a
+    process dies, so that a journal is never left locked.
 
     Raises:
-        JournalError: Another process has it, which is named; or the place cannot hold a journal.
+        JournalError: Another process holds the lock, and the message names it; or the path cannot hold a
+            journal.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = place(path)
+        self.path = resolve_path(path)
         self._lock_path = self.path.with_name(self.path.name + SUFFIX)
-        self._descriptor: int | None = self._take()
+        self._descriptor: int | None = self._acquire()
 
     def close(self) -> None:
-        """Give it back. Safe to call twice."""
+        """Release the lock. Safe to call twice."""
         if self._descriptor is None:
             return
-        # While it is still held: who opens the name after this makes a new file.
+        # Remove the name while the lock is held, so that a process that opens the name later makes a new
+        # file.
         with contextlib.suppress(OSError):
             if self._is_current(self._descriptor):
                 self._lock_path.unlink()
@@ -81,31 +83,31 @@ class JournalLock:
     ) -> None:
         self.close()
 
-    def _take(self) -> int:
-        last_at = time.monotonic() + _SIGNING_S
+    def _acquire(self) -> int:
+        last_at = time.monotonic() + _OWNER_NAME_WAIT_S
         while True:
             try:
-                # No link is followed: what it leads to would be written over.
+                # Follow no link, because its target would be overwritten.
                 descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
             except OSError as error:
                 if owner_of(self.path) is not None:  # another user's process
-                    raise self._taken() from error
-                raise cannot(self.path, "be written", error) from error
+                    raise self._in_use() from error
+                raise file_error(self.path, "be written", error) from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 is_current = self._is_current(descriptor)
             except OSError as error:
                 os.close(descriptor)
-                if error.errno in _TAKEN:
+                if error.errno in _HELD_ERRORS:
                     if owner_of(self.path) is None and time.monotonic() < last_at:
-                        time.sleep(_GLANCE_S)
+                        time.sleep(_RETRY_S)
                         continue
-                    raise self._taken() from error
-                raise cannot(self.path, "be locked", error) from error
+                    raise self._in_use() from error
+                raise file_error(self.path, "be locked", error) from error
             if is_current:
-                self._sign(descriptor)
+                self._write_owner(descriptor)
                 return descriptor
-            # Its owner has just removed it: the name leads elsewhere by now.
+            # The last owner removed this file meanwhile, so the name leads to another file now.
             os.close(descriptor)
 
     def _is_current(self, descriptor: int) -> bool:
@@ -114,69 +116,69 @@ class JournalLock:
         except FileNotFoundError:
             return False
 
-    def _sign(self, descriptor: int) -> None:
+    def _write_owner(self, descriptor: int) -> None:
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        signature = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started_at}
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started_at}
         try:
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, json.dumps(signature).encode())
+            os.write(descriptor, json.dumps(owner).encode())
         except OSError as error:
             os.close(descriptor)
-            raise cannot(self.path, "be written", error) from error
+            raise file_error(self.path, "be written", error) from error
 
-    def _taken(self) -> JournalError:
+    def _in_use(self) -> JournalError:
         owner = owner_of(self.path)
         return JournalError(
-            f"journal {str(self.path)!r} is in use by {owner or 'another process'}; "
-            "wait until that has ended, or use another journal"
+            f"journal {str(self.path)!r} is in use by {owner or 'another process'}. "
+            "Wait until that process has ended, or use another journal."
         )
 
 
 def owner_of(path: Path) -> Owner | None:
-    """Who has claimed the journal now; None if nobody has, or it cannot be told."""
+    """The process that holds the journal's lock now; None if none does, or if that cannot be told."""
     try:
         with path.with_name(path.name + SUFFIX).open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                signature = json.loads(file.read(_LONGEST))
-                return Owner(int(signature["pid"]), str(signature["host"]), str(signature["started_at"]))
+                owner = json.loads(file.read(_MAX_OWNER_BYTES))
+                return Owner(int(owner["pid"]), str(owner["host"]), str(owner["started_at"]))
             return None  # left behind by a process that was killed
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def place(path: str | os.PathLike[str]) -> Path:
+def resolve_path(path: str | os.PathLike[str]) -> Path:
     """The journal's full path, links resolved.
 
     Raises:
-        JournalError: A journal cannot be there.
+        JournalError: The path cannot hold a journal.
     """
     full = Path(os.path.realpath(path))
     try:
         mode = full.stat().st_mode
     except FileNotFoundError:
-        mode = stat.S_IFREG  # as it will be
+        mode = stat.S_IFREG  # the kind of file that SQLite will create
     except OSError as error:
-        raise cannot(full, "be opened", error) from error
+        raise file_error(full, "be opened", error) from error
     if stat.S_ISDIR(mode):
-        raise JournalError(f"journal {os.fspath(path)!r} is a folder; name a file in it")
+        raise JournalError(f"journal {os.fspath(path)!r} is a folder. Name a file in it.")
     if not stat.S_ISREG(mode):
-        raise JournalError(f"journal {os.fspath(path)!r} is a device or a pipe; name a file")
+        raise JournalError(f"journal {os.fspath(path)!r} is a device or a pipe. Name a file.")
     if not full.parent.is_dir():
         raise JournalError(
-            f"journal {os.fspath(path)!r}: there is no folder {str(full.parent)!r}; make it first"
+            f"journal {os.fspath(path)!r}: there is no folder {str(full.parent)!r}. Create it first."
         )
     network = network_file_system(full)
     if network is not None:
         raise JournalError(
-            f"journal {str(full)!r} would be on a network file system ({network}), where it cannot be kept "
-            "safe; use a local disk, and copy the file when the run has ended"
+            f"journal {str(full)!r} would be on a network file system ({network}), where layercheck cannot "
+            "keep it safe. Use a local disk, and copy the file when the run has ended."
         )
     return full
 
 
-def cannot(path: Path, what: str, error: OSError) -> JournalError:
+def file_error(path: Path, action: str, error: OSError) -> JournalError:
     """The error for a file that cannot be opened, locked or written."""
     reason = (error.strerror or str(error)).lower()
-    return JournalError(f"journal {str(path)!r} cannot {what}: {reason}; choose another place for it")
+    return JournalError(f"journal {str(path)!r} cannot {action}: {reason}. Choose another path.")

@@ -1,4 +1,4 @@
-"""What a caller may want of a journal. Loads no SQLite: most runs have no journal."""
+"""The options of a journal. Imports no SQLite, because most runs keep no journal."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Literal, TypeAlias, get_args
 from layercheck.errors import InvalidParameterError
 
 Durability: TypeAlias = Literal["normal", "full"]
-"""What a journal survives: the end of the process, or of the machine too."""
+"""What a journal survives: the death of the process ("normal"), or a power cut too ("full")."""
 
 JournalPath: TypeAlias = str | os.PathLike[str] | None
-"""`journal=`."""
+"""The type of the argument `journal`."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalOptions:
-    """What the caller wants of a journal.
+    """The options that the caller chose.
 
     Attributes:
         path: The file.
-        max_age_s: Ask again for verdicts older than this; None for never.
+        max_age_s: Ask again for verdicts older than this; None to keep all.
         durability: See `Store`.
     """
 
@@ -34,11 +34,11 @@ class JournalOptions:
 
     @classmethod
     def of(cls, journal: object, max_age_s: object, durability: object) -> JournalOptions | None:
-        """Look at the arguments before anything is done; None without a journal.
+        """Check the arguments before a run starts; None without a journal.
 
         Raises:
-            TypeError: Of the wrong type.
-            InvalidParameterError: Values that cannot be.
+            TypeError: An argument is of the wrong type.
+            InvalidParameterError: An argument has an impossible value.
         """
         if durability not in get_args(Durability):
             raise InvalidParameterError(f'durability is {durability!r}; expected "normal" or "full"')
@@ -52,15 +52,15 @@ class JournalOptions:
         if journal is None:
             if max_age_s is not None:
                 raise InvalidParameterError(
-                    "max_age_s says how old verdicts of a journal may be; pass journal= too"
+                    "max_age_s limits the age of verdicts in a journal; pass journal= too"
                 )
             return None
         if not isinstance(journal, str | os.PathLike):
             raise TypeError(f"journal is a {type(journal).__name__}; expected a path")
         path = os.fspath(journal)
         if not isinstance(path, str) or not path or "\0" in path:
-            raise InvalidParameterError("journal is no path; expected the name of a file")
+            raise InvalidParameterError("journal is not a path; expected the name of a file")
         if max_age_s is not None:
-            # An int can be more than a float can hold.
+            # An int can be larger than any float.
             max_age_s = float(max_age_s) if max_age_s < sys.float_info.max else math.inf
         return cls(Path(path), max_age_s, durability)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Looks at a journal: during a run, after it, or long after it."""
+"""Reads a journal: its verdicts, its runs, and whether it is sound."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from layercheck._core import Ledger, Plan
 from layercheck.errors import JournalError
 from layercheck.journal.fingerprint import Fingerprint
-from layercheck.journal.history import JournalRun, read, total
+from layercheck.journal.history import JournalRun, read_runs, total_stats
 from layercheck.journal.lock import Owner, owner_of
-from layercheck.journal.resume import plan_of, restore
+from layercheck.journal.resume import read_plan, restore
 from layercheck.journal.store import Store
 from layercheck.types import Target
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JournalStatus:
-    """How a journal stands.
+    """The state of a journal.
 
     Attributes:
         path: The file.
@@ -33,11 +33,11 @@ class JournalStatus:
         unique: Different digests among them.
         settled: Digests that have a final verdict.
         counts: Verdict word to digests, all eight words.
-        batches: Batches written; of a digest that was asked more than once the last counts.
-        created_at: When it was begun.
-        first_answer_at: When the first batch in it was answered; None before that.
-        last_answer_at: When the last one was.
-        created_by: What made it.
+        batches: Batches written; if a digest was asked more than once, its last batch counts.
+        created_at: When it was created.
+        first_answer_at: When the first batch was answered; None before that.
+        last_answer_at: When the last batch was answered.
+        created_by: The version of layercheck that created it.
         owner: The process that writes to it now; None if there is none.
         runs: The runs that wrote to it, the first one first.
     """
@@ -58,12 +58,12 @@ class JournalStatus:
 
     @property
     def complete(self) -> bool:
-        """Every digest has a final verdict."""
+        """True if every digest has a final verdict."""
         return self.settled == self.unique
 
 
 class Journal:
-    """A journal, opened to be read; a run may go on writing to it meanwhile.
+    """A journal, opened to be read; a run may write to it meanwhile.
 
     Examples:
         >>> import pathlib, tempfile
@@ -78,7 +78,7 @@ class Journal:
         (True, True)
 
     Raises:
-        JournalError: There is no journal, or it is none of this version, or it is damaged.
+        JournalError: There is no journal, or it is not a journal of this version, or it is damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -87,7 +87,8 @@ class Journal:
         try:
             if self._store.is_empty:
                 raise JournalError(
-                    f"journal {str(self.path)!r} holds no run: what began it ended before its first call"
+                    f"journal {str(self.path)!r} holds no run, because the process that created it ended "
+                    "before its first call"
                 )
             self._fingerprint = self._read_fingerprint()
         except BaseException:
@@ -100,48 +101,49 @@ class Journal:
         return self._fingerprint.target
 
     def plan(self) -> Plan:
-        """The plan, made again of what the journal keeps.
+        """The plan, rebuilt from the journal.
 
         Raises:
-            JournalError: It is damaged.
+            JournalError: The journal is damaged.
         """
-        plan = plan_of(self._store)
+        plan = read_plan(self._store)
         hashes = tuple(each.hex() for each in plan.fingerprint())
-        there = self._fingerprint
-        known = (there.digests_sha256, there.rows_sha256, there.rows, there.unique, there.invalid)
-        if known != (*hashes, plan.rows, plan.unique, plan.invalid):
-            raise self._store.damaged("the plan in it is another one than it should be")
+        kept = self._fingerprint
+        expected = (kept.digests_sha256, kept.rows_sha256, kept.rows, kept.unique, kept.invalid)
+        if expected != (*hashes, plan.rows, plan.unique, plan.invalid):
+            raise self._store.damaged("its plan does not match its fingerprint")
         return plan
 
     def report(self, *, as_of: datetime | None = None) -> Report:
-        """The report of what the journal knows; needs nothing else, neither the input nor the network.
+        """The report of the journal's verdicts; needs neither the input nor the network.
 
-        Its `stats` are those of all runs together, `ended` and `errors` those of the last one.
+        Its `stats` add up all runs; `ended` and `errors` are those of the last run.
 
         Args:
-            as_of: Only what was answered by then, for a journal whose run was repeated with `max_age_s`.
+            as_of: Only what was answered at this time or before, for a journal whose run was repeated with
+                `max_age_s`.
 
         Raises:
             JournalError: The journal is damaged.
         """
         from layercheck.report import Report
 
-        # Before the verdicts: a run that goes on meanwhile may have found more than it told of its effort.
+        # Read the runs before the verdicts, because a running run may write new verdicts between the two.
         runs = self._runs()
         ledger = self._ledger(as_of)
         ended = runs[-1].ended if runs else "killed"
         errors = runs[-1].errors if runs else ()
-        stats = total(runs, "done" if ledger.settled == self._fingerprint.unique else ended)
+        stats = total_stats(runs, "done" if ledger.settled == self._fingerprint.unique else ended)
         return Report(ledger.columns(), target=self.target, stats=stats, errors=errors)
 
     def status(self) -> JournalStatus:
-        """How it stands now.
+        """The state of the journal now.
 
         Raises:
             JournalError: The journal is damaged.
         """
         ledger = self._ledger(None)
-        batches, first, last = self._store.count()
+        batches, first, last = self._store.count_batches()
         meta = self._store.meta()
         try:
             created_at = _time(meta.get("created_at"))
@@ -164,27 +166,27 @@ class Journal:
         )
 
     def verify(self) -> list[str]:
-        """What is wrong with the journal, in sentences; nothing if every byte of it can be trusted.
+        """Check the journal; return its problems as sentences, or an empty list if every byte can be trusted.
 
-        SQLite's own structures, the plan, and each batch are checked.
+        Checks SQLite's own structures, the plan, and each batch.
         """
         problems: list[str] = []
         try:
-            problems += [f"the database: {each}" for each in self._store.integrity()]
+            problems += [f"the database: {each}" for each in self._store.integrity_problems()]
             ledger = Ledger(self.plan())
             unreadable = restore(self._store, ledger)
             if unreadable:
                 many = f"{unreadable:,} batches" if unreadable > 1 else "1 batch"
                 problems.append(f"{many} cannot be read; a resumed run asks these digests again")
-            unreadable = read(self._store.runs(), in_use=False)[1]
+            unreadable = read_runs(self._store.runs(), in_use=False)[1]
             if unreadable:
-                problems.append(f"{unreadable:,} of its runs cannot be read; how they went is not known")
+                problems.append(f"{unreadable:,} of its runs cannot be read; their statistics are lost")
         except JournalError as error:
             problems.append(str(error))
         return problems
 
     def close(self) -> None:
-        """Let go of the file. Safe to call twice."""
+        """Close the file. Safe to call twice."""
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -204,19 +206,19 @@ class Journal:
         return ledger
 
     def _runs(self) -> list[JournalRun]:
-        # Before and after: a run may begin or end just now.
+        # Look for an owner before and after, because a run may start or end between the two.
         before = owner_of(self.path)
         rows = list(self._store.runs())
-        return read(rows, in_use=(before or owner_of(self.path)) is not None)[0]
+        return read_runs(rows, in_use=(before or owner_of(self.path)) is not None)[0]
 
     def _read_fingerprint(self) -> Fingerprint:
         try:
-            return Fingerprint.read(self._store.meta())
+            return Fingerprint.from_values(self._store.meta())
         except ValueError as error:
             raise self._store.damaged(str(error)) from error
 
 
 def _time(seconds: Any) -> datetime:
     if not isinstance(seconds, int | float):
-        raise TypeError("a time in it is no number")
+        raise TypeError("a time in it is not a number")
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,4 +1,4 @@
-"""Begins a journal, or goes on with one: what it knows need not be asked again."""
+"""Starts a journal, or resumes one so that its verdicts are not asked again."""
 
 from __future__ import annotations
 
@@ -15,86 +15,88 @@ from layercheck.types import Target
 
 
 def look(options: JournalOptions) -> None:
-    """Find out early what `begin` would refuse whatever the input is: it is in use, or no journal.
+    """Refuse early what `begin` refuses for any input: a journal in use, or a file that is not a journal.
 
     Raises:
-        JournalError: That, and why.
+        JournalError: The journal cannot be used; the message says why.
     """
-    with JournalLock(options.path) as claim:
-        if claim.path.exists():
-            Store(claim.path).close()
+    with JournalLock(options.path) as lock:
+        if lock.path.exists():
+            Store(lock.path).close()
 
 
 def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str | None) -> JournalWriter:
-    """Claim the journal, and begin it or take over what it knows. Reads or writes the whole file.
+    """Lock the journal, then create it or restore its verdicts. Reads or writes the whole file.
 
     Raises:
-        JournalError: It belongs to another run, which is said; it is in use; or it cannot be read or written.
+        JournalError: The journal belongs to another run, and the message says what differs; it is in use; or
+            it cannot be read or written.
     """
-    claim = JournalLock(options.path)
+    lock = JournalLock(options.path)
     try:
-        store = Store(claim.path, durability=options.durability)
+        store = Store(lock.path, durability=options.durability)
         try:
-            here = Fingerprint.of(plan, target, account_id)
+            fingerprint = Fingerprint.of(plan, target, account_id)
             ledger = Ledger(plan)
-            if store.is_empty or not _is_of(store, here):
-                store.create(_values(here), PlanParts(plan))
+            if store.is_empty or not _belongs_to(store, fingerprint):
+                store.create(_meta(fingerprint), PlanParts(plan))
             else:
                 restore(store, ledger, max_age_s=options.max_age_s)
-                ledger.gather()
-                if here.account_id is not None:
-                    # From now on it is another run that comes with another account.
-                    store.learn("account_id", here.account_id)
+                ledger.pack_pending()
+                if fingerprint.account_id is not None:
+                    # From now on, a run with another account is another run.
+                    store.set_if_unknown("account_id", fingerprint.account_id)
         except BaseException:
             store.close()
             raise
     except BaseException:
-        claim.close()
+        lock.close()
         raise
-    return JournalWriter(store, claim, ledger)
+    return JournalWriter(store, lock, ledger)
 
 
 def restore(
     store: Store, ledger: Ledger, *, until: float | None = None, max_age_s: float | None = None
 ) -> int:
-    """Take over the outcomes in a journal; returns how many of its batches cannot be read.
+    """Restore the outcomes in a journal to a ledger; return the number of batches that cannot be read.
 
-    Such a batch is as good as not answered: its digests are asked again.
+    Such a batch counts as not answered: a resumed run asks its digests again.
 
     Args:
         store: The journal.
         ledger: A ledger in which nothing was asked.
-        until: Only what was answered by then.
-        max_age_s: Digests of which the last outcome is older are open, whatever was known of them before
-            it: clocks are set back now and then. Of an outcome from the future nobody can say how old it is.
+        until: Only batches answered at this time or before.
+        max_age_s: A digest whose last outcome is older is open again, even if an earlier row looks younger,
+            because clocks are sometimes set back. An outcome dated in the future counts as older, because
+            its age is unknown.
     """
     unreadable = 0
     now = time.time()
-    for row in store.rows(until=until):
+    for row in store.batches(until=until):
         try:
-            young = max_age_s is None or now - max_age_s <= row.answered_at <= now
-            (ledger.restore if young else ledger.forget)(*row)
+            is_recent = max_age_s is None or now - max_age_s <= row.answered_at <= now
+            (ledger.restore if is_recent else ledger.forget)(*row)
         except (ValueError, TypeError, OverflowError):
             unreadable += 1
     return unreadable
 
 
-def plan_of(store: Store) -> Plan:
-    """The plan in a journal, made again of its parts.
+def read_plan(store: Store) -> Plan:
+    """The plan in a journal, rebuilt from its parts.
 
     Raises:
         JournalError: It is damaged.
     """
     reader = PlanReader()
     try:
-        for part in store.parts():
+        for part in store.plan_parts():
             reader.take(part)
         return reader.finish()
     except (ValueError, TypeError) as error:
         raise store.damaged(str(error)) from error
 
 
-def _values(fingerprint: Fingerprint) -> dict[str, object]:
+def _meta(fingerprint: Fingerprint) -> dict[str, object]:
     return {
         **fingerprint.values(),
         "created_at": time.time(),
@@ -102,34 +104,37 @@ def _values(fingerprint: Fingerprint) -> dict[str, object]:
     }
 
 
-def _is_of(store: Store, here: Fingerprint) -> bool:
-    """Whether the journal is this run's; if not, it may be taken: the other run came to nothing.
+def _belongs_to(store: Store, fingerprint: Fingerprint) -> bool:
+    """Whether the journal belongs to this run; False if it is another run's without a verdict to lose.
 
     Raises:
-        JournalError: It is another run's, and has verdicts of it.
+        JournalError: The journal belongs to another run and has verdicts of it.
     """
     try:
-        there = Fingerprint.read(store.meta())
+        kept = Fingerprint.from_values(store.meta())
     except ValueError as error:
         raise store.damaged(str(error)) from error
-    differences = there.differences(here)
+    differences = kept.differences(fingerprint)
     if not differences:
         return True
     if _has_no_verdict(store):
-        # A name with a slip of the pen was refused, say. Its journal stands in nobody's way.
+        # For instance, the service refused a misspelled repository. The corrected run may reuse the file.
         return False
     raise JournalError(
         f"journal {str(store.path)!r} belongs to another run: {'; '.join(differences)}. "
-        "Repeat that run as it was to go on with it, or use another journal for this one"
+        "Repeat that run unchanged to resume it, or use another journal for this run."
     )
 
 
 def _has_no_verdict(store: Store) -> bool:
-    """Not even one that a later run asked for again in vain: what was true then is told by `as_of`."""
-    if not store.count()[0]:
+    """True if no row has a verdict, not even an old one that a later run asked again and did not get.
+
+    Such a verdict is still in the report of that time, which `as_of` gives.
+    """
+    if not store.count_batches()[0]:
         return True
-    ledger = Ledger(plan_of(store))
-    for row in store.rows():
+    ledger = Ledger(read_plan(store))
+    for row in store.batches():
         try:
             ledger.restore(*row)
         except (ValueError, TypeError, OverflowError):

@@ -1,4 +1,4 @@
-"""What stands in a journal's file: its tables, and how they are written and read."""
+"""The tables of a journal: how they are written and read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from layercheck._core import JOURNAL_VERSION
 from layercheck.errors import JournalError
-from layercheck.journal.database import connect, damaged, explained
+from layercheck.journal.database import connect, damaged, journal_errors
 from layercheck.journal.options import Durability
 
-APPLICATION_ID = 0x6C63_6B6A  # "lckj": what makes a database a journal of ours, in its first hundred bytes
+APPLICATION_ID = 0x6C63_6B6A  # "lckj", in the header of the file: marks an SQLite database as a journal
 _LAST_ID = 1 << 62
-"""Behind it SQLite would not number rows in their order for long."""
-_TIMES = (-62_135_596_800, 253_402_300_799)
-"""From the year 1 to the year 9999, in seconds since 1970: what can be a time."""
+"""The largest row id that is accepted. Near 2^63 SQLite picks ids at random instead of in order."""
+_TIME_RANGE = (-62_135_596_800, 253_402_300_799)
+"""The year 1 to the year 9999, in seconds since 1970. A number outside is not a time."""
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE plan (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
@@ -39,8 +39,8 @@ CREATE TABLE runs (
 """
 
 
-class Row(NamedTuple):
-    """One finished batch: between which digests of the plan it is, when its answer came, and its outcome."""
+class BatchRow(NamedTuple):
+    """One finished batch: its range of digests in the plan, the time of its answer, and its outcome."""
 
     start: int
     stop: int
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """One run: how it went until it was written down last, the rest as JSON."""
+    """One run, as of its last write; `stats` and `errors` are JSON."""
 
     id: int
     started_at: float
@@ -60,219 +60,221 @@ class RunRow(NamedTuple):
 
 
 def failpoint(step: str) -> None:
-    """A step of writing is done. Tests put something in its place that ends the process there."""
+    """Mark a step of writing. Tests replace this function with one that fails or kills the process there."""
 
 
 class Store:
     """An open journal. Several threads may use it, one at a time.
 
-    Writes go through a write-ahead log. A process that dies at any instant leaves what was committed,
-    and with `durability="full"` so does a machine that loses power; with "normal" that may lose
-    the last commits, but no more. When it is closed the journal is a single file again, which can be read
-    from read-only media too.
+    Writes go through a write-ahead log. If the process dies at any instant, everything committed is kept.
+    If the machine loses power, `durability="full"` keeps everything committed, and "normal" may lose the
+    last commits, but no more. `close` makes the journal a single file again, which can also be read from
+    read-only media.
 
     Args:
-        path: The file; made if it is not there, unless `read_only`.
+        path: The file; created if it does not exist, unless `read_only`.
         durability: "full" waits for the disk at each commit.
         read_only: Change nothing.
 
     Raises:
-        JournalError: It cannot be opened, or is no journal of this version.
+        JournalError: It cannot be opened, or is not a journal of this version.
     """
 
     def __init__(self, path: Path, *, durability: Durability = "normal", read_only: bool = False) -> None:
         self.path = path
         if read_only and not path.is_file():
             raise JournalError(f"there is no journal {str(path)!r}")
-        with explained(self.path):
-            self._base = connect(path, read_only=read_only)
+        with journal_errors(self.path):
+            self._connection = connect(path, read_only=read_only)
         try:
-            with explained(self.path):
-                self._look()
+            with journal_errors(self.path):
+                self._check_format()
         except BaseException:
-            self._base.close()
+            self._connection.close()
             raise
         self._read_only = read_only
         self._durability = durability
         self._prepared = False
 
     def close(self) -> None:
-        """Make it a single file and let go of it."""
+        """Merge the log into the file, and close it."""
         try:
             if not self._read_only:
                 failpoint("closing")
-                # Fails while somebody reads; then the log stays beside it, and the next one takes it in.
-                self._base.execute("PRAGMA busy_timeout=0")
-                self._base.execute("PRAGMA journal_mode=DELETE")
+                # This fails while another process reads. Then the log stays, and the next run merges it.
+                self._connection.execute("PRAGMA busy_timeout=0")
+                self._connection.execute("PRAGMA journal_mode=DELETE")
                 failpoint("merged")
         except sqlite3.Error:
             pass
         finally:
-            self._base.close()
+            self._connection.close()
 
-    # What is in it.
+    # Reading.
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was begun in it, or the plan was not yet whole when the process that wrote it ended.
+        """True if no run started in it, or the process died before it had written the whole plan.
 
         Raises:
-            JournalError: It does not say that its plan is whole, but holds answers: these are kept.
+            JournalError: The mark for a whole plan is missing, but there are answers, which must be kept.
         """
         meta = self.meta()
         if meta.get("state") == "ready":
             return False
-        if meta and self.count()[0]:
-            raise self.damaged("there are answers in it, but it does not say that its plan is whole")
+        if meta and self.count_batches()[0]:
+            raise self.damaged("it holds answers, but its plan is not marked as whole")
         return True
 
     def meta(self) -> dict[str, Any]:
-        """What stands there about the run."""
-        with explained(self.path):
-            tables = self._base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()
-            return dict(self._base.execute("SELECT key, value FROM meta")) if tables[0] else {}
+        """The fingerprint of the run, and how the journal was created."""
+        with journal_errors(self.path):
+            tables = self._connection.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'meta'"
+            ).fetchone()
+            return dict(self._connection.execute("SELECT key, value FROM meta")) if tables[0] else {}
 
-    def parts(self) -> Iterator[bytes]:
-        """The plan."""
-        with explained(self.path):
-            yield from (row[0] for row in self._base.execute("SELECT bytes FROM plan ORDER BY part"))
+    def plan_parts(self) -> Iterator[bytes]:
+        """The parts of the plan, in order."""
+        with journal_errors(self.path):
+            yield from (row[0] for row in self._connection.execute("SELECT bytes FROM plan ORDER BY part"))
 
-    def rows(self, *, until: float | None = None) -> Iterator[Row]:
-        """The finished batches in the order in which they were written: of one digest the last counts.
+    def batches(self, *, until: float | None = None) -> Iterator[BatchRow]:
+        """The finished batches in the order of writing: for each digest, the last one counts.
 
         Args:
-            until: Only those answered at this time or before.
+            until: Only batches answered at this time or before.
         """
         query = (
             "SELECT start, stop, answered_at, payload FROM batches "
             "WHERE ?1 IS NULL OR answered_at <= ?1 ORDER BY id"
         )
-        with explained(self.path):
-            yield from map(Row._make, self._base.execute(query, (until,)))
+        with journal_errors(self.path):
+            yield from map(BatchRow._make, self._connection.execute(query, (until,)))
 
-    def count(self) -> tuple[int, float | None, float | None]:
-        """How many batches were written, and when the first and the last of them was answered."""
-        with explained(self.path):
+    def count_batches(self) -> tuple[int, float | None, float | None]:
+        """The number of batches, and the times of the first and the last answer."""
+        with journal_errors(self.path):
             time = "CASE WHEN answered_at BETWEEN ?1 AND ?2 THEN answered_at END"
             query = f"SELECT count(*), min({time}), max({time}) FROM batches"  # noqa: S608
-            batches, first, last = self._base.execute(query, _TIMES).fetchone()
+            batches, first, last = self._connection.execute(query, _TIME_RANGE).fetchone()
             return batches, first, last
 
     def runs(self) -> Iterator[RunRow]:
         """The runs, the first one first."""
-        with explained(self.path):
-            yield from map(RunRow._make, self._base.execute("SELECT * FROM runs ORDER BY id"))
+        with journal_errors(self.path):
+            yield from map(RunRow._make, self._connection.execute("SELECT * FROM runs ORDER BY id"))
 
     def last_run(self) -> int:
         """The number of the last run; 0 before the first."""
-        with explained(self.path):
-            last: int = self._base.execute("SELECT ifnull(max(id), 0) FROM runs").fetchone()[0]
+        with journal_errors(self.path):
+            last: int = self._connection.execute("SELECT ifnull(max(id), 0) FROM runs").fetchone()[0]
             return max(last, 0)
 
-    def integrity(self) -> list[str]:
-        """What SQLite itself finds wrong; nothing if all is well."""
-        with explained(self.path):
-            found = [row[0] for row in self._base.execute("PRAGMA integrity_check(20)")]
+    def integrity_problems(self) -> list[str]:
+        """The problems that SQLite finds in the file; empty if there are none."""
+        with journal_errors(self.path):
+            found = [row[0] for row in self._connection.execute("PRAGMA integrity_check(20)")]
         return [] if found == ["ok"] else found
 
     # Writing.
 
     def create(self, values: dict[str, Any], parts: Iterable[bytes]) -> None:
-        """Begin: the tables, what the run is, and its plan.
+        """Write the tables, the fingerprint of the run and its plan.
 
-        The plan can be large, so it is no single transaction; until it is whole the journal counts as
-        empty.
+        A plan can be large, so its parts are separate transactions. Until it is whole, the journal counts
+        as empty.
         """
-        with explained(self.path):
+        with journal_errors(self.path):
             with self._transaction():
                 for table, statement in _STATEMENTS.items():
-                    self._base.execute(f"DROP TABLE IF EXISTS {table}")
-                    self._base.execute(statement)
-                self._base.execute(f"PRAGMA application_id={APPLICATION_ID}")
-                self._base.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
-                self._base.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+                    self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                self._connection.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
+                self._connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
                 failpoint("begun")
             failpoint("created")
             for number, part in enumerate(parts):
                 with self._transaction():
-                    self._base.execute("INSERT INTO plan VALUES (?, ?)", (number, part))
+                    self._connection.execute("INSERT INTO plan VALUES (?, ?)", (number, part))
                 failpoint("part")
             with self._transaction():
-                self._base.execute("INSERT INTO meta VALUES ('state', 'ready')")
+                self._connection.execute("INSERT INTO meta VALUES ('state', 'ready')")
             failpoint("ready")
 
-    def learn(self, key: str, value: str) -> None:
-        """What was not known of the run when it was begun."""
-        with explained(self.path), self._transaction():
-            unknown = "UPDATE meta SET value = ? WHERE key = ? AND value IS NULL"
-            self._base.execute(unknown, (value, key))
+    def set_if_unknown(self, key: str, value: str) -> None:
+        """Keep a value about the run that was unknown when the journal was created."""
+        with journal_errors(self.path), self._transaction():
+            update = "UPDATE meta SET value = ? WHERE key = ? AND value IS NULL"
+            self._connection.execute(update, (value, key))
 
-    def append(self, rows: Iterable[Row], run: RunRow) -> None:
-        """Write a group of finished batches, and how their run stands: all of it or nothing."""
+    def append(self, rows: Iterable[BatchRow], run: RunRow) -> None:
+        """Write a group of finished batches and the state of their run, in one transaction."""
         insert = "INSERT INTO batches (start, stop, answered_at, payload) VALUES (?, ?, ?, ?)"
-        with explained(self.path):
+        with journal_errors(self.path):
             with self._transaction():
                 failpoint("group")
-                self._base.executemany(insert, rows)
-                self._base.execute("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", run)
+                self._connection.executemany(insert, rows)
+                self._connection.execute("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", run)
                 failpoint("inserted")
             failpoint("committed")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         if not self._prepared:
-            # Not before there is something to write: a journal that is refused stays as it is.
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.execute(f"PRAGMA synchronous={self._durability.upper()}")
+            # Switch the mode at the first write, so that a refused journal is left untouched.
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute(f"PRAGMA synchronous={self._durability.upper()}")
             self._prepared = True
-        self._base.execute("BEGIN IMMEDIATE")
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._base.execute("COMMIT")
+            self._connection.execute("COMMIT")
         except BaseException:
             # After a full disk or an I/O error SQLite may have rolled back already.
-            if self._base.in_transaction:
-                self._base.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
 
-    def _look(self) -> None:
-        """Refuse what is not ours."""
-        tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    def _check_format(self) -> None:
+        """Refuse a file that is not a journal of this version."""
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not tables:
             return
-        if self._base.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise JournalError(
-                f"{str(self.path)!r} is a database, but no journal of layercheck; use another journal"
+                f"{str(self.path)!r} is a database, but not a journal of layercheck. Choose another path."
             )
-        version = self._base.execute("PRAGMA user_version").fetchone()[0]
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > JOURNAL_VERSION:
             raise JournalError(
-                f"journal {str(self.path)!r} was written by a newer layercheck (format {version}, this one "
-                f"knows {JOURNAL_VERSION}); upgrade layercheck, or use another journal"
+                f"journal {str(self.path)!r} was written by a newer layercheck (format {version}; this "
+                f"version knows {JOURNAL_VERSION}). Upgrade layercheck, or use another journal."
             )
         if version < 1:
-            raise self.damaged("it does not tell its version")
+            raise self.damaged("its version is missing")
         if version < JOURNAL_VERSION:
             raise JournalError(
-                f"journal {str(self.path)!r} was written by an older layercheck (format {version}, this one "
-                f"knows {JOURNAL_VERSION}); finish it with that, or use another journal"
+                f"journal {str(self.path)!r} was written by an older layercheck (format {version}; this "
+                f"version knows {JOURNAL_VERSION}). Finish it with that version, or use another journal."
             )
-        self._look_at_tables()
+        self._check_tables()
 
-    def _look_at_tables(self) -> None:
-        """A view or a trigger could keep us busy for ever, or change what we write."""
-        found = self._base.execute("SELECT type, name, sql FROM sqlite_master WHERE type <> 'index'")
-        ours = {name: ("table", name, sql) for name, sql in _STATEMENTS.items()}
-        there = [(kind, name, _on_one_line(sql)) for kind, name, sql in found]
-        if not set(ours.values()) <= set(there) or any(kind != "table" for kind, _, _ in there):
+    def _check_tables(self) -> None:
+        """Refuse views and triggers, which could make a query endless or change what layercheck writes."""
+        found = self._connection.execute("SELECT type, name, sql FROM sqlite_master WHERE type <> 'index'")
+        expected = {("table", name, sql) for name, sql in _STATEMENTS.items()}
+        present = [(kind, name, _on_one_line(sql)) for kind, name, sql in found]
+        if not expected <= set(present) or any(kind != "table" for kind, _, _ in present):
             raise self.damaged("its tables are not those of a journal")
         query = "SELECT max(id) FROM batches UNION ALL SELECT max(id) FROM runs"
-        if any(last is not None and last > _LAST_ID for (last,) in self._base.execute(query)):
-            raise self.damaged("its rows are numbered too high")
+        if any(last is not None and last > _LAST_ID for (last,) in self._connection.execute(query)):
+            raise self.damaged("its row numbers are too high")
 
-    def damaged(self, what: str) -> JournalError:
-        """The error for a journal that is not as it was written."""
-        return damaged(self.path, what)
+    def damaged(self, problem: str) -> JournalError:
+        """The error for a journal whose content is not as it was written."""
+        return damaged(self.path, problem)
 
 
 def _on_one_line(statement: str | None) -> str:
@@ -280,4 +282,4 @@ def _on_one_line(statement: str | None) -> str:
 
 
 _STATEMENTS = {each.split()[2]: _on_one_line(each) for each in _TABLES.split(";")[:-1]}
-"""What makes each table, as SQLite keeps it."""
+"""Table name to the statement that creates it, as SQLite keeps it."""

@@ -1,4 +1,4 @@
-"""Writes down what a run finds, group by group, on a thread of its own."""
+"""Writes the verdicts of a run to its journal, group by group, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -9,43 +9,44 @@ from collections.abc import Callable
 
 from layercheck._core import Ledger
 from layercheck.errors import JournalError
-from layercheck.journal.history import RunSnapshot, row_of
+from layercheck.journal.history import RunSnapshot, run_row
 from layercheck.journal.lock import JournalLock
-from layercheck.journal.store import Row, RunRow, Store
+from layercheck.journal.store import BatchRow, RunRow, Store
 
 GROUP = 128
-"""Finished batches after which a group is committed at once."""
+"""A group of this many finished batches is committed at once."""
 
 GROUP_S = 0.25
-"""Longest that a finished batch waits for its commit, seconds: some ten commits a second would do no harm
-either, but an audit that was killed loses a quarter of a second gladly."""
+"""Longest wait of a finished batch for its commit, in seconds. Ten commits a second would cost little too,
+but a killed run can afford to ask a quarter of a second again."""
 
 UNSAVED = 256
-"""Finished batches that may wait for the disk; from there on nothing more is asked. So what a killed run has
-to ask again is bounded, however slow the disk."""
+"""Finished batches that may wait for the disk. At this number the run asks nothing more, so that a killed run
+has a bounded number of batches to ask again, however slow the disk is."""
 
-Tell = Callable[[JournalError | None], None]
+Notify = Callable[[JournalError | None], None]
+"""Called with an error, or with None after each group."""
 
 
 class JournalWriter:
-    """The journal of one run that is under way.
+    """The journal of one running run.
 
-    Workers say which digests have their outcome; that costs them one entry in a queue. What it is
-    is read from the ledger when a group is written, off the interpreter lock.
+    Workers queue the range of each call that has its outcome. The writer's thread reads the outcomes from
+    the ledger when it writes a group, off the interpreter lock.
 
-    If the disk fails, nothing is lost: what was not written stays in the queue and in the ledger, the run
-    is told, and at its end it is tried once more.
+    If the disk fails, nothing is lost, because unwritten batches stay in the queue and in the ledger. The
+    writer notifies the run, and tries once more at its end.
 
     Attributes:
-        ledger: The run's verdicts, with those that the journal knew already.
-        restored: How many digests it knew.
+        ledger: The run's verdicts, including those restored from the journal.
+        restored: The number of digests restored from the journal.
     """
 
-    def __init__(self, store: Store, claim: JournalLock, ledger: Ledger) -> None:
+    def __init__(self, store: Store, lock: JournalLock, ledger: Ledger) -> None:
         self.ledger = ledger
         self.restored = ledger.settled
         self._store = store
-        self._claim = claim
+        self._lock = lock
         self._run_id = store.last_run() + 1
         self._started_at = time.time()
         self._pending: deque[tuple[int, int, float]] = deque()
@@ -53,35 +54,37 @@ class JournalWriter:
         self._wake = threading.Event()
         self._ending = self._finished = False
         self._error: JournalError | None = None
-        self._tell: Tell = _nobody
-        self._stand: Callable[[], RunSnapshot] = RunSnapshot
-        self._thread = threading.Thread(target=self._serve, name="layercheck-journal", daemon=True)
+        self._notify: Notify = _ignore
+        self._snapshot: Callable[[], RunSnapshot] = RunSnapshot
+        self._thread = threading.Thread(
+            target=self._write_until_finished, name="layercheck-journal", daemon=True
+        )
 
-    def start(self, tell: Tell, stand: Callable[[], RunSnapshot]) -> None:
-        """Begin to write.
+    def start(self, notify: Notify, snapshot: Callable[[], RunSnapshot]) -> None:
+        """Start the writer's thread.
 
         Args:
-            tell: Called on the recorder's thread: with the error when writing fails, with None after
-                each group, when there may be room again for more to be asked.
-            stand: Says how the run stands, on the same thread and when it ends.
+            notify: Called on that thread: with the error when writing fails, and with None after each
+                group, because the run may then be allowed to ask more.
+            snapshot: Returns the state of the run. Called on that thread, and in `finish`.
         """
-        self._tell = tell
-        self._stand = stand
+        self._notify = notify
+        self._snapshot = snapshot
         self._thread.start()
 
     def settled(self, start: int, stop: int) -> None:
-        """The digests `start..stop` have what outcome they get from one call. From any thread, at once."""
+        """Queue the digests `start..stop`, whose outcome of one call is known. Thread-safe; never blocks."""
         self._pending.append((start, stop, time.time()))
         if len(self._pending) >= GROUP:
             self._wake.set()
 
     @property
     def backlogged(self) -> bool:
-        """So much waits for the disk that nothing more is to be asked."""
+        """True if so many batches wait for the disk that the run must not ask more."""
         return len(self._pending) + self._writing >= UNSAVED
 
     def finish(self) -> JournalError | None:
-        """Write the rest, close the journal and give it back; returns what went wrong. Safe to call twice."""
+        """Write the rest, close the journal and release its lock; return the error if any. Safe to repeat."""
         if self._finished:
             return self._error
         self._finished = self._ending = True
@@ -93,34 +96,34 @@ class JournalWriter:
                 self._last_attempt()
         finally:
             self._store.close()
-            self._claim.close()
+            self._lock.close()
         return self._error
 
-    def _serve(self) -> None:
-        # Written before the first call: a run that is killed at once was a run too.
-        self._guarded(lambda: self._store.append((), self._run_row()))
+    def _write_until_finished(self) -> None:
+        # Write the run first, so that a run killed at once is in the journal too.
+        self._catch_errors(lambda: self._store.append((), self._run_row()))
         while self._error is None:
             self._wake.wait(0 if self._ending else GROUP_S)
             self._wake.clear()
             ending = self._ending
-            self._guarded(lambda: self._write(last=ending))  # noqa: B023 - it is called at once
+            self._catch_errors(lambda: self._write(last=ending))  # noqa: B023 - called at once
             if ending and not self._pending:
                 return
 
-    def _guarded(self, write: Callable[[], None]) -> None:
-        """Whatever goes wrong with writing ends the run and not this thread alone."""
+    def _catch_errors(self, write: Callable[[], None]) -> None:
+        """Run `write`, and pass any error to the run, because ending this thread alone would hide it."""
         try:
             write()
         except JournalError as error:
             self._error = error
-            self._tell(error)
-        except BaseException as error:  # noqa: BLE001 (the run must be told, e.g. of a MemoryError)
+            self._notify(error)
+        except BaseException as error:  # noqa: BLE001 (a MemoryError, for instance, must reach the run)
             self._error = JournalError(f"the journal cannot be written: {error}")
             self._error.__cause__ = error
-            self._tell(self._error)
+            self._notify(self._error)
 
     def _write(self, *, last: bool) -> None:
-        """Commit what waits, at the end also how the run ended."""
+        """Commit one group of queued batches; with `last`, also the end of the run."""
         group = [self._pending.popleft() for _ in range(min(len(self._pending), UNSAVED))]
         if not (group or last):
             return
@@ -128,7 +131,7 @@ class JournalWriter:
         try:
             records = self.ledger.records(group)
             rows = [
-                Row(record[0], record[1], at, record[2])
+                BatchRow(record[0], record[1], at, record[2])
                 for (_, _, at), record in zip(group, records, strict=True)
                 if record is not None
             ]
@@ -138,21 +141,21 @@ class JournalWriter:
             raise
         finally:
             self._writing = 0
-        # Each time: a worker that just saw it behind may still be on its way to waiting for this.
-        self._tell(None)
+        # Notify after every group, because a worker that just saw the backlog may be about to wait for this.
+        self._notify(None)
 
     def _last_attempt(self) -> None:
-        """There may be room again: what is not written now is asked again by the next run."""
+        """Try once more, because the disk may have space again. The next run asks what stays unwritten."""
         try:
             self._write(last=True)
             while self._pending:
                 self._write(last=True)
-        except Exception:  # noqa: BLE001 (what went wrong first is what is told)
+        except Exception:  # noqa: BLE001 (the first error is the one reported)
             return
 
     def _run_row(self) -> RunRow:
-        return row_of(self._run_id, self._started_at, time.time(), self._stand())
+        return run_row(self._run_id, self._started_at, time.time(), self._snapshot())
 
 
-def _nobody(error: JournalError | None) -> None:
-    """Before the start nobody listens."""
+def _ignore(error: JournalError | None) -> None:
+    """The callback before `start`: there is no run to notify."""

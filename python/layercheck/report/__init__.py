@@ -1,4 +1,4 @@
-"""What came of a run: rows, verdicts, and how it went."""
+"""The report of a run: rows, verdicts, statistics and errors."""
 
 from layercheck.report.report import Report
 

@@ -1,4 +1,4 @@
-"""A file that is written whole or not at all: beside the old one first, whose place it then takes."""
+"""Atomic writes: a file is written under a temporary name beside its target and then renamed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ _RANDOM = "[a-z0-9_]{8}"  # what tempfile.mkstemp puts between prefix and suffix
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[str]:
-    """A temporary name beside `path`; what was written there replaces `path` if all goes well.
+def atomic_write(path: Path) -> Iterator[str]:
+    """Yield a temporary name beside `path`; at the end, sync its file and rename it to `path`.
 
-    A process that is killed meanwhile leaves that name behind. It is removed by the next that writes
-    to `path`: who is alive holds a lock on his.
+    If the block raises, the temporary file is removed and `path` is left untouched. A killed process leaves
+    its temporary file behind. The next writer to `path` removes it, because only a living writer holds a
+    lock on its file.
     """
     if path.is_dir():
         raise IsADirectoryError(
-            f"cannot write the report to {os.fspath(path)!r}: that is a folder; name a file in it"
+            f"cannot write the report to {os.fspath(path)!r}: it is a folder. Name a file in it."
         )
-    # A symbolic link keeps pointing where it did, and its file is replaced.
+    # A symbolic link stays, and the file that it points to is replaced.
     path = path.resolve()
     _remove_stale(path)
-    descriptor, temporary = _begin(path)
+    descriptor, temporary = _create_temporary(path)
     try:
         yield temporary
         _sync(temporary)
@@ -40,28 +41,28 @@ def replacing(path: Path) -> Iterator[str]:
         raise
     finally:
         os.close(descriptor)
-    # The rename is durable only once the folder is.
+    # The rename is durable only after the folder is synced.
     _sync(path.parent)
 
 
-def _begin(path: Path) -> tuple[int, str]:
+def _create_temporary(path: Path) -> tuple[int, str]:
     while True:
         descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
-        # Where there are no locks, nobody can have one, and nobody removes anything.
+        # On a file system without locks, no writer removes any temporary file.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if Path(temporary).exists():
             return descriptor, temporary
-        # Somebody looked for stale ones just between.
+        # Another writer took this file for a stale one before the lock.
         os.close(descriptor)
 
 
 def _remove_stale(path: Path) -> None:
     with contextlib.suppress(OSError):
-        ours = re.compile(f"{re.escape(_prefix(path))}{_RANDOM}{re.escape(_SUFFIX)}")
-        for beside in os.listdir(path.parent):  # noqa: PTH208 - names, and many there may be
-            if ours.fullmatch(beside):
-                _remove_if_stale(path.parent / beside)
+        temporary_name = re.compile(f"{re.escape(_prefix(path))}{_RANDOM}{re.escape(_SUFFIX)}")
+        for name in os.listdir(path.parent):  # noqa: PTH208 - names only, because there may be many
+            if temporary_name.fullmatch(name):
+                _remove_if_stale(path.parent / name)
 
 
 def _remove_if_stale(temporary: Path) -> None:
@@ -79,7 +80,7 @@ def _prefix(path: Path) -> str:
 
 
 def _mode(path: Path) -> int:
-    """The permissions of the file that is replaced; of a new one, what the umask leaves."""
+    """The permissions of the file at `path`, or those that the umask leaves to a new file."""
     if path.exists():
         return path.stat().st_mode & 0o777
     umask = os.umask(0o077)

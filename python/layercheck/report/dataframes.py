@@ -1,4 +1,4 @@
-"""Plans and reports as tables of other libraries, each imported when it is asked for."""
+"""Plans and reports as tables of other libraries, each imported on first use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def imported(name: str, purpose: str, *, extra: str) -> Any:
-    """An optional library, imported now.
+    """Import an optional library.
 
     Raises:
         ImportError: If it is not installed, with the command that installs it.
@@ -30,24 +30,24 @@ def imported(name: str, purpose: str, *, extra: str) -> Any:
 
 
 def pyarrow(purpose: str) -> Any:
-    """Pyarrow, or the reason why `purpose` cannot be had."""
+    """Import pyarrow, or raise an error that says which `purpose` needs it."""
     return imported("pyarrow", purpose, extra="parquet")
 
 
 def to_arrow(table: Table | PlanTable) -> pa.Table:
-    """The table in pyarrow."""
+    """The table as a pyarrow table."""
     return pyarrow("to_arrow()").table(table)
 
 
 def to_pandas(table: Table | PlanTable) -> pd.DataFrame:
-    """The table in pandas; columns of few different words are categories."""
+    """The table as a pandas DataFrame; verdict and media type are categories."""
     imported("pandas", "to_pandas()", extra="pandas")
     frame: pd.DataFrame = to_arrow(table).to_pandas()
     return frame
 
 
 def to_polars(table: Table | PlanTable) -> pl.DataFrame:
-    """The table in polars."""
+    """The table as a polars DataFrame."""
     polars = imported("polars", "to_polars()", extra="polars")
     frame: pl.DataFrame = polars.DataFrame(table)
     return frame

@@ -1,4 +1,4 @@
-"""Report tables as files, atomically."""
+"""Writes report tables to files, atomically."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from layercheck._core import Table
 from layercheck.file_formats import REPORT_FORMATS, REPORT_SUFFIXES, ReportFormat, report_format
-from layercheck.report.atomic_write import replacing
+from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
 
 _REPEATING = ["verdict", "media_type", "code", "reason"]
@@ -36,10 +36,10 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> Report
 
 
 def save(table: Table, path: str | os.PathLike[str], format: str | None = None) -> None:
-    """Write `table` to `path`; `Report.write` describes how."""
+    """Write `table` to `path`, as `Report.write` describes."""
     chosen = format_of(path, format)
     writer = _WRITERS[chosen]()
-    with replacing(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         writer(table, temporary)
 
 
@@ -56,8 +56,8 @@ def _parquet() -> Callable[[Table, str], None]:
     parquet = importlib.import_module("pyarrow.parquet")
 
     def write(table: Table, path: str) -> None:
-        # One record batch after the other: memory does not grow with the table. Digests and rows hardly
-        # repeat, so that a dictionary of them is made for nothing.
+        # Write one record batch at a time, so that memory does not grow with the table. Digests and rows
+        # get no dictionary, because they hardly repeat.
         reader = arrow.RecordBatchReader.from_stream(table)
         with parquet.ParquetWriter(
             path, reader.schema, compression="zstd", use_dictionary=_REPEATING

@@ -1,7 +1,7 @@
-"""A report in a notebook: a summary, and the rows worth looking at.
+"""The HTML of a report in a notebook: a summary, and the first rows that are not available.
 
-Plain string building: every text from outside is escaped, the number of rows is capped, colours
-come from the page, so that it reads in light and dark.
+The HTML is built from plain strings. Every text from outside is escaped, and the number of rows is limited.
+Text takes its colour from the page, so that it reads in light and dark themes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from layercheck.report.report import Report
 
 MAX_ROWS = 20
-"""Rows shown of those that are not available."""
+"""The largest number of rows shown that are not available."""
 
 _SEARCHED = 100_000
-"""Rows looked through for them: a notebook must not wait for ten million."""
+"""The number of rows searched for them, so that a notebook does not wait for ten million rows."""
 
 _MAX_TEXT = 120
-"""Characters shown of a text from outside."""
+"""The largest number of characters shown of a text from outside."""
 
 _COLOURS = {
     "available": "#2e9e5b",
@@ -33,7 +33,7 @@ _COLOURS = {
     "unanswered": "#d9822b",
     "not_checked": "#9aa0a6",
 }
-"""One hue a verdict, with enough contrast on white and on near black; the word stands beside it."""
+"""One hue for each verdict, with enough contrast on white and on near black. The word stands beside it."""
 
 _STYLE = """<style>
 .layercheck{font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;color:inherit;max-width:80em}
@@ -53,7 +53,7 @@ background:rgba(128,128,128,.25)}
 
 
 def render(report: Report) -> str:
-    """The report as a fragment of HTML."""
+    """The report as an HTML fragment."""
     target = report.target
     place = " · ".join(
         part
@@ -72,7 +72,7 @@ def render(report: Report) -> str:
 def _text(value: object) -> str:
     text = "" if value is None else str(value)
     shown = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
-    # Controls and direction marks could make a row read as something else.
+    # Replace control characters and direction marks, which could make a row read as something else.
     return escape(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
     )
@@ -115,7 +115,7 @@ def _run(report: Report) -> str:
 
 
 def _rows(report: Report) -> str:
-    lines = _telling(report)
+    lines = _first_not_available(report)
     if not lines:
         return ""
     cells = "".join(_row(line) for line in lines)
@@ -126,7 +126,7 @@ def _rows(report: Report) -> str:
 
 
 def _row(line: dict[str, Any]) -> str:
-    # A digest stays on one line; text from outside may wrap anywhere.
+    # A digest stays on one line. Text from outside may wrap anywhere.
     what = (
         f'<td class="w"><code>{line["digest"]}</code></td>'
         if line["digest"]
@@ -142,8 +142,8 @@ def _word(verdict: str) -> str:
     return f'<span class="dot" style="background:{_COLOURS[verdict]}"></span>{verdict}'
 
 
-def _telling(report: Report) -> list[dict[str, Any]]:
+def _first_not_available(report: Report) -> list[dict[str, Any]]:
     """The first rows that are not available."""
-    telling = (report.verdicts[:_SEARCHED] != Verdict.AVAILABLE).nonzero()[0][:MAX_ROWS]
+    found = (report.verdicts[:_SEARCHED] != Verdict.AVAILABLE).nonzero()[0][:MAX_ROWS]
     table = report.table()
-    return [line for row in telling for line in table.lines(int(row), int(row) + 1)]
+    return [line for row in found for line in table.lines(int(row), int(row) + 1)]

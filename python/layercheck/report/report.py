@@ -1,4 +1,4 @@
-"""The report of a run."""
+"""`Report`, the result of a run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Rows, their verdicts, and how the run went. Never changes.
+    """The rows of a run with their verdicts, and the run's statistics and errors. Immutable.
 
     Every input row has exactly one verdict, so `sum(report.counts.values()) == report.rows`,
-    also for a run that was cut short.
+    even if the run ended early.
 
     Table columns, wherever a report becomes a table: `row` (int64, from 0), `digest` (text, null
     for invalid rows), `verdict` (text), `size` (int64, bytes), `media_type`, `code`, `reason`,
@@ -63,7 +63,7 @@ class Report:
 
     @property
     def target(self) -> Target:
-        """Where it was checked."""
+        """Where the digests were checked."""
         return self._target
 
     @property
@@ -78,7 +78,7 @@ class Report:
 
     @property
     def cancelled(self) -> bool:
-        """True if the run was cancelled, interrupted or ended by an error before its end."""
+        """True if the run was cancelled, interrupted or ended by an error before it was done."""
         return self._cancelled
 
     @property
@@ -120,11 +120,11 @@ class Report:
         return self._columns.sizes
 
     def digests(self, verdict: str | Verdict) -> list[str]:
-        """The digests with one verdict, each once, in first-seen order.
+        """Return the digests with the given verdict, each once, in first-seen order.
 
         Args:
             verdict: A word such as ``"unavailable"``, or a `Verdict`. For ``"invalid"`` the list
-                is empty: invalid rows have no digest, see `plan.rejects`.
+                is empty, because invalid rows have no digest; see `plan.rejects`.
 
         Raises:
             ValueError: If there is no such verdict.
@@ -134,7 +134,7 @@ class Report:
         return self._columns.digests(Verdict(verdict))
 
     def table(self, *, unique: bool = False) -> Table:
-        """The report table, produced in chunks: for other tools through `__arrow_c_stream__`.
+        """Return the report table, which other tools read in chunks through `__arrow_c_stream__`.
 
         Args:
             unique: One line for each digest instead of one for each row.
@@ -150,18 +150,18 @@ class Report:
         return self.table().__arrow_c_schema__()
 
     def to_arrow(self, *, unique: bool = False) -> pa.Table:
-        """The table as a `pyarrow.Table`.
+        """Return the table as a `pyarrow.Table`.
 
         Args:
             unique: One line for each digest instead of one for each row.
 
         Raises:
-            ImportError: If pyarrow is not installed; the message says how to get it.
+            ImportError: If pyarrow is not installed; the message says how to install it.
         """
         return dataframes.to_arrow(self.table(unique=unique))
 
     def to_pandas(self, *, unique: bool = False) -> pd.DataFrame:
-        """The table as a pandas DataFrame; verdict and media type are categories.
+        """Return the table as a pandas DataFrame; verdict and media type are categories.
 
         Args:
             unique: One line for each digest instead of one for each row.
@@ -172,7 +172,7 @@ class Report:
         return dataframes.to_pandas(self.table(unique=unique))
 
     def to_polars(self, *, unique: bool = False) -> pl.DataFrame:
-        """The table as a polars DataFrame.
+        """Return the table as a polars DataFrame.
 
         Args:
             unique: One line for each digest instead of one for each row.
@@ -183,7 +183,7 @@ class Report:
         return dataframes.to_polars(self.table(unique=unique))
 
     def to_numpy(self) -> dict[str, NDArray[Any]]:
-        """The report as arrays, one entry a digest but for `verdict` and `row_index`.
+        """Return the report as arrays: an entry per row in `verdict` and `row_index`, per digest in the rest.
 
         Returns:
             A dict: `verdict` (uint8, rows), `row_index` (int64, rows; -1 for invalid rows),
@@ -199,27 +199,27 @@ class Report:
         }
 
     def write(self, path: str | os.PathLike[str], *, format: str | None = None, unique: bool = False) -> None:
-        """Write the table to a file: whole or not at all.
+        """Write the table to a file atomically.
 
         The file is written under a temporary name beside `path`, synced to disk and renamed, so
         that a crash leaves either the old file or the new one.
 
         Args:
-            path: Where to. Its suffix tells the format, unless `format` does.
+            path: The file. Its suffix selects the format, unless `format` is given.
             format: `"parquet"`, `"csv"`, `"jsonl"` or `"arrow"`.
             unique: One line for each digest instead of one for each row.
 
         Raises:
             ValueError: If neither suffix nor `format` is one of these.
             ImportError: If Parquet or Arrow is asked for and pyarrow is not installed.
-            OSError: If the file cannot be written; what stood at `path` before is untouched.
+            OSError: If the file cannot be written; an existing file at `path` is left untouched.
         """
         files.save(self.table(unique=unique), path, format)
 
     def raise_for_failures(self) -> None:
-        """Raise if the report cannot be taken at face value: rows invalid or without an answer.
+        """Raise if rows are invalid, refused or without an answer.
 
-        Digests that the service called unavailable or archived are answers, not failures.
+        The verdicts unavailable and archived are answers, not failures.
 
         Raises:
             UnansweredError: If digests are `unanswered` or `not_checked`.

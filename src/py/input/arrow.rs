@@ -14,15 +14,15 @@ use pyo3::prelude::*;
 
 use super::capsule::Stream;
 use crate::digest::Digest;
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
-/// Rows parsed before Ctrl-C is looked for: some hundredths of a second.
+/// Rows that are parsed before a check for Ctrl-C: some hundredths of a second.
 const PIECE_ROWS: usize = 1 << 20;
-/// Column names shown in a message before it is cut.
+/// Most column names that a message shows.
 const SHOWN_NAMES: usize = 20;
 /// Bytes of a raw digest.
 const DIGEST_LEN: i32 = 32;
-/// Bytes of text of a fixed width: hex digits alone, and the digest in full.
+/// Widths of fixed-size text: hex digits alone, and the digest in full.
 const TEXT_LENS: [i32; 2] = [64, 71];
 
 /// Takes all arrays of an object with `__arrow_c_stream__` or `__arrow_c_array__`, one at a time.
@@ -42,14 +42,14 @@ pub(in crate::py) fn extend(planner: &mut Planner, data: &Bound<'_, PyAny>) -> P
             })?;
             py.check_signals()?;
         }
-        // The array may belong to Python; letting it go may take the lock, so not while we hold it.
+        // The array may belong to Python, and releasing it may take the lock, so the lock is not held here.
         py.detach(|| drop(array));
     }
     py.detach(|| drop(stream));
     Ok(())
 }
 
-/// True for a table of one column that holds rows, false for rows themselves.
+/// Returns true for a table with one column of rows, and false for a column of rows.
 fn check_type(data_type: &DataType) -> PyResult<bool> {
     let DataType::Struct(columns) = data_type else {
         return if holds_rows(data_type) { Ok(false) } else { Err(not_rows(data_type)) };
@@ -98,7 +98,7 @@ fn not_rows(data_type: &DataType) -> PyErr {
     ))
 }
 
-/// The only column of a table, and where the table's own lines are null.
+/// Returns the only column of a table, and the nulls of the table's own lines.
 fn only_column(table: &ArrayRef) -> PyResult<(ArrayRef, Option<NullBuffer>)> {
     if table.data_type().is_null() {
         return Ok((table.clone(), None));
@@ -108,7 +108,7 @@ fn only_column(table: &ArrayRef) -> PyResult<(ArrayRef, Option<NullBuffer>)> {
     Ok((columns.column(0).clone(), columns.nulls().cloned()))
 }
 
-/// An array that says that its values are where its data is not.
+/// The error of an array whose offsets point outside its data.
 #[derive(Debug)]
 struct Malformed;
 
@@ -161,8 +161,8 @@ fn raw(
     Ok(())
 }
 
-/// Each row is parsed on its own: what it costs is little beside the dedupe, and each is then counted
-/// and rejected exactly as it would be outside a dictionary.
+/// Takes the rows of a dictionary. Each row is parsed on its own, which costs little beside the dedupe, so
+/// that it is counted and rejected exactly as outside a dictionary.
 fn dictionary(planner: &mut Planner, array: &ArrayRef, nulls: Option<&NullBuffer>) -> Result<(), Malformed> {
     downcast_dictionary_array!(
         array => {
@@ -195,11 +195,11 @@ fn dictionary(planner: &mut Planner, array: &ArrayRef, nulls: Option<&NullBuffer
     )
 }
 
-/// Where the bytes of each value are. What the array says of that is checked, not believed.
+/// Where the bytes of each value are. The array's offsets are checked.
 enum Values<'a> {
     Small(&'a [i32], &'a [u8]),
     Large(&'a [i64], &'a [u8]),
-    /// Sixteen bytes for each value: its length, and itself or where it is.
+    /// Sixteen bytes for each value: its length, and the value or its address.
     Views(&'a [u8], &'a [Buffer]),
     Fixed(usize, &'a [u8]),
 }

@@ -1,21 +1,21 @@
-//! Rows copied out of Python objects under the interpreter lock, to be parsed off it.
+//! Rows copied from Python objects under the interpreter lock, to be parsed with the lock released.
 
 use pyo3::Python;
 
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
-/// Rows of a full block: some tenths of a millisecond's work, then other threads have their turn.
+/// Rows of a full block: some tenths of a millisecond of work, after which other threads can run.
 const ROWS: usize = 4_096;
 /// Bytes of a full block.
 const BYTES: usize = 1 << 20;
-/// A row longer than this does not go into a block.
+/// Longest row, in bytes, that goes into a block.
 pub(super) const LONG_ROW: usize = 4_096;
 
-/// One arena, no allocation for each row.
+/// A block of rows in one array, without an allocation for each row.
 #[derive(Default)]
 pub(in crate::py) struct Block {
     bytes: Vec<u8>,
-    /// Where each row ends in `bytes`, and what it is.
+    /// Where each row ends in `bytes`, and its kind.
     ends: Vec<(u32, Kind)>,
 }
 
@@ -45,7 +45,7 @@ impl Block {
         self.ends.push((self.bytes.len() as u32, Kind::Other));
     }
 
-    /// Gives all rows to `planner`, off the interpreter lock.
+    /// Passes all rows to `planner`, with the interpreter lock released.
     pub(super) fn flush(&mut self, py: Python<'_>, planner: &mut Planner) {
         py.detach(|| self.drain(planner));
     }

@@ -1,9 +1,9 @@
-//! Arrow arrays out of the capsules of the PyCapsule interface.
+//! Reads Arrow arrays from the capsules of the PyCapsule interface.
 //!
-//! <https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>. The interface is of
-//! raw memory: names, released structures and counts are checked, the pointers in them are trusted, as
-//! they must be. `pyo3-arrow` would read a stream too, but it panics where one fails without a message,
-//! and forgets the message of one that fails before its first array.
+//! <https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>. The interface is raw
+//! memory: names, released structures and counts are checked here, and the pointers in them must be trusted.
+//! `pyo3-arrow` can read a stream too, but it panics if a stream fails without a message, and loses the
+//! message of a stream that fails before its first array.
 
 use std::ffi::{CStr, c_int};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
-/// Arrays of one type, one after another.
+/// A sequence of arrays of one type.
 pub(super) struct Stream {
     source: Source,
     data_type: DataType,
@@ -28,7 +28,7 @@ enum Source {
 }
 
 impl Stream {
-    /// Asks `data` for its arrays, by whichever of the two methods it has.
+    /// Asks `data` for its arrays, by the stream method if it has that, else by the array method.
     pub(super) fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
         if data.hasattr("__arrow_c_stream__")? {
             let given = data.call_method0("__arrow_c_stream__")?;
@@ -51,7 +51,8 @@ impl Stream {
         // SAFETY: a capsule of this name holds this structure, aligned and initialised: the interface's
         // contract. It stays where it is while the capsule is borrowed.
         let data_type = data_type_of(unsafe { schema.as_ref() })?;
-        // SAFETY: likewise, and the array is ours to take; what is left behind is marked as released.
+        // SAFETY: likewise, and the contract lets the consumer take the array; the structure left behind is
+        // marked as released.
         let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
         if array.is_released() {
             return Err(PyValueError::new_err("the Arrow array has been read already"));
@@ -61,8 +62,8 @@ impl Stream {
 
     fn from_capsule(capsule: &Bound<'_, PyCapsule>) -> PyResult<Self> {
         let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"))?.cast::<FFI_ArrowArrayStream>();
-        // SAFETY: a capsule of this name holds this structure, aligned, initialised and ours to take:
-        // the interface's contract. What is left behind is marked as released.
+        // SAFETY: by the interface's contract, a capsule of this name holds this structure, aligned and
+        // initialised, and the consumer may take it. The structure left behind is marked as released.
         let mut stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) };
         let Some(get_schema) = stream.get_schema.filter(|_| stream.release.is_some()) else {
             return Err(PyValueError::new_err("the Arrow stream has been read already"));
@@ -78,12 +79,12 @@ impl Stream {
         Ok(Self { source: Source::Stream(stream), data_type })
     }
 
-    /// The type of every array.
+    /// Returns the type of every array.
     pub(super) fn data_type(&self) -> &DataType {
         &self.data_type
     }
 
-    /// The next array; None after the last. Needs no interpreter lock.
+    /// Returns the next array; None after the last. Does not need the interpreter lock.
     pub(super) fn next(&mut self) -> PyResult<Option<ArrayRef>> {
         let stream = match &mut self.source {
             Source::Array(array) => {
@@ -107,15 +108,15 @@ impl Stream {
     }
 }
 
-/// The array, or for a column of nothing but nulls, and a table of one, such a column.
+/// Imports an array. A column of only nulls, and a table with only such a column, become a null array.
 fn import(array: FFI_ArrowArray, data_type: &DataType) -> PyResult<ArrayRef> {
     let malformed = |why: String| PyValueError::new_err(format!("malformed Arrow array: {why}"));
     if array.is_empty() {
-        // Sliced off something, its offsets may start behind data that nobody would look for.
+        // The offsets of an empty slice may point behind its data.
         return Ok(new_empty_array(data_type));
     }
     match data_type {
-        // Polars gives these a buffer that they must not have, and the import would refuse them.
+        // Polars gives null columns a buffer that the interface forbids, and the import would refuse them.
         DataType::Null => return Ok(Arc::new(NullArray::new(array.len()))),
         DataType::Struct(columns) if columns.len() != array.num_children() => {
             return Err(malformed(format!("{} columns instead of {}", array.num_children(), columns.len())));
@@ -125,10 +126,10 @@ fn import(array: FFI_ArrowArray, data_type: &DataType) -> PyResult<ArrayRef> {
         }
         _ => {}
     }
-    // SAFETY: whoever gives an array with a schema, or a stream, says that it is of that type.
+    // SAFETY: by the interface's contract, the array is of the type of its schema or stream.
     let data = unsafe { from_ffi_and_data_type(array, data_type.clone()) };
     let data = data.map_err(|error| malformed(error.to_string()))?;
-    // What can be told without a look at each value: better than a panic later.
+    // Checks what does not need a look at each value, so that a malformed array is an error and not a panic.
     data.validate().map_err(|error| malformed(error.to_string()))?;
     Ok(make_array(data))
 }
@@ -142,12 +143,12 @@ fn not_as_promised(method: &str, given: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("{method}() gave {kind} instead of what the Arrow PyCapsule interface says"))
 }
 
-/// The stream's own words on what failed. The exception behind them is not to be had: the interface
-/// has a number and a text.
+/// Makes an exception of the stream's message. The interface passes a number and a text, not the original
+/// exception.
 fn failed(stream: &mut FFI_ArrowArrayStream, code: c_int) -> PyErr {
     let message = stream.get_last_error.and_then(|get_last_error| {
-        // SAFETY: the stream is not released, and a call of it has just failed, which is when the
-        // interface lets us ask; the text stays until the next call, and is copied before.
+        // SAFETY: the stream is not released, and one of its calls has just failed, after which the
+        // interface allows this call. The text is valid until the next call, and is copied before that.
         let text = unsafe { get_last_error(stream) };
         // SAFETY: null, or a text that ends in a zero.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())

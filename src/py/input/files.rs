@@ -1,5 +1,6 @@
-//! Rows from files: paths and open files, plain or compressed, in any of the formats.
+//! Rows from files: paths and open files, plain or compressed, in any format.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -7,11 +8,11 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::super::files::{PythonFile, os_error};
-use crate::formats::{self, Column, Format, ReadError};
-use crate::source::TextSource;
+use super::super::python_file::{PythonFile, os_error};
+use crate::input::decompress::TextSource;
+use crate::input::{Column, Format, ReadError, read_block};
 
-/// Blocks of a file that are read before Ctrl-C is looked for: some tens of megabytes.
+/// Blocks that are read before a check for Ctrl-C: some tens of megabytes.
 const BLOCKS_BETWEEN_SIGNALS: usize = 128;
 
 /// A column's name or number, as Python gives it.
@@ -31,12 +32,12 @@ impl From<Option<ColumnArgument>> for Column {
     }
 }
 
-/// Takes a file: a path, or an object with `read(size)` that gives bytes. What the object raises
-/// passes through.
-pub(in crate::py) fn read<T: Send>(
+/// Takes a file: a path, or an object with `read(size)` that returns bytes. Exceptions of the object pass
+/// through.
+pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Send>(
     taker: &mut T,
     file: &Bound<'_, PyAny>,
-    mut format: impl Format<T> + Send,
+    mut format: F,
 ) -> PyResult<()> {
     let py = file.py();
     if file.hasattr("read")? {
@@ -61,16 +62,16 @@ pub(in crate::py) fn read<T: Send>(
     Ok(())
 }
 
-/// Feeds some blocks off the interpreter lock; false at the end of the file.
-fn read_blocks<R: Read + Send, T: Send>(
+/// Reads some blocks with the interpreter lock released; returns false at the end of the file.
+fn read_blocks<R: Read + Send, T: Send, F: Format<T, Error: Send> + Send>(
     py: Python<'_>,
     source: &mut TextSource<R>,
-    format: &mut (impl Format<T> + Send),
+    format: &mut F,
     taker: &mut T,
-) -> Result<bool, ReadError> {
+) -> Result<bool, ReadError<F::Error>> {
     py.detach(|| {
         for _ in 0..BLOCKS_BETWEEN_SIGNALS {
-            if !formats::read_block(source, format, taker)? {
+            if !read_block(source, format, taker)? {
                 return Ok(false);
             }
         }

@@ -1,4 +1,4 @@
-//! Rows from arrays whose items have one width: raw digests, and numpy's text.
+//! Rows from arrays with items of one width: raw digests, and numpy's text.
 
 use std::ptr::NonNull;
 
@@ -7,9 +7,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::digest::Digest;
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
-/// Bytes copied before the interpreter lock is given back and they are parsed.
+/// Bytes that are copied before the interpreter lock is released to parse them.
 const BLOCK_BYTES: usize = 256 << 10;
 /// Bytes of a raw digest.
 const DIGEST_LEN: usize = 32;
@@ -48,12 +48,12 @@ pub(in crate::py) fn wide(planner: &mut Planner, items: &Bound<'_, PyAny>, width
     })
 }
 
-/// The UTF-8 of code points, so that offsets count the same bytes as for a str.
+/// Encodes code points as UTF-8, so that offsets count the same bytes as for a str.
 fn narrow(points: &[[u8; WIDE]], text: &mut Vec<u8>) {
     text.clear();
     let points = points.iter().map(|point| u32::from_ne_bytes(*point));
     text.extend(points.clone().map(|point| point as u8));
-    // Looked at in a pass of its own, which the compiler makes a few wide instructions.
+    // A pass of its own, because the compiler turns it into a few wide instructions.
     if points.clone().fold(0, |all, point| all | point) < 0x80 {
         return;
     }
@@ -67,17 +67,17 @@ fn narrow(points: &[[u8; WIDE]], text: &mut Vec<u8>) {
                 0x80 | (point >> 6 & 0x3f) as u8,
                 0x80 | (point & 0x3f) as u8,
             ]),
-            // No code point at all: numpy itself cannot make a str of it.
+            // Not a code point: numpy itself cannot make a str of it.
             None => text.extend_from_slice("\u{fffd}".as_bytes()),
         }
     }
 }
 
-/// Hands the items of a C-contiguous buffer of uint8, `width` bytes each, to `take` in blocks.
+/// Passes the items of a C-contiguous buffer of uint8, `width` bytes each, to `take` in blocks.
 ///
-/// The caller may write to a writable buffer while the lock is given back; so it is read only here,
-/// under the lock, and what is parsed is our copy. A row that is written meanwhile is taken as it was
-/// or as it is, never as anything else; the others are not touched by it.
+/// The caller may write to a writable buffer while the lock is released, so the buffer is read only here,
+/// under the lock, and the copy is parsed. A row that is written meanwhile is taken in its old or its new
+/// state, and other rows are not affected.
 fn blocks(items: &Bound<'_, PyAny>, width: usize, mut take: impl FnMut(&[u8]) + Send) -> PyResult<()> {
     let py = items.py();
     let buffer = PyBuffer::<u8>::get(items)?;
@@ -92,7 +92,7 @@ fn blocks(items: &Bound<'_, PyAny>, width: usize, mut take: impl FnMut(&[u8]) + 
     for start in (0..memory.len()).step_by(step) {
         let block = &mut copied[..step.min(memory.len() - start)];
         // SAFETY: the source lies within `memory`, since `start + block.len() <= memory.len()`;
-        // `buffer` keeps it exported, so it is neither moved nor freed; our own copy cannot overlap it.
+        // `buffer` keeps it exported, so it is neither moved nor freed; the copy cannot overlap it.
         unsafe {
             let source = memory.cast::<u8>().add(start);
             source.copy_to_nonoverlapping(NonNull::from(&mut *block).cast(), block.len());

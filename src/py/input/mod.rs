@@ -1,8 +1,8 @@
-//! What may be handed to a planner: a file for each kind.
+//! The inputs that a planner takes from Python, one file for each kind.
 //!
-//! They share one rule. Memory that somebody may write to (lists, arrays) is read only under the
-//! interpreter lock, a block at a time into memory of our own; parsing happens with the lock given
-//! back. Memory that never changes (bytes, Arrow arrays by their contract) is parsed where it is.
+//! One rule holds for all. Memory that other code may write to (lists, arrays) is read only under the
+//! interpreter lock, and copied block by block; the copy is parsed with the lock released. Memory that never
+//! changes (bytes, Arrow arrays by their contract) is parsed in place.
 
 pub(super) mod arrow;
 mod block;

@@ -1,20 +1,20 @@
-//! Rows from any iterable: str, bytes, None, and objects that are no text.
+//! Rows from any iterable: str, bytes, None, and objects that are not text.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
 use super::block::{Block, LONG_ROW};
-use crate::plan::Planner;
+use crate::plan::planner::Planner;
 
-/// Takes every item as a row. What the iterable itself raises passes through.
+/// Takes every item as a row. Exceptions of the iterable pass through.
 pub(in crate::py) fn extend(
     planner: &mut Planner,
     block: &mut Block,
     rows: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let mut taker = Taker { planner, block };
-    // Lists and tuples too: asking them by index measured the same, and fetching items some way ahead of
-    // their text slower. Their iterators bear being changed meanwhile, as every iterator must.
+    // Lists and tuples are iterated too: access by index took the same time, and prefetching items took
+    // longer. An iterator stays valid if its list is changed meanwhile.
     for item in rows.try_iter()? {
         taker.item(&item?)?;
     }
@@ -70,12 +70,12 @@ impl Taker<'_> {
     #[cold]
     fn flush(&mut self, py: Python<'_>) -> PyResult<()> {
         self.block.flush(py, self.planner);
-        // No Python code may run for the whole of a long list, so nobody else looks for Ctrl-C.
+        // A long list may run no Python code, so Ctrl-C is checked here.
         py.check_signals()
     }
 }
 
-/// What a row that is no text is, for the report. Its `repr` is the caller's code and may fail.
+/// Describes a row that is not text, for the report. The object's `repr` is the caller's code and may fail.
 fn describe(item: &Bound<'_, PyAny>) -> String {
     let shown = item.repr().map(|text| text.to_string_lossy().into_owned());
     shown.unwrap_or_else(|_| {

@@ -47,7 +47,7 @@ def test_a_callers_client_is_not_modified() -> None:
 
 def made(**options: Any) -> Any:
     with lc.Checker("team/app", **options) as checker:
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         return client.meta.config
 
 
@@ -101,7 +101,7 @@ def test_certificates_are_verified_unless_the_caller_says_otherwise(monkeypatch:
     for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     with lc.Checker("team/app") as checker:
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         assert client._endpoint.http_session.inner._verify is True
 
 
@@ -159,7 +159,7 @@ def test_a_uri_or_an_arn_names_registry_region_and_service(
         target = checker.target
         assert (target.repository_name, target.registry_id) == (name, registry_id)
         assert (target.region_name, target.public) == (region_name, public)
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         assert client.meta.service_model.service_name == ("ecr-public" if public else "ecr")
         assert client.meta.region_name == region_name
         assert checker.rate == (100 if public else 500)

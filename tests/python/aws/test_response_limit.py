@@ -17,9 +17,14 @@ from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
 from layercheck.aws.response_limit import BoundedSession
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
 QUICK = Limits(
-    attempts=3, back_off_base_s=0.001, tick_s=0.02, body_deadline_s=0.3, call_deadline_s=0.6, grace_s=0.5
+    retry=RetryPolicy(attempts=3, back_off_base_s=0.001),
+    tick_s=0.02,
+    body_deadline_s=0.3,
+    call_deadline_s=0.6,
+    grace_s=0.5,
 )
 ROWS = digests(300)
 BAD = ROWS[0]
@@ -80,7 +85,7 @@ def assert_only_the_bad_batch_is_unanswered(report: lc.Report) -> None:
     assert report.digests("unanswered") == ROWS[:100]
     assert report.counts["available"] + report.counts["unavailable"] == 200
     (error,) = report.errors
-    assert (error.kind, error.attempts) == ("transient", QUICK.attempts)
+    assert (error.kind, error.attempts) == ("transient", QUICK.retry.attempts)
 
 
 @pytest.mark.parametrize("reply", BODIES.values(), ids=BODIES.keys())
@@ -135,7 +140,7 @@ def test_the_next_call_works_after_a_truncated_body(reply: Callable[[Asked], Rep
 
 def test_the_installed_botocore_has_the_session_that_limits_bodies() -> None:
     with lc.Checker("team/app") as checker:
-        client: Any = checker._open.client
+        client: Any = checker._connection.client
         assert isinstance(client._endpoint.http_session, BoundedSession)
 
 
@@ -190,7 +195,7 @@ def test_a_hundred_megabytes_on_a_callers_client_are_read_and_then_refused(
 ) -> None:
     with ScriptedServer() as server:
         serve(server, hundred_megabytes)
-        limits = Limits(attempts=3, back_off_base_s=0.001, tick_s=0.02)
+        limits = Limits(retry=RetryPolicy(attempts=3, back_off_base_s=0.001), tick_s=0.02)
         with lc.Checker("team/app", client=callers_client(server), _limits=limits) as checker:
             report = checker.check(ROWS)
     assert_only_the_bad_batch_is_unanswered(report)

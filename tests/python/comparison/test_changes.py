@@ -1,4 +1,4 @@
-"""What changed between two audits, however they were kept."""
+"""The changes between two checks, from journals and report files of every format."""
 
 from __future__ import annotations
 
@@ -36,22 +36,24 @@ EXPECTED: dict[str, list[str]] = {
 
 
 @pytest.fixture(scope="module")
-def audits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with the same two audits in every form: `before.*` and `after.*`."""
-    folder = tmp_path_factory.mktemp("audits")
+def checks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the same two checks in every format: `before.*` and `after.*`."""
+    folder = tmp_path_factory.mktemp("checks")
     with LocalEcr({"app": [D[0], D[4], D[6], D[7], D[10], D[12]]}) as ecr:
         ecr.put("app", [D[1], D[5], D[8]], availability="ARCHIVED")
-        audit(folder, "before", [*D[:11], D[12], "junk", D[0].upper()], ecr)
+        write_check(folder, "before", [*D[:11], D[12], "junk", D[0].upper()], ecr)
         ecr.remove("app", [D[0], D[1], D[5]])
         ecr.put("app", [D[2], D[5]])
         ecr.put("app", [D[3], D[4]], availability="ARCHIVED")
-        # In another order, with a digest that the service refuses and one that it leaves out.
+        # In another order, with a digest that the service refuses and a digest that it leaves out.
         ecr.remove("app", [D[6]])
-        audit(folder, "after", [D[11], *D[10::-1], "junk"], ecr, open_digest=D[10])
+        write_check(folder, "after", [D[11], *D[10::-1], "junk"], ecr, open_digest=D[10])
         yield folder
 
 
-def audit(folder: Path, name: str, rows: list[str], ecr: LocalEcr, open_digest: str | None = None) -> None:
+def write_check(
+    folder: Path, name: str, rows: list[str], ecr: LocalEcr, open_digest: str | None = None
+) -> None:
     with lc.Checker("app", client=ecr.client(), max_in_flight=1, rate="max") as checker:
         journal = folder / f"{name}.journal"
         plan = lc.plan(rows, batch_size=1)
@@ -67,25 +69,25 @@ def audit(folder: Path, name: str, rows: list[str], ecr: LocalEcr, open_digest: 
 
 @pytest.mark.parametrize("after", SUFFIXES)
 @pytest.mark.parametrize("before", SUFFIXES)
-def test_every_change_is_told_from_every_form(audits: Path, before: str, after: str) -> None:
-    changes = lc.diff(audits / f"before.{before}", audits / f"after.{after}")
+def test_every_kind_of_change_is_found_in_every_format(checks: Path, before: str, after: str) -> None:
+    changes = lc.diff(checks / f"before.{before}", checks / f"after.{after}")
     assert {change: changes.digests(change) for change in CHANGES} == EXPECTED
     assert changes.counts == {change: len(found) for change, found in EXPECTED.items()}
     lines = list(changes.lines())
-    told = [digest for word in TOLD for digest in EXPECTED[word]]
-    assert sorted(line.digest for line in lines) == sorted(told)
+    listed = [digest for word in TOLD for digest in EXPECTED[word]]
+    assert sorted(line.digest for line in lines) == sorted(listed)
     assert ("vanished", "archived", "unavailable") in {line[1:] for line in lines}
 
 
-def test_nothing_changed(audits: Path) -> None:
-    changes = lc.diff(audits / "before.journal", audits / "before.csv")
+def test_a_check_compared_with_itself_has_no_changes(checks: Path) -> None:
+    changes = lc.diff(checks / "before.journal", checks / "before.csv")
     assert changes.counts["same"] == 12
     assert list(changes.lines()) == []
     assert changes.to_arrow().num_rows == 0
 
 
-def test_changes_become_files(audits: Path, tmp_path: Path) -> None:
-    changes = lc.diff(audits / "before.journal", audits / "after.journal")
+def test_changes_are_written_as_jsonl_and_parquet(checks: Path, tmp_path: Path) -> None:
+    changes = lc.diff(checks / "before.journal", checks / "after.journal")
     expected = [line._asdict() for line in changes.lines()]
     changes.write(tmp_path / "changes.jsonl")
     changes.write(tmp_path / "changes.parquet")
@@ -96,16 +98,16 @@ def test_changes_become_files(audits: Path, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_words_for_changes_are_checked(audits: Path) -> None:
-    changes = lc.diff(audits / "before.journal", audits / "after.journal")
+def test_an_unknown_change_is_refused(checks: Path) -> None:
+    changes = lc.diff(checks / "before.journal", checks / "after.journal")
     assert [line.digest for line in changes.lines(["archived", "vanished"])] == [D[0], D[1], D[4]]
     for ask in (changes.digests, lambda word: list(changes.lines([word]))):
         with pytest.raises(ValueError, match="unknown change 'gone'; expected one of: vanished, appeared"):
             ask("gone")  # type: ignore[arg-type]
 
 
-def test_many_changes_are_told_in_order(tmp_path: Path) -> None:
-    # More than are looked at together.
+def test_many_changes_are_listed_in_the_order_of_the_first_check(tmp_path: Path) -> None:
+    # More than one window.
     count = 2 * _WINDOW + 3
     every = np.zeros((count, 32), dtype=np.uint8)
     every[:, :8] = np.arange(count, dtype=">u8").view(np.uint8).reshape(count, 8)
@@ -124,26 +126,26 @@ def test_many_changes_are_told_in_order(tmp_path: Path) -> None:
     assert [json.loads(line)["digest"] for line in lines] == expected
 
 
-def test_the_command_tells_what_vanished(layercheck: Layercheck, audits: Path) -> None:  # noqa: F811
-    ended = layercheck("diff", audits / "before.journal", audits / "after.parquet", cwd=audits)
+def test_the_command_shows_the_vanished_digests(layercheck: Layercheck, checks: Path) -> None:  # noqa: F811
+    ended = layercheck("diff", checks / "before.journal", checks / "after.parquet", cwd=checks)
     assert ended.code == 3
     shown = [" ".join(line.split()) for line in ended.out.splitlines()]
-    assert shown[0] == f"A {audits / 'before.journal'} 12 digests"
-    assert shown[1] == f"B {audits / 'after.parquet'} 12 digests"
+    assert shown[0] == f"A {checks / 'before.journal'} 12 digests"
+    assert shown[1] == f"B {checks / 'after.parquet'} 12 digests"
     assert "vanished 2 was in the repository, now is not" in shown
     assert "added 1 only in B" in shown
     assert shown[-3:] == ["vanished, 2 of 2", D[0], D[1]]
-    rows = layercheck("diff", audits / "before.csv", audits / "after.jsonl", "--format", "jsonl")
+    rows = layercheck("diff", checks / "before.csv", checks / "after.jsonl", "--format", "jsonl")
     assert rows.code == 3
-    changes = lc.diff(audits / "before.csv", audits / "after.csv")
+    changes = lc.diff(checks / "before.csv", checks / "after.csv")
     assert [json.loads(line) for line in rows.out.splitlines()] == [
         each._asdict() for each in changes.lines()
     ]
-    back = layercheck("diff", audits / "after.journal", audits / "after.csv")
+    back = layercheck("diff", checks / "after.journal", checks / "after.csv")
     assert back.code == 0
 
 
-def test_the_command_shows_some_of_many(layercheck: Layercheck, tmp_path: Path) -> None:  # noqa: F811
+def test_the_command_shows_five_of_many_vanished_digests(layercheck: Layercheck, tmp_path: Path) -> None:  # noqa: F811
     for name, word in (("before", "available"), ("after", "unavailable")):
         (tmp_path / f"{name}.csv").write_text("digest,verdict\n" + "".join(f"{d},{word}\n" for d in D[:7]))
     out = layercheck("diff", "before.csv", "after.csv").out.splitlines()
@@ -151,9 +153,9 @@ def test_the_command_shows_some_of_many(layercheck: Layercheck, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("format_", ["table", "jsonl"])
-def test_the_command_says_what_is_not_compared(
+def test_the_command_names_digests_that_are_not_compared(
     layercheck: Layercheck,  # noqa: F811
-    audits: Path,
+    checks: Path,
     format_: str,
 ) -> None:
     what = "after.{}: 1 of 12 digests without a final verdict, not compared; {}\n"
@@ -162,59 +164,59 @@ def test_the_command_says_what_is_not_compared(
         "the run is not complete: the command that began it",
     )
     for name, after in (("csv", report), ("journal", f"{run}, with this --journal, goes on with it")):
-        ended = layercheck("diff", "before.csv", f"after.{name}", "--format", format_, cwd=audits)
+        ended = layercheck("diff", "before.csv", f"after.{name}", "--format", format_, cwd=checks)
         assert (ended.code, ended.err) == (3, "layercheck: " + what.format(name, after))
-    back = layercheck("diff", "after.csv", "before.csv", cwd=audits)
+    back = layercheck("diff", "after.csv", "before.csv", cwd=checks)
     assert back.err == "layercheck: " + what.format("csv", report)
-    with JournalLock(audits / "after.journal"):
-        ended = layercheck("diff", "before.journal", "after.journal", cwd=audits)
+    with JournalLock(checks / "after.journal"):
+        ended = layercheck("diff", "before.journal", "after.journal", cwd=checks)
     assert ended.code == 3
     assert f"not compared; its run goes on: process {os.getpid()}" in ended.err
 
 
-def test_the_command_doubts_what_is_likely_a_mistake(
+def test_the_command_warns_of_likely_mistakes(
     layercheck: Layercheck,  # noqa: F811
-    audits: Path,
+    checks: Path,
     tmp_path: Path,
 ) -> None:
-    same = layercheck("diff", "before.csv", audits / "before.csv", cwd=audits)
+    same = layercheck("diff", "before.csv", checks / "before.csv", cwd=checks)
     assert (same.code, same.err) == (
         0,
         "layercheck: A and B are the same file, so nothing can have changed\n",
     )
     with LocalEcr({"other": D[13:]}) as ecr:
         lc.check(D[13:], "other", client=ecr.client(), journal=tmp_path / "other.journal")
-        other = layercheck("diff", audits / "before.journal", "other.journal")
+        other = layercheck("diff", checks / "before.journal", "other.journal")
     places = r"layercheck: two places are compared: app at http://\S+ and other at http://\S+\n"
     strangers = "layercheck: A and B have no digest in common: are they audits of the same digests\\?\n"
     assert other.code == 0
     assert re.fullmatch(places + strangers, other.err)
     (tmp_path / "none.jsonl").touch()
-    assert layercheck("diff", "none.jsonl", audits / "before.csv").err == ""
+    assert layercheck("diff", "none.jsonl", checks / "before.csv").err == ""
 
 
-def test_the_command_reads_standard_input(layercheck: Layercheck, audits: Path) -> None:  # noqa: F811
+def test_the_command_reads_a_report_from_standard_input(layercheck: Layercheck, checks: Path) -> None:  # noqa: F811
     for form in ("jsonl", "csv"):
-        content = (audits / f"before.{form}").read_bytes()
-        ended = layercheck("diff", "-", audits / "after.parquet", stdin=content)
+        content = (checks / f"before.{form}").read_bytes()
+        ended = layercheck("diff", "-", checks / "after.parquet", stdin=content)
         assert ended.code == 3
         assert " ".join(ended.out.splitlines()[0].split()) == "A standard input 12 digests"
 
 
-def test_the_command_writes_changes(layercheck: Layercheck, audits: Path, tmp_path: Path) -> None:  # noqa: F811
-    both = [audits / "before.journal", audits / "after.journal"]
+def test_the_command_writes_changes_to_a_file(layercheck: Layercheck, checks: Path, tmp_path: Path) -> None:  # noqa: F811
+    both = [checks / "before.journal", checks / "after.journal"]
     assert layercheck("diff", *both, "-o", "changes.parquet").code == 3
     assert pq.read_table(tmp_path / "changes.parquet").num_rows == 7
     assert layercheck("diff", *both, "-o", "changes.csv").code == 2
     for output in ([], ["-o", "-"]):
         assert layercheck("diff", *both, "--format", "parquet", *output).code == 2
-    # The output is there, and A is not.
+    # The output exists, but A does not.
     missing = layercheck("diff", "none.csv", both[0], "-o", "changes.parquet")
     assert missing.err.startswith("layercheck: cannot read 'none.csv': no such file or directory; ")
     assert pq.read_table(tmp_path / "changes.parquet").num_rows == 7
 
 
-def test_the_command_fails_in_one_line(layercheck: Layercheck, audits: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_an_error_of_the_command_is_one_line(layercheck: Layercheck, checks: Path, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "odd\x1b.csv").write_text("digest,verdict\n\x1b,available\n")
     (tmp_path / "odd.gz").write_bytes(b"\x1f\x8b")
     for name, said in (
@@ -227,7 +229,7 @@ def test_the_command_fails_in_one_line(layercheck: Layercheck, audits: Path, tmp
         ("odd\x1b.csv", "cannot compare: odd\\x1b.csv: line 2: "),
         ("odd.gz", "cannot read: odd.gz: broken gzip data"),
     ):
-        for both in ((audits / "before.csv", name), (name, audits / "before.csv")):
+        for both in ((checks / "before.csv", name), (name, checks / "before.csv")):
             ended = layercheck("diff", *both)
             assert (ended.code, ended.out) == (1, "")
             assert ended.err.startswith(f"layercheck: {said}")
@@ -236,11 +238,11 @@ def test_the_command_fails_in_one_line(layercheck: Layercheck, audits: Path, tmp
 
 def test_journals_are_shown_exported_and_verified(
     layercheck: Layercheck,  # noqa: F811
-    audits: Path,
+    checks: Path,
     tmp_path: Path,
 ) -> None:
     journal = tmp_path / "after.journal"
-    journal.write_bytes((audits / "after.journal").read_bytes())
+    journal.write_bytes((checks / "after.journal").read_bytes())
     shown = layercheck("journal", "show", journal)
     assert shown.code == 0
     assert "1 digest without a final verdict" in shown.out
@@ -248,9 +250,9 @@ def test_journals_are_shown_exported_and_verified(
     assert (status["settled"], status["unique"], status["owner"], status["complete"]) == (11, 12, None, False)
     exported = layercheck("journal", "export", journal)
     assert exported.code == 4
-    assert exported.out == (audits / "after.jsonl").read_text()
-    assert layercheck("journal", "export", audits / "before.journal", "-o", "out.csv").code == 0
-    assert (tmp_path / "out.csv").read_bytes() == (audits / "before.csv").read_bytes()
+    assert exported.out == (checks / "after.jsonl").read_text()
+    assert layercheck("journal", "export", checks / "before.journal", "-o", "out.csv").code == 0
+    assert (tmp_path / "out.csv").read_bytes() == (checks / "before.csv").read_bytes()
     assert layercheck("journal", "verify", journal).out == f"{journal}: sound\n"
     base = sqlite3.connect(journal)
     base.execute("UPDATE batches SET payload = zeroblob(length(payload)) WHERE id = 2")

@@ -1,4 +1,4 @@
-"""What `diff` makes of written reports: every way of writing them, and everything that is no report."""
+"""`diff` of report files: every format and style of writing, and files that are not reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import layercheck as lc
 from fake_account import digests
-from layercheck._core import Audits
+from layercheck._core import Comparison
 from layercheck.comparison.changes import CHANGES, TOLD
 from layercheck.verdict import Verdict
 
@@ -49,7 +49,7 @@ def as_csv(path: Path, rows: list[Row]) -> None:
 
 
 def as_other_csv(path: Path, rows: list[Row]) -> None:
-    """As a spreadsheet would write it: a mark, quotes everywhere, other columns in another order."""
+    """CSV as from a spreadsheet: a byte-order mark, quotes everywhere, other columns in another order."""
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerow(["verdict", "note", "digest"])
@@ -113,7 +113,7 @@ WRITERS: dict[str, Callable[[Path, list[Row]], None]] = {
 
 
 def change(before: str | None, after: str | None) -> str:
-    """The word for it, once more and in another way than the package's."""
+    """The expected change, computed in another way than in the package."""
     if before is None or after is None:
         return "added" if before is None else "removed"
     final = {"available", "unavailable", "archived", "refused", "other"}
@@ -141,7 +141,7 @@ def expected(before: list[Row], after: list[Row]) -> dict[str, list[str]]:
 
 
 @st.composite
-def audits(draw: st.DrawFn) -> list[Row]:
+def reports(draw: st.DrawFn) -> list[Row]:
     verdicts = draw(st.dictionaries(st.sampled_from(D), st.sampled_from(WORDS)))
     rows: list[Row] = [(digest, verdicts[digest]) for digest in verdicts]
     again = draw(st.lists(st.sampled_from(rows), max_size=5)) if rows else []
@@ -149,11 +149,11 @@ def audits(draw: st.DrawFn) -> list[Row]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(before=audits(), after=audits(), forms=st.tuples(*[st.sampled_from(sorted(WRITERS))] * 2))
-def test_diff_equals_a_slow_one(
+@given(before=reports(), after=reports(), forms=st.tuples(*[st.sampled_from(sorted(WRITERS))] * 2))
+def test_diff_equals_a_slow_model(
     tmp_path_factory: pytest.TempPathFactory, before: list[Row], after: list[Row], forms: tuple[str, str]
 ) -> None:
-    # A file of no bytes that is called a journal is taken for one that holds no run.
+    # An empty file with the suffix .journal is read as a journal without a run.
     assume(all(rows or form != "lines.journal" for form, rows in zip(forms, (before, after), strict=True)))
     folder = tmp_path_factory.mktemp("diff")
     for side, form, rows in zip("ab", forms, (before, after), strict=True):
@@ -163,9 +163,9 @@ def test_diff_equals_a_slow_one(
     wanted = expected(before, after)
     assert {word: changes.digests(word) for word in CHANGES} == wanted
     assert changes.counts == {word: len(found) for word, found in wanted.items()}
-    told = {digest: word for word in TOLD for digest in wanted[word]}
-    assert {line.digest: line.change for line in changes.lines()} == told
-    assert [line.digest for line in changes.lines()] == sorted(told, key=changes.plan.texts(0, 99).index)
+    listed = {digest: word for word in TOLD for digest in wanted[word]}
+    assert {line.digest: line.change for line in changes.lines()} == listed
+    assert [line.digest for line in changes.lines()] == sorted(listed, key=changes.plan.texts(0, 99).index)
     sides = [{digest: word for digest, word in rows if digest} for rows in (before, after)]
     for line in changes.lines():
         assert (line.before, line.after) == (sides[0][line.digest], sides[1][line.digest])
@@ -176,7 +176,7 @@ def test_diff_equals_a_slow_one(
 
 
 @pytest.mark.parametrize("form", sorted(WRITERS))
-def test_a_report_that_says_two_things_of_a_digest_is_refused(tmp_path: Path, form: str) -> None:
+def test_a_report_with_two_verdicts_for_a_digest_is_refused(tmp_path: Path, form: str) -> None:
     rows = [(D[0], "available"), (None, "invalid"), (D[1], "available"), (D[0], "unavailable")]
     WRITERS[form](tmp_path / form, rows)
     as_csv(tmp_path / "sound.csv", rows[:3])
@@ -193,11 +193,11 @@ def test_a_report_that_says_two_things_of_a_digest_is_refused(tmp_path: Path, fo
     [
         ((D[2], "gone"), "unknown verdict"),
         ((D[2], ""), "unknown verdict"),
-        (("junk", "available"), '"junk" is no digest, but its verdict is available'),
-        ((None, "not_checked"), '"" is no digest, but its verdict is not_checked'),
+        (("junk", "available"), '"junk" is not a digest, but its verdict is available'),
+        ((None, "not_checked"), '"" is not a digest, but its verdict is not_checked'),
     ],
 )
-def test_a_row_that_no_report_has_is_refused_with_its_place(
+def test_an_impossible_row_is_refused_with_its_line_or_row(
     tmp_path: Path, form: str, row: Row, said: str
 ) -> None:
     WRITERS[form](tmp_path / form, [(D[0], "available"), (D[1], "archived"), row])
@@ -212,7 +212,7 @@ def test_a_row_that_no_report_has_is_refused_with_its_place(
     assert message.startswith(f"{tmp_path / form}: {place}")
 
 
-def test_a_digest_may_be_spelled_otherwise(tmp_path: Path) -> None:
+def test_digests_in_other_spellings_are_joined(tmp_path: Path) -> None:
     as_csv(tmp_path / "a.csv", [(D[0], "available"), (D[1], "available"), ("junk", "invalid")])
     as_jsonl(tmp_path / "b.jsonl", [(D[1].upper(), "unavailable"), (D[0].partition(":")[2], "available")])
     changes = lc.diff(tmp_path / "a.csv", tmp_path / "b.jsonl")
@@ -232,7 +232,7 @@ def test_a_file_that_is_cut_short_is_an_error_or_ends_with_a_row(tmp_path: Path,
         except ValueError as error:
             messages.add(str(error).partition(": ")[0])
         else:
-            # Where a row ends nothing tells that another should follow; but none is made up.
+            # A file cut at the end of a row looks complete, but it must not add rows.
             assert changes.digests("added") == D[: changes.sizes[1]]
             assert set(changes.after.tolist()) <= {int(Verdict.UNAVAILABLE)}
             sizes.add(changes.sizes[1])
@@ -240,7 +240,7 @@ def test_a_file_that_is_cut_short_is_an_error_or_ends_with_a_row(tmp_path: Path,
     assert len(sizes) == (len(D) + 1 if form.endswith(("csv", "jsonl")) else 0)
 
 
-def test_compressed_reports_that_are_cut_short_are_errors(tmp_path: Path) -> None:
+def test_a_compressed_report_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
     as_gzipped_csv(tmp_path / "a.csv.gz", [(digest, "available") for digest in D])
     as_zstd_jsonl(tmp_path / "b.jsonl.zst", [(digest, "available") for digest in D])
     for name in ("a.csv.gz", "b.jsonl.zst"):
@@ -255,26 +255,26 @@ def test_compressed_reports_that_are_cut_short_are_errors(tmp_path: Path) -> Non
     ("name", "content", "said"),
     [
         ("a.csv", b"", "there are none"),
-        ("a.csv", b"row,other\n1,2\n", 'no report: it has not the columns .* there are "row", "other"'),
+        ("a.csv", b"row,other\n1,2\n", 'not a report: a report has the columns .* there are "row", "other"'),
         ("a.csv", b"digest,verdict,verdict\n", "each once"),
-        ("a.csv", b"digest,verdict\n" + b"x" * (2 << 20), "line 2: it is longer than 1048576 bytes"),
+        ("a.csv", b"digest,verdict\n" + b"x" * (2 << 20), "line 2: the line is longer than 1048576 bytes"),
         (
             "a.csv",
             b"digest,verdict\n\xff\xfe\x00\x1b[2J,available\n",
             'line 2: "..\\\\0\\\\u{1b}\\[2J" is no',
         ),
-        ("a.csv", b'digest,verdict\n"\n\n', "line 2: quotes are opened in it and never closed"),
+        ("a.csv", b'digest,verdict\n"\n\n', "line 2: the line opens quotes that are never closed"),
         ("a.jsonl", b'{"digest": null}\n', "line 1: missing field `verdict`"),
         ("a.jsonl", b'{"verdict": 1}\n', "line 1: invalid type: integer `1`, expected a string"),
-        ("a.jsonl", b'{"verdict": "invalid"}\n\xff\n', "line 2: it is no JSON object"),
-        ("a.jsonl", b'{"verdict": "' + b"x" * (2 << 20), "line 1: it is longer than 1048576 bytes"),
+        ("a.jsonl", b'{"verdict": "invalid"}\n\xff\n', "line 2: the line is not a JSON object"),
+        ("a.jsonl", b'{"verdict": "' + b"x" * (2 << 20), "line 1: the line is longer than 1048576 bytes"),
         ("a.parquet", b"PAR1", "cannot be read as Parquet: .*; is the file cut short\\?"),
         ("a.parquet", b"digest,verdict\n", "cannot be read as Parquet"),
         ("a.arrow", b"ARROW1\0\0", "cannot be read as Arrow"),
     ],
     ids=range(13),
 )
-def test_what_is_no_report_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_a_report_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=said) as refused:
         lc.diff(tmp_path / name, tmp_path / name)
@@ -288,14 +288,20 @@ def test_what_is_no_report_is_refused(tmp_path: Path, name: str, content: bytes,
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"digest": D[:1]}, "no report: it has not the columns .* there are 'digest'"),
-        ({"digest": D[:1], "verdict": [1]}, "no report: its column 'verdict' is of int64, not of text"),
+        ({"digest": D[:1]}, "not a report: it needs the columns .* it has 'digest'"),
+        (
+            {"digest": D[:1], "verdict": [1]},
+            "not a report: its column 'verdict' has the type int64, not text",
+        ),
         ({"digest": D[:1], "verdict": [None]}, "row 0, counted from 0: unknown verdict 'None'"),
         (
             {"digest": [1.5], "verdict": ["available"]},
-            "no report: an Arrow column of float64 holds no digests",
+            "not a report: an Arrow column of float64 holds no digests",
         ),
-        ({"digest": D[:1], "verdict": [["available"]]}, "no report: its column 'verdict' is of list<"),
+        (
+            {"digest": D[:1], "verdict": [["available"]]},
+            "not a report: its column 'verdict' has the type list<",
+        ),
     ],
     ids=range(5),
 )
@@ -309,14 +315,14 @@ def test_columns_of_other_types_are_refused(
     assert str(refused.value).startswith(f"{file}: ")
 
 
-def test_categories_that_no_row_has_do_not_matter(tmp_path: Path) -> None:
+def test_unused_categories_are_ignored(tmp_path: Path) -> None:
     words = pa.DictionaryArray.from_arrays(pa.array([1], pa.int8()), ["gone", "available"])
     pq.write_table(pa.table({"digest": D[:1], "verdict": words}), tmp_path / "a.parquet")
     feather.write_feather(pa.table({"digest": D[:1], "verdict": words}), str(tmp_path / "a.arrow"))
     assert lc.diff(tmp_path / "a.parquet", tmp_path / "a.arrow").digests("same") == D[:1]
 
 
-def test_a_report_comes_through_a_pipe_too(tmp_path: Path) -> None:
+def test_a_report_can_come_through_a_pipe(tmp_path: Path) -> None:
     as_jsonl(tmp_path / "a.jsonl", [(D[0], "available")])
     reading, writing = os.pipe()
     with subprocess.Popen(["gzip", "-c", tmp_path / "a.jsonl"], stdout=writing):
@@ -326,26 +332,26 @@ def test_a_report_comes_through_a_pipe_too(tmp_path: Path) -> None:
     assert changes.digests("same") == D[:1]
 
 
-def test_audits_that_could_not_be_read_are_not_joined() -> None:
+def test_a_comparison_with_an_unreadable_source_is_not_joined() -> None:
     raw, codes = np.ones((2, 32), dtype=np.uint8), np.ones(2, dtype=np.uint8)
-    cases: list[tuple[Callable[[Audits], None], str]] = [
-        (lambda audits: audits.extend_raw(raw, codes[:1]), "2 digests, but 1 verdicts"),
-        (lambda audits: audits.extend_arrow(pa.array(D[:1]), codes), "1 digests, but 2 verdicts"),
-        (lambda audits: audits.extend_raw(raw, codes + 7), "no verdict has the code 8"),
-        (lambda audits: audits.extend_arrow(pa.array([1.5]), codes[:1]), "holds no digests"),
+    cases: list[tuple[Callable[[Comparison], None], str]] = [
+        (lambda comparison: comparison.extend_raw(raw, codes[:1]), "2 digests, but 1 verdicts"),
+        (lambda comparison: comparison.extend_arrow(pa.array(D[:1]), codes), "1 digests, but 2 verdicts"),
+        (lambda comparison: comparison.extend_raw(raw, codes + 7), "no verdict has the code 8"),
+        (lambda comparison: comparison.extend_arrow(pa.array([1.5]), codes[:1]), "holds no digests"),
     ]
     for fail, said in cases:
-        audits = Audits()
-        audits.begin("one")
-        audits.extend_raw(raw, codes)
+        comparison = Comparison()
+        comparison.begin("one")
+        comparison.extend_raw(raw, codes)
         with pytest.raises((ValueError, TypeError), match=said):
-            fail(audits)
+            fail(comparison)
         if said == "holds no digests":
-            # Its verdicts were taken already.
+            # Its verdicts were added before its digests failed.
             with pytest.raises(ValueError, match="joined already, or could not be read"):
-                audits.finish()
+                comparison.finish()
             continue
-        plan, (one,) = audits.finish()
+        plan, (one,) = comparison.finish()
         assert (plan.unique, one.tolist()) == (1, [1])
 
 

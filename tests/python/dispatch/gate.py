@@ -1,4 +1,4 @@
-"""A script for a server that answers some calls and holds the others."""
+"""A script for `ScriptedServer` that answers some calls and holds the others back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dispatch.scripted_server import Asked, Reply, good
 
 
 class Gate:
-    """Answers `free` calls; every further one waits until it is opened."""
+    """Answers the first `free` calls; all further calls wait until the test sets `opened`."""
 
     def __init__(self, free: int) -> None:
         self.free = free

@@ -1,7 +1,7 @@
-"""A small ECR endpoint whose answers are scripted in Python: independent of `LocalEcr`.
+"""A small ECR endpoint with answers scripted in Python, independent of `LocalEcr`.
 
-It speaks AWS JSON 1.1 over the standard library's threaded HTTP server, knows one repository and
-lets a test decide what becomes of each request.
+It speaks AWS JSON 1.1 over the standard library's threaded HTTP server, knows one repository, and a test
+decides the reply to each request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TARGETS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as the server saw it."""
+    """One request, as the server received it."""
 
     number: int
     digests: tuple[str, ...]
@@ -52,17 +52,17 @@ Script = Callable[[Asked], Reply]
 
 
 def answer(layers: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None) -> Reply:
-    """A good answer."""
+    """An answer with these entries."""
     return Reply(body=json.dumps({"layers": layers, "failures": failures or []}).encode())
 
 
 def fault(code: str, message: str = "", status: int = 400) -> Reply:
-    """An error as the service words it."""
+    """An error response in the form of the service."""
     return Reply(status, json.dumps({"__type": code, "message": message}).encode())
 
 
 def held(digests: tuple[str, ...] | list[str]) -> Reply:
-    """Every digest available if its last hex digit is even."""
+    """An answer in which a digest is available if its last hex digit is even."""
     return answer([layer(each) for each in digests])
 
 
@@ -115,7 +115,7 @@ class ScriptedServer:
             request_queue_size = 128
 
             def handle_error(self, *_: object) -> None:
-                pass  # a client that leaves in the middle is part of the script
+                pass  # some tests end the client in the middle of a reply
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"

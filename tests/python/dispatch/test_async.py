@@ -1,4 +1,4 @@
-"""Three checks in one event loop, one of them cancelled; and one budget for all of them."""
+"""Several checks in one event loop: cancelling, timeouts, and one shared rate budget."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from studies.cancellation import Cancelled, measure
 ROWS = digests(9000)
 
 
-def test_of_three_checks_at_once_the_cancelled_one_stops_and_the_others_finish() -> None:
+def test_cancelling_one_of_three_checks_lets_the_others_finish() -> None:
     found: Cancelled = measure(latency_ms=20.0, batches=60, cancel_after=30)
     assert found.others_complete
-    # Its calls stopped: none came after its run had ended, and most of it was never asked.
+    # Its calls stopped: the server got none after the end of its run, and most digests were never asked.
     assert found.calls_at_the_end == found.calls_when_ended
     assert found.calls_at_the_end <= found.calls_at_cancel + found.max_in_flight
     assert found.calls_at_the_end < 60
 
 
-def test_checks_in_one_loop_share_the_rate() -> None:
+def test_checks_in_one_event_loop_share_the_rate() -> None:
     async def main(server: ScriptedServer) -> list[lc.Report]:
         async with lc.Checker("team/app", endpoint_url=server.url, rate=150) as one:
             return await asyncio.gather(*(one.check_async(ROWS[start::3]) for start in range(3)))
@@ -39,7 +39,7 @@ def test_checks_in_one_loop_share_the_rate() -> None:
     assert times[-1] - times[0] >= 0.5
 
 
-def test_a_timeout_of_the_loop_ends_a_check() -> None:
+def test_a_timeout_of_the_event_loop_ends_a_check() -> None:
     async def main(ecr: LocalEcr) -> float:
         async with lc.Checker(
             "app", session=ecr.session(), endpoint_url=ecr.endpoint_url, rate=20
@@ -54,11 +54,11 @@ def test_a_timeout_of_the_loop_ends_a_check() -> None:
         asyncio.run(main(ecr))
         calls = ecr.counters.calls
         assert 0 < calls < 90
-        # The Checker is closed, so nobody is left who could ask.
+        # The Checker is closed, so that no thread is left that could ask.
         assert ecr.counters.in_flight == 0
 
 
-def test_a_time_of_the_run_ends_a_check_with_its_report() -> None:
+def test_a_timeout_of_the_run_ends_a_check_with_its_report() -> None:
     async def main(ecr: LocalEcr) -> lc.Report:
         async with lc.Checker(
             "app", session=ecr.session(), endpoint_url=ecr.endpoint_url, rate=20
@@ -72,7 +72,7 @@ def test_a_time_of_the_run_ends_a_check_with_its_report() -> None:
     assert report.counts["available"] + report.counts["unavailable"] == answered * 100
 
 
-def test_the_loop_goes_on_while_a_checker_closes() -> None:
+def test_the_event_loop_is_not_blocked_while_a_checker_closes() -> None:
     ticks = 0
 
     async def tick() -> None:
@@ -88,7 +88,7 @@ def test_the_loop_goes_on_while_a_checker_closes() -> None:
         ) as checker:
             run = checker.submit(ROWS[:2000])
             before = ticks
-        assert ticks > before + 10  # it waited for the run, half a second, and let the others work
+        assert ticks > before + 10  # closing waited half a second for the run, and the event loop went on
         ticking.cancel()
         return run.result()
 

@@ -1,4 +1,4 @@
-"""Every run ends: when its time is up, when the service stops answering, when credentials expire for good."""
+"""Every run ends: at its timeout, when the service stops answering, or when credentials expire for good."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ from botocore.exceptions import CredentialRetrievalError
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
+from layercheck.dispatch.call import Call
 from layercheck.dispatch.schedule.execution import Execution
-from layercheck.dispatch.schedule.scheduler import Call
 from layercheck.dispatch.transport.selection import NAMES
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
 QUICK = Limits(
-    back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01, grace_s=0.2, timeout_grace_s=0.05, stall_s=0.5
+    retry=RetryPolicy(back_off_base_s=0.001, back_off_cap_s=0.01),
+    tick_s=0.01,
+    grace_s=0.2,
+    timeout_grace_s=0.05,
+    stall_s=0.5,
 )
 ROWS = digests(5000)
 
@@ -47,9 +52,9 @@ def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
     )
 
 
-def test_when_the_time_of_a_run_is_up_the_report_is_what_is_known() -> None:
+def test_a_run_that_times_out_reports_what_it_knows() -> None:
     opened = threading.Event()
-    limits = Limits(tick_s=0.01, timeout_grace_s=0.05)  # without a quick breaker
+    limits = Limits(tick_s=0.01, timeout_grace_s=0.05)  # without the short limits of QUICK
     with (
         ScriptedServer(answer_then_hang(7, opened)) as server,
         checker_for(server, _limits=limits) as checker,
@@ -69,7 +74,7 @@ def test_when_the_time_of_a_run_is_up_the_report_is_what_is_known() -> None:
         report.raise_for_failures()
 
 
-def test_calls_under_way_at_the_end_of_the_time_are_waited_for() -> None:
+def test_calls_in_flight_at_the_timeout_may_still_be_answered() -> None:
     opened = threading.Event()
     limits = Limits(tick_s=0.01, timeout_grace_s=60)
     with (
@@ -88,7 +93,7 @@ def test_calls_under_way_at_the_end_of_the_time_are_waited_for() -> None:
     assert counts["not_checked"] == 4000
 
 
-def test_a_run_that_is_done_in_time_is_done() -> None:
+def test_a_run_that_finishes_before_its_timeout_is_done() -> None:
     with ScriptedServer() as server, checker_for(server) as checker:
         report = checker.check(ROWS[:300], timeout_s=60)
     assert (report.complete, report.stats.ended) == (True, "done")
@@ -98,7 +103,7 @@ def test_a_run_that_is_done_in_time_is_done() -> None:
     ("timeout_s", "raises"),
     [(0, ValueError), (-1, ValueError), (math.nan, ValueError), ("5", TypeError), (True, TypeError)],
 )
-def test_a_time_that_is_none_is_refused(timeout_s: Any, raises: type[Exception]) -> None:
+def test_an_invalid_timeout_is_refused(timeout_s: Any, raises: type[Exception]) -> None:
     with ScriptedServer() as server:
         with checker_for(server) as checker, pytest.raises(raises, match="timeout_s"):
             checker.check(ROWS, timeout_s=timeout_s)
@@ -108,7 +113,7 @@ def test_a_time_that_is_none_is_refused(timeout_s: Any, raises: type[Exception])
 
 
 @pytest.mark.parametrize("reply", [fault("ServerException", status=500), fault("ThrottlingException")])
-def test_a_service_that_stops_answering_ends_the_run_with_what_is_known(reply: Reply) -> None:
+def test_a_run_ends_with_its_verdicts_if_the_service_stops_answering(reply: Reply) -> None:
     rows = digests(20_000)
     script = lambda asked: good(asked) if asked.number < 30 else reply  # noqa: E731
     with ScriptedServer(script) as server, checker_for(server) as checker:
@@ -119,10 +124,10 @@ def test_a_service_that_stops_answering_ends_the_run_with_what_is_known(reply: R
     assert counts["not_checked"] > 10_000
     assert sum(counts.values()) == len(rows)
     assert report.errors
-    assert len(server.asked) < 30 + (QUICK.outage_failures + 3) * QUICK.throttle_attempts
+    assert len(server.asked) < 30 + (QUICK.outage_failures + 3) * QUICK.retry.throttle_attempts
 
 
-def test_a_service_that_hangs_in_mid_run_ends_it_with_what_is_known() -> None:
+def test_a_run_ends_with_its_verdicts_if_the_service_hangs() -> None:
     opened = threading.Event()
     with ScriptedServer(answer_then_hang(7, opened)) as server, checker_for(server) as checker:
         report = checker.check(ROWS)
@@ -133,7 +138,7 @@ def test_a_service_that_hangs_in_mid_run_ends_it_with_what_is_known() -> None:
     assert "no usable answer in 0.5 s" in report.errors[0].message
 
 
-def test_a_service_that_hangs_from_the_start_is_an_endpoint_error() -> None:
+def test_a_service_that_never_answers_is_an_endpoint_error() -> None:
     opened = threading.Event()
     with ScriptedServer(answer_then_hang(0, opened)) as server, checker_for(server) as checker:
         with pytest.raises(lc.EndpointError, match=r"no usable answer in 0.5 s") as caught:
@@ -144,7 +149,7 @@ def test_a_service_that_hangs_from_the_start_is_an_endpoint_error() -> None:
     assert caught.value.report.counts["not_checked"] > 0
 
 
-def test_a_slow_pace_is_no_standstill() -> None:
+def test_a_slow_rate_does_not_count_as_a_stall() -> None:
     with ScriptedServer() as server, checker_for(server, rate=1.5) as checker:
         report = checker.check(ROWS[:300])
     assert (report.complete, report.stats.ended) == (True, "done")
@@ -152,7 +157,7 @@ def test_a_slow_pace_is_no_standstill() -> None:
 
 
 class Issuer:
-    """Temporary credentials whose token says when the server stops taking it."""
+    """Temporary credentials whose token contains the time at which the server starts to refuse it."""
 
     def __init__(self, life_s: float, taken_s: float) -> None:
         self.life_s = life_s
@@ -185,7 +190,7 @@ class Issuer:
 
 
 @pytest.mark.parametrize("transport", NAMES)
-def test_credentials_that_expire_every_second_cost_nothing(transport: str) -> None:
+def test_credentials_that_expire_every_second_cost_no_verdict(transport: str) -> None:
     issuer = Issuer(life_s=1.0, taken_s=1.0)
     options = {
         "session": issuer.session(),
@@ -201,8 +206,8 @@ def test_credentials_that_expire_every_second_cost_nothing(transport: str) -> No
 
 
 @pytest.mark.parametrize("transport", NAMES)
-def test_credentials_the_service_refuses_before_they_expire_here_cost_a_retry(transport: str) -> None:
-    # botocore uses them to their last moment here, and the service's clock is ahead by a fifth of a second.
+def test_credentials_that_the_service_refuses_early_are_renewed_and_retried(transport: str) -> None:
+    # botocore uses them to the last moment here, but the service's clock is a fifth of a second ahead.
     issuer = Issuer(life_s=1.0, taken_s=0.8)
     session = issuer.session(advisory_timeout=0, mandatory_timeout=0)
     options = {"session": session, "rate": 25, "_limits": Limits(tick_s=0.01), "transport": transport}
@@ -214,18 +219,18 @@ def test_credentials_the_service_refuses_before_they_expire_here_cost_a_retry(tr
     assert issuer.issued > 1
 
 
-def test_a_hiccup_while_credentials_are_renewed_costs_a_retry() -> None:
+def test_a_failed_renewal_of_credentials_is_retried() -> None:
     issuer = Issuer(life_s=1.0, taken_s=60.0)
     session = issuer.session()
-    # Fewer in all than the times that one call may be asked: whichever calls they meet, none is given up.
-    issuer.fails = lambda number: number < QUICK.renewal_attempts
+    # Fewer failures than the attempts of one call, so that no call is given up.
+    issuer.fails = lambda number: number < QUICK.retry.renewal_attempts
     with ScriptedServer(issuer.verify) as server, checker_for(server, session=session) as checker:
         report = checker.check(ROWS)
     assert report.complete
     assert report.stats.retries > 0
 
 
-def test_credentials_that_are_renewed_and_still_expired_end_the_run() -> None:
+def test_credentials_that_are_expired_even_after_a_renewal_end_the_run() -> None:
     issuer = Issuer(life_s=60.0, taken_s=-1.0)
     numbers = itertools.count()
 
@@ -240,18 +245,18 @@ def test_credentials_that_are_renewed_and_still_expired_end_the_run() -> None:
         checker.check(ROWS)
     assert caught.value.report is not None
     assert caught.value.report.counts["available"] + caught.value.report.counts["unavailable"] == 500
-    assert len(server.asked) < 5 + (QUICK.outage_failures + 3) * QUICK.renewal_attempts
+    assert len(server.asked) < 5 + (QUICK.outage_failures + 3) * QUICK.retry.renewal_attempts
 
 
-def test_a_mistake_of_our_own_ends_the_run_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    answered = Execution._answered
+def test_a_bug_in_layercheck_ends_the_run_with_its_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    settle = Execution._settle_answer
 
     def fail(self: Execution, call: Call, *rest: Any) -> None:
         if call.start >= 1000:
             raise ZeroDivisionError("a mistake")
-        answered(self, call, *rest)
+        settle(self, call, *rest)
 
-    monkeypatch.setattr(Execution, "_answered", fail)
+    monkeypatch.setattr(Execution, "_settle_answer", fail)
     with (
         ScriptedServer() as server,
         checker_for(server) as checker,

@@ -1,4 +1,4 @@
-"""Every fault `LocalEcr` knows, all at once, through the public door; alone, see `test_fault_matrix`."""
+"""All faults of `LocalEcr` at once, through the public API. `test_fault_matrix` tests each fault alone."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any, get_args
 import layercheck as lc
 from fake_account import digests
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
 QUICK = Limits(
-    attempts=12,
-    back_off_base_s=0.001,
-    back_off_cap_s=0.02,
+    retry=RetryPolicy(attempts=12, back_off_base_s=0.001, back_off_cap_s=0.02),
     tick_s=0.02,
     body_deadline_s=0.3,
     call_deadline_s=5,
@@ -20,7 +19,7 @@ QUICK = Limits(
 ROWS = digests(4000)
 FATAL = {"access_denied", "expired_token", "expired_key", "repository_deleted"}
 LASTING = {"omit", "contradict", "unknown_availability", "unknown_failure", "poison"}
-"""Faults in an answer that is complete as JSON: they leave their mark, because nothing is asked again."""
+"""Faults in an answer that is valid JSON. They change verdicts, because such an answer is not asked again."""
 
 
 def fault(kind: FaultKind, probability: float) -> Fault:
@@ -38,9 +37,9 @@ def assert_true(report: lc.Report, ecr: LocalEcr) -> None:
     assert not any(ecr.available(digest, "team/app") for digest in report.digests("unavailable"))
 
 
-def test_a_storm_of_everything_that_passes_loses_nothing() -> None:
+def test_all_transient_faults_together_lose_no_verdict() -> None:
     kinds: list[FaultKind] = sorted(set(get_args(FaultKind)) - FATAL - LASTING - {"slow", "endless"})
-    # Together they spoil a third of all calls: that one batch meets twelve in a row is out of the question.
+    # Together they hit a third of all calls. Twelve hits in a row on one batch are practically impossible.
     faults = [fault(kind, 0.02) for kind in kinds]
     throttle = Throttle(rate=400, burst=20)
     with LocalEcr({"team/app": EvenDigests()}, faults=faults, throttle=throttle, seed=11) as ecr:
@@ -53,7 +52,7 @@ def test_a_storm_of_everything_that_passes_loses_nothing() -> None:
     assert report.stats.retries > 0
 
 
-def test_the_pacer_settles_where_the_service_stops_throttling() -> None:
+def test_the_pacer_settles_at_the_rate_that_the_service_allows() -> None:
     rows = digests(20_000)
     with (
         LocalEcr({"team/app": EvenDigests()}, throttle=Throttle(rate=100, burst=10)) as ecr,
@@ -63,5 +62,5 @@ def test_the_pacer_settles_where_the_service_stops_throttling() -> None:
         assert checker.rate is not None
         assert checker.rate < 500
     assert report.complete
-    # Throttles are answered by slowing down, not by insisting.
+    # The pacer answers throttles by slowing down.
     assert report.stats.throttles < report.stats.calls * 2

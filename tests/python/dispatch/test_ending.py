@@ -1,4 +1,4 @@
-"""The ways a run ends before it is done: nothing known is lost, and nothing hangs."""
+"""Runs that end early: known verdicts are kept, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
 
 
 def assert_known(report: lc.Report, answered: int, asked: int) -> None:
-    """`asked` is the server's count; up to three requests may have been on their way to it."""
+    """Compare with `asked`, the server's count; up to three more requests may have been on their way."""
     counts = report.counts
     assert sum(counts.values()) == report.rows == len(ROWS)
     assert counts["available"] + counts["unavailable"] == answered * 100
@@ -49,7 +49,7 @@ def assert_known(report: lc.Report, answered: int, asked: int) -> None:
     assert counts["unanswered"] == put - answered * 100
 
 
-def test_a_cancelled_run_tells_what_is_known(gate: Gate) -> None:
+def test_a_cancelled_run_reports_what_it_knows(gate: Gate) -> None:
     with ScriptedServer(gate) as server, checker_for(server, max_in_flight=3) as checker:
         run = checker.submit(ROWS)
         assert gate.held.wait(60)
@@ -73,7 +73,7 @@ def test_a_run_can_be_cancelled_in_every_state(gate: Gate) -> None:
     with ScriptedServer(gate) as server, checker_for(server, max_in_flight=1, rate=1000) as checker:
         under_way = checker.submit(ROWS)
         assert gate.held.wait(60)
-        waiting = checker.submit(ROWS)  # for the only slot
+        waiting = checker.submit(ROWS)  # waits for the only slot
         assert waiting.running()
         assert waiting.cancel()
         with pytest.raises(lc.RunCancelled) as caught:
@@ -101,7 +101,7 @@ def test_a_run_that_waits_for_the_pacer_can_be_cancelled() -> None:
     assert len(server.asked) == 1
 
 
-def test_answers_that_come_in_during_the_grace_are_kept(gate: Gate) -> None:
+def test_answers_that_arrive_in_the_grace_period_are_kept(gate: Gate) -> None:
     limits = Limits(tick_s=0.01, grace_s=60)
     with ScriptedServer(gate) as server, checker_for(server, max_in_flight=3, _limits=limits) as checker:
         run = checker.submit(ROWS)
@@ -114,7 +114,7 @@ def test_answers_that_come_in_during_the_grace_are_kept(gate: Gate) -> None:
     assert_known(caught.value.report, len(server.asked), len(server.asked))
 
 
-def test_a_report_can_be_had_at_any_time(gate: Gate) -> None:
+def test_the_report_of_a_run_is_available_at_any_time(gate: Gate) -> None:
     with ScriptedServer(gate) as server, checker_for(server, max_in_flight=1) as checker:
         run = checker.submit(ROWS)
         assert gate.held.wait(60)
@@ -127,7 +127,7 @@ def test_a_report_can_be_had_at_any_time(gate: Gate) -> None:
         assert early.counts["not_checked"] > 0
 
 
-def test_a_run_is_a_future_for_the_standard_library() -> None:
+def test_the_standard_library_accepts_a_run_as_a_future() -> None:
     called: list[Any] = []
     with ScriptedServer() as server, checker_for(server) as checker:
         runs = [checker.submit(ROWS[start : start + 1000]) for start in range(0, 5000, 1000)]
@@ -139,7 +139,7 @@ def test_a_run_is_a_future_for_the_standard_library() -> None:
     assert called == [runs[0]]
 
 
-def test_leaving_the_block_waits_for_what_was_submitted() -> None:
+def test_leaving_the_block_waits_for_submitted_runs() -> None:
     with ScriptedServer() as server:
         with checker_for(server) as checker:
             run = checker.submit(ROWS)
@@ -164,7 +164,7 @@ def test_an_exception_in_the_block_cancels_the_runs(gate: Gate) -> None:
         assert run.report().counts["not_checked"] > 0
 
 
-def test_a_closed_checker_takes_nothing_more() -> None:
+def test_a_closed_checker_refuses_new_runs() -> None:
     with ScriptedServer() as server:
         checker = checker_for(server)
         checker.close()
@@ -207,7 +207,7 @@ def test_cancelling_the_task_cancels_the_run(gate: Gate) -> None:
     async def main(checker: lc.Checker) -> None:
         task = asyncio.create_task(checker.check_async(ROWS))
         await asyncio.to_thread(gate.held.wait, 60)
-        (run,) = checker._runs
+        (run,) = checker._registry.runs
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -219,11 +219,11 @@ def test_cancelling_the_task_cancels_the_run(gate: Gate) -> None:
     assert len(server.asked) < 50
 
 
-def test_a_run_cancelled_from_outside_is_no_cancelled_task(gate: Gate) -> None:
+def test_a_run_that_is_cancelled_directly_does_not_cancel_its_task(gate: Gate) -> None:
     async def main(checker: lc.Checker) -> None:
         task = asyncio.create_task(checker.check_async(ROWS))
         await asyncio.to_thread(gate.held.wait, 60)
-        (run,) = checker._runs
+        (run,) = checker._registry.runs
         run.cancel()
         with pytest.raises(lc.RunCancelled):
             await task
@@ -293,12 +293,12 @@ def start(server: ScriptedServer, grace_s: float) -> subprocess.Popen[str]:
 
 
 def assert_none_lost(known: int, unanswered: int, not_checked: int, asked: int) -> None:
-    """What was put to the client counts as asked, though up to four requests may not have left it yet."""
+    """A request given to the client counts as asked, though up to four may not have left the client yet."""
     assert known + unanswered + not_checked == 5000
     assert asked * 100 <= known + unanswered <= (asked + 4) * 100
 
 
-def test_ctrl_c_keeps_what_is_known(gate: Gate) -> None:
+def test_ctrl_c_keeps_known_verdicts(gate: Gate) -> None:
     with ScriptedServer(gate) as server:
         program = start(server, 0.2)
         assert gate.held.wait(60)
@@ -310,7 +310,7 @@ def test_ctrl_c_keeps_what_is_known(gate: Gate) -> None:
     assert_none_lost(known, unanswered, not_checked, len(server.asked))
 
 
-def test_ctrl_c_waits_for_the_answers_under_way(gate: Gate) -> None:
+def test_ctrl_c_waits_for_the_calls_in_flight(gate: Gate) -> None:
     with ScriptedServer(gate) as server:
         program = start(server, 60)
         assert gate.held.wait(60)
@@ -322,7 +322,7 @@ def test_ctrl_c_waits_for_the_answers_under_way(gate: Gate) -> None:
     assert (known, unanswered) == (len(server.asked) * 100, 0) or not_checked == 0
 
 
-def test_a_second_ctrl_c_leaves_at_once(gate: Gate) -> None:
+def test_a_second_ctrl_c_ends_the_program_at_once(gate: Gate) -> None:
     with ScriptedServer(gate) as server:
         program = start(server, 3600)
         assert gate.held.wait(60)
@@ -339,7 +339,7 @@ def test_a_second_ctrl_c_leaves_at_once(gate: Gate) -> None:
     assert not gate.opened.is_set()
 
 
-def test_a_call_that_hangs_does_not_keep_the_interpreter_from_ending(gate: Gate) -> None:
+def test_a_hanging_call_does_not_keep_the_interpreter_alive(gate: Gate) -> None:
     code = """
         import sys, layercheck as lc
         checker = lc.Checker("team/app", endpoint_url=sys.argv[1])
@@ -359,7 +359,7 @@ def test_a_call_that_hangs_does_not_keep_the_interpreter_from_ending(gate: Gate)
     assert (program.returncode, out) == (0, "False\n")
 
 
-def test_a_stream_without_an_end_is_answered_block_by_block() -> None:
+def test_an_endless_stream_is_answered_block_by_block() -> None:
     taken = 0
 
     def rows() -> Iterator[str]:
@@ -382,7 +382,7 @@ def test_a_stream_without_an_end_is_answered_block_by_block() -> None:
     assert len(server.asked) <= 3 * 4
 
 
-def test_a_stream_with_an_end_answers_every_row() -> None:
+def test_a_finite_stream_answers_every_row() -> None:
     with ScriptedServer() as server, checker_for(server) as checker:
         answers = list(checker.stream(iter(ROWS), block_rows=1234))
     assert [answer.first_row for answer in answers] == [0, 1234, 2468, 3702, 4936]
@@ -394,13 +394,13 @@ def test_leaving_a_stream_early_stops_its_calls() -> None:
         for answer in checker.stream([*ROWS[:1] * 1000, *ROWS], block_rows=1000):
             assert answer.report.complete
             break
-    # The first block took one call. Two of ten calls each were under way, and closing the checker waits
-    # for whatever still is.
+    # The first block took one call. Two blocks of ten calls each were in flight, and closing the checker
+    # waits for the calls that still are.
     assert 1 <= len(server.asked) < 15
 
 
 class OwnedLock:
-    """A lock that raises where a plain one would block its owner for ever."""
+    """A lock that raises if its owner acquires it again, where a plain lock would block for ever."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -426,19 +426,20 @@ class OwnedLock:
 
 
 @pytest.mark.parametrize("held", [True, False], ids=["by a thread with the lock", "by one without"])
-def test_a_stream_that_the_collector_closes_waits_for_no_lock(
+def test_a_stream_closed_by_the_garbage_collector_does_not_wait_for_a_lock(
     gate: Gate, held: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unraisable: list[BaseException | None] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda told: unraisable.append(told.exc_value))
     with ScriptedServer(gate) as server, checker_for(server, max_in_flight=2) as checker:
         lock: Any = OwnedLock()
-        checker._workers.lock = lock
-        # One call for the first block; the two after it are asked ten each, and the gate holds most of these.
+        pool = checker._connection.pool
+        pool.lock = pool.deferred._lock = lock
+        # The first block takes one call, the next two ten calls each, and the gate holds most of these.
         rows = itertools.chain(ROWS[:1] * 1000, itertools.cycle(ROWS))
         answers = checker.stream(rows, block_rows=1000)
         assert next(answers).report.complete
-        runs = list(checker._runs)
+        runs = list(checker._registry.runs)
         assert gate.held.wait(60)
         cycle: list[Any] = [answers]
         cycle.append(cycle)
@@ -451,3 +452,29 @@ def test_a_stream_that_the_collector_closes_waits_for_no_lock(
             run._wait()
             assert run.cancelled()
         assert len(runs) == 2
+
+
+@pytest.mark.parametrize("point", ["before the thread", "in the wait for the thread"])
+def test_a_ctrl_c_while_a_run_starts_leaves_nothing_to_wait_for(
+    point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name != "layercheck-run":
+            start(thread)
+            return
+        if point == "in the wait for the thread":
+            start(thread)
+        raise KeyboardInterrupt
+
+    with ScriptedServer() as server, checker_for(server) as checker:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", interrupted)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                checker.check(ROWS)
+        report = caught.value.__dict__["report"]
+        assert sum(report.counts.values()) == len(ROWS)
+        # Nothing is left that `close` waits for, and the checker goes on working.
+        assert checker._registry.runs == []
+        assert checker.check(ROWS[:100]).complete

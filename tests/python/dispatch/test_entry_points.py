@@ -1,7 +1,7 @@
-"""The ways to call, and what is left behind by each of them: no thread, no descriptor, no call under way.
+"""Every entry point leaves nothing behind: no thread, no descriptor, no call in flight.
 
-Each way runs in a process of its own against a server in this one, so that what the process has open
-is the package's alone.
+Each entry point runs in a process of its own against a server in this process, so that everything open in
+that process belongs to the package.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ WAYS = {
     def run():
         return asyncio.run(main())
     """,
-    "a dead end": """
+    "a fatal error": """
     def run():
         with checker() as one:
             one.check(rows[:100])
@@ -222,7 +222,7 @@ def program(server: ScriptedServer, *parts: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
-def test_nothing_is_left_behind(way: str) -> None:
+def test_an_entry_point_leaves_no_thread_descriptor_or_call_behind(way: str) -> None:
     with ScriptedServer(service) as server:
         running = program(server, LIFE, way, AFTER)
         out, err = running.communicate(timeout=120)
@@ -280,12 +280,12 @@ HELD: dict[str, tuple[str, bool]] = {
         False,
     ),
 }
-"""A way to call, and whether the exception holds what is known; the others have their `Run` for that."""
+"""Entry point to its code, and whether its exception carries the report; otherwise the `Run` has it."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("way", HELD)
-def test_a_signal_ends_every_way_to_call_and_keeps_the_answers(
+def test_a_signal_ends_every_entry_point_and_keeps_the_answers(
     gate: Gate, way: str, number: signal.Signals
 ) -> None:
     code, holds = HELD[way]
@@ -293,8 +293,8 @@ def test_a_signal_ends_every_way_to_call_and_keeps_the_answers(
         running = program(server, LIFE, code, SIGNALLED)
         assert gate.held.wait(60)
         running.send_signal(number)
-        # The handler runs before anything else of the main thread does; the calls under way are answered
-        # within the grace, whenever that is.
+        # The handler runs before anything else on the main thread. The calls in flight are answered within
+        # the grace period, whenever it starts.
         gate.opened.set()
         out, err = running.communicate(timeout=120)
     assert (running.returncode, err) == (0, "")
@@ -302,5 +302,5 @@ def test_a_signal_ends_every_way_to_call_and_keeps_the_answers(
     assert told["said"] == ("KeyboardInterrupt" if number is signal.SIGINT else "SystemExit")
     assert told["left"] == ["MainThread"]
     if holds:
-        # One call was the warm-up.
+        # Without the call of the warm-up.
         assert 2000 <= told["held"] <= 5000

@@ -1,9 +1,8 @@
-"""The fault matrix: every fault x every transport, each report held row by row to the server's own log.
+"""The fault matrix: every fault x every transport, each report compared row by row with the server's log.
 
-The server tells of every call what was asked and which faults it met, so what each row must say is
-computed from what really happened, not from what was hoped for. With one call in flight and no
-back-off, the calls of a run come in one order: then all transports must also give one and the same
-report, rows, codes, reasons and errors alike.
+The server logs the digests and the faults of every call, so the expected rows are computed from what really
+happened. With one call in flight and no back-off, the calls of a run have one fixed order. Then all
+transports must give the same report, with the same rows, codes, reasons and errors.
 """
 
 from __future__ import annotations
@@ -19,39 +18,38 @@ import layercheck as lc
 from fake_account import digests
 from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr, Throttle
 
 Scene = Literal["in_order", "at_once", "tls"]
-"""One call in flight; eight of them; one, over TLS."""
+"""One call in flight; eight calls in flight; one call in flight, over TLS."""
 
 QUICK = Limits(
-    attempts=12,
-    back_off_base_s=0.0,
-    back_off_cap_s=0.0,
+    retry=RetryPolicy(attempts=12, back_off_base_s=0.0, back_off_cap_s=0.0),
     tick_s=0.02,
     body_deadline_s=0.3,
     call_deadline_s=10,
 )
 DIGESTS = digests(200)
 ROWS = [*DIGESTS, "sha256:short", *DIGESTS[:20], ""]
-"""With duplicates and invalid rows, which no fault may touch."""
+"""Includes duplicates and invalid rows, which no fault may change."""
 BATCH = 10
 HIT = (4, 9)
-"""The calls that go wrong: fewer in a row than a batch has attempts, and answers before and after."""
+"""The calls that fail: fewer in a row than the attempts of a batch, with answers before and after."""
 LOADER = create_loader()
-"""Shared by all sessions here: reading the service's model again for each is most of what a client costs."""
+"""Shared by all sessions here, because reading the service model is most of the cost of a client."""
 POISON = tuple(DIGESTS[5::40])
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault, and what it must do to a report.
+    """A fault, and its effect on a report.
 
     Attributes:
-        fault: What goes wrong.
-        marks: The verdict of each digest in an answer with the fault; None if it leaves no mark.
-        raises: The run ends with it.
-        wire: It is a matter of bytes on the connection, so it is tried over TLS too.
+        fault: The fault.
+        marks: The verdict of each digest in an answer with the fault; None if the fault changes no verdict.
+        raises: The exception that ends the run.
+        wire: The fault changes bytes on the connection, so it is tried over TLS too.
         name: Tells cases of one kind apart.
     """
 
@@ -122,7 +120,7 @@ SCENES = [(case, scene) for scene in get_args(Scene) for case in CASES if scene 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run, and what the server says of it."""
+    """The result of a run, and the server's log of it."""
 
     report: lc.Report
     error: lc.LayercheckError | None
@@ -131,7 +129,7 @@ class Outcome:
     endpoint_url: str
 
     def shown(self) -> Any:
-        """All of the report that must not depend on the transport."""
+        """The parts of the report that must not depend on the transport."""
         rows = self.report.to_arrow().to_pylist()
         errors = [(each.start, each.stop, each.kind, each.code, each.attempts) for each in self.report.errors]
         error = self.error and (type(self.error), str(self.error))
@@ -161,13 +159,13 @@ def outcome(case: Case, scene: Scene, transport: TransportName) -> Outcome:
 
 
 def expected(case: Case, calls: list[Call]) -> list[str]:
-    """What each row must say, by the server's own account."""
+    """The expected verdict of each row, by the server's log."""
     said: dict[str, str] = {}
     for call in calls:
         met = case.fault.kind in call.faults
         if call.outcome != "answered":
             if case.raises and met:
-                # Asked, and the run ended with it; a digest that was never asked is not in any call.
+                # The call that ended the run. A digest that was never asked is not in any call.
                 said |= dict.fromkeys(call.digests, "unanswered")
             continue
         for digest in call.digests:
@@ -180,7 +178,7 @@ def expected(case: Case, calls: list[Call]) -> list[str]:
 
 @pytest.mark.parametrize("transport", NAMES)
 @pytest.mark.parametrize(("case", "scene"), SCENES, ids=[f"{case}-{scene}" for case, scene in SCENES])
-def test_a_report_says_of_every_row_what_the_server_did(
+def test_every_row_of_a_report_matches_the_log_of_the_server(
     case: Case, scene: Scene, transport: TransportName
 ) -> None:
     got = outcome(case, scene, transport)
@@ -198,16 +196,14 @@ def test_a_report_says_of_every_row_what_the_server_did(
 @pytest.mark.parametrize(
     "fault",
     [
-        # The service is of another opinion than botocore on how long a key is good.
+        # The service refuses the key earlier than botocore expects.
         Fault("expired_token", calls=HIT),
-        # More calls than a key makes in its lifetime, and fewer than the run: without renewal it ends.
+        # More calls than a key lives, but fewer than the run, so that without a renewal the run ends.
         Fault("expired_key", uses=15),
     ],
     ids=lambda fault: fault.kind,
 )
-def test_credentials_that_expire_all_the_time_cost_retries_and_nothing_else(
-    fault: Fault, transport: TransportName
-) -> None:
+def test_credentials_that_keep_expiring_cost_only_retries(fault: Fault, transport: TransportName) -> None:
     with (
         LocalEcr({"team/app": EvenDigests()}, faults=[fault], latency_ms=10) as ecr,
         lc.Checker(
@@ -236,7 +232,7 @@ def test_credentials_that_expire_all_the_time_cost_retries_and_nothing_else(
     [("ThrottlingException", 400), ("TooManyRequestsException", 429), (None, 429)],
     ids=["ThrottlingException", "TooManyRequestsException", "429"],
 )
-def test_a_token_bucket_costs_time_and_no_verdict(
+def test_throttling_by_a_token_bucket_costs_time_but_no_verdict(
     code: str | None, status: int, transport: TransportName
 ) -> None:
     bucket = Throttle(rate=100, burst=5, code=code, status=status)
@@ -249,7 +245,10 @@ def test_a_token_bucket_costs_time_and_no_verdict(
             rate="max",
             max_in_flight=8,
             transport=transport,
-            _limits=replace(QUICK, throttle_attempts=100, back_off_base_s=0.01, back_off_cap_s=0.02),
+            _limits=replace(
+                QUICK,
+                retry=replace(QUICK.retry, throttle_attempts=100, back_off_base_s=0.01, back_off_cap_s=0.02),
+            ),
         ) as checker,
     ):
         report = checker.check(lc.plan(ROWS, batch_size=BATCH))

@@ -1,4 +1,4 @@
-"""Whatever the service does: every row one verdict, and only true ones."""
+"""Whatever the service does, every row has one verdict, and it is true."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from dispatch.scripted_server import (
 )
 from fake_account import SECRET, TOKEN, digests
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
-QUICK = Limits(back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.02)
+QUICK = Limits(retry=RetryPolicy(back_off_base_s=0.001, back_off_cap_s=0.01), tick_s=0.02)
 ROWS = digests(3000)
 
 
@@ -37,7 +38,7 @@ def check(server: ScriptedServer, rows: Iterable[str] = ROWS, **options: Any) ->
 
 
 def assert_true(report: lc.Report, server: ScriptedServer, rows: list[str] = ROWS) -> None:
-    """One verdict per row, none for a digest that was not asked, none untrue."""
+    """Check that every row has one verdict, that it is true, and that its digest was asked."""
     assert sum(report.counts.values()) == report.rows == len(rows)
     asked = server.digests_asked
     assert asked <= set(rows)
@@ -52,7 +53,7 @@ def assert_true(report: lc.Report, server: ScriptedServer, rows: list[str] = ROW
 
 
 def every(nth: int, reply: Callable[[Asked], Reply]) -> Script:
-    """A good answer, but for every `nth` request."""
+    """`reply` for every `nth` request, and a good answer for all others."""
     return lambda asked: reply(asked) if asked.number % nth == 0 else good(asked)
 
 
@@ -94,7 +95,7 @@ TRANSIENT: dict[str, Callable[[Asked], Reply]] = {
 
 
 @pytest.mark.parametrize("reply", TRANSIENT.values(), ids=TRANSIENT.keys())
-def test_what_passes_is_asked_again_until_every_digest_has_its_verdict(
+def test_transient_errors_are_retried_until_every_digest_has_its_verdict(
     reply: Callable[[Asked], Reply],
 ) -> None:
     with ScriptedServer(every(3, reply)) as server:
@@ -106,7 +107,9 @@ def test_what_passes_is_asked_again_until_every_digest_has_its_verdict(
 
 
 @pytest.mark.parametrize("reply", TRANSIENT.values(), ids=TRANSIENT.keys())
-def test_what_never_passes_ends_as_unanswered_with_its_cause(reply: Callable[[Asked], Reply]) -> None:
+def test_an_error_that_never_ends_leaves_digests_unanswered_with_its_cause(
+    reply: Callable[[Asked], Reply],
+) -> None:
     bad = set(ROWS[:100])
     with ScriptedServer(lambda asked: reply(asked) if bad & set(asked.digests) else good(asked)) as server:
         report = check(server)
@@ -116,12 +119,13 @@ def test_what_never_passes_ends_as_unanswered_with_its_cause(reply: Callable[[As
     (error,) = report.errors
     assert (error.start, error.stop) == (0, 100)
     assert error.kind in ("transient", "throttled")
-    assert error.attempts == (QUICK.throttle_attempts if error.kind == "throttled" else QUICK.attempts)
+    most = QUICK.retry.throttle_attempts if error.kind == "throttled" else QUICK.retry.attempts
+    assert error.attempts == most
     assert error.message
 
 
 @pytest.mark.parametrize("reply", TRANSIENT.values(), ids=TRANSIENT.keys())
-def test_a_service_that_only_fails_is_a_dead_end_after_bounded_calls(
+def test_a_service_that_only_fails_ends_the_run_after_a_bounded_number_of_calls(
     reply: Callable[[Asked], Reply],
 ) -> None:
     rows = digests(20_000)
@@ -131,7 +135,7 @@ def test_a_service_that_only_fails_is_a_dead_end_after_bounded_calls(
     assert report is not None
     assert_true(report, server, rows)
     assert report.counts["not_checked"] > 10_000
-    assert len(server.asked) < (QUICK.outage_failures + 32) * QUICK.throttle_attempts
+    assert len(server.asked) < (QUICK.outage_failures + 32) * QUICK.retry.throttle_attempts
 
 
 def test_answers_are_joined_by_digest_in_any_order_and_case() -> None:
@@ -155,7 +159,7 @@ def test_digests_left_out_of_an_answer_are_unanswered() -> None:
     assert {error.kind for error in report.errors} == {"answer"}
 
 
-def test_answers_for_digests_nobody_asked_are_counted_and_ignored() -> None:
+def test_answers_for_digests_that_were_not_asked_are_counted_and_ignored() -> None:
     foreign = digests(4000)[3000:]
 
     def answers(asked: Asked) -> Reply:
@@ -181,7 +185,7 @@ def test_contradicting_answers_are_unanswered() -> None:
     assert {error.code for error in report.errors} == {"ContradictoryAnswers"}
 
 
-def test_a_word_from_the_future_is_kept_as_other() -> None:
+def test_an_unknown_availability_is_kept_as_other() -> None:
     def future(asked: Asked) -> Reply:
         return answer([{"layerDigest": each, "layerAvailability": "FROZEN"} for each in asked.digests])
 
@@ -191,7 +195,7 @@ def test_a_word_from_the_future_is_kept_as_other() -> None:
     assert report.complete
 
 
-def test_one_poison_digest_alone_is_refused() -> None:
+def test_only_the_poison_digest_of_a_batch_is_refused() -> None:
     poison = ROWS[1234]
 
     def script(asked: Asked) -> Reply:
@@ -202,7 +206,7 @@ def test_one_poison_digest_alone_is_refused() -> None:
     assert_true(report, server)
     assert report.digests("refused") == [poison]
     assert report.complete
-    assert 6 <= report.stats.halvings <= 7  # 100, 50, 25, 12 or 13, ...: then it stands alone
+    assert 6 <= report.stats.halvings <= 7  # 100, 50, 25, 12 or 13, ..., until it is alone in its batch
     (error,) = report.errors
     assert (error.start, error.stop, error.kind) == (1234, 1235, "batch")
 
@@ -213,7 +217,7 @@ def test_the_only_digest_of_a_plan_can_be_refused() -> None:
     assert report.counts["refused"] == 1
 
 
-def test_a_parameter_no_digest_mends_is_not_blamed_on_the_digests() -> None:
+def test_an_invalid_parameter_that_is_not_a_digest_refuses_no_digest() -> None:
     with (
         ScriptedServer(lambda asked: fault("InvalidParameterException", "no")) as server,
         pytest.raises(lc.InvalidParameterError) as caught,
@@ -237,7 +241,7 @@ FATAL = [
 
 @pytest.mark.parametrize(("code", "raises", "builtin"), FATAL, ids=[code for code, *_ in FATAL])
 @pytest.mark.parametrize("after", [0, 12], ids=["at once", "in mid-run"])
-def test_a_dead_end_keeps_what_is_known_and_carries_botocores_response(
+def test_a_fatal_error_keeps_known_verdicts_and_carries_botocores_response(
     code: str, raises: type[lc.LayercheckError], builtin: type[Exception], after: int
 ) -> None:
     rows = digests(10_000)
@@ -264,7 +268,7 @@ def test_a_dead_end_keeps_what_is_known_and_carries_botocores_response(
     assert (type(again), str(again), again.response) == (raises, str(error), error.response)
 
 
-def test_a_dead_end_waits_for_calls_under_way_and_keeps_their_answers() -> None:
+def test_a_fatal_error_waits_for_calls_in_flight_and_keeps_their_answers() -> None:
     slow_started, refused = threading.Event(), threading.Event()
 
     def script(asked: Asked) -> Reply:
@@ -284,7 +288,7 @@ def test_a_dead_end_waits_for_calls_under_way_and_keeps_their_answers() -> None:
     assert counts["available"] + counts["unavailable"] == 100
 
 
-def test_a_port_where_nobody_listens_is_an_endpoint_error() -> None:
+def test_a_refused_connection_is_an_endpoint_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with (
@@ -305,7 +309,7 @@ def test_without_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) ->
     assert server.asked == []
 
 
-def test_a_server_that_comes_back_is_not_given_up() -> None:
+def test_a_run_survives_a_short_outage_of_the_server() -> None:
     with ScriptedServer(
         lambda asked: good(asked) if not 5 <= asked.number < 40 else Reply(reset=True)
     ) as server:
@@ -314,11 +318,11 @@ def test_a_server_that_comes_back_is_not_given_up() -> None:
     assert report.complete
 
 
-def test_no_more_calls_are_under_way_than_allowed() -> None:
+def test_max_in_flight_limits_the_calls_in_flight() -> None:
     full = threading.Event()
 
     def script(asked: Asked) -> Reply:
-        # Nobody is answered before five calls are under way at once, so the limit is reached for sure.
+        # The server answers no call before five calls are in flight, so that the run reaches the limit.
         if server.most_at_once >= 5:
             full.set()
         full.wait(30)
@@ -331,7 +335,7 @@ def test_no_more_calls_are_under_way_than_allowed() -> None:
     assert report.complete
 
 
-def test_runs_of_one_checker_share_its_slots() -> None:
+def test_runs_of_one_checker_share_its_call_slots() -> None:
     full = threading.Event()
 
     def script(asked: Asked) -> Reply:
@@ -394,7 +398,7 @@ def test_a_callers_client_gives_the_same_verdicts(own_client: Callable[[Scripted
     assert report.complete
 
 
-def test_the_registry_and_the_repository_are_put_to_the_service() -> None:
+def test_requests_name_the_registry_and_the_repository() -> None:
     with ScriptedServer() as server:
         check(server, ROWS[:1], registry_id="012345678901")
         check(server, ROWS[:1], public=True, registry_id="alias")
@@ -411,7 +415,7 @@ def test_an_empty_plan_asks_nothing() -> None:
     assert server.asked == []
 
 
-def test_errors_kept_one_by_one_are_bounded() -> None:
+def test_the_number_of_errors_in_a_report_is_bounded() -> None:
     limits = Limits(errors_kept=5)
     with ScriptedServer(lambda asked: answer([])) as server:
         report = check(server, _limits=limits)

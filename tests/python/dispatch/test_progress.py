@@ -1,4 +1,4 @@
-"""What a run tells of itself while it goes on, and the bars that show it."""
+"""The progress of a running run, and the bars that show it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Outcome, OutcomeKind
 from layercheck.dispatch.schedule.progress import RunProgress
-from layercheck.dispatch.schedule.scheduler import Call
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
-QUICK = Limits(tick_s=0.01, back_off_base_s=0.001, back_off_cap_s=0.01)
+QUICK = Limits(retry=RetryPolicy(back_off_base_s=0.001, back_off_cap_s=0.01), tick_s=0.01)
 ROWS = digests(5000)
 
 
@@ -27,7 +29,7 @@ def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
     return lc.Checker("team/app", endpoint_url=server.url, **{"rate": "max", "_limits": QUICK, **options})
 
 
-def test_progress_is_told_while_it_runs_and_once_at_the_end() -> None:
+def test_progress_is_reported_during_a_run_and_once_at_its_end() -> None:
     states: list[lc.Progress] = []
     with ScriptedServer() as server, checker_for(server, rate=200) as checker:
         checker.check(ROWS, progress=states.append)
@@ -39,7 +41,7 @@ def test_progress_is_told_while_it_runs_and_once_at_the_end() -> None:
     assert (last.settled, last.calls, last.in_flight, last.rate) == (len(ROWS), 50, 0, 200)
 
 
-def test_progress_tells_rows_and_batches_and_ends_with_all_of_them() -> None:
+def test_progress_counts_rows_and_batches_and_ends_with_all_of_them() -> None:
     states: list[lc.Progress] = []
     rows = [*ROWS[:1000], *ROWS[:500], "junk", *ROWS[:1]]
     with ScriptedServer() as server, checker_for(server, rate=100) as checker:
@@ -48,13 +50,13 @@ def test_progress_tells_rows_and_batches_and_ends_with_all_of_them() -> None:
         assert before.rows_done <= after.rows_done
         assert before.batches_done <= after.batches_done
     assert all((state.rows, state.batches) == (1502, 10) for state in states)
-    assert states[0].rows_done >= 1  # the invalid one has its verdict from the start
+    assert states[0].rows_done >= 1  # the invalid row has its verdict from the start
     last = states[-1]
     assert (last.rows_done, last.batches_done, last.seconds_left) == (1502, 10, 0.0)
     assert last.counts == report.unique_counts
 
 
-def test_a_halved_batch_is_done_when_its_last_digest_is() -> None:
+def test_a_split_batch_is_done_when_its_last_digest_is_done() -> None:
     poison = ROWS[150]
     states: list[lc.Progress] = []
 
@@ -68,40 +70,45 @@ def test_a_halved_batch_is_done_when_its_last_digest_is() -> None:
     assert states[-1].calls > 3
 
 
-def test_pieces_of_a_batch_are_counted_once() -> None:
-    ground = RunProgress(lc.plan(ROWS[:300]))
-    ground.halved(Call(100, 200))
-    ground.ended(Call(0, 100))
-    assert ground.batches_done == 1
-    ground.halved(Call(150, 200))
-    ground.ended(Call(150, 175))
-    ground.ended(Call(100, 150))
-    assert ground.batches_done == 1
-    ground.ended(Call(175, 200))
-    assert ground.batches_done == 2
+def test_a_split_batch_is_counted_once() -> None:
+    progress = RunProgress(lc.plan(ROWS[:300]))
+
+    def record(kind: OutcomeKind, start: int, stop: int) -> None:
+        progress.record(Outcome(kind, Call(start, stop), 0.0))
+
+    record(OutcomeKind.SPLIT, 100, 200)
+    record(OutcomeKind.ANSWERED, 0, 100)
+    assert progress.batches_done == 1
+    record(OutcomeKind.RETRIED, 150, 200)
+    record(OutcomeKind.SPLIT, 150, 200)
+    record(OutcomeKind.GIVEN_UP, 150, 175)
+    record(OutcomeKind.ANSWERED, 100, 150)
+    assert progress.batches_done == 1
+    record(OutcomeKind.REFUSED, 175, 200)
+    assert progress.batches_done == 2
 
 
-def test_the_time_left_follows_the_speed_of_late() -> None:
-    ground = RunProgress(lc.plan(ROWS))
-    assert ground.seconds_left(0.0, 0) is None
-    assert ground.seconds_left(0.5, 100) is None  # too soon to say
-    assert ground.seconds_left(2.0, 1000) == pytest.approx(8.0)
-    # A minute of throttling is forgotten after ten seconds at the full speed.
+def test_the_time_left_follows_the_recent_speed() -> None:
+    progress = RunProgress(lc.plan(ROWS))
+    assert progress.seconds_left(0.0, 0) is None
+    assert progress.seconds_left(0.5, 100) is None  # too early for an estimate
+    assert progress.seconds_left(2.0, 1000) == pytest.approx(8.0)
+    # Ten seconds at full speed outweigh a minute of throttling.
     for tick in range(60):
-        ground.seconds_left(62.0 + tick * 0.25, 1000 + tick * 50)
-    assert ground.seconds_left(77.0, 4000) == pytest.approx(5.0, rel=0.05)
-    assert ground.seconds_left(80.0, 5000) == 0.0
+        progress.seconds_left(62.0 + tick * 0.25, 1000 + tick * 50)
+    assert progress.seconds_left(77.0, 4000) == pytest.approx(5.0, rel=0.05)
+    assert progress.seconds_left(80.0, 5000) == 0.0
 
 
-def test_progress_is_told_a_few_times_a_second_however_many_calls_there_are() -> None:
+def test_progress_is_reported_a_few_times_a_second_whatever_the_call_rate() -> None:
     states: list[lc.Progress] = []
     with ScriptedServer() as server, checker_for(server, _limits=Limits(tick_s=60)) as checker:
         checker.check(ROWS, progress=states.append)
-    # When it begins, and when it ends.
+    # At the start and at the end of the run.
     assert [state.done for state in states] == [False, True]
 
 
-def test_progress_that_is_no_callback_is_refused() -> None:
+def test_a_progress_argument_that_is_not_callable_is_refused() -> None:
     wrong: Any = "yes"
     with (
         ScriptedServer() as server,
@@ -130,7 +137,7 @@ PROGRAM = """
 
 
 def run_program(server: ScriptedServer, where: str, terminal: bool) -> str:
-    """All that the program writes; in a pseudo-terminal or to a pipe."""
+    """The output of the program, in a pseudo-terminal or to a pipe."""
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), server.url, where]
     if not terminal:
         return subprocess.run(
@@ -144,7 +151,7 @@ def run_program(server: ScriptedServer, where: str, terminal: bool) -> str:
         while True:
             try:
                 block = os.read(ours, 65536)
-            except OSError:  # so Linux ends the reading of a terminal that nobody holds any more
+            except OSError:  # Linux raises this when the last process has closed the terminal
                 break
             if not block:
                 break
@@ -154,18 +161,18 @@ def run_program(server: ScriptedServer, where: str, terminal: bool) -> str:
     return written.decode()
 
 
-def test_on_a_terminal_progress_true_is_richs_bar_and_leaves_nothing_behind() -> None:
+def test_progress_true_shows_a_rich_bar_on_a_terminal_and_restores_the_cursor() -> None:
     with ScriptedServer() as server:
         written = run_program(server, "terminal", terminal=True)
     assert "3,000 of 3,000 digests" in written
     assert "calls/s" in written
     assert "1,500 available" in written
-    assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1  # the cursor is back
+    assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1  # the cursor is shown again
     assert "left: []" in written
     assert "shown by: rich" in written
 
 
-def test_in_a_notebook_progress_true_is_tqdms_bar() -> None:
+def test_progress_true_shows_a_tqdm_bar_in_a_notebook() -> None:
     with ScriptedServer() as server:
         written = run_program(server, "notebook", terminal=False)
     assert "100%" in written
@@ -173,7 +180,7 @@ def test_in_a_notebook_progress_true_is_tqdms_bar() -> None:
     assert "Warning" not in written
 
 
-def test_in_a_file_progress_true_shows_nothing() -> None:
+def test_progress_true_writes_nothing_to_a_file() -> None:
     with ScriptedServer() as server:
         written = run_program(server, "file", terminal=False)
     assert written == "left: []\nshown by:\n"

@@ -1,8 +1,7 @@
-"""End to end, under a server that misbehaves by generated scripts: verdicts stay true and none is lost.
+"""End to end with generated faults of the server: verdicts stay true and none is lost.
 
-Nothing is faked: `layercheck` asks a real server over a real socket, through a boto3 client on
-which the test, not the package, listens to what botocore parsed. The reference merges the same
-answers, and must come to the same verdicts.
+Nothing is faked: `layercheck` asks a real server over a real socket. The test listens on the boto3 client to
+the answers that botocore parsed. The reference merges the same answers, and must reach the same verdicts.
 """
 
 from __future__ import annotations
@@ -21,17 +20,20 @@ import digest_strategies as ds
 import layercheck as lc
 import reference as ref
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import Fault, Layer, LocalEcr
 
 OPERATION = "BatchCheckLayerAvailability"
 
-# Short pauses, everything else as it is in use.
-QUICK = Limits(throttle_attempts=5, back_off_base_s=0.001, back_off_cap_s=0.01, tick_s=0.01)
+# Short pauses, and the defaults for everything else.
+QUICK = Limits(
+    retry=RetryPolicy(throttle_attempts=5, back_off_base_s=0.001, back_off_cap_s=0.01), tick_s=0.01
+)
 
-# No shrinking: every try is a whole run with a server of its own, and the order of calls may differ.
+# No shrinking, because every try is a whole run with its own server, and the order of calls may differ.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 
-# One session for all examples: it keeps the service model, which takes longest to load.
+# One session for all examples, because loading the service model takes longest.
 SESSION = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
 
 SHARED = ["omit", "repeat", "contradict", "foreign", "upper_case", "unknown_availability", "unknown_failure"]
@@ -48,7 +50,7 @@ TRANSIENT = [
     "cut",
 ]
 FATAL = ["access_denied", "expired_token"]
-# What a server may do to an answer without changing what it says.
+# Faults that change an answer but not its meaning.
 HARMLESS = ["repeat", "foreign", "upper_case", "shuffle"]
 
 EVER = [(1, None), (1, None), (1, 1), (2, 3), (3, None)]
@@ -64,7 +66,7 @@ def faults_of(draw: st.DrawFn, kinds: list[Any], spans: list[Any] = EVER) -> Fau
 
 
 class Listener:
-    """What botocore parsed, answer by answer: the digests of the call and the parsed body."""
+    """Records each answer that botocore parsed: the digests of the call and the parsed body."""
 
     def __init__(self, endpoint_url: str, *, public: bool) -> None:
         service: Any = "ecr-public" if public else "ecr"
@@ -87,7 +89,7 @@ class Listener:
                 self._answers.append((context["asked"], parsed))
 
     def states(self) -> dict[bytes, ref.State]:
-        """By the reference: the state of every digest that was answered."""
+        """The state of every answered digest, by the reference."""
         known: dict[bytes, ref.State] = {}
         for asked, parsed in self._answers:
             for digest, said in zip(asked, ref.merge(asked, parsed)[0], strict=True):
@@ -96,11 +98,11 @@ class Listener:
 
 
 def checked(rows: list[Any], batch_size: int, max_in_flight: int, **target: Any) -> tuple[lc.Report, bool]:
-    """The report, and whether the run came to its end or to a dead one."""
+    """The report, and whether the run was done rather than ended by a fatal error."""
     with lc.Checker("app", rate="max", max_in_flight=max_in_flight, _limits=QUICK, **target) as checker:
         try:
             report = checker.check(lc.plan(rows, batch_size=batch_size))
-            # A service that stopped answering ends a run too, without an exception.
+            # A service that stops answering also ends a run, but without an exception.
             return report, report.stats.ended == "done"
         except lc.LayercheckError as error:
             return cast("lc.Report", error.report), False
@@ -114,7 +116,7 @@ def states_of(report: lc.Report) -> list[ref.State]:
     ]
 
 
-# Distinct digests first, so that there are calls to go wrong; then anything; then some digests again.
+# Different digests first, so that there are calls that can fail; then any rows; then some digests again.
 rows_of_a_run = st.tuples(
     st.lists(ds.digests.map(ref.as_text), min_size=5, max_size=30, unique=True),
     st.lists(ds.rows, max_size=10),
@@ -122,14 +124,14 @@ rows_of_a_run = st.tuples(
 
 
 def held(texts: list[str], words: list[Any]) -> dict[str, Layer]:
-    """A repository that says these words in turn, None for a digest it does not have."""
+    """A repository that gives its digests these availabilities in turn; None for a missing digest."""
     said = [(text, words[number % len(words)], number) for number, text in enumerate(texts)]
     return {text: Layer(size=number, availability=word) for text, word, number in said if word is not None}
 
 
 @pytest.mark.parametrize("kind", [*CONTENT, *TRANSIENT, *FATAL, "poison"])
-def test_verdicts_are_what_the_reference_makes_of_the_same_answers(kind: str) -> None:
-    """With this kind of fault in every example, and others beside it."""
+def test_verdicts_equal_those_of_the_reference_for_the_same_answers(kind: str) -> None:
+    """Every example has this kind of fault, and other faults too."""
     took_effect: Counter[str] = Counter()
 
     @settings(deadline=None, phases=PHASES, max_examples=12)
@@ -165,7 +167,7 @@ def test_verdicts_are_what_the_reference_makes_of_the_same_answers(kind: str) ->
             note(f"{server.counters}")
             truth = dict(zip(wanted.digests, server.availabilities(texts), strict=True))
         assert_accounted(report, wanted, listener.states(), set(poisoned), ended=ended)
-        # A server that drops one of two contradicting entries tells a lie that nobody could see.
+        # If a server drops one of two contradicting entries, no client can see the contradiction.
         if not {"contradict", "omit"} <= {each.kind for each in faults}:
             assert_true(report, wanted, truth, public=public)
 
@@ -176,7 +178,7 @@ def test_verdicts_are_what_the_reference_makes_of_the_same_answers(kind: str) ->
 def assert_accounted(
     report: lc.Report, wanted: ref.Plan, answered: dict[bytes, ref.State], poisoned: set[str], *, ended: bool
 ) -> None:
-    """No answer that came in is lost or misread, and every row has exactly one verdict."""
+    """Check that no answer is lost or misread, and that every row has exactly one verdict."""
     states = states_of(report)
     for digest, state in zip(wanted.digests, states, strict=True):
         if digest in answered:
@@ -194,11 +196,11 @@ def assert_accounted(
 
 
 def assert_true(report: lc.Report, wanted: ref.Plan, truth: dict[bytes, Any], *, public: bool) -> None:
-    """What is said to be there is there, and what is said to be gone is gone."""
+    """Check that the verdicts of the report match the repository."""
     for digest, state in zip(wanted.digests, states_of(report), strict=True):
         if state.verdict in ("available", "unavailable", "archived"):
             word = truth[digest].lower()
-            # ECR Public has no archive: what is archived is unavailable there.
+            # ECR Public has no archive, so that an archived layer is unavailable there.
             assert state.verdict == ("unavailable" if public and word == "archived" else word)
 
 
@@ -210,7 +212,7 @@ def assert_true(report: lc.Report, wanted: ref.Plan, truth: dict[bytes, Any], *,
     batch_size=st.sampled_from([1, 3, 10, 100]),
     seed=st.integers(0, 1000),
 )
-def test_troubles_that_pass_leave_no_trace_in_the_verdicts(
+def test_transient_faults_do_not_change_the_verdicts(
     rows: list[Any], faults: list[Fault], error_log: list[Fault], batch_size: int, seed: int
 ) -> None:
     wanted = ref.plan(rows)
@@ -229,7 +231,9 @@ def test_troubles_that_pass_leave_no_trace_in_the_verdicts(
 
 @settings(deadline=None, phases=PHASES, max_examples=25)
 @given(rows=rows_of_a_run, seed=st.integers(0, 1000), fault=faults_of(CONTENT))
-def test_the_plain_public_call_keeps_the_same_account(rows: list[Any], seed: int, fault: Fault) -> None:
+def test_a_check_by_a_given_client_agrees_with_the_reference(
+    rows: list[Any], seed: int, fault: Fault
+) -> None:
     wanted = ref.plan(rows)
     texts = [ref.as_text(digest) for digest in wanted.digests]
     with LocalEcr({"app": texts[::2]}, faults=[fault], seed=seed) as server:

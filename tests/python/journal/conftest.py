@@ -1,4 +1,4 @@
-"""A server to ask, and journals of runs against it."""
+"""Fixtures: a local endpoint, a path for a journal, and a check that uses both."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Fails the n-th write, sync or open of a journal and of a report, and looks at what is left.
+"""Makes the n-th write, sync or open of a journal and of a report fail, and checks what is left.
 
-`make journal-disk`, or `python -m journal.failing_disk`. It needs strace, which makes the system calls
-fail; without it this fails, and does not pass over anything in silence.
+Run it with `make journal-disk` or `python -m journal.failing_disk`. It needs strace, which makes the system
+calls fail. Without strace the program fails, so that no check is left out in silence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from journal import kill_loop
-from journal.audit import DONE, SMALL, Audit, rows
+from journal.interrupted_runs import DONE, SMALL, InterruptedRuns, rows
 
 SIZE = replace(SMALL, options=(*SMALL.options, "--durability", "full"))
 ERRORS = ("ENOSPC", "EIO")
@@ -27,14 +27,14 @@ INCOMPLETE = 4
 
 @dataclass(frozen=True)
 class Point:
-    """Where the disk fails.
+    """A place where the disk fails.
 
     Attributes:
-        files: Names in the folder of the audit; an empty one is the folder itself.
-        calls: System calls on these, as strace names them.
-        numbers: Which of these calls fail.
-        every_way: With each error, once and from then on; otherwise a full disk once, a broken one for good.
-        noticed: Something comes of it. SQLite does not mind a log that cannot be made shorter.
+        files: Names in the folder of the runs; an empty name is the folder itself.
+        calls: System calls on these files, as strace names them.
+        numbers: The numbers of the calls that fail.
+        every_way: Try each error both once and from then on. Otherwise ENOSPC once, and EIO from then on.
+        noticed: The run must report it. SQLite ignores it if a log cannot be truncated.
     """
 
     files: tuple[str, ...]
@@ -44,7 +44,7 @@ class Point:
     noticed: bool = True
 
     def faults(self) -> Iterator[str]:
-        """What is injected, as strace has it."""
+        """The faults to inject, in the words of strace."""
         ways = itertools.product(ERRORS, ("", "+")) if self.every_way else zip(ERRORS, ("", "+"), strict=True)
         for number, (error, lasting) in itertools.product(self.numbers, list(ways)):
             yield f"error={error}:when={number}{lasting}"
@@ -53,7 +53,7 @@ class Point:
 _JOURNAL = ("audit.journal", "audit.journal-wal")
 _PART = (".report.csv.known.part",)
 POINTS = (
-    # By these SQLite writes.
+    # The calls with which SQLite writes.
     Point(_JOURNAL, "pwrite64", (1, 2, 5, 20, 60), every_way=True),
     Point(_JOURNAL, "fdatasync", (1, 2, 3, 10), every_way=True),
     Point(("audit.journal-wal",), "ftruncate", (1,), noticed=False),
@@ -61,10 +61,10 @@ POINTS = (
     Point(("audit.journal-wal",), "openat", (1,)),
     Point(("audit.journal-shm",), "openat", (1,)),
     Point(("audit.journal-shm",), "pwrite64,ftruncate", (1, 2)),
-    # Who writes to the journal; the second time for the run itself.
+    # The lock of the journal; the second time for the run itself.
     Point(("audit.journal-owner",), "openat", (1, 2)),
     Point(("audit.journal-owner",), "write", (1, 2)),
-    # The report: made, written, synced, renamed, and its folder synced.
+    # The report: created, written, synced, renamed, and its folder synced.
     Point(_PART, "openat", (1, 2)),
     Point(_PART, "write", (1, 2), every_way=True),
     Point(_PART, "fsync", (1,), every_way=True),
@@ -73,27 +73,27 @@ POINTS = (
 )
 
 
-def strike(audit: Audit, strace: str, point: Point, fault: str) -> str:
-    """One run with one fault, then the rest without; returns how the first ended."""
-    paths = [f"--trace-path={audit.folder / name}" for name in point.files]
+def run_with_fault(runs: InterruptedRuns, strace: str, point: Point, fault: str) -> str:
+    """Run with one fault, then resume without it; return how the first run ended."""
+    paths = [f"--trace-path={runs.folder / name}" for name in point.files]
     under = [strace, "-f", "-qq", "-o", os.devnull, *paths, f"--inject={point.calls}:{fault}"]
-    with audit.start(under=under) as run:
+    with runs.start(under=under) as run:
         run.wait()
-    said = audit.said.read_text().splitlines()
-    assert run.returncode in (DONE, 1, INCOMPLETE), (fault, run.returncode, said)
-    assert not any("Traceback" in line or "unexpected" in line for line in said), said
-    # A run that ends itself sees to its temporary files, and to a report if it knows anything.
-    end = audit.ended(fault, point.calls)
-    assert not end.unfinished, (fault, said)
-    assert end.report or run.returncode == 1, (fault, said)
+    output = runs.output.read_text().splitlines()
+    assert run.returncode in (DONE, 1, INCOMPLETE), (fault, run.returncode, output)
+    assert not any("Traceback" in line or "unexpected" in line for line in output), output
+    # A run that ends itself removes its temporary files, and writes a report if it has verdicts.
+    end = runs.record_end(fault, point.calls)
+    assert not end.unfinished, (fault, output)
+    assert end.report or run.returncode == 1, (fault, output)
     if run.returncode != DONE and end.last_call:
-        assert said[-1] == " ".join(["layercheck", *audit.arguments()]), (fault, said)
-    audit.compare(audit.finish())
-    audit.count()
+        assert output[-1] == " ".join(["layercheck", *runs.arguments()]), (fault, output)
+    runs.compare(runs.finish())
+    runs.count()
     if run.returncode == DONE:
         return "went on"
-    told = [line.removeprefix("layercheck: ") for line in said if line.startswith("layercheck: ")]
-    return " | ".join(line for line in told if not line.endswith(":"))
+    messages = [line.removeprefix("layercheck: ") for line in output if line.startswith("layercheck: ")]
+    return " | ".join(line for line in messages if not line.endswith(":"))
 
 
 def main() -> int:
@@ -101,26 +101,26 @@ def main() -> int:
     if strace is None:
         sys.stderr.write("journal.failing_disk needs strace: apt-get install strace\n")
         return 1
-    begun, text = time.monotonic(), rows(SIZE)
+    started_at, text = time.monotonic(), rows(SIZE)
     unnoticed = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        whole, _ = kill_loop.prepare(SIZE, folder, text, random.Random(1))
+        expected, _ = kill_loop.prepare(SIZE, folder, text, random.Random(1))
         for point in POINTS:
-            told = 0
+            reported = 0
             for fault in point.faults():
                 own = Path(tempfile.mkdtemp(dir=folder))
-                with Audit(own, SIZE, text, whole) as audit:
-                    ended = strike(audit, strace, point, fault)
+                with InterruptedRuns(own, SIZE, text, expected) as runs:
+                    ended = run_with_fault(runs, strace, point, fault)
                 shutil.rmtree(own)
-                told += ended != "went on"
+                reported += ended != "went on"
                 where = ", ".join(file or "the folder" for file in point.files)
                 sys.stdout.write(f"{point.calls} on {where}: {fault}: {ended.replace(str(own), '')}\n")
                 sys.stdout.flush()
-            if not told and point.noticed:
+            if not reported and point.noticed:
                 unnoticed.append(point)
-    sys.stdout.write(f"{time.monotonic() - begun:.0f} s\n")
-    # Faults that nobody noticed would prove nothing.
+    sys.stdout.write(f"{time.monotonic() - started_at:.0f} s\n")
+    # A fault that no run noticed proves nothing.
     assert not unnoticed, unnoticed
     return 0
 

@@ -1,7 +1,7 @@
-"""Kills the command again and again until it is done, and counts at the server what that cost.
+"""Ends the command early again and again until it is done, and counts the cost at the server.
 
-With the tests a few kills of a small audit. `make journal-kills` ends the command as it is shipped 200
-times: `python -m journal.kill_loop 200 --results FILE`.
+The tests end a small run a few times. `make journal-kills` ends the shipped command 200 times:
+`python -m journal.kill_loop 200 --results FILE`.
 """
 
 from __future__ import annotations
@@ -21,134 +21,152 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from journal.audit import DONE, SERVER_FAULTS, SHIPPED, SHIPPED_FAST, Audit, End, Size, heed_interrupts, rows
+from journal.interrupted_runs import (
+    DONE,
+    SERVER_FAULTS,
+    SHIPPED,
+    SHIPPED_FAST,
+    End,
+    InterruptedRuns,
+    Size,
+    accept_interrupts,
+    rows,
+)
 from journal.killed_run import STEPS
 
-HOW = {"SIGKILL": 14, "SIGTERM": 2, "SIGINT": 2, "SIGINT twice": 2}
-"""Ways to end a run, and how many of twenty end so."""
+SIGNALS = {"SIGKILL": 14, "SIGTERM": 2, "SIGINT": 2, "SIGINT twice": 2}
+"""Signals that end a run, and how many of twenty runs get each."""
 
-EACH = 20
-"""Ends of one audit, so that each gets a good way on between two of them."""
+ENDS_IN_A_FOLDER = 20
+"""Early ends in one folder. A small number, so that the check makes progress between two ends."""
 
 DIGESTS_IN_A_PART = 1 << 18
-"""`DIGESTS_EACH` of `src/journal/plan.rs`."""
+"""`DIGESTS_EACH` of `src/journal/plan_parts.rs`."""
 
-_OFTEN_S = 0.001
+_POLL_S = 0.001
 
 
 @dataclass(frozen=True)
-class Course:
-    """When things happen in a run that nobody ends: seconds.
+class Timeline:
+    """The steps of an uninterrupted run, in seconds after its start.
 
     Attributes:
-        opened: It has claimed its journal, and begins to read the input.
-        written: The plan begins to be written.
-        asked: The first call comes in.
-        told: The report begins to be written.
-        over: The process has ended.
+        locked: It has locked its journal, and starts to read the input.
+        plan_written: It starts to write the plan.
+        first_call: The server receives its first call.
+        report_written: It starts to write the report.
+        ended: The process has ended.
     """
 
-    opened: float
-    written: float
-    asked: float
-    told: float
-    over: float
+    locked: float
+    plan_written: float
+    first_call: float
+    report_written: float
+    ended: float
 
 
-def beside(audit: Audit, suffix: str) -> Path:
-    return audit.journal.with_name(audit.journal.name + suffix)
+def beside(runs: InterruptedRuns, suffix: str) -> Path:
+    return runs.journal.with_name(runs.journal.name + suffix)
 
 
-def unfinished(audit: Audit) -> set[Path]:
-    """Reports under their temporary names: one that is being written, or what killed runs left of theirs."""
-    return set(audit.folder.glob(f".{audit.report.name}.*.part"))
+def unfinished(runs: InterruptedRuns) -> set[Path]:
+    """Unfinished reports under their temporary names, of a running run and of killed runs."""
+    return set(runs.folder.glob(f".{runs.report.name}.*.part"))
 
 
-def course(audit: Audit) -> Course:
-    """Let a fresh run go to its end and look at when things happen."""
+def measure_timeline(runs: InterruptedRuns) -> Timeline:
+    """Run the command to its end, and measure when each step happens."""
     seen: dict[str, float] = {}
-    calls, before = audit.ecr.counters.calls, unfinished(audit)
-    begun = time.monotonic()
+    calls, before = runs.ecr.counters.calls, unfinished(runs)
+    started_at = time.monotonic()
     signs: dict[str, Callable[[], bool]] = {
-        "opened": beside(audit, "-owner").exists,
-        "written": beside(audit, "-wal").exists,
-        "asked": lambda: audit.ecr.counters.calls > calls,
-        "told": lambda: bool(unfinished(audit) - before),
+        "locked": beside(runs, "-owner").exists,
+        "plan_written": beside(runs, "-wal").exists,
+        "first_call": lambda: runs.ecr.counters.calls > calls,
+        "report_written": lambda: bool(unfinished(runs) - before),
     }
-    with audit.start() as run:
+    with runs.start() as run:
         while run.poll() is None:
             for name in [name for name, sign in signs.items() if name not in seen and sign()]:
-                seen[name] = time.monotonic() - begun
-            pause(_OFTEN_S)
-    seen["over"] = time.monotonic() - begun
-    # A report so small that nobody saw it being written.
-    seen.setdefault("told", seen["over"])
-    return Course(**seen)
+                seen[name] = time.monotonic() - started_at
+            pause(_POLL_S)
+    seen["ended"] = time.monotonic() - started_at
+    # A small report can be written between two looks.
+    seen.setdefault("report_written", seen["ended"])
+    return Timeline(**seen)
 
 
-class Blows:
-    """Chooses how and when runs are ended, and ends them.
+class Interrupter:
+    """Chooses how and when to end runs, and ends them.
 
     Args:
-        dice: All chance.
-        course: Of a run that nobody ends.
-        calls: Calls of such a run.
+        rng: The source of all random choices.
+        timeline: The timeline of an uninterrupted run.
+        calls: The calls of an uninterrupted run.
     """
 
-    def __init__(self, dice: random.Random, course: Course, calls: int) -> None:
-        self.dice = dice
-        self.course = course
+    def __init__(self, rng: random.Random, timeline: Timeline, calls: int) -> None:
+        self.rng = rng
+        self.timeline = timeline
         self.calls = calls
 
-    def how(self) -> str:
-        return self.dice.choices(list(HOW), list(HOW.values()))[0]
+    def pick_signal(self) -> str:
+        return self.rng.choices(list(SIGNALS), list(SIGNALS.values()))[0]
 
-    def plan(self, ends: int) -> Iterable[str]:
-        """When so many runs of one audit are to be ended: at the start, then anywhere, then at the end."""
+    def instants(self, ends: int) -> Iterable[str]:
+        """The instants of so many early ends in one folder: at the start, then anywhere, then at the end."""
         starts, last = ends // 4, ends // 5
-        yield from self.dice.choices(["input", "plan"], k=starts)
-        yield from self.dice.choices(["time", "calls"], k=ends - starts - last)
-        yield from self.dice.choices(["report", "rest"], k=last)
+        yield from self.rng.choices(["input", "plan"], k=starts)
+        yield from self.rng.choices(["time", "calls"], k=ends - starts - last)
+        yield from self.rng.choices(["report", "rest"], k=last)
 
-    def strike(self, audit: Audit, when: str, how: str) -> bool:
-        """Start a run and end it; False if it ended by itself first."""
-        with audit.start() as run:
-            self._wait(audit, run, when)
+    def interrupt(self, runs: InterruptedRuns, when: str, how: str) -> bool:
+        """Start a run and end it early; False if it ended by itself first."""
+        with runs.start() as run:
+            self._wait(runs, run, when)
             if run.poll() is None:
-                self._end(audit, run, how)
+                self._end(runs, run, how)
             run.wait()
-        # Its end may have come in the last moment, so that the blow fell on nothing.
+        # The run may have ended by itself just before the signal.
         return run.returncode != DONE
 
-    def _wait(self, audit: Audit, run: subprocess.Popen[bytes], when: str) -> None:
-        course, begun, calls = self.course, time.monotonic(), audit.ecr.counters.calls
+    def _wait(self, runs: InterruptedRuns, run: subprocess.Popen[bytes], when: str) -> None:
+        timeline, started_at, calls = self.timeline, time.monotonic(), runs.ecr.counters.calls
         if when == "time":
-            # From the first import on, but mostly among the calls.
-            started = course.asked * (self.dice.random() ** 0.2)
-            after(run, started + self.dice.uniform(0, (course.told - course.asked) / 6))
+            # At any time from the first import on, but mostly during the calls.
+            started = timeline.first_call * (self.rng.random() ** 0.2)
+            after(run, started + self.rng.uniform(0, (timeline.report_written - timeline.first_call) / 6))
         elif when == "calls":
-            goal = calls + self.dice.randrange(1, self.calls // 6)
-            until(run, lambda: audit.ecr.counters.calls >= goal)
+            goal = calls + self.rng.randrange(1, self.calls // 6)
+            until(run, lambda: runs.ecr.counters.calls >= goal)
         elif when == "input":
-            until(run, beside(audit, "-owner").exists)
-            after(run, self.dice.uniform(0, course.asked - course.opened))
+            until(run, beside(runs, "-owner").exists)
+            after(run, self.rng.uniform(0, timeline.first_call - timeline.locked))
         elif when == "plan":
-            # A journal that has its plan has no log before the first answer.
-            until(run, lambda: beside(audit, "-wal").exists() or time.monotonic() > begun + course.asked)
-            after(run, self.dice.uniform(0, course.asked - course.written))
+            # If the journal has its plan already, it has no log before the first answer.
+            until(
+                run,
+                lambda: beside(runs, "-wal").exists() or time.monotonic() > started_at + timeline.first_call,
+            )
+            after(run, self.rng.uniform(0, timeline.first_call - timeline.plan_written))
         elif when == "report":
-            before = unfinished(audit)
-            until(run, lambda: bool(unfinished(audit) - before))
-            after(run, self.dice.uniform(0, course.over - course.told))
+            before = unfinished(runs)
+            until(run, lambda: bool(unfinished(runs) - before))
+            after(run, self.rng.uniform(0, timeline.ended - timeline.report_written))
         else:
-            until(run, beside(audit, "-owner").exists)
-            after(run, self.dice.uniform(0, course.asked - course.opened + course.over - course.told))
+            until(run, beside(runs, "-owner").exists)
+            after(
+                run,
+                self.rng.uniform(
+                    0, timeline.first_call - timeline.locked + timeline.ended - timeline.report_written
+                ),
+            )
 
-    def _end(self, audit: Audit, run: subprocess.Popen[bytes], how: str) -> None:
+    def _end(self, runs: InterruptedRuns, run: subprocess.Popen[bytes], how: str) -> None:
         if how == "SIGINT twice":
             run.send_signal(signal.SIGINT)
-            # From its start until there is something to keep, the first one ends it.
-            until(run, lambda: b"again leaves at once" in audit.said.read_bytes())
+            # Until the run has something to keep, the first signal ends it.
+            until(run, lambda: b"again leaves at once" in runs.output.read_bytes())
             run.send_signal(signal.SIGINT)
         else:
             run.send_signal(signal.Signals[how])
@@ -159,78 +177,78 @@ def pause(seconds: float) -> None:
 
 
 def until(run: subprocess.Popen[bytes], sign: Callable[[], bool]) -> None:
-    """Wait for a sign of a run, or for its end."""
+    """Wait until `sign` is true or the run has ended."""
     while run.poll() is None and not sign():
-        pause(_OFTEN_S)
+        pause(_POLL_S)
 
 
 def after(run: subprocess.Popen[bytes], seconds: float) -> None:
-    """Let a run go on so long, or to its end."""
+    """Wait so long, or until the run has ended."""
     try:
         run.wait(seconds)
     except subprocess.TimeoutExpired:
         return
 
 
-def journey(audit: Audit, blows: Blows, ends: int) -> list[End]:
-    """One audit that is ended some times at random instants, then finished and compared."""
-    for when in blows.plan(ends):
-        how = blows.how()
-        if blows.strike(audit, when, how):
-            audit.ended(how, when)
-    audit.compare(audit.finish())
-    audit.count()
-    return audit.ends
+def end_at_random_instants(runs: InterruptedRuns, interrupter: Interrupter, ends: int) -> list[End]:
+    """End a run some times at random instants, then finish it, compare its report and count its calls."""
+    for when in interrupter.instants(ends):
+        how = interrupter.pick_signal()
+        if interrupter.interrupt(runs, when, how):
+            runs.record_end(how, when)
+    runs.compare(runs.finish())
+    runs.count()
+    return runs.ends
 
 
-def steps(audit: Audit) -> list[End]:
-    """One audit that is killed at each named step in turn, then finished and compared.
+def kill_at_each_step(runs: InterruptedRuns) -> list[End]:
+    """Kill a run at each named step in turn, then finish it, compare its report and count its calls.
 
-    At every part of its plan: head, digests, rows and what is no digest; and in more than one group.
+    The kills cover every part of the plan (head, digests, rows, rejects) and more than one group.
     """
-    parts = 3 + -(-audit.size.digests // DIGESTS_IN_A_PART)
+    parts = 3 + -(-runs.size.digests // DIGESTS_IN_A_PART)
     for step in STEPS:
         often = {"part": parts, "group": 3, "inserted": 3, "committed": 3}.get(step, 1)
         for times in range(1, often + 1):
-            with audit.start(step, times) as run:
+            with runs.start(step, times) as run:
                 run.wait()
-            assert run.returncode == -signal.SIGKILL, (step, times, run.returncode, audit.said.read_text())
-            end = audit.ended("SIGKILL", step)
-            # Nothing is asked before the plan is whole, and something before there is a group of answers.
-            # The first group has none: it is the beginning of the run, which calls need not wait for.
+            assert run.returncode == -signal.SIGKILL, (step, times, run.returncode, runs.output.read_text())
+            end = runs.record_end("SIGKILL", step)
+            # A run asks nothing before the plan is whole, and something before the first group of answers.
+            # Only the first group may come before any call, because it is the start of the run.
             if STEPS.index(step) <= STEPS.index("ready"):
                 assert not end.last_call, end
             elif times > 1 or step in ("closing", "merged"):
                 assert end.last_call, end
-    audit.compare(audit.finish())
-    audit.count()
-    for end in audit.ends:
+    runs.compare(runs.finish())
+    runs.count()
+    for end in runs.ends:
         if end.when in ("closing", "merged"):
             assert end.lost == 0, end
-    return audit.ends
+    return runs.ends
 
 
-def prepare(size: Size, folder: Path, text: str, dice: random.Random) -> tuple[bytes, Blows]:
-    """The report of a run that nobody ends, and when things happen in such a run."""
-    with Audit(folder, size, text) as audit:
-        whole = audit.finish(journal=False)
-        calls = audit.ecr.counters.calls
-        audit.report.unlink()
-        seen = course(audit)
-        assert audit.report.read_bytes() == whole
+def prepare(size: Size, folder: Path, text: str, rng: random.Random) -> tuple[bytes, Interrupter]:
+    """The report of an uninterrupted run, and an `Interrupter` with its timeline."""
+    with InterruptedRuns(folder, size, text) as runs:
+        expected = runs.finish(journal=False)
+        calls = runs.ecr.counters.calls
+        runs.report.unlink()
+        timeline = measure_timeline(runs)
+        assert runs.report.read_bytes() == expected
     for file in folder.iterdir():
         file.unlink()
-    return whole, Blows(dice, seen, calls)
+    return expected, Interrupter(rng, timeline, calls)
 
 
 def summary(ends: list[End], size: Size) -> dict[str, Any]:
-    """What they cost."""
+    """The cost of these ends."""
     return {
         "ends": len(ends),
         "answers_asked_again": sum(end.lost for end in ends),
-        "answers_asked_again_at_most": sum(0 if end.in_peace else size.lost_at_most for end in ends),
+        "answers_asked_again_at_most": sum(0 if end.is_graceful else size.lost_at_most for end in ends),
         "worst": max((end.lost for end in ends), default=0),
-        "worst_allowed": max((0 if end.in_peace else size.lost_at_most for end in ends), default=0),
+        "worst_allowed": max((0 if end.is_graceful else size.lost_at_most for end in ends), default=0),
         "requests_asked_again": sum(end.asked_again for end in ends),
         "whole_reports_found": sum(end.report for end in ends),
         "unfinished_reports_left": sum(end.unfinished for end in ends),
@@ -238,49 +256,54 @@ def summary(ends: list[End], size: Size) -> dict[str, Any]:
 
 
 def by(key: Callable[[End], str], ends: list[End], size: Size) -> dict[str, Any]:
-    """The same for each kind."""
+    """The cost of each kind of end."""
     kinds = Counter(map(key, ends))
     return {kind: summary([end for end in ends if key(end) == kind], size) for kind in kinds}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="End the shipped command again and again.")
+    parser = argparse.ArgumentParser(description="End the shipped command early again and again.")
     parser.add_argument("ends", type=int)
-    parser.add_argument("--results", type=Path, help="keep the summary here")
+    parser.add_argument("--results", type=Path, help="file for the summary")
     parser.add_argument("--seed", type=int, default=20261125)
     given = parser.parse_args()
-    heed_interrupts()
+    accept_interrupts()
     from offline.harness.results import machine
 
-    dice, begun = random.Random(given.seed), time.monotonic()
+    rng, started_at = random.Random(given.seed), time.monotonic()
     random_ends: list[End] = []
     text = rows(SHIPPED)
-    audits = 0
+    folders = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prepared = {size: prepare(size, folder, text, dice) for size in (SHIPPED, SHIPPED_FAST)}
+        prepared = {size: prepare(size, folder, text, rng) for size in (SHIPPED, SHIPPED_FAST)}
         while len(random_ends) < given.ends:
-            size = (SHIPPED, SHIPPED_FAST)[audits % 2]
-            audits += 1
-            whole, blows = prepared[size]
-            with tempfile.TemporaryDirectory(dir=folder) as own, Audit(Path(own), size, text, whole) as audit:
-                random_ends += journey(audit, blows, min(EACH, given.ends - len(random_ends)))
-            told = summary(random_ends, SHIPPED)
+            size = (SHIPPED, SHIPPED_FAST)[folders % 2]
+            folders += 1
+            expected, interrupter = prepared[size]
+            with (
+                tempfile.TemporaryDirectory(dir=folder) as own,
+                InterruptedRuns(Path(own), size, text, expected) as runs,
+            ):
+                random_ends += end_at_random_instants(
+                    runs, interrupter, min(ENDS_IN_A_FOLDER, given.ends - len(random_ends))
+                )
+            total = summary(random_ends, SHIPPED)
             say(
-                f"{told['ends']} runs ended, {told['answers_asked_again']} answers asked again of "
-                f"{told['answers_asked_again_at_most']} allowed, {told['worst']} by the worst"
+                f"{total['ends']} runs ended, {total['answers_asked_again']} answers asked again of "
+                f"{total['answers_asked_again_at_most']} allowed, {total['worst']} by the worst end"
             )
         with tempfile.TemporaryDirectory(dir=folder) as own:
-            whole, _ = prepared[SHIPPED_FAST]
-            with Audit(Path(own), SHIPPED_FAST, text, whole) as audit:
-                step_ends = steps(audit)
+            expected, _ = prepared[SHIPPED_FAST]
+            with InterruptedRuns(Path(own), SHIPPED_FAST, text, expected) as runs:
+                step_ends = kill_at_each_step(runs)
     kept = {
         "machine": machine(),
         "digests": SHIPPED.digests,
         "server_faults": SERVER_FAULTS,
         "latency_ms": SHIPPED.latency_ms,
-        "audits": audits,
-        "seconds": round(time.monotonic() - begun, 1),
+        "audits": folders,
+        "seconds": round(time.monotonic() - started_at, 1),
         "random": summary(random_ends, SHIPPED),
         "by_signal": by(lambda end: end.how, random_ends, SHIPPED),
         "by_instant": by(lambda end: end.when, random_ends, SHIPPED),

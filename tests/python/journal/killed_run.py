@@ -1,10 +1,10 @@
 """The command in a process of its own, which kills itself at a named step of writing its journal.
 
-`python -m journal.killed_run SIZES STEP TIMES check app rows.txt --journal FILE ...`: at the so-manieth
-time that STEP is reached the process ends by `kill -9`; an empty STEP is never reached. SIZES is `shipped`,
-or `small`, with groups so small that some hundred batches make many of them.
+`python -m journal.killed_run SIZES STEP TIMES check app rows.txt --journal FILE ...`: the process ends by
+`kill -9` when it reaches STEP for the TIMES-th time; it never reaches an empty STEP. SIZES is `shipped` or
+`small`; with small groups, a few hundred batches make many groups.
 
-Temporary files have names that can be known before, so that system calls on them can be made to fail.
+Temporary files have predictable names, so that strace can make system calls on them fail.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from layercheck.cli import main
 from layercheck.journal import store, writer
 
 UNSAVED = 16
-"""Finished batches that may wait for the disk, with small sizes."""
+"""`writer.UNSAVED` with small sizes."""
 
 STEPS = ("begun", "created", "part", "ready", "group", "inserted", "committed", "closing", "merged")
-"""Every step that `store.failpoint` is told of, in the order of a run."""
+"""Every step that calls `store.failpoint`, in the order of a run."""
 
 
 def run(sizes: str, last: str, times: str, *command: str) -> int:
-    """Run the command; returns its exit code if it lives."""
+    """Run the command; return its exit code if it survives."""
     if sizes == "small":
         writer.GROUP, writer.GROUP_S, writer.UNSAVED = 8, 0.02, UNSAVED
     left = int(times)

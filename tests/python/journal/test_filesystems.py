@@ -1,4 +1,4 @@
-"""Where a journal may be, whose it is, and what is said of a file that is none, or is damaged."""
+"""The file of a journal: where it may be, one writer at a time, and errors for other or damaged files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hold(path: Path, held: Event, released: Event) -> None:
         released.wait(60)
 
 
-def test_a_second_process_is_refused_at_once_and_told_of_the_first(
+def test_a_second_process_is_refused_at_once_with_the_name_of_the_first(
     check: Check, ecr: LocalEcr, journal: Path
 ) -> None:
     first = check()
@@ -44,7 +44,7 @@ def test_a_second_process_is_refused_at_once_and_told_of_the_first(
         owner = owner_of(journal)
         assert owner is not None
         assert owner.pid == other.pid
-        # Reading is free for everyone.
+        # Any process may read meanwhile.
         with lc.Journal(journal) as opened:
             assert opened.status().owner == owner
             assert table(opened.report()) == table(first)
@@ -69,12 +69,12 @@ def test_a_killed_process_leaves_no_lock(check: Check, journal: Path) -> None:
     assert check().complete
 
 
-def test_two_runs_of_one_process_are_kept_apart_too(check: Check, journal: Path) -> None:
+def test_a_second_run_in_the_same_process_is_refused_too(check: Check, journal: Path) -> None:
     with JournalLock(journal), pytest.raises(lc.JournalError, match=f"in use by process {os.getpid()} "):
         check()
 
 
-def test_links_lead_to_the_same_lock(check: Check, journal: Path) -> None:
+def test_a_journal_and_a_link_to_it_share_one_lock(check: Check, journal: Path) -> None:
     link = journal.with_name("link")
     link.symlink_to(journal)
     with JournalLock(link), pytest.raises(lc.JournalError, match="in use"):
@@ -110,14 +110,14 @@ def folder(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (foreign, "is a database, but no journal of layercheck"),
-        (lambda path: path.write_text("sha256:" + "ab" * 32 + "\n" * 5000), "this file is no journal"),
-        (lambda path: path.write_bytes(os.urandom(5000)), "this file is no journal"),
+        (foreign, "is a database, but not a journal of layercheck"),
+        (lambda path: path.write_text("sha256:" + "ab" * 32 + "\n" * 5000), "this file is not a journal"),
+        (lambda path: path.write_bytes(os.urandom(5000)), "this file is not a journal"),
         (folder, "is a folder"),
     ],
     ids=["database", "text", "noise", "folder"],
 )
-def test_what_is_no_journal_is_refused_and_left_alone(
+def test_a_file_that_is_not_a_journal_is_refused_and_not_changed(
     check: Check, ecr: LocalEcr, journal: Path, spoil: object, said: str
 ) -> None:
     spoil(journal)  # type: ignore[operator]
@@ -134,13 +134,13 @@ def test_what_is_no_journal_is_refused_and_left_alone(
     ("spoil", "said"),
     [
         (newer, "was written by a newer layercheck"),
-        (nameless, "is damaged: it does not tell its repository_name"),
+        (nameless, "is damaged: its repository_name is missing"),
         (lambda path: os.truncate(path, path.stat().st_size // 2 // 4096 * 4096), "is damaged"),
-        (lambda path: os.truncate(path, 100), "is damaged|is no journal"),
+        (lambda path: os.truncate(path, 100), "is damaged|is not a journal"),
     ],
     ids=["newer", "nameless", "half", "head"],
 )
-def test_a_journal_that_cannot_be_trusted_is_refused(
+def test_a_damaged_or_newer_journal_is_refused(
     check: Check, ecr: LocalEcr, journal: Path, spoil: object, said: str
 ) -> None:
     check()
@@ -151,7 +151,7 @@ def test_a_journal_that_cannot_be_trusted_is_refused(
     assert ecr.counters.calls == calls
 
 
-def test_an_empty_file_is_a_new_journal(check: Check, journal: Path) -> None:
+def test_an_empty_file_becomes_a_new_journal(check: Check, journal: Path) -> None:
     journal.touch()
     assert check().complete
     assert check().stats.calls == 0
@@ -162,7 +162,7 @@ def test_a_batch_with_a_wrong_bit_is_asked_again(check: Check, ecr: LocalEcr, jo
     base = sqlite3.connect(journal)
     ((payload,),) = base.execute("SELECT payload FROM batches WHERE id = 4").fetchall()
     base.execute("UPDATE batches SET payload = ? WHERE id = 4", (payload[:-1] + bytes([payload[-1] ^ 1]),))
-    # The right verdicts of the wrong digests.
+    # The right verdicts at the wrong digests.
     base.execute("UPDATE batches SET start = start + 1 WHERE id = 7")
     base.execute("UPDATE batches SET stop = 'many' WHERE id = 9")
     base.commit()
@@ -176,7 +176,7 @@ def test_a_batch_with_a_wrong_bit_is_asked_again(check: Check, ecr: LocalEcr, jo
     assert ecr.counters.calls == calls + 3
 
 
-def test_wrong_bits_anywhere_never_make_a_wrong_verdict(check: Check, ecr: LocalEcr, journal: Path) -> None:
+def test_a_wrong_bit_anywhere_never_makes_a_wrong_verdict(check: Check, ecr: LocalEcr, journal: Path) -> None:
     first = check()
     whole = journal.read_bytes()
     refused = 0
@@ -195,7 +195,7 @@ def test_wrong_bits_anywhere_never_make_a_wrong_verdict(check: Check, ecr: Local
     assert refused > 0
 
 
-def test_a_plan_that_was_tampered_with_is_noticed(check: Check, journal: Path) -> None:
+def test_a_changed_plan_is_reported_as_damage(check: Check, journal: Path) -> None:
     check()
     base = sqlite3.connect(journal)
     base.execute("UPDATE plan SET part = part + 100 WHERE part = 1")
@@ -207,17 +207,17 @@ def test_a_plan_that_was_tampered_with_is_noticed(check: Check, journal: Path) -
         assert len(opened.verify()) == 1
 
 
-def test_names_that_no_file_can_have_and_what_is_no_file_are_refused(check: Check, journal: Path) -> None:
+def test_too_long_names_devices_and_pipes_are_refused(check: Check, journal: Path) -> None:
     with pytest.raises(lc.JournalError, match="cannot be opened: file name too long"):
         check(journal=journal.with_name("x" * 300))
-    with pytest.raises(lc.JournalError, match="is a device or a pipe; name a file"):
+    with pytest.raises(lc.JournalError, match=r"is a device or a pipe\. Name a file"):
         check(journal="/dev/null")
     os.mkfifo(journal)
-    with pytest.raises(lc.JournalError, match="is a device or a pipe; name a file"):
+    with pytest.raises(lc.JournalError, match=r"is a device or a pipe\. Name a file"):
         check()
 
 
-def test_there_must_be_a_folder(check: Check, journal: Path) -> None:
+def test_a_missing_folder_or_journal_is_an_error(check: Check, journal: Path) -> None:
     with pytest.raises(lc.JournalError, match="there is no folder"):
         check(journal=journal.parent / "no" / "x.journal")
     with pytest.raises(lc.JournalError, match="there is no journal"):
@@ -249,18 +249,20 @@ odd line
         ("/over/audit.journal", "cifs"),
     ],
 )
-def test_network_file_systems_are_known(tmp_path: Path, path: str, kind: str | None) -> None:
+def test_network_file_systems_are_recognized_by_their_mount(
+    tmp_path: Path, path: str, kind: str | None
+) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)
     assert network_file_system(Path(path), mounts) == kind
     assert network_file_system(Path(path), tmp_path / "none") is None
 
 
-def test_a_network_file_system_is_refused(
+def test_a_journal_on_a_network_file_system_is_refused(
     check: Check, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("layercheck.journal.lock.network_file_system", lambda path: "nfs4")
-    with pytest.raises(lc.JournalError, match=r"network file system \(nfs4\).*use a local disk"):
+    with pytest.raises(lc.JournalError, match=r"network file system \(nfs4\).*Use a local disk"):
         check()
     assert not journal.exists()
 
@@ -272,15 +274,15 @@ with lc.Journal(sys.argv[1]) as journal:
 """
 
 
-def test_a_journal_at_rest_is_read_where_nothing_can_be_written(check: Check, journal: Path) -> None:
+def test_a_closed_journal_can_be_read_from_a_read_only_folder(check: Check, journal: Path) -> None:
     setpriv = shutil.which("setpriv")
     assert setpriv is not None, "part of util-linux, which every Linux has"
     check()
-    # No write-ahead log is wanted any more: any SQLite can open the file alone.
+    # The file no longer asks for a write-ahead log, so that any SQLite can open it alone.
     assert journal.read_bytes()[18:20] == b"\x01\x01"
     journal.chmod(0o444)
     journal.parent.chmod(0o555)
-    # Root passes every permission bit by; without these capabilities the bits count for root as well.
+    # Root ignores permission bits. Without these capabilities, the bits count for root too.
     drop = "-dac_override,-dac_read_search"
     common = [setpriv, "--inh-caps", drop, "--bounding-set", drop] if os.geteuid() == 0 else []
     read = subprocess.run(

@@ -1,4 +1,4 @@
-"""A journal tells of each of its runs: what it found, what it cost, and how it ended."""
+"""A journal keeps each of its runs: its verdicts, its statistics, and how it ended."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 import layercheck as lc
 from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
 from fake_account import digests
-from journal.audit import SMALL, Audit, rows
 from journal.conftest import ROWS, Check, table
+from journal.interrupted_runs import SMALL, InterruptedRuns, rows
 from layercheck.testing import Fault, LocalEcr
 
 
@@ -24,8 +24,10 @@ def change(journal: Path, statement: str, *values: object) -> None:
     base.close()
 
 
-def test_the_report_of_a_journal_is_the_one_the_run_gave(check: Check, ecr: LocalEcr, journal: Path) -> None:
-    """Also what got no answer and why, and what went wrong with which batch."""
+def test_the_report_of_a_journal_equals_the_report_of_its_run(
+    check: Check, ecr: LocalEcr, journal: Path
+) -> None:
+    """Also the digests without an answer, their causes, and the errors of the batches."""
     ecr.set_faults([Fault("omit", share=0.1), Fault("poison", digests=(digests(5)[4],))])
     given = check(max_in_flight=2)
     assert given.unique_counts["unanswered"] > 50
@@ -44,12 +46,12 @@ def test_the_report_of_a_journal_is_the_one_the_run_gave(check: Check, ecr: Loca
     assert isinstance(status.runs[0], lc.JournalRun)
 
 
-def test_what_had_no_answer_keeps_its_cause_until_it_is_asked_again(
+def test_an_unanswered_digest_keeps_its_cause_until_it_is_asked_again(
     check: Check, ecr: LocalEcr, journal: Path
 ) -> None:
     ecr.set_faults([Fault("omit", share=0.1)])
     first = check()
-    # The next run gets one answer, and is then denied.
+    # The next run gets one answer; then the service denies access.
     ecr.set_faults([Fault("access_denied", calls=(first.stats.calls + 2, None))])
     with pytest.raises(lc.AccessDeniedError) as caught:
         check(lc.plan(ROWS, batch_size=10), max_in_flight=1)
@@ -64,7 +66,9 @@ def test_what_had_no_answer_keeps_its_cause_until_it_is_asked_again(
         assert table(opened.report()) == table(second)
 
 
-def test_efforts_add_up_and_each_run_keeps_its_own(check: Check, ecr: LocalEcr, journal: Path) -> None:
+def test_each_run_keeps_its_statistics_and_the_report_adds_them_up(
+    check: Check, ecr: LocalEcr, journal: Path
+) -> None:
     ecr.set_faults([Fault("access_denied", calls=(4, None))])
     with pytest.raises(lc.AccessDeniedError) as caught:
         check(max_in_flight=1)
@@ -80,31 +84,31 @@ def test_efforts_add_up_and_each_run_keeps_its_own(check: Check, ecr: LocalEcr, 
     assert stats.seconds == pytest.approx(first.stats.seconds + last.stats.seconds)
 
 
-def test_a_run_that_was_killed_is_called_so(tmp_path: Path) -> None:
-    with Audit(tmp_path, SMALL, rows(SMALL)) as audit:
-        with audit.start("committed", 4) as run:
+def test_a_killed_run_is_marked_as_killed(tmp_path: Path) -> None:
+    with InterruptedRuns(tmp_path, SMALL, rows(SMALL)) as runs:
+        with runs.start("committed", 4) as run:
             run.wait()
-        with lc.Journal(audit.journal) as opened:
+        with lc.Journal(runs.journal) as opened:
             (killed,) = opened.status().runs
             report = opened.report()
         assert (killed.ended, report.stats.ended) == ("killed", "killed")
-        assert 0 < killed.stats.calls <= audit.ecr.counters.calls
-        audit.finish()
-    with lc.Journal(audit.journal) as opened:
+        assert 0 < killed.stats.calls <= runs.ecr.counters.calls
+        runs.finish()
+    with lc.Journal(runs.journal) as opened:
         assert [run.ended for run in opened.status().runs] == ["killed", "done"]
 
 
-def test_a_run_that_goes_on_is_called_so(ecr: LocalEcr, journal: Path) -> None:
+def test_a_running_run_is_marked_as_running(ecr: LocalEcr, journal: Path) -> None:
     ecr.set_latency(5)
     seen: list[str] = []
 
-    def look(_: lc.Progress) -> None:
+    def read_journal(_: lc.Progress) -> None:
         with lc.Journal(journal) as opened:
             seen.append(opened.report().stats.ended)
             seen.extend(run.ended for run in opened.status().runs)
 
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate=100, max_in_flight=2) as checker:
-        checker.check(lc.plan(digests(200), batch_size=5), journal=journal, progress=look)
+        checker.check(lc.plan(digests(200), batch_size=5), journal=journal, progress=read_journal)
     assert set(seen[:-2]) == {"running"}
 
 
@@ -124,13 +128,13 @@ def test_a_run_that_goes_on_is_called_so(ecr: LocalEcr, journal: Path) -> None:
         ("started_at", 1e300),
     ],
 )
-def test_a_run_that_cannot_be_read_costs_nothing_else(
+def test_an_unreadable_run_leaves_the_verdicts_readable(
     check: Check, ecr: LocalEcr, journal: Path, column: str, value: object
 ) -> None:
     first = check()
     change(journal, f"UPDATE runs SET {column} = ?", value)  # noqa: S608
     with lc.Journal(journal) as opened:
-        assert opened.verify() == ["1 of its runs cannot be read; how they went is not known"]
+        assert opened.verify() == ["1 of its runs cannot be read; their statistics are lost"]
         assert table(opened.report()) == table(first)
         assert opened.status().runs == ()
     calls = ecr.counters.calls
@@ -156,12 +160,12 @@ def test_the_command_shows_the_runs(
     assert "6 runs with 11 calls, the last ones:" in shown
     assert shown.count(" UTC: ") == 5
     assert "7 calls in " in shown
-    told = json.loads(layercheck("journal", "show", journal, "--format", "jsonl").out)["runs"]
-    assert [(run["ended"], run["calls"]) for run in told] == [("fatal", 4), ("done", 7)] + [("done", 0)] * 4
-    assert told[0]["errors"] == 1
+    listed = json.loads(layercheck("journal", "show", journal, "--format", "jsonl").out)["runs"]
+    assert [(run["ended"], run["calls"]) for run in listed] == [("fatal", 4), ("done", 7)] + [("done", 0)] * 4
+    assert listed[0]["errors"] == 1
 
 
-def test_a_run_that_was_killed_when_all_was_written_left_a_whole_report(check: Check, journal: Path) -> None:
+def test_a_run_killed_after_its_last_write_left_a_complete_report(check: Check, journal: Path) -> None:
     first = check()
     change(journal, "UPDATE runs SET ended = 'running', stats = replace(stats, '\"done\"', '\"running\"')")
     with lc.Journal(journal) as opened:
@@ -171,7 +175,7 @@ def test_a_run_that_was_killed_when_all_was_written_left_a_whole_report(check: C
     assert table(report) == table(first)
 
 
-def test_errors_of_what_was_asked_together_tell_where_in_the_plan_it_is(check: Check, ecr: LocalEcr) -> None:
+def test_the_error_of_a_repeated_batch_names_its_range_in_the_plan(check: Check, ecr: LocalEcr) -> None:
     ecr.set_faults([Fault("omit", share=0.02)])
     first = check()
     codes = first.unique_verdicts.tolist()

@@ -1,4 +1,4 @@
-"""Journals that somebody made, or a disk has changed: one clear error, or less is known, and nothing else."""
+"""Crafted or corrupted journals give one clear error or fewer verdicts, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def change(journal: Path, *statements: str) -> None:
 
 @pytest.fixture
 def whole(check: Check) -> list[dict[str, object]]:
-    """The journal is there, and this is what it knows."""
+    """Make a journal, and return the rows of its report."""
     return table(check())
 
 
 TABLES = "is damaged: its tables are not those of a journal"
-HIGH = "is damaged: its rows are numbered too high"
+HIGH = "is damaged: its row numbers are too high"
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,19 @@ HIGH = "is damaged: its rows are numbered too high"
         (["ALTER TABLE runs ADD COLUMN more"], TABLES),
         (["DROP TABLE runs", "CREATE TABLE runs (id, started_at, written_at, ended, stats, errors)"], TABLES),
         (["UPDATE runs SET id = 9223372036854775807"], HIGH),
-        # SQLite would number what comes after it by chance, and of one digest the last row counts.
+        # After this id SQLite would pick ids at random, but the last row of a digest must count.
         (["UPDATE batches SET id = 9223372036854775807 WHERE id = 1"], HIGH),
-        (["UPDATE meta SET value = 'reody' WHERE key = 'state'"], "does not say that its plan is whole"),
-        (["UPDATE meta SET key = 'stote' WHERE key = 'state'"], "does not say that its plan is whole"),
-        (["UPDATE meta SET value = x'ff' WHERE key = 'digests_sha256'"], "its digests_sha256 is no text"),
-        (["UPDATE meta SET value = 1.5 WHERE key = 'registry_id'"], "its registry_id is no text"),
-        (["UPDATE meta SET value = 'many' WHERE key = 'rows'"], "its rows is no number"),
-        (["UPDATE meta SET value = NULL WHERE key = 'public'"], "its public is no number"),
+        (["UPDATE meta SET value = 'reody' WHERE key = 'state'"], "its plan is not marked as whole"),
+        (["UPDATE meta SET key = 'stote' WHERE key = 'state'"], "its plan is not marked as whole"),
+        (["UPDATE meta SET value = x'ff' WHERE key = 'digests_sha256'"], "its digests_sha256 is not text"),
+        (["UPDATE meta SET value = 1.5 WHERE key = 'registry_id'"], "its registry_id is not text"),
+        (["UPDATE meta SET value = 'many' WHERE key = 'rows'"], "its rows is not a number"),
+        (["UPDATE meta SET value = NULL WHERE key = 'public'"], "its public is not a number"),
         (["UPDATE meta SET value = zeroblob(2000000) WHERE key = 'created_by'"], "too big"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else None,
 )
-def test_a_crafted_journal_is_refused_by_everyone_and_left_alone(
+def test_a_crafted_journal_is_refused_by_runs_and_readers_and_not_changed(
     check: Check,
     ecr: LocalEcr,
     journal: Path,
@@ -70,7 +70,7 @@ def test_a_crafted_journal_is_refused_by_everyone_and_left_alone(
     statements: list[str],
     said: str,
 ) -> None:
-    monkeypatch.setattr(database, "_LONGEST", 1 << 20)
+    monkeypatch.setattr(database, "_MAX_VALUE_BYTES", 1 << 20)
     change(journal, *statements)
     before, calls = journal.read_bytes(), ecr.counters.calls
     with pytest.raises(lc.JournalError, match=said):
@@ -81,14 +81,14 @@ def test_a_crafted_journal_is_refused_by_everyone_and_left_alone(
     assert [path.name for path in journal.parent.iterdir()] == [journal.name]
 
 
-def test_other_tables_do_no_harm(check: Check, journal: Path, whole: object) -> None:
+def test_additional_tables_in_a_journal_are_ignored(check: Check, journal: Path, whole: object) -> None:
     change(journal, "CREATE TABLE mine (data)", "CREATE INDEX times ON batches (answered_at)", "ANALYZE")
     again = check()
     assert (table(again), again.stats.calls) == (whole, 0)
 
 
 @pytest.mark.parametrize("value", ["'yesterday'", "9e999", "-9e999", "x'00'"])
-def test_a_time_that_is_none_makes_a_batch_unreadable(
+def test_a_batch_with_an_invalid_time_is_unreadable_and_asked_again(
     check: Check, ecr: LocalEcr, journal: Path, whole: object, value: str
 ) -> None:
     change(journal, f"UPDATE batches SET answered_at = {value} WHERE id = 4")  # noqa: S608
@@ -105,7 +105,7 @@ def test_a_time_that_is_none_makes_a_batch_unreadable(
 
 
 @pytest.mark.parametrize("value", ["'yesterday'", "1e300", "NULL", "x'00'"])
-def test_a_beginning_that_is_no_time_is_said(journal: Path, whole: object, value: str) -> None:
+def test_an_invalid_creation_time_is_reported_as_damage(journal: Path, whole: object, value: str) -> None:
     change(journal, f"UPDATE meta SET value = {value} WHERE key = 'created_at'")  # noqa: S608
     with lc.Journal(journal) as opened:
         assert table(opened.report()) == whole
@@ -114,16 +114,18 @@ def test_a_beginning_that_is_no_time_is_said(journal: Path, whole: object, value
 
 
 @pytest.mark.parametrize("key", ["rows", "unique", "invalid"])
-def test_numbers_that_are_not_those_of_the_plan_are_noticed(journal: Path, whole: object, key: str) -> None:
+def test_a_row_count_that_does_not_match_the_plan_is_reported_as_damage(
+    journal: Path, whole: object, key: str
+) -> None:
     change(journal, f"UPDATE meta SET value = value - 1 WHERE key = '{key}'")  # noqa: S608
     with lc.Journal(journal) as opened:
         assert len(opened.verify()) == 1
-        for question in (opened.report, opened.status):
-            with pytest.raises(lc.JournalError, match="the plan in it is another one"):
-                question()
+        for read in (opened.report, opened.status):
+            with pytest.raises(lc.JournalError, match="its plan does not match its fingerprint"):
+                read()
 
 
-def test_text_that_is_no_text_costs_only_itself(
+def test_text_that_is_not_utf_8_makes_only_its_own_row_unreadable(
     check: Check, ecr: LocalEcr, journal: Path, whole: object
 ) -> None:
     change(
@@ -141,12 +143,14 @@ def test_text_that_is_no_text_costs_only_itself(
 
 
 @pytest.mark.parametrize("age", [float("inf"), 1e308, 10**400], ids=["inf", "large", "huge"])
-def test_for_ever_is_an_age_too(check: Check, whole: object, age: float) -> None:
+def test_a_maximum_age_can_be_infinite_or_huge(check: Check, whole: object, age: float) -> None:
     again = check(max_age_s=age)
     assert (table(again), again.stats.calls) == (whole, 0)
 
 
-def test_a_plan_that_nobody_finished_is_begun_anew(check: Check, journal: Path, whole: object) -> None:
+def test_a_journal_with_an_unfinished_plan_is_created_anew(
+    check: Check, journal: Path, whole: object
+) -> None:
     change(
         journal,
         "DELETE FROM batches",

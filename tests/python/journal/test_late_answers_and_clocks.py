@@ -1,4 +1,4 @@
-"""Late answers, wrong clocks and the largest numbers: what the report says is what the journal says."""
+"""Late answers, wrong clocks and the largest numbers: the report and the journal agree."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ import pytest
 import layercheck as lc
 from fake_account import digests
 from journal.conftest import Check, table
+from layercheck.dispatch.schedule.exchange import Exchange
 from layercheck.dispatch.schedule.execution import Execution
 from layercheck.dispatch.schedule.workers import CallAbandonedExit
 from layercheck.journal import resume, store, writer
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 from layercheck.testing import Fault, LocalEcr
 
 
 class LateAnswer:
-    """The answer to the first call is there, and is taken only when it is let in.
+    """Holds back the answer to the first call until `let_in` is set.
 
-    In the core nothing ends a thread that was given up. Here it waits in Python, where something does.
+    The thread waits in Python, because an abandoned call can be ended there. In the core it cannot.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.here, self.let_in, self.taken = threading.Event(), threading.Event(), threading.Event()
-        self._merge: Callable[..., Any] = Execution._merge
-        monkeypatch.setattr(Execution, "_merge", lambda drive, call, answer: self._wait(drive, call, answer))
+        self._merge: Callable[..., Any] = Exchange._merge
+        monkeypatch.setattr(
+            Exchange, "_merge", lambda exchange, call, answer: self._wait(exchange, call, answer)
+        )
 
-    def _wait(self, drive: Execution, call: Any, answer: Any) -> Any:
+    def _wait(self, exchange: Exchange, call: Any, answer: Any) -> Any:
         if call.start or self.here.is_set():
-            return self._merge(drive, call, answer)
+            return self._merge(exchange, call, answer)
         self.here.set()
         while not self.let_in.is_set():
             try:
@@ -44,7 +48,7 @@ class LateAnswer:
             except CallAbandonedExit:
                 continue
         try:
-            return self._merge(drive, call, answer)
+            return self._merge(exchange, call, answer)
         finally:
             self.taken.set()
 
@@ -59,16 +63,16 @@ def test_an_answer_after_the_end_of_the_run_changes_nothing(
         assert late.here.wait(60)
         run.cancel()
         assert isinstance(run.exception(60), lc.RunCancelled)
-        told = table(run.report())
+        reported = table(run.report())
         late.let_in.set()
         assert late.taken.wait(60)
-        assert table(run.report()) == told
-    assert {line["verdict"] for line in told} == {"unanswered", "not_checked"}
+        assert table(run.report()) == reported
+    assert {line["verdict"] for line in reported} == {"unanswered", "not_checked"}
     with lc.Journal(journal) as opened:
-        assert table(opened.report()) == told
+        assert table(opened.report()) == reported
 
 
-def test_an_answer_to_a_call_that_was_given_up_is_in_the_journal_if_it_is_in_the_report(
+def test_an_answer_to_an_abandoned_call_is_in_the_journal_if_it_is_in_the_report(
     ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = LateAnswer(monkeypatch)
@@ -83,20 +87,20 @@ def test_an_answer_to_a_call_that_was_given_up_is_in_the_journal_if_it_is_in_the
     monkeypatch.setattr(store, "failpoint", failpoint)
     give_up = Execution._give_up
 
-    def note(drive: Execution, *about: Any) -> None:
+    def note(execution: Execution, *about: Any) -> None:
         given_up.set()
-        give_up(drive, *about)
+        give_up(execution, *about)
 
     monkeypatch.setattr(Execution, "_give_up", note)
 
     def let_in(_: lc.Progress) -> None:
-        # On the run's own thread, so that it does not end before.
+        # Called on the run's thread, so that the run cannot end meanwhile.
         if given_up.is_set() and not late.let_in.is_set():
             assert written.wait(60)
             late.let_in.set()
             assert late.taken.wait(60)
 
-    limits = Limits(attempts=1, call_deadline_s=0.1, tick_s=0.01)
+    limits = Limits(retry=RetryPolicy(attempts=1), call_deadline_s=0.1, tick_s=0.01)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, max_in_flight=2, _limits=limits) as checker:
         report = checker.check(digests(300), journal=journal, progress=let_in)
     assert late.taken.is_set()
@@ -105,7 +109,9 @@ def test_an_answer_to_a_call_that_was_given_up_is_in_the_journal_if_it_is_in_the
         assert table(opened.report()) == table(report)
 
 
-def test_the_largest_size_there_is_comes_back(check: Check, ecr: LocalEcr, journal: Path) -> None:
+def test_the_largest_layer_size_is_restored_from_the_journal(
+    check: Check, ecr: LocalEcr, journal: Path
+) -> None:
     ecr.put("app", digests(3)[:1], size=2**63 - 1)
     first = check()
     assert first.table().lines(0, 1)[0]["size"] == 2**63 - 1
@@ -116,10 +122,10 @@ def test_the_largest_size_there_is_comes_back(check: Check, ecr: LocalEcr, journ
 
 
 @pytest.mark.parametrize("set_by_s", [-10_000, 10_000], ids=["back", "forward"])
-def test_of_one_digest_the_last_outcome_counts_whatever_the_clock_said(
+def test_the_last_outcome_of_a_digest_counts_even_if_the_clock_was_wrong(
     check: Check, ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch, set_by_s: float
 ) -> None:
-    """The first answers are young enough. But the last ones are not, by a clock that was wrong then."""
+    """The first answers are recent enough. The last answers are not, because the clock was wrong then."""
     check()
     gone = digests(1_000)[:200:2]
     ecr.remove("app", gone)
@@ -138,7 +144,7 @@ def test_of_one_digest_the_last_outcome_counts_whatever_the_clock_said(
         assert table(opened.report()) == table(last)
 
 
-def test_a_journal_with_old_verdicts_that_were_asked_again_in_vain_is_not_given_away(
+def test_another_run_cannot_take_a_journal_whose_verdicts_were_asked_again_without_an_answer(
     check: Check, ecr: LocalEcr, journal: Path
 ) -> None:
     there = digests(1_000)[:3]
@@ -152,10 +158,10 @@ def test_a_journal_with_old_verdicts_that_were_asked_again_in_vain_is_not_given_
         assert opened.report(as_of=then).complete
 
 
-def test_a_task_that_is_cancelled_while_its_journal_is_begun_leaves_none_claimed(
+def test_cancelling_a_task_while_its_journal_is_created_releases_the_lock(
     ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when the event loop ends at once, while the thread that begins the journal is still busy."""
+    """Also if the event loop ends at once, while the thread that creates the journal is still busy."""
     begun, go_on = threading.Event(), threading.Event()
 
     def failpoint(step: str) -> None:
@@ -188,7 +194,7 @@ def test_a_task_that_is_cancelled_while_its_journal_is_begun_leaves_none_claimed
     assert lc.check(digests(300), "app", endpoint_url=ecr.endpoint_url, journal=journal).complete
 
 
-def test_a_run_that_cannot_begin_leaves_its_journal_to_others(
+def test_a_run_that_fails_to_start_releases_the_lock_of_its_journal(
     check: Check, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:

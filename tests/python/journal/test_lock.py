@@ -1,4 +1,4 @@
-"""The lock beside a journal: one at a time, named to everyone else, and no way to somebody else's file."""
+"""The lock beside a journal: one owner at a time, whom the error names, and no other file is touched."""
 
 from __future__ import annotations
 
@@ -21,62 +21,66 @@ def lock(journal: Path) -> Path:
     return journal.with_name(journal.name + SUFFIX)
 
 
-def test_a_link_in_its_place_is_not_followed(check: Check, journal: Path, lock: Path) -> None:
+def test_a_symbolic_link_in_place_of_the_lock_is_not_followed(
+    check: Check, journal: Path, lock: Path
+) -> None:
     mine = journal.with_name("mine.txt")
-    mine.write_text("dear to me")
+    mine.write_text("not a lock")
     lock.symlink_to(mine)
     with pytest.raises(lc.JournalError, match="cannot be written: too many levels of symbolic links"):
         check()
-    assert mine.read_text() == "dear to me"
+    assert mine.read_text() == "not a lock"
 
 
-def test_who_is_about_to_sign_is_named(journal: Path, lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two that start at the same instant: the second comes between the lock and the name on it."""
+def test_an_owner_that_has_not_yet_written_its_name_is_waited_for_and_named(
+    journal: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes start at once: the second looks after the first has locked, before it writes its name."""
     first = JournalLock(journal)
-    signature = lock.read_bytes()
+    owner = lock.read_bytes()
     lock.write_bytes(b"")
-    glances: list[float] = []
+    waits: list[float] = []
 
-    def sign_meanwhile(seconds: float) -> None:
-        glances.append(seconds)
-        lock.write_bytes(signature)
+    def write_name_meanwhile(seconds: float) -> None:
+        waits.append(seconds)
+        lock.write_bytes(owner)
 
-    monkeypatch.setattr(time, "sleep", sign_meanwhile)
+    monkeypatch.setattr(time, "sleep", write_name_meanwhile)
     with pytest.raises(lc.JournalError, match=f"in use by process {os.getpid()} "):
         JournalLock(journal)
-    assert len(glances) == 1
+    assert len(waits) == 1
     first.close()
     assert not lock.exists()
 
 
-def test_an_owner_who_does_not_sign_is_not_waited_for_for_ever(
+def test_an_owner_that_never_writes_its_name_is_waited_for_only_a_limited_time(
     journal: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_lock, "_SIGNING_S", 0.02)
+    monkeypatch.setattr(journal_lock, "_OWNER_NAME_WAIT_S", 0.02)
     with JournalLock(journal):
         lock.write_bytes(b"\xff not json")
-        with pytest.raises(lc.JournalError, match="in use by another process; wait until that has ended"):
+        with pytest.raises(lc.JournalError, match=r"in use by another process\. Wait until"):
             JournalLock(journal)
 
 
-def test_a_reader_who_looks_for_an_owner_keeps_nobody_out(
+def test_a_reader_that_looks_for_an_owner_does_not_keep_a_writer_out(
     journal: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock.write_bytes(b"left behind by one that was killed")
-    with lock.open("rb") as glance:
-        fcntl.flock(glance, fcntl.LOCK_SH)
+    lock.write_bytes(b"left behind by a killed process")
+    with lock.open("rb") as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
 
-        def look_away(_: float) -> None:
-            fcntl.flock(glance, fcntl.LOCK_UN)
+        def release(_: float) -> None:
+            fcntl.flock(reader, fcntl.LOCK_UN)
 
-        monkeypatch.setattr(time, "sleep", look_away)
+        monkeypatch.setattr(time, "sleep", release)
         with JournalLock(journal):
             owner = owner_of(journal)
             assert owner is not None
             assert owner.pid == os.getpid()
 
 
-def test_what_took_the_place_of_the_lock_is_not_removed(journal: Path, lock: Path) -> None:
+def test_closing_a_lock_does_not_remove_a_newer_lock_of_the_same_name(journal: Path, lock: Path) -> None:
     first = JournalLock(journal)
     lock.unlink()
     second = JournalLock(journal)
@@ -87,11 +91,11 @@ def test_what_took_the_place_of_the_lock_is_not_removed(journal: Path, lock: Pat
     assert not lock.exists()
 
 
-def test_of_many_that_start_at_once_one_wins_and_is_named(journal: Path, lock: Path) -> None:
+def test_if_many_start_at_once_one_gets_the_lock_and_the_others_name_it(journal: Path, lock: Path) -> None:
     rounds, racers = 50, 4
     gate = threading.Barrier(racers)
     won: list[int] = []
-    said: list[str] = []
+    messages: list[str] = []
 
     def race() -> None:
         for number in range(rounds):
@@ -100,7 +104,7 @@ def test_of_many_that_start_at_once_one_wins_and_is_named(journal: Path, lock: P
                 mine = JournalLock(journal)
             except lc.JournalError as error:
                 mine = None
-                said.append(str(error))
+                messages.append(str(error))
             else:
                 won.append(number)
             gate.wait(60)
@@ -114,6 +118,6 @@ def test_of_many_that_start_at_once_one_wins_and_is_named(journal: Path, lock: P
     for thread in threads:
         thread.join(120)
     assert won == list(range(rounds))
-    assert len(said) == rounds * (racers - 1)
-    assert all(f"in use by process {os.getpid()} on" in each for each in said)
+    assert len(messages) == rounds * (racers - 1)
+    assert all(f"in use by process {os.getpid()} on" in each for each in messages)
     assert not lock.exists()

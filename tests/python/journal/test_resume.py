@@ -1,4 +1,4 @@
-"""Going on with a journal: what it knows is not asked again, and the report is the one of a whole run."""
+"""Resuming a journal: known verdicts are not asked again, and the report equals that of a single run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from layercheck.types import Target
 
 
 def interrupted(check: Check, ecr: LocalEcr, after: int) -> lc.Report:
-    """A run that ends after so many answers, with what it knew by then."""
+    """The report of a run that a fatal error ends after so many answers."""
     ecr.set_faults([Fault("access_denied", calls=(after + 1, None))])
     with pytest.raises(lc.AccessDeniedError) as caught:
         check(max_in_flight=1)
@@ -47,7 +47,7 @@ def test_a_finished_run_is_not_asked_again(check: Check, ecr: LocalEcr, journal:
     assert (again.stats.calls, again.stats.restored, first.stats.restored) == (0, 1_000, 0)
 
 
-def test_a_run_that_was_ended_goes_on_where_it_was(check: Check, ecr: LocalEcr) -> None:
+def test_an_ended_run_resumes_where_it_stopped(check: Check, ecr: LocalEcr) -> None:
     known = interrupted(check, ecr, after=3)
     settled = sum(known.unique_counts[word] for word in ("available", "unavailable", "archived"))
     seen: list[lc.Progress] = []
@@ -59,7 +59,7 @@ def test_a_run_that_was_ended_goes_on_where_it_was(check: Check, ecr: LocalEcr) 
     assert table(rest) == table(check(journal=None))
 
 
-def test_what_has_no_answer_is_asked_again_and_nothing_else(check: Check, ecr: LocalEcr) -> None:
+def test_a_resumed_run_asks_only_digests_without_an_answer(check: Check, ecr: LocalEcr) -> None:
     ecr.set_faults([Fault("omit", share=0.2)])
     first = check()
     left_out = set(first.digests("unanswered"))
@@ -70,13 +70,13 @@ def test_what_has_no_answer_is_asked_again_and_nothing_else(check: Check, ecr: L
     asked = [digest for call in ecr.calls for digest in call.digests]
     assert set(asked) == left_out
     assert len(asked) == len(left_out)
-    # Though they came from ten batches.
+    # Fewer calls than the ten batches that the digests came from.
     assert again.stats.calls == -(-len(left_out) // 100)
     assert again.complete
     assert table(again) == table(check(journal=None))
 
 
-def test_everything_that_was_said_comes_back(check: Check, ecr: LocalEcr) -> None:
+def test_every_kind_of_answer_is_restored_from_the_journal(check: Check, ecr: LocalEcr) -> None:
     poison = digests(5)[4]
     ecr.set_faults(
         [
@@ -93,7 +93,7 @@ def test_everything_that_was_said_comes_back(check: Check, ecr: LocalEcr) -> Non
     assert ecr.counters.calls == calls
 
 
-def test_batches_of_another_size_go_on_too(check: Check, ecr: LocalEcr) -> None:
+def test_a_run_can_resume_with_another_batch_size(check: Check, ecr: LocalEcr) -> None:
     interrupted(check, ecr, after=3)
     again = check(lc.plan(ROWS, batch_size=7))
     assert again.complete
@@ -115,13 +115,13 @@ def test_old_verdicts_are_asked_again(check: Check, ecr: LocalEcr, monkeypatch: 
     assert ecr.counters.calls == again.stats.calls == 5
     assert again.complete
     assert not set(gone) & set(again.digests("available"))
-    # What was learnt last is what the journal says from now on.
+    # From now on the journal gives the latest verdicts.
     assert table(check()) == table(again)
     assert ecr.counters.calls == 5
 
 
 @pytest.mark.parametrize("durability", ["normal", "full"])
-def test_a_checker_keeps_journals_every_way(ecr: LocalEcr, tmp_path: Path, durability: Any) -> None:
+def test_every_method_of_a_checker_keeps_a_journal(ecr: LocalEcr, tmp_path: Path, durability: Any) -> None:
     kept = [tmp_path / f"{number}.journal" for number in range(3)]
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max") as checker:
         checker.check(ROWS, journal=kept[0], durability=durability)
@@ -135,7 +135,7 @@ def test_a_checker_keeps_journals_every_way(ecr: LocalEcr, tmp_path: Path, durab
     assert calls == ecr.counters.calls == 30
 
 
-def test_a_journal_of_nothing_but_bad_rows_and_of_no_rows(check: Check, journal: Path) -> None:
+def test_a_journal_can_hold_only_invalid_rows_or_no_rows(check: Check, journal: Path) -> None:
     for rows in (["junk", ""], []):
         for _ in range(2):
             report = check(rows)
@@ -156,14 +156,14 @@ def test_a_journal_of_nothing_but_bad_rows_and_of_no_rows(check: Check, journal:
         ({"repository": "other"}, "the repository was app and is now other"),
         (
             {"registry_id": "210987654321"},
-            "the registry was that of credentials whose account could not be told and is now 210987654321",
+            "the registry was that of credentials whose account was unknown and is now 210987654321",
         ),
         ({"public": True, "region_name": "us-east-1"}, "the service was private ECR and is now ECR Public"),
         ({"region_name": "eu-central-1"}, "the region was eu-west-1 and is now eu-central-1"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_another_run_is_refused_and_told_in_what_it_differs(
+def test_another_run_is_refused_with_what_differs(
     check: Check, ecr: LocalEcr, journal: Path, changed: dict[str, Any], said: str
 ) -> None:
     first = check()
@@ -171,21 +171,19 @@ def test_another_run_is_refused_and_told_in_what_it_differs(
     with pytest.raises(lc.JournalError, match="belongs to another run") as caught:
         check(**changed)
     assert said in str(caught.value)
-    assert "use another journal for this one" in str(caught.value)
+    assert "use another journal for this run" in str(caught.value)
     assert (journal.read_bytes(), ecr.counters.calls) == (before, calls)
     assert table(check()) == table(first)
 
 
-def test_another_endpoint_is_refused(check: Check) -> None:
+def test_a_run_against_another_endpoint_is_refused(check: Check) -> None:
     check()
     with LocalEcr({"app": ()}) as elsewhere, pytest.raises(lc.JournalError, match="the endpoint was http"):
         check(endpoint_url=elsewhere.endpoint_url)
 
 
-def test_a_journal_in_which_nothing_was_learnt_stands_in_nobodys_way(
-    check: Check, ecr: LocalEcr, journal: Path
-) -> None:
-    """A slip of the pen in the name, and then the right name."""
+def test_another_run_may_take_a_journal_without_a_verdict(check: Check, ecr: LocalEcr, journal: Path) -> None:
+    """For instance, the user misspells the repository at first."""
     for rows, digests_of_it in ((ROWS, 100), (ROWS[:50], 50)):
         with pytest.raises(lc.RepositoryNotFoundError):
             check(rows, "typo", max_in_flight=1)
@@ -201,7 +199,9 @@ def test_a_journal_in_which_nothing_was_learnt_stands_in_nobodys_way(
     assert ecr.counters.calls == calls
 
 
-def test_what_cannot_be_read_may_be_a_verdict(check: Check, journal: Path) -> None:
+def test_an_unreadable_batch_keeps_another_run_out_because_it_may_hold_a_verdict(
+    check: Check, journal: Path
+) -> None:
     check()
     base = sqlite3.connect(journal)
     base.execute("UPDATE batches SET payload = x'00'")
@@ -212,7 +212,7 @@ def test_what_cannot_be_read_may_be_a_verdict(check: Check, journal: Path) -> No
 
 
 def session_of(account: str | None) -> boto3.Session:
-    """Credentials that tell their account by the access key id, or do not tell it."""
+    """Credentials whose access key id encodes the account, or does not."""
     key = "AKIDEXAMPLE"
     if account is not None:
         number = (1 << 47 | int(account) << 7).to_bytes(6, "big")
@@ -228,21 +228,25 @@ ONE, TWO = "111111111111", "222222222222"
     [
         ((ONE, None), (ONE, None), None),
         ((ONE, None), (TWO, None), f"the registry was {ONE} and is now {TWO}"),
-        ((ONE, None), (None, None), f"name it with registry_id, in the command --registry-id {ONE}"),
-        # A named registry is that registry, whoever asks.
+        (
+            (ONE, None),
+            (None, None),
+            f"name the registry with registry_id, in the command --registry-id {ONE}",
+        ),
+        # A named registry counts, whatever the account of the credentials is.
         ((ONE, None), (TWO, ONE), None),
         ((ONE, None), (None, ONE), None),
         ((ONE, ONE), (ONE, None), None),
         ((None, ONE), (TWO, ONE), None),
         ((ONE, TWO), (ONE, None), f"the registry was {TWO} and is now {ONE}"),
         ((None, ONE), (None, None), f"--registry-id {ONE}"),
-        ((None, None), (None, ONE), f"whose account could not be told and is now {ONE}"),
-        # Where nothing is known there is nothing to compare.
+        ((None, None), (None, ONE), f"whose account was unknown and is now {ONE}"),
+        # An unknown account is not compared.
         ((None, None), (None, None), None),
         ((None, None), (ONE, None), None),
     ],
 )
-def test_another_account_is_refused(
+def test_a_run_with_another_account_is_refused(
     check: Check,
     before: tuple[str | None, str | None],
     after: tuple[str | None, str | None],
@@ -258,11 +262,11 @@ def test_another_account_is_refused(
             check(session=session_of(after[0]), registry_id=after[1], **endpoint)
 
 
-def test_an_account_that_is_told_later_counts_from_then_on(check: Check) -> None:
+def test_an_account_that_becomes_known_later_counts_from_then_on(check: Check) -> None:
     check(session=session_of(None))
     for account in (ONE, None, ONE):
         if account is None:
-            with pytest.raises(lc.JournalError, match="cannot be told"):
+            with pytest.raises(lc.JournalError, match="is now unknown"):
                 check(session=session_of(None))
         else:
             assert check(session=session_of(account)).stats.calls == 0
@@ -271,7 +275,7 @@ def test_an_account_that_is_told_later_counts_from_then_on(check: Check) -> None
 
 
 def test_the_account_of_a_role_is_known_before_the_first_call() -> None:
-    """Its credentials are fetched for it, and where that fails nothing is known."""
+    """layercheck fetches the credentials for it. If that fails, the account is unknown."""
     frozen = session_of(ONE).get_credentials()
     assert frozen is not None
     fetched = {"access_key": frozen.access_key, "secret_key": "s", "token": "t"}
@@ -298,8 +302,8 @@ def test_no_secret_is_in_a_journal(check: Check, journal: Path, ecr: LocalEcr) -
     [
         ({"journal": 7}, TypeError, "journal is a int"),
         ({"journal": b"x"}, TypeError, "journal is a bytes"),
-        ({"journal": ""}, ValueError, "journal is no path"),
-        ({"journal": "a\0b"}, ValueError, "journal is no path"),
+        ({"journal": ""}, ValueError, "journal is not a path"),
+        ({"journal": "a\0b"}, ValueError, "journal is not a path"),
         ({"max_age_s": "1"}, TypeError, "max_age_s is a str"),
         ({"max_age_s": -1}, ValueError, "at least 0 seconds"),
         ({"max_age_s": float("nan")}, ValueError, "at least 0 seconds"),
@@ -307,7 +311,7 @@ def test_no_secret_is_in_a_journal(check: Check, journal: Path, ecr: LocalEcr) -
         ({"durability": "total"}, ValueError, 'expected "normal" or "full"'),
     ],
 )
-def test_arguments_that_cannot_be_are_refused_before_anything_is_done(
+def test_invalid_arguments_are_refused_before_the_run_starts(
     check: Check, ecr: LocalEcr, journal: Path, options: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):

@@ -1,7 +1,8 @@
-"""Runs, kills, changed inputs and broken tails in any order, against a model that is a dict.
+"""Runs, kills, changed inputs and cut files in any order, against a model that is a dict.
 
-A kill at a step of writing leaves the files as they are at that instant. So they are copied then, the run
-goes on, and the copy takes the place of what it wrote: the same, many times as fast as a process each.
+A kill at a step of writing leaves the files as they are at that instant. So the test copies the files at
+that step, lets the run end, and puts the copy in place: the same result, and many times faster than one
+process for each kill.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ Known = dict[str, str]
 """Digest to verdict."""
 
 
-class Audit(RuleBasedStateMachine):
-    """One journal and what it must know."""
+class JournalMachine(RuleBasedStateMachine):
+    """One journal, and the verdicts that it must know."""
 
     known: Known
 
     @initialize()
-    def begin(self) -> None:
+    def set_up(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.journal = self.folder / "audit.journal"
         self.ecr = LocalEcr({"app": DIGESTS[::2]}, region_name="eu-west-1")
@@ -51,7 +52,7 @@ class Audit(RuleBasedStateMachine):
         return self.folder / folder / f"audit.journal{suffix}"
 
     def check(self, answers: int | None, plan: lc.Plan = PLAN) -> tuple[Known, list[str]]:
-        """A run, to its end or to a dead end after so many answers: what it found, and what it asked."""
+        """Run to the end, or to a fatal error after so many answers; return verdicts and asked digests."""
         last = self.ecr.calls[-1].number if self.ecr.calls else 0
         if answers is not None:
             self.ecr.set_faults([Fault("access_denied", calls=(last + answers + 1, None))])
@@ -67,11 +68,11 @@ class Audit(RuleBasedStateMachine):
     def run(self, answers: int | None) -> None:
         before = dict(self.known)
         after, asked = self.check(answers)
-        self.learn(before, after, asked, answers)
+        self.check_result(before, after, asked, answers)
         self.known = after
 
-    def learn(self, before: Known, after: Known, asked: list[str], answers: int | None) -> None:
-        """Only what was open is asked, each once, and what was asked is what is true now."""
+    def check_result(self, before: Known, after: Known, asked: list[str], answers: int | None) -> None:
+        """A run asks only open digests, each once, and their verdicts are those that are true now."""
         to_ask = [digest for digest in DIGESTS if digest not in before]
         assert asked == to_ask[: len(asked)]
         if answers is None:
@@ -98,7 +99,7 @@ class Audit(RuleBasedStateMachine):
             patch.setattr(store, "failpoint", failpoint)
             patch.setattr(writer, "GROUP", 1)
             after, asked = self.check(answers)
-        self.learn(before, after, asked, answers)
+        self.check_result(before, after, asked, answers)
         if copies.exists():
             for suffix in FILES:
                 self.beside(suffix).unlink(missing_ok=True)
@@ -112,8 +113,8 @@ class Audit(RuleBasedStateMachine):
 
     @precondition(lambda self: self.journal.exists())
     @rule(cut=st.integers(1, 9_000), log=st.booleans())
-    def lose_the_tail(self, cut: int, log: bool) -> None:
-        """The end of a file is gone: an error, or less is known, and never anything else."""
+    def cut_a_file(self, cut: int, log: bool) -> None:
+        """A file without its end gives an error or fewer verdicts, and nothing else."""
         file = self.beside("-wal" if log else "")
         if not file.exists():
             return
@@ -131,7 +132,7 @@ class Audit(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 59))
     def push_or_delete(self, number: int) -> None:
-        """The repository changes; what was learnt before stays as it was learnt."""
+        """The repository changes; verdicts already in the journal stay."""
         digest = DIGESTS[number]
         if self.truth[digest] == "available":
             self.ecr.remove("app", [digest])
@@ -154,7 +155,7 @@ class Audit(RuleBasedStateMachine):
             assert self.read() == self.known
 
     def read(self) -> Known:
-        """What the journal knows; nothing if no run has begun in it."""
+        """The verdicts in the journal; none if no run started in it."""
         try:
             journal = lc.Journal(self.journal)
         except lc.JournalError as error:
@@ -173,7 +174,7 @@ def found(report: lc.Report) -> Known:
     }
 
 
-Audit.TestCase.settings = settings(
+JournalMachine.TestCase.settings = settings(
     max_examples=20,
     stateful_step_count=12,
     deadline=None,
@@ -181,4 +182,4 @@ Audit.TestCase.settings = settings(
 )
 
 
-TestAudit = pytest.mark.usefixtures("_nowhere")(Audit.TestCase)
+TestJournal = pytest.mark.usefixtures("_nowhere")(JournalMachine.TestCase)

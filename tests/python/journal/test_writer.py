@@ -1,4 +1,4 @@
-"""Writing while the run goes on: what is not yet on disk is bounded, and nothing known is lost."""
+"""The writer: the number of unsaved batches is bounded, and no known verdict is lost."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ from layercheck.journal.history import RunSnapshot
 from layercheck.journal.options import JournalOptions
 from layercheck.journal.resume import begin
 from layercheck.journal.store import Store
-from layercheck.journal.writer import JournalWriter, Tell
+from layercheck.journal.writer import JournalWriter, Notify
 from layercheck.testing import LocalEcr
 from layercheck.types import Target
 
 BATCHES = 200
 
 
-def at_rest(run: lc.Run) -> bool:
-    """Nothing is under way, and nothing is to be asked now."""
-    with run._workers.lock:
-        return run._drive.due(time.monotonic()) is None and not run._drive._scheduler.in_flight
+def is_idle(run: lc.Run) -> bool:
+    """True if no call is in flight and none is due now."""
+    with run._pool.lock:
+        return run._execution.due(time.monotonic()) is None and not run._execution._scheduler.in_flight
 
 
-def test_no_more_is_asked_than_may_wait_for_the_disk(
+def test_a_run_pauses_while_too_many_batches_wait_for_the_disk(
     ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[threading.Thread] = []
+    threads: list[threading.Thread] = []
 
-    def start_later(self: JournalWriter, tell: Tell, stand: Callable[[], RunSnapshot]) -> None:
-        self._tell, self._stand = tell, stand
-        begun.append(self._thread)
+    def start_later(self: JournalWriter, notify: Notify, snapshot: Callable[[], RunSnapshot]) -> None:
+        self._notify, self._snapshot = notify, snapshot
+        threads.append(self._thread)
 
     monkeypatch.setattr(writer, "UNSAVED", 16)
     monkeypatch.setattr(JournalWriter, "start", start_later)
     plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
         run = checker.submit(plan, journal=journal)
-        while not at_rest(run):
+        while not is_idle(run):
             os.sched_yield()
         assert 16 <= ecr.counters.calls <= 16 + 4
-        begun[0].start()
+        threads[0].start()
         assert run.result(60).complete
     assert ecr.counters.calls == BATCHES
     with lc.Journal(journal) as opened:
         assert opened.status().complete
 
 
-def test_at_the_end_the_rest_is_written_however_many_groups_it_takes(
+def test_the_end_of_a_run_writes_every_group_that_is_left(
     ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
@@ -75,15 +75,15 @@ def test_at_the_end_the_rest_is_written_however_many_groups_it_takes(
     plan = lc.plan(digests(1_000), batch_size=1_000 // BATCHES)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
         run = checker.submit(plan, journal=journal)
-        while not at_rest(run):
+        while not is_idle(run):
             os.sched_yield()
         asked = ecr.counters.calls
-        # Then what waits is several groups.
+        # With this limit, the waiting batches make several groups.
         monkeypatch.setattr(writer, "UNSAVED", 2)
         run.cancel()
-        kept = run._drive._writer
-        assert kept is not None
-        while not kept._ending:
+        feed = run._execution._journal
+        assert feed is not None
+        while not feed._writer._ending:
             os.sched_yield()
         released.set()
         with pytest.raises(lc.RunCancelled):
@@ -94,14 +94,14 @@ def test_at_the_end_the_rest_is_written_however_many_groups_it_takes(
 
 @pytest.mark.parametrize("step", ["group", "inserted"])
 @pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), MemoryError()], ids=type)
-def test_when_writing_fails_once_the_run_ends_and_what_is_known_is_written_after_all(
+def test_one_failed_write_ends_the_run_and_its_verdicts_are_written_on_the_second_try(
     check: Check, journal: Path, ecr: LocalEcr, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
     steps: list[str] = []
 
     def fail_once(name: str) -> None:
         steps.append(name)
-        # Before that the beginning of the run is written down.
+        # The first group is the start of the run.
         if name == step and steps.count(step) == 2:
             raise error
 
@@ -125,7 +125,7 @@ def test_when_writing_fails_once_the_run_ends_and_what_is_known_is_written_after
     assert table(again) == table(check(journal=None))
 
 
-def test_when_only_the_last_group_fails_the_report_is_whole(
+def test_the_report_is_complete_even_if_the_last_group_cannot_be_written(
     check: Check, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
@@ -138,7 +138,7 @@ def test_when_only_the_last_group_fails_the_report_is_whole(
     monkeypatch.setattr(writer, "GROUP", 1_000)
     monkeypatch.setattr(writer, "GROUP_S", 60.0)
     monkeypatch.setattr(store, "failpoint", fail)
-    with pytest.raises(lc.JournalError, match="run it again") as caught:
+    with pytest.raises(lc.JournalError, match="run the command again") as caught:
         check()
     assert caught.value.report is not None
     assert caught.value.report.complete
@@ -148,7 +148,7 @@ def test_when_only_the_last_group_fails_the_report_is_whole(
 
 
 def calls_of_writing(journal: Path, batch_size: int) -> int:
-    """Calls that the interpreter makes, or Python makes of C, to write a hundred batches of this size."""
+    """Count the calls of Python and C functions that it takes to write a hundred batches of this size."""
     plan = lc.plan(digests(100 * batch_size), batch_size=batch_size)
     kept = begin(JournalOptions(journal), plan, Target("app"), None)
     for start in range(0, plan.unique, batch_size):
@@ -164,7 +164,7 @@ def calls_of_writing(journal: Path, batch_size: int) -> int:
         nonlocal counted
         counted += event in ("call", "c_call")
 
-    # What the collector calls is nobody's business here.
+    # Do not count what the garbage collector calls.
     gc.disable()
     sys.setprofile(count)
     try:
@@ -178,23 +178,23 @@ def calls_of_writing(journal: Path, batch_size: int) -> int:
     return counted
 
 
-def test_writing_makes_no_interpreter_level_call_for_a_digest(tmp_path: Path) -> None:
+def test_writing_makes_no_interpreter_level_call_per_digest(tmp_path: Path) -> None:
     one, many = (calls_of_writing(tmp_path / f"{size}.journal", size) for size in (1, 100))
     assert one == many
-    # Nor many for a batch.
+    # And fewer than ten per batch.
     assert many < 100 * 10
 
 
-def test_what_is_being_written_is_not_yet_on_disk(
+def test_batches_that_are_being_written_count_as_unsaved(
     ecr: LocalEcr, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A whole group is at the disk, which does not answer: no second one is asked meanwhile."""
+    """While the disk does not answer a full group, the run does not ask a second one."""
     writing, answer = threading.Event(), threading.Event()
     steps: list[str] = []
 
     def failpoint(step: str) -> None:
         steps.append(step)
-        # Before that the beginning of the run is written down.
+        # The first group is the start of the run.
         if step == "group" and steps.count(step) == 2:
             writing.set()
             assert answer.wait(60)
@@ -207,7 +207,7 @@ def test_what_is_being_written_is_not_yet_on_disk(
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, rate="max", max_in_flight=4) as checker:
         run = checker.submit(plan, journal=journal)
         assert writing.wait(60)
-        while not at_rest(run):
+        while not is_idle(run):
             os.sched_yield()
         assert 16 <= ecr.counters.calls <= 16 + 4
         answer.set()
@@ -215,20 +215,20 @@ def test_what_is_being_written_is_not_yet_on_disk(
 
 
 @pytest.mark.parametrize(("durability", "synchronous"), [("normal", 1), ("full", 2)])
-def test_each_commit_waits_for_the_disk_only_if_the_machine_counts(
+def test_each_commit_waits_for_the_disk_only_with_full_durability(
     check: Check, monkeypatch: pytest.MonkeyPatch, durability: str, synchronous: int
 ) -> None:
-    """SQLite's own words for it: 1 syncs the log when it is taken in, 2 at each commit."""
+    """SQLite's values of `synchronous`: 1 syncs the log when SQLite merges it, 2 at each commit."""
     seen: set[tuple[str, int]] = set()
     transaction = Store._transaction
 
     @contextlib.contextmanager
-    def look(self: Store) -> Iterator[None]:
+    def transaction_and_pragmas(self: Store) -> Iterator[None]:
         with transaction(self):
-            pragmas = [self._base.execute(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
+            pragmas = [self._connection.execute(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
             seen.add(tuple(each.fetchone()[0] for each in pragmas))
             yield
 
-    monkeypatch.setattr(Store, "_transaction", look)
+    monkeypatch.setattr(Store, "_transaction", transaction_and_pragmas)
     check(durability=durability)
     assert seen == {("wal", synchronous)}

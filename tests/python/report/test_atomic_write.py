@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and nobody's leftovers stay."""
+"""Atomic writes: a file is written whole or not at all, and leftovers of killed writers are removed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from layercheck.report.atomic_write import replacing
+from layercheck.report.atomic_write import atomic_write
 
 
 def write_half(path: Path, begun: Event, go_on: Event) -> None:
-    with replacing(path) as temporary, Path(temporary).open("w") as file:
+    with atomic_write(path) as temporary, Path(temporary).open("w") as file:
         file.write("half")
         file.flush()
         begun.set()
@@ -28,7 +28,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("is_killed", [True, False])
-def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_let_alone(
+def test_the_file_of_a_killed_writer_is_removed_and_that_of_a_living_writer_kept(
     tmp_path: Path, is_killed: bool
 ) -> None:
     report = tmp_path / "a.csv"
@@ -44,7 +44,7 @@ def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_let_alone(
     if is_killed:
         os.kill(writer.pid, signal.SIGKILL)
         writer.join(60)
-    with replacing(report) as temporary:
+    with atomic_write(report) as temporary:
         Path(temporary).write_text("new")
     assert report.read_text() == "new"
     assert len(names(tmp_path)) == (1 if is_killed else 2)
@@ -54,7 +54,7 @@ def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_let_alone(
         assert (names(tmp_path), report.read_text()) == (["a.csv"], "half and half")
 
 
-def test_files_of_other_names_are_let_alone(tmp_path: Path) -> None:
+def test_files_with_other_names_are_kept(tmp_path: Path) -> None:
     others = [
         ".a.csv.part",
         ".a.csv.short.part",
@@ -67,14 +67,16 @@ def test_files_of_other_names_are_let_alone(tmp_path: Path) -> None:
     (tmp_path / ".a.csv.abcd1234.part").touch()
     (tmp_path / ".a.csv.abcd1235.part").mkdir()
     (tmp_path / ".a.csv.abcd1236.part").symlink_to(tmp_path / "elsewhere")
-    with replacing(tmp_path / "a.csv") as temporary:
+    with atomic_write(tmp_path / "a.csv") as temporary:
         Path(temporary).write_text("new")
     kept = [*others, "a.csv", ".a.csv.abcd1235.part", ".a.csv.abcd1236.part"]
     assert names(tmp_path) == sorted(kept)
 
 
-def test_who_is_taken_for_a_leftover_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another writer may look between the name and the lock."""
+def test_a_writer_whose_file_is_taken_for_a_leftover_creates_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer may look for leftovers between the creation of the file and its lock."""
     lock = fcntl.flock
     taken: list[str] = []
 
@@ -85,19 +87,21 @@ def test_who_is_taken_for_a_leftover_begins_again(tmp_path: Path, monkeypatch: p
         lock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", steal)
-    with replacing(tmp_path / "a.csv") as temporary:
+    with atomic_write(tmp_path / "a.csv") as temporary:
         assert Path(temporary).name not in taken
         Path(temporary).write_text("new")
     assert names(tmp_path) == ["a.csv"]
 
 
-def test_without_locks_files_are_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_can_be_written_on_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(descriptor: int, operation: int) -> None:
         raise OSError("no locks here")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     (tmp_path / ".a.csv.abcd1234.part").touch()
-    with replacing(tmp_path / "a.csv") as temporary:
+    with atomic_write(tmp_path / "a.csv") as temporary:
         Path(temporary).write_text("new")
-    # Whose that one is cannot be known.
+    # The old file stays, because its writer may be alive.
     assert names(tmp_path) == [".a.csv.abcd1234.part", "a.csv"]

@@ -1,4 +1,4 @@
-"""The report: counts, tables in every form, files, and the notebook's view."""
+"""The report: counts, tables for every library, files, and the view in a notebook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROWS = [A, B, A.upper(), HOSTILE, C, D]
 
 
 def report(rows: list[str] = ROWS) -> lc.Report:
-    """A is available, B is gone, C is refused with a hostile reason, D was never asked."""
+    """A is available, B unavailable, C refused with a hostile reason, D never asked."""
     plan = lc.plan(rows)
     ledger = Ledger(plan)
     layers = [
@@ -54,7 +54,7 @@ def test_every_row_is_counted_once() -> None:
     assert not made.complete
 
 
-def test_verdict_codes_stand_in_input_order() -> None:
+def test_verdict_codes_are_in_input_order() -> None:
     verdict = lc.Verdict
     assert report().verdicts.tolist() == [
         *(verdict.AVAILABLE, verdict.UNAVAILABLE, verdict.AVAILABLE),
@@ -172,8 +172,8 @@ def test_tables_longer_than_one_record_batch_are_written_whole(format: str, tmp_
     assert READERS[format](tmp_path / "long") == rows
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
-    # A real failure: the process may not write files of more than 1,000 bytes.
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
+    # A real failure: the process must not write files of more than 1,000 bytes.
     path = tmp_path / "out.csv"
     path.write_text("old")
     code = (
@@ -191,7 +191,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_written_file_has_the_permissions_a_new_file_would_have(tmp_path: Path) -> None:
+def test_a_new_report_gets_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     plain, old = tmp_path / "plain", tmp_path / "old.csv"
     plain.touch()
     old.touch(mode=0o600)
@@ -210,13 +210,13 @@ def test_writing_through_a_symbolic_link_replaces_its_file(tmp_path: Path) -> No
     assert real.read_text().startswith("row,digest")
 
 
-def test_an_unknown_format_and_a_folder_are_refused(tmp_path: Path) -> None:
+def test_unknown_formats_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot tell a format from the name .*out\.xlsx"):
         report().write(tmp_path / "out.xlsx")
     with pytest.raises(ValueError, match="unknown format 'xml'; expected one of: arrow, csv, jsonl, parquet"):
         report().write(tmp_path / "out", format="xml")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(IsADirectoryError, match="name a file in it"):
+    with pytest.raises(IsADirectoryError, match="Name a file in it"):
         report().write(tmp_path / "folder.csv")
 
 
@@ -256,7 +256,7 @@ def test_raise_for_failures_names_what_is_missing_first() -> None:
     fine.raise_for_failures()
 
 
-def test_the_notebook_view_is_escaped_and_capped() -> None:
+def test_the_notebook_view_is_escaped_and_limited() -> None:
     shown = report()._repr_html_()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown

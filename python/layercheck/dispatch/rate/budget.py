@@ -1,4 +1,4 @@
-"""The budget of calls per second: when the next call may start at a given rate."""
+"""`Budget`: when the next call may start at a given rate."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 BURST_S = 0.02
 """Calls that may start at once, as seconds of rate: a fifth of the tenth of a second that is promised."""
 
-# A nanosecond of tolerance: waiting exactly as told must be enough.
 _ROUNDING_S = 1e-9
+"""Tolerance for rounding, seconds, so that waiting exactly as told is enough."""
 
 
 class Budget:
-    """The generic cell rate algorithm: one number, the time at which the budget is used up.
+    """The generic cell rate algorithm (GCRA). It keeps one number: the time at which the budget is used up.
 
-    It moves forward by `1 / rate` with each call and may run ahead of the clock by a small burst,
-    at least one call. However long nobody asks, no more than that is saved up.
+    Each call moves that time forward by `1 / rate`. The time may run ahead of the clock by a small burst, at
+    least one call. A pause saves up no more than that burst.
     """
 
     def __init__(self, burst_s: float = BURST_S) -> None:
@@ -23,19 +23,19 @@ class Budget:
         self._paid_until = -math.inf
 
     def delay_until_allowed(self, now: float, rate: float) -> float:
-        """Seconds until the next call may start at this rate; 0.0 for now."""
+        """Return the seconds until the next call may start at this rate; 0.0 for now."""
         delay = self._paid_until - now - self._tolerance(rate)
         return delay if delay > _ROUNDING_S else 0.0
 
     def consume(self, now: float, rate: float) -> None:
-        """A call starts."""
+        """Count a call that starts now."""
         self._paid_until = max(now, self._paid_until) + 1.0 / rate
 
     def empty(self, now: float, rate: float) -> None:
-        """What was saved up is gone: the next call may start one interval from now."""
+        """Drop what was saved up: the next call may start one interval from now."""
         wait = 1.0 / rate + self._tolerance(rate)
         self._paid_until = max(self._paid_until, now + wait)
 
     def _tolerance(self, rate: float) -> float:
-        """How far the budget may be overdrawn: all but the first call of a burst."""
+        """Return how far the budget may be overdrawn, in seconds: all but the first call of a burst."""
         return max(0.0, self._burst_s - 1.0 / rate)

@@ -1,38 +1,52 @@
-"""How many calls may be under way at once: rate x latency, measured as it goes."""
+"""`ConcurrencyLimit`: how many calls may be in flight at once."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+from layercheck.dispatch.outcome import Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from layercheck.dispatch.rate.limiter import RateLimiter
 
 
 class ConcurrencyLimit:
-    """Sizes the calls in flight by Little's law, with headroom, and never above `most`.
+    """Limits the calls in flight by Little's law (rate x latency), with headroom, and never above `most`.
 
-    The rate alone does not protect a service that has become slow, or hangs: at 500 calls a second,
-    each second without an answer would leave 500 more calls waiting in it. With a limit that follows what is
-    *answered*, calls in flight stay at what a healthy service needs until it shows that it needs more.
+    A rate alone does not protect a service that became slow or hangs: at 500 calls a second, each second
+    without an answer would add 500 calls that wait in the service. A limit that follows the *answers* keeps
+    the calls in flight at what a healthy service needs, until the service shows that it needs more.
 
-    Without a rate there is nothing to multiply. Then there is room for `most`, until the latency is so far
-    above its own recent best that calls are queueing at the service; from there on it shrinks by a fifth per
-    latency, and grows again by one call per answer when the latency allows.
+    Without a rate, nothing can be multiplied. The limit is then `most`, until the latency is so far above its
+    own recent best that calls must be queueing in the service. From there the limit shrinks by a fifth in
+    each latency, and grows by one call with each answer once the latency allows it.
 
-    Latency is a moving average that follows a rise faster than a fall: too much room costs nothing on a
-    healthy service, too little costs speed.
+    The latency is a moving average that follows a rise faster than a fall, because too many calls cost
+    nothing on a healthy service, and too few cost speed.
+
+    Args:
+        most: Most calls at once.
+        limiter: Tells the present rate.
+
+    Attributes:
+        limit: Most calls at once just now.
     """
 
     START = 8
-    """Before anything is known. It doubles with each latency."""
+    """Limit before anything is known. It doubles with each latency."""
     LEAST = 8
     HEADROOM = 2.0
     RISE, FALL = 0.2, 0.05
     SLOW_TIMES, SLOW_BY_S = 2.0, 0.1
-    """Slow is: so many times the best, and by so much. The second keeps our own waiting for the
-    interpreter, a few milliseconds, from being taken for the service's."""
+    """A service is slow at so many times the best latency, and so many seconds above it. The seconds keep the
+    few milliseconds that a thread waits for the interpreter from counting as the service's latency."""
     MEMORY_S = 15.0
-    """The best latency is that of the last one to two such spans: a service may be slow for good."""
+    """The best latency is that of the last one to two such spans, because a service may be slow for good."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, limiter: RateLimiter) -> None:
         self._most = most
+        self._limiter = limiter
         self._free = float(min(self.START, most))
         self._latency_s: float | None = None
         self._best_s = self._best_before_s = math.inf
@@ -42,11 +56,15 @@ class ConcurrencyLimit:
 
     @property
     def latency_s(self) -> float | None:
-        """The average; None before the first answer."""
+        """The average latency in seconds; None before the first answer."""
         return self._latency_s
 
-    def answered(self, latency_s: float, now: float, rate: float | None) -> None:
-        """A call took that long; `rate` is the present one in calls per second."""
+    def record(self, outcome: Outcome) -> None:
+        """Take the latency of an answer into account."""
+        if outcome.kind is not OutcomeKind.ANSWERED:
+            return
+        now = outcome.now
+        latency_s = now - outcome.call.started_at
         average = self._latency_s
         if average is None:
             average = latency_s
@@ -59,6 +77,7 @@ class ConcurrencyLimit:
         elif average < self._best_s:
             self._best_s = average
         self._resize(average, now)
+        rate = self._limiter.rate
         calls = self._free if rate is None else rate * average * self.HEADROOM + self.LEAST
         self.limit = min(self._most, math.ceil(calls))
 

@@ -1,4 +1,4 @@
-"""Lanes: the rate budgets of this process, one for each account, region and endpoint."""
+"""Lanes: the rates of this process, one for each account, region and endpoint."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from layercheck.aws import credentials
+from layercheck.dispatch.outcome import Outcome
 from layercheck.dispatch.rate.budget import Budget
 from layercheck.dispatch.rate.pacer import Pacer
+from layercheck.dispatch.rate.recovery import recovery_named
 from layercheck.types import Target
 
 KEEP_S = 30.0
-"""How long a lane outlives its last Checker. Without that, `check` in a loop would start each time with
-a new burst, and at the full rate a moment after it was throttled. By then every lane has recovered."""
+"""How long a lane outlives its last Checker, seconds. Otherwise `check` in a loop would start each time with
+a new burst, and at the full rate just after it was throttled. After so long, every lane has recovered."""
 
 
 class LaneKey(NamedTuple):
-    """What Checkers must have in common to draw on one budget."""
+    """What Checkers must have in common to share one lane."""
 
     service: str
     region_name: str | None
@@ -29,10 +31,10 @@ class LaneKey(NamedTuple):
 
 
 def key_of(client: Any, target: Target) -> LaneKey | None:
-    """The lane of a client; None if it cannot be told whose calls these are.
+    """Return the lane of a client; None if the account that calls is not known.
 
-    The quota belongs to the account that calls, whichever registry it asks, so `registry_id` is no part
-    of it. Two users or roles of one account share a lane if their key ids show the account.
+    The quota belongs to the account that calls, whatever registry it asks, so `registry_id` is not part of
+    the key. Two users or roles of one account share a lane if their key ids show the account.
     """
     account = credentials.account(client)
     if account is None:
@@ -42,12 +44,15 @@ def key_of(client: Any, target: Target) -> LaneKey | None:
 
 
 class LaneHandle:
-    """One Checker's part in a lane: never faster than its own rate, and never more than the lane has left.
+    """The part of one Checker in a lane: never faster than its own rate, nor than what the lane has left.
 
     The lane as a whole goes as fast as the fastest of its Checkers may. So two Checkers at 500 calls per
-    second make 500 together, and one at 50 beside one at 500 still keeps to 50.
+    second make 500 together, and a Checker at 50 beside one at 500 keeps to 50.
 
-    The workers' lock is held for `reserve`.
+    `reserve` and `record` are called with the pool's lock held.
+
+    Attributes:
+        own_rate: Most calls per second of this Checker; None for no limit.
     """
 
     def __init__(self, lane: _Lane, rate: float | None, clock: Callable[[], float]) -> None:
@@ -56,8 +61,6 @@ class LaneHandle:
         self._pacer = lane.pacer
         self._clock = clock
         self._budget = Budget()
-        self.answered = self._pacer.answered
-        self.throttled = self._pacer.throttled
 
     @property
     def rate(self) -> float | None:
@@ -69,7 +72,7 @@ class LaneHandle:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
         own = self.own_rate
         if own is None or self._pacer.ceiling == own:
-            # Who may go as fast as the lane needs no budget of its own.
+            # The lane's own rate is not above this one, so the lane's budget is enough.
             return self._pacer.reserve()
         now = self._clock()
         wait = self._budget.delay_until_allowed(now, own) or self._pacer.reserve()
@@ -77,17 +80,24 @@ class LaneHandle:
             self._budget.consume(now, own)
         return wait
 
+    def record(self, outcome: Outcome) -> None:
+        """Tell the lane whether the service throttled a request."""
+        if outcome.merged is not None:
+            self._pacer.answered(outcome.call.started_at)
+        elif outcome.failure is not None and outcome.failure.kind == "throttled":
+            self._pacer.throttled(outcome.call.started_at)
+
     def leave(self) -> None:
-        """The Checker is closed; calls that are still under way may go on telling how they ended."""
+        """Leave the lane, because the Checker closes. Calls in flight may still record how they ended."""
         self._lane.leave(self)
 
 
 class _Lane:
-    """A pacer and those who share it. Under the lock of its `LaneRegistry`."""
+    """A pacer and the handles that share it. Under the lock of its `LaneRegistry`."""
 
-    def __init__(self, lock: threading.Lock, clock: Callable[[], float]) -> None:
-        self.pacer = Pacer(None, clock=clock)
-        # Weakly, so that a Checker nobody closed does not hold up the lane's rate for ever.
+    def __init__(self, lock: threading.Lock, clock: Callable[[], float], recovery: str) -> None:
+        self.pacer = Pacer(None, clock=clock, recovery=recovery_named(recovery))
+        # Weakly, so that a Checker that was never closed does not keep up the lane's rate for ever.
         self.handles: weakref.WeakSet[LaneHandle] = weakref.WeakSet()
         self.left_at = clock()
         self._lock = lock
@@ -112,7 +122,7 @@ class _Lane:
 
 
 class LaneRegistry:
-    """All lanes, by key; thread-safe. The process has one of these, tests make their own."""
+    """All lanes by key; thread-safe. The process has one registry, tests make their own."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
@@ -122,19 +132,25 @@ class LaneRegistry:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def join(self, key: LaneKey | None, rate: float | None) -> LaneHandle:
-        """A part in the lane of this key; in one of its own without a key."""
+    def join(self, key: LaneKey | None, rate: float | None, *, recovery: str = "cubic") -> LaneHandle:
+        """Return a part in the lane of this key; without a key, in a lane of its own.
+
+        Args:
+            key: The lane.
+            rate: Most calls per second of this part; None for no limit.
+            recovery: How a new lane comes back after a throttle, by name; an existing lane keeps its own.
+        """
         with self._lock:
             self._forget_old()
             if key is None:
-                return _Lane(self._lock, self._clock).join(rate)
+                return _Lane(self._lock, self._clock, recovery).join(rate)
             lane = self._lanes.get(key)
             if lane is None:
-                lane = self._lanes[key] = _Lane(self._lock, self._clock)
+                lane = self._lanes[key] = _Lane(self._lock, self._clock, recovery)
             return lane.join(rate)
 
     def forget(self) -> None:
-        """Start anew, in a child process: it has no Checkers, and locks may be held by threads it has not."""
+        """Start anew in a child process: it has no Checkers, and threads that it lacks may hold the locks."""
         self._lock = threading.Lock()
         self._lanes = {}
 
@@ -145,7 +161,7 @@ class LaneRegistry:
 
 
 LANES = LaneRegistry()
-"""Those of this process."""
+"""The lanes of this process."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=LANES.forget)

@@ -1,4 +1,4 @@
-"""The pacer: the budget of calls per second of one lane, shared by all its threads and Checkers."""
+"""`Pacer`: the rate of one lane, shared by all its threads and Checkers."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ import time
 from collections.abc import Callable
 
 from layercheck.dispatch.rate.budget import BURST_S, Budget
+from layercheck.dispatch.rate.recovery import CubicRecovery, Recovery
 
 
 class Pacer:
-    """Says when the next call may start, and slows down when the service asks for it.
+    """Says when the next call may start, and slows down when the service throttles.
 
-    Adapting follows the curve of TCP CUBIC (RFC 9438) on a time scale of its own. On throttling the rate
-    falls to 0.8 times what was too much, further if most calls were throttled; then it comes back,
-    quickly at first, slowly around the rate that was too much, and ever faster beyond it, in case that
-    there is more to be had by now. The numbers were chosen in the simulation of `bench/python/pace.py`,
-    and `tests/python/dispatch/rate/test_pacer_simulation.py` holds them to at least 90 % of what the service
-    gives and under 2 % throttled.
+    The budget (GCRA) spaces the calls. The recovery says how far the rate falls and how it comes back.
 
-    Calls that were under way when the rate fell say nothing about the new rate. So only throttles of
-    calls that started after the last decrease count, and within the hold-off only several of them.
+    Calls that were in flight when the rate fell say nothing about the new rate. So only throttles of calls
+    that started after the last decrease count, and within the hold-off only several of them.
 
-    Nothing here sleeps: `reserve` answers how long to wait, and the caller waits where it holds no
-    call slot.
+    The pacer never sleeps: `reserve` returns how long to wait, and the caller waits where it holds no call
+    slot.
 
     Args:
-        rate: Calls per second, also the ceiling of recovery. None: no limit until the first throttle;
-            from then on what was really being sent, until it has outgrown that several times.
+        rate: Calls per second, also the ceiling of the recovery. None: no limit until the first throttle;
+            from then on the rate at which calls were really sent, until it has outgrown that rate several
+            times.
         clock: Seconds, monotonic.
+        recovery: How far the rate falls and by which curve it comes back.
         burst_s: Calls that may start at once, as seconds of rate; always at least one call.
         hold_off_s: Seconds after a decrease before a single throttle leads to the next.
-        floor: The rate never falls below this, calls per second: half a percent of the default quota,
-            enough to notice soon that the service has recovered.
+        floor: The lowest rate, calls per second: half a percent of the default quota, which is enough to
+            notice soon that the service has recovered.
 
     Examples:
         >>> now = 0.0
@@ -42,29 +40,22 @@ class Pacer:
         (0.0, 0.1)
     """
 
-    DECREASE = 0.8
-    DEEPEST = 0.3
-    """The most that one decrease can do, however few calls were accepted."""
-    PLATEAU_S = 2.0
-    """Seconds from a decrease until the rate that was too much is reached again."""
-    PROBING = 4.0
-    """How much steeper it goes up beyond that rate than up to it."""
     CERTAIN = 4
-    """So many throttles are believed at once, without waiting for the hold-off."""
-    OUTGROWN = 4.0
-    """Without a ceiling: there is no limit any more at so many times the rate that was too much."""
+    """So many throttles count at once, without waiting for the hold-off."""
 
     def __init__(
         self,
         rate: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        recovery: Recovery | None = None,
         burst_s: float = BURST_S,
         hold_off_s: float = 0.1,
         floor: float = 5.0,
     ) -> None:
         self._lock = threading.Lock()
         self._clock = clock
+        self._recovery = recovery or CubicRecovery()
         self._ceiling = rate
         self._rate = rate
         self._hold_off_s = hold_off_s
@@ -84,7 +75,7 @@ class Pacer:
 
     @property
     def ceiling(self) -> float | None:
-        """What recovery ends at; None for no limit."""
+        """The rate at which the recovery ends; None for no limit."""
         return self._ceiling
 
     @ceiling.setter
@@ -108,16 +99,16 @@ class Pacer:
             return delay
 
     def answered(self, started_at: float) -> None:
-        """A call that was started then was not throttled."""
-        # Without the lock: it is about shares, and one call more or less in them does not matter.
+        """Note that the service did not throttle a call which started then, by the pacer's clock."""
+        # Without the lock, because these numbers only make shares: one call more or less does not matter.
         if self._peak is not None and started_at > self._decreased_at:
             self._answered += 1
 
     def throttled(self, started_at: float) -> None:
-        """The service refused a call for its rate: slow down, unless the call is from before the last time.
+        """Slow down because the service throttled a call, unless the call is older than the last decrease.
 
         Args:
-            started_at: When the call was started, by the pacer's clock.
+            started_at: When the call started, by the pacer's clock.
         """
         with self._lock:
             now = self._clock()
@@ -129,16 +120,17 @@ class Pacer:
             self._decrease(now)
 
     def _decrease(self, now: float) -> None:
+        recovery = self._recovery
         rate = self._recovered(now)
         if rate is None:
             rate = self._flow.per_second(now)
-        # A few throttles prove little: so many answers are taken as given.
+        # A few throttles prove little, so that some answers are taken as given.
         answered = self._answered + self.CERTAIN
-        share = answered / (answered + self._throttled) if self._peak is not None else 1.0
+        accepted = answered / (answered + self._throttled) if self._peak is not None else 1.0
         floor = self._floor if self._ceiling is None else min(self._floor, self._ceiling)
-        self._rate = max(rate * min(max(share, self.DEEPEST), self.DECREASE), floor)
-        # After a deep cut, what is aimed at is not the old rate but a little above the new one.
-        self._peak = self._rate / self.DECREASE
+        self._rate = max(rate * min(max(accepted, recovery.deepest), recovery.decrease), floor)
+        # After a deep decrease the aim is not the old rate but a little above the new one.
+        self._peak = self._rate / recovery.decrease
         self._decreased_at = now
         self._throttled = self._answered = 0
         self._budget.empty(now, self._rate)
@@ -146,13 +138,13 @@ class Pacer:
     def _recovered(self, now: float) -> float | None:
         if self._peak is None:
             return self._rate
-        away = (now - self._decreased_at) / self.PLATEAU_S - 1.0
-        growth = 1.0 + (1.0 - self.DECREASE) * (away**3 if away < 0.0 else self.PROBING * away**3)
+        since_s = now - self._decreased_at
+        growth = self._recovery.growth(since_s)
         if self._ceiling is None:
-            if growth >= self.OUTGROWN:
+            if growth >= self._recovery.outgrown:
                 self._peak = self._rate = None
                 return None
-        elif growth * self._peak >= self._ceiling and away > -1.0:
+        elif growth * self._peak >= self._ceiling and since_s > 0.0:
             self._peak = None
             self._rate = self._ceiling
             return self._rate
@@ -179,5 +171,5 @@ class _Flow:
         self._calls += 1
 
     def per_second(self, now: float) -> float:
-        """0.0 before the first call."""
+        """Return 0.0 before the first call."""
         return (self._before + self._calls) / max(now - self._before_at, 0.05) if self._calls else 0.0

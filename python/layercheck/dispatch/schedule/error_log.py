@@ -1,21 +1,43 @@
-"""What went wrong in a run, kept in bounded memory."""
+"""`ErrorLog`: what went wrong in a run, in bounded memory."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from layercheck.dispatch.outcome import Outcome
 from layercheck.types import BatchError
 
 
 class ErrorLog:
-    """The first `limit` errors one by one; beyond them one last entry stands for the rest."""
+    """Keeps the first `limit` errors; one last entry stands for all further errors.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: Most errors kept one by one.
+        positions: Returns the range of `plan.digests` that holds the digests `start..stop` of a call.
+    """
+
+    def __init__(self, limit: int, positions: Callable[[int, int], tuple[int, int]]) -> None:
         self._limit = limit
+        self._positions = positions
         self._kept: list[BatchError] = []
         self._further: BatchError | None = None
         self._further_count = 0
 
-    def note(self, error: BatchError) -> None:
-        """One more."""
+    def record(self, outcome: Outcome) -> None:
+        """Keep the cause of an outcome that has one."""
+        cause = outcome.cause
+        if cause is None:
+            return
+        call = outcome.call
+        start, stop = self._positions(call.start, call.stop)
+        # A half that was not asked by itself was asked once, as part of its batch.
+        self._note(BatchError(start, stop, cause.kind, cause.code, cause.message, max(call.requests, 1)))
+
+    def all(self) -> tuple[BatchError, ...]:
+        """Return the errors in the order in which they happened."""
+        return (*self._kept, self._further) if self._further else tuple(self._kept)
+
+    def _note(self, error: BatchError) -> None:
         if len(self._kept) < self._limit:
             self._kept.append(error)
             return
@@ -29,7 +51,3 @@ class ErrorLog:
             f"{self._further_count:,} more batches had errors; the last: {error.code}",
             error.attempts,
         )
-
-    def all(self) -> tuple[BatchError, ...]:
-        """In the order they happened."""
-        return (*self._kept, self._further) if self._further else tuple(self._kept)

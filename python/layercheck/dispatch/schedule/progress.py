@@ -1,4 +1,4 @@
-"""How much ground a run has covered: batches, rows, and the time that is left."""
+"""`RunProgress`: how many batches and rows are done, and how much time is left."""
 
 from __future__ import annotations
 
@@ -6,65 +6,61 @@ from collections import deque
 from collections.abc import Callable
 
 from layercheck._core import Plan
-from layercheck.dispatch.schedule.scheduler import Call
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Outcome, OutcomeKind
 
 _SAMPLES = 40
-"""Speeds are those of so many events, ten seconds: a rate that has recovered shows soon."""
+"""Number of samples for the speed. They span ten seconds, so that a rate that recovers shows soon."""
 
 _LEAST_S = 1.0
-"""The first second says little about the rest."""
+"""Shortest time that a speed is taken from, seconds: the first second says little about the rest."""
 
 
 class RunProgress:
-    """Counts in constant memory. With the workers' lock held."""
+    """Counts finished batches in constant memory, with the pool's lock held.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        plan: The plan of the run.
+        next_open: For a run that goes on with a journal: returns the next call's digests from a number on,
+            as start and stop. None for a run from the beginning.
+
+    Attributes:
+        batches: Batches in the plan.
+        batches_done: Batches of which every digest has its outcome.
+    """
+
+    def __init__(self, plan: Plan, next_open: Callable[[int], tuple[int, int]] | None = None) -> None:
         self.batches = len(plan)
         self.batches_done = 0
         self._plan = plan
-        self._pieces: dict[int, int] = {}  # batches that were halved: calls that are still open
+        self._open_calls: dict[int, int] = {}  # for each batch that was split: its calls that are still open
         self._seen: deque[tuple[float, int]] = deque(maxlen=_SAMPLES)
+        if next_open is not None:
+            self._resume(next_open)
 
-    def resume(self, next_open: Callable[[int], tuple[int, int]]) -> None:
-        """A part was done before; `next_open` gives the calls of the rest one after the other."""
-        self.batches_done = self.batches
-        start, stop = next_open(0)
-        while start < stop:
-            self.batches_done -= 1
-            start, stop = next_open(stop)
-
-    def halved(self, call: Call) -> None:
-        """Two calls take the place of one."""
-        batch = self._batch_of(call)
-        self._pieces[batch] = self._pieces.get(batch, 1) + 1
-
-    def ended(self, call: Call) -> None:
-        """The call has its outcome and is not asked again."""
-        batch = self._batch_of(call)
-        open_calls = self._pieces.get(batch, 1) - 1
-        if open_calls:
-            self._pieces[batch] = open_calls
+    def record(self, outcome: Outcome) -> None:
+        """Count the end of a request."""
+        kind = outcome.kind
+        if kind is OutcomeKind.LEFT:
             return
-        self._pieces.pop(batch, None)
-        self.batches_done += 1
-
-    def _batch_of(self, call: Call) -> int:
-        gathered = call.start - self._plan.unique
-        if gathered < 0:
-            return call.start // self._plan.batch_size
-        return self.batches + gathered // self._plan.batch_size
+        if kind.is_final:
+            self._ended(self._batch_of(outcome.call))
+        elif kind is OutcomeKind.SPLIT:
+            batch = self._batch_of(outcome.call)
+            self._open_calls[batch] = self._open_calls.get(batch, 1) + 1
 
     def rows_done(self, settled: int) -> int:
-        """Rows that have their verdict: exact without duplicates and at the end, else in proportion.
+        """Return the number of rows that have their verdict.
 
-        To be exact in between would take the number of rows of each digest, as much memory as the verdicts.
+        It is exact without duplicates and at the end. In between it is a proportion, because an exact number
+        needs the number of rows of each digest, which takes as much memory as the verdicts.
         """
         plan = self._plan
         valid = plan.rows - plan.invalid
         return plan.invalid + (valid * settled // plan.unique if plan.unique else 0)
 
     def seconds_left(self, now: float, settled: int) -> float | None:
-        """At the speed of the last ten seconds; None while that says nothing."""
+        """Return the seconds left at the speed of the last ten seconds; None while it is not known."""
         left = self._plan.unique - settled
         if not left:
             return 0.0
@@ -73,3 +69,25 @@ class RunProgress:
         if now - first_at < _LEAST_S or settled <= first:
             return None
         return left * (now - first_at) / (settled - first)
+
+    def _resume(self, next_open: Callable[[int], tuple[int, int]]) -> None:
+        """Count every batch as done, except those that the run still asks."""
+        self.batches_done = self.batches
+        start, stop = next_open(0)
+        while start < stop:
+            self.batches_done -= 1
+            start, stop = next_open(stop)
+
+    def _ended(self, batch: int) -> None:
+        open_calls = self._open_calls.get(batch, 1) - 1
+        if open_calls:
+            self._open_calls[batch] = open_calls
+            return
+        self._open_calls.pop(batch, None)
+        self.batches_done += 1
+
+    def _batch_of(self, call: Call) -> int:
+        packed = call.start - self._plan.unique
+        if packed < 0:
+            return call.start // self._plan.batch_size
+        return self.batches + packed // self._plan.batch_size

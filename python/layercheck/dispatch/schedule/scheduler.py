@@ -1,7 +1,7 @@
-"""The agenda of one run: which digests are asked next, and what a failure leads to.
+"""`Scheduler`: which digests a run asks next, and what follows from a failure.
 
-Pure bookkeeping without threads, clock or network: the caller holds the lock and
-says what time it is.
+The scheduler has no threads, no clock and no network. Times come in as numbers, digests are ranges of
+numbers, and of a failure it reads five plain values. The caller holds the lock.
 """
 
 from __future__ import annotations
@@ -10,99 +10,94 @@ import heapq
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
-from threading import Thread
+from typing import Protocol
 
-from layercheck.aws.classify import Failure
+from layercheck.dispatch.call import Call
 from layercheck.limits import Limits
 
 
-@dataclass(slots=True, eq=False)
-class Call:
-    """The digests numbered `start..stop`, to be asked together.
+class RetryDecision(Enum):
+    """What the scheduler decided about a failed request."""
 
-    Attributes:
-        start: First digest: an index into `plan.digests`; from the end of these on, one of the digests that
-            a journal left open here and there.
-        stop: One past the last.
-        tries: Requests that ended in a passing error.
-        throttles: Requests that were throttled.
-        renewals: Requests that were refused for credentials which had just expired.
-        requests: Requests sent.
-        half: This is part of a batch that was halved.
-        first_at: When these digests were first asked.
-        started_at: When the present request was given a slot.
-        thread: The thread that puts it to the service.
-        finished: The transport has returned.
-        abandoned: The run has given up on the request and on its thread.
-    """
+    RETRY = "ask the same digests again later"
+    SPLIT = "ask each half of the batch by itself"
+    REFUSE = "the digest stands alone and is refused"
+    SUSPECT = "the digest is refused if the service accepts any other digest"
+    GIVE_UP = "leave the digests without an answer"
+    FATAL = "end the run: asking again cannot help"
+    STALL = "end the run: the service stopped answering"
 
-    start: int
-    stop: int
-    tries: int = 0
-    throttles: int = 0
-    renewals: int = 0
-    requests: int = 0
-    half: bool = False
-    first_at: float = 0.0
-    started_at: float = 0.0
-    thread: Thread | None = None
-    finished: bool = False
-    abandoned: bool = False
+
+class FailureFacts(Protocol):
+    """What the scheduler reads of a failure; `layercheck.aws.classify.Failure` has it."""
 
     @property
-    def size(self) -> int:
-        """Digests in it."""
-        return self.stop - self.start
+    def kind(self) -> str:
+        """`throttled`, `transient`, `batch` or `fatal`."""
 
-    def again(self) -> Call:
-        """The same digests for another request, with what was counted so far."""
-        return replace(self, thread=None, finished=False, abandoned=False)
+    @property
+    def connected(self) -> bool:
+        """Whether a connection was made."""
 
+    @property
+    def renews(self) -> bool:
+        """Whether new credentials may help."""
 
-class RetryDecision(Enum):
-    """What became of a failed call."""
+    @property
+    def names_target(self) -> bool:
+        """Whether the message speaks of the repository or the registry."""
 
-    RETRY = "asked again later"
-    SPLIT = "halved"
-    REFUSED = "refused alone"
-    SUSPECT = "refused, if any other digest turns out to be accepted"
-    GIVE_UP = "left without an answer"
-    FATAL = "the end of the run"
-    STALLED = "the end of the run, which was getting nowhere"
+    @property
+    def names_digest(self) -> bool:
+        """Whether the message speaks of digests."""
 
 
 @dataclass(slots=True)
 class Scheduler:
-    """What remains to be asked of the digests numbered 0 to `numbers`, generated call by call.
+    """Decides what is asked next of the digests numbered 0 to `numbers`.
 
-    Calls to be asked again go before new ones; their number is bounded, so memory
-    is flat in the number of batches.
+    Calls that are asked again come before new calls. Their number is limited, so that memory is flat in the
+    number of batches.
 
-    While nothing has been answered yet and a whole batch was refused for a
-    parameter, the digests may not be at fault at all (a bad repository name looks
-    the same). Then one half is followed down to a single digest, after that the
-    largest other half, one call at a time; two lone digests refused in different
-    places without any answer anywhere means that no digest is at fault. So that
-    costs some 15 calls instead of 2 per digest.
+    If the service refuses a whole batch before it answered any call, the digests may not be at fault: a bad
+    repository name looks the same. The scheduler then follows one half down to a single digest, and after
+    that the largest other half, one call at a time. If two lone digests from different places are refused and
+    nothing was answered, no digest is at fault. This search costs some 15 calls instead of 2 for each digest.
+
+    Attributes:
+        numbers: How many digests there are to ask.
+        batch_size: Most digests in one call.
+        slots: Calls at once.
+        limits: Limits of the run: retries, outages and backlog.
+        renewable: The client gets new credentials when these expire.
+        rng: Draws the delays.
+        next_open: For a run that goes on with a journal: returns the next call's digests from a number on, as
+            start and stop.
+        cursor: The first digest that was never asked.
+        in_flight: Calls that wait for their answer.
+        suspects: Calls for one digest that was refused before anything was answered.
+        answered: The service answered at least one call.
+        reached: At least one connection was made.
+        stopped: Nothing more is asked.
     """
 
     LONE_REFUSALS = 2
+    """Refused lone digests after which no digest is at fault."""
     LONE_REFUSALS_NAMED = 200
-    """When the message speaks of digests it is believed longer, but not for ten million calls."""
+    """The same if the message speaks of digests: it is believed longer, but not for ten million calls."""
 
     numbers: int
     batch_size: int
     slots: int
-    limits: Limits
+    limits: Limits = field(default_factory=Limits)
     renewable: bool = False
     rng: random.Random = field(default_factory=random.Random)
     next_open: Callable[[int], tuple[int, int]] | None = None
-    """For a plan of which a part is settled: from here on, what the next call asks, as start and stop."""
     cursor: int = 0
     in_flight: set[Call] = field(default_factory=set)
-    suspects: list[tuple[Call, Failure]] = field(default_factory=list)
+    suspects: list[Call] = field(default_factory=list)
     answered: bool = False
     reached: bool = False
     stopped: bool = False
@@ -110,7 +105,7 @@ class Scheduler:
     _progress_at: float = -math.inf
     _waiting: list[tuple[float, int, Call]] = field(default_factory=list)
     _halves: list[Call] = field(default_factory=list)
-    _halves_under_way: int = 0
+    _halves_in_flight: int = 0
     _failures_in_a_row: int = 0
     _sequence: int = 0
     _take_largest: bool = False
@@ -120,21 +115,21 @@ class Scheduler:
 
     @property
     def finished(self) -> bool:
-        """Nothing is under way and nothing more will be asked."""
+        """Whether no call is in flight and nothing more will be asked."""
         if self.in_flight:
             return False
         return self.stopped or not (self.cursor < self.numbers or self._waiting or self._halves)
 
     @property
     def in_outage(self) -> bool:
-        """So many failures in a row that new batches wait."""
+        """Whether so many requests failed in a row that new batches wait."""
         return self._failures_in_a_row >= self.limits.outage_failures
 
     def due(self, now: float) -> float | None:
-        """When the next call may be taken: `now` or earlier for at once, None for not before a change."""
+        """Return when the next call may be taken: `now` or earlier for at once, None for after a change."""
         if self.stopped:
             return None
-        if self._halves and not (self._investigating and self._half_under_way):
+        if self._halves and not (self._searching and self._half_in_flight):
             return now
         soonest = self._waiting[0][0] if self._waiting else None
         if soonest is not None and soonest <= now:
@@ -144,26 +139,26 @@ class Scheduler:
         return soonest
 
     def take(self, now: float) -> Call:
-        """The next call; `due` must just have said that there is one."""
+        """Return the next call. `due` must have said just now that there is one."""
         call = self._choose(now)
         call.requests += 1
         call.started_at = now
         if call.requests == 1:
             call.first_at = now
-        self._halves_under_way += call.half
+        self._halves_in_flight += call.half
         self.in_flight.add(call)
         return call
 
-    def settle(self, call: Call, now: float) -> list[tuple[Call, Failure]]:
-        """`call` was answered; returns the suspects that are now proven to be at fault."""
+    def settle(self, call: Call, now: float) -> list[Call]:
+        """Note that `call` was answered; return the suspects, which the answer proves to be at fault."""
         self._landed(call)
         self.answered = self.reached = True
         self._progressed(now)
         proven, self.suspects = self.suspects, []
         return proven
 
-    def fail(self, call: Call, failure: Failure, now: float) -> RetryDecision:
-        """`call` failed: decide what becomes of its digests."""
+    def fail(self, call: Call, failure: FailureFacts, now: float) -> RetryDecision:
+        """Decide what happens to the digests of `call`, which failed."""
         self._landed(call)
         self.reached = self.reached or failure.connected
         if failure.kind == "batch":
@@ -174,12 +169,12 @@ class Scheduler:
         self._failures_in_a_row += 1
         if self._failing_since is None:
             self._failing_since = call.started_at
-        return self._ask_again(call, failure, now)
+        return self._ask_again(call, failure.kind, now)
 
     def stuck_s(self, now: float) -> float:
-        """Seconds in which calls were under way or failing, and nothing came of any of them.
+        """Return the seconds in which calls were in flight or failing and none was answered.
 
-        A run that only waits for the pacer is not stuck.
+        A run that waits only for the pacer is not stuck.
         """
         starts = [call.started_at for call in self.in_flight]
         if self._failing_since is not None:
@@ -187,7 +182,7 @@ class Scheduler:
         return now - max(min(starts), self._progress_at) if starts else 0.0
 
     def keep_open(self, call: Call) -> None:
-        """`call` is over and its outcome was lost: it is among the leftovers."""
+        """Put a call whose outcome was lost among the pending calls."""
         self._landed(call)
         self._halves.append(call)
 
@@ -195,17 +190,17 @@ class Scheduler:
         """Ask nothing more."""
         self.stopped = True
 
-    def leftovers(self) -> Iterator[tuple[Call, Failure | None]]:
-        """Calls asked at least once that have no outcome; never-asked digests are not among them."""
-        yield from ((call, None) for _, _, call in self._waiting)
-        yield from ((call, None) for call in self._halves)
-        yield from ((call, None) for call in self.in_flight)
+    def pending(self) -> Iterator[Call]:
+        """Yield the calls that were asked at least once and have no outcome."""
+        yield from (call for _, _, call in self._waiting)
+        yield from self._halves
+        yield from self.in_flight
         yield from self.suspects
 
     def _landed(self, call: Call) -> None:
         if call in self.in_flight:
             self.in_flight.remove(call)
-            self._halves_under_way -= call.half
+            self._halves_in_flight -= call.half
 
     def _progressed(self, now: float) -> None:
         self._failures_in_a_row = 0
@@ -213,24 +208,25 @@ class Scheduler:
         self._progress_at = now
 
     @property
-    def _investigating(self) -> bool:
-        return not self.answered and (bool(self._halves) or self._half_under_way)
+    def _searching(self) -> bool:
+        """Whether the search for a digest at fault is on; see the class."""
+        return not self.answered and (bool(self._halves) or self._half_in_flight)
 
     @property
-    def _half_under_way(self) -> bool:
-        return self._halves_under_way > 0
+    def _half_in_flight(self) -> bool:
+        return self._halves_in_flight > 0
 
     @property
     def _fresh_allowed(self) -> bool:
         if self.cursor >= self.numbers:
             return False
         if not (self.in_flight or self._waiting or self._halves):
-            return True  # whatever held new batches back, nothing else would ever end it
+            return True  # whatever held new batches back, nothing else would end it
         full = len(self._waiting) + len(self._halves) >= self.slots * self.limits.backlog_per_slot
-        return not (full or self.in_outage or self._investigating)
+        return not (full or self.in_outage or self._searching)
 
     def _choose(self, now: float) -> Call:
-        if self._halves and not (self._investigating and self._half_under_way):
+        if self._halves and not (self._searching and self._half_in_flight):
             if self._take_largest:
                 self._take_largest = False
                 largest = max(self._halves, key=lambda call: call.size)
@@ -248,48 +244,43 @@ class Scheduler:
             return self.next_open(start)
         return start, min(start + self.batch_size, self.numbers)
 
-    def _refused(self, call: Call, failure: Failure) -> RetryDecision:
+    def _refused(self, call: Call, failure: FailureFacts) -> RetryDecision:
         if failure.names_target and not failure.names_digest:
             return RetryDecision.FATAL
         if call.size > 1:
-            middle = (call.start + call.stop) // 2
-            # The left half is taken first: it lies on top.
-            self._halves.append(Call(middle, call.stop, half=True))
-            self._halves.append(Call(call.start, middle, half=True))
+            left, right = call.halves()
+            self._halves += (right, left)  # the last one is taken first
             return RetryDecision.SPLIT
         if self.answered:
-            return RetryDecision.REFUSED
-        self.suspects.append((call, failure))
+            return RetryDecision.REFUSE
+        self.suspects.append(call)
         self._take_largest = True
         limit = self.LONE_REFUSALS_NAMED if failure.names_digest else self.LONE_REFUSALS
         if len(self.suspects) >= limit:
             return RetryDecision.FATAL
         return RetryDecision.SUSPECT
 
-    def _ask_again(self, call: Call, failure: Failure, now: float) -> RetryDecision:
-        limits = self.limits
-        if failure.kind == "throttled":
-            call.throttles += 1
-            tries, limit = call.throttles, limits.throttle_attempts
-        elif failure.kind == "fatal":
-            call.renewals += 1
-            tries, limit = call.renewals, limits.renewal_attempts
+    def _ask_again(self, call: Call, kind: str, now: float) -> RetryDecision:
+        if kind == "throttled":
+            tries = call.throttles = call.throttles + 1
+        elif kind == "fatal":
+            tries = call.renewals = call.renewals + 1
         else:
-            call.tries += 1
-            tries, limit = call.tries, limits.attempts if self.reached else limits.first_contact_attempts
-        if tries >= limit or now - call.first_at >= limits.asking_s:
-            return self._give_up(failure)
-        ceiling = min(limits.back_off_cap_s, limits.back_off_base_s * 2.0 ** (tries - 1))
+            tries = call.tries = call.tries + 1
+        delay = self.limits.retry.delay_s(
+            kind, tries=tries, asked_for_s=now - call.first_at, reached=self.reached, draw=self.rng.uniform
+        )
+        if delay is None:
+            return self._give_up(kind)
         self._sequence += 1
-        due = now + self.rng.uniform(0.0, ceiling)
-        heapq.heappush(self._waiting, (due, self._sequence, call.again()))
+        heapq.heappush(self._waiting, (now + delay, self._sequence, call.again()))
         return RetryDecision.RETRY
 
-    def _give_up(self, failure: Failure) -> RetryDecision:
-        if failure.kind == "fatal" or not self.reached:
+    def _give_up(self, kind: str) -> RetryDecision:
+        if kind == "fatal" or not self.reached:
             return RetryDecision.FATAL
         if self.in_outage and self.cursor < self.numbers:
-            # The next batch would fare no better. Without a single answer something may be wrong with the
-            # target; after some the service has stopped, and what is known is worth a report.
-            return RetryDecision.STALLED if self.answered else RetryDecision.FATAL
+            # The next batch would fail too. Without any answer, the target may be wrong. After some answers,
+            # the service has stopped, and what is known is worth a report.
+            return RetryDecision.STALL if self.answered else RetryDecision.FATAL
         return RetryDecision.GIVE_UP

@@ -1,7 +1,7 @@
-"""Transports: a batch in, the service's answer out.
+"""Transports: from a batch to the service's answer.
 
-One seam, four ways through it, from the plainest to the fastest. Each passes the same parity tests,
-so which one is used changes the speed and nothing else:
+There are four, from the plainest to the fastest. All pass the same parity tests, so the choice changes the
+speed and nothing else:
 
 | name | who packs | who signs | who sends | who parses |
 | --- | --- | --- | --- | --- |
@@ -10,9 +10,9 @@ so which one is used changes the speed and nothing else:
 | `wire` | the core | botocore | the core | the core |
 | `native` | the core | the core | the core | the core |
 
-Sessions, credentials and their refresh, endpoints and configuration are boto3's in all of them, and
-each call goes through the public method of a boto3 client. `choose` takes the fastest that may be
-used, and says why not a faster one.
+All of them take sessions, credentials and their refresh, endpoints and configuration from boto3, and each
+call goes through the public method of a boto3 client. `choose` takes the fastest transport that may be used,
+and says why it takes no faster one.
 """
 
 from layercheck.dispatch.transport.base import Batch, Transport

@@ -1,4 +1,4 @@
-"""The seam: what a transport is given, and what it gives back."""
+"""`Transport`: what every transport takes and returns."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from layercheck._core import Plan
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The content of one call: the digests `start..stop` of a plan."""
+    """The digests `start..stop` of a plan: the content of one call."""
 
     plan: Plan
     start: int
     stop: int
 
     def texts(self) -> list[str]:
-        """The digests as the service wants them."""
+        """Return the digests as text, in the form that the service takes."""
         return self.plan.texts(self.start, self.stop)
 
 
 class Transport(Protocol):
-    """Asks the service about one batch. Called from many threads at once."""
+    """Asks the service about one batch. Many threads call it at once."""
 
     @property
     def name(self) -> str:
-        """`plain`, `slim`, `wire` or `native`: the way that is really taken just now."""
+        """`plain`, `slim`, `wire` or `native`: the transport that is really used just now."""
 
     def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:
-        """The answer: `layers` and `failures` as botocore parses them, or the body they are in.
+        """Return the answer: `layers` and `failures` as botocore parses them, or the body that holds them.
 
         Raises:
-            Exception: Anything `classify` can look at; what it does not know counts as passing.
+            Exception: Anything that `classify` accepts; it takes an unknown exception for transient.
         """
 
     def close(self) -> None:
-        """Let go of connections of its own. Calls under way are not disturbed."""
+        """Close the connections that the transport owns. Calls in flight are not disturbed."""

@@ -1,4 +1,4 @@
-"""The native transport: the core packs, signs, sends and reads; boto3 says as whom, where and how."""
+"""The native transport: the core packs, signs, sends and reads; boto3 gives credentials and endpoint."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from layercheck.dispatch.transport.wire import WireTransport, as_botocore
 
 
 class NativeTransport(WireTransport):
-    """The public boto3 call, answered at `before-call`.
+    """Makes the public boto3 call and answers it at the event `before-call`.
 
-    At that event botocore has resolved the endpoint and made the headers, and a handler may answer in
-    place of everything that follows. The credentials are asked of boto3 for each call, so that they are
-    refreshed when boto3 says so. A request that is to be signed in another way than by Signature
-    Version 4 with these credentials goes on through botocore, as with `wire`.
+    At that event botocore has resolved the endpoint and made the headers, and a handler may answer in place
+    of all that follows. The transport asks boto3 for the credentials at each call, so that boto3 refreshes
+    them when they are due. If a request needs another signature than Signature Version 4 with these
+    credentials, botocore signs it, as with `wire`.
     """
 
     name = "native"
 
     def _before_call(self, params: dict[str, Any], **event: Any) -> object:
-        exchange = self._exchange
-        batch = exchange.batch
+        state = self._state
+        batch = state.batch
         if batch is None:
             return None
-        exchange.reached = True
+        state.reached = True
         scope = None if self._aside else _scope(event)
         signed_as = None if scope is None else self._current_credentials()
         url = params["url"]
@@ -53,27 +53,27 @@ class NativeTransport(WireTransport):
                 return super()._before_call(params, **event)
             raise as_botocore(error, SimpleNamespace(url=url)) from error
         if status < 300:
-            exchange.body = body
+            state.body = body
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
         return _parsed_error(event["model"], url, status, headers, body)
 
     def _current_credentials(self) -> credentials.CredentialSnapshot | None:
         found = credentials.current(self._client)
         if found is None:
-            # Signing is where botocore says so, in its own words.
-            self._leave_to_botocore("there are no credentials")
+            # Botocore raises its own error for this when it signs.
+            self._leave_to_botocore("boto3 found no credentials")
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """What botocore asks of an HTTP response that has been dealt with already."""
+    """The part of an HTTP response that botocore reads after the answer was handled."""
 
     status_code: int
 
 
 def _scope(event: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Region and service to sign for; None if this is not plain Signature Version 4."""
+    """Return region and service to sign for; None if this is not plain Signature Version 4."""
     signer, context = event["request_signer"], event["context"]
     signing = context.get("signing") or {}
     auth_types = {context.get("auth_type") or "v4", signer.signature_version}
@@ -87,7 +87,7 @@ def _scope(event: Mapping[str, Any]) -> tuple[str, str] | None:
 def _parsed_error(
     model: Any, url: str, status: int, headers: list[tuple[str, str]], body: bytes
 ) -> tuple[Any, Any]:
-    """An answer that is no success, parsed by botocore as if it had come through its own session."""
+    """Let botocore parse an error response, as if it had come through botocore's own session."""
     from botocore.awsrequest import AWSResponse
     from botocore.endpoint import convert_to_response_dict
     from botocore.parsers import create_parser
@@ -98,7 +98,7 @@ def _parsed_error(
     parser = create_parser("json")
     answered = convert_to_response_dict(response, model)
     parsed = parser.parse(answered, model.output_shape)
-    # The members of an error that the service's model knows, as botocore's endpoint adds them.
+    # Add the members of the error that the service's model knows, as botocore's endpoint does.
     shape = model.service_model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
     if shape is not None:
         parsed.update(parser.parse(answered, shape))

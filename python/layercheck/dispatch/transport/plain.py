@@ -13,7 +13,10 @@ from layercheck.types import EcrClient
 
 
 class PlainTransport:
-    """The oracle for faster ones, what they fall back to, and what a caller's own client gets."""
+    """Makes plain boto3 calls. Tests compare the faster transports with it, and these fall back to it.
+
+    A client of the caller's own always gets this transport.
+    """
 
     name = "plain"
 
@@ -24,22 +27,22 @@ class PlainTransport:
             self._target["registryId"] = registry_id
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
-        """One call of `BatchCheckLayerAvailability`; see `Transport`."""
+        """Make one call of `BatchCheckLayerAvailability`; see `Transport`."""
         credentials.validate_credentials(self._client)
         return answer_in(
             self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
         )
 
     def close(self) -> None:
-        """Nothing: the connections are the client's."""
+        """Do nothing, because the connections belong to the client."""
 
 
 def answer_in(parsed: object) -> Mapping[str, Any]:
-    """What botocore made of an answer, if it is one.
+    """Return what botocore parsed, if it is an answer.
 
     Raises:
-        UnreadableAnswer: A truncated or foreign body (a login page, say) parses to an answer
-            without either list.
+        UnreadableAnswer: It has neither list: the body was truncated, or it came from another service (for
+            instance a login page).
     """
     if not isinstance(parsed, Mapping):
         raise UnreadableAnswer(f"not a mapping but {type(parsed).__name__}")

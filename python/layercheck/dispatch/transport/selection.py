@@ -1,4 +1,4 @@
-"""Which transport: the fastest that changes nothing but the speed."""
+"""Chooses the transport: the fastest that changes nothing but the speed."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _NEED_PLAIN = (
     "after-call",
     "after-call-error",
 )
-"""Events at which a handler sees the parameters or the parsed answer: with slim they are not what was
-really asked and answered."""
+"""Events at which a handler sees the parameters or the parsed answer. With the slim transport, these differ
+from what was really asked and answered."""
 
 _NEED_SLIM = ("before-call", "request-created", "choose-signer", "before-sign", "before-send")
 """Events of signing and sending, at which a handler may change the request, trace it or answer it (as moto
-does in tests): faster transports pass them by."""
+does in tests). Faster transports do not fire them."""
 
 _BOTO = ("botocore.", "boto3.", "layercheck.")
 
@@ -53,18 +53,18 @@ def choose(
     owned: bool,
     limits: Limits,
 ) -> Transport:
-    """The transport that was asked for, or the fastest that may be used.
+    """Return the transport that was asked for, or the fastest that may be used.
 
     Args:
         client: The client.
         repository_name: Repository.
         registry_id: Registry, or None.
         wanted: One of `NAMES`, or None for the fastest.
-        owned: The client is ours; a caller's own client gets plain calls and no handlers.
-        limits: Bounds of one answer.
+        owned: layercheck made the client; a caller's own client gets plain calls and no handlers.
+        limits: Limits of one answer.
 
     Raises:
-        InvalidParameterError: `wanted` is no transport, or cannot be used here; the message says why.
+        InvalidParameterError: `wanted` is not a transport, or cannot be used here; the message says why.
     """
     check_name(wanted)
     fastest, why = _fastest(client, owned)
@@ -95,10 +95,10 @@ def choose(
 
 
 def check_name(wanted: object) -> None:
-    """See whether it is the name of a transport, or None.
+    """Check that `wanted` is the name of a transport, or None.
 
     Raises:
-        InvalidParameterError: It is not.
+        InvalidParameterError: It is neither.
     """
     if wanted is not None and wanted not in NAMES:
         names = ", ".join(f'"{name}"' for name in NAMES)
@@ -106,7 +106,7 @@ def check_name(wanted: object) -> None:
 
 
 def _fastest(client: EcrClient, owned: bool) -> tuple[TransportName, str]:
-    """The fastest transport that may be used, and why no faster one."""
+    """Return the fastest transport that may be used, and why no faster one may."""
     if not owned:
         return "plain", "a client of your own is used as it is, by plain calls"
     why = _foreign(client, _NEED_PLAIN) or _why_not_json(client)
@@ -120,7 +120,7 @@ def _fastest(client: EcrClient, owned: bool) -> tuple[TransportName, str]:
 
 
 def _foreign(client: Any, events: Iterable[str]) -> str:
-    """A sentence on the first handler that is not botocore's own, or nothing."""
+    """Return a sentence on the first handler that is not botocore's own; empty without one."""
     service = client.meta.service_model.service_id.hyphenize()
     for event in events:
         handlers = _handlers(client.meta.events, f"{event}.{service}.BatchCheckLayerAvailability")
@@ -134,8 +134,8 @@ def _foreign(client: Any, events: Iterable[str]) -> str:
 
 
 def _handlers(events: Any, name: str) -> list[Any] | None:
-    # Private to botocore, and the only way to know. Without it nobody's handler is passed by unseen:
-    # the answer is "unknown" then, and the caller takes the plainer way.
+    # This is private to botocore, and there is no other way to know. If it is missing, the caller takes the
+    # plainer transport, so that no handler is skipped.
     emitter = getattr(events, "_emitter", events)
     trie = getattr(emitter, "_handlers", None)
     search = getattr(trie, "prefix_search", None)
@@ -154,14 +154,14 @@ def _why_not_json(client: Any) -> str:
 
 
 def _why_not_wire(client: Any) -> str:
-    """Settings that only botocore's own HTTP session knows how to keep."""
+    """Return the setting that only botocore's own HTTP session can keep; empty without one."""
     url = client.meta.endpoint_url
     config = client.meta.config
     verify = _verify(client)
     if config.client_cert:
         return "client certificates are left to botocore"
     if not str(url).startswith(("https://", "http://")):
-        return f"{clean(url)} is no http URL"
+        return f"{clean(url)} is not an http URL"
     if str(url).startswith("https://"):
         if verify is None:
             return "this botocore does not tell how it verifies certificates"
@@ -170,20 +170,20 @@ def _why_not_wire(client: Any) -> str:
         if not os.path.isfile(_ca_bundle(client) or ""):  # noqa: PTH113 (a folder of certificates is OpenSSL's own)
             return "the certificates to trust are not in one file"
     if "fips" in str(url):
-        # Whoever asks for validated cryptography has seen to it in OpenSSL; ours is another library.
+        # FIPS users need validated cryptography. OpenSSL may be validated; the core's TLS library is not.
         return "FIPS endpoints are left to botocore"
     if not _direct(client)(url):
         return "proxies are left to botocore"
     timeouts = (config.connect_timeout, config.read_timeout)
     if not all(isinstance(each, int | float) and each > 0 for each in timeouts):
-        return "there is no time-out"
+        return "a timeout is switched off"
     if _keepalive(client) is None:
         return "this botocore does not tell whether it keeps silent connections alive"
     return ""
 
 
 def _why_not_native(client: Any) -> str:
-    """Settings that only botocore's own signing and retrying keep."""
+    """Return the setting that only botocore's own signing and retrying keep; empty without one."""
     config = client.meta.config
     retries = config.retries or {}
     if retries.get("total_max_attempts") != 1 or retries.get("mode") == "adaptive":
@@ -194,14 +194,14 @@ def _why_not_native(client: Any) -> str:
 
 
 def _verify(client: Any) -> Any:
-    """True, False or a path, as botocore decided it from all its sources; None if it cannot be told."""
+    """Return True, False or a path, as botocore decided it; None if botocore does not tell."""
     return getattr(_http_session(client), "_verify", None)
 
 
 def _keepalive(client: Any) -> bool | None:
-    """`tcp_keepalive` as botocore decided it from all its sources; None if it cannot be told.
+    """Return `tcp_keepalive` as botocore decided from all its sources; None if botocore does not tell.
 
-    A client's config does not have it: botocore makes socket options of it, and keeps these.
+    A client's config does not hold it, because botocore turns it into socket options and keeps these.
     """
     options = getattr(_http_session(client), "_socket_options", None)
     if options is None:
@@ -215,7 +215,7 @@ def _http_session(client: Any) -> Any:
 
 
 def _ca_bundle(client: Any) -> Any:
-    """The file of certificates that botocore would trust."""
+    """Return the file of certificates that botocore trusts."""
     from botocore.httpsession import get_cert_path
 
     verify = _verify(client)
@@ -229,7 +229,7 @@ def _direct(client: Any) -> Callable[[str], bool]:
 
     def direct(url: str) -> bool:
         scheme = url.partition(":")[0]
-        # As in botocore: proxies of a config take the place of those in the environment.
+        # As in botocore, proxies of a config replace those of the environment.
         return not (get_environ_proxies(url) if proxies is None else proxies).get(scheme)
 
     return direct

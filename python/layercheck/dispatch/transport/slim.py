@@ -1,4 +1,4 @@
-"""The slim transport: botocore signs and sends; the core packs the request and reads the answer."""
+"""The slim transport: the core packs the request and reads the answer; botocore signs and sends."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from layercheck.types import EcrClient
 _log = logging.getLogger("layercheck")
 
 
-class Exchange(threading.local):
-    """What the thread's present call has come to; all its event handlers run in the same thread.
+class CallState(threading.local):
+    """The state of the thread's present call. All event handlers of a call run in the same thread.
 
     Attributes:
-        batch: What is asked; None outside a call of ours.
-        reached: Our handler was called, so what goes out is the request for this batch, or nothing.
+        batch: What is asked; None outside a call of the transport.
+        reached: The transport's handler ran, so that botocore sends the request for this batch or none.
         body: The body of the answer, taken before botocore parsed it.
     """
 
@@ -31,18 +31,18 @@ class Exchange(threading.local):
 
 
 class SlimTransport:
-    """The public boto3 call with both bodies taken over at botocore's events.
+    """Makes the public boto3 call and replaces both bodies in handlers of botocore's events.
 
-    The method is called with one digest in place of all. At `before-call` the request's body is replaced
-    by the one that the core packed, before it is signed; at `before-parse` the answer's body is taken,
-    before botocore makes some 2,000 calls of the interpreter to turn it into dicts. Errors stay botocore's.
+    The transport passes one digest in place of all. At `before-call`, before botocore signs, it replaces the
+    request's body by the one that the core packed. At `before-parse` it takes the answer's body, because
+    botocore needs some 2,000 interpreter-level calls to turn it into dicts. Botocore still reads errors.
 
-    Handlers keep nothing between two calls but what is the thread's own, so any number of threads may
-    share the client. Should a botocore not fire one of the events any more, no wrong answer can come of
-    it: a request that was not packed by us is not believed, and the plain call takes over for good.
+    The handlers keep only thread-local state between two calls, so any number of threads may share the
+    client. If botocore stops firing one of the events, the transport falls back to plain calls for good,
+    instead of returning a wrong answer: it does not use the answer to a request that it did not pack.
 
     Args:
-        client: A client of our own; handlers are registered on it, here and now.
+        client: A client that layercheck made; the transport registers handlers on it.
         repository_name: Repository.
         registry_id: Registry, or None.
     """
@@ -53,36 +53,36 @@ class SlimTransport:
         self._client = client
         self._plain = PlainTransport(client, repository_name, registry_id)
         self._packer = Packer(repository_name, registry_id)
-        self._exchange = Exchange()
+        self._state = CallState()
         self._method = client.batch_check_layer_availability
         self._target = {"repositoryName": repository_name}
         if registry_id is not None:
             self._target["registryId"] = registry_id
         self._lost = ""
         events: Any = client.meta.events
-        # Last of the most general name, so after every other handler: they all see the call.
+        # As the last handlers, under the most general name, so that every other handler sees the call first.
         events.register_last("before-call", self._before_call)
         events.register_last("before-parse", self._before_parse)
 
     def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:
-        """One call of `BatchCheckLayerAvailability`; see `Transport`."""
+        """Make one call of `BatchCheckLayerAvailability`; see `Transport`."""
         if self._lost:
             return self._plain(batch)
-        exchange = self._exchange
-        exchange.batch, exchange.reached, exchange.body = batch, False, None
-        # One digest in place of all, for a validator that a caller's config may have left on.
+        state = self._state
+        state.batch, state.reached, state.body = batch, False, None
+        # One digest in place of all, because the caller's config may have left botocore's validator on.
         shown = batch.plan.texts(batch.start, batch.start + 1)
         try:
             parsed = self._method(layerDigests=shown, **self._target)
         except Exception:
-            if exchange.reached:
+            if state.reached:
                 raise
             parsed = None
         finally:
-            reached, body = exchange.reached, exchange.body
-            exchange.batch = exchange.body = None
+            reached, body = state.reached, state.body
+            state.batch = state.body = None
         if not reached:
-            # Either the event is gone, or the call failed before it, as the plain one will then too.
+            # The event is gone, or the call failed before it. In the second case the plain call fails too.
             answer = self._plain(batch)
             self._lose("before-call")
             return answer
@@ -93,30 +93,30 @@ class SlimTransport:
         return answer
 
     def close(self) -> None:
-        """Nothing: the connections are the client's."""
+        """Do nothing, because the connections belong to the client."""
 
     def _before_call(self, params: dict[str, Any], **_: object) -> object:
-        exchange = self._exchange
-        if exchange.batch is not None:
-            exchange.reached = True
+        state = self._state
+        if state.batch is not None:
+            state.reached = True
             credentials.validate_credentials(self._client)
-            batch = exchange.batch
+            batch = state.batch
             params["body"] = self._packer.pack(batch.plan, batch.start, batch.stop)
         return None
 
     def _before_parse(self, response_dict: dict[str, Any], **_: object) -> None:
-        # botocore reads any of these as an answer; a proxy that changed something on the way says 203.
-        if self._exchange.batch is not None and response_dict["status_code"] < 300:
-            self._exchange.body = response_dict["body"]
+        # botocore reads all of these as answers; 203 is the status of a proxy that changed the response.
+        if self._state.batch is not None and response_dict["status_code"] < 300:
+            self._state.body = response_dict["body"]
             response_dict["body"] = b"{}"
 
     def _lose(self, event: str) -> None:
-        """Say once that an event is gone, and leave it at plain calls."""
+        """Log once that an event is gone, and make plain calls from now on."""
         if not self._lost:
             self._lost = event
             self.name = self._plain.name
             _log.warning(
                 "this botocore does not fire %s for BatchCheckLayerAvailability; "
-                "going on with plain boto3 calls, which are slower",
+                "layercheck now makes plain boto3 calls, which are slower",
                 event,
             )

@@ -1,4 +1,4 @@
-"""The wire transport: as slim, and the core sends what botocore has signed."""
+"""The wire transport: the core packs, sends and reads; botocore signs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from layercheck.types import EcrClient
 _log = logging.getLogger("layercheck")
 
 BROKEN_BEFORE_ASKING = frozenset(("tls", "request"))
-"""Kinds of `WireError` after which nothing was asked yet and botocore may do better: it knows more of TLS
-than we do (a bundle with a server's own certificate, for one), and its errors are the known ones."""
+"""Kinds of `WireError` that happen before anything was asked. Botocore may then succeed, because its TLS
+accepts more (for instance a bundle with a server's own certificate), and users know its errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An open way to one URL.
+    """Open connections for one URL.
 
     Attributes:
         url: The URL.
         wire: Connections to its host.
-        target: Path and query, as they stand in a request.
+        target: Path and query, as the request line has them.
         host: Value of the `Host` header.
-        sent: The URL as the other side sees it, and as a signature must have it: the host in lower case,
-            and no user before it.
+        sent: The URL as the server sees it and as the signature needs it: the host in lower case, without
+            a user name.
     """
 
     url: str
@@ -44,19 +44,19 @@ class Route:
 
 
 class WireTransport(SlimTransport):
-    """Slim, with the sending taken over at `before-send` by one call into the core.
+    """The slim transport, except that the core sends the request, at the event `before-send`.
 
-    Proxies, client certificates and unverified connections are botocore's: `choose` does not choose this
-    transport for them. What turns out later, a certificate that rustls does not accept, makes it step
-    aside for good: botocore sends that same request, and what it then says of it counts.
+    `choose` leaves proxies, client certificates and connections without verification to botocore. If rustls
+    later refuses a certificate, the transport leaves the sending to botocore for good: botocore sends the
+    same request, and its result counts.
 
     Args:
-        client: A client of our own.
+        client: A client that layercheck made.
         repository_name: Repository.
         registry_id: Registry, or None.
         ca_bundle: PEM file of the certificates to trust.
-        keepalive: Silent connections are looked after, as `tcp_keepalive` of a config says.
-        limits: Bounds of one answer.
+        keepalive: Probe silent connections, as `tcp_keepalive` of a config says.
+        limits: Limits of one answer.
         direct: Says whether a URL is reached without a proxy.
     """
 
@@ -91,7 +91,7 @@ class WireTransport(SlimTransport):
                 self._route.wire.close()
 
     def _before_send(self, request: Any, **_: object) -> object:
-        if self._exchange.batch is None or self._aside:
+        if self._state.batch is None or self._aside:
             return None
         try:
             route = self._route_to(request.url)
@@ -111,7 +111,7 @@ class WireTransport(SlimTransport):
         return AWSResponse(request.url, status, received, raw)
 
     def _route_to(self, url: str) -> Route | None:
-        """The way to a URL, opened at its first use; None if it is not ours to go."""
+        """Return the route to a URL, opened at its first use; None if botocore must send."""
         route = self._route
         if route is not None and route.url == url:
             return route
@@ -157,7 +157,7 @@ class WireTransport(SlimTransport):
         return Route(url, wire, target, named, f"{parts.scheme}://{named}{target}")
 
     def _step_aside(self, error: WireError) -> bool:
-        """Leave the sending to botocore from now on, if that can help."""
+        """Leave the sending to botocore from now on, if that can help; return whether it can."""
         kind, reason = error.args
         if kind in BROKEN_BEFORE_ASKING:
             self._leave_to_botocore(reason)
@@ -171,7 +171,7 @@ class WireTransport(SlimTransport):
 
 
 def as_botocore(error: WireError, request: Any) -> Exception:
-    """What botocore's own HTTP session would have raised."""
+    """Return the exception that botocore's own HTTP session raises for such an error."""
     from botocore import exceptions as known
 
     kind, reason = error.args

@@ -1,9 +1,9 @@
-//! The body of an answer says what a tree of `serde_json` says, read with every rule spelled out.
+//! Compares the reader of answers with a slow reader over a tree of `serde_json`.
 
 use std::sync::{Arc, LazyLock};
 
-use layercheck::answer::{Answer, AnswerErrorKind, MAX_DEPTH, MAX_NUMBER};
-use layercheck::merge::Says;
+use layercheck::protocol::answer::{Answer, AnswerErrorKind, MAX_DEPTH, MAX_NUMBER};
+use layercheck::protocol::entry::EntryStatus;
 use layercheck::{Digest, Ledger, Plan, Planner};
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ type Said = (Option<String>, String);
 /// Compares both readers, and merges what was read.
 pub fn check(body: &[u8]) {
     let read = Answer::read(body);
-    // serde_json refuses half a surrogate pair wherever it reads it; Python does not.
+    // serde_json rejects half a surrogate pair in any text; Python does not.
     let halves = body
         .windows(4)
         .any(|four| matches!(four, [b'\\', b'u', b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F']));
@@ -61,10 +61,10 @@ fn merge(answer: &Answer<'_>) {
 }
 
 fn said(answer: &Answer<'_>) -> Vec<Said> {
-    let written = |says: &Says<'_>| format!("{says:?}");
+    let written = |status: &EntryStatus<'_>| format!("{status:?}");
     answer
         .entries()
-        .map(|entry| (entry.digest.map(|digest| digest.to_string()), written(&entry.says)))
+        .map(|entry| (entry.digest.map(|digest| digest.to_string()), written(&entry.status)))
         .collect()
 }
 
@@ -94,24 +94,24 @@ fn slowly(tree: &Value) -> Result<Vec<Said>, AnswerErrorKind> {
         };
         let media_type = text(&entry, "mediaType");
         let size = entry.get("layerSize").and_then(size);
-        let says = Says::Layer { availability: &word, size, media_type: media_type.as_deref() };
-        said.push((named(&digest), format!("{says:?}")));
+        let status = EntryStatus::Layer { availability: &word, size, media_type: media_type.as_deref() };
+        said.push((named(&digest), format!("{status:?}")));
     }
     for entry in entries(failures) {
         let Some(digest) = text(&entry, "layerDigest") else {
             continue;
         };
         let (code, reason) = (text(&entry, "failureCode"), text(&entry, "failureReason"));
-        let says = Says::Failure {
+        let status = EntryStatus::Failure {
             code: code.as_deref().unwrap_or_default(),
             reason: reason.as_deref().unwrap_or_default(),
         };
-        said.push((named(&digest), format!("{says:?}")));
+        said.push((named(&digest), format!("{status:?}")));
     }
     Ok(said)
 }
 
-/// Whole, not negative, and no more than 63 bits.
+/// Reads an integer that is not negative and fits into 63 bits.
 fn size(value: &Value) -> Option<i64> {
     let digits = value.as_number()?.to_string();
     let digits = if digits == "-0" { "0" } else { &digits };

@@ -1,19 +1,19 @@
-//! What is read out of a journal is what a journal would have written, whoever wrote it.
+//! Checks that everything read from a journal is something that a journal would have written.
 //!
-//! The checksums are put right here: they keep out accidents, and somebody who means it can write them too.
+//! The check corrects the checksums, because they keep out accidents, and an attacker can write them too.
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use layercheck::journal::{VERSION, payload, plan};
+use layercheck::journal::{VERSION, outcomes, plan_parts};
 use layercheck::{Digest, Ledger, Plan, Planner, Verdict};
 
 const UNIQUE: usize = 300;
 const MOST: usize = 100;
-/// When the answer came: any number will do.
+/// The time of the answer: any number.
 const AT: f64 = 1_764_100_000.25;
 
-/// The bytes as the outcome of a call, and as the parts of a plan.
+/// Reads the bytes as the outcomes of a call, and as the parts of a plan.
 pub fn check(bytes: &[u8]) {
     outcome(bytes);
     parts(bytes);
@@ -26,30 +26,30 @@ fn outcome(bytes: &[u8]) {
         planner.finish(MOST).into()
     });
     let body = [&AT.to_le_bytes(), bytes].concat();
-    let places = places(bytes);
-    let about: Vec<u8> = places.iter().flatten().flat_map(|at| digest(*at).0).collect();
-    let range = match places.as_deref() {
+    let positions = positions(bytes);
+    let about: Vec<u8> = positions.iter().flatten().flat_map(|at| digest(*at).0).collect();
+    let range = match positions.as_deref() {
         Some([first, .., last]) => *first..*last + 1,
         Some([only]) => *only..*only + 1,
         _ => 0..0,
     };
     let mut ledger = Ledger::new(Arc::clone(&PLAN));
-    let taken = payload::decode(&mut ledger, range.clone(), AT, &sealed(b'v', &body, &about));
+    let taken = outcomes::decode(&mut ledger, range.clone(), AT, &sealed(b'v', &body, &about));
     let columns = ledger.columns();
     let open = columns.counts()[Verdict::NotChecked as usize];
     assert_eq!(UNIQUE - open, taken.unwrap_or(0));
     assert_eq!(columns.counts()[Verdict::Invalid as usize], 0);
-    assert!(payload::decode(&mut ledger, range, AT, bytes).is_err(), "taken without a checksum");
+    assert!(outcomes::decode(&mut ledger, range, AT, bytes).is_err(), "taken without a checksum");
     let Ok(taken) = taken else { return };
-    let places = places.expect("they were read");
-    assert!(taken <= places.len());
-    let is_asked = |at: usize| places.contains(&at);
+    let positions = positions.expect("they were read");
+    assert!(taken <= positions.len());
+    let is_asked = |at: usize| positions.contains(&at);
     assert!((0..UNIQUE).all(|at| is_asked(at) || columns.verdicts()[at] == Verdict::NotChecked));
-    // Written anew, stretch by stretch, it says the same.
+    // Written again, run by run, it has the same content.
     let mut again = Ledger::new(Arc::clone(&PLAN));
-    for call in stretches(&places) {
-        if let Some(record) = payload::encode(&ledger, call, AT) {
-            payload::decode(&mut again, record.range, AT, &record.payload).expect("just written");
+    for call in runs(&positions) {
+        if let Some(record) = outcomes::encode(&ledger, call, AT) {
+            outcomes::decode(&mut again, record.range, AT, &record.frame).expect("just written");
         }
     }
     for at in 0..UNIQUE {
@@ -65,7 +65,7 @@ fn outcome(bytes: &[u8]) {
 
 /// Each part is a kind, a length of two bytes, and so much body.
 fn parts(bytes: &[u8]) {
-    let mut rebuild = plan::Rebuild::default();
+    let mut rebuild = plan_parts::Rebuild::default();
     let mut rest = bytes;
     while let Some(([kind, low, high], behind)) = rest.split_first_chunk() {
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(behind.len());
@@ -79,8 +79,8 @@ fn parts(bytes: &[u8]) {
     assert!(read.row_index().iter().all(|index| *index < i64::try_from(read.unique()).expect("few")));
     let rejected = read.row_index().iter().filter(|index| **index < 0).count();
     assert_eq!((read.invalid(), read.rejects().len()), (rejected, rejected));
-    let mut parts = plan::Parts::default();
-    let mut again = plan::Rebuild::default();
+    let mut parts = plan_parts::Parts::default();
+    let mut again = plan_parts::Rebuild::default();
     while let Some(part) = parts.next(&read) {
         again.take(&part).expect("just written");
     }
@@ -88,7 +88,7 @@ fn parts(bytes: &[u8]) {
     assert_eq!(again.digests(), read.digests());
     assert_eq!(again.row_index(), read.row_index());
     assert_eq!(again.spellings(), read.spellings());
-    assert_eq!(plan::fingerprint(&again), plan::fingerprint(&read));
+    assert_eq!(plan_parts::fingerprint(&again), plan_parts::fingerprint(&read));
 }
 
 fn digest(at: usize) -> Digest {
@@ -97,8 +97,8 @@ fn digest(at: usize) -> Digest {
     digest
 }
 
-/// The digests that an outcome says it is of; None if it says nothing that can be.
-fn places(bytes: &[u8]) -> Option<Vec<usize>> {
+/// Returns the positions that the record of a call names; None if it names none that are possible.
+fn positions(bytes: &[u8]) -> Option<Vec<usize>> {
     let mut rest = bytes.iter();
     let mut number = || -> Option<usize> {
         let mut found = 0_u128;
@@ -111,21 +111,21 @@ fn places(bytes: &[u8]) -> Option<Vec<usize>> {
         }
         None
     };
-    let mut places = Vec::new();
+    let mut positions = Vec::new();
     let mut end = 0_usize;
     for _ in 0..number().filter(|count| *count <= MOST)? {
         let start = end.checked_add(number()?).filter(|start| *start <= UNIQUE)?;
         end = start.checked_add(number()?).filter(|end| *end <= UNIQUE)?;
-        places.extend(start..end);
-        if places.len() > MOST {
+        positions.extend(start..end);
+        if positions.len() > MOST {
             return None;
         }
     }
-    Some(places)
+    Some(positions)
 }
 
-fn stretches(places: &[usize]) -> impl Iterator<Item = Range<usize>> {
-    places.chunk_by(|before, at| *at == before + 1).map(|run| run[0]..run[run.len() - 1] + 1)
+fn runs(positions: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    positions.chunk_by(|before, at| *at == before + 1).map(|run| run[0]..run[run.len() - 1] + 1)
 }
 
 fn sealed(kind: u8, body: &[u8], about: &[u8]) -> Vec<u8> {

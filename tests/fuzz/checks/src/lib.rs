@@ -1,9 +1,9 @@
-//! What must hold for any bytes. The fuzz targets call these checks, and so does a test with every
-//! case of the corpus; each compares the fast code with a slow one written otherwise.
+//! Checks that must hold for any bytes. The fuzz targets call them, and a test calls them with every case of
+//! the corpus. Each check compares the fast code with slow code written in another way.
 
 pub mod answer;
-pub mod formats;
+pub mod columns;
+pub mod decompress;
 pub mod journal;
 pub mod lines;
 pub mod parse;
-pub mod source;

@@ -1,7 +1,9 @@
-//! A file is the same rows however it is cut into blocks, and those of a slow reader that has it whole.
+//! Checks that a file gives the same rows for any cut into blocks, the rows of a slow reader of the whole
+//! file.
 
-use layercheck::lines::MAX_LINE;
-use layercheck::parse::RejectKind;
+use layercheck::digest::parse::RejectKind;
+use layercheck::input::lines::TextLines;
+use layercheck::plan::row_sink::MAX_LINE;
 use layercheck::{Plan, Planner};
 
 use crate::parse::{read, read_strictly};
@@ -16,8 +18,9 @@ pub fn check(data: &[u8]) {
     let wanted = slowly(&file, strict);
 
     let mut whole = Planner::new(strict);
-    whole.feed(&file);
-    whole.end_of_file();
+    let mut lines = TextLines::default();
+    lines.feed(&file, &mut whole);
+    lines.end_of_file(&mut whole);
     assert_eq!(shown(&whole.finish(100)), wanted, "in one block");
 
     // Even sizes, or at every byte that the file itself names; larger blocks of large files.
@@ -25,15 +28,15 @@ pub fn check(data: &[u8]) {
     let size = usize::from(how >> 2) * scale + 1;
     let mut cut = Planner::new(strict);
     if how & 2 == 0 {
-        file.chunks(size).for_each(|block| cut.feed(block));
+        file.chunks(size).for_each(|block| lines.feed(block, &mut cut));
     } else {
         file.split_inclusive(|byte| usize::from(*byte).is_multiple_of(size))
-            .for_each(|block| cut.feed(block));
+            .for_each(|block| lines.feed(block, &mut cut));
     }
-    cut.end_of_file();
-    // Another file, so that nothing of this one is left over.
-    cut.feed(b"\xef\xbb\xbflast");
-    cut.end_of_file();
+    lines.end_of_file(&mut cut);
+    // Another file, so that the check sees what this file leaves behind.
+    lines.feed(b"\xef\xbb\xbflast", &mut cut);
+    lines.end_of_file(&mut cut);
     let mut wanted = wanted;
     wanted.push(row(b"last", false, strict));
     assert_eq!(shown(&cut.finish(100)), wanted, "in blocks");
@@ -52,7 +55,7 @@ fn unfolded(file: &[u8]) -> Vec<u8> {
     unfolded
 }
 
-/// A row as it ended: its digest, or kind and offset of its rejection.
+/// The outcome of a row: its digest, or the kind and the offset of its rejection.
 pub type Row = Result<[u8; 32], (RejectKind, usize)>;
 
 /// The rows of a plan, checked against its counts.
@@ -98,7 +101,7 @@ fn line_row(line: &[u8], strict: bool) -> Option<Row> {
     let first = kept.iter().find(|byte| !b" \t\n\r\x0b\x0c".contains(byte));
     let is_row = match first {
         Some(first) => *first != b'#',
-        // Nobody looks behind a cut, so such a line is not known to be blank.
+        // The bytes behind a cut are not read, so a cut line is not known to be blank.
         None => cut,
     };
     is_row.then(|| row(kept, cut, strict))

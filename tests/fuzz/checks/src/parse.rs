@@ -1,6 +1,6 @@
-//! A row is read as a slow reader reads it, which walks through lower-case copies.
+//! Compares the parser of rows with a slow reader that works on lower-case copies.
 
-use layercheck::parse::{RejectKind, Spelling, common, parse, parse_strict};
+use layercheck::digest::parse::{RejectKind, Spelling, parse, parse_fast, parse_strict};
 
 /// Where and why a row is rejected.
 pub type Rejected = (RejectKind, usize);
@@ -12,10 +12,10 @@ pub fn check(row: &[u8]) {
     let rejected = |error: layercheck::ParseError| (error.kind, error.offset);
     assert_eq!(lenient.map_err(rejected), read(row), "lenient");
     assert_eq!(strict.map_err(rejected), read_strictly(row), "strict");
-    if let Some((digest, spelling)) = common(row, false) {
-        assert_eq!(read(row), Ok((digest.0, spelling)), "common");
+    if let Some((digest, spelling)) = parse_fast(row, false) {
+        assert_eq!(read(row), Ok((digest.0, spelling)), "fast");
     }
-    assert_eq!(common(row, true).is_some(), read_strictly(row).is_ok(), "common, strict");
+    assert_eq!(parse_fast(row, true).is_some(), read_strictly(row).is_ok(), "fast, strict");
     if let Ok((digest, _)) = lenient {
         let text = layercheck::Digest(digest).to_string();
         assert_eq!(read_strictly(text.as_bytes()), Ok((digest, Spelling::Canonical)), "its own text");

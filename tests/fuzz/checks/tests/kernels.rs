@@ -1,4 +1,4 @@
-//! Every hex kernel that this CPU can run says what the scalar one says, in all positions.
+//! Compares every hex kernel that this CPU can run with the scalar kernel, for every byte in every position.
 //!
 //! `faster-hex` shows its kernels only to builds for fuzzing:
 //! `RUSTFLAGS='--cfg fuzzing' cargo test --manifest-path tests/fuzz/Cargo.toml -p checks -- --nocapture`
@@ -8,9 +8,9 @@ compile_error!("the kernels are shown only with RUSTFLAGS='--cfg fuzzing'");
 
 use faster_hex::CheckCase;
 use faster_hex::fuzzing::{Backend, backends};
-use layercheck::hex::{self, Decoded, TEXT_LEN, scalar};
+use layercheck::digest::hex::{self, Decoded, TEXT_LEN, scalar};
 
-/// All that the crate has, for any CPU.
+/// All kernels of the crate, for any CPU.
 const KERNELS: [&str; 5] = ["scalar", "sse41", "avx2", "avx512", "neon"];
 
 #[test]
@@ -60,7 +60,7 @@ fn any_bytes_there_and_back(kernel: Backend, random: &mut Random) {
     decode(kernel, &text);
 }
 
-/// Any bytes, and then digits of both cases with a few of any bytes among them.
+/// Decodes any bytes, and then digits of both cases with one other byte.
 fn any_text(kernel: Backend, random: &mut Random) {
     let any: [u8; TEXT_LEN] = random.bytes();
     decode(kernel, &any);
@@ -85,7 +85,7 @@ fn decode(kernel: Backend, text: &[u8; TEXT_LEN]) {
     }
 }
 
-/// The same bytes each time: xorshift.
+/// Returns the same bytes each time, by xorshift.
 struct Random(u64);
 
 impl Random {

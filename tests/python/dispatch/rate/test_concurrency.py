@@ -9,16 +9,30 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Outcome, OutcomeKind
 from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 
 
-def answers(
-    concurrency: ConcurrencyLimit, count: int, latency_s: float, rate: float | None, now: float
-) -> float:
-    """So many answers one after the other, a full room at a time."""
+class FixedRate:
+    """A rate that a test sets."""
+
+    def __init__(self, rate: float | None = None) -> None:
+        self.rate = rate
+
+    def reserve(self) -> float:
+        return 0.0
+
+    def record(self, outcome: Outcome) -> None:
+        """Adapt nothing."""
+
+
+def answers(concurrency: ConcurrencyLimit, count: int, latency_s: float, now: float) -> float:
+    """Record so many answers one after the other, with as many calls in flight as the limit allows."""
     for _ in range(count):
         now += latency_s / concurrency.limit
-        concurrency.answered(latency_s, now, rate)
+        call = Call(0, 100, started_at=now - latency_s)
+        concurrency.record(Outcome(OutcomeKind.ANSWERED, call, now))
     return now
 
 
@@ -26,57 +40,57 @@ def answers(
     ("rate", "latency_s", "expected"),
     [(1000.0, 0.01, 28), (500.0, 0.04, 48), (100.0, 0.001, 9), (10.0, 0.2, 12), (5000.0, 0.1, 128)],
 )
-def test_the_room_is_rate_times_latency_with_headroom_and_capped(
+def test_the_limit_is_rate_times_latency_with_headroom_and_capped(
     rate: float, latency_s: float, expected: int
 ) -> None:
-    concurrency = ConcurrencyLimit(128)
-    answers(concurrency, 100, latency_s, rate, 0.0)
+    concurrency = ConcurrencyLimit(128, FixedRate(rate))
+    answers(concurrency, 100, latency_s, 0.0)
     assert concurrency.limit == pytest.approx(expected, abs=1)
     assert concurrency.limit >= min(128, rate * latency_s)
 
 
 def test_before_the_first_answer_only_a_few_calls_go_out() -> None:
-    assert ConcurrencyLimit(128).limit == ConcurrencyLimit.START
-    assert ConcurrencyLimit(3).limit == 3
+    assert ConcurrencyLimit(128, FixedRate()).limit == ConcurrencyLimit.START
+    assert ConcurrencyLimit(3, FixedRate()).limit == 3
 
 
-def test_without_a_rate_the_room_grows_to_all_of_it_in_a_few_latencies() -> None:
-    concurrency = ConcurrencyLimit(64)
-    answers(concurrency, 64 - ConcurrencyLimit.START, 0.01, None, 0.0)
+def test_without_a_rate_the_limit_grows_to_all_slots_in_a_few_latencies() -> None:
+    concurrency = ConcurrencyLimit(64, FixedRate())
+    answers(concurrency, 64 - ConcurrencyLimit.START, 0.01, 0.0)
     assert concurrency.limit == 64
 
 
-def test_the_room_follows_a_latency_that_rises() -> None:
-    concurrency = ConcurrencyLimit(64)
-    now = answers(concurrency, 100, 0.01, 500.0, 0.0)
+def test_the_limit_follows_a_latency_that_rises() -> None:
+    concurrency = ConcurrencyLimit(64, FixedRate(500.0))
+    now = answers(concurrency, 100, 0.01, 0.0)
     assert concurrency.limit < 20
-    answers(concurrency, 20, 0.1, 500.0, now)
+    answers(concurrency, 20, 0.1, now)
     assert concurrency.limit == 64
 
 
 def test_without_a_rate_a_slow_service_is_given_fewer_calls_and_gets_them_back() -> None:
-    concurrency = ConcurrencyLimit(64)
-    now = answers(concurrency, 500, 0.01, None, 0.0)
+    concurrency = ConcurrencyLimit(64, FixedRate())
+    now = answers(concurrency, 500, 0.01, 0.0)
     slow_until = now + ConcurrencyLimit.MEMORY_S
     while now < slow_until:
-        now = answers(concurrency, 1, 1.0, None, now)
+        now = answers(concurrency, 1, 1.0, now)
     assert concurrency.limit == ConcurrencyLimit.LEAST
-    now = answers(concurrency, 500, 0.01, None, now)
+    now = answers(concurrency, 500, 0.01, now)
     assert concurrency.limit == 64
 
 
 def test_a_service_that_is_slow_for_good_is_taken_as_it_is() -> None:
-    concurrency = ConcurrencyLimit(64)
-    now = answers(concurrency, 500, 0.01, None, 0.0)
-    answers(concurrency, 1000, 1.0, None, now)
+    concurrency = ConcurrencyLimit(64, FixedRate())
+    now = answers(concurrency, 500, 0.01, 0.0)
+    answers(concurrency, 1000, 1.0, now)
     assert now + 2 * ConcurrencyLimit.MEMORY_S < 1000
     assert concurrency.limit == 64
 
 
-def test_a_few_milliseconds_are_no_slow_service() -> None:
-    concurrency = ConcurrencyLimit(64)
-    now = answers(concurrency, 500, 0.001, None, 0.0)
-    answers(concurrency, 500, 0.05, None, now)
+def test_a_few_milliseconds_do_not_make_a_slow_service() -> None:
+    concurrency = ConcurrencyLimit(64, FixedRate())
+    now = answers(concurrency, 500, 0.001, 0.0)
+    answers(concurrency, 500, 0.05, now)
     assert concurrency.limit == 64
 
 

@@ -15,13 +15,17 @@ import layercheck as lc
 from dispatch.rate.virtual_time import Clock, assert_smooth
 from dispatch.scripted_server import ScriptedServer, fault, good
 from fake_account import digests
+from layercheck.aws.classify import Failure
 from layercheck.aws.credentials import account, account_of
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Outcome, OutcomeKind
 from layercheck.dispatch.rate.lanes import KEEP_S, LANES, LaneHandle, LaneKey, LaneRegistry, key_of
 from layercheck.limits import Limits
 from layercheck.types import Target
 
 KEY = LaneKey("ecr", "eu-west-1", "https://api.ecr.eu-west-1.amazonaws.com", "123456789012")
 ROWS = digests(3000)
+THROTTLED = Failure("throttled", "ThrottlingException", "", OSError())
 
 
 def work(handles: list[LaneHandle], clock: Clock, seconds: float) -> list[list[float]]:
@@ -89,7 +93,8 @@ def test_a_throttle_slows_down_everybody_on_the_lane() -> None:
     lanes = LaneRegistry(clock)
     one, other, elsewhere = lanes.join(KEY, 100.0), lanes.join(KEY, 100.0), lanes.join(None, 100.0)
     clock.now += 1
-    one.throttled(clock.now)
+    call = Call(0, 100, started_at=clock.now)
+    one.record(Outcome(OutcomeKind.RETRIED, call, clock.now, failure=THROTTLED))
     assert one.rate == other.rate == pytest.approx(80.0)
     assert elsewhere.rate == 100.0
 

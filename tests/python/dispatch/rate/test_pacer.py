@@ -6,10 +6,13 @@ import pytest
 
 from dispatch.rate.virtual_time import Clock, assert_smooth
 from layercheck.dispatch.rate.pacer import Pacer
+from layercheck.dispatch.rate.recovery import CubicRecovery
+
+CURVE = CubicRecovery()
 
 
 def starts(pacer: Pacer, clock: Clock, seconds: float) -> list[float]:
-    """When calls start if somebody always wants one and waits exactly as told."""
+    """When calls start if a caller always wants one and waits exactly as told."""
     end = clock.now + seconds
     times = []
     while clock.now < end:
@@ -131,9 +134,9 @@ def test_the_rate_lingers_where_it_was_too_much_before_it_asks_for_more() -> Non
     pacer = Pacer(1000.0, clock=clock, hold_off_s=0.0)
     for _ in range(4):
         throttle(pacer, clock)
-    peak = (pacer.rate or 0) / Pacer.DECREASE
+    peak = (pacer.rate or 0) / CURVE.decrease
     assert peak < 520
-    clock.now += Pacer.PLATEAU_S
+    clock.now += CURVE.plateau_s
     at_peak = pacer.rate or 0
     assert at_peak == pytest.approx(peak, rel=0.001)
     clock.now += 0.5
@@ -171,7 +174,7 @@ def test_without_a_limit_the_first_throttle_starts_from_what_was_really_sent(cal
     flood(pacer, clock, calls)
     assert pacer.rate is None
     throttle(pacer, clock)
-    assert pacer.rate == pytest.approx(1000 * Pacer.DECREASE, rel=0.05)
+    assert pacer.rate == pytest.approx(1000 * CURVE.decrease, rel=0.05)
 
 
 def test_a_limit_that_was_outgrown_is_gone() -> None:
@@ -185,14 +188,14 @@ def test_a_limit_that_was_outgrown_is_gone() -> None:
         clock.now += 0.1
         assert len(rates) < 200
     assert rates == sorted(rates)
-    assert rates[-1] < 1000 * Pacer.OUTGROWN
+    assert rates[-1] < 1000 * CURVE.outgrown
     # The flow is measured anew: what counts at the next throttle is what is sent now.
     clock.now += 60
     for _ in range(500):
         pacer.reserve()
         clock.now += 0.01
     throttle(pacer, clock)
-    assert pacer.rate == pytest.approx(100 * Pacer.DECREASE, rel=0.05)
+    assert pacer.rate == pytest.approx(100 * CURVE.decrease, rel=0.05)
 
 
 def test_a_throttle_before_any_call_leaves_a_rate_above_zero() -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from layercheck.aws.classify import Failure
-from layercheck.dispatch.schedule.scheduler import Call, RetryDecision, Scheduler
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.schedule.scheduler import RetryDecision, Scheduler
 from layercheck.errors import CredentialsError, EndpointError, InvalidParameterError
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
 SLOTS = 8
 TRANSIENT = Failure("transient", "ServerException", "", OSError(), EndpointError)
@@ -50,7 +52,7 @@ def work_through(
             todo.settle(call, now)
             continue
         decisions.append(todo.fail(call, failure, now))
-        if decisions[-1] in (RetryDecision.FATAL, RetryDecision.STALLED):
+        if decisions[-1] in (RetryDecision.FATAL, RetryDecision.STALL):
             todo.stop()
     return asked, decisions
 
@@ -61,7 +63,7 @@ def test_every_digest_is_asked_once_when_all_goes_well() -> None:
     assert [(call.start, call.stop) for call in asked] == [
         (start, min(start + 100, 1234)) for start in range(0, 1234, 100)
     ]
-    assert list(todo.leftovers()) == []
+    assert list(todo.pending()) == []
 
 
 def test_nothing_to_ask_is_finished_at_once() -> None:
@@ -75,7 +77,7 @@ def test_memory_is_flat_in_the_number_of_batches() -> None:
 
     def service(call: Call) -> Failure | None:
         nonlocal most
-        most = max(most, len(list(todo.leftovers())))
+        most = max(most, len(list(todo.pending())))
         if todo.cursor > 10**6:
             todo.stop()
         return TRANSIENT if call.start % 300 == 0 and not call.tries else None
@@ -90,7 +92,7 @@ def test_a_poison_digest_is_found_and_stands_alone() -> None:
     asked, decisions = work_through(todo, lambda call: BAD if call.start <= poison < call.stop else None)
     lone = [call for call in asked if call.size == 1 and call.start == poison]
     assert len(lone) == 1
-    assert decisions[-1] is RetryDecision.REFUSED
+    assert decisions[-1] is RetryDecision.REFUSE
     assert len(asked) <= 20 + 2 * 7
 
 
@@ -125,7 +127,7 @@ def test_neighbours_that_are_refused_without_a_reason_are_not_taken_for_all(pois
     assert {call.start for call in asked if call.size == 1} >= poison
 
 
-def test_a_message_that_names_the_repository_is_a_dead_end_at_once() -> None:
+def test_a_message_that_names_the_repository_is_fatal_at_once() -> None:
     asked, decisions = work_through(scheduler(100), lambda call: BAD_NAME)
     assert (len(asked), decisions) == (1, [RetryDecision.FATAL])
 
@@ -150,26 +152,26 @@ def test_suspects_are_proven_by_the_first_answer() -> None:
     left = todo.take(0.0)
     assert todo.fail(left, BAD, 0.0) is RetryDecision.SUSPECT
     proven = todo.settle(todo.take(0.0), 0.0)
-    assert [(suspect.start, suspect.stop) for suspect, _ in proven] == [(0, 1)]
+    assert [(suspect.start, suspect.stop) for suspect in proven] == [(0, 1)]
     assert todo.finished
 
 
-def test_a_passing_error_is_asked_again_a_bounded_number_of_times() -> None:
+def test_a_transient_error_is_asked_again_a_bounded_number_of_times() -> None:
     limits = Limits()
     asked, decisions = work_through(scheduler(100, limits), lambda call: TRANSIENT)
-    assert len(asked) == limits.attempts
+    assert len(asked) == limits.retry.attempts
     assert decisions[-1] is RetryDecision.GIVE_UP
 
 
 def test_a_throttled_call_is_asked_again_longer_but_not_for_ever() -> None:
     limits = Limits()
     asked, decisions = work_through(scheduler(100, limits), lambda call: THROTTLED)
-    assert len(asked) == limits.throttle_attempts
+    assert len(asked) == limits.retry.throttle_attempts
     assert decisions[-1] is RetryDecision.GIVE_UP
 
 
 def test_the_wait_before_asking_again_is_drawn_from_a_doubling_range() -> None:
-    limits = Limits(attempts=30, back_off_base_s=1.0, back_off_cap_s=16.0)
+    limits = Limits(retry=RetryPolicy(attempts=30, back_off_base_s=1.0, back_off_cap_s=16.0))
     todo = scheduler(100, limits)
     now, waits = 0.0, []
     call = todo.take(now)
@@ -184,21 +186,21 @@ def test_the_wait_before_asking_again_is_drawn_from_a_doubling_range() -> None:
     assert len(set(waits)) == len(waits)
 
 
-def test_a_host_that_never_answers_is_a_dead_end_soon() -> None:
+def test_a_host_that_never_answers_is_fatal_soon() -> None:
     limits = Limits()
     asked, decisions = work_through(scheduler(10**6, limits), lambda call: REFUSED_CONNECTION)
     assert decisions[-1] is RetryDecision.FATAL
-    assert len(asked) <= (limits.outage_failures + SLOTS) * limits.first_contact_attempts
+    assert len(asked) <= (limits.outage_failures + SLOTS) * limits.retry.first_contact_attempts
 
 
 def test_an_outage_in_mid_run_does_not_cost_every_batch_its_attempts() -> None:
     limits = Limits()
     todo = scheduler(10**6, limits)
     asked, decisions = work_through(todo, lambda call: TRANSIENT if call.start >= 5000 else None)
-    assert decisions[-1] is RetryDecision.STALLED
-    assert len(asked) < 50 + (limits.outage_failures + SLOTS) * limits.attempts
+    assert decisions[-1] is RetryDecision.STALL
+    assert len(asked) < 50 + (limits.outage_failures + SLOTS) * limits.retry.attempts
     assert todo.cursor <= 5000 + (limits.outage_failures + SLOTS) * 100
-    assert all(call.requests for call, _ in todo.leftovers())
+    assert all(call.requests for call in todo.pending())
 
 
 def test_an_outage_that_passes_loses_nothing() -> None:
@@ -215,23 +217,23 @@ def test_an_outage_that_passes_loses_nothing() -> None:
     assert set(decisions) == {RetryDecision.RETRY}
 
 
-def test_a_few_failing_batches_at_the_end_are_no_outage() -> None:
+def test_a_few_failing_batches_at_the_end_are_not_an_outage() -> None:
     _, decisions = work_through(scheduler(5000), lambda call: TRANSIENT if call.start >= 4500 else None)
     assert decisions.count(RetryDecision.GIVE_UP) == 5
     assert RetryDecision.FATAL not in decisions
 
 
-def test_a_stopped_agenda_asks_nothing_and_keeps_what_was_asked() -> None:
+def test_a_stopped_scheduler_asks_nothing_and_keeps_what_was_asked() -> None:
     todo = scheduler(1000)
     first, second = todo.take(0.0), todo.take(0.0)
     todo.fail(first, TRANSIENT, 0.0)
     todo.stop()
     assert todo.due(100.0) is None
     assert not todo.finished
-    assert {call.start for call, _ in todo.leftovers()} == {0, 100}
+    assert {call.start for call in todo.pending()} == {0, 100}
     todo.settle(second, 0.0)
     assert todo.finished
-    assert {call.start for call, _ in todo.leftovers()} == {0}
+    assert {call.start for call in todo.pending()} == {0}
 
 
 EXPIRED = Failure("fatal", "ExpiredTokenException", "", OSError(), CredentialsError, renews=True)
@@ -244,21 +246,21 @@ def test_expired_credentials_that_are_renewed_cost_a_retry() -> None:
     assert len(asked) == 100
 
 
-def test_expired_credentials_that_nobody_renews_are_a_dead_end_at_once() -> None:
+def test_expired_credentials_that_cannot_be_renewed_are_fatal_at_once() -> None:
     asked, decisions = work_through(scheduler(5000), lambda call: EXPIRED)
     assert (decisions[0], len(asked)) == (RetryDecision.FATAL, SLOTS)
 
 
-def test_credentials_that_stay_expired_are_a_dead_end_after_a_few_tries() -> None:
+def test_credentials_that_stay_expired_are_fatal_after_a_few_tries() -> None:
     limits = Limits()
     asked, decisions = work_through(scheduler(10**6, limits, renewable=True), lambda call: EXPIRED)
-    assert decisions.index(RetryDecision.FATAL) >= limits.renewal_attempts - 1
-    assert max(call.renewals for call in asked) == limits.renewal_attempts
-    assert len(asked) <= (limits.outage_failures + SLOTS) * limits.renewal_attempts
+    assert decisions.index(RetryDecision.FATAL) >= limits.retry.renewal_attempts - 1
+    assert max(call.renewals for call in asked) == limits.retry.renewal_attempts
+    assert len(asked) <= (limits.outage_failures + SLOTS) * limits.retry.renewal_attempts
 
 
 def test_the_same_digests_are_not_asked_again_for_longer_than_allowed() -> None:
-    limits = Limits(asking_s=60.0, throttle_attempts=10**6, outage_failures=10**6)
+    limits = Limits(retry=RetryPolicy(asking_s=60.0, throttle_attempts=10**6), outage_failures=10**6)
     todo = scheduler(100, limits)
     now = 0.0
     call = todo.take(now)
@@ -268,7 +270,7 @@ def test_the_same_digests_are_not_asked_again_for_longer_than_allowed() -> None:
         now = due + 1.0
         call = todo.take(now)
     assert decision is RetryDecision.GIVE_UP
-    assert 60.0 <= now <= 60.0 + limits.back_off_cap_s + 1.0
+    assert 60.0 <= now <= 60.0 + limits.retry.back_off_cap_s + 1.0
 
 
 def test_a_run_is_stuck_from_the_first_call_nothing_came_of() -> None:

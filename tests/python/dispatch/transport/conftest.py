@@ -10,6 +10,7 @@ import layercheck as lc
 from fake_account import digests
 from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.limits import Limits
+from layercheck.retry import RetryPolicy
 
 ROWS = [*digests(750), "junk", digests(1)[0].upper()]
 FASTER = NAMES[1:]
@@ -24,6 +25,6 @@ def table(report: lc.Report) -> list[dict[str, Any]]:
 
 
 def checked(url: str, transport: TransportName | None, **options: Any) -> lc.Report:
-    limits = Limits(back_off_base_s=0.001, tick_s=0.02)
+    limits = Limits(retry=RetryPolicy(back_off_base_s=0.001), tick_s=0.02)
     with lc.Checker("team/app", endpoint_url=url, transport=transport, _limits=limits, **options) as checker:
         return checker.check(ROWS)

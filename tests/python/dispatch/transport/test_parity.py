@@ -164,8 +164,8 @@ def test_connections_are_used_again_and_closed_with_the_checker() -> None:
             checker.check(ROWS)
             assert len({asked.client for asked in server.asked}) <= 3
             assert len(connections() - before) > 0
-        # The server's own ends go when it notices; ours are gone now.
-        assert checker._transport._route.wire.idle == 0  # type: ignore[attr-defined]
+        # The server closes its ends when it notices; the client's ends are closed now.
+        assert checker._connection.transport._route.wire.idle == 0  # type: ignore[attr-defined]
 
 
 def kept_alive(url: str) -> set[bool]:
@@ -222,10 +222,10 @@ def interpreter_calls(transport: TransportName, server: LocalEcr) -> int:
 
     with lc.Checker("team/app", transport=transport, **options) as checker:
         for _ in range(3):  # connections, caches
-            checker._transport(Batch(plan, 0, 100))
+            checker._connection.transport(Batch(plan, 0, 100))
         sys.setprofile(count)
         try:
-            checker._transport(Batch(plan, 0, 100))
+            checker._connection.transport(Batch(plan, 0, 100))
         finally:
             sys.setprofile(None)
     return counted

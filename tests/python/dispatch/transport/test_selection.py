@@ -104,7 +104,7 @@ def test_a_mock_in_the_process_answers_in_place_of_the_network() -> None:
             "retries that you configured are left to botocore",
         ),
         (Config(signature_version=UNSIGNED), "wire", "signatures other than v4 are left to botocore"),
-        (Config(read_timeout=None), "slim", "there is no time-out"),
+        (Config(read_timeout=None), "slim", "a timeout is switched off"),
         (Config(parameter_validation=True, user_agent_extra="mine/1"), "native", ""),
     ],
     ids=[
@@ -186,7 +186,7 @@ def test_no_reason_for_a_slower_transport_shows_the_password_of_an_endpoint(
     except lc.InvalidParameterError as error:
         said = str(error)
     said += caplog.text
-    assert "ftp://***@127.0.0.1:9 is no http URL" in said
+    assert "ftp://***@127.0.0.1:9 is not an http URL" in said
     assert "MARKER" not in said
 
 
@@ -199,8 +199,8 @@ def test_an_event_that_is_not_fired_costs_speed_and_no_verdict(
         ScriptedServer() as server,
         lc.Checker("team/app", endpoint_url=server.url, transport=transport, max_in_flight=1) as checker,
     ):
-        client: Any = checker._open.client
-        handler = getattr(checker._transport, f"_{event.replace('-', '_')}")
+        client: Any = checker._connection.client
+        handler = getattr(checker._connection.transport, f"_{event.replace('-', '_')}")
         client.meta.events.unregister(event, handler)
         with caplog.at_level(logging.WARNING, logger="layercheck"):
             reports = [checker.check(ROWS), checker.check(ROWS)]
@@ -215,7 +215,7 @@ def test_an_event_that_is_not_fired_costs_speed_and_no_verdict(
             assert checker.transport == "plain"
             assert [record.message for record in caplog.records] == [
                 f"this botocore does not fire {event} for BatchCheckLayerAvailability; "
-                "going on with plain boto3 calls, which are slower"
+                "layercheck now makes plain boto3 calls, which are slower"
             ]
         assert all(table(report) == table(plain) for report in reports)
         # A request that did not hold the batch was answered, perhaps, and not believed.

@@ -63,8 +63,8 @@ def test_a_bundle_that_only_openssl_could_read_is_left_to_botocore(
         lc.Checker("team/app", transport=transport, **options) as checker,
     ):
         with pytest.raises(Exception) as expected:
-            plain._transport(Batch(plan, 0, 1))
+            plain._connection.transport(Batch(plan, 0, 1))
         with pytest.raises(Exception) as caught:
-            checker._transport(Batch(plan, 0, 1))
+            checker._connection.transport(Batch(plan, 0, 1))
         assert (type(caught.value), str(caught.value)) == (type(expected.value), str(expected.value))
         assert checker.transport == "slim"

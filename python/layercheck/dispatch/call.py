@@ -1,0 +1,54 @@
+"""`Call`: digests that are asked together, with what was counted while they were asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import Thread
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """The digests numbered `start..stop`, which one request asks about.
+
+    Attributes:
+        start: First digest: an index into `plan.digests`. Numbers from `plan.unique` on are digests that a
+            journal left open; the ledger packs these together.
+        stop: One past the last digest.
+        tries: Requests that ended in a transient error.
+        throttles: Requests that the service throttled.
+        renewals: Requests that the service refused because the credentials had just expired.
+        requests: Requests sent.
+        half: The call is part of a batch that was split.
+        first_at: When these digests were first asked, seconds on the run's clock.
+        started_at: When the present request got its slot, seconds on the run's clock.
+        thread: The thread that makes the request.
+        finished: The transport has returned.
+        abandoned: The run gave up the request and the thread that waits for it.
+    """
+
+    start: int
+    stop: int
+    tries: int = 0
+    throttles: int = 0
+    renewals: int = 0
+    requests: int = 0
+    half: bool = False
+    first_at: float = 0.0
+    started_at: float = 0.0
+    thread: Thread | None = None
+    finished: bool = False
+    abandoned: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of digests."""
+        return self.stop - self.start
+
+    def again(self) -> Call:
+        """Return a call for the same digests that keeps the counts, for another request."""
+        return replace(self, thread=None, finished=False, abandoned=False)
+
+    def halves(self) -> tuple[Call, Call]:
+        """Return two new calls, each for one half of the digests."""
+        middle = (self.start + self.stop) // 2
+        return Call(self.start, middle, half=True), Call(middle, self.stop, half=True)

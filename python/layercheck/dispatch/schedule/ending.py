@@ -1,0 +1,149 @@
+"""`RunEnding`: why a run ended, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+
+from layercheck.aws.classify import Failure, exception_for
+from layercheck.dispatch.outcome import Cause
+from layercheck.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    JournalError,
+    LayercheckError,
+    RepositoryNotFoundError,
+)
+from layercheck.types import Ending, Target
+
+HINTS: dict[type[LayercheckError], str] = {
+    RepositoryNotFoundError: "; check the name, the region and, if it is another account's, registry_id",
+    AccessDeniedError: "; the action to allow is BatchCheckLayerAvailability",
+    CredentialsError: "; check the profile, environment or role that boto3 finds",
+}
+"""What to do about a fatal error, at the end of its message. The command line has its own advice."""
+
+
+class RunEnding:
+    """Owns why one run ended. The first reason to stop is kept; later reasons change nothing.
+
+    Every method needs the pool's lock.
+
+    Attributes:
+        ended: How the run ended; `running` until it stops.
+        stopped_at: When the run stopped asking, seconds on the run's clock; None while it asks.
+        cancel_requested: The caller cancelled the run, whatever ended it.
+    """
+
+    def __init__(self, target: Target, *, grace_s: float, timeout_grace_s: float) -> None:
+        self.ended: Ending = "running"
+        self.stopped_at: float | None = None
+        self.cancel_requested = False
+        self._target = target
+        self._grace_s = grace_s
+        self._timeout_grace_s = timeout_grace_s
+        self._why = ""
+        self._fatal: LayercheckError | None = None
+        self._crash: BaseException | None = None
+        self._callback_error: BaseException | None = None
+
+    # Reasons to stop.
+
+    def cancel(self, now: float) -> None:
+        """Stop because the caller wants no more answers."""
+        self.cancel_requested = True
+        self._stop(now, "cancelled")
+
+    def leave(self) -> None:
+        """Stop and wait for no call in flight: the second Ctrl-C."""
+        self.cancel_requested = True
+        self._stop(-math.inf, "cancelled")
+        self.stopped_at = -math.inf
+
+    def fail_callback(self, error: BaseException, now: float) -> None:
+        """Stop because the progress callback raised."""
+        self._callback_error = self._callback_error or error
+        self._stop(now, "cancelled")
+
+    def time_out(self, now: float, timeout_s: float) -> None:
+        """Stop because the caller's time for the run is over."""
+        if self.stopped_at is None:
+            self._grace_s = self._timeout_grace_s
+            self._why = f"the time of the run, {timeout_s:g} s, was up before an answer came"
+            self._stop(now, "timeout")
+
+    def stall(self, now: float, text: str) -> None:
+        """Stop because the service answered before and does not answer any more."""
+        if self.stopped_at is None:
+            self._why = f"the run was getting nowhere: {text}"
+            self._stop(now, "stalled")
+
+    def fail(self, now: float, failure: Failure) -> None:
+        """Stop because of an error that asking again cannot mend."""
+        if self._fatal is None and self.ended in ("running", "fatal"):
+            self._fatal = fatal_error(failure, self._target)
+        self._stop(now, "fatal")
+
+    def fail_journal(self, now: float, error: JournalError) -> None:
+        """Stop because the journal cannot be written: what is not in it would be asked again."""
+        if self._fatal is None and self.ended == "running":
+            self._fatal = error
+        self._stop(now, "journal")
+
+    def crash(self, now: float, error: BaseException) -> None:
+        """Stop because the settling of an outcome failed, which only lack of memory or a bug can cause."""
+        self._crash = self._crash or error
+        self._stop(now, "fatal")
+
+    # What follows.
+
+    def waited_long_enough(self, now: float) -> bool:
+        """Whether calls in flight have had their grace since the run stopped."""
+        return self.stopped_at is not None and now - self.stopped_at >= self._grace_s
+
+    def conclude(self) -> None:
+        """Note that all digests were asked, if nothing else ended the run."""
+        if self.ended == "running":
+            self.ended = "done"
+
+    def journal_not_written(self, error: JournalError | None) -> None:
+        """Raise `error` with the result, unless the result raises something else."""
+        if error is not None and self._fatal is None:
+            self._fatal = error
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether an error ended the run that says nothing about single digests."""
+        return self._fatal is not None
+
+    def cause_of_the_rest(self) -> Cause:
+        """Return the cause for digests that were asked and have no outcome when the run ends."""
+        error = self._fatal or self._crash
+        if error is not None:
+            return Cause("fatal", type(error).__name__, f"the run ended first: {error}")
+        if self.ended == "timeout":
+            return Cause("timeout", "RunTimeout", self._why)
+        if self.ended == "stalled":
+            return Cause("stalled", "RunStalled", self._why)
+        return Cause("cancelled", "RunCancelled", "the run was cancelled before an answer came")
+
+    def error(self) -> BaseException | None:
+        """Return the exception that the run ends with, except for a cancelled run; None for a report."""
+        return self._callback_error or self._crash or self._fatal
+
+    def _stop(self, now: float, ended: Ending) -> None:
+        if self.ended == "running":
+            self.stopped_at = now
+            self.ended = ended
+
+
+def fatal_error(failure: Failure, target: Target) -> LayercheckError:
+    """Return the exception for a failure that ended a run; its message names the place and what to do."""
+    where = f'repository "{target.repository_name}"'
+    if target.registry_id:
+        where += f" of registry {target.registry_id}"
+    where += f" at {target.endpoint_url or target.region_name or 'the client given'}"
+    text = failure.summary
+    if failure.kind in ("transient", "throttled"):
+        text = f"no usable answer at all; the last error was {text}"
+    hint = HINTS.get(failure.raises, "")
+    return exception_for(failure, f"{where}: {text}{hint}")

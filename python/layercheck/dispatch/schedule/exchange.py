@@ -1,0 +1,77 @@
+"""`Exchange`: puts one call to the service and merges its answer into the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from layercheck._core import Ledger, Plan
+from layercheck.aws.classify import UnreadableAnswer
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.transport import Batch, Transport
+
+if TYPE_CHECKING:
+    from layercheck._core import Merged
+
+
+class Exchange:
+    """Asks the service about the digests of one call at a time, in the thread that calls it.
+
+    Args:
+        plan: The plan of the run.
+        ledger: Where the verdicts go.
+        transport: Makes the request.
+        resumed: A journal settled a part of the digests before: the ledger opens a range again when the
+            range is asked, and packs the digests that stand in many places.
+    """
+
+    def __init__(self, plan: Plan, ledger: Ledger, transport: Transport, *, resumed: bool) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._transport = transport
+        self._resumed = resumed
+
+    def __call__(self, call: Call) -> Merged | None:
+        """Make the request and merge the answer; return what it brought, None for an abandoned call.
+
+        Raises:
+            Exception: Anything that `classify` can look at.
+        """
+        answer = self._transport(self._batch(call))
+        return None if call.abandoned else self._merge(call, answer)
+
+    def _batch(self, call: Call) -> Batch:
+        if not self._resumed:
+            return Batch(self._plan, call.start, call.stop)
+        self._ledger.reopen(call.start, call.stop)
+        if call.stop <= self._plan.unique:
+            return Batch(self._plan, call.start, call.stop)
+        return Batch(self._ledger.pending_batch(call.start, call.stop), 0, call.size)
+
+    def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
+        if not isinstance(answer, bytes):
+            return self._ledger.merge(call.start, call.stop, answer)
+        try:
+            return self._ledger.merge_body(call.start, call.stop, answer)
+        except ValueError as error:
+            raise UnreadableAnswer(str(error)) from error
+
+
+def forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks and the requests of an exception and of the exceptions it is chained to.
+
+    Their frames hold the signed request with the session token, and some tools print local variables with a
+    traceback. The frames would also keep each batch alive as long as its exception. Botocore's exceptions
+    about a broken connection hold the request itself.
+    """
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        each = queue.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        if "request" in vars(each):
+            vars(each)["request"] = None
+        queue += [each.__cause__, each.__context__]

@@ -1,0 +1,59 @@
+"""`Metrics`: how many calls and requests a run made, and how long it took."""
+
+from __future__ import annotations
+
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Outcome, OutcomeKind
+
+
+class Metrics:
+    """Counts the calls, requests, throttles and splits of one run, with the pool's lock held.
+
+    Attributes:
+        calls: Calls that ended: answered, refused or given up; each counted once.
+        requests: Requests sent.
+        retries: Requests beyond the first of each call.
+        throttles: Requests that the service throttled.
+        splits: Batches that were split.
+        foreign: Entries in answers for digests that were not asked.
+        most_in_flight: The most calls that were in flight at once.
+    """
+
+    def __init__(self) -> None:
+        self.calls = self.requests = self.retries = 0
+        self.throttles = self.splits = self.foreign = 0
+        self.most_in_flight = 0
+        self._first_at: float | None = None
+        self._last_at = 0.0
+
+    def sent(self, call: Call, in_flight: int) -> None:
+        """Count a request that starts now."""
+        self.requests += 1
+        if call.requests > 1:
+            self.retries += 1
+        if self._first_at is None:
+            self._first_at = call.started_at
+        if in_flight > self.most_in_flight:
+            self.most_in_flight = in_flight
+
+    def record(self, outcome: Outcome) -> None:
+        """Count the end of a request."""
+        kind = outcome.kind
+        if kind is OutcomeKind.LEFT:
+            return  # the run ended first, so nothing came of this request
+        self._last_at = outcome.now
+        if outcome.merged is not None:
+            self.foreign += outcome.merged.foreign
+        elif outcome.failure is not None and outcome.failure.kind == "throttled":
+            self.throttles += 1
+        if kind is OutcomeKind.SPLIT:
+            self.splits += 1
+        # A split batch is over as a call: its two halves are calls of their own.
+        if kind.is_final or kind is OutcomeKind.SPLIT:
+            self.calls += 1
+
+    def seconds(self, now: float, *, finished: bool) -> float:
+        """Return the seconds from the first request until the last result, or until now."""
+        if self._first_at is None:
+            return 0.0
+        return max(self._last_at if finished else now, self._first_at) - self._first_at

@@ -1,0 +1,177 @@
+//! Reads the bytes of a file as rows.
+//!
+//! A [`Format`] takes a file in blocks of any size and passes the rows of one column to a planner. The
+//! format of a written report stands in `comparison` and passes two columns. A format keeps only what the
+//! next block may continue, and that is bounded.
+
+pub(crate) mod blocks;
+pub mod csv;
+pub mod decompress;
+pub mod jsonl;
+pub mod lines;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io::{self, Read};
+
+use decompress::TextSource;
+
+use crate::plan::planner::Planner;
+
+/// Most names that a message shows.
+const SHOWN_NAMES: usize = 20;
+
+/// Most characters of a name, or of another text of a file, that a message shows.
+const SHOWN_LETTERS: usize = 80;
+
+/// Finds the rows of a file of one format, and passes them to a `T`.
+pub trait Format<T = Planner> {
+    /// What can be wrong in a file of this format.
+    type Error;
+
+    /// Takes the next block of the file.
+    ///
+    /// # Errors
+    /// If the file is not of this format, or lacks the column.
+    fn feed(&mut self, block: &[u8], rows: &mut T) -> Result<(), Self::Error>;
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// If the file lacks the column, or ends too early.
+    fn end(&mut self, rows: &mut T) -> Result<(), Self::Error>;
+}
+
+/// Reads the next block of a file; returns false at the end of the file.
+///
+/// # Errors
+/// The errors of the file and of its format.
+pub fn read_block<R: Read, T, F: Format<T>>(
+    source: &mut TextSource<R>,
+    format: &mut F,
+    rows: &mut T,
+) -> Result<bool, ReadError<F::Error>> {
+    match source.block(|block| format.feed(block, rows))? {
+        Some(taken) => taken.map(|()| true),
+        None => format.end(rows).map(|()| false),
+    }
+    .map_err(ReadError::Format)
+}
+
+/// Which column of a file holds the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The only column of the file.
+    Only,
+    /// The column with this name.
+    Name(String),
+    /// The column with this number, counted from 0.
+    Number(usize),
+}
+
+/// Why the rows of a file cannot be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormatError {
+    /// The file has no column of this name; it has these columns.
+    NoSuchName(String, Vec<String>),
+    /// The file has no column of this number; it has these columns.
+    NoSuchNumber(usize, Vec<String>),
+    /// The file has several columns, and the caller chose none.
+    Several(Vec<String>),
+    /// So many columns have the name that the caller chose.
+    NameTaken(String, usize),
+    /// The first record of a CSV file is too long for a header.
+    LongHeader,
+    /// The quotes opened in this record, counted from 1, are never closed.
+    OpenQuotes(u64),
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchName(name, names) => write!(f, "no column {name:?}; there are {}", Names(names)),
+            Self::NoSuchNumber(number, names) => {
+                write!(f, "no column {number}, counted from 0; there are {}", Names(names))
+            }
+            Self::Several(names) => {
+                write!(f, "which column holds the digests? choose one of {} by column=", Names(names))
+            }
+            Self::NameTaken(name, count) => {
+                write!(f, "{count} columns are named {name:?}; choose one by its number, counted from 0")
+            }
+            Self::LongHeader => f.write_str("the first record is too long for a header; is this a CSV file?"),
+            Self::OpenQuotes(record) => write!(f, "the quotes opened in record {record} are never closed"),
+        }
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+/// Names with commas between them: at most as many as a person can read, because a file may be hostile.
+pub(crate) struct Names<'a>(pub(crate) &'a [String]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, name) in self.0.iter().take(SHOWN_NAMES).enumerate() {
+            let between = if at == 0 { "" } else { ", " };
+            write!(f, "{between}{}", Quoted(name.as_bytes()))?;
+        }
+        if self.0.len() > SHOWN_NAMES {
+            write!(f, " and {} more", self.0.len() - SHOWN_NAMES)?;
+        }
+        if self.0.is_empty() {
+            f.write_str("none")?;
+        }
+        Ok(())
+    }
+}
+
+/// The start of a file's text in quotes, with the characters escaped that a terminal would act on.
+pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A character has at most four bytes. One character more than is shown tells that the text goes on.
+        let text = String::from_utf8_lossy(&self.0[..self.0.len().min(4 * (SHOWN_LETTERS + 1))]);
+        let mut shown: String = text.chars().take(SHOWN_LETTERS).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        write!(f, "{shown:?}")
+    }
+}
+
+/// What went wrong while a file was read: the reading itself, or the content.
+#[derive(Debug)]
+pub enum ReadError<E> {
+    /// The reading.
+    Io(io::Error),
+    /// The content.
+    Format(E),
+}
+
+impl<E: fmt::Display> fmt::Display for ReadError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Format(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for ReadError<E> {}
+
+impl From<ReadError<Infallible>> for io::Error {
+    fn from(error: ReadError<Infallible>) -> Self {
+        match error {
+            ReadError::Io(error) => error,
+            ReadError::Format(never) => match never {},
+        }
+    }
+}
+
+impl<E> From<io::Error> for ReadError<E> {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

@@ -1,0 +1,181 @@
+//! Verdict columns of one run: 13 bytes a digest, beside the plan's 32.
+
+use std::collections::HashMap;
+
+use crate::verdict::Verdict;
+
+/// Most bytes of a code, reason or media type that are kept. A longer text is cut.
+pub const MAX_NOTE: usize = 1_000;
+
+/// The text in place of notes beyond the 65,535 different notes that are kept.
+pub const NOT_KEPT: &str = "(more different texts than are kept)";
+
+/// What is kept beside a verdict and its size. Texts may be empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Note<'a> {
+    /// The media type, if the service gave it.
+    pub media_type: Option<&'a str>,
+    /// A code of the service or of layercheck.
+    pub code: &'a str,
+    /// A sentence for people.
+    pub reason: &'a str,
+}
+
+/// The columns, one cell per unique digest.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    pub(super) verdicts: Vec<Verdict>,
+    /// Bytes; -1 where the service gave none.
+    pub(super) sizes: Vec<i64>,
+    pub(super) media_types: Vec<u16>,
+    details: Vec<u16>,
+    media_type_names: Notes<String>,
+    detail_texts: Notes<(String, String)>,
+    pub(super) counts: [usize; Verdict::ALL.len()],
+}
+
+impl Columns {
+    pub(super) fn new(unique: usize) -> Self {
+        let mut counts = [0; Verdict::ALL.len()];
+        counts[Verdict::NotChecked as usize] = unique;
+        Self {
+            verdicts: vec![Verdict::NotChecked; unique],
+            sizes: vec![-1; unique],
+            media_types: vec![0; unique],
+            details: vec![0; unique],
+            media_type_names: Notes::new(NOT_KEPT.into()),
+            detail_texts: Notes::new((NOT_KEPT.into(), NOT_KEPT.into())),
+            counts,
+        }
+    }
+
+    /// Returns the verdict of each digest.
+    #[must_use]
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// Returns the size of each layer in bytes, or -1 where the service gave none.
+    #[must_use]
+    pub fn sizes(&self) -> &[i64] {
+        &self.sizes
+    }
+
+    /// Returns the number of digests for each verdict, by the verdict's code.
+    #[must_use]
+    pub fn counts(&self) -> &[usize; Verdict::ALL.len()] {
+        &self.counts
+    }
+
+    /// Returns the media type of digest `at`, if the service gave it.
+    #[must_use]
+    pub fn media_type(&self, at: usize) -> Option<&str> {
+        self.media_type_names.get(self.media_types[at]).map(String::as_str)
+    }
+
+    /// Returns every media type that [`Columns::media_type`] can return.
+    pub fn media_type_names(&self) -> impl Iterator<Item = &str> {
+        let names = &self.media_type_names;
+        names.texts.iter().chain(names.is_full().then_some(&names.last)).map(String::as_str)
+    }
+
+    /// Returns the code and the reason kept for digest `at`; either may be empty.
+    #[must_use]
+    pub fn detail(&self, at: usize) -> (&str, &str) {
+        self.detail_texts.get(self.details[at]).map_or(("", ""), |(code, reason)| (code, reason))
+    }
+
+    /// Returns a key that is equal for digests of which everything but the size is equal.
+    pub(crate) fn key(&self, at: usize) -> (Verdict, u16, u16) {
+        (self.verdicts[at], self.media_types[at], self.details[at])
+    }
+
+    /// Writes the outcome of a digest from an earlier run.
+    pub(super) fn put(&mut self, at: usize, verdict: Verdict, size: i64, note: Note<'_>) {
+        self.set(at, verdict, note.code, note.reason);
+        self.sizes[at] = size;
+        self.media_types[at] = note.media_type.map_or(0, |name| self.media_type_number(name));
+    }
+
+    pub(super) fn media_type_number(&mut self, name: &str) -> u16 {
+        let name = cut(name);
+        self.media_type_names.number(|kept| kept == name, || name.to_owned())
+    }
+
+    /// Marks a digest without a verdict as unanswered; returns whether it had none.
+    pub(super) fn give_up(&mut self, at: usize, code: &str, reason: &str) -> bool {
+        let open = self.verdicts[at] == Verdict::NotChecked;
+        if open {
+            self.set(at, Verdict::Unanswered, code, reason);
+        }
+        open
+    }
+
+    pub(super) fn set(&mut self, at: usize, verdict: Verdict, code: &str, reason: &str) {
+        self.counts[self.verdicts[at] as usize] -= 1;
+        self.counts[verdict as usize] += 1;
+        self.verdicts[at] = verdict;
+        // Clear what an earlier answer left, because it must not stand beside a later verdict.
+        self.sizes[at] = -1;
+        self.media_types[at] = 0;
+        self.details[at] = if code.is_empty() && reason.is_empty() {
+            0
+        } else {
+            let (code, reason) = (cut(code), cut(reason));
+            let same = |kept: &(String, String)| kept.0 == code && kept.1 == reason;
+            self.detail_texts.number(same, || (code.to_owned(), reason.to_owned()))
+        };
+    }
+}
+
+/// Numbered texts; 0 is no text. A hostile service can send a different text with every digest, so the
+/// number of texts is bounded, and `last` stands for every text beyond it.
+#[derive(Clone, Debug)]
+struct Notes<T> {
+    numbers: HashMap<T, u16>,
+    texts: Vec<T>,
+    last: T,
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
+    fn new(last: T) -> Self {
+        Self { numbers: HashMap::new(), texts: Vec::new(), last }
+    }
+
+    /// Returns the number of a text. `same` finds it among the first few texts; otherwise `make` makes it.
+    fn number(&mut self, same: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u16 {
+        // An honest service has only these few, and a comparison needs neither memory nor a hash.
+        const FEW: usize = 4;
+        if let Some(at) = self.texts.iter().take(FEW).position(same) {
+            return at as u16 + 1;
+        }
+        let text = make();
+        if let Some(number) = self.numbers.get(&text) {
+            return *number;
+        }
+        if self.is_full() {
+            return u16::MAX;
+        }
+        self.texts.push(text.clone());
+        let number = self.texts.len() as u16;
+        self.numbers.insert(text, number);
+        number
+    }
+
+    fn is_full(&self) -> bool {
+        self.texts.len() >= usize::from(u16::MAX) - 1
+    }
+
+    fn get(&self, number: u16) -> Option<&T> {
+        match number {
+            0 => None,
+            u16::MAX => Some(&self.last),
+            _ => self.texts.get(usize::from(number) - 1),
+        }
+    }
+}
+
+/// Cuts `text` to at most [`MAX_NOTE`] bytes of whole characters.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_NOTE)]
+}

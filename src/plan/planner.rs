@@ -1,0 +1,167 @@
+//! Takes rows in input order and passes them to the indexer in blocks.
+
+use std::num::NonZero;
+
+use super::Plan;
+use super::dedupe::Seed;
+use super::indexer::{Indexer, Rows};
+use super::rejects::Rejects;
+use super::row_sink::{Line, MAX_LINE, Sink};
+use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
+use crate::digest::{Digest, TEXT_LEN};
+
+/// Rows from which a background thread pays: some tens of milliseconds of work.
+const MANY_ROWS: usize = 1 << 18;
+
+/// Takes rows in input order and makes a [`Plan`] of them.
+#[derive(Debug)]
+pub struct Planner {
+    strict: bool,
+    /// The most threads to use; None is as many as the process may use.
+    threads: Option<usize>,
+    /// Rows taken so far.
+    count: usize,
+    /// The last of these rows, which have no index yet.
+    rows: Rows,
+    seed: Seed,
+    indexer: Indexer,
+    /// Whether the planner has decided about a background thread.
+    decided: bool,
+    rejects: Rejects,
+    spellings: [u64; Spelling::ALL.len()],
+}
+
+impl Planner {
+    /// Makes a planner without rows. With `strict`, only canonical digests pass.
+    #[must_use]
+    pub fn new(strict: bool) -> Self {
+        let seed = Seed::draw();
+        Self {
+            strict,
+            threads: Some(1),
+            count: 0,
+            rows: Rows::default(),
+            seed,
+            indexer: Indexer::new(seed),
+            decided: false,
+            rejects: Rejects::default(),
+            spellings: Default::default(),
+        }
+    }
+
+    /// Lets a background thread look up the digests of many rows while this thread parses: with `most` of 2
+    /// or more, or with None if the process may use more than one core. By default a planner starts no
+    /// thread.
+    #[must_use]
+    pub fn threads(mut self, most: Option<usize>) -> Self {
+        self.threads = most;
+        self
+    }
+
+    /// Takes one row of text.
+    #[inline]
+    pub fn row(&mut self, row: &[u8]) {
+        match self.parse(row) {
+            Ok((digest, spelling)) => self.accept(&digest, spelling),
+            Err(error) => self.reject(error, Some(row)),
+        }
+    }
+
+    /// Takes one row that is null (`text` is None) or another object that is not text.
+    pub fn not_text(&mut self, text: Option<&[u8]>) {
+        self.reject(ParseError { kind: RejectKind::NotText, offset: 0 }, text);
+    }
+
+    /// Takes one row for each raw digest.
+    pub fn raw(&mut self, digests: &[Digest]) {
+        self.spellings[Spelling::Canonical as usize] += digests.len() as u64;
+        let mut others = digests;
+        while !others.is_empty() {
+            let before = others.len();
+            others = self.rows.extend(others, &self.seed);
+            self.count += before - others.len();
+            self.flush_if_full();
+        }
+    }
+
+    /// Makes the plan, in batches of `batch_size`.
+    ///
+    /// # Panics
+    /// If `batch_size` is zero.
+    #[must_use]
+    pub fn finish(mut self, batch_size: usize) -> Plan {
+        assert!(batch_size > 0, "a batch holds at least one digest");
+        self.indexer.take(&mut self.rows);
+        let (digests, row_index) = self.indexer.finish();
+        Plan::of_parts(digests, row_index, self.rejects, self.spellings, batch_size)
+    }
+
+    #[inline]
+    fn parse(&self, row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
+        if self.strict { parse::parse_strict(row) } else { parse::parse(row) }
+    }
+
+    /// Takes one row that was already parsed.
+    #[inline]
+    pub(crate) fn accept(&mut self, digest: &Digest, spelling: Spelling) {
+        self.spellings[spelling as usize] += 1;
+        self.rows.push(digest, &self.seed);
+        self.count += 1;
+        self.flush_if_full();
+    }
+
+    #[cold]
+    fn reject(&mut self, error: ParseError, text: Option<&[u8]>) {
+        self.rejects.push(self.count, error, text);
+        self.rows.reject();
+        self.count += 1;
+        self.flush_if_full();
+    }
+
+    #[inline]
+    fn flush_if_full(&mut self) {
+        if self.rows.is_full() {
+            self.flush();
+        }
+    }
+
+    #[cold]
+    fn flush(&mut self) {
+        if !self.decided && self.count >= MANY_ROWS {
+            self.decided = true;
+            // Counts the cores that this process may use, not the cores of the machine.
+            let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+            if self.threads.unwrap_or_else(cores) > 1 {
+                self.indexer.move_to_thread();
+            }
+        }
+        self.indexer.take(&mut self.rows);
+    }
+}
+
+impl Sink for Planner {
+    /// Takes digests in full with the line end `\n`, where the end of the line is known before it is read.
+    #[inline]
+    fn take_fast(&mut self, block: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Some((line, [b'\n'])) =
+            block[taken..].first_chunk::<{ TEXT_LEN + 1 }>().map(|line| line.split_at(TEXT_LEN))
+            && let Some((digest, spelling)) = parse::parse_fast(line, self.strict)
+        {
+            self.accept(&digest, spelling);
+            taken += TEXT_LEN + 1;
+        }
+        taken
+    }
+
+    #[inline]
+    fn line(&mut self, line: Line<'_>) {
+        if !line.cut {
+            return self.row(line.text);
+        }
+        // The rest of the line is unknown, so a digest at its start is not accepted.
+        let parsed = self.parse(line.text);
+        let too_long = ParseError { kind: RejectKind::WrongLength, offset: MAX_LINE };
+        self.reject(parsed.err().unwrap_or(too_long), Some(line.text));
+    }
+}

@@ -1,0 +1,149 @@
+//! Rejected rows, kept compactly: the row, the kind, the offset, and the start of the original text.
+
+use std::fmt;
+
+use crate::digest::parse::{ParseError, RejectKind};
+
+/// Most bytes of a rejected row's text that are kept.
+pub const MAX_TEXT: usize = 256;
+
+/// One rejected row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reject<'a> {
+    /// Input row, counted from 0.
+    pub row: usize,
+    /// What is wrong.
+    pub kind: RejectKind,
+    /// Byte offset in the row of the fault.
+    pub offset: usize,
+    /// The first [`MAX_TEXT`] bytes of the row; None for a null.
+    pub text: Option<&'a [u8]>,
+    /// True if the text was longer.
+    pub cut: bool,
+}
+
+impl Reject<'_> {
+    /// Returns the kept text for people: invalid UTF-8 replaced, `…` where the text was cut.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        let mut shown = String::from_utf8_lossy(self.text?).into_owned();
+        if self.cut {
+            shown.push('…');
+        }
+        Some(shown)
+    }
+}
+
+impl fmt::Display for Reject<'_> {
+    /// Says what is wrong, where, and what is expected.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}, offset {}: ", self.row, self.offset)?;
+        match self.kind {
+            RejectKind::Empty => f.write_str("the row is empty; expected a digest such as \"sha256:\" and 64 hex digits"),
+            RejectKind::WrongLength => {
+                f.write_str("wrong length; expected exactly 64 hex digits, alone or after \"sha256:\"")
+            }
+            RejectKind::NotHexadecimal => {
+                match self.text.and_then(|text| text.get(self.offset)) {
+                    Some(byte) => write!(f, "'{}' is not hexadecimal", byte.escape_ascii())?,
+                    None => f.write_str("not hexadecimal")?,
+                }
+                f.write_str("; expected 64 hex digits, alone or after \"sha256:\"")
+            }
+            RejectKind::UnsupportedAlgorithm => {
+                f.write_str("unsupported algorithm; ECR identifies layers by sha256 only")
+            }
+            RejectKind::TagLike => f.write_str(
+                "\"sha256-<hex>\" is a tag that names a manifest, not a layer; pass the layer digests of that manifest",
+            ),
+            RejectKind::NotCanonical => f.write_str(
+                "not in the canonical form; strict mode takes only \"sha256:\" and 64 lower-case hex digits",
+            ),
+            RejectKind::NotText => f.write_str("null or not text; expected str or bytes"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    row: u64,
+    offset: u64,
+    text_start: u64,
+    text_len: u16,
+    kind: RejectKind,
+    is_null: bool,
+    cut: bool,
+}
+
+/// All rejected rows of a plan, in row order: 32 bytes each, and their texts in one array.
+#[derive(Clone, Debug, Default)]
+pub struct Rejects {
+    entries: Vec<Entry>,
+    texts: Vec<u8>,
+    counts: [u64; RejectKind::ALL.len()],
+}
+
+impl Rejects {
+    /// Returns the number of rejected rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns true if no row was rejected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the number of rejected rows for each kind.
+    #[must_use]
+    pub fn counts(&self) -> [(RejectKind, u64); RejectKind::ALL.len()] {
+        RejectKind::ALL.map(|kind| (kind, self.counts[kind as usize]))
+    }
+
+    /// Returns the rejection at position `at`.
+    ///
+    /// # Panics
+    /// If `at` is not below [`Rejects::len`].
+    #[must_use]
+    pub fn get(&self, at: usize) -> Reject<'_> {
+        let entry = &self.entries[at];
+        let text = &self.texts[entry.text_start as usize..][..usize::from(entry.text_len)];
+        Reject {
+            row: entry.row as usize,
+            kind: entry.kind,
+            offset: entry.offset as usize,
+            text: (!entry.is_null).then_some(text),
+            cut: entry.cut,
+        }
+    }
+
+    /// Returns the rejection of input row `row`, if that row was rejected.
+    #[must_use]
+    pub fn of_row(&self, row: usize) -> Option<Reject<'_>> {
+        let at = self.entries.binary_search_by_key(&(row as u64), |entry| entry.row).ok()?;
+        Some(self.get(at))
+    }
+
+    pub(crate) fn push(&mut self, row: usize, error: ParseError, text: Option<&[u8]>) {
+        let kept = text.map(|whole| &whole[..whole.len().min(MAX_TEXT)]);
+        self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len));
+    }
+
+    /// Adds a row of which only `text` was kept, and which may be `cut`.
+    pub(crate) fn push_kept(&mut self, row: usize, error: ParseError, text: Option<&[u8]>, cut: bool) {
+        let kept = text.unwrap_or_default();
+        self.entries.push(Entry {
+            row: row as u64,
+            offset: error.offset as u64,
+            text_start: self.texts.len() as u64,
+            text_len: kept.len() as u16,
+            kind: error.kind,
+            is_null: text.is_none(),
+            cut,
+        });
+        self.texts.extend_from_slice(kept);
+        self.counts[error.kind as usize] += 1;
+    }
+}

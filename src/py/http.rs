@@ -1,0 +1,178 @@
+//! `Wire` for Python: exchanges with the interpreter lock released.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::plan::PyPlan;
+use super::plan::range;
+use super::request::PyPacker;
+use crate::http::sigv4::Signer;
+use crate::http::tls::Tls;
+use crate::http::{Limits, Request, Response, Wire, WireError as ExchangeError};
+
+pyo3::create_exception!(
+    layercheck._core,
+    WireError,
+    PyException,
+    "A failed exchange; `args` are the kind and the reason."
+);
+
+impl From<ExchangeError> for PyErr {
+    fn from(error: ExchangeError) -> Self {
+        WireError::new_err((error.kind.name(), error.reason))
+    }
+}
+
+/// A header's name or value, which botocore may give as text or encoded.
+#[derive(FromPyObject)]
+enum Word {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Word {
+    fn text(self) -> PyResult<String> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Bytes(bytes) => {
+                String::from_utf8(bytes).map_err(|_| PyValueError::new_err("a header is not UTF-8"))
+            }
+        }
+    }
+}
+
+type Answer<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>);
+
+/// Connections to one host. Thread-safe; an exchange blocks the calling thread.
+#[pyclass(name = "Wire", module = "layercheck._core", frozen)]
+pub(super) struct PyWire {
+    wire: Wire,
+}
+
+#[pymethods]
+impl PyWire {
+    /// Makes a pool, which connects on the first exchange. Without `ca_bundle`, a PEM file, it does not use
+    /// TLS.
+    ///
+    /// Raises `WireError` of the kind `tls` if the bundle cannot be used.
+    #[new]
+    #[pyo3(signature = (host, port, *, ca_bundle, connect_timeout_s, read_timeout_s, body_deadline_s, deadline_s, body_limit_bytes, keep, keepalive))]
+    #[allow(clippy::too_many_arguments)] // keywords, one for each bound
+    fn new(
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        ca_bundle: Option<PathBuf>,
+        connect_timeout_s: f64,
+        read_timeout_s: f64,
+        body_deadline_s: f64,
+        deadline_s: f64,
+        body_limit_bytes: usize,
+        keep: usize,
+        keepalive: bool,
+    ) -> PyResult<Self> {
+        let limits = Limits {
+            connect_timeout: seconds(connect_timeout_s)?,
+            read_timeout: seconds(read_timeout_s)?,
+            body_deadline: seconds(body_deadline_s)?,
+            deadline: seconds(deadline_s)?,
+            body_limit: body_limit_bytes,
+            keepalive,
+        };
+        let tls = ca_bundle.map(|bundle| py.detach(|| Tls::trusting(&bundle, host))).transpose()?;
+        Ok(Self { wire: Wire::new(host, port, tls, limits, keep) })
+    }
+
+    /// Send a `POST` as it is; return the status, the headers and the body. Raises `WireError`.
+    fn send<'py>(
+        &self,
+        py: Python<'py>,
+        target: &str,
+        host: &str,
+        headers: Vec<(Word, Word)>,
+        body: &Bound<'py, PyBytes>,
+    ) -> PyResult<Answer<'py>> {
+        let mut request = Request::post(target, host);
+        for (name, value) in headers {
+            let (name, value) = (name.text()?, value.text()?);
+            // The request writes these headers itself.
+            if !["host", "content-length", "accept-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own))
+            {
+                request.header(&name, &value)?;
+            }
+        }
+        // `bytes` never change, and the reference keeps them alive while the lock is released.
+        let body = body.as_bytes();
+        let response = py.detach(|| self.wire.exchange(&request.with_body(body)))?;
+        Ok(answer(py, response))
+    }
+
+    /// Ask for the digests `start..stop` of `plan`: pack, sign and send with the lock released once.
+    ///
+    /// `scope` is the region and the service of the signature. `credentials` are the access key id, the
+    /// secret key, and the session token or None; they are used for this call and not kept.
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // what a request is made of, out of Python's hands
+    fn ask<'py>(
+        &self,
+        packer: &Bound<'py, PyPacker>,
+        plan: &Bound<'py, PyPlan>,
+        start: usize,
+        stop: usize,
+        url: &str,
+        target: &str,
+        host: &str,
+        headers: Vec<(String, String)>,
+        scope: (String, String),
+        credentials: (String, String, Option<String>),
+    ) -> PyResult<Answer<'py>> {
+        let py = plan.py();
+        let (packer, plan) = (&packer.get().packer, &plan.get().plan);
+        let digests = &plan.digests()[range(plan, start, stop)?];
+        let response = py.detach(|| {
+            let mut body = Vec::new();
+            packer.pack(digests, &mut body);
+            let (region, service) = &scope;
+            let (access_key, secret_key, token) = &credentials;
+            let signer = Signer {
+                access_key,
+                secret_key,
+                token: token.as_deref(),
+                region,
+                service,
+                time: SystemTime::now(),
+            };
+            let signature = signer.headers(url, &headers, &body)?;
+            let mut request = Request::post(target, host);
+            let added = signature.iter().map(|(name, value)| (*name, value.as_str()));
+            for (name, value) in headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(added) {
+                request.header(name, value)?;
+            }
+            self.wire.exchange(&request.with_body(&body))
+        })?;
+        Ok(answer(py, response))
+    }
+
+    /// Close the connections that are not in use.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.wire.close());
+    }
+
+    /// The number of open connections that are not in use.
+    #[getter]
+    fn idle(&self) -> usize {
+        self.wire.idle()
+    }
+}
+
+fn answer(py: Python<'_>, response: Response) -> Answer<'_> {
+    (response.status, response.headers, PyBytes::new(py, &response.body))
+}
+
+fn seconds(value: f64) -> PyResult<Duration> {
+    let duration = Duration::try_from_secs_f64(value).ok().filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| PyValueError::new_err(format!("{value} is not a time to wait in seconds")))
+}

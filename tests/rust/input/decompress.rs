@@ -1,0 +1,72 @@
+//! Files of text, plain and compressed, for any sizes of the reads.
+
+use std::io::{self, Read, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use layercheck::input::decompress::TextSource;
+use layercheck::input::lines::TextLines;
+use layercheck::input::read_block;
+use layercheck::{Plan, Planner};
+
+/// Returns `piece` bytes at a time, a signal before each piece, and its end only once.
+struct Pipe {
+    bytes: Vec<u8>,
+    at: usize,
+    piece: usize,
+    signal: bool,
+    ended: bool,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        self.signal = !self.signal;
+        if self.signal {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        assert!(!self.ended, "read again behind the end");
+        let length = self.piece.min(block.len()).min(self.bytes.len() - self.at);
+        block[..length].copy_from_slice(&self.bytes[self.at..][..length]);
+        self.at += length;
+        self.ended = length == 0;
+        Ok(length)
+    }
+}
+
+fn plan(bytes: &[u8], piece: usize) -> Plan {
+    let pipe = Pipe { bytes: bytes.to_vec(), at: 0, piece, signal: false, ended: false };
+    let mut planner = Planner::new(false);
+    let mut source = TextSource::open(pipe).unwrap();
+    let mut lines = TextLines::default();
+    while read_block(&mut source, &mut lines, &mut planner).unwrap() {}
+    planner.finish(100)
+}
+
+#[test]
+fn how_the_bytes_arrive_does_not_matter() {
+    let text = format!("sha256:{}\n{}\njunk", "ab".repeat(32), "cd".repeat(32));
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let files = [
+        ("plain", text.clone().into_bytes()),
+        ("gzip", gzip.finish().unwrap()),
+        ("zstd", zstd::encode_all(text.as_bytes(), 0).unwrap()),
+    ];
+    for (name, file) in files {
+        for piece in [1, 2, 3, 5, 1 << 20] {
+            let plan = plan(&file, piece);
+            assert_eq!((plan.rows(), plan.unique(), plan.invalid()), (3, 2, 1), "{name} by {piece}");
+        }
+    }
+}
+
+#[test]
+fn a_file_shorter_than_any_magic_number_is_text() {
+    for text in ["", "a", "abc"] {
+        let mut planner = Planner::new(false);
+        let mut source = TextSource::open(text.as_bytes()).unwrap();
+        let mut lines = TextLines::default();
+        while read_block(&mut source, &mut lines, &mut planner).unwrap() {}
+        assert_eq!(planner.finish(100).rows(), usize::from(!text.is_empty()));
+    }
+}

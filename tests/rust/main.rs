@@ -1,0 +1,31 @@
+//! The tests of the core, as one program that links once. It has a module for each folder of `src/`.
+
+mod comparison;
+mod digest;
+#[cfg(feature = "wire")]
+mod http {
+    mod exchange;
+    #[cfg(feature = "local-ecr")]
+    mod tls;
+}
+mod input {
+    mod columns;
+    mod decompress;
+    mod lines;
+}
+mod journal;
+mod ledger;
+#[cfg(feature = "local-ecr")]
+mod local_ecr_faults;
+#[cfg(feature = "local-ecr")]
+mod local_ecr_layout;
+#[cfg(feature = "local-ecr")]
+mod local_ecr_protocol;
+#[cfg(feature = "local-ecr")]
+mod local_ecr_wire;
+mod plan;
+mod protocol {
+    mod answer;
+    mod request;
+}
+mod table;
