@@ -102,7 +102,9 @@ def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:
             f"-o {output!r} is a device or a pipe, not a file; redirect standard output instead"
         )
     if not folder.is_dir():
-        raise CommandError(f"-o {output!r}: there is no folder {str(folder)!r}; make it first: mkdir -p")
+        raise CommandError(
+            f"-o {output!r}: the folder {str(folder)!r} does not exist; make it first: mkdir -p"
+        )
     for name in inputs:
         if name != "-" and path.exists() and path.samefile(name):
             raise CommandError(

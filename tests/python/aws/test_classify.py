@@ -1,4 +1,4 @@
-"""What each exception means, and what its message may show."""
+"""The class of each exception, and what its message may show."""
 
 import pickle
 from typing import Any
@@ -102,7 +102,7 @@ def test_every_throttling_code_of_botocore_is_known() -> None:
     assert set(botocores) <= error_codes.THROTTLED
 
 
-def test_no_code_stands_in_two_classes() -> None:
+def test_no_code_is_in_two_classes() -> None:
     tables = [
         error_codes.THROTTLED,
         error_codes.TRANSIENT,
@@ -117,7 +117,7 @@ def test_no_code_stands_in_two_classes() -> None:
 
 
 @pytest.mark.parametrize("response", [{}, {"Error": {}}, {"Error": {"Code": 7}, "ResponseMetadata": {}}])
-def test_an_error_without_the_usual_fields_is_passing(response: Any) -> None:
+def test_an_error_without_the_usual_fields_is_transient(response: Any) -> None:
     error = known.ClientError(response, "BatchCheckLayerAvailability")
     assert classify(error).kind == "transient"
 
@@ -148,7 +148,7 @@ CANONICAL = (
         "x" * 450 + f" x-amz-security-token:{TOKEN}",
     ],
 )
-def test_what_echoes_a_signed_request_is_hidden_in_message_chain_and_response(message: str) -> None:
+def test_secrets_of_a_signed_request_are_hidden_in_message_chain_and_response(message: str) -> None:
     failure = classify(service_error("InvalidSignatureException", message, 403))
     error = exception_for(failure, failure.summary)
     assert TOKEN not in failure.summary
@@ -164,7 +164,7 @@ def test_an_ordinary_message_keeps_its_exception() -> None:
     assert failure.message == "User: arn:aws:iam::1:user/x is not authorized"
 
 
-def test_a_dead_end_survives_pickling_with_its_response() -> None:
+def test_a_fatal_error_survives_pickling_with_its_response() -> None:
     error = exception_for(classify(service_error("RepositoryNotFoundException", "no")), "gone")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert type(again) is lc.RepositoryNotFoundError
@@ -174,7 +174,7 @@ def test_a_dead_end_survives_pickling_with_its_response() -> None:
     assert str(again) == "gone"
 
 
-def test_a_cause_that_tells_a_secret_is_replaced_and_its_chain_dropped() -> None:
+def test_a_cause_with_a_secret_is_replaced_and_its_chain_dropped() -> None:
     error = known.EndpointConnectionError(endpoint_url="https://me:MARKER@host/")
     cause = classify(error).cause
     assert isinstance(cause, known.EndpointConnectionError)

@@ -1,4 +1,4 @@
-"""Clients: a caller's own client is left as it is; layercheck makes its own with care."""
+"""Clients: those of the caller stay unchanged, those of layercheck have explicit settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_callers_client_is_not_modified() -> None:
         assert vars(client.meta.config) == config
         assert client._endpoint.http_session is session
         assert set(vars(client)) == attributes
-        # And it still works, for it was not closed, and says what it said before.
+        # The client still works, because it was not closed, and returns the same answer as before.
         again = client.batch_check_layer_availability(**ask)
         assert {**again, "ResponseMetadata": 0} == {**said, "ResponseMetadata": 0}
         assert again["ResponseMetadata"].keys() == said["ResponseMetadata"].keys()
@@ -51,7 +51,7 @@ def made(**options: Any) -> Any:
         return client.meta.config
 
 
-def test_a_client_of_ours_has_explicit_retries_timeouts_and_a_pool_for_every_slot() -> None:
+def test_an_owned_client_has_explicit_retries_timeouts_and_a_pool_for_every_slot() -> None:
     config = made(max_in_flight=77)
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
     assert (config.connect_timeout, config.read_timeout) == (5, 30)
@@ -75,7 +75,7 @@ def test_a_value_in_the_callers_config_wins() -> None:
     assert config.user_agent_extra == f"caller/1 layercheck/{lc.__version__}"
 
 
-def test_the_sessions_default_config_wins_over_ours_and_loses_to_the_arguments() -> None:
+def test_the_sessions_config_wins_over_layerchecks_and_loses_to_the_arguments() -> None:
     inner = botocore.session.get_session()
     inner.set_default_client_config(Config(read_timeout=11, connect_timeout=12))
     session = boto3.Session(botocore_session=inner)
@@ -116,7 +116,7 @@ def test_certificates_are_verified_unless_the_caller_says_otherwise(monkeypatch:
     ],
     ids=lambda options: next(iter(options)),
 )
-def test_a_client_excludes_what_clients_are_made_from(options: Any) -> None:
+def test_a_client_excludes_the_arguments_that_create_one(options: Any) -> None:
     client = boto3.client("ecr")
     with pytest.raises(ValueError, match=f"client and {next(iter(options))} given"):
         lc.Checker("team/app", client=client, **options)
@@ -212,16 +212,16 @@ def test_without_a_region_there_is_no_endpoint(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_profile_that_does_not_exist_is_a_credentials_error() -> None:
-    with pytest.raises(lc.CredentialsError, match="no-such-profile"):
-        lc.Checker("team/app", profile_name="no-such-profile")
+    with pytest.raises(lc.CredentialsError, match="missing-profile"):
+        lc.Checker("team/app", profile_name="missing-profile")
 
 
-def test_an_endpoint_that_is_no_url_is_refused() -> None:
+def test_an_endpoint_that_is_not_a_url_is_refused() -> None:
     with pytest.raises(ValueError, match="not-a-url"):
         lc.Checker("team/app", endpoint_url="not-a-url")
 
 
-def test_public_goes_to_us_east_1_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_goes_to_us_east_1_without_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
     with lc.Checker("team/app", public=True) as checker:
         assert checker.target.region_name == "us-east-1"
     with lc.Checker("team/app", public=True, region_name="us-west-2") as checker:
@@ -244,7 +244,7 @@ def test_the_target_shows_no_password_of_an_endpoint() -> None:
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), "fast", True, [], "12"])
-def test_a_rate_that_is_none_is_refused(rate: Any) -> None:
+def test_an_invalid_rate_is_refused(rate: Any) -> None:
     with pytest.raises(ValueError, match="rate is"):
         lc.Checker("team/app", rate=rate)
 

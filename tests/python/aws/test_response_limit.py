@@ -1,4 +1,4 @@
-"""Answers that are too long, too slow or endless: memory stays bounded and the run ends."""
+"""Answers that are too long, too slow or endless: memory stays bounded, and the run ends."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ def assert_only_the_bad_batch_is_unanswered(report: lc.Report) -> None:
 
 
 @pytest.mark.parametrize("reply", BODIES.values(), ids=BODIES.keys())
-def test_a_body_without_measure_costs_little_memory_on_a_client_of_ours(
+def test_an_endless_body_uses_little_memory_on_an_owned_client(
     reply: Callable[[Asked], Reply],
 ) -> None:
     with ScriptedServer() as server:
         serve(server, reply)
         with lc.Checker("team/app", endpoint_url=server.url, _limits=QUICK) as checker:
-            checker.check(ROWS[200:])  # imports and the client's caches are not what is measured
+            checker.check(ROWS[200:])  # the measurement excludes imports and the client's caches
             tracemalloc.start()
             try:
                 report = checker.check(ROWS)
@@ -107,7 +107,7 @@ def test_a_body_without_measure_costs_little_memory_on_a_client_of_ours(
 
 
 @pytest.mark.parametrize("reply", [dripping, dripping_with_a_length])
-def test_a_body_that_drips_is_given_up_on_a_client_of_ours(
+def test_a_slow_body_is_abandoned_on_an_owned_client(
     reply: Callable[[ScriptedServer], Callable[[Asked], Reply]],
 ) -> None:
     with ScriptedServer() as server:
@@ -129,7 +129,7 @@ def shorter_than_announced(asked: Asked) -> Reply:
 
 
 @pytest.mark.parametrize("reply", [endless, too_long_on_a_connection_that_stays, shorter_than_announced])
-def test_the_next_call_works_after_a_body_that_was_cut_off(reply: Callable[[Asked], Reply]) -> None:
+def test_the_next_call_works_after_a_truncated_body(reply: Callable[[Asked], Reply]) -> None:
     with ScriptedServer() as server:
         server.script = lambda asked: reply(asked) if asked.number == 0 else good(asked)
         with lc.Checker("team/app", endpoint_url=server.url, max_in_flight=1, _limits=QUICK) as checker:
@@ -138,7 +138,7 @@ def test_the_next_call_works_after_a_body_that_was_cut_off(reply: Callable[[Aske
     assert report.stats.retries == 1
 
 
-def test_the_door_for_bounded_bodies_is_open_on_the_installed_botocore() -> None:
+def test_the_installed_botocore_has_the_session_that_limits_bodies() -> None:
     with lc.Checker("team/app") as checker:
         client: Any = checker._connection.client
         assert isinstance(client._endpoint.http_session, BoundedSession)
@@ -174,7 +174,7 @@ def workers() -> list[threading.Thread]:
 
 
 @pytest.mark.parametrize("reply", [dripping, dripping_with_a_length])
-def test_a_call_without_end_is_given_up_on_a_callers_client(
+def test_an_endless_call_is_abandoned_on_a_callers_client(
     reply: Callable[[ScriptedServer], Callable[[Asked], Reply]],
     callers_client: Callable[[ScriptedServer], Any],
 ) -> None:
@@ -184,7 +184,7 @@ def test_a_call_without_end_is_given_up_on_a_callers_client(
             report = checker.check(ROWS)
         assert_only_the_bad_batch_is_unanswered(report)
         assert report.errors[0].code == "CallAbandoned"
-        # The threads that were given up end although their server goes on: nothing fills the memory.
+        # The abandoned threads end although the server still sends, so memory stays bounded.
         for thread in workers():
             thread.join(60)
         assert workers() == []

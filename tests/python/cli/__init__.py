@@ -1,1 +1,1 @@
-"""The command line, run as users run it: in processes of its own, against a local endpoint."""
+"""The command line, run in its own process against a local endpoint, as a user runs it."""

@@ -1,4 +1,4 @@
-"""Runs the real command in a process of its own, against a local endpoint."""
+"""Runs the real command in its own process, against a local endpoint."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ import pytest
 from layercheck.testing import LocalEcr
 
 COMMAND = [sys.executable, "-m", "layercheck"]
-# Root passes every permission bit by; without these capabilities the bits count for root as well.
+# Root ignores permission bits; without these capabilities they apply to root too.
 _CAPABILITIES = "-dac_override,-dac_read_search"
 _COMMON_USER = (
     ("setpriv", "--inh-caps", _CAPABILITIES, "--bounding-set", _CAPABILITIES) if os.geteuid() == 0 else ()
@@ -41,7 +41,7 @@ def digest(number: int) -> str:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user who has credentials, and nothing of the machine's own."""
+    """The environment of a user with credentials, without the settings of this machine."""
     home = tmp_path / "home"
     home.mkdir()
     return {
@@ -79,7 +79,7 @@ def layercheck(environment: dict[str, str], tmp_path: Path) -> Layercheck:
             check=False,
         )
         ended = Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
-        # Whatever a test is about: no output of any command ever holds a credential or a traceback.
+        # Every test also checks that no output holds a credential or a traceback.
         for secret in (SECRET, TOKEN):
             assert secret not in ended.out + ended.err
         assert "Traceback" not in ended.err
@@ -110,7 +110,7 @@ def check(layercheck: Layercheck, local_ecr: LocalEcr) -> Layercheck:
 
 @pytest.fixture
 def digests(tmp_path: Path) -> Path:
-    """Ten digests: five held, two archived, three not there."""
+    """Ten digests: five available, two archived, three unavailable."""
     path = tmp_path / "digests.txt"
     path.write_text("".join(f"{digest(number)}\n" for number in range(10)))
     return path

@@ -41,7 +41,7 @@ def test_all_available_is_code_0(check: Layercheck) -> None:
     assert "1 call in" in ended.out
 
 
-def test_the_summary_shows_counts_shares_and_effort(check: Layercheck, digests: Path) -> None:
+def test_the_summary_shows_counts_shares_and_calls(check: Layercheck, digests: Path) -> None:
     words = check("app", digests).out.split()
     for word, count, share in (
         ("available", "5", "50.0"),
@@ -76,7 +76,7 @@ def test_what_the_service_refuses_is_shown_with_its_reason(
     assert "InvalidParameterException" in ended.out
 
 
-def test_unknown_words_are_shown(check: Layercheck, local_ecr: LocalEcr) -> None:
+def test_unknown_availability_words_are_shown(check: Layercheck, local_ecr: LocalEcr) -> None:
     local_ecr.set_faults([Fault("unknown_availability", share=1.0, word="MISLAID\x1b[31m")])
     ended = check("app", stdin=digest(1).encode())
     assert ended.code == 3
@@ -96,7 +96,7 @@ def test_rows_stream_as_json_lines_with_the_summary_on_standard_error(
     assert "unavailable" in ended.err
 
 
-def test_quiet_leaves_the_rows_alone(check: Layercheck, digests: Path) -> None:
+def test_quiet_still_writes_the_rows(check: Layercheck, digests: Path) -> None:
     ended = check("app", digests, "--format", "csv", "--quiet")
     assert [row["verdict"] for row in csv.DictReader(io.StringIO(ended.out))] == EXPECTED
     assert ended.err == ""
@@ -152,7 +152,7 @@ def test_format_wins_over_the_suffix_and_links_keep_pointing(
     assert real.read_text().startswith("row,digest,verdict")
 
 
-def test_an_empty_input_is_a_right_result_with_a_note(check: Layercheck, tmp_path: Path) -> None:
+def test_an_empty_input_is_a_valid_result_with_a_note(check: Layercheck, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.touch()
     ended = check("app", empty, "-o", tmp_path / "report.jsonl")
@@ -161,7 +161,7 @@ def test_an_empty_input_is_a_right_result_with_a_note(check: Layercheck, tmp_pat
     assert (tmp_path / "report.jsonl").read_text() == ""
 
 
-def test_a_binary_input_is_all_invalid_and_said_to_look_binary(
+def test_a_binary_input_is_all_invalid_with_a_note(
     check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     path = tmp_path / "program"
@@ -215,7 +215,7 @@ def test_incomplete_is_code_4_with_the_command_to_run_again(
     assert "unanswered" in (tmp_path / "a b.csv").read_text()
 
 
-def test_when_the_time_is_up_what_is_known_is_shown_with_code_4(
+def test_after_the_timeout_the_answers_so_far_are_shown_with_code_4(
     check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     path = tmp_path / "many.txt"
@@ -231,7 +231,7 @@ def test_a_service_that_stops_answering_is_code_4(
     check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     path = tmp_path / "many.txt"
-    # More batches than may wait to be asked again, so some are left however late the last answers come.
+    # More batches than may wait for a retry, so that some stay unasked however late the last answers come.
     path.write_text("".join(f"{digest(number)}\n" for number in range(40_000)))
     local_ecr.set_faults([Fault("server_error", calls=(31, None))])
     ended = check("app", path, "--rate", "max", "--fail-on", "none")
@@ -240,7 +240,7 @@ def test_a_service_that_stops_answering_is_code_4(
     assert "to ask again:\n" in ended.err
 
 
-def test_a_dead_end_in_mid_run_keeps_what_is_known(
+def test_a_fatal_error_in_mid_run_keeps_the_answers_so_far(
     check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     local_ecr.set_faults([Fault("expired_token", calls=(2, None))])

@@ -1,4 +1,4 @@
-"""What goes wrong is said in one line, with what to do; exit code 1; nothing on standard output."""
+"""Failures: one line that says what to do, exit code 1, and nothing on standard output."""
 
 import socket
 import subprocess
@@ -55,7 +55,7 @@ def test_a_region_that_does_not_exist(layercheck: Layercheck, digests: Path) -> 
     says(layercheck("check", "app", digests, "--region", "eu-nowhere-9"), "eu-nowhere-9", "--region")
 
 
-def test_a_region_that_is_no_region(check: Layercheck, digests: Path) -> None:
+def test_a_region_with_an_invalid_name(check: Layercheck, digests: Path) -> None:
     says(check("app", digests, "--region", "not a region"), "--region")
 
 
@@ -73,14 +73,14 @@ def test_an_endpoint_that_is_down(layercheck: Layercheck, digests: Path) -> None
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        pytest.param("no/such/folder/report.csv", "there is no folder", id="no-folder"),
+        pytest.param("no/such/folder/report.csv", "does not exist; make it first", id="no-folder"),
         pytest.param("home", "is a directory", id="directory"),
         pytest.param("/dev/null", "not a file", id="device"),
         pytest.param("digests.txt", "would be overwritten", id="input"),
         pytest.param("/proc/report.csv", "cannot write in", id="unwritable"),
     ],
 )
-def test_an_output_that_cannot_be_written_is_said_before_anything_is_asked(
+def test_an_output_that_cannot_be_written_is_reported_before_any_call(
     check: Layercheck, local_ecr: LocalEcr, digests: Path, output: str, said: str
 ) -> None:
     says(check("app", digests, "-o", output, "--format", "csv"), said)
@@ -97,7 +97,7 @@ def test_a_folder_without_permission(check: Layercheck, local_ecr: LocalEcr, tmp
     assert local_ecr.counters.requests == 0
 
 
-def test_a_full_standard_output_is_said(
+def test_a_full_standard_output_is_reported(
     environment: dict[str, str], local_ecr: LocalEcr, digests: Path
 ) -> None:
     for extra in ([], ["--format", "jsonl", "-q"], ["--format", "parquet", "-q"]):
@@ -111,10 +111,10 @@ def test_a_full_standard_output_is_said(
         assert done.stderr.count(b"\n") == 1
 
 
-def test_parquet_without_pyarrow_is_said_before_anything_is_asked(
+def test_parquet_without_pyarrow_is_reported_before_any_call(
     check: Layercheck, local_ecr: LocalEcr, digests: Path, tmp_path: Path
 ) -> None:
-    # An interpreter that finds no pyarrow, as after a plain `pip install layercheck`.
+    # An interpreter without pyarrow, as after a plain `pip install layercheck`.
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pyarrow'] = None\n")
     ended = check("app", digests, "-o", "report.parquet", env={"PYTHONPATH": str(tmp_path)})
     says(ended, "pyarrow", "pip install 'layercheck[parquet]'")

@@ -1,4 +1,4 @@
-"""INPUT arguments through `layercheck plan`: right numbers, or one line that says what is wrong."""
+"""INPUT arguments of `layercheck plan`: the right numbers, or one line that says what is wrong."""
 
 import gzip
 import json
@@ -26,8 +26,8 @@ def numbers(layercheck: Layercheck, *arguments: str | Path, stdin: bytes = b"") 
 
 def test_files_and_standard_input_are_one_plan_in_order(layercheck: Layercheck, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second.gz"
-    first.write_text(f"{digest(1)}\n{digest(2)}")  # its last line has no end
-    second.write_bytes(gzip.compress(f"# remark\n\n{digest(2)}\n".encode()))
+    first.write_text(f"{digest(1)}\n{digest(2)}")  # without a line end at its end
+    second.write_bytes(gzip.compress(f"# comment\n\n{digest(2)}\n".encode()))
     plan = numbers(layercheck, first, "-", second, stdin=f"{digest(3)}\njunk\n".encode())
     assert (plan["rows"], plan["unique"], plan["duplicates"], plan["invalid"]) == (5, 3, 1, 1)
 
@@ -57,7 +57,7 @@ def test_kinds_calls_and_seconds_are_counted(layercheck: Layercheck) -> None:
     )
 
 
-def test_strict_takes_the_canonical_form_only(layercheck: Layercheck) -> None:
+def test_strict_accepts_only_the_canonical_form(layercheck: Layercheck) -> None:
     plan = numbers(layercheck, "--strict", stdin=f"{digest(1)}\n{digest(2).upper()}\n".encode())
     assert (plan["unique"], plan["rejects"]["not_canonical"]) == (1, 1)
 
@@ -74,13 +74,13 @@ def test_the_table_names_each_kind_that_occurred(layercheck: Layercheck) -> None
     ("content", "note"),
     [
         pytest.param(b"", "no digests in the input", id="empty"),
-        pytest.param(b"\n# only a remark\n \n", "no digests in the input", id="remarks"),
+        pytest.param(b"\n# only a comment\n \n", "no digests in the input", id="comments"),
         pytest.param(b"\x7fELF\x02\x01\x00\x00" + os.urandom(5000), "looks binary", id="binary"),
         pytest.param(digest(1).encode("utf-16"), "UTF-16", id="utf-16"),
         pytest.param(b"name,tag\napp,v1\n", "no row is a digest", id="csv"),
     ],
 )
-def test_input_that_is_probably_not_meant_is_said(
+def test_an_input_that_is_probably_a_mistake_has_a_note(
     layercheck: Layercheck, tmp_path: Path, content: bytes, note: str
 ) -> None:
     path = tmp_path / "input"
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
             assert ended.err.count("\n") == 1
 
 
-def test_no_permission_is_said(layercheck: Layercheck, tmp_path: Path) -> None:
+def test_a_missing_permission_is_reported(layercheck: Layercheck, tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text(digest(1))
     path.chmod(0)
@@ -132,14 +132,14 @@ def test_no_permission_is_said(layercheck: Layercheck, tmp_path: Path) -> None:
 def test_a_very_long_line_is_one_rejected_row(layercheck: Layercheck, tmp_path: Path) -> None:
     path = tmp_path / "long"
     with path.open("wb") as file:
-        file.truncate(200 << 20)  # 200 MiB of zeros on no disk, without a single line end
+        file.truncate(200 << 20)  # a sparse file: 200 MiB of zeros without a line end
         file.seek(0, os.SEEK_END)
         file.write(f"\n{digest(1)}\n".encode())
     plan = numbers(layercheck, path)
     assert (plan["rows"], plan["unique"], plan["invalid"]) == (2, 1, 1)
 
 
-def test_control_characters_in_a_file_name_stay_visible(layercheck: Layercheck) -> None:
+def test_control_characters_in_a_file_name_are_shown_as_escapes(layercheck: Layercheck) -> None:
     ended = layercheck("plan", "no\x1b[31msuch\nfile")
     assert ended.code == 1
     assert "\x1b" not in ended.err
@@ -158,20 +158,20 @@ def test_columns_of_other_formats_are_read(layercheck: Layercheck, tmp_path: Pat
     assert numbers(layercheck, "--column", "1", table, parquet)["unique"] == 3
 
 
-def test_the_format_can_be_told_where_no_suffix_does(layercheck: Layercheck) -> None:
+def test_the_format_option_replaces_a_missing_suffix(layercheck: Layercheck) -> None:
     text = f"layer\n{digest(1)}\n".encode()
     plan = numbers(layercheck, "--input-format", "csv", stdin=text)
     assert (plan["rows"], plan["unique"]) == (1, 1)
     assert numbers(layercheck, "--input-format", "jsonl", stdin=f'"{digest(1)}"'.encode())["unique"] == 1
 
 
-def test_a_file_that_is_read_as_lines_after_all_is(layercheck: Layercheck, tmp_path: Path) -> None:
+def test_the_format_option_wins_over_the_suffix(layercheck: Layercheck, tmp_path: Path) -> None:
     path = tmp_path / "layers.csv"
-    path.write_text(f"{digest(1)}\n# remark\n")
+    path.write_text(f"{digest(1)}\n# comment\n")
     assert numbers(layercheck, "--input-format", "lines", path)["rows"] == 1
 
 
-def test_what_a_format_does_not_hold_is_one_line_and_code_1(layercheck: Layercheck, tmp_path: Path) -> None:
+def test_a_file_of_another_format_is_one_line_and_code_1(layercheck: Layercheck, tmp_path: Path) -> None:
     table = tmp_path / "layers.csv"
     table.write_text(f"image,layer\napp,{digest(1)}\n")
     parquet = tmp_path / "layers.parquet"
@@ -193,7 +193,7 @@ def test_what_a_format_does_not_hold_is_one_line_and_code_1(layercheck: Layerche
         assert ended.err.count("\n") == 1
 
 
-def test_a_column_of_lines_is_a_mistake_of_usage(layercheck: Layercheck) -> None:
+def test_a_column_of_lines_is_wrong_usage(layercheck: Layercheck) -> None:
     ended = layercheck("plan", "--input-format", "lines", "--column", "layer")
     assert ended.code == 2
     assert "lines have no columns" in ended.err

@@ -1,4 +1,4 @@
-"""--journal: start, end in any way, go on, and what the command says of it."""
+"""`--journal`: a run that ends in any way continues, and the command says how."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 
 def batches(path: Path) -> int:
-    """Batches in the journal of a run that goes on."""
+    """Number of batches in the journal of a run in progress."""
     try:
         with lc.Journal(path) as journal:
             return journal.status().batches
@@ -40,7 +40,7 @@ def batches(path: Path) -> int:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda it: it.name)
-def test_a_run_that_is_ended_goes_on_by_the_command_that_was_printed_last(
+def test_an_ended_run_continues_with_the_command_printed_last(
     check: Layercheck,
     local_ecr: LocalEcr,
     many: Path,
@@ -97,7 +97,7 @@ def test_another_run_is_refused(check: Layercheck, local_ecr: LocalEcr, digests:
     refused = check("app", many, "--journal", "audit.journal")
     assert refused.code == 1
     assert "the input had 10 rows with 10 digests and has now 3,000 rows with 3,000 digests" in refused.err
-    # That would be refused as well.
+    # A journal in use would be refused as well.
     assert "the same command" not in refused.err
     assert check("empty", digests, "--journal", "audit.journal").code == 1
     assert local_ecr.counters.calls == 1
@@ -105,7 +105,7 @@ def test_another_run_is_refused(check: Layercheck, local_ecr: LocalEcr, digests:
 
 def test_a_journal_in_use_is_refused_before_the_input_is_read(check: Layercheck, tmp_path: Path) -> None:
     with JournalLock(tmp_path / "audit.journal"):
-        # Nobody will ever write to it.
+        # The pipe has no writer, so reading it would block for ever.
         os.mkfifo(tmp_path / "endless")
         refused = check("app", "endless", "--journal", "audit.journal")
     assert refused.code == 1
@@ -124,7 +124,7 @@ def test_a_journal_in_use_is_refused_before_the_input_is_read(check: Layercheck,
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_journals_that_cannot_be(
+def test_an_unusable_journal_is_refused(
     check: Layercheck, local_ecr: LocalEcr, digests: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     before = digests.read_text()
@@ -144,7 +144,7 @@ def test_a_read_only_folder_is_refused(check: Layercheck, digests: Path, tmp_pat
     assert "cannot be written: permission denied" in ended.err
 
 
-def test_incomplete_runs_go_on(check: Layercheck, local_ecr: LocalEcr, digests: Path) -> None:
+def test_incomplete_runs_continue(check: Layercheck, local_ecr: LocalEcr, digests: Path) -> None:
     local_ecr.set_faults([Fault("omit", share=0.5)])
     first = check("app", digests, "--journal", "audit.journal")
     assert first.code == 4
@@ -152,7 +152,7 @@ def test_incomplete_runs_go_on(check: Layercheck, local_ecr: LocalEcr, digests: 
     assert check("app", digests, "--journal", "audit.journal").code == 3
 
 
-def test_when_the_disk_fails_what_is_known_is_written_and_the_run_can_go_on(
+def test_after_a_disk_failure_the_report_is_written_and_the_run_can_continue(
     check: Layercheck, local_ecr: LocalEcr, many: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     whole = tmp_path / "whole.csv"
@@ -162,7 +162,7 @@ def test_when_the_disk_fails_what_is_known_is_written_and_the_run_can_go_on(
     command += ["--endpoint-url", local_ecr.endpoint_url, "--max-in-flight", "1", "--batch-size", "5"]
 
     def limit() -> None:
-        # Room for the plan, and for little more: no file of this process may become larger.
+        # A file of this process may hold the plan and little more.
         room = 32 * MANY + 80_000
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 

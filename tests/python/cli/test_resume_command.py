@@ -1,4 +1,4 @@
-"""What the command prints last is the command that goes on, and it can be pasted as it is."""
+"""The last printed line is the command that continues the run, and a shell accepts it unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JOURNAL = ("--journal", "audit.journal", "--max-in-flight", "1")
 
 
 def pasted(line: str, environment: dict[str, str], folder: Path) -> Ended:
-    """The line in a shell, as a user would paste it."""
+    """Runs the line in a shell, as a user would paste it."""
     shell = shutil.which("bash")
     assert shell is not None
     done = subprocess.run(
@@ -46,7 +46,7 @@ def last_line(ended: Ended) -> str:
     ],
     ids=ascii,
 )
-def test_odd_names_are_quoted_so_that_the_command_works(
+def test_unusual_names_are_quoted_so_that_the_command_works(
     layercheck: Layercheck,
     local_ecr: LocalEcr,
     digests: Path,
@@ -69,8 +69,8 @@ def test_odd_names_are_quoted_so_that_the_command_works(
     assert not (tmp_path / "pwned").exists()
 
 
-def dead_end(check: Layercheck, ecr: LocalEcr, *arguments: str | Path) -> Ended:
-    """A run that is denied access after two of its three calls."""
+def denied_run(check: Layercheck, ecr: LocalEcr, *arguments: str | Path) -> Ended:
+    """Runs `check` with three calls, of which the third is denied."""
     ecr.set_faults([Fault("access_denied", calls=(3, None))])
     ended = check("app", *arguments)
     ecr.set_faults([])
@@ -84,10 +84,10 @@ def many(tmp_path: Path) -> Path:
     return path
 
 
-def test_after_a_dead_end_in_mid_run_too(
+def test_a_fatal_error_in_mid_run_prints_the_command(
     check: Layercheck, local_ecr: LocalEcr, many: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    ended = dead_end(check, local_ecr, many, *JOURNAL, "-o", "found.csv")
+    ended = denied_run(check, local_ecr, many, *JOURNAL, "-o", "found.csv")
     assert ended.code == 1
     assert "AccessDeniedException" in ended.err
     assert (tmp_path / "found.csv").exists()
@@ -96,21 +96,23 @@ def test_after_a_dead_end_in_mid_run_too(
     assert "200 digests known from the journal" in done.out
 
 
-def test_without_a_journal_a_dead_end_is_one_line(check: Layercheck, local_ecr: LocalEcr, many: Path) -> None:
-    ended = dead_end(check, local_ecr, many, "--max-in-flight", "1")
+def test_without_a_journal_a_fatal_error_is_one_line(
+    check: Layercheck, local_ecr: LocalEcr, many: Path
+) -> None:
+    ended = denied_run(check, local_ecr, many, "--max-in-flight", "1")
     assert (ended.code, ended.err.count("\n")) == (1, 1)
 
 
-def test_what_was_wrong_from_the_start_is_not_to_be_asked_again(check: Layercheck, many: Path) -> None:
+def test_an_error_from_the_start_prints_no_command(check: Layercheck, many: Path) -> None:
     ended = check("misspelt", many, *JOURNAL)
     assert ended.code == 1
     assert "RepositoryNotFoundException" in last_line(ended)
 
 
-def test_after_an_error_that_nobody_foresaw_too(
+def test_an_unexpected_error_prints_the_command(
     local_ecr: LocalEcr, many: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    spoilt = (
+    broken = (
         "import sys\n"
         "from layercheck.cli import main, progress\n"
         "progress.NotesOnly.on_progress = lambda self, progress: 1 / (300 - progress.settled)\n"
@@ -118,7 +120,7 @@ def test_after_an_error_that_nobody_foresaw_too(
     )
     arguments = ["check", "app", str(many), *JOURNAL, "--endpoint-url", local_ecr.endpoint_url]
     ended = subprocess.run(
-        [sys.executable, "-c", spoilt, *arguments],
+        [sys.executable, "-c", broken, *arguments],
         env=environment,
         cwd=tmp_path,
         capture_output=True,
@@ -171,7 +173,7 @@ def test_a_file_on_standard_input_is_named(
     ],
     ids=["pipe", "begun", "substitution"],
 )
-def test_what_no_command_line_can_name_is_asked_for(
+def test_input_that_a_command_line_cannot_name_is_requested(
     local_ecr: LocalEcr,
     many: Path,
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""`layercheck serve` and `layercheck demo` as a newcomer meets them."""
+"""`layercheck serve` and `layercheck demo`, as a new user runs them."""
 
 import json
 import signal
@@ -41,7 +41,7 @@ def test_what_serve_prints_works_when_pasted(environment: dict[str, str], tmp_pa
         assert told[1] == "rule holds every digest that ends in an even hex digit\n"
         pasted = next(line for line in told if "layercheck check" in line).strip()
         assert url in pasted
-        # In a shell, as it is, but for the name of the command and nothing else to lean on.
+        # The shell gets the line unchanged except for the name of the command, and an empty environment.
         pasted = pasted.replace("layercheck check", f"{COMMAND[0]} -m layercheck check") + " --format jsonl"
         bare = {key: value for key, value in environment.items() if not key.startswith("AWS_")}
         done = subprocess.run(["bash", "-c", pasted], env=bare, capture_output=True, check=False)
@@ -73,7 +73,7 @@ def test_what_serve_prints_works_when_pasted(environment: dict[str, str], tmp_pa
         (["--fraction", "2"], 2, "--fraction"),
     ],
 )
-def test_what_serve_cannot_do_is_one_line(
+def test_a_failure_of_serve_is_one_line(
     layercheck: Layercheck, arguments: list[str], code: int, said: str
 ) -> None:
     ended = layercheck("serve", *arguments)
@@ -82,11 +82,11 @@ def test_what_serve_cannot_do_is_one_line(
     assert ended.err.count("\n") == 1
 
 
-def test_the_demo_needs_nothing_of_the_users_and_every_row_is_right(
+def test_the_demo_ignores_the_users_settings_and_every_row_is_right(
     layercheck: Layercheck, tmp_path: Path
 ) -> None:
     (tmp_path / "home/.aws").mkdir()
-    (tmp_path / "home/.aws/config").write_text("not a configuration")
+    (tmp_path / "home/.aws/config").write_text("not a configuration file")
     ended = layercheck(
         "demo",
         *("--digests", "20000", "--latency-ms", "0"),
@@ -107,19 +107,19 @@ def test_the_demo_needs_nothing_of_the_users_and_every_row_is_right(
     assert set(verdicts) == {"available", "unavailable", "archived", "invalid"}
 
 
-def test_the_dirty_file_is_what_it_says_and_the_same_every_time(tmp_path: Path) -> None:
-    dirty = write_sample(tmp_path / "a", 5000)
+def test_the_sample_file_matches_its_description_and_is_reproducible(tmp_path: Path) -> None:
+    sample = write_sample(tmp_path / "a", 5000)
     again = write_sample(tmp_path / "b", 5000)
-    assert dirty.path.read_bytes() == again.path.read_bytes()
-    offline = plan(dirty.path)
-    assert (offline.rows, offline.unique) == (5000, dirty.unique)
-    assert offline.invalid == dirty.expected.count(Verdict.INVALID)
+    assert sample.path.read_bytes() == again.path.read_bytes()
+    offline = plan(sample.path)
+    assert (offline.rows, offline.unique) == (5000, sample.unique)
+    assert offline.invalid == sample.expected.count(Verdict.INVALID)
     assert min(offline.spellings.values()) > 0
     kinds = {kind for kind, rows in offline.reject_counts.items() if rows}
     assert kinds == {"wrong_length", "not_hexadecimal", "unsupported_algorithm", "tag_like"}
 
 
-def test_the_demos_truth_is_even_or_archived() -> None:
+def test_the_expected_verdict_follows_the_last_digit_or_the_prefix() -> None:
     assert expected_verdict("a" * 63 + "2") is Verdict.AVAILABLE
     assert expected_verdict("a" * 63 + "f") is Verdict.UNAVAILABLE
     assert expected_verdict("00" + "a" * 61 + "f") is Verdict.ARCHIVED
@@ -142,7 +142,7 @@ def test_what_serve_prints_with_tls_works_when_pasted(environment: dict[str, str
         done = run(["bash", "-c", f"{told[exported]}\n{pasted} --format jsonl"])
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         assert Counter(row["verdict"] for row in rows) == {"available": 2, "unavailable": 2}
-        # Without the line, the client does not know the authority, and asks nothing.
+        # Without the line, the client does not trust the authority, and sends no request.
         refused = run(["bash", "-c", f"{pasted} --format jsonl"])
         assert refused.returncode == 1
         assert "certificate verify failed" in refused.stderr

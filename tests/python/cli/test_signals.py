@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, SIGHUP: what is known is written first; the second leaves at once; pipes may break."""
+"""Ctrl-C, SIGTERM, SIGHUP and broken pipes: the first signal keeps the answers, the second ends at once."""
 
 import csv
 import fcntl
@@ -26,7 +26,7 @@ ROWS = 2000
 def running(
     environment: dict[str, str], ecr: LocalEcr, directory: Path, *arguments: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in the middle of a run: some calls are answered, and the rest hang."""
+    """The command in the middle of a run: some calls have an answer, and the others hang."""
     path = directory / "rows.txt"
     path.write_text("".join(f"{digest(number)}\n" for number in range(ROWS)))
     # Calls 5 and later take far longer than any test.
@@ -63,7 +63,7 @@ def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_traceback(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_first_signal_keeps_what_is_known(
+def test_the_first_signal_keeps_the_answers_so_far(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path, number: signal.Signals
 ) -> None:
     report = tmp_path / "report.csv"
@@ -83,7 +83,7 @@ def test_the_first_signal_keeps_what_is_known(
     assert answered == 400
 
 
-def test_the_second_signal_leaves_at_once(
+def test_the_second_signal_ends_the_process_at_once(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.csv"
@@ -98,7 +98,7 @@ def test_the_second_signal_leaves_at_once(
     assert not report.exists()
 
 
-def test_the_second_signal_tells_how_to_go_on_with_a_journal(
+def test_the_second_signal_shows_how_to_continue_the_journal(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     journal = tmp_path / "audit.journal"
@@ -113,10 +113,10 @@ def test_the_second_signal_tells_how_to_go_on_with_a_journal(
     assert err == b"layercheck: left at once; go on with:\n" + command[1]
 
 
-def test_the_end_of_the_terminal_is_no_second_signal(
+def test_a_second_sighup_does_not_end_the_process(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
-    """Both the shell and the kernel send it."""
+    """When a terminal closes, the shell and the kernel both send SIGHUP."""
     report = tmp_path / "report.csv"
     with running(environment, local_ecr, tmp_path, "-o", str(report)) as process:
         assert process.stderr is not None
@@ -129,10 +129,10 @@ def test_the_end_of_the_terminal_is_no_second_signal(
     assert len(report.read_text().splitlines()) == ROWS + 1
 
 
-def test_when_the_terminal_is_closed_what_is_known_is_written(
+def test_after_the_terminal_closes_the_report_is_written(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
-    ours, theirs = pty.openpty()
+    test_end, child_end = pty.openpty()
     rows, report, journal = (tmp_path / name for name in ("rows.txt", "report.csv", "audit.journal"))
     rows.write_text("".join(f"{digest(number)}\n" for number in range(ROWS)))
     local_ecr.set_faults([Fault("latency", ms=600_000, calls=(5, None))])
@@ -144,18 +144,18 @@ def test_when_the_terminal_is_closed_what_is_known_is_written(
     with subprocess.Popen(
         [*command, "-o", str(report), "--journal", str(journal)],
         env={"TERM": "xterm-256color", **environment},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=child_end,
+        stdout=child_end,
+        stderr=child_end,
         start_new_session=True,
         preexec_fn=take_the_terminal,
     ) as process:
-        os.close(theirs)
+        os.close(child_end)
         wait = threading.Event()
         while local_ecr.counters.answered < 4 or local_ecr.counters.in_flight < 4:
             assert process.poll() is None
             wait.wait(0.01)
-        os.close(ours)
+        os.close(test_end)
     assert process.returncode == 130
     assert len(report.read_text().splitlines()) == ROWS + 1
     with lc.Journal(journal) as opened:
@@ -166,7 +166,7 @@ def test_when_the_terminal_is_closed_what_is_known_is_written(
 def reading(
     environment: dict[str, str], ecr: LocalEcr, directory: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The command while it reads its input, and the descriptor to write that input to."""
+    """The command while it reads its input, and the descriptor for writing that input."""
     fifo = directory / "rows"
     os.mkfifo(fifo)
     command = [*COMMAND, "check", "app", str(fifo), "--endpoint-url", ecr.endpoint_url]
@@ -177,7 +177,7 @@ def reading(
         while writing is None:
             assert process.poll() is None, process.communicate()
             try:
-                # Opens only once the command reads.
+                # Opening succeeds only when the command reads.
                 writing = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
             except OSError:
                 wait.wait(0.01)
@@ -210,7 +210,7 @@ def test_an_ignored_interrupt_stays_ignored(
             process.send_signal(signal.SIGINT)
             os.write(writing, digest(1).encode())
             with Path(os.devnull).open("wb") as nothing:
-                os.dup2(nothing.fileno(), writing)  # the input has ended
+                os.dup2(nothing.fileno(), writing)  # the input ends
             process.communicate()
             assert process.returncode == 0
     finally:
@@ -231,11 +231,11 @@ def test_a_broken_pipe_ends_quietly(
         os.close(reading)
         _, err = process.communicate()
     assert err == b""
-    # A reader that left does not change the verdicts.
+    # The verdicts, and so the exit code, do not depend on the reader.
     assert process.returncode == 3
 
 
-def test_a_signal_while_the_report_is_written_lets_it_be_written(
+def test_a_signal_during_the_writing_of_the_report_does_not_stop_it(
     environment: dict[str, str], local_ecr: LocalEcr, tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.txt"
@@ -246,7 +246,7 @@ def test_a_signal_while_the_report_is_written_lets_it_be_written(
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        # The pipe is full long before the last of these rows: the command waits for its reader.
+        # The pipe is full long before the last row, so the command waits for the reader.
         rows = [process.stdout.readline()]
         process.send_signal(signal.SIGINT)
         assert b"keeping what is known" in process.stderr.readline()
@@ -264,4 +264,4 @@ def test_a_broken_pipe_ends_a_plan_quietly(environment: dict[str, str]) -> None:
     )
     os.close(writing)
     assert done.returncode == 0
-    assert done.stderr.count(b"\n") == 1  # that there were no rows; nothing about the pipe
+    assert done.stderr.count(b"\n") == 1  # only the note about an input without rows

@@ -1,4 +1,4 @@
-"""The command on a real terminal (a pseudo-terminal): colours, the bar, hints; and none of it elsewhere."""
+"""Colours, progress bar and hints: shown on a pseudo-terminal, and not elsewhere."""
 
 import os
 import pty
@@ -16,36 +16,36 @@ from .conftest import COMMAND, digest
 def on_a_terminal(
     environment: dict[str, str], *arguments: str, keys: bytes = b"", stdin_too: bool = False
 ) -> tuple[int, str]:
-    """Exit code, and everything the command wrote to its terminal."""
-    ours, theirs = pty.openpty()
+    """The exit code, and the text that the command wrote to its terminal."""
+    test_end, child_end = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         env={"TERM": "xterm-256color", "COLUMNS": "80", **environment},
-        stdin=theirs if stdin_too else subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=child_end if stdin_too else subprocess.DEVNULL,
+        stdout=child_end,
+        stderr=child_end,
     )
-    os.close(theirs)
+    os.close(child_end)
     written = b""
     try:
         while True:
-            ready, _, _ = select.select([ours], [], [], 60)
+            ready, _, _ = select.select([test_end], [], [], 60)
             assert ready, written
             try:
-                block = os.read(ours, 65536)
+                block = os.read(test_end, 65536)
             except OSError:
-                # Linux ends the reading of a terminal this way once no process holds the other end.
+                # Linux reports the end of a terminal that no process holds open in this way.
                 break
             written += block
             if keys and b"Ctrl-D" in written:
-                os.write(ours, keys)
+                os.write(test_end, keys)
                 keys = b""
     except BaseException:
         process.kill()
         raise
     finally:
         process.wait()
-        os.close(ours)
+        os.close(test_end)
     return process.returncode, written.decode()
 
 
@@ -54,7 +54,7 @@ def arguments(local_ecr: LocalEcr, digests: Path) -> list[str]:
     return ["check", "app", str(digests), "--endpoint-url", local_ecr.endpoint_url]
 
 
-def test_a_terminal_gets_colours_and_a_bar_that_goes_away(
+def test_a_terminal_gets_colours_and_a_bar_that_disappears(
     environment: dict[str, str], local_ecr: LocalEcr, arguments: list[str]
 ) -> None:
     local_ecr.set_latency(300)
@@ -62,7 +62,7 @@ def test_a_terminal_gets_colours_and_a_bar_that_goes_away(
     assert code == 3
     assert "checking" in written
     assert "\x1b[32mavailable" in written
-    assert written.count("\x1b[?25l") == written.count("\x1b[?25h")  # the cursor is back
+    assert written.count("\x1b[?25l") == written.count("\x1b[?25h")  # the cursor is visible again
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_terminal_gets_colours_and_a_bar_that_goes_away(
         pytest.param({"TERM": "dumb"}, [], id="dumb"),
     ],
 )
-def test_no_bar_where_none_is_wanted(
+def test_options_and_dumb_terminals_turn_the_bar_off(
     environment: dict[str, str], arguments: list[str], extra: dict[str, str], options: list[str]
 ) -> None:
     code, written = on_a_terminal(environment | extra, *arguments, *options)

@@ -1,4 +1,4 @@
-"""Wrong usage: exit code 2, one line, and what to type instead."""
+"""Wrong usage: exit code 2, and one line that says what to type instead."""
 
 import os
 import subprocess

@@ -24,7 +24,7 @@ def is_utf8(row: bytes) -> bool:
     return True
 
 
-# Every spelling and every kind of rejection, each twice: the second time it is a duplicate, or not.
+# Every spelling and every kind of rejection, each twice, so that valid rows have a duplicate.
 CASES = [
     row.decode()
     for row in [*(case.row for case in ACCEPTED), *(case.row for case in REJECTED)]
@@ -34,7 +34,7 @@ ROWS: list[Any] = [*CASES, None, "", "\U0001f9c5" * 100, "é" * 40, None, *CASES
 
 
 def odd(row: str | None) -> set[str]:
-    """What a form must be able to carry to hold this row."""
+    """The feature that a form of input needs to hold this row."""
     if row is None:
         return {NULL}
     needs = {BLANK} if not row.strip(" \t\r\n\x0b\x0c") else set()
@@ -56,7 +56,7 @@ def same(plan: lc.Plan, expected: lc.Plan) -> None:
 
 
 def iterated(rows: list[Any], *, strict: bool = False) -> lc.Plan:
-    """The plan by the plainest way in, which `test_properties_plan.py` puts to the reference."""
+    """The plan of a list, which `test_properties_plan.py` compares with the reference."""
     return lc.plan(iter(rows), strict=strict)
 
 
@@ -79,14 +79,14 @@ def test_no_rows_in_any_form_are_an_empty_plan(form: Form, tmp_path: Path) -> No
 
 @by_form
 def test_rows_beyond_one_block_stay_in_order_in_every_form(form: Form, tmp_path: Path) -> None:
-    number = 5_000 if form.name == "duckdb" else 70_000  # it takes rows one by one
-    different = 150 if "dictionary" in form.name else 60_000  # as many as an index of 8 bits can tell
+    number = 5_000 if form.name == "duckdb" else 70_000  # it reads rows one at a time
+    different = 150 if "dictionary" in form.name else 60_000  # fits an index of 8 bits
     rows: list[Any] = [f"sha256:{row * 7919 % different:064x}" for row in range(number)]
     rows[::1000] = ["junk"] * len(rows[::1000])
     same(lc.plan(form.make(rows, tmp_path)), iterated(rows))
 
 
-def test_bytes_that_are_no_utf_8_are_the_same_row_in_every_form_that_holds_bytes(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_are_the_same_row_in_every_form_that_holds_bytes(tmp_path: Path) -> None:
     rows = [b"\xff\xfe", b"sha256:" + b"a" * 30 + b"\xff", "é".encode("latin-1"), b"a" * 64]
     expected = iterated(rows)
     forms: list[Any] = [
@@ -107,7 +107,7 @@ def test_an_empty_list_as_an_array_is_an_empty_plan() -> None:
     assert lc.plan(np.array([])).rows == 0
 
 
-def test_polars_columns_of_nothing_but_nulls_are_invalid_rows() -> None:
+def test_polars_columns_with_only_nulls_are_invalid_rows() -> None:
     for nulls in (pl.Series([None, None]), pl.DataFrame({"digest": [None, None]})):
         same(lc.plan(nulls), iterated([None, None]))
 
@@ -142,7 +142,7 @@ RAW_FORMS = {
 
 
 @pytest.mark.parametrize("form", RAW_FORMS.values(), ids=RAW_FORMS.keys())
-def test_raw_digests_are_the_rows_their_text_is(form: Any) -> None:
+def test_raw_digests_give_the_same_rows_as_their_text(form: Any) -> None:
     same(lc.plan(form), iterated([f"sha256:{row.tobytes().hex()}" for row in RAW]))
 
 
@@ -176,6 +176,6 @@ def test_text_of_a_fixed_width_is_text(width: int) -> None:
     same(lc.plan(np.array(rows, dtype=f"S{width}")), iterated(rows))
 
 
-def test_an_arrow_column_of_nothing_but_nulls_is_invalid_rows() -> None:
+def test_an_arrow_column_with_only_nulls_is_invalid_rows() -> None:
     for array in (pa.nulls(3), pa.nulls(3, pa.string()), pa.table({"digest": pa.nulls(3)})):
         same(lc.plan(array), iterated([None] * 3))

@@ -1,7 +1,7 @@
 """Real digests through the whole package: 200 SHA256 fields of Debian's package list.
 
-Where they are from stands at the head of the file. `bench/real/real_input.py` does the
-same with all of them, on a Debian machine.
+The head of the file names their source. `bench/real/real_input.py` does the same with the whole list, on a
+Debian machine.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import reference as ref
 from layercheck.testing import LocalEcr
 
 SOURCE = Path(__file__).parents[2] / "data" / "debian_sha256.txt"
-# Read here in the plainest way, without the package.
+# Read here in the simplest way, without layercheck.
 DIGESTS = [line for line in SOURCE.read_text().splitlines() if not line.startswith("#")]
 
 
 def is_held(digest: str) -> bool:
-    """A known half, by a hash that neither the package nor the endpoint computes."""
+    """A known half, chosen by a hash that neither layercheck nor the endpoint computes."""
     return hashlib.sha256(digest.encode()).digest()[0] % 2 == 0
 
 
@@ -31,7 +31,7 @@ ABSENT = [digest for digest in DIGESTS if not is_held(digest)]
 
 
 def dirty(digest: str, number: int) -> str:
-    """The same digest as different people write it."""
+    """The same digest in other accepted spellings."""
     hex_digits = digest.removeprefix("sha256:")
     return [
         digest,
@@ -44,13 +44,13 @@ def dirty(digest: str, number: int) -> str:
     ][number % 7]
 
 
-def test_the_file_is_what_its_head_says() -> None:
+def test_the_file_matches_its_head() -> None:
     assert len(DIGESTS) == len(set(DIGESTS)) == 200
     assert 80 < len(HELD) < 120
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
-def test_every_field_of_a_real_list_gets_its_true_verdict(zipped: bool, tmp_path: Path) -> None:
+def test_every_field_of_a_real_list_gets_the_right_verdict(zipped: bool, tmp_path: Path) -> None:
     path = tmp_path / "digests"
     path.write_bytes(gzip.compress(SOURCE.read_bytes()) if zipped else SOURCE.read_bytes())
     with LocalEcr({"debian": HELD}) as server:
@@ -62,7 +62,7 @@ def test_every_field_of_a_real_list_gets_its_true_verdict(zipped: bool, tmp_path
     assert report.stats.calls == 2
 
 
-def test_dirty_spellings_with_repeats_and_junk_change_no_verdict(tmp_path: Path) -> None:
+def test_other_spellings_repeats_and_invalid_rows_change_no_verdict(tmp_path: Path) -> None:
     rows, truth = [], []
     for number, digest in enumerate([*DIGESTS, *DIGESTS[:50]]):
         rows.append(dirty(digest, number + number // 200))
@@ -73,7 +73,7 @@ def test_dirty_spellings_with_repeats_and_junk_change_no_verdict(tmp_path: Path)
             )
             truth.append("invalid")
     path = tmp_path / "digests.txt"
-    path.write_bytes(b"\xef\xbb\xbf# dirty\r\n\r\n" + "\r\n".join(rows).encode())
+    path.write_bytes(b"\xef\xbb\xbf# comment\r\n\r\n" + "\r\n".join(rows).encode())
     with LocalEcr({"debian": HELD}) as server:
         report = lc.check(path, "debian", session=server.session(), endpoint_url=server.endpoint_url)
         asked = [digest for call in server.calls for digest in call.digests]

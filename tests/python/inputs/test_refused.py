@@ -1,4 +1,4 @@
-"""What `layercheck.plan` and `layercheck.read` refuse, and what hostile objects come to."""
+"""Inputs that `layercheck.plan` and `layercheck.read` refuse, and hostile objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ S = pa.array([A])
 
 
 class Gives:
-    """An object whose two methods of the PyCapsule interface give something, or raise it."""
+    """An object whose two methods of the PyCapsule interface return or raise the given value."""
 
     def __init__(self, *, stream: Any = None, array: Any = None) -> None:
         if stream is not None:
@@ -43,7 +43,7 @@ class Gives:
 
 
 def capsule(name: bytes, size: int = 256) -> Any:
-    """A capsule with zeros in it, which is never released."""
+    """A capsule full of zeros, without a release function."""
     memory = ctypes.create_string_buffer(size)
     KEPT.append((memory, name))
     new = ctypes.pythonapi.PyCapsule_New
@@ -119,7 +119,7 @@ def test_what_cannot_be_rows_is_refused_with_a_hint(wrong: Any, error: type[Exce
 
 
 def test_a_duckdb_relation_of_several_columns_is_refused() -> None:
-    # Not in the table: what lives at the end of the process, DuckDB reports as leaked.
+    # Not in the table, because DuckDB reports objects that live at the end of the process as leaked.
     with pytest.raises(ValueError, match=r'2 columns \("a", "b"\)'):
         lc.plan(duckdb.sql("select 1 as a, '' as b"))
 
@@ -161,20 +161,20 @@ def test_offsets_outside_the_data_are_an_error(type: Any, offsets: list[int]) ->
 def test_keys_and_views_outside_the_data_are_errors() -> None:
     keys = pa.array([0, 5], pa.int8())
     dictionary = pa.DictionaryArray.from_arrays(keys, S, safe=False)
-    view = np.array([71, 0, 9, 0], np.int32)  # 71 bytes in buffer 9, which is not there
+    view = np.array([71, 0, 9, 0], np.int32)  # 71 bytes in buffer 9, which does not exist
     views = pa.Array.from_buffers(pa.string_view(), 1, [None, pa.py_buffer(view)])
     for broken in (dictionary, views):
         with pytest.raises(ValueError, match="malformed Arrow array"):
             lc.plan(broken)
 
 
-def test_text_that_is_no_utf_8_in_a_text_column_is_an_invalid_row() -> None:
+def test_text_that_is_not_utf_8_in_a_text_column_is_an_invalid_row() -> None:
     buffers = [None, pa.py_buffer(np.array([0, 2], np.int32)), pa.py_buffer(b"\xff\xfe")]
     plan = lc.plan(pa.Array.from_buffers(pa.string(), 1, buffers))
     assert [(reject.kind, reject.text) for reject in plan.rejects] == [("not_hexadecimal", "��")]
 
 
-def test_a_list_that_shrinks_while_it_is_read_is_no_crash() -> None:
+def test_a_list_that_shrinks_while_it_is_read_does_not_crash() -> None:
     class Shrinks:
         def __repr__(self) -> str:
             rows.clear()
@@ -260,7 +260,7 @@ def as_parquet(**columns: list[Any]) -> bytes:
         (LAYERS, "parquet", "layer", "Parquet magic bytes not found"),
     ],
 )
-def test_a_file_without_the_column_says_which_there_are(
+def test_a_file_without_the_column_lists_its_columns(
     data: bytes, format: str, column: Any, message: str
 ) -> None:
     import re
@@ -269,7 +269,7 @@ def test_a_file_without_the_column_says_which_there_are(
         layers(data, format, column)
 
 
-def test_a_column_that_holds_no_text_is_refused() -> None:
+def test_a_column_without_text_is_refused() -> None:
     with pytest.raises(TypeError, match="column of int64"):
         layers(as_parquet(layer=[1]), "parquet", "layer")
 
@@ -289,7 +289,7 @@ def test_a_column_that_holds_no_text_is_refused() -> None:
         ((io.StringIO(), "csv"), TypeError, "text mode: open it with mode 'rb'"),
     ],
 )
-def test_read_refuses_what_it_cannot_mean(
+def test_read_refuses_contradictory_arguments(
     arguments: tuple[Any, ...], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -312,7 +312,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
         lc.plan(lc.read(tmp_path / "rows.parquet"))
 
 
-def test_rows_of_a_path_are_read_anew_each_time(tmp_path: Path) -> None:
+def test_rows_of_a_path_are_read_again_each_time(tmp_path: Path) -> None:
     path = tmp_path / "layers.csv"
     path.write_bytes(LAYERS)
     rows = lc.read(path, column="layer")
@@ -327,7 +327,7 @@ def test_a_csv_file_without_a_header_loses_no_row() -> None:
     assert layers(f"app,{A}\nweb,{B}\n".encode(), "csv", 1).texts(0, 2) == [A, B]
 
 
-def test_records_without_the_column_are_nulls_and_blank_lines_no_rows() -> None:
+def test_records_without_the_column_are_nulls_and_blank_lines_are_skipped() -> None:
     plan = layers(f"image,layer\n\napp\nweb,{A}\r\n\r\nx,y,z\n,\n".encode(), "csv", "layer")
     assert plan.row_index.tolist() == [-1, 0, -1, -1]
     assert [(reject.kind, reject.text) for reject in plan.rejects] == [
@@ -337,7 +337,7 @@ def test_records_without_the_column_are_nulls_and_blank_lines_no_rows() -> None:
     ]
 
 
-def test_a_csv_field_without_end_costs_no_memory_and_is_one_invalid_row() -> None:
+def test_an_endless_csv_field_uses_little_memory_and_is_one_invalid_row() -> None:
     data = b"layer,x\n" + b"a" * (8 << 20) + b",1\n" + A.encode() + b",2\n"
     plan = layers(data, "csv", "layer")
     assert plan.row_index.tolist() == [-1, 0]
@@ -346,7 +346,7 @@ def test_a_csv_field_without_end_costs_no_memory_and_is_one_invalid_row() -> Non
     assert layers(padded, "csv", "layer").row_index.tolist() == [0, -1]
 
 
-def test_one_bad_line_of_json_costs_no_other() -> None:
+def test_one_bad_line_of_json_affects_no_other_line() -> None:
     lines = [
         f'{{"layer": "{A}"}}',
         "not json",
@@ -377,7 +377,7 @@ def test_one_bad_line_of_json_costs_no_other() -> None:
     assert texts[-1] == '"�"'
 
 
-def test_a_json_line_without_end_costs_no_memory_and_is_one_invalid_row() -> None:
+def test_an_endless_json_line_uses_little_memory_and_is_one_invalid_row() -> None:
     class Endless(io.RawIOBase):
         left = 64
 

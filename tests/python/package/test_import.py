@@ -1,4 +1,4 @@
-"""Importing layercheck is cheap and says so when the build is not."""
+"""Importing layercheck is fast, and warns about a debug build."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import layercheck as lc
 HEAVY = ["boto3", "botocore", "numpy", "click", "rich", "pyarrow", "pandas", "polars", "tqdm", "asyncio"]
 
 
-# Of the standard library, what takes milliseconds and a plan has no use for.
+# Modules of the standard library that take milliseconds to import and that a plan does not need.
 SLOW = ["concurrent.futures", "dataclasses", "inspect", "logging", "pathlib", "tempfile", "urllib.parse"]
 
 
@@ -39,7 +39,7 @@ def test_build_info_tells_version_profile_and_kernel() -> None:
 
 
 def test_importing_a_debug_build_warns() -> None:
-    # The profile is the native module's; only what it reports is replaced here.
+    # The native module reports the profile; the test replaces only the report.
     code = (
         "import layercheck._core as core, sys, warnings\n"
         "info = core.build_info()\n"
@@ -59,7 +59,7 @@ def test_everything_in_all_exists() -> None:
     assert missing == []
 
 
-def test_what_comes_later_is_the_same_object_and_listed() -> None:
+def test_a_lazily_imported_name_is_the_same_object_and_listed() -> None:
     code = (
         "import sys, layercheck as lc\n"
         "print('layercheck.dispatch' in sys.modules, set(lc.__all__) <= set(dir(lc)))\n"
@@ -85,6 +85,6 @@ def test_the_order_of_imports_does_not_matter(first: str) -> None:
     assert done.stdout.split() == ["[]", "1"]
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'layercheck' has no attribute 'chekc'"):
         lc.chekc  # noqa: B018

@@ -1,4 +1,4 @@
-"""Columns are views of Rust memory: shape, strides, read-only, alive as long as needed."""
+"""Columns are views of Rust memory: shape, strides, read-only flag, lifetime."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_row_index_is_a_read_only_view_of_int64() -> None:
     assert index.dtype == np.int64
 
 
-def test_asking_twice_gives_the_same_memory() -> None:
+def test_two_views_share_the_same_memory() -> None:
     plan = lc.plan(ROWS)
     assert np.shares_memory(plan.digests, plan.digests)
     assert np.shares_memory(plan.row_index, plan.row_index)
@@ -68,7 +68,7 @@ def test_a_view_outlives_its_owner() -> None:
     assert verdicts.tolist() == [0, 0, 0]
 
 
-def test_nobody_can_write_through_a_view() -> None:
+def test_a_view_cannot_be_written() -> None:
     digests = lc.plan(ROWS).digests
     with pytest.raises(ValueError, match="read-only"):
         digests[0, 0] = 1

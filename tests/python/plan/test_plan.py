@@ -1,4 +1,4 @@
-"""What `layercheck.plan` takes, gives, and refuses."""
+"""Inputs, results and errors of `layercheck.plan`."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_spellings_are_counted() -> None:
     assert plan.unique == 2
 
 
-def test_strict_takes_only_the_canonical_spelling() -> None:
+def test_strict_accepts_only_the_canonical_spelling() -> None:
     plan = lc.plan([A, B.upper(), A[7:]], strict=True)
     assert plan.unique == 1
     assert [reject.kind for reject in plan.rejects] == ["not_canonical", "not_canonical"]
@@ -106,7 +106,7 @@ def test_broken_compressed_files_are_os_errors_that_say_so(format: str, tmp_path
     text = np.random.default_rng(1).bytes(100_000)
     whole = gzip.compress(text) if format == "gzip" else pa.Codec("zstd").compress(text).to_pybytes()
     path = tmp_path / "broken"
-    # Damage in the middle is only sure to show in gzip, whose members end in a checksum.
+    # Only gzip surely detects damage in the middle, because its members end in a checksum.
     damaged = [whole[:500] + b"\xff" * 500 + whole[1000:]] if format == "gzip" else []
     for broken in (whole[:-20], whole[:5], *damaged):
         path.write_bytes(broken)
@@ -116,7 +116,7 @@ def test_broken_compressed_files_are_os_errors_that_say_so(format: str, tmp_path
             lc.plan(file)
 
 
-def test_what_a_file_object_raises_passes_through() -> None:
+def test_an_exception_of_a_file_object_passes_through() -> None:
     class Failing(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
             raise RuntimeError("mine")
@@ -125,7 +125,7 @@ def test_what_a_file_object_raises_passes_through() -> None:
         lc.plan(Failing())
 
 
-def test_what_an_iterable_raises_passes_through() -> None:
+def test_an_exception_of_an_iterable_passes_through() -> None:
     def rows() -> Any:
         yield A
         raise RuntimeError("mine")
@@ -148,7 +148,7 @@ def test_a_lone_surrogate_is_an_invalid_row() -> None:
     assert plan.rejects[0].offset == 7
 
 
-def test_nothing_at_all_is_a_plan_without_batches(tmp_path: Path) -> None:
+def test_an_empty_input_is_a_plan_without_batches(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.touch()
     forms: list[Any] = [[], iter(()), empty, np.zeros((0, 32), dtype=np.uint8)]
@@ -159,7 +159,7 @@ def test_nothing_at_all_is_a_plan_without_batches(tmp_path: Path) -> None:
         assert plan.row_index.shape == (0,)
 
 
-def test_a_line_without_end_costs_no_memory_and_is_one_invalid_row(tmp_path: Path) -> None:
+def test_an_endless_line_uses_little_memory_and_is_one_invalid_row(tmp_path: Path) -> None:
     class Endless(io.RawIOBase):
         left = 256
 
@@ -180,7 +180,7 @@ def test_a_line_without_end_costs_no_memory_and_is_one_invalid_row(tmp_path: Pat
 
 
 @pytest.mark.parametrize("threads", [0, -1])
-def test_no_thread_at_all_is_a_value_error(threads: int) -> None:
+def test_fewer_than_one_thread_is_a_value_error(threads: int) -> None:
     with pytest.raises(ValueError, match=f"threads must be at least 1, or None .*, not {threads}"):
         lc.plan([A], threads=threads)
 
@@ -197,5 +197,5 @@ def test_threads_change_nothing_in_a_plan_of_many_rows() -> None:
 
 
 def missing(rows: list[str]) -> set[int]:
-    """Which of the numbers no row has."""
+    """The numbers that no row has."""
     return set(range(100_003)) - {int(row.removeprefix("sha256:"), 16) for row in rows if row != "junk"}

@@ -1,4 +1,4 @@
-"""A plan as a table: through the Arrow PyCapsule interface, and in pyarrow, pandas and polars."""
+"""A plan as a table, through the Arrow PyCapsule interface and in pyarrow, pandas and polars."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ LINES: list[dict[str, Any]] = [
 ]
 
 
-def test_a_line_for_each_row_says_which_digest_it_is_or_what_is_wrong() -> None:
+def test_a_line_for_each_row_has_its_digest_or_what_is_wrong() -> None:
     plan = lc.plan(ROWS)
     assert plan.to_arrow().to_pylist() == LINES
     assert len(plan.table()) == len(ROWS)
 
 
-def test_a_line_for_each_digest_has_the_row_it_was_first_seen_in() -> None:
+def test_a_line_for_each_digest_has_its_first_row() -> None:
     plan = lc.plan(ROWS)
     assert plan.to_arrow(unique=True).to_pylist() == [LINES[0], LINES[2]]
     assert len(plan.table(unique=True)) == plan.unique == 2
@@ -94,7 +94,7 @@ def test_no_rows_are_a_table_without_lines() -> None:
 
 
 @pytest.mark.parametrize("library", ["pyarrow", "pandas", "polars"])
-def test_a_library_that_is_not_there_is_named_with_the_way_to_get_it(library: str) -> None:
+def test_a_missing_library_is_named_with_its_install_command(library: str) -> None:
     how = {"pyarrow": "to_arrow", "pandas": "to_pandas", "polars": "to_polars"}[library]
     extra = {"pyarrow": "parquet"}.get(library, library)
     code = (

@@ -1,4 +1,4 @@
-"""The plan that the core makes equals the readable reference's, whatever comes in."""
+"""For any input, the core makes the same plan as the reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ some = settings(deadline=None, max_examples=100)
 
 
 def assert_same(made: Any, wanted: ref.Plan) -> None:
-    """Every public member of a plan says what the reference says."""
+    """Compares every public member of a plan with the reference."""
     assert (made.rows, made.unique, made.duplicates, made.invalid) == (
         wanted.rows,
         wanted.unique,

@@ -1,4 +1,4 @@
-"""Bodies of answers, read and merged in one step, say what `json.loads` and the reference say."""
+"""The core reads and merges answer bodies as `json.loads` and the reference do."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ lists_of_digests = st.lists(ds.digests, min_size=1, max_size=8, unique=True)
 
 
 class UnreadableError(Exception):
-    """A body that the plain transport would not take for an answer either."""
+    """A body that the plain transport does not accept as an answer either."""
 
 
 def plainly_read(body: bytes) -> Mapping[str, Any]:
-    """As botocore reads it, and as the plain transport looks at the result."""
+    """Reads a body as botocore does, and checks it as the plain transport does."""
     try:
         answer = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -37,14 +37,14 @@ def plainly_read(body: bytes) -> Mapping[str, Any]:
     lists = [answer[key] for key in ("layers", "failures") if answer.get(key) is not None]
     if not lists or not all(isinstance(each, list) for each in lists):
         raise UnreadableError
-    # botocore's parser of structures fails on anything else.
+    # botocore's parser of structures fails on any other type.
     if not all(entry is None or isinstance(entry, dict) for entries in lists for entry in entries):
         raise UnreadableError
     return answer
 
 
 def merged_body(digests: list[bytes], body: bytes) -> tuple[list[ref.State], ref.Merged]:
-    """By the core, which leaves the ledger alone if it cannot read the body."""
+    """Merges with the core, which does not change the ledger if it cannot read the body."""
     ledger = _core.Ledger(planned(digests))
     try:
         merged = ledger.merge_body(0, len(digests), body)
@@ -72,7 +72,7 @@ PADS = ["", "", "", " ", "\r\n", "\t "]
 
 
 class Writer:
-    """Writes JSON as hostile as it may be written: the same values, or junk beside and before them."""
+    """Writes JSON in hostile forms: the same values, or other values beside and before them."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
@@ -110,7 +110,7 @@ class Writer:
 
 
 def as_json(value: Any) -> Any:
-    """What the strategies give and JSON cannot say becomes something that it can."""
+    """Replaces values of the strategies that JSON cannot represent."""
     if isinstance(value, dict):
         return {key: as_json(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -145,7 +145,7 @@ def test_a_body_is_merged_as_its_parsed_answer_is_merged(data: Any, digests: lis
 
 @many
 @given(data=st.data(), digests=lists_of_digests)
-def test_a_damaged_body_is_unreadable_or_says_what_json_says(data: Any, digests: list[bytes]) -> None:
+def test_a_damaged_body_is_unreadable_or_read_as_json_reads_it(data: Any, digests: list[bytes]) -> None:
     body = data.draw(bodies(digests), label="body")
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(body)))
@@ -165,7 +165,7 @@ def test_a_damaged_body_is_unreadable_or_says_what_json_says(data: Any, digests:
 
 @many
 @given(body=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode()))
-def test_no_bytes_are_read_otherwise_than_json_reads_them(body: bytes) -> None:
+def test_any_bytes_are_read_as_json_reads_them(body: bytes) -> None:
     try:
         merged = merged_body([bytes(32)], body)
     except UnreadableError:
@@ -191,7 +191,7 @@ def test_no_bytes_are_read_otherwise_than_json_reads_them(body: bytes) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_body_that_is_no_answer_is_a_value_error_that_says_where(body: bytes, message: str) -> None:
+def test_a_body_that_is_not_an_answer_is_a_value_error_with_its_position(body: bytes, message: str) -> None:
     ledger = _core.Ledger(planned([bytes(32)]))
     with pytest.raises(ValueError) as caught:
         ledger.merge_body(0, 1, body)
@@ -213,7 +213,7 @@ def test_python_reads_nan_and_the_core_does_not() -> None:
 
 
 @pytest.mark.parametrize("half", [r"\ud800", r"\udfff", r"x\udc00\ud800"])
-def test_half_a_surrogate_pair_is_as_good_as_an_empty_text(half: str) -> None:
+def test_half_a_surrogate_pair_counts_as_an_empty_text(half: str) -> None:
     digest = bytes(32)
     layer = f'{{"layerDigest":"{ref.as_text(digest)}","layerAvailability":"{half}","mediaType":"{half}"}}'
     stray = f'{{"layerDigest":"{half}"}}'
@@ -222,7 +222,7 @@ def test_half_a_surrogate_pair_is_as_good_as_an_empty_text(half: str) -> None:
     assert merged_body([digest], body) == wanted == ref.merge([digest], plainly_read(body))
 
 
-def test_a_body_settles_the_digests_of_its_own_call_alone() -> None:
+def test_a_body_settles_only_the_digests_of_its_call() -> None:
     digests = [bytes([number]) * 32 for number in range(6)]
     entries = [{"layerDigest": ref.as_text(digest), "layerAvailability": "AVAILABLE"} for digest in digests]
     ledger = _core.Ledger(planned(digests))
@@ -237,12 +237,12 @@ def test_a_body_settles_the_digests_of_its_own_call_alone() -> None:
 
 
 @pytest.mark.parametrize("body", ["{}", bytearray(b"{}"), memoryview(b"{}"), None], ids=repr)
-def test_a_body_must_be_bytes_which_nobody_can_change_meanwhile(body: Any) -> None:
+def test_a_body_must_be_immutable_bytes(body: Any) -> None:
     with pytest.raises(TypeError):
         _core.Ledger(planned([bytes(32)])).merge_body(0, 1, body)
 
 
-def test_threads_that_merge_and_threads_that_look_do_not_wait_for_each_other_for_ever() -> None:
+def test_threads_that_merge_and_threads_that_read_do_not_deadlock() -> None:
     digests = [number.to_bytes(32, "big") for number in range(2000)]
     plan = planned(digests)
     ledger = _core.Ledger(plan)

@@ -1,4 +1,4 @@
-"""Whatever a server answers, the ledger says of every digest what the reference says."""
+"""For any answer, the ledger and the reference agree on every digest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_an_answer_is_merged_as_the_reference_merges_it(data: Any, digests: list
 
 @many
 @given(data=st.data(), digests=lists_of_digests)
-def test_an_answer_touches_the_digests_of_its_own_call_alone(data: Any, digests: list[bytes]) -> None:
+def test_an_answer_changes_only_the_digests_of_its_call(data: Any, digests: list[bytes]) -> None:
     start = data.draw(st.integers(0, len(digests)), label="start")
     stop = data.draw(st.integers(start, len(digests)), label="stop")
     answer = data.draw(ds.answers(digests), label="answer")
@@ -50,7 +50,7 @@ def test_an_answer_touches_the_digests_of_its_own_call_alone(data: Any, digests:
     rows=st.lists(ds.rows, max_size=20),
     calls=st.lists(st.sampled_from(["merge", "merge", "fail", "refuse"]), max_size=6),
 )
-def test_every_row_has_one_verdict_after_any_course_of_calls(
+def test_every_row_has_one_verdict_after_any_sequence_of_calls(
     data: Any, rows: list[Any], calls: list[str]
 ) -> None:
     plan = lc.plan(rows)
@@ -91,7 +91,7 @@ def test_every_row_has_one_verdict_after_any_course_of_calls(
         assert columns.digests(verdict) == of_that
 
 
-def test_nothing_of_an_earlier_answer_stands_beside_a_later_verdict() -> None:
+def test_a_later_verdict_replaces_all_parts_of_an_earlier_answer() -> None:
     digest = bytes(32)
     ledger = _core.Ledger(planned([digest]))
     held = {
@@ -105,7 +105,7 @@ def test_nothing_of_an_earlier_answer_stands_beside_a_later_verdict() -> None:
     assert states(ledger) == [ref.State("refused", "SomeCode", "why")]
 
 
-def test_an_answer_that_leaves_a_digest_open_takes_no_verdict_away() -> None:
+def test_an_answer_without_a_digest_keeps_its_earlier_verdict() -> None:
     digest = bytes(32)
     ledger = _core.Ledger(planned([digest]))
     held = {"layerDigest": ref.as_text(digest), "layerAvailability": "AVAILABLE", "layerSize": 7}

@@ -1,7 +1,7 @@
-"""What layercheck believes of the service, against the model in the installed botocore.
+"""Compares what layercheck assumes about the service with the model in the installed botocore.
 
-A word, field or error that a newer botocore brings and we do not know fails here,
-so that it is looked at before users meet it.
+An unknown word, field or error in a newer botocore fails a test here, so that layercheck supports it before
+users receive it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SERVICES = ["ecr", "ecr-public"]
 HEX = "ab01" * 16
 BATCH = Batch(lc.plan(["sha256:" + HEX]), 0, 1)
 
-# Availability words and what they mean here; ARCHIVED came in November 2025, to private registries alone.
+# Availability words and their verdicts; ARCHIVED came in November 2025, to private registries only.
 WORDS = {"AVAILABLE": "available", "UNAVAILABLE": "unavailable", "ARCHIVED": "archived"}
 FAILURE_CODES = {"MissingLayerDigest": "unavailable", "InvalidLayerDigest": "refused"}
-# Modelled errors: what a run does about each, and what it raises if the error is fatal.
+# Errors of the model: what a run does about each, and the exception if the error is fatal.
 ERRORS: dict[str, tuple[str, type[BaseException] | None]] = {
     "InvalidParameterException": ("batch", None),
     "RepositoryNotFoundException": ("fatal", lc.RepositoryNotFoundError),
@@ -44,7 +44,7 @@ def operation(request: pytest.FixtureRequest) -> OperationModel:
 
 
 def shape_of(operation: OperationModel, *path: str) -> Any:
-    """The shape at a path through members and lists, from the answer."""
+    """The shape at a path through members and lists of the answer."""
     shape: Any = operation.output_shape
     for name in path:
         shape = shape.members[name]
@@ -61,7 +61,7 @@ def states_of(answer: dict[str, Any]) -> ref.State:
     return ref.State(line["verdict"], line["code"], line["reason"], line["size"], line["media_type"])
 
 
-def test_a_call_takes_as_many_digests_as_the_model_allows(operation: OperationModel) -> None:
+def test_a_call_holds_as_many_digests_as_the_model_allows(operation: OperationModel) -> None:
     shape: Any = operation.input_shape
     limits = shape.members["layerDigests"].metadata
     assert (limits["min"], limits["max"]) == (1, _core.MAX_BATCH)
@@ -137,7 +137,7 @@ def test_every_error_of_the_model_is_classified_by_name(operation: OperationMode
     assert modelled <= set(ERRORS)
     assert {"InvalidParameterException", "RepositoryNotFoundException", "ServerException"} <= modelled
     for name in modelled:
-        # ServerException is the one of them that comes with HTTP 500; its name must do without.
+        # ServerException comes with HTTP 500; its name alone must be enough.
         response: Any = {"Error": {"Code": name, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
         failure = classify(ClientError(response, operation.name))
         kind, raises = ERRORS[name]
@@ -146,7 +146,7 @@ def test_every_error_of_the_model_is_classified_by_name(operation: OperationMode
             assert failure.raises is raises
 
 
-def test_names_and_registries_have_the_lengths_we_know(operation: OperationModel) -> None:
+def test_names_and_registries_have_the_known_lengths(operation: OperationModel) -> None:
     shape: Any = operation.input_shape
     name, registry = shape.members["repositoryName"].metadata, shape.members["registryId"].metadata
     if operation.service_model.service_name == "ecr":
@@ -157,7 +157,7 @@ def test_names_and_registries_have_the_lengths_we_know(operation: OperationModel
         assert (registry["min"], registry["max"]) == (2, 50)
 
 
-def test_the_operation_is_called_what_the_errors_call_it(operation: OperationModel) -> None:
+def test_the_operation_has_the_name_in_the_errors(operation: OperationModel) -> None:
     assert operation.name == "BatchCheckLayerAvailability"
     assert operation.metadata["protocol"] == "json"
     assert operation.metadata["jsonVersion"] == "1.1"
