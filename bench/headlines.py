@@ -71,7 +71,7 @@ def _file(document: Document) -> str:
 def _calls(document: Document) -> list[str]:
     point = next(point for point in document["points"] if point["name"] == document["headlines"][0])
     own = {one["name"] for one in document["contenders"] if one["ours"]}
-    rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["trouble"]}
+    rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["problem"]}
     best = max(rate for name, rate in rates.items() if name in own)
     what = f"calls of 100 digests, {point['in_flight']} in flight, {point['latency_ms']} ms latency"
     return [

@@ -40,6 +40,6 @@ pub use ledger::Ledger;
 pub use ledger::columns::Columns;
 pub use plan::Plan;
 pub use plan::planner::Planner;
-pub use plan::rejects::{Reject, Rejects};
+pub use plan::rejected_rows::{Reject, Rejects};
 pub use table::Table;
 pub use verdict::Verdict;

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from layercheck.retry import RetryPolicy
 
+DEFAULT_MAX_IN_FLIGHT = 32
+"""Most calls at once, unless the caller sets `max_in_flight`. The concurrency limit stays below it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -84,3 +84,14 @@ def one_line(parts: Iterable[str] | str) -> str:
     """
     text = parts if isinstance(parts, str) else " ".join(part for part in parts if part)
     return visible(_WHITE_SPACE.sub(" ", text).strip())
+
+
+def without_user(url: str) -> str:
+    """Return a URL without a user name and password.
+
+    Examples:
+        >>> without_user("https://me:secret@host/path")
+        'https://host/path'
+    """
+    # The whole text is one URL, so that the user may hold any character but these two.
+    return re.sub(r"//[^/@]*@", "//", url)

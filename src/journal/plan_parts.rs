@@ -9,7 +9,7 @@ use super::frame::{CorruptRecord, Reader, Writer};
 use crate::digest::Digest;
 use crate::digest::parse::{ParseError, RejectKind, Spelling};
 use crate::plan::Plan;
-use crate::plan::rejects::{MAX_TEXT, Rejects};
+use crate::plan::rejected_rows::{MAX_TEXT, Rejects};
 use crate::protocol::MAX_BATCH;
 
 const HEAD: u8 = b'h';

@@ -8,8 +8,8 @@ use hyper::{HeaderMap, Method, header};
 
 use super::call_log::LoggedCall;
 use super::faults::access_keys::KeyUsage;
-use super::faults::content;
 use super::faults::delivery::deliver;
+use super::faults::entries;
 use super::faults::error_responses;
 use super::faults::kind::Stage;
 use super::faults::throttle::ThrottleForm;
@@ -256,7 +256,7 @@ impl Call {
         counters.count_answer(tally);
         for (fault, random) in active {
             if fault.spec.stage() == Stage::Content
-                && content::apply(&fault.spec, random.clone(), &mut entries)
+                && entries::apply(&fault.spec, random.clone(), &mut entries)
             {
                 counters.count_fault(fault.spec.kind());
                 self.faults.push(fault.spec.kind().name());

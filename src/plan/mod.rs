@@ -5,11 +5,11 @@ pub mod dedupe;
 pub mod huge_pages;
 pub mod indexer;
 pub mod planner;
-pub mod rejects;
+pub mod rejected_rows;
 pub mod row_sink;
 
 use batch::Batches;
-use rejects::Rejects;
+use rejected_rows::Rejects;
 
 use crate::digest::Digest;
 use crate::digest::parse::Spelling;

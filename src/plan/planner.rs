@@ -5,7 +5,7 @@ use std::num::NonZero;
 use super::Plan;
 use super::dedupe::Seed;
 use super::indexer::{Indexer, Rows};
-use super::rejects::Rejects;
+use super::rejected_rows::Rejects;
 use super::row_sink::{Line, MAX_LINE, Sink};
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};

@@ -19,7 +19,7 @@ pub const LINES: usize = 65_536;
 #[must_use]
 pub fn schema() -> SchemaRef {
     let dictionary = |key: DataType| DataType::Dictionary(Box::new(key), Box::new(DataType::Utf8));
-    let types = [
+    let types: [_; COLUMNS.len()] = [
         (DataType::Int64, false),
         (DataType::Utf8, true),
         (dictionary(DataType::Int8), false),

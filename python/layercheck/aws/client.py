@@ -13,12 +13,11 @@ from typing import Any
 from layercheck.aws.classify import classify, exception_for
 from layercheck.aws.response_limit import bound_bodies
 from layercheck.errors import InvalidParameterError, LayercheckError
-from layercheck.limits import Limits
+from layercheck.limits import DEFAULT_MAX_IN_FLIGHT, Limits
 from layercheck.redact import clean
 from layercheck.repository import Repository, parse_repository, resolve_repository
 from layercheck.types import EcrClient, Target
 
-DEFAULT_MAX_IN_FLIGHT = 32
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 PUBLIC_REGIONS = ("us-east-1", "us-west-2")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from layercheck._core import RULES_VERSION, Plan
+from layercheck.redact import without_user
 from layercheck.types import Target
-
-_USER_INFO = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Fingerprint:
             account_id=account_id if target.registry_id is None else None,
             region_name=target.region_name,
             # Keep a password in the URL out of the file.
-            endpoint_url=None if endpoint_url is None else _USER_INFO.sub("//", endpoint_url),
+            endpoint_url=None if endpoint_url is None else without_user(endpoint_url),
             public=target.public,
             rules=RULES_VERSION,
             rows=plan.rows,

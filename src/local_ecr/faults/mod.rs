@@ -1,8 +1,8 @@
 //! Faults: what they do, to which calls, and with which probability.
 
 pub(crate) mod access_keys;
-pub(crate) mod content;
 pub(crate) mod delivery;
+pub(crate) mod entries;
 pub(crate) mod error_responses;
 pub(crate) mod kind;
 pub(crate) mod throttle;

@@ -15,8 +15,9 @@ from botocore.config import Config
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
-from layercheck.aws.client import DEFAULT_MAX_IN_FLIGHT, PUBLIC_REGIONS
+from layercheck.aws.client import PUBLIC_REGIONS
 from layercheck.aws.service_quotas import QUOTAS
+from layercheck.limits import DEFAULT_MAX_IN_FLIGHT
 
 ROWS = digests(500)
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Self
 
 from journal import killed_run
-from layercheck.aws.client import DEFAULT_MAX_IN_FLIGHT
 from layercheck.cli import main as layercheck
 from layercheck.journal import writer
+from layercheck.limits import DEFAULT_MAX_IN_FLIGHT
 from layercheck.testing import Fault, LocalEcr
 
 ENVIRONMENT = {
