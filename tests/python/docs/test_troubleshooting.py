@@ -1,4 +1,4 @@
-"""The messages on the page about troubles are those that the command writes."""
+"""The messages on the page about failures are those that the command writes."""
 
 from __future__ import annotations
 

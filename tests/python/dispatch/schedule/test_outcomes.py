@@ -45,7 +45,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
     return subscriber
 
 
-def troubled(asked: Asked) -> Reply:
+def faulty(asked: Asked) -> Reply:
     """Throttles, fails and refuses some requests; one digest is refused always."""
     if ROWS[777] in asked.digests:
         return fault("InvalidParameterException", "a digest is invalid")
@@ -68,7 +68,7 @@ def asked_once(outcomes: list[Outcome], unique: int) -> bool:
 
 
 def test_a_subscriber_sees_one_final_outcome_for_each_digest(recording: Recording) -> None:
-    with ScriptedServer(troubled) as server:
+    with ScriptedServer(faulty) as server:
         report = lc.Checker("team/app", endpoint_url=server.url, _limits=QUICK).check(ROWS)
     assert report.complete
     assert asked_once(recording.outcomes, len(ROWS))
@@ -78,7 +78,7 @@ def test_a_subscriber_sees_one_final_outcome_for_each_digest(recording: Recordin
 
 
 def test_the_statistics_are_what_the_outcomes_add_up_to(recording: Recording) -> None:
-    with ScriptedServer(troubled) as server:
+    with ScriptedServer(faulty) as server:
         report = lc.Checker("team/app", endpoint_url=server.url, _limits=QUICK).check(ROWS)
     outcomes, stats = recording.outcomes, report.stats
     assert stats.requests == len(outcomes) == len(server.asked)
