@@ -17,7 +17,7 @@ import digest_strategies as ds
 import layercheck as lc
 import reference as ref
 from layercheck import _core
-from layercheck.file_formats import is_compressed
+from layercheck._core import is_compressed
 
 many = settings(deadline=None, max_examples=400)
 some = settings(deadline=None, max_examples=100)
