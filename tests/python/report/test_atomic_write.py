@@ -1,4 +1,4 @@
-"""Atomic writes: a file is written whole or not at all, and leftovers of killed writers are removed."""
+"""Atomic writes: a file is written whole or not at all, and unfinished files of killed writers are removed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_files_with_other_names_are_kept(tmp_path: Path) -> None:
 def test_a_writer_whose_file_is_taken_for_a_leftover_creates_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another writer may look for leftovers between the creation of the file and its lock."""
+    """Another writer may look for unfinished files between the creation of the file and its lock."""
     lock = fcntl.flock
     taken: list[str] = []
 
