@@ -11,8 +11,8 @@ CACHE  := bench/.cache
 say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range deny advisories \
-  bench bench-again bench-quick bench-calls bench-calls-quick bench-journal bench-diff bench-pace \
+.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range api deny advisories \
+  bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-pace \
   bench-overhead bench-cancelled bench-local-ecr soak journal-kills journal-disk coverage format clean
 
 help: ## list the targets
@@ -68,14 +68,14 @@ lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet python tests/python bench
 	$(BIN)/ruff check --quiet python tests/python bench
+	$(BIN)/ruff format --check --quiet docs examples && $(BIN)/ruff check --quiet docs examples
 
 imports: setup ## one direction: each stage of the Python package imports only the stages below it
 	$(BIN)/lint-imports --no-logo --no-cache
 
-# Needs `cargo install cargo-modules --locked --version 0.27.0`, some 5 minutes. Without `--acyclic` and with a layout the same
-# command writes the graph for Graphviz.
-rust-imports: ## no circles among the modules of the core; needs cargo-modules
-	cargo modules dependencies --lib --features local-ecr,arrow,wire --no-externs --no-fns --no-traits --no-types --no-sysroot --no-owns --acyclic > /dev/null
+# Needs `cargo install cargo-modules --locked --version 0.27.0`, some 5 minutes.
+rust-imports: ## draw the modules of the core and who uses whom, as target/modules.dot for Graphviz; needs cargo-modules
+	cargo modules dependencies --lib --features local-ecr,arrow,wire --no-externs --no-fns --no-traits --no-types --no-sysroot --no-owns > target/modules.dot
 
 types: setup build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy
@@ -92,9 +92,9 @@ fuzz-corpus: ## every hex kernel against the scalar one, and every input that th
 python-test: setup build ## the Python tests
 	$(BIN)/python -m pytest -q
 
-doctest: setup build ## the examples in the docstrings and in the README
+doctest: setup build ## the examples in the docstrings, in the README and in docs/
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
-	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md
+	$(BIN)/python -m pytest -q --doctest-glob='*.md' README.md docs
 
 # The virtual environment has the newest boto3. These two folders have the oldest one of the supported
 # range, and the last line with the older default of retries.
@@ -132,13 +132,13 @@ bench: setup build ## the offline cases beside their peers, some 20 minutes; wri
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page) && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json $(if $(BENCH),,--results bench/results --page) && $(BIN)/python bench headlines && exit $$status
 
 bench-again: setup build ## measure a part again, into the last result: make bench-again BENCH="-k 'list and not growth'"
 	@mkdir -p $(CACHE)
 	@rm -f $(CACHE)/run.json
 	@$(BIN)/python -m pytest -q bench/offline --benchmark-columns=min,median,rounds --benchmark-json=$(CACHE)/run.json $(BENCH); status=$$?; \
-	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page && exit $$status
+	$(BIN)/python bench offline.harness.summary $(CACHE)/run.json --again --results bench/results --page && $(BIN)/python bench headlines && exit $$status
 
 bench-quick: setup build ## the offline cases with small inputs and one round, to check the answers
 	@mkdir -p $(CACHE)
@@ -159,9 +159,13 @@ $(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/p
 
 bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes; writes bench/results and the published table
 	$(BIN)/python bench calls.suite --results bench/results --page
+	$(BIN)/python bench headlines
 
 bench-calls-quick: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## the same with few calls, to check the answers
 	$(BIN)/python bench calls.suite --quick
+
+bench-headlines: setup ## write the README's three rows from the newest results
+	$(BIN)/python bench headlines
 
 bench-journal: setup build ## the cost of a journal, and 10 M digests beside boto3, some 6 minutes; writes bench/results and the published table
 	$(BIN)/python bench studies.journal
@@ -230,8 +234,11 @@ coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TE
 
 format: setup ## rewrite the sources in the house format
 	cargo fmt
-	$(BIN)/ruff format python tests/python bench
-	$(BIN)/ruff check --fix python tests/python bench
+	$(BIN)/ruff format python tests/python bench docs examples
+	$(BIN)/ruff check --fix python tests/python bench docs examples
+
+api: setup build ## write docs/reference/api.md from the docstrings
+	$(BIN)/python docs/api.py
 
 clean: ## remove everything that these targets made
 	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so

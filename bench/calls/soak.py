@@ -150,7 +150,7 @@ def _session() -> Any:
     return boto3.Session("local", "local", region_name="us-east-1")
 
 
-def troubles(told: dict[str, Any]) -> list[str]:
+def problems(told: dict[str, Any]) -> list[str]:
     """The checks that failed, a line each."""
     before, after, samples = told["before"], told["after"], told["samples"]
     grown = samples[-1]["resident_bytes"] - samples[len(samples) // 4]["resident_bytes"]
@@ -193,13 +193,13 @@ def main() -> int:
         serve()
         return 0
     told = soak(chosen.digests)
-    told["troubles"] = troubles(told)
+    told["problems"] = problems(told)
     _tell(told)
     if chosen.results:
         path = chosen.results / f"{told['date']}-soak.json"
         path.write_text(json.dumps(told, indent=1) + "\n")
         print(f"written: {path}")
-    return 1 if told["troubles"] else 0
+    return 1 if told["problems"] else 0
 
 
 def _tell(told: dict[str, Any]) -> None:
@@ -217,8 +217,8 @@ def _tell(told: dict[str, Any]) -> None:
         f" {sum(faults.values()):,} faults of {len(faults)} kinds;"
         f" {told['untrue']:,} of {told['digests']:,} verdicts untrue"
     )
-    for trouble in told["troubles"]:
-        print(f"FAILED: {trouble}")
+    for problem in told["problems"]:
+        print(f"FAILED: {problem}")
 
 
 if __name__ == "__main__":

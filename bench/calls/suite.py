@@ -63,7 +63,7 @@ def truth(file: Path, calls: int) -> dict[str, Any]:
 def trials(
     points: Sequence[Point], contenders: Sequence[Contender], *, quick: bool
 ) -> Iterator[tuple[Point, Contender, dict[str, Any]]]:
-    """Measure each contender at each point, interleaved; the `trouble` of a trial is None if it counts."""
+    """Measure each contender at each point, interleaved; the `problem` of a trial is None if it counts."""
     most = 40 if quick else max(point.calls(fast=True) for point in points)
     file = digests(most * trial.BATCH)
     for _, group in groupby(points, key=lambda point: (point.latency_ms, point.tls)):
@@ -101,17 +101,17 @@ def counted(contenders: Sequence[Contender], calls: int) -> Iterator[tuple[Conte
 
 
 def measured(contender: Contender, task: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """The figures of a trial, or the trouble with it."""
+    """The figures of a trial, or the problem with it."""
     try:
         told: dict[str, Any] = contender.measure(task, TIMEOUT_S)
     except (RuntimeError, subprocess.TimeoutExpired) as error:
-        return {"trouble": str(error)}
+        return {"problem": str(error)}
     found = {name: told[name] for name in wanted}
     if found != wanted:
-        return {"trouble": f"{found} instead of {wanted}"}
+        return {"problem": f"{found} instead of {wanted}"}
     digests = task["calls"] * trial.BATCH
     return {
-        "trouble": None,
+        "problem": None,
         "calls": task["calls"],
         "calls_per_s": task["calls"] / told["seconds"],
         "cpu_s_per_million_digests": told["cpu_seconds"] / digests * 1e6,
@@ -124,15 +124,15 @@ def measured(contender: Contender, task: dict[str, Any], wanted: dict[str, Any])
 
 
 def line(trials_of_contender: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Medians of a contender's trials at one point, and its rates; or the first trouble."""
+    """Medians of a contender's trials at one point, and its rates; or the first problem."""
     kept = list(trials_of_contender)
-    trouble = next((each["trouble"] for each in kept if each["trouble"]), None)
-    if trouble:
-        return {"trouble": trouble}
-    names = [name for name in kept[0] if name not in ("trouble", "load")]
+    problem = next((each["problem"] for each in kept if each["problem"]), None)
+    if problem:
+        return {"problem": problem}
+    names = [name for name in kept[0] if name not in ("problem", "load")]
     return {
         **{name: statistics.median(each[name] for each in kept) for name in names},
-        "trouble": None,
+        "problem": None,
         "trials": [each["calls_per_s"] for each in kept],
         "loads": [each["load"] for each in kept],
     }
@@ -143,7 +143,7 @@ def document(points: Sequence[Point], contenders: Sequence[Contender], *, quick:
     found: dict[Point, dict[str, list[dict[str, Any]]]] = {}
     for point, contender, each in trials(points, contenders, quick=quick):
         found.setdefault(point, {}).setdefault(contender.name, []).append(each)
-        shown = each["trouble"] or f"{each['calls_per_s']:,.0f} calls/s"
+        shown = each["problem"] or f"{each['calls_per_s']:,.0f} calls/s"
         print(f"{point!s:28} {contender.name:28} {shown}", file=sys.stderr)
     counts = dict(counted(contenders, 20 if quick else 200))
     return {
@@ -213,7 +213,7 @@ def main() -> int:
         table = tables.as_markdown(kept)
         PAGE.write_text(insert_table(PAGE.read_text(), table, begin=tables.BEGIN, end=tables.END))
         print(f"written: {PAGE.name}")
-    return 1 if tables.troubles(kept) else 0
+    return 1 if tables.problems(kept) else 0
 
 
 if __name__ == "__main__":

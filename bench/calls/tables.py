@@ -10,13 +10,13 @@ END = "<!-- calls: end -->"
 Document = dict[str, Any]
 
 
-def troubles(document: Document) -> list[str]:
+def problems(document: Document) -> list[str]:
     """Everything that failed, a line each."""
     return [
-        f"{point['name']}: {line['name']}: {line['trouble'].strip().splitlines()[-1]}"
+        f"{point['name']}: {line['name']}: {line['problem'].strip().splitlines()[-1]}"
         for point in document["points"]
         for line in point["lines"]
-        if line["trouble"]
+        if line["problem"]
     ]
 
 
@@ -25,7 +25,7 @@ def lost(document: Document) -> list[str]:
     ours = {one["name"] for one in document["contenders"] if one["ours"]}
     out = []
     for point in document["points"]:
-        rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["trouble"]}
+        rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["problem"]}
         best = max((rate for name, rate in rates.items() if name in ours), default=0.0)
         out += [
             f"{point['name']}: {name} makes {rate:,.0f} calls/s, layercheck {best:,.0f}"
@@ -42,7 +42,7 @@ def as_text(document: Document) -> str:
     for point in document["points"]:
         out += ["", point["name"], head]
         for line in point["lines"]:
-            if line["trouble"]:
+            if line["problem"]:
                 out.append(f"  {line['name']:28} FAILED")
                 continue
             times = f"{line['p50_ms']:6.1f} ms {line['p99_ms']:6.1f} ms"
@@ -59,7 +59,7 @@ def as_text(document: Document) -> str:
         *(f"NOT RUN: {one['name']}: {one['missing']}" for one in document["contenders"] if one["missing"]),
     ]
     out += [f"LOST: {each}" for each in lost(document)]
-    out += [f"FAILED: {each}" for each in troubles(document)]
+    out += [f"FAILED: {each}" for each in problems(document)]
     return "\n".join(out)
 
 
@@ -74,7 +74,7 @@ def as_markdown(document: Document) -> str:
     for point in document["points"]:
         if point["name"] not in document["headlines"]:
             continue
-        lines = [line for line in point["lines"] if not line["trouble"]]
+        lines = [line for line in point["lines"] if not line["problem"]]
         best = max((line["calls_per_s"] for line in lines if line["name"] in ours), default=0.0)
         for line in lines:
             rate = f"{line['calls_per_s']:,.0f}"

@@ -22,7 +22,7 @@ LINES = [
 @pytest.mark.parametrize(("case", "contender"), LINES)
 def test_case(case: Case, contender: Contender, run_case: Runner, request: pytest.FixtureRequest) -> None:
     record = run_case(case, contender)
-    assert not record.trouble, "\n".join(record.trouble)
+    assert not record.problem, "\n".join(record.problem)
     # Requested only now, because the plugin warns of a benchmark that a failed test never used.
     benchmark = request.getfixturevalue("benchmark")
     benchmark.group = case.name

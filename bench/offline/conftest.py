@@ -37,10 +37,10 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, o
     output_json["rounds"] = config.getoption("rounds")
     output_json["most_rows"] = config.getoption("most_rows")
     # A failed test has no benchmark; without this list its contender would just be absent.
-    output_json["troubles"] = {
-        case: troubles
+    output_json["problems"] = {
+        case: problems
         for case, records in config.stash[RUN].items()
-        if (troubles := {name: record.trouble for name, record in records.items() if record.trouble})
+        if (problems := {name: record.problem for name, record in records.items() if record.problem})
     }
 
 

@@ -1,9 +1,14 @@
-"""What the name and the first bytes of a file say: formats of inputs and reports, and compression."""
+"""What the name of a file says: the formats of inputs and reports, under a suffix of compression.
+
+The native module recognises compressed content; `layercheck._core.is_compressed` asks it.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import Literal, TypeAlias, get_args
+
+from layercheck._core import COMPRESSED_SUFFIXES
 
 FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet"]
 """What an input is: a row in each line, CSV with a header, JSON Lines, or Parquet."""
@@ -31,12 +36,6 @@ REPORT_SUFFIXES: tuple[str, ...] = tuple(
     suffix for suffix, format_ in SUFFIXES.items() if format_ in REPORT_FORMATS
 )
 """Suffixes of reports, for messages."""
-
-COMPRESSION_MAGICS: dict[str, bytes] = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
-"""Suffix of a compressed file to its first bytes: gzip (RFC 1952) and zstd (RFC 8878).
-
-The native module recognises the same two when it reads a file.
-"""
 
 
 def input_format(path: str | os.PathLike[str]) -> FileFormat | None:
@@ -69,12 +68,7 @@ def inner_suffix(path: str | os.PathLike[str]) -> str:
         '.jsonl'
     """
     *before, last = _suffixes(path)
-    return (before[-1] if before else "") if last in COMPRESSION_MAGICS else last
-
-
-def is_compressed(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is gzip or zstd."""
-    return head.startswith(tuple(COMPRESSION_MAGICS.values()))
+    return (before[-1] if before else "") if last in COMPRESSED_SUFFIXES else last
 
 
 def _suffixes(path: str | os.PathLike[str]) -> list[str]:

@@ -24,8 +24,8 @@ impl Request {
     /// Adds a header.
     ///
     /// # Errors
-    /// [`WireErrorKind::Request`] if the name or the value holds characters that would change the head: a line end
-    /// would start another header.
+    /// [`WireErrorKind::Request`] if the name or the value holds characters that would change the head: a
+    /// line end would start another header.
     pub fn header(&mut self, name: &str, value: &str) -> Result<(), WireError> {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(token) {

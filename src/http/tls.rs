@@ -26,7 +26,8 @@ impl Tls {
     /// be used.
     ///
     /// # Errors
-    /// [`WireErrorKind::Tls`] if the file has no usable certificate, or if a certificate cannot hold the host's name.
+    /// [`WireErrorKind::Tls`] if the file has no usable certificate, or if a certificate cannot hold the
+    /// host's name.
     pub fn trusting(bundle: &Path, host: &str) -> Result<Self, WireError> {
         let bad = |reason: String| WireErrorKind::Tls.because(reason);
         let certificates = CertificateDer::pem_file_iter(bundle)

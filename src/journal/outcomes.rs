@@ -95,7 +95,8 @@ pub fn encode(ledger: &Ledger, call: Range<usize>, answered_at: f64) -> Option<R
 /// that were not asked stay as they are.
 ///
 /// # Errors
-/// [`CorruptRecord`] if this is not the record of exactly these digests at this time; the ledger is unchanged then.
+/// [`CorruptRecord`] if this is not the record of exactly these digests at this time; the ledger is
+/// unchanged then.
 pub fn decode(
     ledger: &mut Ledger,
     range: Range<usize>,

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::verdict::Verdict;
 
 /// Takes the rows of one report after another, and joins the reports by digest.
-#[pyclass(name = "Audits", module = "layercheck._core")]
+#[pyclass(name = "Comparison", module = "layercheck._core")]
 pub(super) struct PyComparison {
     comparison: Option<Comparison>,
     /// The name of each report in messages.

@@ -133,9 +133,9 @@ impl PyLedger {
         start: usize,
         stop: usize,
         answered_at: f64,
-        payload: &[u8],
+        outcomes: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| outcomes::decode(&mut self.lock(), start..stop, answered_at, payload))
+        py.detach(|| outcomes::decode(&mut self.lock(), start..stop, answered_at, outcomes))
             .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }
 
@@ -146,9 +146,9 @@ impl PyLedger {
         start: usize,
         stop: usize,
         answered_at: f64,
-        payload: &[u8],
+        outcomes: &[u8],
     ) -> PyResult<usize> {
-        py.detach(|| outcomes::forget(&mut self.lock(), start..stop, answered_at, payload))
+        py.detach(|| outcomes::forget(&mut self.lock(), start..stop, answered_at, outcomes))
             .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }
 
@@ -159,7 +159,6 @@ impl PyLedger {
 
     /// Number the pending digests, which an earlier run left open in otherwise answered batches, from the
     /// plan's `unique` on, so that a call can ask many of them. Returns how many there are.
-    #[pyo3(name = "gather")]
     fn pack_pending(&self, py: Python<'_>) -> usize {
         py.detach(|| self.lock().pack_pending())
     }
@@ -178,7 +177,6 @@ impl PyLedger {
     }
 
     /// Return the pending digests numbered `start..stop` as a plan of their own.
-    #[pyo3(name = "gathered")]
     fn pending_batch(&self, start: usize, stop: usize) -> PyResult<PyPlan> {
         let call = self.call(start, stop)?;
         let digests = self.lock().asked(call).into_owned();
@@ -186,7 +184,6 @@ impl PyLedger {
     }
 
     /// Return the range in the plan from the first of these digests to the last, as `start` and `stop`.
-    #[pyo3(name = "span")]
     fn range(&self, start: usize, stop: usize) -> PyResult<(usize, usize)> {
         let call = self.call(start, stop)?;
         let range = self.lock().range(call);

@@ -6,21 +6,15 @@ from pathlib import Path
 import pytest
 
 import layercheck as lc
-from layercheck.file_formats import (
-    COMPRESSION_MAGICS,
-    REPORT_SUFFIXES,
-    SUFFIXES,
-    input_format,
-    is_compressed,
-    report_format,
-)
+from layercheck._core import COMPRESSED_SUFFIXES, is_compressed
+from layercheck.file_formats import REPORT_SUFFIXES, SUFFIXES, input_format, report_format
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_input_may_be_compressed_and_a_report_may_not(suffix: str) -> None:
     found = input_format(f"dir.d/layers{suffix}")
     assert found == (None if SUFFIXES[suffix] == "arrow" else SUFFIXES[suffix])
-    for compressed in COMPRESSION_MAGICS:
+    for compressed in COMPRESSED_SUFFIXES:
         name = f"layers{suffix}{compressed}".upper()
         assert input_format(name) == found
         assert report_format(name) is None

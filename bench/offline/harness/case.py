@@ -128,7 +128,7 @@ class Record:
     given: Given
     trials: list[Trial] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
-    trouble: list[str] = field(default_factory=list)
+    problem: list[str] = field(default_factory=list)
 
 
 def text(mix: Mix) -> Source:
@@ -191,25 +191,25 @@ def run_trials(case: Case, contenders: list[Contender], setting: Setting) -> dic
     """Measure the contenders interleaved, so that all meet the same load of the machine.
 
     The order is first, second, first, third, and so on. If a contender fails or gives a wrong answer, its
-    record's `trouble` says so, and the later rounds leave it out.
+    record's `problem` says so, and the later rounds leave it out.
     """
     records = {contender.name: Record(make_input(case, contender, setting)) for contender in contenders}
     for contender in contenders:
-        records[contender.name].trouble += [contender.missing] if contender.missing else []
+        records[contender.name].problem += [contender.missing] if contender.missing else []
     for _ in range(case.rounds or setting.rounds):
         for contender in _interleaved(contenders):
             record = records[contender.name]
-            if record.trouble:
+            if record.problem:
                 continue
             record.loads.append(os.getloadavg()[0])
             try:
                 trial = measure.in_own_process(make_task(case, contender, record.given), TIMEOUT_S)
             except Exception as error:  # noqa: BLE001 - a peer may raise anything; the others go on
-                record.trouble.append(str(error))
+                record.problem.append(str(error))
                 continue
             record.trials.append(trial)
             answers = [trial.answer for other in records.values() for trial in other.trials]
-            record.trouble += differences(case, record.given, trial.answer, answers)
+            record.problem += differences(case, record.given, trial.answer, answers)
     return records
 
 

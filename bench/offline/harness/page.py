@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-PAGE = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "speed.md"
 
 
 def insert_table(page: str, table: str, *, begin: str, end: str) -> str:

@@ -105,7 +105,7 @@ def document(benchmarks: dict[str, Any]) -> dict[str, Any]:
         "most_rows": benchmarks["most_rows"],
         "load_at_end": [round(load, 2) for load in os.getloadavg()],
         "cases": list(cases.values()),
-        "troubles": benchmarks["troubles"],
+        "problems": benchmarks["problems"],
     }
 
 
@@ -121,8 +121,8 @@ def measured_again(document: dict[str, Any], earlier: dict[str, Any]) -> dict[st
         case["run"] = run
     kept = [new.get(case["name"], case) for case in earlier["cases"]]
     further = [case for name, case in new.items() if name not in known]
-    troubles = {name: why for name, why in earlier["troubles"].items() if name not in new}
-    return earlier | {"cases": kept + further, "troubles": troubles | document["troubles"]}
+    problems = {name: why for name, why in earlier["problems"].items() if name not in new}
+    return earlier | {"cases": kept + further, "problems": problems | document["problems"]}
 
 
 def _plain(benchmark: dict[str, Any]) -> dict[str, Any]:

@@ -33,9 +33,9 @@ def as_text(document: Document) -> str:
             if not bar["reached"]:
                 lost.append(f"{case['name']}: {_bar(bar)}")
     failed = [
-        f"{case}: {name} FAILED: {'; '.join(troubles).strip().splitlines()[-1]}"
-        for case, by_name in document["troubles"].items()
-        for name, troubles in by_name.items()
+        f"{case}: {name} FAILED: {'; '.join(problems).strip().splitlines()[-1]}"
+        for case, by_name in document["problems"].items()
+        for name, problems in by_name.items()
     ]
     lost += failed
     out += ["", "Lost, not reached or failed:" if lost else "Nothing lost, every bar reached."]
@@ -136,7 +136,27 @@ def as_markdown(document: Document) -> str:
         "The answers were compared before their times counted. Bold: layercheck was slower. `make bench`",
         "measures all cases again and writes this table; `bench/results` has all cases and rounds.",
     ]
+    beyond = lost(document)
+    if beyond:
+        # The page shows every lost case, not only those that are in the table.
+        verdict = f"Outside the table, a peer was faster in {len(beyond)} cases"
+        out += ["", f"<details><summary>{verdict}</summary>", "", *beyond, "", "</details>"]
     return "\n".join(out)
+
+
+def lost(document: Document) -> list[str]:
+    """The cases outside the table in which a peer was faster, an item of a list for each."""
+    out = []
+    for case in document["cases"]:
+        first = _first(case)
+        if first is None or case["headline"]:
+            continue
+        for line in case["lines"]:
+            ratio = line["median_s"] / first["median_s"]
+            if line.get("rival") and ratio < 1:
+                own, other = (seconds(each["median_s"]) for each in (first, line))
+                out.append(f"* {case['name']}: {line['name']} takes {other}, layercheck {own}")
+    return out
 
 
 def seconds(number: float) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from layercheck._core import Plan, Planner
+from layercheck._core import Plan, Planner, is_compressed
 from layercheck.cli.exit_codes import CommandError
 from layercheck.cli.progress import Display
-from layercheck.file_formats import FileFormat, input_format, is_compressed
+from layercheck.file_formats import FileFormat, input_format
 from layercheck.inputs.files import FileRows
 
 STDIN = "-"

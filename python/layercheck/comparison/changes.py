@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from layercheck._core import Audits, Plan
+from layercheck._core import Comparison, Plan
 from layercheck.comparison.sources import add_source
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
@@ -233,9 +233,9 @@ def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Chang
         >>> changes.counts["vanished"], changes.digests("vanished") == ["sha256:" + "ab" * 32]
         (1, True)
     """
-    audits = Audits()
-    targets = add_source(audits, before), add_source(audits, after)
-    plan, (first, second) = audits.finish()
+    comparison = Comparison()
+    targets = add_source(comparison, before), add_source(comparison, after)
+    plan, (first, second) = comparison.finish()
     return Changes(plan, first, second, targets)
 
 

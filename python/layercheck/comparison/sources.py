@@ -7,10 +7,11 @@ import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from layercheck._core import Audits
+from layercheck._core import Comparison, is_compressed
+from layercheck.file_formats import SUFFIXES, inner_suffix
 from layercheck.journal.reader import Journal
 from layercheck.report.dataframes import pyarrow
 from layercheck.verdict import Verdict
@@ -25,16 +26,8 @@ Kind: TypeAlias = Literal["journal", "parquet", "arrow", "text"]
 """The kind of a file. `text` is CSV or JSON Lines; `add_source` tells them apart."""
 
 _MAGICS: dict[bytes, Kind] = {b"SQLite format 3\0": "journal", b"PAR1": "parquet", b"ARROW1": "arrow"}
-_COMPRESSED = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
-_SUFFIXES: dict[str, Kind] = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".csv": "text",
-    ".jsonl": "text",
-    ".ndjson": "text",
-}
+_KINDS: dict[str, Kind] = {"parquet": "parquet", "arrow": "arrow", "csv": "text", "jsonl": "text"}
+"""Format of a file by its suffix to its kind."""
 _COLUMNS = ["digest", "verdict"]
 _TEXT_TYPES = ("string", "large_string", "dictionary", "null")  # prefixes of Arrow type names
 _PARQUET_ROWS = 65_536  # rows of a file that are in memory at once
@@ -43,29 +36,29 @@ _HEAD = 512  # bytes of a file that are read to detect its kind
 _UNKNOWN = 255  # in a column of verdict codes: the word is not a verdict
 
 
-def add_source(audits: Audits, path: str | os.PathLike[str]) -> Target | None:
-    """Add all rows of a journal or a report file to `audits`; raises as `layercheck.diff` says.
+def add_source(comparison: Comparison, path: str | os.PathLike[str]) -> Target | None:
+    """Add all rows of a journal or a report file to `comparison`; raises as `layercheck.diff` says.
 
     Returns:
         The target from a journal; None for a report file, which does not say it.
     """
     name = os.fsdecode(path)
-    audits.begin(name)
+    comparison.begin(name)
     kind = kind_of(path)
     if kind == "journal":
         with Journal(path) as journal:
             report = journal.report()
-            audits.extend_raw(report.plan.digests, report.unique_verdicts)
+            comparison.extend_raw(report.plan.digests, report.unique_verdicts)
             return journal.target
     if kind == "text":
-        audits.read(name, _inner_suffix(path) in (".jsonl", ".ndjson"))
+        comparison.read(name, SUFFIXES.get(inner_suffix(path)) == "jsonl")
         return None
     arrow = pyarrow("reading Parquet and Arrow files")
     with _read_errors(arrow, name, kind):
         row = 0
         for batch in (_parquet if kind == "parquet" else _arrow)(name):
             codes = _codes(arrow, batch.column("verdict"), f"{name}: row", row)
-            audits.extend_arrow(batch.column("digest"), codes)
+            comparison.extend_arrow(batch.column("digest"), codes)
             row += len(codes)
     return None
 
@@ -86,18 +79,13 @@ def kind_of(path: str | os.PathLike[str]) -> Kind:
     for magic, kind in _MAGICS.items():
         if head.startswith(magic):
             return kind
-    by_suffix = _SUFFIXES.get(_inner_suffix(path))
+    by_suffix = _KINDS.get(SUFFIXES.get(inner_suffix(path), ""))
     if by_suffix is not None:
         return by_suffix
     if file.exists() and not file.is_file():
         return "text"  # a pipe, whose first bytes cannot be read twice
     is_text = bool(head) and b"\0" not in head
-    return "text" if is_text or head.startswith(tuple(_COMPRESSED.values())) else "journal"
-
-
-def _inner_suffix(path: str | os.PathLike[str]) -> str:
-    name = PurePath(os.fsdecode(path).lower())
-    return (name.with_suffix("") if name.suffix in _COMPRESSED else name).suffix
+    return "text" if is_text or is_compressed(head) else "journal"
 
 
 def _parquet(name: str) -> Iterator[Any]:

@@ -185,15 +185,10 @@ class Checker:
                 and the exception has the report as its attribute `report`.
             Exception: What the progress callback raised, with the same attribute.
         """
-        run = self.submit(
-            digests,
-            journal=journal,
-            progress=progress,
-            timeout_s=timeout_s,
-            max_age_s=max_age_s,
-            durability=durability,
-        )
+        run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability)
         try:
+            # Ctrl-C may arrive as soon as the run has started, so the start stands inside.
+            self._registry.start(run)
             run._wait()
         except BaseException as error:
             self._interrupted(run, error)
@@ -221,12 +216,9 @@ class Checker:
             JournalError: The journal does not fit, or cannot be opened.
             LayercheckError: The checker is closed.
         """
-        options = JournalOptions.of(journal, max_age_s, durability)
-        callback = as_callback(progress)
-        deadline = Deadline.of(timeout_s)
-        self._registry.check_open()
-        plan = as_plan(digests)
-        return self._start(plan, callback, deadline, open_journal(options, plan, self._connection))
+        run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability)
+        self._registry.start(run)
+        return run
 
     async def check_async(
         self,
@@ -257,7 +249,8 @@ class Checker:
         self._registry.check_open()
         plan = digests if isinstance(digests, Plan) else await asyncio.to_thread(as_plan, digests)
         writer = await open_journal_async(options, plan, self._connection)
-        run = self._start(plan, callback, deadline, writer)
+        run = self._run(plan, callback, deadline, writer)
+        self._registry.start(run)
         try:
             return await asyncio.wrap_future(run)
         except asyncio.CancelledError:
@@ -320,7 +313,24 @@ class Checker:
     ) -> None:
         self.close(cancel=kind is not None)
 
-    def _start(
+    def _prepare(
+        self,
+        digests: DigestInput | Plan,
+        journal: JournalPath,
+        progress: ProgressCallback | bool | None,
+        timeout_s: float | None,
+        max_age_s: float | None,
+        durability: Durability,
+    ) -> Run:
+        """Return a run that is not started yet."""
+        options = JournalOptions.of(journal, max_age_s, durability)
+        callback = as_callback(progress)
+        deadline = Deadline.of(timeout_s)
+        self._registry.check_open()
+        plan = as_plan(digests)
+        return self._run(plan, callback, deadline, open_journal(options, plan, self._connection))
+
+    def _run(
         self, plan: Plan, callback: ProgressCallback | None, deadline: Deadline, writer: JournalWriter | None
     ) -> Run:
         connection = self._connection
@@ -336,12 +346,10 @@ class Checker:
                 writer=writer,
             )
             run = Run(plan, execution, connection.pool, connection.target, self._limits, callback, deadline)
-            self._registry.add(run)
         except BaseException:
             if writer is not None:
                 writer.finish()
             raise
-        self._registry.start(run)
         return run
 
     def _interrupted(self, run: Run, error: BaseException) -> None:

@@ -62,6 +62,7 @@ class Run(Future["Report"]):
         self._ended = False
         self._end = threading.Lock()  # held until the end; see `_wait`
         self._end.acquire()
+        self._steered = threading.Lock()  # taken once, by the thread that brings the run to its end
 
     @property
     def plan(self) -> Plan:
@@ -137,30 +138,39 @@ class Run(Future["Report"]):
             self._execution.stop_asking()
 
     def _start(self) -> None:
-        """Take part in the work. On the submitting thread."""
+        """Start the run's own thread. On the submitting thread."""
         self.set_running_or_notify_cancel()
-        try:
-            self._execution.start_journal()
-            with self._pool.lock:
-                self._pool.add(self._execution)
-            self._thread.start()
-        except RuntimeError as error:  # the system gives no more threads
+        self._execution.start_journal()
+        self._thread.start()
+
+    def _end_unless_started(self, error: BaseException) -> None:
+        """End the run with `error`, unless its own thread has taken it. On the submitting thread.
+
+        Ctrl-C may arrive at any point of the start, and the system may refuse a thread. Without this, nothing
+        would end the run, and `Checker.close` would wait for it for ever.
+        """
+        if self._steered.acquire(blocking=False):
             self._conclude()
             self.set_exception(error)
-            self._ended = True
-            self._end.release()
-            raise
+            self._set_ended()
 
     def _steer(self) -> None:
-        """Watch over progress, deadlines and the end, on the run's own thread."""
+        """Take part in the work, and watch over progress, deadlines and the end, on the run's own thread."""
+        if not self._steered.acquire(blocking=False):
+            return  # the submitting thread was interrupted first, and ended the run
         try:
             self._run_to_the_end()
         finally:
-            self._ended = True
-            self._end.release()
+            self._set_ended()
+
+    def _set_ended(self) -> None:
+        self._ended = True
+        self._end.release()
 
     def _run_to_the_end(self) -> None:
         try:
+            with self._pool.lock:
+                self._pool.add(self._execution)
             self._follow()
             self._conclude()
             self._call_progress(done=True)

@@ -41,20 +41,22 @@ class RunRegistry:
         if self._closed:
             raise LayercheckError("this Checker is closed")
 
-    def add(self, run: Run) -> None:
-        """Add a run that is about to start.
+    def start(self, run: Run) -> None:
+        """Add a run and start it. If that fails, the run ends at once.
 
         Raises:
             LayercheckError: The Checker is closed.
+            RuntimeError: The system gives no more threads.
         """
-        with self._lock:
-            self.check_open()
-            self._runs.add(run)
-        run.add_done_callback(self._forget)
-
-    def start(self, run: Run) -> None:
-        """Start a run that was added."""
-        run._start()
+        try:
+            with self._lock:
+                self.check_open()
+                self._runs.add(run)
+            run.add_done_callback(self._forget)
+            run._start()
+        except BaseException as error:
+            run._end_unless_started(error)
+            raise
         with self._lock:
             self._threads = [each for each in (*self._threads, run._thread) if each.is_alive()]
 

@@ -42,7 +42,7 @@ def open_writer(options: JournalOptions, plan: Plan, target: Target, account_id:
                 store.create(_meta(fingerprint), PlanParts(plan))
             else:
                 restore(store, ledger, max_age_s=options.max_age_s)
-                ledger.gather()
+                ledger.pack_pending()
                 if fingerprint.account_id is not None:
                     # From now on, a run with another account is another run.
                     store.set_if_unknown("account_id", fingerprint.account_id)

@@ -1,4 +1,4 @@
-"""Clients: the caller's own are left as they are, ours are made with care."""
+"""Clients: a caller's own client is left as it is; layercheck makes its own with care."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def test_a_value_in_the_callers_config_wins() -> None:
             retries={"mode": "adaptive", "total_max_attempts": 4},
             read_timeout=7,
             max_pool_connections=5,
-            user_agent_extra="theirs/1",
+            user_agent_extra="caller/1",
         )
     )
     assert config.retries["total_max_attempts"] == 4
     assert config.retries["mode"] == "adaptive"
     assert (config.read_timeout, config.connect_timeout) == (7, 5)
     assert config.max_pool_connections == 5
-    assert config.user_agent_extra == f"theirs/1 layercheck/{lc.__version__}"
+    assert config.user_agent_extra == f"caller/1 layercheck/{lc.__version__}"
 
 
 def test_the_sessions_default_config_wins_over_ours_and_loses_to_the_arguments() -> None:
@@ -212,8 +212,8 @@ def test_without_a_region_there_is_no_endpoint(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_profile_that_does_not_exist_is_a_credentials_error() -> None:
-    with pytest.raises(lc.CredentialsError, match="nobody"):
-        lc.Checker("team/app", profile_name="nobody")
+    with pytest.raises(lc.CredentialsError, match="no-such-profile"):
+        lc.Checker("team/app", profile_name="no-such-profile")
 
 
 def test_an_endpoint_that_is_no_url_is_refused() -> None:

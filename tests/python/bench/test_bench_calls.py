@@ -32,7 +32,7 @@ def document() -> dict[str, Any]:
 
 
 def test_each_contender_finds_the_truth_at_every_point(document: dict[str, Any]) -> None:
-    assert tables.troubles(document) == []
+    assert tables.problems(document) == []
     for point, wanted in zip(document["points"], QUICK, strict=True):
         assert point["name"] == str(wanted)
         assert [line["name"] for line in point["lines"]] == [one.name for one in HERE]
@@ -65,16 +65,16 @@ def test_an_untrue_answer_has_no_time() -> None:
             return {"there": 1, "verdicts": "00"}
 
     found = suite.measured(Liar("liar", ("/bin/false",)), {"calls": 1}, {"there": 50, "verdicts": "01"})
-    assert found["trouble"].startswith("{'there': 1")
+    assert found["problem"].startswith("{'there': 1")
     assert "calls_per_s" not in suite.line([found])
 
 
 def test_a_contender_that_fails_is_named(document: dict[str, Any]) -> None:
     found = suite.measured(Contender("broken", ("/bin/false",)), {"calls": 1}, {"there": 50})
-    assert found["trouble"].startswith("broken failed")
+    assert found["problem"].startswith("broken failed")
     point = document["points"][0]
     broken = document | {"points": [point | {"lines": [{"name": "broken", **suite.line([found])}]}]}
-    assert tables.troubles(broken) == [f"{point['name']}: broken: broken failed:"]
+    assert tables.problems(broken) == [f"{point['name']}: broken: broken failed:"]
     assert "FAILED" in tables.as_text(broken)
 
 

@@ -109,15 +109,15 @@ def test_a_wrong_answer_keeps_its_time_from_counting(setting: Setting) -> None:
         return replace(given, truth=replace(given.truth, unique=1))
 
     record = run_trials(replace(FILE, source=untrue), [FILE.contenders[0]], setting)["layercheck"]
-    assert [trouble.split(":")[0] for trouble in record.trouble] == ["unique"]
+    assert [problem.split(":")[0] for problem in record.problem] == ["unique"]
 
 
 def test_a_contender_that_fails_is_named_and_the_others_go_on(setting: Setting) -> None:
     ours = FILE.contenders[0]
     absent = Contender("broken", "no_such_module")
     records = run_trials(FILE, [ours, absent], setting)
-    assert records["layercheck"].trouble == []
-    assert "no_such_module" in records["broken"].trouble[0]
+    assert records["layercheck"].problem == []
+    assert "no_such_module" in records["broken"].problem[0]
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def document(setting: Setting) -> dict[str, Any]:
             "machine_info": results.machine(),
             "rounds": 1,
             "most_rows": ROWS,
-            "troubles": {FILE.name: {"pandas": ["it failed:\nout of memory"]}},
+            "problems": {FILE.name: {"pandas": ["it failed:\nout of memory"]}},
         }
     )
     return kept

@@ -17,7 +17,7 @@ def told() -> dict[str, Any]:
 
 def test_a_small_soak_is_flat_and_true(told: dict[str, Any]) -> None:
     # A small soak may meet more or fewer faults than one in twenty; only the large one can check the share.
-    assert [trouble for trouble in soak.troubles(told) if "calls met a fault" not in trouble] == []
+    assert [problem for problem in soak.problems(told) if "calls met a fault" not in problem] == []
     assert told["server"]["calls"] >= 200
     assert sum(told["faults"].values()) > 0
     assert told["samples"][-1]["settled"] == 20_000
@@ -29,7 +29,7 @@ def test_together_the_faults_are_one_call_in_twenty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "trouble"),
+    ("path", "value", "problem"),
     [
         (("untrue",), 1, "1 verdicts are untrue"),
         (("complete",), False, "untrue or missing"),
@@ -44,7 +44,7 @@ def test_together_the_faults_are_one_call_in_twenty() -> None:
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else "",
 )
 def test_what_is_not_as_it_must_be_is_told(
-    told: dict[str, Any], path: tuple[Any, ...], value: Any, trouble: str
+    told: dict[str, Any], path: tuple[Any, ...], value: Any, problem: str
 ) -> None:
     broken: Any = copy.deepcopy(told)
     broken["faults"].pop("cut", None)
@@ -52,4 +52,4 @@ def test_what_is_not_as_it_must_be_is_told(
     for name in path[:-1]:
         inner = inner[name]
     inner[path[-1]] = value
-    assert any(trouble in each for each in soak.troubles(broken))
+    assert any(problem in each for each in soak.problems(broken))

@@ -176,7 +176,7 @@ def test_a_binary_input_is_all_invalid_and_said_to_look_binary(
 def test_dry_run_asks_nothing_and_needs_no_credentials(
     layercheck: Layercheck, local_ecr: LocalEcr, digests: Path
 ) -> None:
-    nobody = dict.fromkeys(
+    no_credentials = dict.fromkeys(
         [
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
@@ -194,7 +194,7 @@ def test_dry_run_asks_nothing_and_needs_no_credentials(
         "jsonl",
         "--endpoint-url",
         local_ecr.endpoint_url,
-        env=nobody,
+        env=no_credentials,
     )
     assert ended.code == 0
     assert json.loads(ended.out)["calls"] == 1

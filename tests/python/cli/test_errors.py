@@ -34,8 +34,8 @@ def test_expired_credentials(check: Layercheck, local_ecr: LocalEcr, digests: Pa
 
 
 def test_no_credentials(check: Layercheck, digests: Path) -> None:
-    nobody = dict.fromkeys(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
-    says(check("app", digests, env=nobody), "NoCredentials", "aws configure", "--profile")
+    no_credentials = dict.fromkeys(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+    says(check("app", digests, env=no_credentials), "NoCredentials", "aws configure", "--profile")
 
 
 def test_a_profile_that_does_not_exist(check: Layercheck, digests: Path) -> None:

@@ -86,7 +86,7 @@ def test_the_demo_needs_nothing_of_the_users_and_every_row_is_right(
     layercheck: Layercheck, tmp_path: Path
 ) -> None:
     (tmp_path / "home/.aws").mkdir()
-    (tmp_path / "home/.aws/config").write_text("this is no configuration")
+    (tmp_path / "home/.aws/config").write_text("not a configuration")
     ended = layercheck(
         "demo",
         *("--digests", "20000", "--latency-ms", "0"),
@@ -142,7 +142,7 @@ def test_what_serve_prints_with_tls_works_when_pasted(environment: dict[str, str
         done = run(["bash", "-c", f"{told[exported]}\n{pasted} --format jsonl"])
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         assert Counter(row["verdict"] for row in rows) == {"available": 2, "unavailable": 2}
-        # Without the line, nobody knows the authority, and nothing is asked.
+        # Without the line, the client does not know the authority, and asks nothing.
         refused = run(["bash", "-c", f"{pasted} --format jsonl"])
         assert refused.returncode == 1
         assert "certificate verify failed" in refused.stderr

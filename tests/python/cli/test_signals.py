@@ -231,7 +231,7 @@ def test_a_broken_pipe_ends_quietly(
         os.close(reading)
         _, err = process.communicate()
     assert err == b""
-    # The verdicts are no other for having been read by nobody.
+    # A reader that left does not change the verdicts.
     assert process.returncode == 3
 
 

@@ -34,7 +34,7 @@ def on_a_terminal(
             try:
                 block = os.read(ours, 65536)
             except OSError:
-                # So Linux ends the reading of a terminal that nobody holds any more.
+                # Linux ends the reading of a terminal this way once no process holds the other end.
                 break
             written += block
             if keys and b"Ctrl-D" in written:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import layercheck as lc
 from fake_account import digests
-from layercheck._core import Audits
+from layercheck._core import Comparison
 from layercheck.comparison.changes import CHANGES, LISTED
 from layercheck.verdict import Verdict
 
@@ -334,24 +334,24 @@ def test_a_report_can_come_through_a_pipe(tmp_path: Path) -> None:
 
 def test_a_comparison_with_an_unreadable_source_is_not_joined() -> None:
     raw, codes = np.ones((2, 32), dtype=np.uint8), np.ones(2, dtype=np.uint8)
-    cases: list[tuple[Callable[[Audits], None], str]] = [
-        (lambda audits: audits.extend_raw(raw, codes[:1]), "2 digests, but 1 verdicts"),
-        (lambda audits: audits.extend_arrow(pa.array(D[:1]), codes), "1 digests, but 2 verdicts"),
-        (lambda audits: audits.extend_raw(raw, codes + 7), "no verdict has the code 8"),
-        (lambda audits: audits.extend_arrow(pa.array([1.5]), codes[:1]), "holds no digests"),
+    cases: list[tuple[Callable[[Comparison], None], str]] = [
+        (lambda comparison: comparison.extend_raw(raw, codes[:1]), "2 digests, but 1 verdicts"),
+        (lambda comparison: comparison.extend_arrow(pa.array(D[:1]), codes), "1 digests, but 2 verdicts"),
+        (lambda comparison: comparison.extend_raw(raw, codes + 7), "no verdict has the code 8"),
+        (lambda comparison: comparison.extend_arrow(pa.array([1.5]), codes[:1]), "holds no digests"),
     ]
     for fail, said in cases:
-        audits = Audits()
-        audits.begin("one")
-        audits.extend_raw(raw, codes)
+        comparison = Comparison()
+        comparison.begin("one")
+        comparison.extend_raw(raw, codes)
         with pytest.raises((ValueError, TypeError), match=said):
-            fail(audits)
+            fail(comparison)
         if said == "holds no digests":
             # Its verdicts were added before its digests failed.
             with pytest.raises(ValueError, match="joined already, or could not be read"):
-                audits.finish()
+                comparison.finish()
             continue
-        plan, (one,) = audits.finish()
+        plan, (one,) = comparison.finish()
         assert (plan.unique, one.tolist()) == (1, [1])
 
 

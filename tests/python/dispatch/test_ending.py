@@ -452,3 +452,29 @@ def test_a_stream_closed_by_the_garbage_collector_does_not_wait_for_a_lock(
             run._wait()
             assert run.cancelled()
         assert len(runs) == 2
+
+
+@pytest.mark.parametrize("point", ["before the thread", "in the wait for the thread"])
+def test_a_ctrl_c_while_a_run_starts_leaves_nothing_to_wait_for(
+    point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name != "layercheck-run":
+            start(thread)
+            return
+        if point == "in the wait for the thread":
+            start(thread)
+        raise KeyboardInterrupt
+
+    with ScriptedServer() as server, checker_for(server) as checker:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", interrupted)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                checker.check(ROWS)
+        report = caught.value.__dict__["report"]
+        assert sum(report.counts.values()) == len(ROWS)
+        # Nothing is left that `close` waits for, and the checker goes on working.
+        assert checker._registry.runs == []
+        assert checker.check(ROWS[:100]).complete

@@ -194,7 +194,7 @@ WAYS = {
     def run():
         return asyncio.run(main())
     """,
-    "a dead end": """
+    "a fatal error": """
     def run():
         with checker() as one:
             one.check(rows[:100])

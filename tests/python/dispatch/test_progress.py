@@ -89,15 +89,15 @@ def test_a_split_batch_is_counted_once() -> None:
 
 
 def test_the_time_left_follows_the_recent_speed() -> None:
-    ground = RunProgress(lc.plan(ROWS))
-    assert ground.seconds_left(0.0, 0) is None
-    assert ground.seconds_left(0.5, 100) is None  # too early for an estimate
-    assert ground.seconds_left(2.0, 1000) == pytest.approx(8.0)
+    progress = RunProgress(lc.plan(ROWS))
+    assert progress.seconds_left(0.0, 0) is None
+    assert progress.seconds_left(0.5, 100) is None  # too early for an estimate
+    assert progress.seconds_left(2.0, 1000) == pytest.approx(8.0)
     # Ten seconds at full speed outweigh a minute of throttling.
     for tick in range(60):
-        ground.seconds_left(62.0 + tick * 0.25, 1000 + tick * 50)
-    assert ground.seconds_left(77.0, 4000) == pytest.approx(5.0, rel=0.05)
-    assert ground.seconds_left(80.0, 5000) == 0.0
+        progress.seconds_left(62.0 + tick * 0.25, 1000 + tick * 50)
+    assert progress.seconds_left(77.0, 4000) == pytest.approx(5.0, rel=0.05)
+    assert progress.seconds_left(80.0, 5000) == 0.0
 
 
 def test_progress_is_reported_a_few_times_a_second_whatever_the_call_rate() -> None:

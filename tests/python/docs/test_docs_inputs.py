@@ -14,7 +14,7 @@ import pytest
 
 import layercheck as lc
 
-PAGE = (Path(__file__).parents[3] / "docs" / "inputs.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "inputs.md").read_text()
 
 
 def names() -> dict[str, Any]:
@@ -46,7 +46,7 @@ def expression(cell: str) -> str:
 
 
 def raised(code: str) -> BaseException:
-    """What an expression raises; what is no call is an input for `lc.plan`."""
+    """What an expression raises; an expression that is not a call is an input for `lc.plan`."""
     try:
         lc.plan(eval(code, names()))  # noqa: S307 - our own page
     except Exception as error:  # noqa: BLE001 - that it raises, and what, is the question

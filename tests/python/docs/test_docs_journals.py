@@ -9,7 +9,7 @@ from pathlib import Path
 import layercheck as lc
 from layercheck.testing import LocalEcr
 
-PAGE = Path(__file__).parents[3] / "docs" / "journals.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "journals.md"
 
 
 def test_the_tables_of_a_journal_are_those_on_the_page(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Gives:
 
 
 def capsule(name: bytes, size: int = 256) -> Any:
-    """A capsule with zeros in it, which nobody releases."""
+    """A capsule with zeros in it, which is never released."""
     memory = ctypes.create_string_buffer(size)
     KEPT.append((memory, name))
     new = ctypes.pythonapi.PyCapsule_New

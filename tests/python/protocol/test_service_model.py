@@ -26,7 +26,7 @@ BATCH = Batch(lc.plan(["sha256:" + HEX]), 0, 1)
 # Availability words and what they mean here; ARCHIVED came in November 2025, to private registries alone.
 WORDS = {"AVAILABLE": "available", "UNAVAILABLE": "unavailable", "ARCHIVED": "archived"}
 FAILURE_CODES = {"MissingLayerDigest": "unavailable", "InvalidLayerDigest": "refused"}
-# Modelled errors: what a run does about each, and what is raised if it is a dead end.
+# Modelled errors: what a run does about each, and what it raises if the error is fatal.
 ERRORS: dict[str, tuple[str, type[BaseException] | None]] = {
     "InvalidParameterException": ("batch", None),
     "RepositoryNotFoundException": ("fatal", lc.RepositoryNotFoundError),

@@ -3,7 +3,7 @@
 moto is a server that others wrote from AWS's documentation. Layers are really
 uploaded to it, through the push operations. Where it is more lenient than the
 service (as far as that is known), the test says so and asserts the difference, so
-that nobody mistakes moto's choice for ECR's.
+that no reader mistakes moto's choice for ECR's.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Exchange:
         self._ledger.reopen(call.start, call.stop)
         if call.stop <= self._plan.unique:
             return Batch(self._plan, call.start, call.stop)
-        return Batch(self._ledger.gathered(call.start, call.stop), 0, call.size)
+        return Batch(self._ledger.pending_batch(call.start, call.stop), 0, call.size)
 
     def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
         if not isinstance(answer, bytes):

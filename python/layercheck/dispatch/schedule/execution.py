@@ -83,7 +83,7 @@ class Execution:
         self._abandoned: list[Call] = []  # for their deadline: a few a minute at most
         self._metrics = Metrics()
         self._progress = RunProgress(plan, next_open)
-        self._error_log = ErrorLog(limits.errors_kept, self._ledger.span)
+        self._error_log = ErrorLog(limits.errors_kept, self._ledger.range)
         self._journal = None if writer is None else self._feed(writer)
         self._subscribers: list[Subscriber] = [self._metrics, rate, pool.concurrency, self._progress]
         self._subscribers += [self._error_log, *([self._journal] if self._journal else []), *subscribers]
@@ -247,9 +247,9 @@ class Execution:
             self.ending.journal_not_written(self._journal.finish())
 
     def _feed(self, writer: JournalWriter) -> JournalFeed:
-        return JournalFeed(writer, standing=self._standing, changed=self._journal_changed)
+        return JournalFeed(writer, snapshot=self._snapshot, changed=self._journal_changed)
 
-    def _standing(self) -> tuple[RunStats, tuple[BatchError, ...]]:
+    def _snapshot(self) -> tuple[RunStats, tuple[BatchError, ...]]:
         with self._pool.lock:
             return self.stats(time.monotonic()), self.errors()
 

@@ -19,7 +19,7 @@ class JournalFeed:
 
     Args:
         writer: Writes the journal on a thread of its own.
-        standing: Returns how the run goes and what went wrong so far; called without the pool's lock.
+        snapshot: Returns how the run goes and what went wrong so far; called without the pool's lock.
         changed: Called on the journal's thread without the pool's lock: with an error when writing fails,
             with None after each group, because more may be asked then.
     """
@@ -28,11 +28,11 @@ class JournalFeed:
         self,
         writer: JournalWriter,
         *,
-        standing: Callable[[], tuple[RunStats, tuple[BatchError, ...]]],
+        snapshot: Callable[[], tuple[RunStats, tuple[BatchError, ...]]],
         changed: Callable[[JournalError | None], None],
     ) -> None:
         self._writer = writer
-        self._standing = standing
+        self._snapshot = snapshot
         self._changed = changed
 
     @property
@@ -53,7 +53,7 @@ class JournalFeed:
         """Begin to write."""
         from layercheck.journal.history import RunSnapshot  # here, because it loads SQLite
 
-        self._writer.start(self._changed, lambda: RunSnapshot(*self._standing()))
+        self._writer.start(self._changed, lambda: RunSnapshot(*self._snapshot()))
 
     def finish(self) -> JournalError | None:
         """Write the rest and close the journal; return what went wrong. Waits for the disk."""

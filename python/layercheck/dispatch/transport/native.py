@@ -61,7 +61,7 @@ class NativeTransport(WireTransport):
         found = credentials.current(self._client)
         if found is None:
             # Botocore raises its own error for this when it signs.
-            self._leave_to_botocore("there are no credentials")
+            self._leave_to_botocore("boto3 found no credentials")
         return found
 
 

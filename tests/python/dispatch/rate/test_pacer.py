@@ -12,7 +12,7 @@ CURVE = CubicRecovery()
 
 
 def starts(pacer: Pacer, clock: Clock, seconds: float) -> list[float]:
-    """When calls start if somebody always wants one and waits exactly as told."""
+    """When calls start if a caller always wants one and waits exactly as told."""
     end = clock.now + seconds
     times = []
     while clock.now < end:

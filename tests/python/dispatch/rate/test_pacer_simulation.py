@@ -1,4 +1,4 @@
-"""The pacer finds what a server's token bucket really gives, whoever else draws on it."""
+"""The pacer finds what a server's token bucket really gives, beside other clients of the bucket."""
 
 import pytest
 

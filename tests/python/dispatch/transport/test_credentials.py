@@ -1,4 +1,4 @@
-"""Credentials on every transport: boto3 says which, and nobody else hears of them."""
+"""Credentials on every transport: they come from boto3, and no output shows them."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ UNUSABLE: dict[str, tuple[tuple[str, str, str | None], str]] = {
     "a token with a header behind it": (("AKID", SECRET, f"{TOKEN}\r\nX: y"), "session token has a line end"),
     "a control character": (("AKID", SECRET, f"{TOKEN}\x01"), "session token has a control character"),
     "a character of no header": (("AKID", SECRET, f"{TOKEN}\u20ac"), "session token has a character outside"),
-    "bytes that are no text": (
+    "bytes that are not text": (
         ("AKID", SECRET, f"{TOKEN}\udcff"),
         "session token has a byte that is not UTF-8",
     ),
     "a key id with its line end": ((f"{TOKEN}\n", SECRET, None), "access key id has a line end"),
-    "a secret that is no text": (
+    "a secret that is not text": (
         ("AKID", f"{SECRET}\udcff", None),
         "secret access key has a byte that is no",
     ),

@@ -164,7 +164,7 @@ def test_connections_are_used_again_and_closed_with_the_checker() -> None:
             checker.check(ROWS)
             assert len({asked.client for asked in server.asked}) <= 3
             assert len(connections() - before) > 0
-        # The server's own ends go when it notices; ours are gone now.
+        # The server closes its ends when it notices; the client's ends are closed now.
         assert checker._connection.transport._route.wire.idle == 0  # type: ignore[attr-defined]
 
 

@@ -215,7 +215,7 @@ def test_an_event_that_is_not_fired_costs_speed_and_no_verdict(
             assert checker.transport == "plain"
             assert [record.message for record in caplog.records] == [
                 f"this botocore does not fire {event} for BatchCheckLayerAvailability; "
-                "going on with plain boto3 calls, which are slower"
+                "layercheck now makes plain boto3 calls, which are slower"
             ]
         assert all(table(report) == table(plain) for report in reports)
         # A request that did not hold the batch was answered, perhaps, and not believed.
