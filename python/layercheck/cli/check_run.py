@@ -124,6 +124,6 @@ def _check_journal(journal: Mapping[str, Any]) -> None:
 
     options = JournalOptions.of(journal["journal"], journal["max_age_s"], journal["durability"])
     if options is not None:
-        from layercheck.journal.resume import look
+        from layercheck.journal.resume import refuse_unusable
 
-        look(options)
+        refuse_unusable(options)

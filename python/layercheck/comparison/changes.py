@@ -36,7 +36,7 @@ same. `unknown`: one of the two verdicts is not final. `added`: it is only in th
 it is only in the first."""
 
 CHANGES: tuple[Change, ...] = get_args(Change)
-TOLD: tuple[Change, ...] = ("vanished", "appeared", "archived", "restored", "changed")
+LISTED: tuple[Change, ...] = ("vanished", "appeared", "archived", "restored", "changed")
 """The changes that `Changes.lines` lists by default."""
 
 _ABSENT = len(Verdict)
@@ -119,7 +119,7 @@ class Changes:
         """
         return list(chain.from_iterable(map(self._texts, self._positions((change,)))))
 
-    def lines(self, changes: Sequence[Change] = TOLD) -> Iterator[Line]:
+    def lines(self, changes: Sequence[Change] = LISTED) -> Iterator[Line]:
         """Yield the digests with one of the given changes, in the order of the first check.
 
         Args:
@@ -194,7 +194,7 @@ class Changes:
         return self._texts(positions), changes, before, after
 
     def _batches(self, arrow: Any) -> Iterator[Any]:
-        for positions in self._positions(TOLD):
+        for positions in self._positions(LISTED):
             yield arrow.RecordBatch.from_arrays(
                 [arrow.array(column, arrow.string()) for column in self._columns(positions)],
                 list(Line._fields),

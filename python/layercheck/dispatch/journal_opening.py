@@ -21,10 +21,10 @@ def open_journal(options: JournalOptions | None, plan: Plan, connection: Connect
     """
     if options is None:
         return None
-    from layercheck.journal.resume import begin  # here, because it loads SQLite
+    from layercheck.journal.resume import open_writer  # here, because it loads SQLite
 
     target = connection.target
-    return begin(options, plan, target, None if target.registry_id else connection.account_id)
+    return open_writer(options, plan, target, None if target.registry_id else connection.account_id)
 
 
 async def open_journal_async(

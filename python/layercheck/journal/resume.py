@@ -14,8 +14,8 @@ from layercheck.journal.writer import JournalWriter
 from layercheck.types import Target
 
 
-def look(options: JournalOptions) -> None:
-    """Refuse early what `begin` refuses for any input: a journal in use, or a file that is not a journal.
+def refuse_unusable(options: JournalOptions) -> None:
+    """Refuse early what `open_writer` refuses for any input: a journal in use, or another kind of file.
 
     Raises:
         JournalError: The journal cannot be used; the message says why.
@@ -25,7 +25,7 @@ def look(options: JournalOptions) -> None:
             Store(lock.path).close()
 
 
-def begin(options: JournalOptions, plan: Plan, target: Target, account_id: str | None) -> JournalWriter:
+def open_writer(options: JournalOptions, plan: Plan, target: Target, account_id: str | None) -> JournalWriter:
     """Lock the journal, then create it or restore its verdicts. Reads or writes the whole file.
 
     Raises:

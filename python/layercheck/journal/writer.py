@@ -72,7 +72,7 @@ class JournalWriter:
         self._snapshot = snapshot
         self._thread.start()
 
-    def settled(self, start: int, stop: int) -> None:
+    def enqueue(self, start: int, stop: int) -> None:
         """Queue the digests `start..stop`, whose outcome of one call is known. Thread-safe; never blocks."""
         self._pending.append((start, stop, time.time()))
         if len(self._pending) >= GROUP:

@@ -16,7 +16,7 @@ import pytest
 import layercheck as lc
 from cli.conftest import Layercheck, environment, layercheck  # noqa: F401 - fixtures
 from fake_account import digests
-from layercheck.comparison.changes import _WINDOW, CHANGES, TOLD
+from layercheck.comparison.changes import _WINDOW, CHANGES, LISTED
 from layercheck.journal.lock import JournalLock
 from layercheck.testing import Fault, LocalEcr
 
@@ -74,7 +74,7 @@ def test_every_kind_of_change_is_found_in_every_format(checks: Path, before: str
     assert {change: changes.digests(change) for change in CHANGES} == EXPECTED
     assert changes.counts == {change: len(found) for change, found in EXPECTED.items()}
     lines = list(changes.lines())
-    listed = [digest for word in TOLD for digest in EXPECTED[word]]
+    listed = [digest for word in LISTED for digest in EXPECTED[word]]
     assert sorted(line.digest for line in lines) == sorted(listed)
     assert ("vanished", "archived", "unavailable") in {line[1:] for line in lines}
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import layercheck as lc
 from fake_account import digests
 from layercheck._core import Comparison
-from layercheck.comparison.changes import CHANGES, TOLD
+from layercheck.comparison.changes import CHANGES, LISTED
 from layercheck.verdict import Verdict
 
 D = digests(8)
@@ -163,7 +163,7 @@ def test_diff_equals_a_slow_model(
     wanted = expected(before, after)
     assert {word: changes.digests(word) for word in CHANGES} == wanted
     assert changes.counts == {word: len(found) for word, found in wanted.items()}
-    listed = {digest: word for word in TOLD for digest in wanted[word]}
+    listed = {digest: word for word in LISTED for digest in wanted[word]}
     assert {line.digest: line.change for line in changes.lines()} == listed
     assert [line.digest for line in changes.lines()] == sorted(listed, key=changes.plan.texts(0, 99).index)
     sides = [{digest: word for digest, word in rows if digest} for rows in (before, after)]

@@ -21,7 +21,7 @@ from journal.conftest import Check, table
 from layercheck.journal import store, writer
 from layercheck.journal.history import RunSnapshot
 from layercheck.journal.options import JournalOptions
-from layercheck.journal.resume import begin
+from layercheck.journal.resume import open_writer
 from layercheck.journal.store import Store
 from layercheck.journal.writer import JournalWriter, Notify
 from layercheck.testing import LocalEcr
@@ -150,14 +150,14 @@ def test_the_report_is_complete_even_if_the_last_group_cannot_be_written(
 def calls_of_writing(journal: Path, batch_size: int) -> int:
     """Count the calls of Python and C functions that it takes to write a hundred batches of this size."""
     plan = lc.plan(digests(100 * batch_size), batch_size=batch_size)
-    kept = begin(JournalOptions(journal), plan, Target("app"), None)
+    kept = open_writer(JournalOptions(journal), plan, Target("app"), None)
     for start in range(0, plan.unique, batch_size):
         layers = [
             {"layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": at}
             for at, digest in enumerate(plan.texts(start, start + batch_size))
         ]
         kept.ledger.merge(start, start + batch_size, {"layers": layers})
-        kept.settled(start, start + batch_size)
+        kept.enqueue(start, start + batch_size)
     counted = 0
 
     def count(_frame: FrameType, event: str, _argument: object) -> None:

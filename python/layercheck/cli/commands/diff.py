@@ -140,7 +140,7 @@ def _show(changes: Changes, names: list[str]) -> None:
     from rich.text import Text
 
     from layercheck.cli.summary import numbers_table, show
-    from layercheck.comparison.changes import TOLD
+    from layercheck.comparison.changes import LISTED
 
     audits = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     for letter, name, size in zip("AB", names, changes.sizes, strict=True):
@@ -149,7 +149,7 @@ def _show(changes: Changes, names: list[str]) -> None:
     table = numbers_table("change", "digests")
     table.add_column("", style="dim", overflow="fold")
     for change, number in counts.items():
-        if number or change in TOLD[:2]:
+        if number or change in LISTED[:2]:
             table.add_row(change, f"{number:,}", _NOTES[change])
     lines: list[RenderableType] = [audits, Text(), table]
     vanished = [line.digest for line in islice(changes.lines(("vanished",)), _EXAMPLES)]

@@ -43,11 +43,11 @@ class JournalFeed:
     def record(self, outcome: Outcome) -> None:
         """Queue the verdicts of a call that has its outcome."""
         if outcome.kind.is_final:
-            self._writer.settled(outcome.call.start, outcome.call.stop)
+            self._writer.enqueue(outcome.call.start, outcome.call.stop)
 
     def record_again(self, call: Call) -> None:
         """Queue the verdicts of a call once more, because they may have changed since."""
-        self._writer.settled(call.start, call.stop)
+        self._writer.enqueue(call.start, call.stop)
 
     def start(self) -> None:
         """Begin to write."""
