@@ -1,4 +1,4 @@
-"""Atomic writes: a file is written whole or not at all, and unfinished files of killed writers are removed."""
+"""Atomic writes: a file is whole or absent, and unfinished files of killed writers are removed."""
 
 from __future__ import annotations
 
