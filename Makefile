@@ -71,7 +71,7 @@ lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 	$(BIN)/ruff format --check --quiet docs examples && $(BIN)/ruff check --quiet docs examples
 
 imports: setup ## one direction: each stage of the Python package imports only the stages below it
-	$(BIN)/lint-imports --no-logo --no-cache
+	PYTHONPATH=python $(BIN)/lint-imports --no-logo --no-cache
 
 # Needs `cargo install cargo-modules --locked --version 0.27.0`, some 5 minutes.
 rust-imports: ## draw the modules of the core and who uses whom, as target/modules.dot for Graphviz; needs cargo-modules
