@@ -185,13 +185,15 @@ class Checker:
                 and the exception has the report as its attribute `report`.
             Exception: What the progress callback raised, with the same attribute.
         """
-        run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability)
+        run: Run | None = None
         try:
-            # Ctrl-C may arrive as soon as the run has started, so the start stands inside.
+            # Ctrl-C may arrive at any point, so the start stands inside.
+            run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability)
             self._registry.start(run)
             run._wait()
         except BaseException as error:
-            self._interrupted(run, error)
+            if run is not None:
+                self._interrupted(run, error)
             raise
         return run.result()
 
@@ -289,8 +291,14 @@ class Checker:
 
         Safe to call twice, and from any thread.
         """
+        if self._registry.is_forked:
+            return  # the connections belong to the parent process, and its threads are not here
         try:
             self._registry.close(cancel=cancel)
+        except BaseException:
+            for run in self._registry.runs:
+                run._leave()
+            raise
         finally:
             self._connection.close(self._registry.threads)
 
@@ -355,6 +363,7 @@ class Checker:
     def _interrupted(self, run: Run, error: BaseException) -> None:
         """Set what is known as `report` on an exception in the waiting thread, such as Ctrl-C."""
         try:
+            run._end_unless_started(error)
             run.cancel()
             run._wait(self._limits.grace_s + 1.0)
         except BaseException as again:

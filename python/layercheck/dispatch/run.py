@@ -134,8 +134,9 @@ class Run(Future["Report"]):
     def _leave(self) -> None:
         """Cancel without any grace, for a second Ctrl-C."""
         with self._pool.lock:
-            self._execution.ending.leave()
-            self._execution.stop_asking()
+            if not self._concluded:
+                self._execution.ending.leave()
+                self._execution.stop_asking()
 
     def _start(self) -> None:
         """Start the run's own thread. On the submitting thread."""
@@ -150,9 +151,10 @@ class Run(Future["Report"]):
         would end the run, and `Checker.close` would wait for it for ever.
         """
         if self._steered.acquire(blocking=False):
-            self._conclude()
-            self.set_exception(error)
-            self._set_ended()
+            try:
+                self._fail(error)
+            finally:
+                self._set_ended()
 
     def _steer(self) -> None:
         """Take part in the work, and watch over progress, deadlines and the end, on the run's own thread."""
@@ -176,8 +178,7 @@ class Run(Future["Report"]):
             self._call_progress(done=True)
             report = self.report()
         except BaseException as error:  # noqa: BLE001 (the waiting thread must learn of it, e.g. of a MemoryError)
-            self._conclude()
-            self.set_exception(error)
+            self._fail(error)
             return
         ending = self._execution.ending
         raised = ending.error()
@@ -191,6 +192,22 @@ class Run(Future["Report"]):
             self.set_exception(RunCancelled(self._cancel_message(report), report=report))
         else:
             self.set_result(report)
+
+    def _fail(self, error: BaseException) -> None:
+        """End the run with its own exception. Whatever fails here, the future gets its result."""
+        try:
+            with self._pool.lock:
+                now = time.monotonic()
+                if isinstance(error, Exception):
+                    self._execution.ending.crash(now, error)
+                else:  # Ctrl-C
+                    self._execution.ending.cancel(now)
+            self._conclude()
+            error.__dict__["report"] = self.report()
+        except BaseException as again:  # noqa: BLE001 (the first error counts)
+            error.add_note(f"layercheck: the run could not be concluded either: {again!r}")
+        finally:
+            self.set_exception(error)
 
     def _conclude(self) -> None:
         with self._pool.lock:
@@ -218,6 +235,8 @@ class Run(Future["Report"]):
                     execution.ending.time_out(now, self._deadline.timeout_s)
                     execution.stop_asking()
                     self._deadline = Deadline()
+                # A worker may have been refused a thread. Without any thread this raises, and ends the run.
+                self._pool.notify()
             self._call_progress(done=False)
 
     def _call_progress(self, *, done: bool) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future
 
 from layercheck.dispatch.run import Run
 from layercheck.errors import LayercheckError
 from layercheck.report import Report
+
+_SLICE_S = 0.1
+"""Longest wait for a run before `close` looks again whether the run's own thread closes too, seconds."""
 
 
 class RunRegistry:
@@ -18,7 +22,9 @@ class RunRegistry:
         self._runs: set[Run] = set()
         # A run is done a moment before its thread ends, so the threads are kept apart.
         self._threads: list[threading.Thread] = []
+        self._closing: set[threading.Thread] = set()
         self._closed = False
+        self._process = os.getpid()
 
     @property
     def runs(self) -> list[Run]:
@@ -32,12 +38,22 @@ class RunRegistry:
         with self._lock:
             return list(self._threads)
 
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process is a child of the process that made the Checker."""
+        return os.getpid() != self._process
+
     def check_open(self) -> None:
         """Raise if no more runs may start.
 
         Raises:
-            LayercheckError: The Checker is closed.
+            LayercheckError: The Checker is closed, or it crossed a fork: the child process has none of its
+                threads.
         """
+        if self.is_forked:
+            raise LayercheckError(
+                f"this Checker was made in process {self._process}; make one in each process, after the fork"
+            )
         if self._closed:
             raise LayercheckError("this Checker is closed")
 
@@ -61,13 +77,11 @@ class RunRegistry:
             self._threads = [each for each in (*self._threads, run._thread) if each.is_alive()]
 
     def close(self, *, cancel: bool) -> None:
-        """Let no more runs start, and wait for those under way, or cancel them.
-
-        Raises:
-            BaseException: What interrupted the wait; the runs then end without any grace.
-        """
+        """Let no more runs start, and wait for those under way, or cancel them."""
+        here = threading.current_thread()
         with self._lock:
             self._closed = True
+            self._closing.add(here)
             runs = list(self._runs)
         try:
             for run in runs:
@@ -75,12 +89,11 @@ class RunRegistry:
                 if cancel or run._is_current_thread:
                     run.cancel()
             for run in runs:
-                if not run._is_current_thread:
-                    run._wait()
-        except BaseException:
-            for run in runs:
-                run._leave()
-            raise
+                # Two callbacks may close the Checker at once: neither waits for the other's run.
+                while run._thread not in self._closing and not run._wait(_SLICE_S):
+                    pass
+        finally:
+            self._closing.discard(here)
 
     def _forget(self, run: Future[Report]) -> None:
         with self._lock:

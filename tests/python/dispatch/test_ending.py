@@ -22,6 +22,8 @@ import layercheck as lc
 from dispatch.gate import Gate
 from dispatch.scripted_server import ScriptedServer
 from fake_account import digests
+from layercheck.dispatch.run_registry import RunRegistry
+from layercheck.dispatch.schedule.execution import Execution
 from layercheck.limits import Limits
 
 QUICK = Limits(tick_s=0.01, grace_s=0.2)
@@ -478,3 +480,95 @@ def test_a_ctrl_c_while_a_run_starts_leaves_nothing_to_wait_for(
         # Nothing is left that `close` waits for, and the checker goes on working.
         assert checker._registry.runs == []
         assert checker.check(ROWS[:100]).complete
+
+
+def test_a_start_that_was_interrupted_is_not_called_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with ScriptedServer() as server, checker_for(server) as checker, monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            checker.check(ROWS)
+    report = caught.value.__dict__["report"]
+    assert (report.stats.ended, report.counts["not_checked"]) == ("cancelled", len(ROWS))
+    assert server.asked == []
+
+
+def test_a_conclusion_that_fails_still_resolves_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Execution, now: float) -> None:
+        raise MemoryError("no memory for the conclusion")
+
+    with ScriptedServer() as server, checker_for(server) as checker, monkeypatch.context() as patch:
+        patch.setattr(Execution, "conclude", fail)
+        with pytest.raises(MemoryError) as caught:
+            checker.submit(ROWS[:100]).result(60)
+    assert "could not be concluded either" in str(caught.value.__notes__)
+
+
+def test_a_ctrl_c_at_the_start_of_close_leaves_no_run_behind(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: RunRegistry, *, cancel: bool) -> None:
+        raise KeyboardInterrupt
+
+    with ScriptedServer(gate) as server:
+        checker = checker_for(server, max_in_flight=2)
+        run = checker.submit(ROWS)
+        assert gate.held.wait(60)
+        with monkeypatch.context() as patch:
+            patch.setattr(RunRegistry, "close", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                checker.close()
+        gate.opened.set()
+        with pytest.raises(lc.RunCancelled):
+            run.result(60)
+
+
+def test_two_callbacks_may_close_their_checker_at_once() -> None:
+    both = threading.Barrier(2)
+
+    with ScriptedServer() as server:
+        checker = checker_for(server)
+
+        def close(progress: lc.Progress) -> None:
+            if not progress.done and not both.broken:
+                both.wait(60)
+                both.abort()
+                checker.close()
+
+        runs = [checker.submit(ROWS, progress=close) for _ in range(2)]
+        for run in runs:
+            assert isinstance(run.exception(60), lc.RunCancelled | threading.BrokenBarrierError)
+
+
+def test_a_checker_that_crossed_a_fork_says_so_at_once() -> None:
+    code = """
+        import os, sys
+        import layercheck as lc
+        rows = ["sha256:" + "ab" * 32]
+        checker = lc.Checker("team/app", endpoint_url=sys.argv[1])
+        assert checker.check(rows).complete
+        child = os.fork()
+        if child == 0:
+            try:
+                checker.check(rows)
+            except lc.LayercheckError as error:
+                told = "made in process" in str(error)
+            checker.close()
+            with lc.Checker("team/app", endpoint_url=sys.argv[1]) as own:
+                told = told and own.check(rows).complete
+            os._exit(0 if told else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert checker.check(rows).complete
+        checker.close()
+    """
+    with ScriptedServer() as server:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), server.url],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -109,6 +109,8 @@ class RunEnding:
         """Raise `error` with the result, unless the result raises something else."""
         if error is not None and self._fatal is None:
             self._fatal = error
+            if self.ended == "done":
+                self.ended = "journal"
 
     @property
     def is_fatal(self) -> bool:

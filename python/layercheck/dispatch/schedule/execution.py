@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -231,7 +232,9 @@ class Execution:
             cause = Cause(rest.kind, failure.code, failure.summary) if failure else rest
             self._leave_unanswered(OutcomeKind.LEFT, call, cause, now, failure)
         for call in list(self._scheduler.in_flight):
-            self._pool.abandon(call)
+            # The system may give no thread for another run. That run's own thread finds out by itself.
+            with contextlib.suppress(RuntimeError):
+                self._pool.abandon(call)
         self._scheduler.in_flight.clear()
 
     # The journal.

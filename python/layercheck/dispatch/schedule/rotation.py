@@ -83,7 +83,8 @@ class Rotation:
                 delay = self._rate.reserve()
                 if delay > 0:
                     return None, delay
+                call = source.take(now)
                 self.in_flight += 1
-                return (source, source.take(now)), None
+                return (source, call), None
             soonest = due if soonest is None else min(soonest, due)
         return None, None if soonest is None else soonest - now

@@ -12,6 +12,7 @@ itself and starts another thread. So the number of threads follows rate x latenc
 
 from __future__ import annotations
 
+import ctypes  # here, because nothing may be imported at the end of a run
 import itertools
 import threading
 import time
@@ -228,8 +229,6 @@ class WorkerPool:
 
 
 def _raise_in(thread: threading.Thread | None) -> None:
-    import ctypes
-
     if thread is not None and thread.ident is not None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(CallAbandonedExit)
