@@ -142,6 +142,7 @@ def test_the_report_is_complete_even_if_the_last_group_cannot_be_written(
         check()
     assert caught.value.report is not None
     assert caught.value.report.complete
+    assert caught.value.report.stats.ended == "journal"
     monkeypatch.undo()
     with lc.Journal(journal) as opened:
         assert opened.status().settled == 0
