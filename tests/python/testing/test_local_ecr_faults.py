@@ -133,6 +133,9 @@ def test_correct_answers_in_unusual_forms_are_answers(kind: Any) -> None:
         for _ in range(3):
             answer = client.batch_check_layer_availability(repositoryName="app", layerDigests=ASKED)
             assert words(answer) == TRUTH
+            if kind == "idle_close":
+                # A client that makes one attempt may send the next request while the server closes.
+                client = ecr.client(config=ONCE)
         assert ecr.counters.faults[kind] == 3
 
 
