@@ -35,7 +35,7 @@ if _TYPE_CHECKING:
     from layercheck.dispatch import Answer, Checker, Run, check
     from layercheck.journal.history import JournalRun
     from layercheck.journal.reader import Journal, JournalStatus
-    from layercheck.report import Report
+    from layercheck.report import Report, Row
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import Verdict
 
@@ -51,6 +51,7 @@ _LAZY = {
     "JournalRun": "layercheck.journal.history",
     "JournalStatus": "layercheck.journal.reader",
     "Report": "layercheck.report",
+    "Row": "layercheck.report",
     "BatchError": "layercheck.types",
     "Progress": "layercheck.types",
     "RunStats": "layercheck.types",
@@ -93,6 +94,7 @@ __all__ = [
     "FileRows",
     "Reject",
     "Report",
+    "Row",
     "Journal",
     "JournalRun",
     "JournalStatus",

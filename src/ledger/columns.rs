@@ -28,9 +28,9 @@ pub struct Columns {
     /// Bytes; -1 where the service gave none.
     pub(super) sizes: Vec<i64>,
     pub(super) media_types: Vec<u16>,
-    details: Vec<u16>,
-    media_type_names: Notes<String>,
-    detail_texts: Notes<(String, String)>,
+    pub(super) details: Vec<u16>,
+    pub(super) media_type_names: Notes<String>,
+    pub(super) detail_texts: Notes<(String, String)>,
     pub(super) counts: [usize; Verdict::ALL.len()],
 }
 
@@ -131,9 +131,9 @@ impl Columns {
 /// Numbered texts; 0 is no text. A hostile service can send a different text with every digest, so the
 /// number of texts is bounded, and `last` stands for every text beyond it.
 #[derive(Clone, Debug)]
-struct Notes<T> {
-    numbers: HashMap<T, u16>,
-    texts: Vec<T>,
+pub(super) struct Notes<T> {
+    pub(super) numbers: HashMap<T, u16>,
+    pub(super) texts: Vec<T>,
     last: T,
 }
 

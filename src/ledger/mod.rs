@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod merge;
+pub mod parts;
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -4,11 +4,13 @@ pub mod batch;
 pub mod dedupe;
 pub mod huge_pages;
 pub mod indexer;
+pub mod lookup;
 pub mod planner;
 pub mod rejected_rows;
 pub mod row_sink;
 
 use batch::Batches;
+use lookup::Lookup;
 use rejected_rows::Rejects;
 
 use crate::digest::Digest;
@@ -23,6 +25,7 @@ pub struct Plan {
     rejects: Rejects,
     spellings: [u64; Spelling::ALL.len()],
     batch_size: usize,
+    lookup: Lookup,
 }
 
 impl Plan {
@@ -34,7 +37,7 @@ impl Plan {
         spellings: [u64; Spelling::ALL.len()],
         batch_size: usize,
     ) -> Self {
-        Self { digests, row_index, rejects, spellings, batch_size }
+        Self { digests, row_index, rejects, spellings, batch_size, lookup: Lookup::default() }
     }
 
     /// Makes a plan of digests without rows: for a call, not for a report.
@@ -71,6 +74,13 @@ impl Plan {
     #[must_use]
     pub fn digests(&self) -> &[Digest] {
         &self.digests
+    }
+
+    /// Returns the first row with this digest; None if no row has it. The first call makes an index.
+    #[must_use]
+    pub fn first_row(&self, digest: &Digest) -> Option<usize> {
+        let at = self.lookup.find(&self.digests, digest)?;
+        self.lookup.first_row(&self.row_index, at)
     }
 
     /// Returns for each row the index of its digest, or -1 for a rejected row.

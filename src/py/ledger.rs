@@ -9,6 +9,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::array::{ArrayView, Owner};
+use super::pickling::reduce_columns;
 use super::plan::PyPlan;
 use super::table::PyTable;
 use crate::journal::outcomes::{self, Record};
@@ -214,7 +215,7 @@ impl PyLedger {
     /// Return the columns as they are now; later answers do not change them.
     fn columns(&self) -> PyColumns {
         let ledger = self.lock();
-        PyColumns { plan: Arc::clone(ledger.plan()), columns: ledger.columns(), codes: OnceLock::new() }
+        PyColumns::new(Arc::clone(ledger.plan()), ledger.columns())
     }
 }
 
@@ -235,6 +236,10 @@ impl PyColumns {
     #[getter]
     fn plan(&self) -> PyPlan {
         PyPlan { plan: Arc::clone(&self.plan) }
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        reduce_columns(py, self.plan(), &self.columns)
     }
 
     /// The number of rows for each verdict.
@@ -296,6 +301,10 @@ impl PyColumns {
 }
 
 impl PyColumns {
+    pub(super) fn new(plan: Arc<Plan>, columns: Arc<Columns>) -> Self {
+        Self { plan, columns, codes: OnceLock::new() }
+    }
+
     fn code(&self, index: i64) -> u8 {
         let verdict = usize::try_from(index).map_or(Verdict::Invalid, |at| self.columns.verdicts()[at]);
         verdict as u8

@@ -11,6 +11,7 @@ mod journal;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
+mod pickling;
 mod plan;
 mod planner;
 mod python_file;
@@ -53,6 +54,8 @@ mod _core {
     #[cfg(feature = "local-ecr")]
     #[pymodule_export]
     use super::local_ecr::PyLocalEcrServer;
+    #[pymodule_export]
+    use super::pickling::{columns_of_parts, plan_of_parts, reject_of_parts};
     #[pymodule_export]
     use super::plan::PyPlan;
     #[pymodule_export]

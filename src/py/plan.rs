@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PySlice, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PySlice, PyString, PyTuple};
 
 use super::array::{ArrayView, Owner};
+use super::pickling::reduce_plan;
 use super::rejects::PyRejects;
 use super::table::PyPlanTable;
-use crate::digest::Digest;
+use crate::digest::{Digest, parse};
 use crate::plan::Plan;
 
 /// Rows, validated, normalised, deduplicated and packed into batches. `layercheck.plan` makes it. A plan
@@ -174,6 +175,27 @@ impl PyPlan {
         self.converted(py, "to_polars", unique)
     }
 
+    /// Return the first row with this digest, counted from 0; None if no row has it. `digest` is a text in any
+    /// accepted spelling, or 32 raw bytes. The first call makes an index of some five bytes a digest.
+    #[pyo3(signature = (digest, /))]
+    fn first_row(&self, py: Python<'_>, digest: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        let Some(digest) = digest_of(digest)? else { return Ok(None) };
+        Ok(py.detach(|| self.plan.first_row(&digest)))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        reduce_plan(py, &self.plan)
+    }
+
+    /// A plan never changes, so that a copy is the plan itself.
+    fn __copy__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __deepcopy__<'py>(this: PyRef<'py, Self>, _memo: &Bound<'py, PyAny>) -> PyRef<'py, Self> {
+        this
+    }
+
     fn __len__(&self) -> usize {
         self.plan.batches().len()
     }
@@ -207,6 +229,23 @@ impl PyPlan {
             plan.batch_size()
         )
     }
+}
+
+/// Reads one digest: a text in any accepted spelling, or 32 raw bytes; None for anything else.
+fn digest_of(value: &Bound<'_, PyAny>) -> PyResult<Option<Digest>> {
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(text
+            .to_str()
+            .ok()
+            .and_then(|text| parse::parse(text.as_bytes()).ok())
+            .map(|(digest, _)| digest));
+    }
+    let Ok(bytes) = value.cast::<PyBytes>() else {
+        let kind = value.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("a digest is str or bytes, not {kind}")));
+    };
+    let bytes = bytes.as_bytes();
+    Ok(bytes.try_into().map(Digest).ok().or_else(|| parse::parse(bytes).ok().map(|(digest, _)| digest)))
 }
 
 fn texts<'py>(py: Python<'py>, digests: &[Digest]) -> PyResult<Bound<'py, PyList>> {

@@ -1,11 +1,14 @@
 //! `Reject` and the sequence of them for Python.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySlice};
+use pyo3::types::{PyList, PySlice, PyTuple};
 
+use super::pickling::reduce_reject;
+use super::plan::PyPlan;
 use crate::plan::Plan;
 
 /// One row that was rejected locally and never sent.
@@ -14,24 +17,34 @@ use crate::plan::Plan;
 pub(super) struct PyReject {
     /// Input row, counted from 0.
     #[pyo3(get)]
-    row: usize,
+    pub(super) row: usize,
     /// Kind of rejection: `empty`, `wrong_length`, `not_hexadecimal`, `unsupported_algorithm`,
     /// `tag_like`, `not_canonical` or `not_text`.
     #[pyo3(get)]
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// Byte offset in the row (in its UTF-8 form) of the fault.
     #[pyo3(get)]
-    offset: usize,
+    pub(super) offset: usize,
     /// The original text, cut to 256 bytes; None for a null.
     #[pyo3(get)]
-    text: Option<String>,
+    pub(super) text: Option<String>,
     /// What is wrong, where, and what is expected.
     #[pyo3(get)]
-    message: String,
+    pub(super) message: String,
 }
 
 #[pymethods]
 impl PyReject {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        reduce_reject(py, self)
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.row, self.kind, self.offset, &self.text).hash(&mut hasher);
+        hasher.finish()
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let text = self.text.clone().into_pyobject(py)?.repr()?;
         Ok(format!("Reject(row={}, kind='{}', offset={}, text={text})", self.row, self.kind, self.offset))
@@ -84,6 +97,12 @@ impl PyRejects {
             return Err(PyIndexError::new_err("there is no such rejected row"));
         }
         Ok(Bound::new(py, self.get(at as usize))?.into_any())
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let plan = PyPlan { plan: Arc::clone(&self.plan) };
+        let getattr = py.import("builtins")?.getattr("getattr")?;
+        (getattr, (plan, "rejects")).into_pyobject(py)
     }
 
     fn __repr__(&self) -> String {

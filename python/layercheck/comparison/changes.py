@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from layercheck.report import Report
     from layercheck.types import Target
 
 Change: TypeAlias = Literal[
@@ -201,7 +202,7 @@ class Changes:
             )
 
 
-def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Changes:
+def diff(before: str | os.PathLike[str] | Report, after: str | os.PathLike[str] | Report) -> Changes:
     r"""Compare two checks of the same digests.
 
     Digests are joined by value, so that the two inputs may differ in content and order. The kind of a file
@@ -213,8 +214,9 @@ def diff(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Chang
     65,536 rows of Parquet.
 
     Args:
-        before: A journal, or a report written as Parquet, Arrow, CSV or JSON Lines.
-        after: The later journal or report.
+        before: A `Report`, or the path of a journal or of a report written as Parquet, Arrow, CSV or JSON
+            Lines.
+        after: The later report or journal, likewise.
 
     Raises:
         JournalError: A file is not a journal, or is damaged.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from layercheck._core import Comparison, is_compressed
 from layercheck.file_formats import SUFFIXES, inner_suffix
 from layercheck.journal.reader import Journal
+from layercheck.report import Report
 from layercheck.report.dataframes import pyarrow
 from layercheck.verdict import Verdict
 
@@ -36,12 +37,17 @@ _HEAD = 512  # bytes of a file that are read to detect its kind
 _UNKNOWN = 255  # in a column of verdict codes: the word is not a verdict
 
 
-def add_source(comparison: Comparison, path: str | os.PathLike[str]) -> Target | None:
-    """Add all rows of a journal or a report file to `comparison`; raises as `layercheck.diff` says.
+def add_source(comparison: Comparison, source: str | os.PathLike[str] | Report) -> Target | None:
+    """Add all rows of a report, a journal or a report file to `comparison`; raises as `layercheck.diff` says.
 
     Returns:
-        The target from a journal; None for a report file, which does not say it.
+        The target of a report or a journal; None for a report file, which does not say it.
     """
+    if isinstance(source, Report):
+        comparison.begin(repr(source))
+        comparison.extend_raw(source.plan.digests, source.unique_verdicts)
+        return source.target
+    path = source
     name = os.fsdecode(path)
     comparison.begin(name)
     kind = kind_of(path)

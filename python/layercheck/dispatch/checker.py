@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from layercheck._core import Plan
 from layercheck.dispatch.connection import Connection
@@ -301,6 +301,12 @@ class Checker:
             raise
         finally:
             self._connection.close(self._registry.threads)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Checker holds connections and threads, so it cannot be pickled or copied; make one in each "
+            "process, from the same arguments"
+        )
 
     def __enter__(self) -> Self:
         return self

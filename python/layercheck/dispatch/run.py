@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.schedule.execution import Execution
@@ -68,6 +68,9 @@ class Run(Future["Report"]):
     def plan(self) -> Plan:
         """What this run asks."""
         return self._plan
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Run belongs to its process, so it cannot be pickled or copied; send its report")
 
     def report(self) -> Report:
         """Return what is known so far: at any time, from any thread, and also after the end.

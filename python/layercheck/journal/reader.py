@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from layercheck._core import Ledger, Plan
 from layercheck.errors import JournalError
@@ -196,6 +196,11 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Journal is an open file, so it cannot be pickled or copied; send its path, or its report"
+        )
 
     def __repr__(self) -> str:
         return f"Journal({str(self.path)!r}, {self.target.repository_name!r}, rows={self._fingerprint.rows})"

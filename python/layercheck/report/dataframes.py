@@ -40,9 +40,17 @@ def to_arrow(table: Table | PlanTable) -> pa.Table:
 
 
 def to_pandas(table: Table | PlanTable) -> pd.DataFrame:
-    """The table as a pandas DataFrame; verdict and media type are categories."""
-    imported("pandas", "to_pandas()", extra="pandas")
-    frame: pd.DataFrame = to_arrow(table).to_pandas()
+    """The table as a pandas DataFrame; verdict and media type are categories.
+
+    Integers stay integers: a column that may have nulls has pandas' dtype `Int64`, because pandas would
+    otherwise turn it into floats.
+    """
+    pandas = imported("pandas", "to_pandas()", extra="pandas")
+    columns = to_arrow(table)
+    frame: pd.DataFrame = columns.to_pandas()
+    for field in columns.schema:
+        if field.nullable and str(field.type) == "int64":
+            frame[field.name] = columns[field.name].to_pandas(types_mapper=lambda _: pandas.Int64Dtype())
     return frame
 
 

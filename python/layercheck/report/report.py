@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck._core import Columns, Plan, Table
 from layercheck.errors import InvalidDigestError, UnansweredError
 from layercheck.report import dataframes, files, notebook
+from layercheck.report.row import Counts, Row
 from layercheck.types import BatchError, RunStats, Target
 from layercheck.verdict import Verdict
 
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_CHUNK = 4_096  # rows that an iteration makes at once
+
+
 class Report:
     """The rows of a run with their verdicts, and the run's statistics and errors. Immutable.
+
+    `report[digest]` is what is known of one digest, `digest in report` says whether it was among the rows,
+    `report.row(i)` is one input row, and an iteration goes over all rows. A report can be pickled.
 
     Every input row has exactly one verdict, so `sum(report.counts.values()) == report.rows`,
     even if the run ended early.
@@ -38,6 +45,8 @@ class Report:
         ...     report = lc.check([there, gone, "junk"], "app", client=ecr.client())
         >>> report.rows, report.counts["available"], report.digests("unavailable") == [gone]
         (3, 1, True)
+        >>> report[gone].verdict, there in report, report.row(2).code
+        (<Verdict.UNAVAILABLE: 2>, True, 'not_hexadecimal')
     """
 
     def __init__(
@@ -87,16 +96,16 @@ class Report:
         return self.plan.rows
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Verdict word to number of rows; all eight words, and their sum is `rows`."""
+    def counts(self) -> Counts:
+        """Verdict to number of rows; all eight, and their sum is `rows`. A key is a word or a `Verdict`."""
         if self._counts is None:
             self._counts = self._columns.counts
-        return dict(self._counts)
+        return Counts(self._counts)
 
     @property
-    def unique_counts(self) -> dict[str, int]:
-        """Verdict word to number of digests; their sum is `plan.unique`."""
-        return self._columns.unique_counts
+    def unique_counts(self) -> Counts:
+        """Verdict to number of digests; their sum is `plan.unique`. A key is a word or a `Verdict`."""
+        return Counts(self._columns.unique_counts)
 
     @property
     def complete(self) -> bool:
@@ -132,6 +141,48 @@ class Report:
         if isinstance(verdict, str):
             verdict = Verdict.from_label(verdict)
         return self._columns.digests(Verdict(verdict))
+
+    def __getitem__(self, digest: str | bytes) -> Row:
+        """Return what is known of a digest, with its first row.
+
+        Args:
+            digest: A text in any accepted spelling, or 32 raw bytes.
+
+        Raises:
+            KeyError: No row has this digest.
+            TypeError: `digest` is neither text nor bytes; for a row number, use `row`.
+        """
+        if not isinstance(digest, str | bytes):
+            kind = type(digest).__name__
+            raise TypeError(f"report[...] takes a digest, not {kind}; for an input row use report.row(i)")
+        row = self.plan.first_row(digest)
+        if row is None:
+            raise KeyError(f"no row of the report has the digest {digest!r}")
+        return self.row(row)
+
+    def __contains__(self, digest: object) -> bool:
+        """Whether a row has this digest, in any accepted spelling or as 32 raw bytes."""
+        return isinstance(digest, str | bytes) and self.plan.first_row(digest) is not None
+
+    def row(self, row: int) -> Row:
+        """Return one input row with its verdict.
+
+        Args:
+            row: Number of the row, counted from 0; a negative number counts from the end.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        at = row + self.rows if row < 0 else row
+        if not 0 <= at < self.rows:
+            raise IndexError(f"there is no row {row}: the report has {self.rows:,} rows, counted from 0")
+        return Row.of_line(self._columns.table().lines(at, at + 1)[0])
+
+    def __iter__(self) -> Iterator[Row]:
+        """Iterate over all rows, in input order, in bounded memory."""
+        table = self._columns.table()
+        for start in range(0, self.rows, _CHUNK):
+            yield from map(Row.of_line, table.lines(start, start + _CHUNK))
 
     def table(self, *, unique: bool = False) -> Table:
         """Return the report table, which other tools read in chunks through `__arrow_c_stream__`.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from layercheck._core import LocalEcrServer
 from layercheck.testing import clients
@@ -116,6 +116,11 @@ class LocalEcr:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a LocalEcr is a running server, so it cannot be pickled or copied; send its endpoint_url"
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else self.endpoint_url
