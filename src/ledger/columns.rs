@@ -85,6 +85,19 @@ impl Columns {
         self.detail_texts.get(self.details[at]).map_or(("", ""), |(code, reason)| (code, reason))
     }
 
+    /// Returns the columns of other digests, each of which is at the given position here.
+    #[must_use]
+    pub fn select(&self, positions: &[i64]) -> Self {
+        let mut selected = Self::new(positions.len());
+        for (to, from) in positions.iter().enumerate() {
+            let from = usize::try_from(*from).expect("raw digests are never rejected");
+            let (code, reason) = self.detail(from);
+            let note = Note { media_type: self.media_type(from), code, reason };
+            selected.put(to, self.verdicts[from], self.sizes[from], note);
+        }
+        selected
+    }
+
     /// Returns a key that is equal for digests of which everything but the size is equal.
     pub(crate) fn key(&self, at: usize) -> (Verdict, u16, u16) {
         (self.verdicts[at], self.media_types[at], self.details[at])

@@ -293,6 +293,17 @@ impl PyColumns {
         Ok(texts)
     }
 
+    /// Return the columns of `plan`, whose digests were the rows from `row` on of these columns' plan.
+    fn part(&self, plan: &Bound<'_, PyPlan>, row: usize) -> PyResult<Self> {
+        let plan = Arc::clone(&plan.get().plan);
+        let rows = self.plan.row_index().get(row..).and_then(|rows| rows.get(..plan.unique()));
+        let rows = rows.filter(|rows| rows.iter().all(|index| *index >= 0));
+        let rows =
+            rows.ok_or_else(|| PyIndexError::new_err("the digests of the plan are not among the rows"))?;
+        let columns = Arc::new(self.columns.select(rows));
+        Ok(Self::new(plan, columns))
+    }
+
     /// Return the report table: a line for each row, or for each digest.
     #[pyo3(signature = (*, unique = false))]
     fn table(&self, unique: bool) -> PyTable {

@@ -43,6 +43,12 @@ impl PyPlanner {
         rows::extend(planner, &mut self.block, rows)
     }
 
+    /// Take every digest of a plan as a row.
+    fn extend_plan(&mut self, plan: &Bound<'_, PyPlan>) -> PyResult<()> {
+        self.planner()?.raw(plan.get().plan.digests());
+        Ok(())
+    }
+
     /// Take a text file, plain, gzipped or zstd-compressed: a path, or an object with `read(size)` that
     /// returns bytes. Exceptions of the object pass through.
     fn read(&mut self, file: &Bound<'_, PyAny>) -> PyResult<()> {

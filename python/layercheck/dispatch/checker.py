@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from layercheck._core import Plan
+from layercheck._core import Ledger, Plan
+from layercheck.dispatch.coalescing import Coalescer
 from layercheck.dispatch.connection import Connection
 from layercheck.dispatch.journal_opening import open_journal, open_journal_async
 from layercheck.dispatch.run import Run
@@ -16,11 +17,11 @@ from layercheck.dispatch.schedule.execution import Execution
 from layercheck.dispatch.stream import Answer, stream
 from layercheck.dispatch.transport.selection import TransportName
 from layercheck.display.callback import as_callback
-from layercheck.errors import JournalError
+from layercheck.errors import InvalidParameterError, JournalError
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
 from layercheck.limits import Limits
 from layercheck.planning import plan as make_plan
-from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, Target
+from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, RunStats, Target
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from layercheck.journal.writer import JournalWriter
     from layercheck.report import Report
+
+_FEW = 1_000
+"""Rows of a list that are planned on the event loop itself, which takes less than a millisecond."""
 
 
 class Checker:
@@ -67,6 +71,10 @@ class Checker:
             `"wire"`, `"native"` (see `layercheck.dispatch.transport`). Your own client always gets plain
             boto3 calls. Sessions with your own event handlers, proxies, client certificates and the like get
             the fastest transport that respects them.
+        coalesce_s: Longest time in seconds, for instance 0.005, that a `check` or `check_async` of fewer than
+            100 digests waits for others, so that many small checks at once share calls of 100 digests. The
+            `stats` of their reports are those of the shared run. Checks with a journal, progress or a time
+            limit run alone. None: every check runs alone.
 
     Raises:
         InvalidParameterError: Arguments that cannot be right; also a ValueError.
@@ -97,10 +105,12 @@ class Checker:
         rate: Rate = None,
         max_in_flight: int | None = None,
         transport: TransportName | None = None,
+        coalesce_s: float | None = None,
         _limits: Limits | None = None,
     ) -> None:
         self._limits = _limits or Limits()
         self._registry = RunRegistry()
+        self._coalescer = self._coalescing(coalesce_s)
         self._connection = Connection(
             repository_name,
             registry_id,
@@ -185,6 +195,10 @@ class Checker:
                 and the exception has the report as its attribute `report`.
             Exception: What the progress callback raised, with the same attribute.
         """
+        if self._coalescer is not None and not (journal or progress or timeout_s or max_age_s):
+            digests = as_plan(digests)
+            if self._coalescer.takes(digests):
+                return self._check_together(self._coalescer, digests)
         run: Run | None = None
         try:
             # Ctrl-C may arrive at any point, so the start stands inside.
@@ -249,7 +263,13 @@ class Checker:
         callback = as_callback(progress)
         deadline = Deadline.of(timeout_s)
         self._registry.check_open()
-        plan = digests if isinstance(digests, Plan) else await asyncio.to_thread(as_plan, digests)
+        if isinstance(digests, Plan) or (isinstance(digests, list | tuple) and len(digests) <= _FEW):
+            plan = as_plan(digests)  # sooner done than handed to a thread
+        else:
+            plan = await asyncio.to_thread(as_plan, digests)
+        alone = journal or progress or timeout_s or max_age_s
+        if self._coalescer is not None and not alone and self._coalescer.takes(plan):
+            return await asyncio.wrap_future(self._coalescer.add(plan))
         writer = await open_journal_async(options, plan, self._connection)
         run = self._run(plan, callback, deadline, writer)
         self._registry.start(run)
@@ -286,6 +306,46 @@ class Checker:
         self._registry.check_open()
         return stream(lambda rows: self.submit(rows), digests, block_rows=block_rows)
 
+    def stream_async(
+        self,
+        digests: Iterable[str | bytes | None] | AsyncIterable[str | bytes | None],
+        *,
+        block_rows: int = 10_000,
+    ) -> AsyncIterator[Answer]:
+        """Check an iterable or an asynchronous iterable in blocks, without blocking the event loop.
+
+        As `stream`, which it equals in all else: a thread takes the rows of a plain iterable and plans them.
+        If the task is cancelled, or the loop over the answers is left and the iterator closed, the calls in
+        flight are cancelled. Use `contextlib.aclosing` to close it at once.
+
+        Args:
+            digests: Rows of text, for instance from an asynchronous generator over a message queue.
+            block_rows: Rows in one answer. The checker asks a block when it is full, or when the rows end.
+
+        Yields:
+            An `Answer` per block, in the order of the rows.
+
+        Raises:
+            LayercheckError: A fatal error, as in `check`; its report is that of the block, and its attribute
+                `answers` has the blocks in flight.
+            InvalidParameterError: `block_rows` is less than one.
+            Exception: What the rows' own iterator raised, after the answers for the rows before it.
+
+        Examples:
+            >>> import asyncio, layercheck as lc
+            >>> from layercheck.testing import LocalEcr
+            >>> async def count(rows):
+            ...     with LocalEcr({"app": ["sha256:" + "aa" * 32]}) as ecr:
+            ...         async with lc.Checker("app", client=ecr.client()) as checker:
+            ...             return [a.counts["available"] async for a in checker.stream_async(rows)]
+            >>> asyncio.run(count(["aa" * 32, "bb" * 32, "junk"]))
+            [1]
+        """
+        from layercheck.dispatch.stream_async import stream_async  # here, because it imports asyncio
+
+        self._registry.check_open()
+        return stream_async(lambda rows: self.submit(rows), digests, block_rows=block_rows)
+
     def close(self, *, cancel: bool = False) -> None:
         """Wait for the runs that were submitted, or cancel them, then close the connections.
 
@@ -294,6 +354,8 @@ class Checker:
         if self._registry.is_forked:
             return  # the connections belong to the parent process, and its threads are not here
         try:
+            if self._coalescer is not None:
+                self._coalescer.close()
             self._registry.close(cancel=cancel)
         except BaseException:
             for run in self._registry.runs:
@@ -365,6 +427,39 @@ class Checker:
                 writer.finish()
             raise
         return run
+
+    def _coalescing(self, coalesce_s: float | None) -> Coalescer | None:
+        if coalesce_s is None:
+            return None
+        given: object = coalesce_s
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given <= 1:
+            raise InvalidParameterError(
+                f"coalesce_s is {coalesce_s!r}; expected seconds above 0 and at most 1, for instance 0.005"
+            )
+
+        def start(plan: Plan) -> Run:
+            run = self._run(plan, None, Deadline(), None)
+            self._registry.start(run)
+            return run
+
+        return Coalescer(start, wait_s=coalesce_s, idle_s=self._limits.idle_s)
+
+    def _check_together(self, coalescer: Coalescer, plan: Plan) -> Report:
+        self._registry.check_open()
+        part = coalescer.add(plan)
+        try:
+            part.wait()
+        except BaseException as error:  # Ctrl-C
+            part.cancel()
+            report = part.report()
+            error.__dict__["report"] = report or self._unasked(plan)
+            raise
+        return part.result()
+
+    def _unasked(self, plan: Plan) -> Report:
+        from layercheck.report import Report
+
+        return Report(Ledger(plan).columns(), target=self.target, stats=RunStats(), cancelled=True)
 
     def _interrupted(self, run: Run, error: BaseException) -> None:
         """Set what is known as `report` on an exception in the waiting thread, such as Ctrl-C."""

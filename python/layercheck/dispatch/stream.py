@@ -57,11 +57,22 @@ def stream(
     submit: Callable[[list[Any]], Run], rows: Iterable[Any], *, block_rows: object
 ) -> Iterator[Answer]:
     """Yield the answers of `Checker.stream`, which passes its `submit`."""
+    count = checked(rows, block_rows)
+    return _answers(submit, iter(rows), count)
+
+
+def checked(rows: object, block_rows: object) -> int:
+    """Check the arguments of a stream, and return the rows of a block.
+
+    Raises:
+        InvalidParameterError: `block_rows` is not a positive whole number.
+        TypeError: `rows` is a lone text.
+    """
     if isinstance(block_rows, bool) or not isinstance(block_rows, int) or block_rows < 1:
         raise InvalidParameterError(f"block_rows is {block_rows!r}; expected a whole number of at least 1")
     if isinstance(rows, str | bytes | bytearray):
         raise TypeError(f"a lone {type(rows).__name__} is not a stream of digests: pass an iterable of them")
-    return _answers(submit, iter(rows), block_rows)
+    return block_rows
 
 
 def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows: int) -> Iterator[Answer]:
@@ -70,7 +81,7 @@ def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows
     broken: Exception | None = None
     try:
         while broken is None:
-            block, broken = _read(rows, block_rows)
+            block, broken = read_block(rows, block_rows)
             if not block:
                 break
             under_way.append((first_row, submit(block)))
@@ -94,7 +105,7 @@ def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows
         raise broken
 
 
-def _read(rows: Iterator[Any], count: int) -> tuple[list[Any], Exception | None]:
+def read_block(rows: Iterator[Any], count: int) -> tuple[list[Any], Exception | None]:
     """Return the next rows, and what their source raised after them: these rows are checked all the same."""
     block: list[Any] = []
     try:
