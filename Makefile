@@ -11,7 +11,7 @@ CACHE  := bench/.cache
 say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range api deny advisories \
+.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-pace \
   bench-overhead bench-cancelled bench-local-ecr soak journal-kills journal-disk coverage format clean
 
@@ -60,7 +60,7 @@ $(VENV)/.demo: $(VENV)/.tools $(RUST)
 
 ##@ Check
 
-test: lint rust-test build types python-test boto3-range doctest ## run lint, types, rust-test, python-test, doctest and boto3-range
+test: lint rust-test build types python-test boto3-range doctest wheel-check ## run lint, types, rust-test, python-test, doctest, boto3-range and wheel-check
 
 lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 	cargo fmt --check
@@ -112,6 +112,11 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
 	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py || exit 1; \
 	done
+
+wheel-check: setup build ## a wheel of this build in a new environment: a program runs, and strict mypy and pyright read its types
+	@rm -rf target/wheel-check
+	PIP_QUIET=1 $(BIN)/maturin build --release --locked --compatibility linux --interpreter $(BIN)/python --out target/wheel-check
+	tests/wheel/check.sh target/wheel-check/*.whl
 
 cargo-deny = @cargo deny --version > /dev/null 2>&1 || { echo "this needs cargo-deny: cargo install cargo-deny --locked"; exit 1; }
 
@@ -229,6 +234,20 @@ coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TE
 	$(BIN)/python -m coverage combine --quiet; \
 	$(BIN)/python -m coverage report; \
 	cargo llvm-cov report --profile demo --summary-only; exit $${status:-0}
+
+##@ Release
+
+$(VENV)/.zig: $(VENV)/.checks
+	$(BIN)/python -m pip install --quiet 'ziglang>=0.15'
+	@touch $@
+
+# zig links against an older C library than that of this machine.
+wheels: setup $(VENV)/.zig ## the wheel for Linux (manylinux_2_28) and the sdist, in dist/, each tried in a new environment: some 10 minutes
+	rm -rf dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --locked --compatibility manylinux_2_28 --zig --interpreter $(BIN)/python --out dist
+	$(BIN)/maturin sdist --out dist
+	tests/wheel/check.sh dist/*.whl
+	tests/wheel/check.sh dist/*.tar.gz --config-settings build-args='--profile demo'
 
 ##@ Housekeeping
 

@@ -16,10 +16,10 @@ use super::faults::throttle::ThrottleForm;
 use super::faults::{Fault, FaultSpec};
 use super::random::Random;
 use super::response::{JSON, Reply, Response};
-use super::service::Service;
 use super::service::answer::{self, Wording};
 use super::service::authorization;
 use super::service::request::{Request, ServiceError};
+use super::service::{OPERATION, Service};
 use super::state::{Latency, Settings, Shared, State};
 
 /// A request that was read completely.
@@ -76,7 +76,16 @@ pub(crate) fn handle(shared: &Shared, received: Received<'_>) -> Reply {
 /// Checks the head of the request: method, path, content type, target, authorization.
 fn protocol(received: &Received<'_>, settings: &Settings) -> Result<Service, ServiceError> {
     let text = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
-    let unknown = |status| Err(ServiceError { status, ..ServiceError::new("UnknownOperationException", "") });
+    let unknown = |status| {
+        // The target is visible ASCII, and only its start is repeated.
+        let asked = text("x-amz-target").map_or("", |target| &target[..target.len().min(100)]);
+        let message = format!(
+            "this local endpoint serves POST / with {JSON} and one operation, {OPERATION} of ecr and ecr-public; \
+             it was asked {} {} \"{asked}\"",
+            received.method, received.path,
+        );
+        Err(ServiceError { status, ..ServiceError::new("UnknownOperationException", message) })
+    };
     if received.method != Method::POST
         || received.path != "/"
         || !text("content-type").is_some_and(|value| value.starts_with(JSON))

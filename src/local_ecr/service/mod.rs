@@ -23,7 +23,7 @@ pub(crate) const MAX_DIGESTS: usize = 100;
 /// Characters in one digest of a request: shape `BatchedOperationLayerDigest`.
 pub(crate) const MAX_DIGEST_LENGTH: usize = 1000;
 
-const OPERATION: &str = "BatchCheckLayerAvailability";
+pub(crate) const OPERATION: &str = "BatchCheckLayerAvailability";
 
 impl Service {
     /// The service of an `X-Amz-Target`, if it names the operation of this endpoint.
