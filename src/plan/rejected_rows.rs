@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::digest::hex;
 use crate::digest::parse::{ParseError, RejectKind};
 
 /// Most bytes of a rejected row's text that are kept.
@@ -32,6 +33,12 @@ impl Reject<'_> {
         }
         Some(shown)
     }
+
+    /// Returns true if 64 hex digits stand more than once in the kept text.
+    fn holds_several(&self) -> bool {
+        let runs = self.text.unwrap_or_default().split(|byte| !hex::is_digit(*byte));
+        runs.filter(|run| run.len() == hex::TEXT_LEN).nth(1).is_some()
+    }
 }
 
 impl fmt::Display for Reject<'_> {
@@ -48,6 +55,9 @@ impl fmt::Display for Reject<'_> {
                     Some(byte) => write!(f, "'{}' is not hexadecimal", byte.escape_ascii())?,
                     None => f.write_str("not hexadecimal")?,
                 }
+                if self.holds_several() {
+                    return f.write_str("; the row holds more than one digest, put each on a line of its own");
+                }
                 f.write_str("; expected 64 hex digits, alone or after \"sha256:\"")
             }
             RejectKind::UnsupportedAlgorithm => {
@@ -60,6 +70,9 @@ impl fmt::Display for Reject<'_> {
                 "not in the canonical form; strict mode takes only \"sha256:\" and 64 lower-case hex digits",
             ),
             RejectKind::NotText => f.write_str("null or not text; expected str or bytes"),
+            RejectKind::ManifestPath => f.write_str(
+                "the row names a manifest, not a layer; pass the layer digests of that manifest",
+            ),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct PyReject {
     #[pyo3(get)]
     pub(super) row: usize,
     /// Kind of rejection: `empty`, `wrong_length`, `not_hexadecimal`, `unsupported_algorithm`,
-    /// `tag_like`, `not_canonical` or `not_text`.
+    /// `tag_like`, `not_canonical`, `not_text` or `manifest_path`.
     #[pyo3(get)]
     pub(super) kind: &'static str,
     /// Byte offset in the row (in its UTF-8 form) of the fault.

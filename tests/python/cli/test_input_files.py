@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import layercheck as lc
+from layercheck.cli.commands import plan as notes
+
 from .conftest import Layercheck, digest
 
 
@@ -60,6 +63,12 @@ def test_kinds_calls_and_seconds_are_counted(layercheck: Layercheck) -> None:
 def test_strict_accepts_only_the_canonical_form(layercheck: Layercheck) -> None:
     plan = numbers(layercheck, "--strict", stdin=f"{digest(1)}\n{digest(2).upper()}\n".encode())
     assert (plan["unique"], plan["rejects"]["not_canonical"]) == (1, 1)
+
+
+def test_every_spelling_and_every_kind_of_rejection_has_a_note() -> None:
+    made = lc.plan([])
+    assert (set(notes.SPELLINGS), set(notes.REJECTS)) == (set(made.spellings), set(made.reject_counts))
+    assert all(notes.SPELLINGS.values()) and all(notes.REJECTS.values())
 
 
 def test_the_table_names_each_kind_that_occurred(layercheck: Layercheck) -> None:
