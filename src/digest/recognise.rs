@@ -76,8 +76,7 @@ fn checksum_line(text: &[u8]) -> Option<Result<Found, ParseError>> {
             if !SHA256_TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(algorithm)) {
                 let checksum = &text[digits];
                 let is_checksum = !checksum.is_empty() && checksum.iter().all(|byte| hex::is_digit(*byte));
-                return is_checksum
-                    .then_some(Err(ParseError::new(RejectKind::UnsupportedAlgorithm, start)));
+                return is_checksum.then_some(Err(ParseError::new(RejectKind::UnsupportedAlgorithm, start)));
             }
             (digits, name, Spelling::TaggedChecksum)
         }
@@ -104,8 +103,7 @@ fn untagged(text: &[u8], start: usize) -> Option<(Range<usize>, &[u8])> {
 fn tagged(text: &[u8], start: usize) -> Option<(&[u8], &[u8], Range<usize>)> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-');
     let end = start + text[start..].iter().position(|byte| !is_word(byte))?;
-    let (open, close): (&[u8], &[u8]) =
-        if text[end] == b' ' { (b" (", b") = ") } else { (b"(", b")= ") };
+    let (open, close): (&[u8], &[u8]) = if text[end] == b' ' { (b" (", b") = ") } else { (b"(", b")= ") };
     let name = end + open.len();
     let rest = text[end..].strip_prefix(open)?;
     let closed = rest.windows(close.len()).rposition(|window| window == close).filter(|at| *at > 0)?;
@@ -166,9 +164,8 @@ fn before_query(text: &[u8]) -> usize {
 
 /// Returns where the digest stands in a path or a URL of a manifest.
 fn manifest(text: &[u8]) -> Option<usize> {
-    after_last_folder(text, b"_manifests/").or_else(|| {
-        after_last_folder(text, b"manifests/").filter(|at| starts_with(&text[*at..], PREFIX))
-    })
+    after_last_folder(text, b"_manifests/")
+        .or_else(|| after_last_folder(text, b"manifests/").filter(|at| starts_with(&text[*at..], PREFIX)))
 }
 
 fn starts_with(text: &[u8], prefix: &[u8]) -> bool {

@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
+use super::foreign::{self, HEAD_LEN};
+
 /// Bytes of a block. All blocks of a file use the same memory, because fresh memory costs more than the work
 /// done in it.
 pub const BLOCK: usize = 1 << 18;
@@ -55,13 +57,12 @@ impl Compression {
     }
 }
 
-/// Bytes that are enough to tell every compression.
-const MAGIC_LEN: u64 = 4;
-
 /// Reads one file of text, a block at a time.
 pub struct TextSource<R: Read> {
     stream: Stream<R>,
     block: Vec<u8>,
+    /// Whether the first block was checked to be text.
+    checked: bool,
 }
 
 /// A file whose first bytes were read to tell its compression, with these bytes in front again.
@@ -81,7 +82,7 @@ impl<R: Read> TextSource<R> {
     pub fn open(mut file: R) -> io::Result<Self> {
         // The first piece from a pipe may be shorter than the magic numbers.
         let mut head = Vec::new();
-        file.by_ref().take(MAGIC_LEN).read_to_end(&mut head)?;
+        file.by_ref().take(HEAD_LEN as u64).read_to_end(&mut head)?;
         let compression = Compression::of(&head);
         let file = BufReader::with_capacity(BLOCK, io::Cursor::new(head).chain(file));
         let stream = match compression {
@@ -89,18 +90,22 @@ impl<R: Read> TextSource<R> {
             Some(Compression::Zstd) => Stream::Zstd(ZstdDecoder::with_buffer(file)?),
             None => Stream::Plain(file),
         };
-        Ok(Self { stream, block: Vec::new() })
+        Ok(Self { stream, block: Vec::new(), checked: false })
     }
 
     /// Passes the next block, which is never empty, to `take`; returns None at the end of the file.
     ///
     /// # Errors
-    /// The errors of the file, and broken compressed data.
+    /// The errors of the file, broken compressed data, and [`foreign::Foreign`] for what is not text.
     pub fn block<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
-        let Self { stream, block } = self;
+        let Self { stream, block, checked } = self;
+        let mut check = |block: &[u8]| {
+            if std::mem::replace(checked, true) { Ok(()) } else { foreign::check(block) }
+        };
         let (unpacked, compression) = match stream {
             Stream::Plain(file) => {
                 let block = fill(file)?;
+                check(block)?;
                 let taken = (!block.is_empty()).then(|| take(block));
                 let read = block.len();
                 file.consume(read);
@@ -110,6 +115,7 @@ impl<R: Read> TextSource<R> {
             Stream::Zstd(stream) => (decompress(stream, block), Compression::Zstd),
         };
         let unpacked = unpacked.map_err(|error| explain(error, compression))?;
+        check(&block[..unpacked])?;
         Ok((unpacked > 0).then(|| take(&block[..unpacked])))
     }
 }

@@ -12,6 +12,7 @@ use super::blocks::{BYTE_ORDER_MARK, LineSplitter};
 use super::{Format, FormatError};
 use crate::digest::parse::is_white;
 use crate::plan::planner::Planner;
+use crate::plan::row_sink::Sink;
 
 /// Most bytes of a line that is parsed: objects are longer than digests. A longer line is not parsed.
 const MAX_LINE: usize = 1 << 20;
@@ -53,8 +54,10 @@ impl Cells {
     fn line(&mut self, mut line: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
         if std::mem::take(&mut self.at_start) {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+            planner.begin_file();
         }
         if line.iter().all(|byte| is_white(*byte)) {
+            planner.skip_line();
             return Ok(());
         }
         if line.len() > MAX_LINE {
@@ -102,6 +105,7 @@ impl Format for JsonLines {
     fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
         let Self { lines, cells } = self;
         lines.end(|line| cells.line(line, planner))?;
+        planner.end_file();
         match (&cells.key, cells.others.take()) {
             (Some(key), Some(others)) if !cells.found => Err(FormatError::NoSuchName(key.clone(), others)),
             _ => Ok(()),

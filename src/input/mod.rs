@@ -7,6 +7,7 @@
 pub(crate) mod blocks;
 pub mod csv;
 pub mod decompress;
+pub mod foreign;
 pub mod jsonl;
 pub mod lines;
 

@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use pyo3::exceptions::{PyOSError, PyTypeError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+use crate::input::foreign::Foreign;
 
 /// A Python object with `read(size)`. Each read takes the interpreter lock.
 pub(super) struct PythonFile(pub(super) Py<PyAny>);
@@ -40,6 +42,9 @@ pub(super) fn os_error(error: io::Error, path: &Path) -> PyErr {
         }
         None => match error.get_ref() {
             Some(inner) if inner.is::<PyErr>() => error.into(),
+            Some(inner) if inner.is::<Foreign>() => {
+                PyValueError::new_err(format!("{}: {error}", path.display()))
+            }
             _ => PyOSError::new_err(format!("{}: {error}", path.display())),
         },
     }

@@ -83,11 +83,15 @@ ACCEPTED = [
     Accepted("registry-store", b"docker/registry/v2/blobs/sha256/ab/" + _A + b"/data", "registry_path", 0),
     Accepted("registry-store-folder", b"blobs/sha256/ab/" + _A, "registry_path", 0),
     Accepted("registry-store-upper-case", b"BLOBS/SHA256/AB/" + _A + b"/DATA", "registry_path", 0),
-    Accepted("registry-store-url", b"https://cdn/v2/blobs/sha256/ab/" + _A + b"/data?k=a", "registry_path", 0),
+    Accepted(
+        "registry-store-url", b"https://cdn/v2/blobs/sha256/ab/" + _A + b"/data?k=a", "registry_path", 0
+    ),
     Accepted("registry-link", b"repositories/app/_layers/sha256/" + _A + b"/link", "registry_path", 0),
     Accepted("registry-link-folder", b"_layers/sha256/" + _A, "registry_path", 0),
     Accepted("blob-url", b"https://h:443/v2/team/app/blobs/sha256:" + _A, "blob_url", 0),
-    Accepted("blob-url-with-a-query", b"https://h/v2/app/blobs/sha256:" + _A + b"?ns=docker.io", "blob_url", 0),
+    Accepted(
+        "blob-url-with-a-query", b"https://h/v2/app/blobs/sha256:" + _A + b"?ns=docker.io", "blob_url", 0
+    ),
     Accepted("blob-url-without-a-host", b"/v2/app/blobs/SHA256:" + _A.upper(), "blob_url", 0),
     Accepted("blob-url-with-a-user", b"https://u@h/v2/app/blobs/sha256:" + _A, "blob_url", 0),
     Accepted("image-id", b"docker://sha256:" + _A, "image_id", 0),
@@ -164,7 +168,9 @@ REJECTED = [
     Refused("blob-folder-glued-to-a-name", b"ablobs/sha256/" + _A, "not_hexadecimal", 2),
     Refused("glued-to-a-blob-path", b"blobs/sha256/" + _A + b"blobs/sha256/" + _A, "not_hexadecimal", 78),
     Refused("registry-store-of-another-folder", b"blobs/sha256/ac/" + _A + b"/data", "not_hexadecimal", 15),
-    Refused("registry-store-of-another-file", b"blobs/sha256/ab/" + _A + b"/startedat", "not_hexadecimal", 80),
+    Refused(
+        "registry-store-of-another-file", b"blobs/sha256/ab/" + _A + b"/startedat", "not_hexadecimal", 80
+    ),
     Refused("registry-link-of-another-file", b"_layers/sha256/" + _A + b"/data", "not_hexadecimal", 79),
     Refused("blob-path-with-a-query", b"blobs/sha256/" + _A + b"?a", "not_hexadecimal", 77),
     Refused("blob-url-with-an-empty-query", b"h/blobs/sha256:" + _A + b"?", "not_hexadecimal", 79),
@@ -176,7 +182,9 @@ REJECTED = [
     Refused("sha256sum-with-one-space", _A + b" layer.tar", "not_hexadecimal", 64),
     Refused("sha256sum-with-a-tab", _A + b"\tlayer.tar", "not_hexadecimal", 64),
     Refused("sha256sum-of-two-lines", _A + b"  a\n" + _A + b"  b", "not_hexadecimal", 64),
-    Refused("sha256sum-of-a-blob-of-another-name", _A + b"  ./blobs/sha256/" + b"1" * 64, "not_hexadecimal", 64),
+    Refused(
+        "sha256sum-of-a-blob-of-another-name", _A + b"  ./blobs/sha256/" + b"1" * 64, "not_hexadecimal", 64
+    ),
     Refused("sha256sum-tag-of-another-name", b"SHA256 (" + b"1" * 64 + b") = " + _A, "not_hexadecimal", 0),
     Refused("sha256sum-tag-glued", b"SHA256(a) = " + _A, "not_hexadecimal", 0),
     Refused("sha256sum-tag-without-a-name", b"SHA256 () = " + _A, "not_hexadecimal", 0),

@@ -234,10 +234,11 @@ def _first_deviation(row: bytes) -> int:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a text file; `too_long` if it was cut at `LONGEST_LINE` bytes."""
+    """A row of a text file, with its line from 1; `too_long` if it was cut at `LONGEST_LINE` bytes."""
 
     text: bytes
     too_long: bool = False
+    number: int | None = None
 
 
 def lines(data: bytes) -> Iterator[Line]:
@@ -249,8 +250,8 @@ def lines(data: bytes) -> Iterator[Line]:
     """
     *ended, last = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     # A \r belongs to the line end only before a \n. Elsewhere it is white space of the row.
-    for line in [*(line.removesuffix(b"\r") for line in ended), last]:
-        kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
+    for number, line in enumerate([*(line.removesuffix(b"\r") for line in ended), last], 1):
+        kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE, number=number)
         content = kept.text.lstrip(WHITE)
         # The bytes after the cut are unknown, so that a cut line is a row even if it is blank up to there.
         if not content.startswith(b"#") and (content or kept.too_long):
@@ -266,12 +267,16 @@ def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
 
 
 class Reject(NamedTuple):
-    """A row that is not sent; `text` is None for None, and the start of any other row."""
+    """A row that is not sent; `text` is None for None, and the start of any other row.
+
+    `line` is the line of the file, counted from 1, and None for a row that is not of a file.
+    """
 
     row: int
     kind: str
     offset: int
     text: str | None
+    line: int | None = None
 
 
 @dataclass
@@ -340,7 +345,8 @@ def plan(rows: Iterable[object], *, strict: bool = False, batch_size: int = 100)
         else:
             made.reject_counts[parsed.kind] += 1
             made.row_index.append(-1)
-            made.rejects.append(Reject(row, parsed.kind, parsed.offset, _shown(value)))
+            line = value.number if isinstance(value, Line) else None
+            made.rejects.append(Reject(row, parsed.kind, parsed.offset, _shown(value), line))
     return made
 
 

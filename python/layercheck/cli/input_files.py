@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from layercheck._core import Plan, Planner, is_compressed
-from layercheck.cli.exit_codes import CommandError
-from layercheck.cli.progress import Display
+from layercheck.cli.exit_codes import CommandError, say
+from layercheck.cli.progress import Display, NotesOnly
 from layercheck.file_formats import FileFormat, input_format
 from layercheck.inputs.files import FileRows
 
 STDIN = "-"
 _HEAD_BYTES = 8192
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,9 @@ def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: 
         names: What `resolve` returned.
         options: The options of `input_options`; `shape` holds what `input_shape` made of two of them.
         shown: Where progress and notes go.
+
+    Raises:
+        CommandError: As `read_plan`, and if there are no rows without the option `--allow-empty`.
     """
     shown.reading(total_bytes(names))
     reading = read_plan(
@@ -94,8 +96,13 @@ def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: 
         batch_size=options["batch_size"],
         on_bytes=shown.on_bytes,
     )
+    if not reading.plan.rows and not options["allow_empty"]:
+        raise CommandError(
+            f"no digests in the input: no rows in {_all_of(names)}; --allow-empty accepts an empty input"
+        )
     for note in reading.notes:
-        shown.note(note)
+        # The notes say that the input is probably a mistake, so --quiet does not hide them.
+        say(note) if isinstance(shown, NotesOnly) else shown.note(note)
     return reading
 
 
@@ -130,6 +137,8 @@ def read_plan(
             raise CommandError(
                 "Parquet cannot be read from a pipe: its table of contents is at its end; name the file"
             )
+        if len(names) > 1:
+            planner.name_file("standard input" if name == STDIN else name)
         with _open(name) as file, _readable(name):
             watched = _WatchedFile(file, on_bytes)
             # pyarrow opens a Parquet file by its name, because it reads the end of the file first.
@@ -140,7 +149,8 @@ def read_plan(
         if doubt:
             doubts.append(doubt)
     plan = planner.finish(batch_size)
-    return Reading(plan, _notes(names, plan, doubts))
+    hint = () if plan.hint is None else (plan.hint,)
+    return Reading(plan, tuple(doubts) or hint)
 
 
 class _WatchedFile:
@@ -213,22 +223,13 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def _doubt(name: str, head: bytes) -> str | None:
-    if head.startswith(_UTF16):
-        return f"{_shown(name)} is UTF-16 text; digests are read as UTF-8: iconv -f utf-16 -t utf-8"
     if not is_compressed(head) and b"\0" in head:
         return f"{_shown(name)} looks binary; expected text with one digest per line"
     return None
 
 
-def _notes(names: Sequence[str], plan: Plan, doubts: Sequence[str]) -> tuple[str, ...]:
-    if plan.rows == 0:
-        where = " and ".join(_shown(name) for name in names) if len(names) < 3 else f"{len(names)} inputs"
-        return (f"no digests in the input: {where} has no rows", *doubts)
-    if doubts:
-        return tuple(doubts)
-    if plan.unique == 0:
-        return ("no row is a digest; expected one per line, such as sha256:<64 hex digits>",)
-    return ()
+def _all_of(names: Sequence[str]) -> str:
+    return " and ".join(_shown(name) for name in names) if len(names) < 3 else f"all {len(names)} inputs"
 
 
 def _shown(name: str) -> str:

@@ -65,7 +65,7 @@ def render(report: Report) -> str:
         f'{_STYLE}<div class="layercheck">'
         f"<div><b>{_text(target.repository_name)}</b> <span class='note'>{_text(place)}</span></div>"
         f"<div>{report.rows:,} rows, {report.plan.unique:,} digests, {state}</div>"
-        f"{_bar(report)}{_summary(report)}{_run(report)}{_rows(report)}</div>"
+        f"{_hint(report)}{_bar(report)}{_summary(report)}{_run(report)}{_rows(report)}</div>"
     )
 
 
@@ -76,6 +76,10 @@ def _text(value: object) -> str:
     return escape(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
     )
+
+
+def _hint(report: Report) -> str:
+    return "" if report.hint is None else f"<div><b>Note:</b> {escape(report.hint)}</div>"
 
 
 def _bar(report: Report) -> str:

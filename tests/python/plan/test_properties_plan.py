@@ -36,7 +36,7 @@ def assert_same(made: Any, wanted: ref.Plan) -> None:
     assert made.digests.tobytes() == b"".join(wanted.digests)
     assert made.row_index.dtype == np.int64
     assert made.row_index.tolist() == wanted.row_index
-    assert [ref.Reject(r.row, r.kind, r.offset, r.text) for r in made.rejects] == wanted.rejects
+    assert [ref.Reject(r.row, r.kind, r.offset, r.text, r.line) for r in made.rejects] == wanted.rejects
     assert made.spellings == wanted.spellings
     assert made.reject_counts == wanted.reject_counts
     assert list(made) == wanted.batches
