@@ -149,8 +149,9 @@ def read_plan(
         if doubt:
             doubts.append(doubt)
     plan = planner.finish(batch_size)
-    hint = () if plan.hint is None else (plan.hint,)
-    return Reading(plan, tuple(doubts) or hint)
+    if plan.hint is not None and not doubts:
+        doubts.append(plan.hint)
+    return Reading(plan, tuple(doubts))
 
 
 class _WatchedFile:

@@ -159,7 +159,7 @@ def test_a_file_that_is_not_text_is_an_error_and_not_invalid_rows(
             lc.plan(io.BytesIO(content))
         for format_ in ("csv", "jsonl"):
             with pytest.raises(ValueError, match=said):
-                lc.plan(lc.read(path, format_))  # type: ignore[arg-type]
+                lc.plan(lc.read(path, format_))
 
 
 @pytest.mark.parametrize("word", ["ORC", "PAR1", "FEA1", "BZh9", "PK", "7z", "ORC sha256"])

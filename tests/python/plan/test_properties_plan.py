@@ -119,6 +119,7 @@ def test_a_long_line_is_cut_alike_in_blocks_of_any_size(case: cases.LongLine, bl
 @given(data=ds.files, zipped=st.booleans())
 def test_a_file_by_its_path_is_the_same_rows(data: bytes, zipped: bool) -> None:
     assume(zipped or not is_compressed(data))  # the first bytes show compression, whatever the name is
+    assume(data[:2] not in (b"\xff\xfe", b"\xfe\xff"))  # the marks of UTF-16, which is refused
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ("digests.txt.gz" if zipped else "digests.txt")
         path.write_bytes(gzip.compress(data) if zipped else data)
