@@ -69,17 +69,16 @@ fn checksum_line(text: &[u8]) -> Option<Result<Found, ParseError>> {
     if !first.is_ascii_alphanumeric() || !text.iter().all(|byte| is_printable(*byte)) {
         return None;
     }
-    let (digits, name, spelling) = match untagged(text, start) {
-        Some((digits, name)) => (digits, name, Spelling::Checksum),
-        None => {
-            let (algorithm, name, digits) = tagged(text, start)?;
-            if !SHA256_TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(algorithm)) {
-                let checksum = &text[digits];
-                let is_checksum = !checksum.is_empty() && checksum.iter().all(|byte| hex::is_digit(*byte));
-                return is_checksum.then_some(Err(ParseError::new(RejectKind::UnsupportedAlgorithm, start)));
-            }
-            (digits, name, Spelling::TaggedChecksum)
+    let (digits, name, spelling) = if let Some((digits, name)) = untagged(text, start) {
+        (digits, name, Spelling::Checksum)
+    } else {
+        let (algorithm, name, digits) = tagged(text, start)?;
+        if !SHA256_TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(algorithm)) {
+            let checksum = &text[digits];
+            let is_checksum = !checksum.is_empty() && checksum.iter().all(|byte| hex::is_digit(*byte));
+            return is_checksum.then_some(Err(ParseError::new(RejectKind::UnsupportedAlgorithm, start)));
         }
+        (digits, name, Spelling::TaggedChecksum)
     };
     if names_another(name, &text[digits.clone()]) {
         // The file is named by another digest than that of its content, and nobody can tell which one is
