@@ -66,7 +66,7 @@ pub struct TextSource<R: Read> {
 }
 
 /// A file whose first bytes were read to tell its compression, with these bytes in front again.
-type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, R>>;
+type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, io::Take<R>>>;
 
 enum Stream<R: Read> {
     Plain(Whole<R>),
@@ -84,6 +84,9 @@ impl<R: Read> TextSource<R> {
         let mut head = Vec::new();
         file.by_ref().take(HEAD_LEN as u64).read_to_end(&mut head)?;
         let compression = Compression::of(&head);
+        // A file that ended is not read again: a terminal would wait for a second end.
+        let rest = if head.len() < HEAD_LEN { 0 } else { u64::MAX };
+        let file = file.take(rest);
         let file = BufReader::with_capacity(BLOCK, io::Cursor::new(head).chain(file));
         let stream = match compression {
             Some(Compression::Gzip) => Stream::Gzip(Box::new(MultiGzDecoder::new(file))),
