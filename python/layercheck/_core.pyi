@@ -26,7 +26,9 @@ def columns_of_parts(
     media_type_names: Sequence[str],
     detail_texts: Sequence[tuple[str, str]],
 ) -> Columns: ...
-def reject_of_parts(row: int, kind: str, offset: int, text: str | None, message: str) -> Reject: ...
+def reject_of_parts(
+    row: int, line: int | None, file: str | None, kind: str, offset: int, text: str | None, message: str
+) -> Reject: ...
 
 @final
 class Reject:

@@ -19,7 +19,7 @@ pub(super) struct PyReject {
     #[pyo3(get)]
     pub(super) row: usize,
     /// Line of the file on which the row starts, counted from 1; None for rows that are not lines of a file
-    /// (a list, an array, a column of Parquet) and for a plan from a journal.
+    /// (a list, an array, a column of Parquet) and for a plan from a journal or a pickle.
     #[pyo3(get)]
     pub(super) line: Option<u32>,
     /// Name of the file, if the command read several inputs; else None.
