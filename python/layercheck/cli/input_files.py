@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from layercheck._core import Plan, Planner, is_compressed
-from layercheck.cli.exit_codes import CommandError
+from layercheck.cli.exit_codes import CommandError, say
 from layercheck.cli.progress import Display
 from layercheck.file_formats import FileFormat, input_format
 from layercheck.inputs.files import FileRows
@@ -39,9 +39,11 @@ def resolve(inputs: Sequence[str]) -> tuple[str, ...]:
     """The INPUT arguments, or standard input if there are none; each is checked before any is read.
 
     Raises:
-        CommandError: If a file does not exist or is a directory, or standard input is named twice.
+        CommandError: If a file does not exist or is a directory, or standard input is closed or named twice.
     """
     names = tuple(inputs) or (STDIN,)
+    if STDIN in names and sys.stdin is None:
+        raise CommandError("standard input is closed; name an INPUT file")
     if names.count(STDIN) > 1:
         raise CommandError("standard input can be read only once; give - a single time")
     for name in names:
@@ -181,11 +183,8 @@ def _check_exists(name: str) -> None:
 @contextmanager
 def _open(name: str) -> Iterator[BinaryIO]:
     if name == STDIN:
-        if sys.stdin is None:
-            raise CommandError("standard input is closed; name an INPUT file")
         if sys.stdin.isatty():
-            sys.stderr.write("layercheck: reading digests from the terminal, one per line; end with Ctrl-D\n")
-            sys.stderr.flush()
+            say("reading digests from the terminal, one per line; end with Ctrl-D")
         # It stays open, because it belongs to the process.
         yield sys.stdin.buffer
         return

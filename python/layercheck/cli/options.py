@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import click
 
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli.exit_codes import parse_fail_on
 from layercheck.cli.input_files import InputShape
+from layercheck.cli.progress import ProgressStyle
 from layercheck.file_formats import INPUT_FORMATS
 from layercheck.verdict import Verdict
 
@@ -228,13 +229,24 @@ def lines_option(command: F) -> F:
     )(command)
 
 
+def progress_style(options: Mapping[str, Any]) -> ProgressStyle:
+    """What `--progress` and `--no-progress` ask for."""
+    style: ProgressStyle = "none" if options["no_progress"] else options["progress"]
+    return style
+
+
 def quiet_options(command: F) -> F:
     """What to show besides the result."""
     for decorate in (
-        click.option("--no-progress", is_flag=True, help="Show no progress bar."),
+        click.option("--no-progress", is_flag=True, help="The same as --progress none."),
         click.option(
-            "-q", "--quiet", is_flag=True, help="Show errors only: no summary, notes or progress bar."
+            "--progress",
+            type=click.Choice(get_args(ProgressStyle)),
+            default="auto",
+            show_default=True,
+            help="A bar, a plain line every 30 seconds, or none; auto is a bar on a terminal, else plain.",
         ),
+        click.option("-q", "--quiet", is_flag=True, help="Show errors only: no summary, notes or progress."),
     ):
         command = decorate(command)
     return command

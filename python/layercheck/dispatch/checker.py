@@ -170,8 +170,8 @@ class Checker:
                 as they come in. The same check with the same journal goes on from there, and asks only about
                 digests without a final verdict. None: nothing is kept.
             progress: A function that takes a `Progress`, called a few times a second and once at the end, on
-                the run's own thread. True shows a bar: tqdm's in a notebook, if it is installed, rich's in a
-                terminal.
+                the run's own thread. True shows a bar in a notebook and on a
+                terminal, and elsewhere writes a line to standard error every 30 seconds.
             timeout_s: Most seconds in all, planning included. After that the run asks nothing more, and calls
                 in flight get a second. The report then holds what is known: the rest is `unanswered` or
                 `not_checked`, and `report.stats.ended` is `"timeout"`.

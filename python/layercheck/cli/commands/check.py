@@ -18,6 +18,7 @@ from layercheck.cli.options import (
     input_shape,
     journal_options,
     pace_options,
+    progress_style,
     quiet_options,
     target_options,
 )
@@ -81,7 +82,7 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     quiet: bool = options["quiet"]
     resume = ResumeCommand.of_this_process(names, options["journal"])
     with InterruptHandler() as interrupts:
-        with display(quiet=quiet, no_progress=options["no_progress"]) as shown:
+        with display(quiet=quiet, progress=progress_style(options)) as shown:
             result = run(names, target, options, resume, shown, interrupts)
             # From here on only memory holds the answers, so the first Ctrl-C must not throw them away.
             interrupts.defer()
@@ -97,7 +98,7 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
 def _dry_run(
     names: tuple[str, ...], target: dict[str, Any], output: outputs.Output, options: dict[str, Any]
 ) -> ExitCode:
-    with display(quiet=options["quiet"], no_progress=options["no_progress"]) as shown:
+    with display(quiet=options["quiet"], progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
         shown.note(f"dry run: nothing is sent to {target['repository_name']}")
     machine = output.format == "jsonl" and output.path is None
