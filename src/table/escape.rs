@@ -83,6 +83,8 @@ fn is_visible(character: char) -> bool {
 }
 
 fn push_escape(out: &mut String, character: char) {
+    use std::fmt::Write as _;
+
     let short = match character {
         '\\' => '\\',
         '\n' => 'n',
@@ -90,7 +92,8 @@ fn push_escape(out: &mut String, character: char) {
         '\t' => 't',
         _ => {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
             }
             return;
         }
