@@ -5,8 +5,10 @@
 //! next block may continue, and that is bounded.
 
 pub(crate) mod blocks;
+pub mod content;
 pub mod csv;
 pub mod decompress;
+mod gzip;
 pub mod jsonl;
 pub mod lines;
 

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use crate::input::decompress::Compression;
+use crate::input::content::Compression;
 
 /// Suffixes that names of compressed files have, lower case.
 pub(super) const SUFFIXES: (&str, &str) = (Compression::Gzip.suffix(), Compression::Zstd.suffix());

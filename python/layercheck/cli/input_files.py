@@ -245,4 +245,6 @@ def _unreadable(name: str, error: Exception) -> CommandError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if reason.startswith("broken "):
         return CommandError(f"cannot read {shown}: {reason}; fetch or pack it again")
+    if "unpack it first" in reason:
+        return CommandError(f"cannot read {shown}: {reason}")
     return CommandError(f"cannot read {shown}: {reason}; check the path")

@@ -41,6 +41,20 @@ def test_gzip_is_recognised_on_standard_input(layercheck: Layercheck) -> None:
     assert numbers(layercheck, stdin=gzip.compress(digest(1).encode()))["unique"] == 1
 
 
+@pytest.mark.parametrize("by", ["name", "standard input"])
+@pytest.mark.parametrize("padding", [b"", bytes(1000)], ids=["", "with zeros behind it"])
+def test_a_frame_to_skip_and_padding_are_part_of_a_compressed_file(
+    layercheck: Layercheck, tmp_path: Path, by: str, padding: bytes
+) -> None:
+    text = f"{digest(1)}\n".encode()
+    skippable = (0x184D2A50).to_bytes(4, "little") + (4).to_bytes(4, "little") + bytes(4)
+    zstd = skippable + pa.Codec("zstd").compress(text).to_pybytes()
+    path = tmp_path / "digests"
+    path.write_bytes(gzip.compress(text) + padding if padding else zstd)
+    given = [path] if by == "name" else []
+    assert numbers(layercheck, *given, stdin=b"" if given else path.read_bytes())["unique"] == 1
+
+
 def test_kinds_calls_and_seconds_are_counted(layercheck: Layercheck) -> None:
     rows = [digest(number) for number in range(250)]
     rows += [digest(0).upper(), digest(1)[7:], "latest", "md5:00"]
@@ -98,6 +112,10 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
     damaged.write_bytes(b"\x1f\x8bnot really")
     zstd = tmp_path / "digests.zst"
     zstd.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
+    trailing = tmp_path / "trailing"
+    trailing.write_bytes(gzip.compress(b"") + b"more")
+    twice = tmp_path / "twice"
+    twice.write_bytes(gzip.compress(gzip.compress(b"")))
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     path = tmp_path / "socket"
@@ -109,6 +127,8 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
             (cut, "broken gzip"),
             (damaged, "broken gzip"),
             (zstd, "broken zstd"),
+            (trailing, "not gzip follow the last member; fetch or pack it again"),
+            (twice, "the gzip data holds gzip, not text: unpack it first\n"),
             (loop, "cannot read"),
             (path, "cannot read"),
             (tmp_path / ("x" * 300), "cannot read"),

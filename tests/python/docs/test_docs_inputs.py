@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def names() -> dict[str, Any]:
     digest = "sha256:" + "ab" * 32
     return {
         "digest": digest,
+        "gzip": gzip,
         "io": io,
         "lc": lc,
         "np": np,
