@@ -89,7 +89,7 @@ impl Container {
         match self {
             Self::Parquet => "Parquet",
             Self::ArrowFile => "Arrow",
-            Self::ArrowStream => "an Arrow stream",
+            Self::ArrowStream => "Arrow stream",
             Self::OldFeather => "Feather version 1",
             Self::Orc => "ORC",
         }

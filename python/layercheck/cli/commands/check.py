@@ -68,8 +68,8 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app,
     public.ecr.aws/<alias>/<name>) or an ARN.
 
-    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
-    default) is standard input. In text, blank lines and lines that start with # are skipped.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; or Parquet, Arrow or
+    ORC; - (the default) is standard input. In text, blank lines and lines that start with # are skipped.
     """
     if options["max_age"] is not None and options["journal"] is None:
         raise click.UsageError("--max-age is the age of answers in a journal; add --journal FILE")

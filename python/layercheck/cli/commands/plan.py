@@ -48,8 +48,8 @@ def plan(
 ) -> None:
     """Count and validate digests offline: kinds, duplicates, calls, time at the quota.
 
-    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
-    default) is standard input.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; or Parquet, Arrow or
+    ORC; - (the default) is standard input.
     """
     options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
