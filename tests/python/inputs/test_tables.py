@@ -83,7 +83,7 @@ def test_every_door_gives_all_rows_of_a_long_table(write: Any, tmp_path: Path) -
     for column in (None, "layer", 1):
         assert lc.plan(lc.read(path, column=column)).fingerprint() == expected
         assert lc.plan(lc.read(io.BytesIO(data), column=column)).fingerprint() == expected
-        assert lc.plan(lc.read(Pipe(data), "csv", column)).fingerprint() == expected  # type: ignore[arg-type]
+        assert lc.plan(lc.read(Pipe(data), "csv", column)).fingerprint() == expected
 
 
 @by_writer
@@ -228,6 +228,21 @@ def test_raw_is_refused_where_nothing_can_be_raw(tmp_path: Path) -> None:
         lc.plan(np.array([DIGESTS[0].encode()]), raw=True)
 
 
+async def streamed(checker: lc.Checker) -> lc.Report:
+    reports = [answer.report async for answer in checker.stream_async(RAW, raw=True)]
+    return reports[0]
+
+
+@pytest.mark.parametrize("rows", [RAW[:1], RAW])
+def test_small_checks_that_share_calls_take_raw_digests(rows: list[bytes]) -> None:
+    with (
+        LocalEcr({"app": DIGESTS[:2]}) as ecr,
+        lc.Checker("app", client=ecr.client(), coalesce_s=0.001) as checker,
+    ):
+        assert checker.check(rows, raw=True).counts["invalid"] == 0
+        assert asyncio.run(checker.check_async(rows, raw=True)).counts["invalid"] == 0
+
+
 def test_a_checker_takes_raw_digests_by_every_door() -> None:
     with LocalEcr({"app": DIGESTS[:2]}) as ecr, lc.Checker("app", client=ecr.client()) as checker:
         reports = [
@@ -235,7 +250,8 @@ def test_a_checker_takes_raw_digests_by_every_door() -> None:
             checker.submit(RAW, raw=True).result(),
             asyncio.run(checker.check_async(RAW, raw=True)),
             *(answer.report for answer in checker.stream(RAW, raw=True)),
+            asyncio.run(streamed(checker)),
         ]
-        assert [report.counts["available"] for report in reports] == [2] * 4
+        assert [report.counts["available"] for report in reports] == [2] * 5
         with pytest.raises(lc.InvalidParameterError, match="this is a plan already: pass raw=True to plan"):
             checker.check(lc.plan(RAW, raw=True), raw=True)
