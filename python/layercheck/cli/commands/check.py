@@ -100,7 +100,7 @@ def _dry_run(
 ) -> ExitCode:
     with display(quiet=options["quiet"], progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
-        shown.note(f"dry run: nothing is sent to {target['repository_name']}")
+        shown.note(f"dry run: nothing is sent to {_place(target)}")
     machine = output.format == "jsonl" and output.path is None
     offline.show(
         reading.plan,
@@ -108,3 +108,13 @@ def _dry_run(
         format_="jsonl" if machine else "table",
     )
     return ExitCode.DONE
+
+
+def _place(target: dict[str, Any]) -> str:
+    """The repository with what REPOSITORY and the options say of its registry and region."""
+    words = [f"{target['repository_name']}{' of ECR Public' if target['public'] else ''}"]
+    if target["registry_id"] is not None:
+        words.append(f"registry {target['registry_id']}")
+    if target["region_name"] is not None:
+        words.append(f"region {target['region_name']}")
+    return ", ".join(words)
