@@ -430,6 +430,7 @@ class Checker:
                 self._limits,
                 renewable=connection.renewable,
                 writer=writer,
+                settings=connection.settings,
             )
             run = Run(plan, execution, connection.pool, connection.target, self._limits, callback, deadline)
         except BaseException:
