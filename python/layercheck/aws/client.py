@@ -13,6 +13,7 @@ from typing import Any
 
 from layercheck.aws.classify import classify, exception_for
 from layercheck.aws.credential_sources import reading_credentials, source_error
+from layercheck.aws.informational import skip_informational
 from layercheck.aws.network_advice import advice
 from layercheck.aws.network_settings import NetworkSettings, network_settings, url_asked
 from layercheck.aws.response_limit import bound_bodies
@@ -148,6 +149,7 @@ def open_client(
             raise failed
         assert client is not None  # noqa: S101 (for the type checker)
         owned = True
+        skip_informational(client)
         bound_bodies(client, limit_bytes=limits.body_limit_bytes, deadline_s=limits.body_deadline_s)
     meta = getattr(client, "meta", None)
     pool = getattr(getattr(meta, "config", None), "max_pool_connections", None)

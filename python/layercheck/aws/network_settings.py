@@ -56,7 +56,8 @@ def network_settings(
     scoped = _scoped_config(inner)
     service = getattr(getattr(meta, "service_model", None), "service_id", None)
     aws_region = os.environ.get("AWS_REGION") or None
-    settled = region_name is not None or session is None or aws_region == region
+    # ECR Public has its own regions, whatever the settings say.
+    settled = region_name is not None or session is None or aws_region == region or service == "ECR PUBLIC"
     if endpoint_url is not None:
         endpoint = "endpoint_url"
     else:
