@@ -94,17 +94,17 @@ VARIANTS = {
 def test_the_host_that_is_shown_is_the_host_that_is_asked(name: str, config: Config) -> None:
     asked: list[str] = []
 
-    class Stop(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(request: Any, **_: object) -> None:
         asked.append(request.url.rstrip("/"))
-        raise Stop
+        raise StoppedError
 
     session = boto3.Session()
     client: Any = session.client("ecr", region_name=name, config=config)
     client.meta.events.register("before-send", stop)
-    with pytest.raises(Stop):
+    with pytest.raises(StoppedError):
         client.batch_check_layer_availability(repositoryName="team/app", layerDigests=ROWS)
     for options in ({"client": client}, {"session": session, "region_name": name, "config": config}):
         with lc.Checker("team/app", **options) as checker:
