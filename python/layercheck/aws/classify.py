@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from layercheck.aws import error_codes
 from layercheck.aws.credential_sources import CredentialSourceError
-from layercheck.aws.network_advice import SERVER_TLS, is_not_http, reason_of
+from layercheck.aws.network_advice import SERVER_TLS, is_bad_url, is_not_http, reason_of
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -124,6 +124,8 @@ def classify(error: BaseException) -> Failure:
         return Failure("transient", name, NOT_OF_ECR, cause, EndpointError, connected=False, foreign=True)
     if is_a(("HTTPClientError", "ConnectionError")) and (reason := reason_of(error)):
         message = f"{message.rstrip('.')} ({reason})"
+    if is_bad_url(error):
+        return Failure("fatal", name, message, cause, EndpointError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
     connected = not (isinstance(error, known.ConnectionError) or is_not_http(error))
     return Failure("transient", name, message, cause, EndpointError, connected=connected)

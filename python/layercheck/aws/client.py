@@ -11,11 +11,14 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from layercheck.aws.classify import classify, exception_for
-from layercheck.aws.credential_sources import reading_credentials, source_error
 from layercheck.aws.informational import skip_informational
-from layercheck.aws.network_advice import advice
-from layercheck.aws.network_settings import NetworkSettings, network_settings, url_asked
+from layercheck.aws.network_settings import (
+    NetworkSettings,
+    configured_endpoint,
+    network_settings,
+    url_asked,
+)
+from layercheck.aws.opening_failure import opening_failed
 from layercheck.aws.response_limit import bound_bodies
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.limits import DEFAULT_MAX_IN_FLIGHT, Limits
@@ -141,7 +144,8 @@ def open_client(
         except LayercheckError:
             raise
         except Exception as error:
-            failed = _opening_failed(error, profile_name)
+            endpoint = "endpoint_url" if endpoint_url is not None else configured_endpoint(service, {}, None)
+            failed = opening_failed(error, profile_name, endpoint)
             if failed is None:
                 raise
         if failed is not None:
@@ -283,23 +287,3 @@ def _check_client(client: EcrClient, service: str, named: Repository, public: bo
             f"repository_name names the region {named.region_name!r} and client is for "
             f"{clean(region, 50)!r}; pass a client of that region"
         )
-
-
-def _opening_failed(error: Exception, profile_name: str | None) -> LayercheckError | None:
-    """The exception for a client that could not be made; None for a mistake in the caller's arguments."""
-    of_source = reading_credentials(error)
-    failure = classify(source_error(error) if of_source else error)
-    if failure.kind == "fatal":
-        text = failure.summary.rstrip(".")
-        profile = profile_name or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
-        if of_source and profile and "profile" not in text:
-            text += f" (profile {clean(profile, 100)!r})"
-        if failure.code == "NoRegionError":
-            return exception_for(
-                failure, f"no client could be created: {text}; pass region_name or set AWS_DEFAULT_REGION"
-            )
-        said = advice(failure, NetworkSettings())
-        return exception_for(failure, f"no client could be created: {text}", said)
-    if isinstance(error, ValueError):
-        return InvalidParameterError(f"no client could be created: {failure.message}")
-    return None

@@ -49,6 +49,12 @@ def is_not_http(error: BaseException) -> bool:
     return _NOT_HTTP.search(str(getattr(error, "kwargs", {}).get("error", ""))) is not None
 
 
+def is_bad_url(error: BaseException) -> bool:
+    """Whether a URL of the settings cannot be read, so that nothing was sent."""
+    quoted = getattr(error, "kwargs", {}).get("error")
+    return type(quoted).__name__ == "LocationParseError"  # of urllib3
+
+
 def advice(failure: Failure, settings: NetworkSettings) -> str:
     """What to do about a fatal failure, if its cause is a setting; else empty.
 
@@ -101,6 +107,8 @@ def _connection(error: BaseException, settings: NetworkSettings, *, of_source: b
         return "raise the limit of open files (ulimit -n), or lower max_in_flight"
     if isinstance(error, known.ProxyConnectionError):
         return _proxy(text, settings)
+    if is_bad_url(error):
+        return f"write http://HOST:PORT in {settings.proxy or endpoint or 'the URL'}"
     if isinstance(error, known.SSLError):
         return _tls(text, settings, endpoint)
     if is_not_http(error):
@@ -128,6 +136,8 @@ def _proxy(text: str, settings: NetworkSettings) -> str:
     if status is not None:
         why = "it does not reach the host; mend it" if status[1] >= "500" else "have it allow the host"
         return f"the proxy of {name} answered {status[1]}: {why}, or list the host in NO_PROXY"
+    if "socks" in text.lower():
+        return f"botocore knows only HTTP proxies: write http://HOST:PORT in {name}"
     if "only use HTTP and not HTTPS" in text or "WRONG_VERSION_NUMBER" in text or "record layer" in text:
         return f"the proxy speaks no TLS: write http:// in {name}"
     return f"check {name}; NO_PROXY lists the hosts that need no proxy"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ class NetworkSettings:
         source_endpoint: The same for STS, which gives credentials.
         proxy: Where the proxy comes from; empty without one.
         bundle: Where the bundle of certificates comes from; empty for the one that botocore brings.
+        metadata_off: AWS_EC2_METADATA_DISABLED keeps boto3 from asking for the role of an instance.
     """
 
     profile: str | None = None
@@ -33,6 +35,7 @@ class NetworkSettings:
     source_endpoint: str = ""
     proxy: str = ""
     bundle: str = ""
+    metadata_off: bool = False
 
 
 def network_settings(
@@ -61,7 +64,7 @@ def network_settings(
     if endpoint_url is not None:
         endpoint = "endpoint_url"
     else:
-        endpoint = _configured_endpoint(str(service), scoped, profile)
+        endpoint = configured_endpoint(str(service), scoped, profile)
         if session is None and not (endpoint and _same_host(os.environ.get(endpoint), url)):
             endpoint = "" if _is_of_aws(url) else "the endpoint_url of client"
     return NetworkSettings(
@@ -69,9 +72,10 @@ def network_settings(
         region=region if isinstance(region, str) else None,
         unused_region=None if settled else aws_region,
         endpoint=endpoint,
-        source_endpoint=_configured_endpoint("STS", scoped, profile),
+        source_endpoint=configured_endpoint("STS", scoped, profile),
         proxy=_proxy(url, getattr(config, "proxies", None)),
         bundle=_bundle(scoped, profile),
+        metadata_off=os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true",
     )
 
 
@@ -104,12 +108,12 @@ def _of_profile(name: str, profile: str | None) -> str:
     return f"{name} of profile {clean(profile or 'default', 100)!r}"
 
 
-def _configured_endpoint(service_id: str, scoped: dict[str, Any], profile: str | None) -> str:
+def configured_endpoint(service_id: str, scoped: dict[str, Any], profile: str | None) -> str:
     """The setting with the endpoint of a service, in botocore's order; empty without one."""
     ignored = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() in _ON
-    if ignored or str(scoped.get("ignore_configured_endpoint_urls", "")).lower() in _ON:
+    if ignored or str(scoped.get("ignoreconfigured_endpoint_urls", "")).lower() in _ON:
         return ""
-    own = f"AWS_ENDPOINT_URL_{service_id.replace(' ', '_').upper()}"
+    own = f"AWS_ENDPOINT_URL_{re.sub('[ -]', '_', service_id).upper()}"
     for name in (own, "AWS_ENDPOINT_URL"):
         if os.environ.get(name):
             return name

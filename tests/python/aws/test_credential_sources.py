@@ -325,6 +325,15 @@ def test_a_source_that_fails_at_the_first_signature_is_named(
     assert not server.asked
 
 
+@pytest.mark.parametrize("made_by", CLIENTS)
+def test_no_credentials_at_all_names_the_profile_and_what_was_not_asked(home: Home, made_by: str) -> None:
+    home.configure("region = us-east-1")
+    with ScriptedServer() as server, pytest.raises(lc.CredentialsError, match="Unable to locate") as caught:
+        check(server.url, made_by)
+    assert made_by == "client" or "(profile 'mine')" in str(caught.value)
+    assert "AWS_EC2_METADATA_DISABLED is set, so no role of an instance was asked for" in str(caught.value)
+
+
 IN_MID_RUN: dict[str, tuple[Callable[[Home], Any], Callable[[Home], Any], tuple[str, ...]]] = {
     "helper removed": (
         lambda home: home.configure(home.prints(keys())),

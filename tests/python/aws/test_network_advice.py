@@ -41,6 +41,9 @@ class RawServer:
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 length = 0
+                if self.request.recv(1, socket.MSG_PEEK) == b"\x16":  # a handshake of TLS, which has no lines
+                    self.wfile.write(answer)
+                    return
                 while (line := self.rfile.readline()) not in (b"", b"\r\n"):
                     name, _, value = line.partition(b":")
                     length = int(value) if name.lower() == b"content-length" else length
@@ -142,6 +145,40 @@ def test_a_proxy_that_refuses_a_tunnel_is_quoted(
     assert f"Tunnel connection failed: {status}" in str(error)
     assert said in str(error)
     assert "hunter2" not in str(error) + in_the_command(error)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("socks5://127.0.0.1:9", "botocore knows only HTTP proxies: write http://HOST:PORT in HTTPS_PROXY"),
+        ("http://127.0.0.1:port", "write http://HOST:PORT in HTTPS_PROXY"),
+    ],
+    ids=["socks", "no number for a port"],
+)
+def test_a_proxy_that_cannot_be_one_says_how_to_write_it(
+    value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    assert said in str(failing())
+
+
+def test_a_proxy_that_speaks_no_tls_names_the_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer("400 Bad Request") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://{proxy.host}")
+        assert "the proxy speaks no TLS: write http:// in HTTPS_PROXY" in str(failing())
+
+
+@pytest.mark.parametrize("url", ["localhost:4566", "https://", "http://host name"])
+def test_an_endpoint_that_is_not_a_url_is_named_by_its_setting(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(lc.InvalidParameterError, match="in endpoint_url") as caught:
+        lc.check(ROWS, "team/app", endpoint_url=url, region_name="us-east-1")
+    assert in_the_command(caught.value).endswith("write http:// or https://, and a host, in --endpoint-url")
+    for name, public in (("AWS_ENDPOINT_URL_ECR", False), ("AWS_ENDPOINT_URL_ECR_PUBLIC", True)):
+        monkeypatch.setenv(name, url)
+        with pytest.raises(lc.InvalidParameterError, match=f"in {name}$"):
+            lc.check(ROWS, "team/app", region_name="us-east-1", public=public)
 
 
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"])

@@ -160,6 +160,9 @@ def fatal_error(failure: Failure, target: Target, settings: NetworkSettings) -> 
         text = f"no usable answer at all; the last error was {text}"
     if failure.raises is CredentialsError and settings.profile and "profile" not in text:
         text = f"{text.rstrip('.')} (profile {clean(settings.profile, 100)!r})"
+    if failure.code == "NoCredentialsError" and settings.metadata_off:
+        off = "AWS_EC2_METADATA_DISABLED is set, so no role of an instance was asked for"
+        text = f"{text.rstrip('.')}, and {off}"
     said = advice(failure, settings)
     if said:
         return exception_for(failure, f"{where}: {text.rstrip('.')}", said)
