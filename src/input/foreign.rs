@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io;
 
+use super::content::Container;
+
 /// First bytes of a file that are looked at: enough for the mark of a tar archive, which stands at byte 257.
-pub const HEAD_LEN: usize = 512;
+pub const HEAD: usize = 512;
 
 /// A kind of file that cannot be read as rows of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +20,9 @@ impl fmt::Display for Foreign {
 
 impl std::error::Error for Foreign {}
 
-/// Magic numbers, and what to say of such a file.
-const MAGICS: [(&[u8], &str); 14] = [
+/// Magic numbers, and what to say of such a file. Those of compressions that are read, and of tables, stand in
+/// `content`.
+const MAGICS: [(&[u8], &str); 10] = [
     (b"\xff\xfe\0\0", "it is UTF-32 text; convert it with: iconv -f utf-32 -t utf-8"),
     (b"\0\0\xfe\xff", "it is UTF-32 text; convert it with: iconv -f utf-32 -t utf-8"),
     (b"\xff\xfe", UTF_16),
@@ -29,13 +32,6 @@ const MAGICS: [(&[u8], &str); 14] = [
     (b"PK\x03\x04", "it is a zip archive; unpack it first with: unzip -p"),
     (b"\x04\x22\x4d\x18", "it is packed with lz4; unpack it first with: lz4 -dc"),
     (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive; unpack it first with: 7z x -so"),
-    (b"ORC", "it is an ORC file; convert it to Parquet or CSV"),
-    (
-        b"PAR1",
-        "it is a Parquet file; read it with --input-format parquet, or layercheck.read(path, \"parquet\")",
-    ),
-    (b"ARROW1\0\0", "it is an Arrow file; in Python pass its column, or convert it to Parquet"),
-    (b"FEA1", "it is a Feather file; convert it to Parquet or CSV"),
     (
         b"SQLite format 3\0",
         "it is an SQLite database; if it is a journal, layercheck journal export writes its digests",
@@ -46,6 +42,9 @@ const UTF_16: &str = "it is UTF-16 text; convert it with: iconv -f utf-16 -t utf
 
 /// Bytes from which UTF-16 without a byte-order mark is told: eight letters.
 const UTF_16_LEN: usize = 16;
+
+/// Python reads these before the core sees them. The core itself reads text only.
+const TABLE: &str = "it is a table in a binary format, such as Parquet; convert it to CSV";
 
 const TAR: &str = "it is a tar archive; the layers in an archive of docker save are unpacked and have other \
                    digests than in a registry, so take the digests of the manifest in the registry";
@@ -59,13 +58,16 @@ pub fn check(head: &[u8]) -> io::Result<()> {
 }
 
 fn foreign(head: &[u8]) -> Option<&'static str> {
-    let head = &head[..head.len().min(HEAD_LEN)];
+    let head = &head[..head.len().min(HEAD)];
     // Every such file has control characters at its start, and a row of text that begins alike has none.
     if !head.iter().any(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31)) {
         return None;
     }
     if let Some((_, says)) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(says);
+    }
+    if Container::of(head).is_some() {
+        return Some(TABLE);
     }
     if head.get(257..262) == Some(b"ustar") {
         return Some(TAR);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Plan;
-use super::rejected_rows::Reject;
+use super::rejected_rows::{Reject, may_be_raw};
 use crate::digest::hex;
 use crate::digest::parse::{self, RejectKind};
 
@@ -37,6 +37,8 @@ pub enum Hint {
     Base64,
     /// A page of HTML or XML.
     Markup,
+    /// Raw digests in a column that is read as text.
+    Raw,
     /// Not text.
     Binary,
     /// Digests in another spelling than strict mode takes.
@@ -65,6 +67,9 @@ impl fmt::Display for Hint {
                 "the rows are base64 and not hexadecimal: in Python, base64.b64decode(row[7:]).hex() of \"sha256-<base64>\""
             }
             Self::Markup => "the input is a page of HTML or XML: look whether it is an error page or a login",
+            Self::Raw => {
+                "the rows are 32 bytes each and not text: if they are raw digests, read them with --raw, or in Python with raw=True"
+            }
             Self::Binary => "the input looks binary; expected text with one digest per line",
             Self::Strict => "the digests are in spellings that strict mode rejects: leave out strict",
             Self::Other => "no row is a digest; expected one per line, such as sha256:<64 hex digits>",
@@ -124,6 +129,9 @@ fn of_row(reject: &Reject<'_>) -> Option<Hint> {
     let text = text_of(reject)?;
     if reject.kind == RejectKind::NotCanonical {
         return Some(Hint::Strict);
+    }
+    if !reject.cut && reject.text.is_some_and(may_be_raw) {
+        return Some(Hint::Raw);
     }
     if text.iter().any(|byte| byte.is_ascii_control() && !parse::is_white(*byte) && *byte != 0x1b) {
         return Some(Hint::Binary);

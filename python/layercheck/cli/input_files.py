@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from layercheck._core import Plan, Planner, is_compressed
+from layercheck._core import Plan, Planner, container, is_compressed
 from layercheck.cli.exit_codes import CommandError, say
 from layercheck.cli.progress import Display, NotesOnly
-from layercheck.file_formats import FileFormat, input_format
+from layercheck.file_formats import FileFormat, inner_suffix, input_format
+from layercheck.inputs.content import BinaryFile, peek
 from layercheck.inputs.files import FileRows
+from layercheck.inputs.tables import FORMATS as TABLES
 
 STDIN = "-"
 _HEAD_BYTES = 8192
@@ -23,24 +25,28 @@ _HEAD_BYTES = 8192
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The plan of all inputs, with the doubts about them.
+    """The plan of all inputs, with notes and doubts about them, which are lines for standard error.
 
     Attributes:
         plan: All rows, in the order of the INPUT arguments.
-        notes: Lines for standard error about inputs that are probably a mistake.
+        notes: How the inputs were read where their content told it.
+        doubts: Why the inputs are probably a mistake.
     """
 
     plan: Plan
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
 
 
 def resolve(inputs: Sequence[str]) -> tuple[str, ...]:
     """The INPUT arguments, or standard input if there are none; each is checked before any is read.
 
     Raises:
-        CommandError: If a file does not exist or is a directory, or standard input is named twice.
+        CommandError: If a file does not exist or is a directory, or standard input is closed or named twice.
     """
     names = tuple(inputs) or (STDIN,)
+    if STDIN in names and sys.stdin is None:
+        raise CommandError("standard input is closed; name an INPUT file")
     if names.count(STDIN) > 1:
         raise CommandError("standard input can be read only once; give - a single time")
     for name in names:
@@ -66,15 +72,36 @@ class InputShape:
 
     Attributes:
         format: The format of all inputs; None takes that of each suffix, and lines if the suffix is unknown.
-        column: The column with the digests, by name or by number from 0; None if there is only one.
+        column: The column with the digests, by name or by number from 0; None if the file tells.
+        delimiter: What stands between two fields of CSV; None if the file tells.
+        raw: Binary values of variable length are raw digests.
     """
 
     format: FileFormat | None = None
     column: str | int | None = None
+    delimiter: str | None = None
+    raw: bool = False
 
     def format_of(self, name: str) -> FileFormat:
         """The format of one input."""
         return self.format or (None if name == STDIN else input_format(name)) or "lines"
+
+    def rows_of(self, name: str, file: BinaryFile) -> FileRows:
+        """The rows of one input that is text.
+
+        Raises:
+            CommandError: An option does not fit the format.
+        """
+        format_ = self.format_of(name)
+        for option, given in (("--column", self.column), ("--delimiter", self.delimiter)):
+            if format_ == "lines" and given is not None:
+                raise CommandError(
+                    f"{_shown(name)} is read as lines, which have no columns; leave out {option}, or say "
+                    "what it is with --input-format"
+                )
+        delimiter = self.delimiter if format_ == "csv" else None
+        tabs = name != STDIN and inner_suffix(name) == ".tsv"
+        return FileRows(file, format_, self.column, delimiter=delimiter, raw=self.raw, tabs=tabs)
 
 
 def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: Display) -> Reading:
@@ -101,8 +128,10 @@ def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: 
             f"no digests in the input: no rows in {_all_of(names)}; --allow-empty accepts an empty input"
         )
     for note in reading.notes:
-        # The notes say that the input is probably a mistake, so --quiet does not hide them.
-        say(note) if isinstance(shown, NotesOnly) else shown.note(note)
+        shown.note(note)
+    for doubt in reading.doubts:
+        # --quiet does not hide what is probably a mistake.
+        say(doubt) if isinstance(shown, NotesOnly) else shown.note(doubt)
     return reading
 
 
@@ -128,30 +157,29 @@ def read_plan(
     """
     planner = Planner(strict=strict)
     doubts: list[str] = []
+    taken: list[str] = []
     for name in names:
-        format_ = shape.format_of(name)
-        if format_ == "lines" and shape.column is not None:
-            hint = "--input-format csv, jsonl or parquet says what it is"
-            raise CommandError(f"{_shown(name)} is read as lines, which have no columns; {hint}")
-        if format_ == "parquet" and name == STDIN:
-            raise CommandError(
-                "Parquet cannot be read from a pipe: its table of contents is at its end; name the file"
-            )
         if len(names) > 1:
             planner.name_file("standard input" if name == STDIN else name)
         with _open(name) as file, _readable(name):
-            watched = _WatchedFile(file, on_bytes)
-            # pyarrow opens a Parquet file by its name, because it reads the end of the file first.
-            FileRows(name if format_ == "parquet" else watched, format_, shape.column).feed(planner)
-            if format_ == "parquet" and on_bytes is not None:
-                on_bytes(Path(name).stat().st_size)
-        doubt = _doubt(name, watched.head)
-        if doubt:
-            doubts.append(doubt)
+            head, whole = peek(file)
+            format_ = shape.format_of(name)
+            if container(head) is not None or format_ in TABLES:
+                # pyarrow reads the end of the file first, and opens a path faster than a Python file.
+                source = name if name != STDIN and Path(name).is_file() else whole
+                notes = FileRows(source, format_, shape.column, raw=shape.raw).feed(planner)
+                if on_bytes is not None and source is name:
+                    on_bytes(Path(name).stat().st_size)
+            else:
+                watched = _WatchedFile(whole, on_bytes)
+                notes = shape.rows_of(name, watched).feed(planner)
+                doubt = _doubt(name, watched.head)
+                doubts += [doubt] if doubt else []
+        taken += [f"note: {in_options(note)} of {_shown(name)}" for note in notes]
     plan = planner.finish(batch_size)
     if plan.hint is not None and not doubts:
         doubts.append(plan.hint)
-    return Reading(plan, tuple(doubts))
+    return Reading(plan, tuple(taken), tuple(doubts))
 
 
 class _WatchedFile:
@@ -192,11 +220,8 @@ def _check_exists(name: str) -> None:
 @contextmanager
 def _open(name: str) -> Iterator[BinaryIO]:
     if name == STDIN:
-        if sys.stdin is None:
-            raise CommandError("standard input is closed; name an INPUT file")
         if sys.stdin.isatty():
-            sys.stderr.write("layercheck: reading digests from the terminal, one per line; end with Ctrl-D\n")
-            sys.stderr.flush()
+            say("reading digests from the terminal, one per line; end with Ctrl-D")
         # It stays open, because it belongs to the process.
         yield sys.stdin.buffer
         return
@@ -219,8 +244,18 @@ def _readable(name: str) -> Iterator[None]:
         raise CommandError(str(error)) from error
     except (ValueError, TypeError) as error:
         # The file exists, but its content does not have the chosen format or column.
-        said = str(error).replace("by column=", "with --column")
-        raise CommandError(f"cannot read {_shown(name)}: {said}") from error
+        raise CommandError(f"cannot read {_shown(name)}: {in_options(str(error))}") from error
+
+
+def in_options(message: str) -> str:
+    """A message about an input with the command's options in place of Python's keywords."""
+    for keyword, option in (
+        ("by column=", "with --column NAME"),
+        ("raw=True", "--raw"),
+        ("leave raw out", "leave it out"),
+    ):
+        message = message.replace(keyword, option)
+    return message
 
 
 def _doubt(name: str, head: bytes) -> str | None:
@@ -248,4 +283,6 @@ def _unreadable(name: str, error: Exception) -> CommandError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if reason.startswith("broken "):
         return CommandError(f"cannot read {shown}: {reason}; fetch or pack it again")
+    if "unpack it first" in reason:
+        return CommandError(f"cannot read {shown}: {reason}")
     return CommandError(f"cannot read {shown}: {reason}; check the path")

@@ -82,6 +82,16 @@ def test_strict_mode_that_rejects_everything_says_so() -> None:
     assert lc.plan(HEX).hint is None
 
 
+def test_raw_digests_that_are_read_as_text_say_so() -> None:
+    hint = lc.plan(RAW).hint
+    assert hint is not None
+    assert "raw=True" in hint
+    assert "--raw" in hint
+    assert lc.plan(RAW, raw=True).hint is None
+    # The hex digits of an MD5 have 32 bytes too, and are text.
+    assert "raw" not in (lc.plan([digits[:32] for digits in HEX]).hint or "")
+
+
 def test_one_digest_in_a_hundred_rows_is_enough_to_have_no_hint() -> None:
     rows = [f'"{one}"' for one in DIGESTS] * 40
     assert lc.plan([*rows[:99], DIGESTS[0]]).hint is None
@@ -138,8 +148,6 @@ FOREIGN = [
     ("zip", zipped(), "unzip -p"),
     ("lz4", bytes.fromhex("04224d1864"), "lz4 -dc"),
     ("7z", bytes.fromhex("377abcaf271c0004"), "7z x"),
-    ("ORC", b"ORC" + bytes(range(32)), "ORC file"),
-    ("Feather", b"FEA1\0\0\0\0", "Feather"),
     ("SQLite", b"SQLite format 3\0\x10\0", "layercheck journal export"),
     ("tar", tar(), "tar archive"),
 ]

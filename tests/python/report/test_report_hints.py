@@ -39,4 +39,6 @@ def test_a_report_without_digests_has_the_hint_of_its_plan() -> None:
     made = report([f'"{one}"' for one in MISSING])
     assert made.hint is not None
     assert made.hint == made.plan.hint
-    assert "jq -r" in made._repr_html_()
+    assert made.hint in made._repr_html_()
+    assert made.hint in made.plan._repr_html_()
+    assert "Note:" not in lc.plan([PRESENT])._repr_html_()
