@@ -43,12 +43,19 @@ LISTED: tuple[Change, ...] = ("vanished", "appeared", "archived", "restored", "c
 _ABSENT = len(Verdict)
 _NOT_FINAL = (Verdict.NOT_CHECKED, Verdict.INVALID, Verdict.UNANSWERED)
 _STORED = (Verdict.AVAILABLE, Verdict.ARCHIVED)
-_LABELS = [verdict.label for verdict in Verdict]
+_LABELS = [*(verdict.label for verdict in Verdict), "absent"]
 _WINDOW = 1 << 17  # digests that are processed at once
 
 
 class Line(NamedTuple):
-    """A digest whose verdict changed."""
+    """A digest whose verdict changed.
+
+    Attributes:
+        digest: The digest, as text.
+        change: How its verdict changed.
+        before: Its verdict in the first check; `absent` if it is not in it.
+        after: Its verdict in the second check; `absent` if it is not in it.
+    """
 
     digest: str
     change: Change

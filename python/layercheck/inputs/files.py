@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from layercheck._core import Planner
 from layercheck.file_formats import INPUT_FORMATS, FileFormat, input_format
+from layercheck.redact import one_line
 
 _CHOICE = f"one of {', '.join(INPUT_FORMATS)}"
 _PARQUET_ROWS = 65_536  # rows of a file that are in memory at once
@@ -137,11 +140,23 @@ def _feed_parquet(planner: Planner, file: Any, column: str | int | None) -> None
     except ImportError as error:
         raise ImportError("reading Parquet needs pyarrow: pip install 'layercheck[parquet]'") from error
     where = os.fsdecode(file) if isinstance(file, (str, os.PathLike)) else file
-    with ParquetFile(where) as parquet:
+    with _read_errors(), ParquetFile(where) as parquet:
         names = list(parquet.schema_arrow.names)
         number = _number_of(column, names)
         for batch in parquet.iter_batches(_PARQUET_ROWS, columns=[names[number]]):
             planner.extend_arrow(batch.column(0))
+
+
+@contextmanager
+def _read_errors() -> Iterator[None]:
+    """Raises what pyarrow makes of a broken file as `ValueError`, in one line."""
+    try:
+        yield
+    except Exception as error:
+        if type(error) in (ValueError, MemoryError, TypeError) or getattr(error, "errno", None) is not None:
+            raise
+        reason = one_line(str(error).partition("\n")[0]).rstrip(". ")[:300] or type(error).__name__
+        raise ValueError(f"cannot be read as Parquet: {reason}; is the file cut short?") from error
 
 
 def _number_of(column: str | int | None, names: list[str]) -> int:
