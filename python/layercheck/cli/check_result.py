@@ -35,6 +35,7 @@ def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand
     if report is not None and (failure is None or _has_answers(report)):
         try:
             outputs.write(report, output)
+            result.written = True
         except BrokenPipeError:
             outputs.abandon_stdout()
         except CommandError as cannot_write:

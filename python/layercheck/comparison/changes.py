@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from layercheck._core import Comparison, Plan
 from layercheck.comparison.sources import add_source
+from layercheck.file_formats import compressed_suffix
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
 from layercheck.report.files import format_of
@@ -157,8 +158,9 @@ class Changes:
             OSError: If the file cannot be written; an existing file is left untouched.
         """
         chosen = format_of(path, format)
-        if chosen not in ("jsonl", "parquet"):
-            raise ValueError(f"changes are written as jsonl or parquet, not {chosen}")
+        if chosen not in ("jsonl", "parquet") or compressed_suffix(path):
+            what = f"compressed {chosen}" if compressed_suffix(path) else chosen
+            raise ValueError(f"changes are written as jsonl or parquet, not {what}")
         if chosen == "jsonl":
             with atomic_write(Path(path)) as temporary, open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
                 file.writelines(map(as_json, self.lines()))

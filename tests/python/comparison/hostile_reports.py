@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import layercheck as lc
+from layercheck.comparison.changes import CHANGES
 
 MEMORY = 6 << 30
 """Address space of the process, so that a huge number in a file cannot take the whole machine."""
@@ -65,7 +66,7 @@ def _diff(path: Path, good: Path) -> None:
     for pair in ((path, good), (good, path)):
         changes = lc.diff(*pair)
         assert sum(changes.counts.values()) == changes.plan.unique
-        assert len(list(changes.lines(lc.comparison.changes.CHANGES))) == changes.plan.unique
+        assert len(list(changes.lines(CHANGES))) == changes.plan.unique
 
 
 def _plan(path: Path, good: Path) -> None:
