@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
 use super::python_file::os_error;
-use crate::input::decompress::Compression;
+use crate::input::content::Compression;
 use crate::plan::Plan;
 use crate::table::{Table, arrow, compress, csv, jsonl, plan_table};
 

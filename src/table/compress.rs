@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use flate2::write::GzEncoder;
 use zstd::stream::write::Encoder;
 
-use crate::input::decompress::Compression;
+use crate::input::content::Compression;
 
 /// The default level of the `zstd` command.
 const ZSTD_LEVEL: i32 = 3;

@@ -4,6 +4,7 @@
 pub mod arrow;
 pub mod compress;
 pub mod csv;
+pub mod escape;
 pub mod jsonl;
 #[cfg(feature = "arrow")]
 pub mod plan_table;

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from layercheck.aws import error_codes
+from layercheck.aws.credential_sources import CredentialSourceError
+from layercheck.aws.network_advice import SERVER_TLS, is_bad_url, is_not_http, reason_of
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -22,9 +24,28 @@ FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
 
 _CODE_LIMIT = 100
 
+NOT_OF_ECR = "this answer did not come from ECR, but from a proxy, filter or gateway on the way"
+
 
 class UnreadableAnswer(Exception):  # noqa: N818 (named for the answer, not for an error)
     """The service sent status 200 with a body that is not an answer."""
+
+
+class ForeignAnswer(UnreadableAnswer):
+    """The answer is a page for people, which ECR never sends: a proxy, filter or gateway answered."""
+
+
+class MismatchedAnswer(Exception):  # noqa: N818 (likewise)
+    """The service sent an answer that names none of the digests asked, as if it were to another request.
+
+    Attributes:
+        foreign: Number of entries for other digests.
+    """
+
+    def __init__(self, asked: int, foreign: int) -> None:
+        others = f", but {foreign} others" if foreign else ""
+        super().__init__(f"the answer names none of the {asked} digests asked{others}")
+        self.foreign = foreign
 
 
 class CallAbandoned(Exception):  # noqa: N818 (likewise)
@@ -49,6 +70,8 @@ class Failure:
         renews: Whether new credentials may fix it, if the client can fetch them.
         names_target: Whether the message names the repository or registry, so that no digest is the cause.
         names_digest: Whether the message names digests.
+        advice: What to do, if the exception itself tells.
+        foreign: The answer did not come from ECR.
     """
 
     kind: FailureKind
@@ -60,6 +83,8 @@ class Failure:
     renews: bool = False
     names_target: bool = False
     names_digest: bool = False
+    advice: str = ""
+    foreign: bool = False
 
     @property
     def summary(self) -> str:
@@ -77,6 +102,17 @@ def classify(error: BaseException) -> Failure:
 
     if isinstance(error, known.ClientError):
         return _from_service(error)
+    if isinstance(error, CredentialSourceError):
+        return Failure(
+            "fatal",
+            error.code,
+            clean(error),
+            error.__cause__ or error,
+            CredentialsError,
+            connected=False,
+            renews=error.renews,
+            advice=error.advice,
+        )
     name = type(error).__name__
     message = clean(error)
     cause = _without_secret_chain(error)
@@ -87,6 +123,9 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, UnusableCredentials):
         # A retry would use the same credentials, so the user has to fix the source where boto3 found them.
         return Failure("fatal", name, message, cause, CredentialsError, connected=False)
+    if "Invalid CA bundle" in message:  # botocore's InvalidConfigError is about credentials elsewhere
+        hint = "name a file in AWS_CA_BUNDLE or ca_bundle of the profile, or unset it"
+        return Failure("fatal", name, message, cause, EndpointError, connected=False, advice=hint)
     if is_a(error_codes.CREDENTIAL_EXCEPTIONS):
         renews = is_a(error_codes.RENEWAL_EXCEPTIONS)
         return Failure("fatal", name, message, cause, CredentialsError, connected=False, renews=renews)
@@ -94,8 +133,14 @@ def classify(error: BaseException) -> Failure:
         return Failure("fatal", name, message, cause, EndpointError, connected=False)
     if is_a(error_codes.PARAMETER_EXCEPTIONS):
         return Failure("fatal", name, message, cause, InvalidParameterError, connected=False)
+    if isinstance(error, ForeignAnswer):
+        return Failure("transient", name, NOT_OF_ECR, cause, EndpointError, connected=False, foreign=True)
+    if is_a(("HTTPClientError", "ConnectionError")) and (reason := reason_of(error)):
+        message = f"{message.rstrip('.')} ({reason})"
+    if is_bad_url(error):
+        return Failure("fatal", name, message, cause, EndpointError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
-    connected = not isinstance(error, known.ConnectionError)
+    connected = not (isinstance(error, known.ConnectionError) or is_not_http(error))
     return Failure("transient", name, message, cause, EndpointError, connected=connected)
 
 
@@ -109,16 +154,41 @@ def _from_service(error: Any) -> Failure:
     code = clean(details.get("Code") or status or "Unknown", _CODE_LIMIT)
     raw = str(details.get("Message") or "")
     kind, raises = _kind(code, status)
+    message = clean(raw)
+    foreign = _is_foreign(response, status, raw)
+    if foreign:
+        # Whatever it says, ECR did not say it. A page with 401, 403 or 407 stays until someone acts.
+        kind = "fatal" if status in (401, 403, 407) else "transient"
+        said = f": {clean(raw, 100)}" if SERVER_TLS.search(raw) else ""
+        raises, message = EndpointError, f"{NOT_OF_ECR} (HTTP status {status}{said})"
     return Failure(
         kind,
         code,
-        clean(raw),
+        message,
         _without_secrets(error, raw),
         raises,
+        connected=not foreign,
+        foreign=foreign,
         renews=code in error_codes.EXPIRED,
         names_target=re.search(r"(?i)repository|registry", raw) is not None,
         names_digest=re.search(r"(?i)digest", raw) is not None,
     )
+
+
+def is_page(answer: bytes | Mapping[str, Any]) -> bool:
+    """Whether an answer is HTML or XML, while ECR speaks JSON: its body, or what botocore parsed."""
+    if isinstance(answer, bytes):
+        return answer[:64].lstrip().startswith(b"<")
+    metadata = answer.get("ResponseMetadata")
+    headers = metadata.get("HTTPHeaders") if isinstance(metadata, Mapping) else None
+    kind = headers.get("content-type") if isinstance(headers, Mapping) else None
+    return "html" in str(kind).lower()
+
+
+def _is_foreign(response: Mapping[str, Any], status: int, message: str) -> bool:
+    """Whether an error response is a page, a redirect or a proxy's, none of which ECR sends."""
+    page = is_page(response) or is_page(message[:64].encode(errors="replace"))
+    return page or 300 <= status < 400 or status == 407 or SERVER_TLS.search(message) is not None
 
 
 def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
@@ -183,13 +253,20 @@ def _without_secret_chain(error: BaseException) -> BaseException:
     return HTTPClientError(error=clean(error))
 
 
-def exception_for(failure: Failure, message: str) -> LayercheckError:
-    """The exception for a fatal failure, chained to its cause and with botocore's response."""
+def exception_for(failure: Failure, message: str, advice: str = "") -> LayercheckError:
+    """The exception for a fatal failure, chained to its cause and with botocore's response.
+
+    Args:
+        failure: The failure.
+        message: What happened, and where.
+        advice: What to do, if more is known than the class of the failure tells.
+    """
     cause = failure.cause
     error = failure.raises(
-        message,
+        f"{message}; {advice}" if advice else message,
         response=getattr(cause, "response", None),
         operation_name=getattr(cause, "operation_name", None),
     )
+    error.advice = advice
     error.__cause__ = cause
     return error

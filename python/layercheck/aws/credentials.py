@@ -8,6 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from layercheck.aws.classify import UnusableCredentials
+from layercheck.aws.credential_sources import CredentialSourceError, source_error
 
 _KEY_ID = re.compile(r"A[KS]IA[Q-Z2-7][A-Z2-7]{15}")
 
@@ -34,12 +35,21 @@ def current(client: Any) -> CredentialSnapshot | None:
 
     Raises:
         UnusableCredentials: A request that is signed with them cannot be written.
-        botocore.exceptions.BotoCoreError: They could not be refreshed.
+        CredentialSourceError: They could not be refreshed.
     """
     freeze = getattr(of_client(client), "get_frozen_credentials", None)
     if not callable(freeze):
         return None
-    found = freeze()
+    failed: CredentialSourceError | None = None
+    try:
+        found = freeze()
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 (each source has exceptions of its own)
+        failed = source_error(error)
+    if failed is not None:
+        # Outside of the handler, so that Python does not chain what a source printed.
+        raise failed
     frozen = CredentialSnapshot(found.access_key, found.secret_key, found.token)
     _check("access key id", frozen.access_key, _NOT_IN_A_HEADER, "which no HTTP header can hold")
     _check("session token", frozen.token, _NOT_IN_A_HEADER, "which no HTTP header can hold")
@@ -54,7 +64,7 @@ def validate_credentials(client: Any) -> None:
 
     Raises:
         UnusableCredentials: A request cannot hold them.
-        botocore.exceptions.BotoCoreError: They could not be refreshed; signing would fail in the same way.
+        CredentialSourceError: They could not be refreshed; signing would fail in the same way.
     """
     signer = getattr(client, "_request_signer", None)
     # The version is a str, unless the config turns signing off.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -17,14 +17,8 @@ def write_json(
 ) -> None:
     """Writes the object in a line, where the table would go: to standard output, unless rows go there."""
     out = sys.stderr if output.to_stdout else sys.stdout
-    if out is None:
-        return
-    try:
-        out.write(json.dumps(_describe(result, output, journal, code, error)) + "\n")
-        out.flush()
-    except BrokenPipeError:
-        if not output.to_stdout:
-            outputs.abandon_stdout()
+    with nullcontext() if output.to_stdout else outputs.stdout_failures():
+        out.write(outputs.json_line(_describe(result, output, journal, code, error)))
 
 
 def _describe(

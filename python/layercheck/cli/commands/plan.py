@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any, Literal, TypeAlias
 
@@ -11,7 +10,15 @@ import click
 from layercheck._core import Plan
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli import input_files
-from layercheck.cli.options import input_options, input_shape, lines_option, quiet_options, rate_option
+from layercheck.cli.options import (
+    input_options,
+    input_shape,
+    lines_option,
+    progress_style,
+    quiet_options,
+    rate_option,
+)
+from layercheck.cli.output import json_line
 from layercheck.cli.progress import display
 
 Rate: TypeAlias = float | Literal["quota", "max"]
@@ -48,17 +55,16 @@ def plan(
     rate: Rate | None,
     format_: Literal["table", "jsonl"],
     quiet: bool,
-    no_progress: bool,
     **options: Any,
 ) -> None:
     """Count and validate digests offline: kinds, duplicates, calls, time at the quota.
 
-    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
-    default) is standard input.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; or Parquet, Arrow or
+    ORC; - (the default) is standard input.
     """
     options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
-    with display(quiet=quiet, no_progress=no_progress) as shown:
+    with display(quiet=quiet, progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
     show(reading.plan, registry="public" if public else "private", format_=format_, rate=rate)
 
@@ -73,7 +79,7 @@ def show(
     """Writes the numbers of a plan to standard output."""
     numbers = describe(plan, registry=registry, rate=rate)
     if format_ == "jsonl":
-        sys.stdout.write(json.dumps(numbers) + "\n")
+        sys.stdout.write(json_line(numbers))
         return
     _show_table(numbers)
 
@@ -115,7 +121,7 @@ def _show_table(numbers: dict[str, Any]) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from layercheck.cli.summary import numbers_table, show
+    from layercheck.cli.numbers_table import numbers_table, show
     from layercheck.display.wording import duration
 
     kinds = numbers_table("accepted as", "rows")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from layercheck._core import Columns, Ledger, Plan
 from layercheck.aws.classify import CallAbandoned, Failure, classify
+from layercheck.aws.network_settings import NetworkSettings
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Cause, Outcome, OutcomeKind, Subscriber
 from layercheck.dispatch.rate.limiter import RateLimiter
@@ -46,6 +47,7 @@ class Execution:
         limits: Limits of the run.
         renewable: The client gets new credentials when these expire.
         writer: Writes verdicts to a journal, and holds those that the journal knew already.
+        settings: How the client reaches the service, for messages.
         subscribers: More subscribers to the outcomes.
 
     Attributes:
@@ -64,10 +66,13 @@ class Execution:
         *,
         renewable: bool = False,
         writer: JournalWriter | None = None,
+        settings: NetworkSettings | None = None,
         subscribers: Sequence[Subscriber] = (),
     ) -> None:
         self.changed = threading.Condition(pool.lock)
-        self.ending = RunEnding(target, grace_s=limits.grace_s, timeout_grace_s=limits.timeout_grace_s)
+        self.ending = RunEnding(
+            target, grace_s=limits.grace_s, timeout_grace_s=limits.timeout_grace_s, settings=settings
+        )
         self._plan = plan
         self._transport = transport
         self._pool = pool
@@ -79,7 +84,13 @@ class Execution:
         self._scheduler = Scheduler(
             self._ledger.numbers, plan.batch_size, pool.slots, limits, renewable, next_open=next_open
         )
-        self._exchange = Exchange(plan, self._ledger, transport, resumed=writer is not None)
+        self._exchange = Exchange(
+            plan,
+            self._ledger,
+            transport,
+            incomplete_attempts=limits.retry.incomplete_attempts,
+            resumed=writer is not None,
+        )
         self._suspected: dict[Call, Failure] = {}
         self._abandoned: list[Call] = []  # for their deadline: a few a minute at most
         self._metrics = Metrics()
@@ -128,6 +139,10 @@ class Execution:
             self._refuse(suspect, self._suspected.pop(suspect), now)
         cause = None
         missing = merged.left_out + merged.contradicted
+        if missing and self._scheduler.ask_rest(call, now):
+            self._pool.notify()
+            self._tell(Outcome(OutcomeKind.RETRIED, call, now, merged))
+            return
         if missing:
             code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
             text = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"

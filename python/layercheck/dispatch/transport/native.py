@@ -52,6 +52,7 @@ class NativeTransport(WireTransport):
             if self._step_aside(error):
                 return super()._before_call(params, **event)
             raise as_botocore(error, SimpleNamespace(url=url)) from error
+        body = self._decoded(headers, body)
         if status < 300:
             state.body = body
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layercheck.aws import credentials
-from layercheck.aws.classify import UnreadableAnswer
+from layercheck.aws.classify import ForeignAnswer, UnreadableAnswer, is_page
 from layercheck.dispatch.transport.base import Batch
 from layercheck.redact import clean
 from layercheck.types import EcrClient
@@ -16,12 +16,21 @@ class PlainTransport:
     """Makes plain boto3 calls. Tests compare the faster transports with it, and these fall back to it.
 
     A client of the caller's own always gets this transport.
+
+    Args:
+        client: A client.
+        repository_name: Repository.
+        registry_id: Registry, or None.
+        owned: layercheck made the client, so its connections may be closed.
     """
 
     name = "plain"
 
-    def __init__(self, client: EcrClient, repository_name: str, registry_id: str | None) -> None:
+    def __init__(
+        self, client: EcrClient, repository_name: str, registry_id: str | None, *, owned: bool = False
+    ) -> None:
         self._client = client
+        self._owned = owned
         self._target = {"repositoryName": repository_name}
         if registry_id is not None:
             self._target["registryId"] = registry_id
@@ -33,6 +42,16 @@ class PlainTransport:
             self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
         )
 
+    def distrust(self) -> None:
+        """See `Transport`. A caller's own client keeps its connections, because other code may use them.
+
+        So on such a client every later answer on that connection may be foreign too. It never gives a wrong
+        verdict, but digests that get no other answer stay unanswered.
+        """
+        if self._owned:
+            # botocore drops its pool of connections and makes a new one with the next request.
+            self._client.close()  # type: ignore[attr-defined]
+
     def close(self) -> None:
         """Do nothing, because the connections belong to the client."""
 
@@ -43,11 +62,14 @@ def answer_in(parsed: object) -> Mapping[str, Any]:
     Raises:
         UnreadableAnswer: It has neither list: the body was truncated, or it came from another service (for
             instance a login page).
+        ForeignAnswer: It is a page for people.
     """
     if not isinstance(parsed, Mapping):
         raise UnreadableAnswer(f"not a mapping but {type(parsed).__name__}")
     lists = [parsed[key] for key in ("layers", "failures") if parsed.get(key) is not None]
     if not lists or not all(isinstance(each, list) for each in lists):
+        if is_page(parsed):
+            raise ForeignAnswer("an HTML page")
         shown = clean(parsed.get("message", ""), 80)
         raise UnreadableAnswer("neither layers nor failures in it" + (f", but: {shown}" if shown else ""))
     return parsed
