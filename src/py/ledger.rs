@@ -56,19 +56,28 @@ impl PyLedger {
     }
 
     /// Merge botocore's parsed answer to the call that asked the digests `start..stop`.
+    ///
+    /// Digests that are missing from the answer, or of which it says different things, become unanswered. If
+    /// the answer is not the `last`, they stay open. An answer that names none of the digests changes nothing.
+    #[pyo3(signature = (start, stop, answer, last = true))]
     fn merge<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         stop: usize,
         answer: &Bound<'py, PyAny>,
+        last: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         let owned = read_answer(answer)?;
         // Read before the lock is taken: text that is not UTF-8 makes an exception, and an exception may run
         // the collector, whose finalizers may pass the interpreter to another thread.
         let entries: Vec<Entry<'_>> = owned.iter().map(OwnedEntry::entry).collect();
-        let merged = self.lock().merge(call, entries.into_iter());
+        let entries = entries.into_iter();
+        let merged = {
+            let mut ledger = self.lock();
+            if last { ledger.merge(call, entries) } else { ledger.merge_usable(call, entries) }
+        };
         merged_tuple(py, merged)
     }
 
@@ -76,19 +85,22 @@ impl PyLedger {
     /// botocore parses from it. Works with the interpreter lock released.
     ///
     /// Raises `ValueError` if the body is not an answer; the ledger is unchanged then.
+    #[pyo3(signature = (start, stop, body, last = true))]
     fn merge_body<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         stop: usize,
         body: &Bound<'py, PyBytes>,
+        last: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
         let merged = py.detach(|| {
             let answer = Answer::read(body)?;
-            Ok(self.lock().merge(call, answer.entries()))
+            let (mut ledger, entries) = (self.lock(), answer.entries());
+            Ok(if last { ledger.merge(call, entries) } else { ledger.merge_usable(call, entries) })
         });
         let merged = merged.map_err(|error: AnswerError| PyValueError::new_err(error.to_string()))?;
         merged_tuple(py, merged)
@@ -304,10 +316,15 @@ impl PyColumns {
         Ok(Self::new(plan, columns))
     }
 
-    /// Return the report table: a line for each row, or for each digest.
-    #[pyo3(signature = (*, unique = false))]
-    fn table(&self, unique: bool) -> PyTable {
-        PyTable::new(Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique))
+    /// Return the report table: a line for each row, or for each digest. `only` holds the codes of the
+    /// verdicts whose lines it has; None stands for all.
+    #[pyo3(signature = (*, unique = false, only = None))]
+    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
+    fn table(&self, py: Python<'_>, unique: bool, only: Option<Vec<u8>>) -> PyTable {
+        let table = Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique);
+        let Some(codes) = only else { return PyTable::new(table) };
+        let verdicts: Vec<_> = codes.iter().filter_map(|code| Verdict::from_code(*code)).collect();
+        PyTable::new(py.detach(|| table.only(&verdicts)))
     }
 }
 

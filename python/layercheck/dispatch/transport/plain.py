@@ -16,12 +16,21 @@ class PlainTransport:
     """Makes plain boto3 calls. Tests compare the faster transports with it, and these fall back to it.
 
     A client of the caller's own always gets this transport.
+
+    Args:
+        client: A client.
+        repository_name: Repository.
+        registry_id: Registry, or None.
+        owned: layercheck made the client, so its connections may be closed.
     """
 
     name = "plain"
 
-    def __init__(self, client: EcrClient, repository_name: str, registry_id: str | None) -> None:
+    def __init__(
+        self, client: EcrClient, repository_name: str, registry_id: str | None, *, owned: bool = False
+    ) -> None:
         self._client = client
+        self._owned = owned
         self._target = {"repositoryName": repository_name}
         if registry_id is not None:
             self._target["registryId"] = registry_id
@@ -32,6 +41,16 @@ class PlainTransport:
         return answer_in(
             self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
         )
+
+    def distrust(self) -> None:
+        """See `Transport`. A caller's own client keeps its connections, because other code may use them.
+
+        So on such a client every later answer on that connection may be foreign too. It never gives a wrong
+        verdict, but digests that get no other answer stay unanswered.
+        """
+        if self._owned:
+            # botocore drops its pool of connections and makes a new one with the next request.
+            self._client.close()  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Do nothing, because the connections belong to the client."""

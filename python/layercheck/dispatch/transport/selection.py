@@ -79,7 +79,7 @@ def choose(
                 f"transport={wanted!r} cannot be used here: {why}; pass {fastest!r} or leave it out"
             )
     if name == "plain":
-        return PlainTransport(client, repository_name, registry_id)
+        return PlainTransport(client, repository_name, registry_id, owned=owned)
     if name == "slim":
         return SlimTransport(client, repository_name, registry_id)
     sending = NativeTransport if name == "native" else WireTransport

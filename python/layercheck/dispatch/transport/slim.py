@@ -51,7 +51,7 @@ class SlimTransport:
 
     def __init__(self, client: EcrClient, repository_name: str, registry_id: str | None) -> None:
         self._client = client
-        self._plain = PlainTransport(client, repository_name, registry_id)
+        self._plain = PlainTransport(client, repository_name, registry_id, owned=True)
         self._packer = Packer(repository_name, registry_id)
         self._state = CallState()
         self._method = client.batch_check_layer_availability
@@ -91,6 +91,10 @@ class SlimTransport:
         answer = answer_in(parsed)
         self._lose("before-parse")
         return answer
+
+    def distrust(self) -> None:
+        """See `Transport`."""
+        self._plain.distrust()
 
     def close(self) -> None:
         """Do nothing, because the connections belong to the client."""
