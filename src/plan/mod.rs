@@ -2,7 +2,6 @@
 
 pub mod batch;
 pub mod dedupe;
-pub mod huge_pages;
 pub mod indexer;
 pub mod lookup;
 pub mod planner;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::digest::parse::{ParseError, RejectKind};
+use crate::memory::{self, OutOfMemory};
 
 /// Most bytes of a rejected row's text that are kept.
 pub const MAX_TEXT: usize = 256;
@@ -154,15 +155,26 @@ impl Rejects {
         Some(self.get(at))
     }
 
-    pub(crate) fn push(&mut self, row: usize, error: ParseError, text: Option<&[u8]>) {
+    pub(crate) fn push(
+        &mut self,
+        row: usize,
+        error: ParseError,
+        text: Option<&[u8]>,
+    ) -> Result<(), OutOfMemory> {
         let kept = text.map(|whole| &whole[..whole.len().min(MAX_TEXT)]);
-        self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len));
+        self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len))
     }
 
     /// Adds a row of which only `text` was kept, and which may be `cut`.
-    pub(crate) fn push_kept(&mut self, row: usize, error: ParseError, text: Option<&[u8]>, cut: bool) {
+    pub(crate) fn push_kept(
+        &mut self,
+        row: usize,
+        error: ParseError,
+        text: Option<&[u8]>,
+        cut: bool,
+    ) -> Result<(), OutOfMemory> {
         let kept = text.unwrap_or_default();
-        self.entries.push(Entry {
+        let entry = Entry {
             row: row as u64,
             offset: error.offset as u64,
             text_start: self.texts.len() as u64,
@@ -170,8 +182,11 @@ impl Rejects {
             kind: error.kind,
             is_null: text.is_none(),
             cut,
-        });
+        };
+        memory::reserve(&mut self.texts, kept.len())?;
+        memory::push(&mut self.entries, entry)?;
         self.texts.extend_from_slice(kept);
         self.counts[error.kind as usize] += 1;
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod journal;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
+mod memory;
 mod pickling;
 mod plan;
 mod planner;

@@ -251,6 +251,8 @@ class Execution:
             with contextlib.suppress(RuntimeError):
                 self._pool.abandon(call)
         self._scheduler.in_flight.clear()
+        # From here on a report needs no memory for a copy.
+        self._ledger.seal()
 
     # The journal.
 
