@@ -7,8 +7,9 @@ use pyo3::types::PyBytes;
 use crate::memory::OutOfMemory;
 
 impl From<OutOfMemory> for PyErr {
-    fn from(refused: OutOfMemory) -> Self {
-        PyMemoryError::new_err(refused.to_string())
+    fn from(_: OutOfMemory) -> Self {
+        // A fixed text, because there may be no memory for another.
+        PyMemoryError::new_err("the system refuses more memory; split the input, or give the process more")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The binding `layercheck._core`: only the list of exports.
 
+mod allocator;
 mod array;
 mod build_info;
 mod comparison;

@@ -62,7 +62,7 @@ impl Taker<'_> {
             return self.text(py, bytes);
         }
         if bytes.len() <= LONG_ROW {
-            self.block.push_raw(bytes);
+            self.block.push_raw(bytes)?;
             return self.flush_if_full(py);
         }
         self.flush(py)?;
