@@ -1,6 +1,6 @@
 """Takes descriptors, memory or threads away from running checks, and looks at what they leave behind.
 
-`make exhaustion` does it 1,000 times: `python -m dispatch.exhaustion_loop 1000 --results FILE`. Everything is
+`make exhaustion` does it to 1,000 checks: `python -m dispatch.exhaustion_loop 1000`. Everything is
 drawn from a seed: the resource, how much of it is left, after how many answers, the transport, the function
 that checks, a journal or none, rows in memory or in a file.
 """
