@@ -13,7 +13,7 @@ say = @printf '\n==> %s\n' '$(1)'
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-pace \
-  bench-overhead bench-cancelled bench-giving-up bench-local-ecr soak journal-kills journal-disk coverage format clean
+  bench-overhead bench-cancelled bench-giving-up bench-local-ecr soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -200,6 +200,12 @@ bench-local-ecr: ## calls a second that the local endpoint answers on one core; 
 
 soak: setup build ## two million digests through a hostile endpoint, some minutes; writes bench/results
 	$(BIN)/python bench calls.soak --results bench/results
+
+# The Python tests have ten of these. Needs Linux.
+CHILDREN := 1000
+
+exhaustion: setup build ## take descriptors, memory or threads away from 1,000 checks (CHILDREN=), some 15 minutes; writes bench/results/exhaustion.json
+	PYTHONPATH=tests/python:bench $(BIN)/python -m dispatch.exhaustion_loop $(CHILDREN) --results bench/results/exhaustion.json
 
 # Runs the shipped command with 300,000 digests. The Python tests have a few kills of a small audit.
 KILLS := 200

@@ -12,10 +12,11 @@
 //! planner.row(format!("sha256:{}", "ab".repeat(32)).as_bytes());
 //! planner.row("AB".repeat(32).as_bytes()); // the same digest, spelled otherwise
 //! planner.row(b"nonsense");
-//! let plan = planner.finish(100);
+//! let plan = planner.finish(100)?;
 //! assert_eq!((plan.rows(), plan.unique(), plan.invalid()), (3, 1, 1));
 //! assert_eq!(plan.rejects().get(0).kind.name(), "not_hexadecimal");
 //! assert_eq!(Verdict::Unavailable.name(), "unavailable");
+//! # Ok::<(), layercheck::OutOfMemory>(())
 //! ```
 
 pub mod comparison;
@@ -27,6 +28,7 @@ pub mod journal;
 pub mod ledger;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
+pub mod memory;
 pub mod plan;
 pub mod protocol;
 #[cfg(feature = "python")]
@@ -38,6 +40,7 @@ pub use digest::Digest;
 pub use digest::parse::{ParseError, RejectKind, Spelling};
 pub use ledger::Ledger;
 pub use ledger::columns::Columns;
+pub use memory::OutOfMemory;
 pub use plan::Plan;
 pub use plan::planner::Planner;
 pub use plan::rejected_rows::{Reject, Rejects};

@@ -51,7 +51,7 @@ fn main() {
     let (layers, rounds) = (number(1).unwrap_or(100), number(2).unwrap_or(2_000));
     let mut planner = Planner::new(false);
     planner.raw(&digests(layers));
-    let plan = Arc::new(planner.finish(layers.clamp(1, 100)));
+    let plan = Arc::new(planner.finish(layers.clamp(1, 100)).unwrap());
     let body = answer(plan.digests());
     println!("{layers} layers, an answer of {} bytes, medians of {rounds}", body.len());
 
@@ -61,7 +61,7 @@ fn main() {
     measure("read the answer", rounds, || {
         assert_eq!(Answer::read(black_box(&body)).map_or(0, |answer| answer.entries().count()), layers);
     });
-    let mut ledger = Ledger::new(Arc::clone(&plan));
+    let mut ledger = Ledger::new(Arc::clone(&plan)).unwrap();
     let whole = Answer::read(&body).expect("made here");
     measure("merge the answer", rounds, || {
         assert_eq!(ledger.merge(0..layers, whole.entries()).answered, layers);

@@ -23,7 +23,7 @@ fn main() -> std::io::Result<()> {
             Some(digests) => {
                 let mut planner = Planner::new(false).threads(threads);
                 planner.raw(digests);
-                planner.finish(100)
+                planner.finish(100).unwrap()
             }
             None => read(input, threads)?,
         };
@@ -39,7 +39,7 @@ fn read(path: &str, threads: Option<usize>) -> std::io::Result<Plan> {
     let mut source = TextSource::open(File::open(path)?)?;
     let mut lines = TextLines::default();
     while read_block(&mut source, &mut lines, &mut planner)? {}
-    Ok(planner.finish(100))
+    Ok(planner.finish(100).unwrap())
 }
 
 /// Returns the same digests each time, by xorshift from a fixed seed.

@@ -5,6 +5,7 @@ use std::fmt;
 use super::limits::{MAX_FIELDS, MAX_LINE};
 use crate::digest::Digest;
 use crate::input::{Names, Quoted};
+use crate::memory::OutOfMemory;
 use crate::verdict::Verdict;
 
 /// Why a file is not a written report.
@@ -68,6 +69,32 @@ impl fmt::Display for RowError {
 }
 
 impl std::error::Error for RowError {}
+
+/// Why reports cannot be joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinError {
+    /// The rows of the report with this number, counted from 0, contradict each other.
+    Contradiction(usize, Contradiction),
+    /// The reports need more memory than there is.
+    Memory(OutOfMemory),
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contradiction(_, contradiction) => contradiction.fmt(f),
+            Self::Memory(refused) => refused.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl From<OutOfMemory> for JoinError {
+    fn from(refused: OutOfMemory) -> Self {
+        Self::Memory(refused)
+    }
+}
 
 /// Why rows of a report contradict each other. Rows are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,10 +10,11 @@ mod jsonl;
 mod limits;
 pub mod report_file;
 
-use error::{Contradiction, RowError};
+use error::{Contradiction, JoinError, RowError};
 
 use crate::digest::Digest;
 use crate::digest::parse;
+use crate::memory::{self, OutOfMemory};
 use crate::plan::Plan;
 use crate::plan::planner::Planner;
 use crate::verdict::Verdict;
@@ -29,6 +30,8 @@ pub struct Comparison {
     verdicts: Vec<Verdict>,
     /// Where each report starts in `verdicts`.
     starts: Vec<usize>,
+    /// The error once there was no memory for a verdict. Then there are fewer verdicts than rows.
+    refused: Option<OutOfMemory>,
 }
 
 impl Comparison {
@@ -36,7 +39,7 @@ impl Comparison {
     #[must_use]
     pub fn new(threads: Option<usize>) -> Self {
         let planner = Planner::new(false).threads(threads);
-        Self { planner, verdicts: Vec::new(), starts: Vec::new() }
+        Self { planner, verdicts: Vec::new(), starts: Vec::new(), refused: None }
     }
 
     /// Starts a report: the next rows belong to it.
@@ -55,7 +58,7 @@ impl Comparison {
             Err(_) if verdict == Verdict::Invalid => self.planner.not_text(None),
             Err(_) => return Err(RowError::NoDigest(digest.to_vec(), verdict)),
         }
-        self.verdicts.push(verdict);
+        self.keep(&[verdict]);
         Ok(())
     }
 
@@ -66,31 +69,48 @@ impl Comparison {
     pub fn raw(&mut self, digests: &[Digest], verdicts: &[Verdict]) {
         assert_eq!(digests.len(), verdicts.len(), "one verdict for each digest");
         self.planner.raw(digests);
-        self.verdicts.extend_from_slice(verdicts);
+        self.keep(verdicts);
+    }
+
+    /// Tells whether the memory sufficed so far, as [`Planner::check`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn check(&self) -> Result<(), OutOfMemory> {
+        self.refused.map_or_else(|| self.planner.check(), Err)
     }
 
     /// Returns the planner, for a caller that adds one row for each of these `verdicts`.
     #[cfg(feature = "python")]
     pub(crate) fn rows_for(&mut self, verdicts: &[Verdict]) -> &mut Planner {
-        self.verdicts.extend_from_slice(verdicts);
+        self.keep(verdicts);
         &mut self.planner
+    }
+
+    #[inline]
+    fn keep(&mut self, verdicts: &[Verdict]) {
+        if let Err(refused) = memory::extend(&mut self.verdicts, verdicts) {
+            self.refused = Some(refused);
+        }
     }
 
     /// Joins the reports.
     ///
     /// # Errors
-    /// If a report, whose number is returned, has two verdicts for one digest, or a verdict for a text that
-    /// is not a digest.
-    pub fn finish(self) -> Result<JoinedReports, (usize, Contradiction)> {
-        let plan = self.planner.finish(1);
+    /// If a report has two verdicts for one digest, or a verdict for a text that is not a digest; or
+    /// [`OutOfMemory`].
+    pub fn finish(self) -> Result<JoinedReports, JoinError> {
+        self.check()?;
+        let plan = self.planner.finish(1)?;
         let mut reports = Vec::with_capacity(self.starts.len());
         for (number, start) in self.starts.iter().copied().enumerate() {
             let stop = self.starts.get(number + 1).copied().unwrap_or(self.verdicts.len());
             let rows = &plan.row_index()[start..stop];
-            let verdicts = verdicts_by_digest(rows, &self.verdicts[start..stop], plan.unique());
-            reports.push(
-                verdicts.map_err(|row| (number, contradiction(&plan, start, rows, row, &self.verdicts)))?,
-            );
+            let mut codes = memory::filled(ABSENT, plan.unique())?;
+            put_verdicts(&mut codes, rows, &self.verdicts[start..stop]).map_err(|row| {
+                JoinError::Contradiction(number, contradiction(&plan, start, rows, row, &self.verdicts))
+            })?;
+            reports.push(codes);
         }
         Ok(JoinedReports { plan, reports })
     }
@@ -105,9 +125,8 @@ pub struct JoinedReports {
     pub reports: Vec<Vec<u8>>,
 }
 
-/// Returns the code of each digest in one report, or the first row that contradicts an earlier row.
-fn verdicts_by_digest(rows: &[i64], verdicts: &[Verdict], unique: usize) -> Result<Vec<u8>, usize> {
-    let mut codes = vec![ABSENT; unique];
+/// Writes the code of each digest in one report, or returns the first row that contradicts an earlier row.
+fn put_verdicts(codes: &mut [u8], rows: &[i64], verdicts: &[Verdict]) -> Result<(), usize> {
     for (row, (index, verdict)) in rows.iter().zip(verdicts).enumerate() {
         let Ok(at) = usize::try_from(*index) else {
             if *verdict == Verdict::Invalid {
@@ -123,7 +142,7 @@ fn verdicts_by_digest(rows: &[i64], verdicts: &[Verdict], unique: usize) -> Resu
             codes[at] = code;
         }
     }
-    Ok(codes)
+    Ok(())
 }
 
 #[cold]

@@ -1,5 +1,6 @@
 //! One blocking connection: TCP with or without TLS, with time-outs.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -108,15 +109,28 @@ impl Connection {
 }
 
 fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, WireError> {
-    let addresses = (host, port).to_socket_addrs().map_err(|error| WireErrorKind::Connect.because(error))?;
-    let mut failure = WireErrorKind::Connect.because("the host has no address");
+    use WireErrorKind::{Connect, Descriptors};
+
+    let addresses = (host, port).to_socket_addrs().map_err(|error| {
+        // The system's look-up of a name does not say that it found no descriptor.
+        let opened = File::open("/");
+        let kind = if opened.is_err_and(|error| is_shortage(&error)) { Descriptors } else { Connect };
+        kind.because(error)
+    })?;
+    let mut failure = Connect.because("the host has no address");
     for address in addresses {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(tcp) => return Ok(tcp),
-            Err(error) => failure = WireErrorKind::Connect.io(WireErrorKind::ConnectTimeout, &error),
+            Err(error) if is_shortage(&error) => return Err(Descriptors.because(error)),
+            Err(error) => failure = Connect.io(WireErrorKind::ConnectTimeout, &error),
         }
     }
     Err(failure)
+}
+
+/// Whether the process or the system may open no more files.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// Completes the handshake, so that its errors are told apart from later errors.

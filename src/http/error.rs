@@ -8,6 +8,8 @@ use std::io;
 pub enum WireErrorKind {
     /// The host has no address, or none of its addresses takes a connection.
     Connect,
+    /// This process may open no more files, so no connection could be made.
+    Descriptors,
     /// The connection, the handshake of TLS included, took too long.
     ConnectTimeout,
     /// The other side could not prove its name, or no version of TLS is common to both sides.
@@ -30,6 +32,7 @@ impl WireErrorKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Descriptors => "descriptors",
             Self::ConnectTimeout => "connect_timeout",
             Self::Tls => "tls",
             Self::ReadTimeout => "read_timeout",

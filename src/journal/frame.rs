@@ -4,6 +4,8 @@ use std::fmt;
 
 use flate2::Crc;
 
+use crate::memory::{self, OutOfMemory};
+
 /// Version of the encoding, written into each frame.
 pub const VERSION: u8 = 4;
 
@@ -27,8 +29,17 @@ impl std::error::Error for CorruptRecord {}
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
+    /// Begins a small frame.
     pub(super) fn new(kind: u8, room: usize) -> Self {
-        let mut bytes = Vec::with_capacity(HEAD + room);
+        Self::begin(kind, Vec::with_capacity(HEAD + room))
+    }
+
+    /// Begins a large frame, which must not become longer than `room`.
+    pub(super) fn with_room(kind: u8, room: usize) -> Result<Self, OutOfMemory> {
+        memory::with_room(HEAD + room).map(|bytes| Self::begin(kind, bytes))
+    }
+
+    fn begin(kind: u8, mut bytes: Vec<u8>) -> Self {
         bytes.extend_from_slice(&[kind, VERSION, 0, 0, 0, 0]);
         Self(bytes)
     }

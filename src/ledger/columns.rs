@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::memory::{self, OutOfMemory};
 use crate::verdict::Verdict;
 
 /// Most bytes of a code, reason or media type that are kept. A longer text is cut.
@@ -22,7 +23,7 @@ pub struct Note<'a> {
 }
 
 /// The columns, one cell per unique digest.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Columns {
     pub(super) verdicts: Vec<Verdict>,
     /// Bytes; -1 where the service gave none.
@@ -35,18 +36,35 @@ pub struct Columns {
 }
 
 impl Columns {
-    pub(super) fn new(unique: usize) -> Self {
+    pub(super) fn new(unique: usize) -> Result<Self, OutOfMemory> {
         let mut counts = [0; Verdict::ALL.len()];
         counts[Verdict::NotChecked as usize] = unique;
-        Self {
-            verdicts: vec![Verdict::NotChecked; unique],
-            sizes: vec![-1; unique],
-            media_types: vec![0; unique],
-            details: vec![0; unique],
+        Ok(Self {
+            verdicts: memory::filled(Verdict::NotChecked, unique)?,
+            sizes: memory::filled(-1, unique)?,
+            media_types: memory::filled(0, unique)?,
+            details: memory::filled(0, unique)?,
             media_type_names: Notes::new(NOT_KEPT.into()),
             detail_texts: Notes::new((NOT_KEPT.into(), NOT_KEPT.into())),
             counts,
-        }
+        })
+    }
+
+    /// Returns a copy.
+    pub(super) fn copy(&self) -> Result<Self, OutOfMemory> {
+        let texts = self.media_type_names.texts.iter().map(String::len).sum::<usize>();
+        let pairs =
+            self.detail_texts.texts.iter().map(|(code, reason)| code.len() + reason.len()).sum::<usize>();
+        memory::ensure(2 * (texts + self.media_type_names.bytes() + pairs + self.detail_texts.bytes()))?;
+        Ok(Self {
+            verdicts: memory::copy(&self.verdicts)?,
+            sizes: memory::copy(&self.sizes)?,
+            media_types: memory::copy(&self.media_types)?,
+            details: memory::copy(&self.details)?,
+            media_type_names: self.media_type_names.clone(),
+            detail_texts: self.detail_texts.clone(),
+            counts: self.counts,
+        })
     }
 
     /// Returns the verdict of each digest.
@@ -76,7 +94,7 @@ impl Columns {
     /// Returns every media type that [`Columns::media_type`] can return.
     pub fn media_type_names(&self) -> impl Iterator<Item = &str> {
         let names = &self.media_type_names;
-        names.texts.iter().chain(names.is_full().then_some(&names.last)).map(String::as_str)
+        names.texts.iter().chain(names.full.then_some(&names.last)).map(String::as_str)
     }
 
     /// Returns the code and the reason kept for digest `at`; either may be empty.
@@ -87,18 +105,20 @@ impl Columns {
 
     /// Returns the columns of other digests, each of which is at the given position here.
     ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    ///
     /// # Panics
-    /// If a position is negative or not below the number of digests.
-    #[must_use]
-    pub fn select(&self, positions: &[i64]) -> Self {
-        let mut selected = Self::new(positions.len());
+    /// If a position is below zero or beyond the last digest.
+    pub fn select(&self, positions: &[i64]) -> Result<Self, OutOfMemory> {
+        let mut selected = Self::new(positions.len())?;
         for (to, from) in positions.iter().enumerate() {
             let from = usize::try_from(*from).expect("raw digests are never rejected");
             let (code, reason) = self.detail(from);
             let note = Note { media_type: self.media_type(from), code, reason };
             selected.put(to, self.verdicts[from], self.sizes[from], note);
         }
-        selected
+        Ok(selected)
     }
 
     /// Returns a key that is equal for digests of which everything but the size is equal.
@@ -151,11 +171,13 @@ pub(super) struct Notes<T> {
     pub(super) numbers: HashMap<T, u16>,
     pub(super) texts: Vec<T>,
     last: T,
+    /// Whether no more texts are kept.
+    pub(super) full: bool,
 }
 
 impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
     fn new(last: T) -> Self {
-        Self { numbers: HashMap::new(), texts: Vec::new(), last }
+        Self { numbers: HashMap::new(), texts: Vec::new(), last, full: false }
     }
 
     /// Returns the number of a text. `same` finds it among the first few texts; otherwise `make` makes it.
@@ -169,7 +191,12 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
         if let Some(number) = self.numbers.get(&text) {
             return *number;
         }
-        if self.is_full() {
+        // Without memory for more texts, a verdict is worth more than its text.
+        self.full = self.full
+            || self.texts.len() >= usize::from(u16::MAX) - 1
+            || memory::reserve(&mut self.texts, 1).is_err()
+            || self.numbers.try_reserve(1).is_err();
+        if self.full {
             return u16::MAX;
         }
         self.texts.push(text.clone());
@@ -178,8 +205,9 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
         number
     }
 
-    fn is_full(&self) -> bool {
-        self.texts.len() >= usize::from(u16::MAX) - 1
+    /// Returns the bytes of a copy, without those of the texts.
+    fn bytes(&self) -> usize {
+        self.texts.len() * size_of::<T>() + self.numbers.capacity() * size_of::<(T, u16)>()
     }
 
     fn get(&self, number: u16) -> Option<&T> {

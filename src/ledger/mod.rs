@@ -12,6 +12,7 @@ use columns::{Columns, Note};
 use merge::{CONTRADICTORY, JoinedEntry, LEFT_OUT};
 
 use crate::digest::Digest;
+use crate::memory::{self, OutOfMemory};
 use crate::plan::Plan;
 use crate::protocol::entry::{Entry, EntryStatus};
 use crate::verdict::Verdict;
@@ -37,20 +38,26 @@ pub struct Merged {
 #[derive(Debug)]
 pub struct Ledger {
     plan: Arc<Plan>,
+    /// Held by others too once the ledger is sealed.
     columns: Arc<Columns>,
     pending: Vec<usize>,
     /// Digests that an earlier run left unanswered and that this run has not asked yet.
     unanswered_before: usize,
     /// Whether the run has ended, so that later answers are ignored.
     closed: bool,
+    /// Whether nothing changes any more.
+    sealed: bool,
 }
 
 impl Ledger {
     /// Makes a ledger in which no digest was asked yet.
-    #[must_use]
-    pub fn new(plan: Arc<Plan>) -> Self {
-        let columns = Arc::new(Columns::new(plan.unique()));
-        Self { plan, columns, pending: Vec::new(), unanswered_before: 0, closed: false }
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(plan: Arc<Plan>) -> Result<Self, OutOfMemory> {
+        let columns = Arc::new(Columns::new(plan.unique())?);
+        let pending = Vec::new();
+        Ok(Self { plan, columns, pending, unanswered_before: 0, closed: false, sealed: false })
     }
 
     /// Returns the plan.
@@ -59,11 +66,14 @@ impl Ledger {
         &self.plan
     }
 
-    /// Returns the columns as they are now. They do not change: the next change of the ledger makes a copy
-    /// first if these columns are still held.
-    #[must_use]
-    pub fn columns(&self) -> Arc<Columns> {
-        Arc::clone(&self.columns)
+    /// Returns the columns as they are now: a copy that does not change, or those of a sealed ledger, which
+    /// cost no memory. The copy is made here and not at the next answer, so that memory is short for the
+    /// caller and not for the run.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`], unless the ledger is sealed.
+    pub fn columns(&self) -> Result<Arc<Columns>, OutOfMemory> {
+        if self.sealed { Ok(Arc::clone(&self.columns)) } else { self.columns.copy().map(Arc::new) }
     }
 
     /// Returns the columns without holding them.
@@ -73,24 +83,28 @@ impl Ledger {
 
     /// Writes outcomes of an earlier run: position, verdict, size and note.
     pub(crate) fn restore<'a>(&mut self, known: impl Iterator<Item = (usize, Verdict, i64, Note<'a>)>) {
-        let columns = Arc::make_mut(&mut self.columns);
+        let Some(columns) = self.writable() else { return };
         known.for_each(|(at, verdict, size, note)| columns.put(at, verdict, size, note));
         self.unanswered_before = columns.counts[Verdict::Unanswered as usize];
     }
 
     /// Numbers the pending digests, after all earlier outcomes were restored; returns how many there are.
     /// They are the open digests of batches in which other digests have a verdict.
-    pub fn pack_pending(&mut self) -> usize {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn pack_pending(&mut self) -> Result<usize, OutOfMemory> {
         self.pending.clear();
         let size = self.plan.batch_size();
         for (batch, verdicts) in self.columns.verdicts.chunks(size).enumerate() {
             let open = verdicts.iter().filter(|verdict| is_open(**verdict)).count();
             if (1..verdicts.len()).contains(&open) {
+                memory::reserve(&mut self.pending, open)?;
                 let positions = (batch * size..).zip(verdicts);
                 self.pending.extend(positions.filter(|(_, verdict)| is_open(**verdict)).map(|(at, _)| at));
             }
         }
-        self.pending.len()
+        Ok(self.pending.len())
     }
 
     /// Returns the count of numbers: the plan's digests and the pending digests.
@@ -153,10 +167,10 @@ impl Ledger {
     /// # Panics
     /// As for [`Ledger::positions`].
     pub fn reopen(&mut self, call: Range<usize>) {
-        if self.unanswered_before == 0 {
+        if self.unanswered_before == 0 || self.sealed {
             return;
         }
-        let columns = Arc::make_mut(&mut self.columns);
+        let Some(columns) = Arc::get_mut(&mut self.columns) else { return };
         for at in call.map(position_by(self.plan.unique(), &self.pending)) {
             if columns.verdicts[at] == Verdict::Unanswered {
                 columns.set(at, Verdict::NotChecked, "", "");
@@ -176,6 +190,12 @@ impl Ledger {
     /// even if an answer comes while they are written.
     pub fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// Lets nothing change any more. From here on [`Ledger::columns`] needs no memory, so that a report can
+    /// be made when there is none.
+    pub fn seal(&mut self) {
+        (self.closed, self.sealed) = (true, true);
     }
 
     /// Merges the answer to the call that asked the digests numbered `call`. A digest without an entry
@@ -214,7 +234,7 @@ impl Ledger {
         if joined.iter().all(|joined| *joined == JoinedEntry::LeftOut) {
             return Merged { left_out: joined.len(), foreign, ..Merged::default() };
         }
-        let columns = Arc::make_mut(&mut self.columns);
+        let Some(columns) = Arc::get_mut(&mut self.columns) else { return Merged::default() };
         let mut merged = Merged { foreign, ..Merged::default() };
         for (at, joined) in call.map(position_by(self.plan.unique(), &self.pending)).zip(joined) {
             match joined {
@@ -252,7 +272,9 @@ impl Ledger {
     /// If `number` is not below [`Ledger::numbers`].
     pub fn refuse(&mut self, number: usize, code: &str, reason: &str) {
         let at = position_by(self.plan.unique(), &self.pending)(number);
-        Arc::make_mut(&mut self.columns).set(at, Verdict::Refused, code, reason);
+        if let Some(columns) = self.writable() {
+            columns.set(at, Verdict::Refused, code, reason);
+        }
     }
 
     /// Notes that a call got no usable answer. Digests with a verdict keep it. Returns the number of digests
@@ -261,9 +283,17 @@ impl Ledger {
     /// # Panics
     /// As for [`Ledger::positions`].
     pub fn unanswered(&mut self, call: Range<usize>, code: &str, reason: &str) -> usize {
-        let columns = Arc::make_mut(&mut self.columns);
+        if self.sealed {
+            return 0;
+        }
+        let Some(columns) = Arc::get_mut(&mut self.columns) else { return 0 };
         let positions = call.map(position_by(self.plan.unique(), &self.pending));
         positions.map(|at| usize::from(columns.give_up(at, code, reason))).sum()
+    }
+
+    /// Returns the columns to change; None if the ledger is sealed. Before that nobody else holds them.
+    fn writable(&mut self) -> Option<&mut Columns> {
+        if self.sealed { None } else { Arc::get_mut(&mut self.columns) }
     }
 }
 

@@ -41,7 +41,7 @@ impl Columns {
     /// # Errors
     /// A sentence that says what does not fit together.
     pub fn of_parts(unique: usize, parts: Parts) -> Result<Self, &'static str> {
-        let mut columns = Self::new(unique);
+        let mut columns = Self::new(unique).map_err(|_| "there is no memory for them")?;
         columns.verdicts.clear();
         columns.counts = [0; Verdict::ALL.len()];
         for code in &parts.verdicts {
@@ -71,6 +71,7 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
         }
         let numbered = texts.iter().cloned().zip(1..);
         self.numbers = numbered.collect::<HashMap<_, _>>();
+        self.full = texts.len() >= usize::from(u16::MAX) - 1;
         self.texts = texts;
         Ok(())
     }

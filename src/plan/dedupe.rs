@@ -11,8 +11,8 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use super::huge_pages;
 use crate::digest::Digest;
+use crate::memory::{self, OutOfMemory};
 
 /// Digests in a block: enough to keep memory busy, and few enough that the block itself stays in cache.
 pub const BLOCK: usize = 128;
@@ -86,26 +86,36 @@ pub struct Dedupe {
 
 impl Dedupe {
     /// Makes an empty table. The tags of its digests must come from this seed.
-    #[must_use]
-    pub fn new(seed: Seed) -> Self {
-        Self { unique: Vec::new(), buckets: empty(MIN_BITS), bits: MIN_BITS, seed }
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(seed: Seed) -> Result<Self, OutOfMemory> {
+        Ok(Self { unique: Vec::new(), buckets: empty(MIN_BITS)?, bits: MIN_BITS, seed })
     }
 
     /// Adds the new digests, and writes the index of each digest among the unique digests to `indices`.
     /// `tags` are the digests' tags by the table's [`Seed`].
     ///
+    /// # Errors
+    /// [`OutOfMemory`]; the table has none of the new digests then.
+    ///
     /// # Panics
     /// If there are more than [`BLOCK`] digests, if the numbers of digests, tags and indices differ, or
     /// beyond 2^32 - 2 unique digests, which take 137 GB without the table.
-    pub fn insert_block(&mut self, digests: &[Digest], tags: &[u32], indices: &mut [i64]) {
+    pub fn insert_block(
+        &mut self,
+        digests: &[Digest],
+        tags: &[u32],
+        indices: &mut [i64],
+    ) -> Result<(), OutOfMemory> {
         assert!(digests.len() <= BLOCK, "a block is bounded");
         assert!(digests.len() == tags.len() && digests.len() == indices.len(), "one of each for a digest");
         debug_assert!(tags.iter().zip(digests).all(|(tag, digest)| *tag == self.seed.tag(digest)));
         // Make room for all digests first, so that the table does not move during the passes.
         while is_full(self.unique.len() + digests.len(), self.buckets.len()) {
-            self.grow();
+            self.grow()?;
         }
-        huge_pages::reserve(&mut self.unique, digests.len());
+        memory::reserve(&mut self.unique, digests.len())?;
         // This pass only loads the buckets into the cache, because with more work in each step the processor
         // would have fewer reads under way.
         let touched = tags.iter().fold(0, |sum, tag| sum ^ self.buckets[self.home(*tag)].tags[0]);
@@ -136,6 +146,7 @@ impl Dedupe {
         for (((index, digest), seen), tag) in indices.iter_mut().zip(digests).zip(seen).zip(tags) {
             *index = self.place(digest, *tag, seen) as i64;
         }
+        Ok(())
     }
 
     /// Returns the unique digests in first-seen order.
@@ -191,10 +202,10 @@ impl Dedupe {
         (tag >> (32 - self.bits)) as usize
     }
 
-    fn grow(&mut self) {
+    fn grow(&mut self) -> Result<(), OutOfMemory> {
         assert!(self.bits < 32, "the tag has no bits left to choose a bucket by");
+        let old = std::mem::replace(&mut self.buckets, empty(self.bits + 1)?);
         self.bits += 1;
-        let old = std::mem::replace(&mut self.buckets, empty(self.bits));
         let mask = self.buckets.len() - 1;
         for (tag, number) in old.iter().flat_map(|bucket| bucket.tags.into_iter().zip(bucket.numbers)) {
             if number == 0 {
@@ -205,6 +216,7 @@ impl Dedupe {
                 at = (at + 1) & mask;
             }
         }
+        Ok(())
     }
 }
 
@@ -239,11 +251,8 @@ impl Bucket {
     }
 }
 
-fn empty(bits: u32) -> Vec<Bucket> {
-    let mut buckets = Vec::new();
-    huge_pages::reserve(&mut buckets, 1 << bits);
-    buckets.resize(1 << bits, EMPTY);
-    buckets
+fn empty(bits: u32) -> Result<Vec<Bucket>, OutOfMemory> {
+    memory::filled(EMPTY, 1 << bits)
 }
 
 fn number_of(index: usize) -> u32 {

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use super::dedupe::{BLOCK, Dedupe, Seed};
-use super::huge_pages;
 use crate::digest::Digest;
+use crate::memory::{self, OutOfMemory};
 
 /// Digests in a full block of rows: so few that a block stays in a core's own cache, and so many that the
 /// hand-over to the other core costs little beside the work.
@@ -19,6 +19,9 @@ const FULL: usize = 8_192;
 
 /// Blocks that may wait for the background thread.
 const QUEUED: usize = 3;
+
+/// Bytes of the background thread's stack, which holds a few blocks of [`Dedupe`].
+const STACK: usize = 256 << 10;
 
 /// A block of parsed rows that have no index yet.
 #[derive(Debug, Default)]
@@ -38,24 +41,37 @@ impl Rows {
     }
 
     /// Adds a row with this digest.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; the block is unchanged then.
     #[inline]
-    pub fn push(&mut self, digest: &Digest, seed: &Seed) {
+    pub fn push(&mut self, digest: &Digest, seed: &Seed) -> Result<(), OutOfMemory> {
+        memory::reserve(&mut self.digests, 1)?;
+        memory::push(&mut self.tags, seed.tag(digest))?;
         self.digests.push(*digest);
-        self.tags.push(seed.tag(digest));
+        Ok(())
     }
 
     /// Adds a row for each digest while the block has room; returns the digests that were not added.
-    pub fn extend<'a>(&mut self, digests: &'a [Digest], seed: &Seed) -> &'a [Digest] {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; the block is unchanged then.
+    pub fn extend<'a>(&mut self, digests: &'a [Digest], seed: &Seed) -> Result<&'a [Digest], OutOfMemory> {
         let room = FULL.saturating_sub(self.digests.len());
         let (taken, others) = digests.split_at(room.min(digests.len()));
+        memory::reserve(&mut self.digests, taken.len())?;
+        memory::reserve(&mut self.tags, taken.len())?;
         self.digests.extend_from_slice(taken);
         self.tags.extend(taken.iter().map(|digest| seed.tag(digest)));
-        others
+        Ok(others)
     }
 
     /// Adds a rejected row.
-    pub fn reject(&mut self) {
-        self.rejected.push(self.digests.len() as u32);
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; the block is unchanged then.
+    pub fn reject(&mut self) -> Result<(), OutOfMemory> {
+        memory::push(&mut self.rejected, self.digests.len() as u32)
     }
 
     fn clear(&mut self) {
@@ -74,14 +90,18 @@ struct Index {
 }
 
 impl Index {
-    fn take(&mut self, rows: &Rows) {
-        huge_pages::reserve(&mut self.row_index, rows.digests.len() + rows.rejected.len());
+    fn new(seed: Seed) -> Result<Self, OutOfMemory> {
+        Ok(Self { dedupe: Dedupe::new(seed)?, row_index: Vec::new() })
+    }
+
+    fn take(&mut self, rows: &Rows) -> Result<(), OutOfMemory> {
+        memory::reserve(&mut self.row_index, rows.digests.len() + rows.rejected.len())?;
         let mut rejected = rows.rejected.iter().map(|at| *at as usize).peekable();
         for (number, digests) in rows.digests.chunks(BLOCK).enumerate() {
             let start = number * BLOCK;
             let mut block = [0; BLOCK];
             let indices = &mut block[..digests.len()];
-            self.dedupe.insert_block(digests, &rows.tags[start..][..digests.len()], indices);
+            self.dedupe.insert_block(digests, &rows.tags[start..][..digests.len()], indices)?;
             let mut from = 0;
             while let Some(at) = rejected.next_if(|at| *at < start + digests.len()) {
                 self.row_index.extend_from_slice(&indices[from..at - start]);
@@ -91,6 +111,7 @@ impl Index {
             self.row_index.extend_from_slice(&indices[from..]);
         }
         self.row_index.extend(rejected.map(|_| -1));
+        Ok(())
     }
 }
 
@@ -106,9 +127,11 @@ enum Place {
 
 impl Indexer {
     /// Makes an indexer that works on the caller's thread.
-    #[must_use]
-    pub fn new(seed: Seed) -> Self {
-        Self(Place::Caller(Index { dedupe: Dedupe::new(seed), row_index: Vec::new() }))
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(seed: Seed) -> Result<Self, OutOfMemory> {
+        Index::new(seed).map(Place::Caller).map(Self)
     }
 
     /// Moves the work to a background thread, if the system can start a thread.
@@ -122,24 +145,30 @@ impl Indexer {
     }
 
     /// Takes the rows, and leaves an empty block in their place.
-    pub fn take(&mut self, rows: &mut Rows) {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`], perhaps of earlier rows; the indexer cannot be used any more then.
+    pub fn take(&mut self, rows: &mut Rows) -> Result<(), OutOfMemory> {
         match &mut self.0 {
             Place::Caller(index) => {
-                index.take(rows);
+                index.take(rows)?;
                 rows.clear();
+                Ok(())
             }
             Place::Background(background) => background.take(rows),
         }
     }
 
     /// Returns the unique digests in first-seen order, and the index of each row.
-    #[must_use]
-    pub fn finish(self) -> (Vec<Digest>, Vec<i64>) {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`], of earlier rows.
+    pub fn finish(self) -> Result<(Vec<Digest>, Vec<i64>), OutOfMemory> {
         let index = match self.0 {
             Place::Caller(index) => index,
-            Place::Background(mut background) => background.end(),
+            Place::Background(mut background) => background.end()?,
         };
-        (index.dedupe.into_unique(), index.row_index)
+        Ok((index.dedupe.into_unique(), index.row_index))
     }
 }
 
@@ -149,11 +178,12 @@ struct BackgroundIndexer {
     full: Option<SyncSender<Rows>>,
     /// Never contended. The mutex is here because a receiver is not `Sync`.
     empty: Mutex<Receiver<Rows>>,
-    thread: Option<JoinHandle<Option<Index>>>,
+    thread: Option<JoinHandle<Option<Result<Index, OutOfMemory>>>>,
 }
 
 impl BackgroundIndexer {
-    /// Starts the thread; returns None and changes nothing if the system cannot start a thread.
+    /// Starts the thread; returns None and changes nothing if the system cannot start a thread, or has no
+    /// memory for its stack.
     fn start(index: &mut Index) -> Option<Self> {
         // The index goes through a channel, because a closure that owns it would be lost with a thread that
         // cannot start.
@@ -163,35 +193,42 @@ impl BackgroundIndexer {
         let work = move || {
             let mut index = receive_index.recv().ok()?;
             for mut rows in to_index {
-                index.take(&rows);
+                if let Err(refused) = index.take(&rows) {
+                    return Some(Err(refused));
+                }
                 rows.clear();
                 // Fails if the planner was dropped, which needs no block.
                 let _ = emptied.send(rows);
             }
-            Some(index)
+            Some(Ok(index))
         };
-        let thread = Builder::new().name("layercheck-plan".into()).spawn(work).ok()?;
-        let nothing = Index { dedupe: Dedupe::new(Seed::draw()), row_index: Vec::new() };
+        let nothing = Index::new(Seed::draw()).ok()?;
+        memory::ensure(STACK).ok()?;
+        let thread = Builder::new().name("layercheck-plan".into()).stack_size(STACK).spawn(work).ok()?;
         let sent = send_index.send(std::mem::replace(index, nothing));
         debug_assert!(sent.is_ok(), "the thread waits for the index");
         Some(Self { full: Some(full), empty: Mutex::new(empty), thread: Some(thread) })
     }
 
-    fn take(&mut self, rows: &mut Rows) {
+    fn take(&mut self, rows: &mut Rows) -> Result<(), OutOfMemory> {
         // Makes a new block only while fewer blocks exist than the bounded channel and both threads can hold.
         let empty = self.empty.get_mut().ok().and_then(|empty| empty.try_recv().ok());
         let full = std::mem::replace(rows, empty.unwrap_or_default());
         let sent = self.full.as_ref().map(|channel| channel.send(full));
         if !matches!(sent, Some(Ok(()))) {
-            self.end(); // resumes the panic of the thread
+            self.end()?; // or resumes the panic of the thread
         }
+        Ok(())
     }
 
     /// Waits for the end of the thread and returns its index.
     ///
+    /// # Errors
+    /// [`OutOfMemory`] of the thread.
+    ///
     /// # Panics
     /// If the thread panicked.
-    fn end(&mut self) -> Index {
+    fn end(&mut self) -> Result<Index, OutOfMemory> {
         self.full = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(Some(index))) => index,

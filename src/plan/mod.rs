@@ -3,7 +3,6 @@
 pub mod batch;
 pub mod dedupe;
 pub mod hint;
-pub mod huge_pages;
 pub mod indexer;
 pub mod lookup;
 pub mod planner;

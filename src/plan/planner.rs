@@ -9,6 +9,7 @@ use super::rejected_rows::{Rejects, raw_text};
 use super::row_sink::{Line, MAX_LINE, Sink};
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};
+use crate::memory::OutOfMemory;
 
 /// Bytes of a raw digest.
 const DIGEST_LEN: usize = 32;
@@ -17,6 +18,10 @@ const DIGEST_LEN: usize = 32;
 const MANY_ROWS: usize = 1 << 18;
 
 /// Takes rows in input order and makes a [`Plan`] of them.
+///
+/// When the system gives no more memory, the planner frees its own, drops this and all later rows, and
+/// [`Planner::check`] and [`Planner::finish`] return the error. A reader of rows therefore has no error of its
+/// own to pass on, and should look at `check` now and then, to end early.
 #[derive(Debug)]
 pub struct Planner {
     strict: bool,
@@ -30,7 +35,8 @@ pub struct Planner {
     /// The last of these rows, which have no index yet.
     rows: Rows,
     seed: Seed,
-    indexer: Indexer,
+    /// The error once memory has run out.
+    indexer: Result<Indexer, OutOfMemory>,
     /// Whether the planner has decided about a background thread.
     decided: bool,
     rejects: Rejects,
@@ -113,22 +119,39 @@ impl Planner {
         let mut others = digests;
         while !others.is_empty() {
             let before = others.len();
-            others = self.rows.extend(others, &self.seed);
+            match self.rows.extend(others, &self.seed) {
+                Ok(rest) => others = rest,
+                Err(refused) => return self.fail(refused),
+            }
             self.count += before - others.len();
             self.flush_if_full();
         }
     }
 
+    /// Tells whether the memory sufficed so far.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn check(&self) -> Result<(), OutOfMemory> {
+        match &self.indexer {
+            Ok(_) => Ok(()),
+            Err(refused) => Err(*refused),
+        }
+    }
+
     /// Makes the plan, in batches of `batch_size`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
     ///
     /// # Panics
     /// If `batch_size` is zero.
-    #[must_use]
-    pub fn finish(mut self, batch_size: usize) -> Plan {
+    pub fn finish(mut self, batch_size: usize) -> Result<Plan, OutOfMemory> {
         assert!(batch_size > 0, "a batch holds at least one digest");
-        self.indexer.take(&mut self.rows);
-        let (digests, row_index) = self.indexer.finish();
-        Plan::of_parts(digests, row_index, self.rejects, self.spellings, batch_size)
+        let mut indexer = self.indexer?;
+        indexer.take(&mut self.rows)?;
+        let (digests, row_index) = indexer.finish()?;
+        Ok(Plan::of_parts(digests, row_index, self.rejects, self.spellings, batch_size))
     }
 
     #[inline]
@@ -140,18 +163,33 @@ impl Planner {
     #[inline]
     pub(crate) fn accept(&mut self, digest: &Digest, spelling: Spelling) {
         self.spellings[spelling as usize] += 1;
-        self.rows.push(digest, &self.seed);
+        if let Err(refused) = self.rows.push(digest, &self.seed) {
+            return self.fail(refused);
+        }
         self.count += 1;
         self.flush_if_full();
     }
 
     #[cold]
     fn reject(&mut self, error: ParseError, text: Option<&[u8]>) {
+        if self.indexer.is_err() {
+            return;
+        }
         let line = self.line_offset.map(|offset| self.count as i64 + offset);
-        self.rejects.push(self.count, line, error, text);
-        self.rows.reject();
+        let kept = self.rejects.push(self.count, line, error, text).and_then(|()| self.rows.reject());
+        if let Err(refused) = kept {
+            return self.fail(refused);
+        }
         self.count += 1;
         self.flush_if_full();
+    }
+
+    /// Frees all memory, so that there is some for the exception.
+    #[cold]
+    fn fail(&mut self, refused: OutOfMemory) {
+        self.indexer = Err(refused);
+        self.rows = Rows::default();
+        self.rejects = Rejects::default();
     }
 
     #[inline]
@@ -163,15 +201,21 @@ impl Planner {
 
     #[cold]
     fn flush(&mut self) {
+        let Ok(indexer) = &mut self.indexer else {
+            self.rows = Rows::default();
+            return;
+        };
         if !self.decided && self.count >= MANY_ROWS {
             self.decided = true;
             // Counts the cores that this process may use, not the cores of the machine.
             let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
             if self.threads.unwrap_or_else(cores) > 1 {
-                self.indexer.move_to_thread();
+                indexer.move_to_thread();
             }
         }
-        self.indexer.take(&mut self.rows);
+        if let Err(refused) = indexer.take(&mut self.rows) {
+            self.fail(refused);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZero;
 
 use crate::digest::hex;
 use crate::digest::parse::{ParseError, RejectKind};
+use crate::memory::{self, OutOfMemory};
 
 /// Most bytes of a rejected row's text that are kept.
 pub const MAX_TEXT: usize = 256;
@@ -204,24 +205,37 @@ impl Rejects {
     }
 
     /// Adds a row that stands on this `line` of its file.
-    pub(crate) fn push(&mut self, row: usize, line: Option<i64>, error: ParseError, text: Option<&[u8]>) {
+    pub(crate) fn push(
+        &mut self,
+        row: usize,
+        line: Option<i64>,
+        error: ParseError,
+        text: Option<&[u8]>,
+    ) -> Result<(), OutOfMemory> {
         let kept = text.map(|whole| &whole[..whole.len().min(MAX_TEXT)]);
-        self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len));
+        self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len))?;
         if let Some(entry) = self.entries.last_mut() {
             // A line beyond four billion is unknown.
             entry.line = line.and_then(|line| u32::try_from(line).ok()).and_then(NonZero::new);
         }
+        Ok(())
     }
 
     /// Adds a row of which only `text` was kept, and which may be `cut`.
-    pub(crate) fn push_kept(&mut self, row: usize, error: ParseError, text: Option<&[u8]>, cut: bool) {
+    pub(crate) fn push_kept(
+        &mut self,
+        row: usize,
+        error: ParseError,
+        text: Option<&[u8]>,
+        cut: bool,
+    ) -> Result<(), OutOfMemory> {
         let rest = match text {
             None => Rest::Null,
             Some(_) if cut => Rest::Cut,
             Some(_) => Rest::Whole,
         };
         let kept = text.unwrap_or_default();
-        self.entries.push(Entry {
+        let entry = Entry {
             row: row as u64,
             offset: error.offset as u64,
             text_start: self.texts.len() as u64,
@@ -229,8 +243,11 @@ impl Rejects {
             kind: error.kind,
             line: None,
             rest,
-        });
+        };
+        memory::reserve(&mut self.texts, kept.len())?;
+        memory::push(&mut self.entries, entry)?;
         self.texts.extend_from_slice(kept);
         self.counts[error.kind as usize] += 1;
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Owner {
     /// `(unique,)` int64.
     Sizes(Arc<Columns>),
     /// `(rows,)` uint8.
-    Codes(Arc<[u8]>),
+    Codes(Arc<Vec<u8>>),
 }
 
 /// Read-only memory that Python sees as a buffer. It stays alive as long as a view of it.

@@ -1,5 +1,7 @@
 //! `Comparison` for Python: reports joined by digest.
 
+use std::sync::Arc;
+
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -9,8 +11,10 @@ use super::array::{ArrayView, Owner};
 use super::input::{arrow, files, fixed};
 use super::plan::PyPlan;
 use crate::comparison::Comparison;
+use crate::comparison::error::JoinError;
 use crate::comparison::report_file::ReportFile;
 use crate::digest::Digest;
+use crate::memory;
 use crate::verdict::Verdict;
 
 /// Takes the rows of one report after another, and joins the reports by digest.
@@ -66,11 +70,14 @@ impl PyComparison {
     /// a report has two verdicts for a digest.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<(PyPlan, Bound<'py, PyList>)> {
         let comparison = self.comparison.take().ok_or_else(used_up)?;
-        let joined = py.detach(|| comparison.finish()).map_err(|(number, contradiction)| {
-            PyValueError::new_err(format!("{}: {contradiction}", self.names[number]))
+        let joined = py.detach(|| comparison.finish()).map_err(|error| match error {
+            JoinError::Contradiction(number, contradiction) => {
+                PyValueError::new_err(format!("{}: {contradiction}", self.names[number]))
+            }
+            JoinError::Memory(refused) => refused.into(),
         })?;
         let columns =
-            joined.reports.into_iter().map(|codes| ArrayView::numpy(py, Owner::Codes(codes.into())));
+            joined.reports.into_iter().map(|codes| ArrayView::numpy(py, Owner::Codes(Arc::new(codes))));
         let columns = PyList::new(py, columns.collect::<PyResult<Vec<_>>>()?)?;
         Ok((PyPlan::new(joined.plan), columns))
     }
@@ -82,18 +89,23 @@ impl PyComparison {
     fn with(&mut self, take: impl FnOnce(&mut Comparison) -> PyResult<()>) -> PyResult<()> {
         let mut comparison = self.comparison.take().ok_or_else(used_up)?;
         take(&mut comparison)?;
+        comparison.check()?;
         self.comparison = Some(comparison);
         Ok(())
     }
 }
 
 fn read_codes(codes: &Bound<'_, PyAny>) -> PyResult<Vec<Verdict>> {
-    let codes = PyBuffer::<u8>::get(codes)?.to_vec(codes.py())?;
-    let verdicts = codes.into_iter().map(|code| {
-        Verdict::from_code(code)
-            .ok_or_else(|| PyValueError::new_err(format!("no verdict has the code {code}")))
-    });
-    verdicts.collect()
+    let buffer = PyBuffer::<u8>::get(codes)?;
+    let mut copied = memory::filled(0, buffer.item_count())?;
+    buffer.copy_to_slice(codes.py(), &mut copied)?;
+    let mut verdicts = memory::with_room(copied.len())?;
+    for code in copied {
+        let verdict = Verdict::from_code(code);
+        verdicts
+            .push(verdict.ok_or_else(|| PyValueError::new_err(format!("no verdict has the code {code}")))?);
+    }
+    Ok(verdicts)
 }
 
 fn fit(digests: usize, verdicts: usize) -> PyResult<()> {

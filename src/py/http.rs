@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::memory;
 use super::plan::PyPlan;
 use super::plan::range;
 use super::request::PyPacker;
@@ -108,7 +109,7 @@ impl PyWire {
         // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
         let response = py.detach(|| self.wire.exchange(&request.with_body(body)))?;
-        Ok(answer(py, response))
+        answer(py, response)
     }
 
     /// Ask for the digests `start..stop` of `plan`: pack, sign and send with the lock released once.
@@ -153,7 +154,7 @@ impl PyWire {
             }
             self.wire.exchange(&request.with_body(&body))
         })?;
-        Ok(answer(py, response))
+        answer(py, response)
     }
 
     /// Close the connections that are not in use.
@@ -173,8 +174,8 @@ impl PyWire {
     }
 }
 
-fn answer(py: Python<'_>, response: Response) -> Answer<'_> {
-    (response.status, response.headers, PyBytes::new(py, &response.body))
+fn answer(py: Python<'_>, response: Response) -> PyResult<Answer<'_>> {
+    Ok((response.status, response.headers, memory::bytes(py, &response.body)?))
 }
 
 fn seconds(value: f64) -> PyResult<Duration> {

@@ -6,9 +6,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::memory;
 use super::plan::PyPlan;
 use crate::journal::CorruptRecord;
-use crate::journal::plan_parts::{Parts, Rebuild};
+use crate::journal::plan_parts::{Parts, Rebuild, RebuildError};
 use crate::plan::Plan;
 
 /// An iterator over a plan's parts: `bytes`, each made with the interpreter lock released.
@@ -29,9 +30,9 @@ impl PyPlanParts {
         this
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        let part = py.detach(|| locked(&self.parts).next(&self.plan));
-        part.map(|part| PyBytes::new(py, &part))
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let part = py.detach(|| locked(&self.parts).next(&self.plan))?;
+        part.map(|part| memory::bytes(py, &part)).transpose()
     }
 }
 
@@ -50,7 +51,10 @@ impl PyPlanReader {
 
     /// Take the next part; raises `ValueError` if it is corrupt or not the next part.
     fn take(&self, py: Python<'_>, part: &[u8]) -> PyResult<()> {
-        py.detach(|| locked(&self.rebuild).take(part)).map_err(corrupt)
+        py.detach(|| locked(&self.rebuild).take(part)).map_err(|error| match error {
+            RebuildError::Corrupt(error) => corrupt(error),
+            RebuildError::Memory(refused) => refused.into(),
+        })
     }
 
     /// Return the plan, and leave the reader empty; raises `ValueError` if a part is missing.

@@ -9,12 +9,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::array::{ArrayView, Owner};
+use super::memory::bytes;
 use super::pickling::reduce_columns;
 use super::plan::PyPlan;
 use super::table::PyTable;
 use crate::journal::outcomes::{self, Record};
 use crate::ledger::columns::Columns;
 use crate::ledger::{Ledger, Merged};
+use crate::memory::{self, OutOfMemory};
 use crate::plan::Plan;
 use crate::protocol::answer::{Answer, AnswerError};
 use crate::protocol::entry::{Entry, EntryStatus, read_digest};
@@ -50,9 +52,10 @@ impl PyLedger {
 #[pymethods]
 impl PyLedger {
     #[new]
-    fn new(plan: &Bound<'_, PyPlan>) -> Self {
-        let plan = Arc::clone(&plan.get().plan);
-        Self { ledger: Mutex::new(Ledger::new(Arc::clone(&plan))), plan }
+    fn new(plan: &Bound<'_, PyPlan>) -> PyResult<Self> {
+        let (py, plan) = (plan.py(), Arc::clone(&plan.get().plan));
+        let ledger = py.detach(|| Ledger::new(Arc::clone(&plan)))?;
+        Ok(Self { plan, ledger: Mutex::new(ledger) })
     }
 
     /// Merge botocore's parsed answer to the call that asked the digests `start..stop`.
@@ -133,8 +136,8 @@ impl PyLedger {
         // The ledger is locked for one call at a time, so that answers can be merged meanwhile.
         let encode = |(call, at)| outcomes::encode(&self.lock(), call, at);
         let records: Vec<_> = py.detach(|| calls.into_iter().map(encode).collect());
-        let record = |record: Record| (record.range.start, record.range.end, PyBytes::new(py, &record.frame));
-        Ok(records.into_iter().map(|found| found.map(record)).collect())
+        let record = |record: Record| Ok((record.range.start, record.range.end, bytes(py, &record.frame)?));
+        records.into_iter().map(|found| found.map(record).transpose()).collect()
     }
 
     /// Restore outcomes that `records` returned for the same digests; returns the number of digests.
@@ -170,10 +173,15 @@ impl PyLedger {
         self.lock().close();
     }
 
+    /// Let nothing change any more; from here on `columns` needs no memory for a copy.
+    fn seal(&self) {
+        self.lock().seal();
+    }
+
     /// Number the pending digests, which an earlier run left open in otherwise answered batches, from the
     /// plan's `unique` on, so that a call can ask many of them. Returns how many there are.
-    fn pack_pending(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.lock().pack_pending())
+    fn pack_pending(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(py.detach(|| self.lock().pack_pending())?)
     }
 
     /// The count of numbers: the plan's digests and the pending digests.
@@ -224,10 +232,11 @@ impl PyLedger {
         counts(py, &by_code)
     }
 
-    /// Return the columns as they are now; later answers do not change them.
-    fn columns(&self) -> PyColumns {
-        let ledger = self.lock();
-        PyColumns::new(Arc::clone(ledger.plan()), ledger.columns())
+    /// Return the columns as they are now; later answers do not change them. Copies them, unless the ledger
+    /// is sealed. Raises `MemoryError`.
+    fn columns(&self, py: Python<'_>) -> PyResult<PyColumns> {
+        let columns = py.detach(|| self.lock().columns())?;
+        Ok(PyColumns::new(Arc::clone(&self.plan), columns))
     }
 }
 
@@ -240,7 +249,7 @@ pub(super) struct PyColumns {
     plan: Arc<Plan>,
     columns: Arc<Columns>,
     /// The verdict code of each row, made on the first use.
-    codes: OnceLock<Arc<[u8]>>,
+    codes: OnceLock<Arc<Vec<u8>>>,
 }
 
 #[pymethods]
@@ -276,8 +285,7 @@ impl PyColumns {
     /// Verdict codes of the rows: numpy uint8 of shape (rows,), made on the first use, no copy.
     #[getter]
     fn verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let make = || self.plan.row_index().iter().map(|index| self.code(*index)).collect();
-        let codes = py.detach(|| Arc::clone(self.codes.get_or_init(make)));
+        let codes = py.detach(|| self.codes())?;
         ArrayView::numpy(py, Owner::Codes(codes))
     }
 
@@ -312,7 +320,7 @@ impl PyColumns {
         let rows = rows.filter(|rows| rows.iter().all(|index| *index >= 0));
         let rows =
             rows.ok_or_else(|| PyIndexError::new_err("the digests of the plan are not among the rows"))?;
-        let columns = Arc::new(self.columns.select(rows));
+        let columns = Arc::new(self.columns.select(rows)?);
         Ok(Self::new(plan, columns))
     }
 
@@ -331,6 +339,16 @@ impl PyColumns {
 impl PyColumns {
     pub(super) fn new(plan: Arc<Plan>, columns: Arc<Columns>) -> Self {
         Self { plan, columns, codes: OnceLock::new() }
+    }
+
+    fn codes(&self) -> Result<Arc<Vec<u8>>, OutOfMemory> {
+        if let Some(codes) = self.codes.get() {
+            return Ok(Arc::clone(codes));
+        }
+        let mut codes = memory::with_room(self.plan.rows())?;
+        codes.extend(self.plan.row_index().iter().map(|index| self.code(*index)));
+        // Another thread may have been faster, with the same codes.
+        Ok(Arc::clone(self.codes.get_or_init(|| Arc::new(codes))))
     }
 
     fn code(&self, index: i64) -> u8 {

@@ -1,5 +1,6 @@
 //! The binding `layercheck._core`: only the list of exports.
 
+mod allocator;
 mod array;
 mod build_info;
 mod comparison;
@@ -11,6 +12,7 @@ mod journal;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
+mod memory;
 mod pickling;
 mod plan;
 mod planner;

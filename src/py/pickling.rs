@@ -9,13 +9,20 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyBytesMethods, PyTuple};
 
 use super::ledger::PyColumns;
+use super::memory;
 use super::plan::PyPlan;
 use super::rejects::PyReject;
 use crate::digest::parse::RejectKind;
-use crate::journal::plan_parts::{Parts as PlanParts, Rebuild};
+use crate::journal::plan_parts::{Parts as PlanParts, Rebuild, RebuildError};
 use crate::ledger::columns::Columns;
 use crate::ledger::parts::Parts;
 use crate::plan::Plan;
+
+/// Bytes of a digest in the columns.
+const DIGEST_BYTES: usize = 13;
+
+/// How often columns are in memory while they are copied.
+const COPIES: usize = 3;
 
 /// Return the plan whose parts these are. Raises `ValueError` if they are not the parts of a plan.
 #[pyfunction]
@@ -25,17 +32,20 @@ pub(super) fn plan_of_parts(py: Python<'_>, parts: Vec<Bound<'_, PyBytes>>) -> P
     let plan = py.detach(|| {
         let mut rebuild = Rebuild::default();
         parts.into_iter().try_for_each(|part| rebuild.take(part))?;
-        rebuild.finish()
+        Ok(rebuild.finish()?)
     });
-    plan.map(PyPlan::new).map_err(|corrupt| broken("Plan", &corrupt.to_string()))
+    plan.map(PyPlan::new).map_err(|error| match error {
+        RebuildError::Corrupt(corrupt) => broken("Plan", &corrupt.to_string()),
+        RebuildError::Memory(refused) => refused.into(),
+    })
 }
 
 /// The function that makes a plan again, and its arguments.
 pub(super) fn reduce_plan<'py>(py: Python<'py>, plan: &Plan) -> PyResult<Bound<'py, PyTuple>> {
     let mut parts = PlanParts::default();
     let mut stored = Vec::new();
-    while let Some(part) = py.detach(|| parts.next(plan)) {
-        stored.push(PyBytes::new(py, &part));
+    while let Some(part) = py.detach(|| parts.next(plan))? {
+        stored.push(memory::bytes(py, &part)?);
     }
     reduced(py, "plan_of_parts", (stored,))
 }
@@ -52,6 +62,8 @@ pub(super) fn columns_of_parts(
     detail_texts: Vec<(String, String)>,
 ) -> PyResult<PyColumns> {
     let plan = Arc::clone(&plan.get().plan);
+    // The bytes are copied, and then the columns are made.
+    crate::memory::ensure(COPIES * (verdicts.len() + sizes.len() + media_types.len() + details.len()))?;
     let parts = Parts {
         verdicts: verdicts.to_vec(),
         sizes: sizes.to_vec(),
@@ -70,14 +82,15 @@ pub(super) fn reduce_columns<'py>(
     plan: PyPlan,
     columns: &Columns,
 ) -> PyResult<Bound<'py, PyTuple>> {
+    crate::memory::ensure(COPIES * columns.verdicts().len() * DIGEST_BYTES)?;
     let parts = py.detach(|| columns.parts());
-    let bytes = |part: Vec<u8>| PyBytes::new(py, &part);
+    let bytes = |part: Vec<u8>| memory::bytes(py, &part);
     let arguments = (
         plan,
-        bytes(parts.verdicts),
-        bytes(parts.sizes),
-        bytes(parts.media_types),
-        bytes(parts.details),
+        bytes(parts.verdicts)?,
+        bytes(parts.sizes)?,
+        bytes(parts.media_types)?,
+        bytes(parts.details)?,
         parts.media_type_names,
         parts.detail_texts,
     );

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PySlice, PyString, PyTuple};
 
 use super::array::{ArrayView, Owner};
+use super::memory;
 use super::pickling::reduce_plan;
 use super::rejects::PyRejects;
 use super::table::PyPlanTable;
@@ -136,9 +137,9 @@ impl PyPlan {
 
     /// Return two SHA-256 hashes by which a journal tells plans apart: of the digests in order, and of the
     /// rows with their digests and rejections. Neither depends on the batch size.
-    fn fingerprint<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
-        let (digests, rows) = py.detach(|| crate::journal::plan_parts::fingerprint(&self.plan));
-        (PyBytes::new(py, &digests), PyBytes::new(py, &rows))
+    fn fingerprint<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let (digests, rows) = py.detach(|| crate::journal::plan_parts::fingerprint(&self.plan))?;
+        Ok((memory::bytes(py, &digests)?, memory::bytes(py, &rows)?))
     }
 
     /// Return the plan as a table for other tools, made in pieces. Columns: `row` (int64, from 0), `digest`
@@ -262,6 +263,10 @@ fn digest_of(value: &Bound<'_, PyAny>) -> PyResult<Option<Digest>> {
 }
 
 fn texts<'py>(py: Python<'py>, digests: &[Digest]) -> PyResult<Bound<'py, PyList>> {
-    let text = |digest: &Digest| PyString::from_bytes(py, &digest.text());
-    PyList::new(py, digests.iter().map(text).collect::<PyResult<Vec<_>>>()?)
+    // Item by item, because a list that is made as a whole panics without memory.
+    let texts = PyList::empty(py);
+    for digest in digests {
+        texts.append(PyString::from_bytes(py, &digest.text())?)?;
+    }
+    Ok(texts)
 }

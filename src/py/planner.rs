@@ -103,7 +103,7 @@ impl PyPlanner {
         let bytes = block.as_bytes();
         let planner = self.planner.as_mut().ok_or_else(used_up)?;
         py.detach(|| self.lines.feed(bytes, planner));
-        Ok(())
+        Ok(planner.check()?)
     }
 
     /// End a text file.
@@ -142,8 +142,8 @@ impl PyPlanner {
         }
         self.end_of_file()?;
         let planner = self.planner.take();
-        let plan = planner.map(|planner| py.detach(|| planner.finish(batch_size)));
-        plan.map(PyPlan::new).ok_or_else(used_up)
+        let planner = planner.ok_or_else(used_up)?;
+        Ok(PyPlan::new(py.detach(|| planner.finish(batch_size))?))
     }
 }
 

@@ -11,6 +11,7 @@ use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
 use super::python_file::os_error;
 use crate::input::content::Compression;
+use crate::memory;
 use crate::plan::Plan;
 use crate::table::{Table, arrow, compress, csv, jsonl, plan_table};
 
@@ -129,6 +130,7 @@ fn to_file(
     suffix: &str,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
 ) -> PyResult<()> {
+    memory::ensure(2 * WRITE_BLOCK)?;
     let compression = Compression::of_suffix(suffix);
     let written = py.detach(|| {
         let out = BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?);

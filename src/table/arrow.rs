@@ -9,10 +9,14 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::{COLUMNS, Table};
 use crate::digest::TEXT_LEN;
+use crate::memory;
 use crate::verdict::Verdict;
 
 /// Lines in a record batch: about ten megabytes, for a table of any length.
 pub const LINES: usize = 65_536;
+
+/// Bytes of memory for a line of a record batch with a reason of usual length, while the columns grow.
+pub(super) const LINE_MEMORY: usize = 512;
 
 /// Returns the types of the columns. Verdicts and media types are dictionaries, because there are few of
 /// them.
@@ -56,17 +60,21 @@ impl Reader {
     }
 
     fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
-        let mut row = Int64Builder::with_capacity(LINES);
-        let mut digest = StringBuilder::with_capacity(LINES, LINES * TEXT_LEN);
+        let count = LINES.min(self.table.len() - self.line);
+        // The builders end the process without memory.
+        memory::ensure(count * LINE_MEMORY)
+            .map_err(|refused| ArrowError::MemoryError(refused.to_string()))?;
+        let mut row = Int64Builder::with_capacity(count);
+        let mut digest = StringBuilder::with_capacity(count, count * TEXT_LEN);
         // Every batch has the same dictionaries, because Arrow's file format cannot replace a dictionary.
-        let mut verdict = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(LINES, &self.verdicts)?;
-        let mut size = Int64Builder::with_capacity(LINES);
+        let mut verdict = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(count, &self.verdicts)?;
+        let mut size = Int64Builder::with_capacity(count);
         let mut media_type =
-            StringDictionaryBuilder::<Int32Type>::new_with_dictionary(LINES, &self.media_types)?;
+            StringDictionaryBuilder::<Int32Type>::new_with_dictionary(count, &self.media_types)?;
         let mut code = StringBuilder::new();
         let mut reason = StringBuilder::new();
         let mut input = StringBuilder::new();
-        for line in self.table.lines_at(self.table.digests_before(self.row), self.row).take(LINES) {
+        for line in self.table.lines_at(self.table.digests_before(self.row), self.row).take(count) {
             row.append_value(line.row as i64);
             digest.append_option(line.digest);
             verdict.append(line.verdict)?;

@@ -7,9 +7,10 @@ use arrow_array::types::Int8Type;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
-use super::arrow::LINES;
+use super::arrow::{LINE_MEMORY, LINES};
 use crate::digest::parse::RejectKind;
 use crate::digest::{TEXT_LEN, Text};
+use crate::memory;
 use crate::plan::Plan;
 
 /// Returns names and types of the columns. Kinds of rejection are a dictionary, because there are few of
@@ -53,14 +54,18 @@ impl Reader {
     }
 
     fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
-        let mut rows = Int64Builder::with_capacity(LINES);
-        let mut digests = StringBuilder::with_capacity(LINES, LINES * TEXT_LEN);
-        let mut indices = Int64Builder::with_capacity(LINES);
+        let count = LINES.min(self.lines() - self.line);
+        // The builders end the process without memory.
+        memory::ensure(count * LINE_MEMORY)
+            .map_err(|refused| ArrowError::MemoryError(refused.to_string()))?;
+        let mut rows = Int64Builder::with_capacity(count);
+        let mut digests = StringBuilder::with_capacity(count, count * TEXT_LEN);
+        let mut indices = Int64Builder::with_capacity(count);
         // Every batch has the same dictionary, because Arrow's file format cannot replace a dictionary.
-        let mut kinds = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(LINES, &self.kinds)?;
-        let mut offsets = Int64Builder::with_capacity(LINES);
+        let mut kinds = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(count, &self.kinds)?;
+        let mut offsets = Int64Builder::with_capacity(count);
         let mut texts = StringBuilder::new();
-        for (row, index) in super::rows_at(&self.plan, self.unique, self.line, self.row).take(LINES) {
+        for (row, index) in super::rows_at(&self.plan, self.unique, self.line, self.row).take(count) {
             let digest = usize::try_from(index).ok().map(|at| Text::of(&self.plan.digests()[at]));
             let reject = if index < 0 { self.plan.rejects().of_row(row) } else { None };
             rows.append_value(row as i64);

@@ -1,6 +1,6 @@
 //! Reports joined by digest, and report files, which read the same for any cut into blocks.
 
-use layercheck::comparison::error::{Contradiction, ReportError, RowError};
+use layercheck::comparison::error::{Contradiction, JoinError, ReportError, RowError};
 use layercheck::comparison::report_file::ReportFile;
 use layercheck::comparison::{ABSENT, Comparison, JoinedReports};
 use layercheck::input::Format;
@@ -23,7 +23,7 @@ fn read(blocks: &[&[u8]], may_be_empty: bool) -> Result<JoinedReports, String> {
         report.feed(block, &mut comparison).map_err(|error| error.to_string())?;
     }
     report.end(&mut comparison).map_err(|error| error.to_string())?;
-    comparison.finish().map_err(|(_, error)| error.to_string())
+    comparison.finish().map_err(|error| error.to_string())
 }
 
 fn error_of(text: &[u8]) -> String {
@@ -70,7 +70,7 @@ fn a_report_that_contradicts_itself_is_named_with_its_rows() {
     comparison.raw(&[digest(2)], &[Verdict::Unavailable]);
     let verdicts = (Verdict::Available, Verdict::Unavailable);
     let expected = Contradiction::TwoVerdicts { digest: digest(2), rows: (2, 4), verdicts };
-    assert_eq!(comparison.finish().unwrap_err(), (1, expected));
+    assert_eq!(comparison.finish().unwrap_err(), JoinError::Contradiction(1, expected));
 }
 
 #[test]

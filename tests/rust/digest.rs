@@ -136,7 +136,7 @@ proptest! {
         let mut lines = TextLines::default();
         lines.feed(&row, &mut planner);
         lines.end_of_file(&mut planner);
-        let plan = planner.finish(100);
+        let plan = planner.finish(100).unwrap();
         prop_assert_eq!(plan.rows(), plan.unique() + plan.duplicates() + plan.invalid());
         for at in 0..plan.rejects().len() {
             prop_assert!(!plan.rejects().get(at).to_string().is_empty());

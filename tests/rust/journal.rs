@@ -9,18 +9,23 @@ use proptest::prelude::*;
 
 fn parts_of(plan: &Plan) -> Vec<Vec<u8>> {
     let mut parts = plan_parts::Parts::default();
-    std::iter::from_fn(|| parts.next(plan)).collect()
+    std::iter::from_fn(|| parts.next(plan).unwrap()).collect()
 }
 
 fn rebuilt(parts: &[Vec<u8>]) -> Result<Plan, layercheck::journal::CorruptRecord> {
     let mut rebuild = plan_parts::Rebuild::default();
-    parts.iter().try_for_each(|part| rebuild.take(part))?;
+    for part in parts {
+        rebuild.take(part).map_err(|error| match error {
+            plan_parts::RebuildError::Corrupt(corrupt) => corrupt,
+            plan_parts::RebuildError::Memory(refused) => panic!("{refused}"),
+        })?;
+    }
     rebuild.finish()
 }
 
 /// Returns the lines of the report table, which hold everything that a report shows.
 fn lines_of(ledger: &Ledger) -> Vec<String> {
-    let table = Table::new(Arc::clone(ledger.plan()), ledger.columns(), false);
+    let table = Table::new(Arc::clone(ledger.plan()), ledger.columns().unwrap(), false);
     table.lines(0).map(|line| format!("{line:?}")).collect()
 }
 
@@ -36,13 +41,13 @@ fn dirty_plan() -> Plan {
     planner.not_text(None);
     planner.not_text(Some(b"17"));
     planner.row("AB".repeat(32).as_bytes());
-    planner.finish(7)
+    planner.finish(7).unwrap()
 }
 
 fn ledger_of(unique: u8) -> Ledger {
     let mut planner = Planner::new(false);
     (0..unique).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
-    Ledger::new(Arc::new(planner.finish(100)))
+    Ledger::new(Arc::new(planner.finish(100).unwrap())).unwrap()
 }
 
 /// Makes a ledger with every kind of entry, a digest that the answer leaves out, and a digest that is never
@@ -73,13 +78,13 @@ fn a_plan_comes_back_as_it_was() {
     assert_eq!(again.row_index(), plan.row_index());
     assert_eq!((again.batch_size(), again.spellings()), (7, plan.spellings()));
     assert_eq!(again.rejects().counts(), plan.rejects().counts());
-    let (before, after) = (Ledger::new(Arc::new(plan)), Ledger::new(Arc::new(again)));
+    let (before, after) = (Ledger::new(Arc::new(plan)).unwrap(), Ledger::new(Arc::new(again)).unwrap());
     assert_eq!(lines_of(&after), lines_of(&before));
 }
 
 #[test]
 fn a_plan_of_nothing_comes_back_too() {
-    let plan = rebuilt(&parts_of(&Planner::new(false).finish(100))).unwrap();
+    let plan = rebuilt(&parts_of(&Planner::new(false).finish(100).unwrap())).unwrap();
     assert_eq!((plan.rows(), plan.unique()), (0, 0));
 }
 
@@ -96,13 +101,13 @@ fn plans_of_several_parts_come_back() {
             planner.raw(&[digest]);
         }
     }
-    let plan = planner.finish(100);
+    let plan = planner.finish(100).unwrap();
     let parts = parts_of(&plan);
     assert!(parts.len() >= 6, "{}", parts.len());
     let again = rebuilt(&parts).unwrap();
     assert_eq!(again.digests(), plan.digests());
     assert_eq!(again.row_index(), plan.row_index());
-    assert_eq!(plan_parts::fingerprint(&again), plan_parts::fingerprint(&plan));
+    assert_eq!(plan_parts::fingerprint(&again).unwrap(), plan_parts::fingerprint(&plan).unwrap());
 }
 
 #[test]
@@ -123,7 +128,7 @@ fn fingerprints_tell_order_rows_and_rejects_apart_but_not_batches() {
         for row in rows {
             planner.row(row.as_bytes());
         }
-        plan_parts::fingerprint(&planner.finish(batch_size))
+        plan_parts::fingerprint(&planner.finish(batch_size).unwrap()).unwrap()
     };
     let (a, b) = ("aa".repeat(32), "bb".repeat(32));
     let first = of(&[&a, &b, "junk"], 100);
@@ -152,12 +157,12 @@ fn outcomes_come_back_and_what_was_not_asked_stays_as_it_is() {
     let record = keep(&before, 0..8);
     let mut after = ledger_of(8);
     assert_eq!(take(&mut after, &record), Ok(7));
-    assert_eq!(before.columns().verdicts()[6..], [Verdict::Unanswered, Verdict::NotChecked]);
+    assert_eq!(before.columns().unwrap().verdicts()[6..], [Verdict::Unanswered, Verdict::NotChecked]);
     assert_eq!(lines_of(&after), lines_of(&before));
     assert_eq!(outcomes::encode(&after, 0..8, AT), Some(record));
     // A digest that was left out is asked again, and counts as open until then.
     assert_eq!((before.settled(), after.settled()), (7, 6));
-    assert_eq!(after.pack_pending(), 2);
+    assert_eq!(after.pack_pending().unwrap(), 2);
     assert_eq!(after.asked(after.next_open(0))[..], [Digest([6; 32]), Digest([7; 32])]);
 }
 
@@ -168,10 +173,10 @@ fn only_outcomes_that_are_too_old_are_forgotten() {
     take(&mut after, &keep(&before, 0..8)).unwrap();
     let old = keep(&before, 2..7);
     assert_eq!(outcomes::forget(&mut after, old.range.clone(), AT, &old.frame), Ok(5));
-    assert_eq!(after.columns().verdicts()[..2], before.columns().verdicts()[..2]);
+    assert_eq!(after.columns().unwrap().verdicts()[..2], before.columns().unwrap().verdicts()[..2]);
     assert_eq!(lines_of(&after)[2..], lines_of(&ledger_of(8))[2..]);
     assert!(outcomes::forget(&mut after, old.range, AT + 1.0, &old.frame).is_err());
-    assert_eq!((after.settled(), after.pack_pending()), (2, 6));
+    assert_eq!((after.settled(), after.pack_pending().unwrap()), (2, 6));
 }
 
 #[test]
@@ -198,7 +203,7 @@ fn verdicts_are_taken_only_for_the_digests_that_were_asked_and_at_their_time() {
     assert_eq!(record.range, 0..3);
     let mut others = Planner::new(false);
     (0..8).for_each(|byte| others.raw(&[Digest([byte + 1; 32])]));
-    let mut others = Ledger::new(Arc::new(others.finish(100)));
+    let mut others = Ledger::new(Arc::new(others.finish(100).unwrap())).unwrap();
     assert!(take(&mut others, &record).is_err());
     let mut same = ledger_of(8);
     for range in [1..4, 0..2, 0..4, 0..9, 3..8] {
@@ -216,19 +221,19 @@ fn verdicts_are_taken_only_for_the_digests_that_were_asked_and_at_their_time() {
 fn pending_digests_are_asked_and_kept_together() {
     let mut planner = Planner::new(false);
     (0..12).for_each(|byte| planner.raw(&[Digest([byte; 32])]));
-    let plan = Arc::new(planner.finish(4));
-    let mut before = Ledger::new(Arc::clone(&plan));
+    let plan = Arc::new(planner.finish(4).unwrap());
+    let mut before = Ledger::new(Arc::clone(&plan)).unwrap();
     before.refuse(0, "", "");
     before.refuse(5, "", "");
     before.refuse(7, "", "");
     before.unanswered(6..7, "", "lost");
-    let mut ledger = Ledger::new(plan);
+    let mut ledger = Ledger::new(plan).unwrap();
     for call in [0..4, 4..8] {
         let record = keep(&before, call);
         take(&mut ledger, &record).unwrap();
     }
     assert_eq!(
-        (ledger.settled(), ledger.pack_pending(), ledger.pack_pending(), ledger.numbers()),
+        (ledger.settled(), ledger.pack_pending().unwrap(), ledger.pack_pending().unwrap(), ledger.numbers()),
         (3, 5, 5, 17)
     );
     let calls = std::iter::successors(Some(ledger.next_open(0)), |call| Some(ledger.next_open(call.end)));
@@ -240,9 +245,9 @@ fn pending_digests_are_asked_and_kept_together() {
     assert_eq!(ledger.asked(16..17)[..], [Digest([6; 32])]);
 
     // The digest does not change until it is asked again.
-    assert_eq!(ledger.columns().detail(6), ("", "lost"));
+    assert_eq!(ledger.columns().unwrap().detail(6), ("", "lost"));
     ledger.reopen(16..17);
-    assert_eq!(ledger.columns().verdicts()[6], Verdict::NotChecked);
+    assert_eq!(ledger.columns().unwrap().verdicts()[6], Verdict::NotChecked);
     let status = EntryStatus::Layer { availability: "AVAILABLE", size: Some(6), media_type: None };
     let entry = |byte| Entry { digest: Some(Digest([byte; 32])), status };
     let merged = ledger.merge(16..17, [entry(6), entry(1)].into_iter());
@@ -252,7 +257,7 @@ fn pending_digests_are_asked_and_kept_together() {
     assert_eq!((merged.answered, merged.left_out), (2, 1));
     assert_eq!(ledger.unanswered(13..16, "", "never"), 0);
 
-    let mut again = Ledger::new(Arc::clone(before.plan()));
+    let mut again = Ledger::new(Arc::clone(before.plan())).unwrap();
     for call in [0..4, 4..8] {
         take(&mut again, &keep(&before, call)).unwrap();
     }
@@ -261,7 +266,7 @@ fn pending_digests_are_asked_and_kept_together() {
     assert_eq!(take(&mut again, &record), Ok(4));
     assert_eq!(take(&mut again, &keep(&ledger, 16..17)), Ok(1));
     assert_eq!(lines_of(&again), lines_of(&ledger));
-    assert_eq!(again.columns().verdicts()[2], Verdict::Unanswered);
+    assert_eq!(again.columns().unwrap().verdicts()[2], Verdict::Unanswered);
 }
 
 #[test]
@@ -363,7 +368,7 @@ proptest! {
         let body = [AT.to_le_bytes().to_vec(), vec![1, start, length], body.concat()].concat();
         let range = usize::from(start)..usize::from(start + length);
         let taken = outcomes::decode(&mut ledger, range, AT, &sealed(b'v', &body, &about));
-        let counts = *ledger.columns().counts();
+        let counts = *ledger.columns().unwrap().counts();
         prop_assert_eq!(8 - counts[Verdict::NotChecked as usize], taken.unwrap_or(0));
         prop_assert_eq!(counts[Verdict::Invalid as usize], 0);
     }
@@ -376,9 +381,9 @@ proptest! {
     ) {
         let mut planner = Planner::new(false);
         (0..verdicts.len()).for_each(|at| planner.raw(&[Digest([at as u8; 32])]));
-        let plan = Arc::new(planner.finish(batch_size));
-        let mut before = Ledger::new(Arc::clone(&plan));
-        let mut ledger = Ledger::new(plan);
+        let plan = Arc::new(planner.finish(batch_size).unwrap());
+        let mut before = Ledger::new(Arc::clone(&plan)).unwrap();
+        let mut ledger = Ledger::new(plan).unwrap();
         for (at, verdict) in verdicts.iter().enumerate() {
             match verdict {
                 0 => continue,
@@ -387,7 +392,7 @@ proptest! {
             }
             take(&mut ledger, &keep(&before, at..at + 1)).unwrap();
         }
-        ledger.pack_pending();
+        ledger.pack_pending().unwrap();
         let mut asked = Vec::new();
         let mut calls = 0;
         let mut call = ledger.next_open(0);
@@ -417,7 +422,7 @@ proptest! {
         if let Ok(plan) = rebuilt(&frames) {
             prop_assert!(plan.row_index().iter().all(|index| *index < plan.unique() as i64));
             prop_assert_eq!(plan.rejects().len(), plan.row_index().iter().filter(|at| **at < 0).count());
-            lines_of(&Ledger::new(Arc::new(plan)));
+            lines_of(&Ledger::new(Arc::new(plan)).unwrap());
         }
     }
 }

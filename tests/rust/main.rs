@@ -23,6 +23,7 @@ mod local_ecr_layout;
 mod local_ecr_protocol;
 #[cfg(feature = "local-ecr")]
 mod local_ecr_wire;
+mod memory;
 mod plan;
 mod protocol {
     mod answer;

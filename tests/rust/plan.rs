@@ -11,7 +11,7 @@ fn plan(rows: &[&str], batch_size: usize) -> Plan {
     for row in rows {
         planner.row(row.as_bytes());
     }
-    planner.finish(batch_size)
+    planner.finish(batch_size).unwrap()
 }
 
 /// Returns the parts of a plan, to compare them.
@@ -66,7 +66,7 @@ fn nulls_are_rows_without_text() {
     let mut planner = Planner::new(false);
     planner.not_text(None);
     planner.not_text(Some(b"nan"));
-    let plan = planner.finish(100);
+    let plan = planner.finish(100).unwrap();
     assert_eq!(plan.rejects().get(0).text, None);
     assert_eq!(plan.rejects().get(1).shown().as_deref(), Some("nan"));
     assert_eq!(plan.rejects().counts()[RejectKind::NotText as usize].1, 2);
@@ -86,7 +86,7 @@ proptest! {
             .collect();
         let mut planner = Planner::new(false);
         planner.raw(&digests);
-        let plan = planner.finish(7);
+        let plan = planner.finish(7).unwrap();
         let mut seen = HashMap::new();
         let mut unique = Vec::new();
         for (digest, index) in digests.iter().zip(plan.row_index()) {
@@ -125,7 +125,7 @@ fn a_background_thread_changes_nothing_in_the_plan() {
     let [one, two] = [1, 2].map(|threads| {
         let mut planner = Planner::new(false).threads(Some(threads));
         many_rows(&mut planner);
-        planner.finish(100)
+        planner.finish(100).unwrap()
     });
     assert_eq!(one.rows(), MANY + 20_001);
     assert!(parts(&one) == parts(&two));
@@ -145,7 +145,7 @@ fn a_plan_may_have_only_rejected_rows() {
     for threads in [1, 2] {
         let mut planner = Planner::new(false).threads(Some(threads));
         (0..MANY).for_each(|_| planner.not_text(None));
-        let plan = planner.finish(100);
+        let plan = planner.finish(100).unwrap();
         assert_eq!((plan.rows(), plan.invalid(), plan.unique()), (MANY, MANY, 0));
         assert!(plan.row_index().iter().all(|index| *index == -1));
     }

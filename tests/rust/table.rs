@@ -11,7 +11,7 @@ fn table(unique: bool) -> Table {
     for row in ["AA", "\"bad,\n", "BB", "AA", "CC"] {
         planner.row(row.repeat(if row.len() == 2 { 32 } else { 1 }).as_bytes());
     }
-    let mut ledger = Ledger::new(Arc::new(planner.finish(100)));
+    let mut ledger = Ledger::new(Arc::new(planner.finish(100).unwrap())).unwrap();
     let digests = [0xaa, 0xbb].map(|byte| Some(Digest([byte; 32])));
     let statuses = [
         EntryStatus::Layer { availability: "AVAILABLE", size: Some(5), media_type: Some("a/b") },
@@ -19,7 +19,7 @@ fn table(unique: bool) -> Table {
     ];
     let entries = digests.into_iter().zip(statuses).map(|(digest, status)| Entry { digest, status });
     ledger.merge(0..2, entries);
-    Table::new(Arc::clone(ledger.plan()), ledger.columns(), unique)
+    Table::new(Arc::clone(ledger.plan()), ledger.columns().unwrap(), unique)
 }
 
 #[test]
@@ -89,9 +89,9 @@ fn arrow_batches_follow_each_other_without_gap_or_overlap() {
         digest[..8].copy_from_slice(&(row - u64::from(row % 3 == 2)).to_le_bytes());
         planner.raw(&[Digest(digest)]);
     }
-    let ledger = Ledger::new(Arc::new(planner.finish(100)));
+    let ledger = Ledger::new(Arc::new(planner.finish(100).unwrap())).unwrap();
     for unique in [false, true] {
-        let table = Table::new(Arc::clone(ledger.plan()), ledger.columns(), unique);
+        let table = Table::new(Arc::clone(ledger.plan()), ledger.columns().unwrap(), unique);
         let batches: Vec<_> = Reader::new(table.clone()).map(Result::unwrap).collect();
         assert!(batches.len() > 1);
         let seen: Vec<i64> = batches

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -23,6 +26,10 @@ from layercheck.redact import clean, has_secret
 FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
 
 _CODE_LIMIT = 100
+_CHAIN_LIMIT = 20
+
+NO_DESCRIPTORS = "too many open files; raise the limit of open files (ulimit -n), or lower max_in_flight"
+NO_MEMORY = "out of memory; give the process more, or lower max_in_flight"
 
 NOT_OF_ECR = "this answer did not come from ECR, but from a proxy, filter or gateway on the way"
 
@@ -102,17 +109,8 @@ def classify(error: BaseException) -> Failure:
 
     if isinstance(error, known.ClientError):
         return _from_service(error)
-    if isinstance(error, CredentialSourceError):
-        return Failure(
-            "fatal",
-            error.code,
-            clean(error),
-            error.__cause__ or error,
-            CredentialsError,
-            connected=False,
-            renews=error.renews,
-            advice=error.advice,
-        )
+    if (early := _shortage(error) or _of_source(error)) is not None:
+        return early
     name = type(error).__name__
     message = clean(error)
     cause = _without_secret_chain(error)
@@ -142,6 +140,51 @@ def classify(error: BaseException) -> Failure:
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
     connected = not (isinstance(error, known.ConnectionError) or is_not_http(error))
     return Failure("transient", name, message, cause, EndpointError, connected=connected)
+
+
+def _of_source(error: BaseException) -> Failure | None:
+    """The failure of the source of the credentials."""
+    if not isinstance(error, CredentialSourceError):
+        return None
+    return Failure(
+        "fatal",
+        error.code,
+        clean(error),
+        error.__cause__ or error,
+        CredentialsError,
+        connected=False,
+        renews=error.renews,
+        advice=error.advice,
+    )
+
+
+def _shortage(error: BaseException) -> Failure | None:
+    """The failure of a call for which this process has no descriptor or memory left, in whatever wrapping."""
+    cause = _without_secret_chain(error)
+    each: BaseException | None = error
+    for _ in range(_CHAIN_LIMIT):
+        if each is None:
+            return None
+        inner = vars(each).get("kwargs")
+        wrapped = inner.get("error") if isinstance(inner, dict) else None
+        for found in (each, wrapped):
+            if isinstance(found, OSError) and found.errno in (errno.EMFILE, errno.ENFILE):
+                return Failure("transient", "TooManyOpenFiles", NO_DESCRIPTORS, cause, connected=False)
+            if isinstance(found, MemoryError):
+                return Failure("transient", "MemoryError", NO_MEMORY, cause)
+            if isinstance(found, socket.gaierror) and not _has_descriptor():
+                return Failure("transient", "TooManyOpenFiles", NO_DESCRIPTORS, cause, connected=False)
+        each = each.__cause__ or each.__context__
+    return None
+
+
+def _has_descriptor() -> bool:
+    """Whether this process may open a file. A failed look-up of a host name does not say so."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True
 
 
 def _from_service(error: Any) -> Failure:

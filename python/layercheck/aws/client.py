@@ -112,6 +112,7 @@ def open_client(
         CredentialsError: The profile does not exist or cannot be read, or a source of credentials failed.
         EndpointError: No region is known.
     """
+    _load_for_calls()
     repository = resolve_repository(
         repository_name, registry_id=registry_id, region_name=region_name, public=public
     )
@@ -182,6 +183,13 @@ def open_client(
     # With more calls than pooled connections, each call above the pool would need a new TLS handshake.
     slots = min(wanted, pool) if isinstance(pool, int) and pool > 0 else wanted
     return OpenClient(client, owned, session, target, settings, slots)
+
+
+def _load_for_calls() -> None:
+    """Loads what a call or its error needs, because in mid-run there may be no descriptor for an import."""
+    import botocore.exceptions  # noqa: F401 - `classify` looks at them
+
+    "host".encode("idna")  # the codec of host names, which Python loads at the first connection
 
 
 def _create(

@@ -22,6 +22,17 @@ _INCOMPLETE = {
 """Why a run ended before it had asked for all digests."""
 
 
+def load_for_the_end(output: outputs.Output) -> None:
+    """Loads what `present` needs, before the run: at its end there may be no descriptor or memory for it."""
+    import layercheck.cli.summary
+    import layercheck.dispatch.schedule.ending  # noqa: F401 - the messages about what stopped a run
+
+    if output.format == "parquet":
+        import pyarrow.parquet
+    elif output.format == "arrow":
+        import pyarrow.ipc  # noqa: F401
+
+
 def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand, *, quiet: bool) -> ExitCode:
     """Writes the report of a run and says how the run ended.
 

@@ -150,11 +150,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         abandon_stdout()
         return _complain(_STDOUT_FAILED.format(error.strerror or error), ExitCode.FAILURE, error)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return _complain(
-                "no space left on the device; make room and run it again", ExitCode.FAILURE, error
-            )
-        return _complain(f"{type(error).__name__}: {error}", ExitCode.FAILURE, error)
+        return _complain(_of_the_system(error), ExitCode.FAILURE, error)
     except Exception as error:
         if os.environ.get("LAYERCHECK_TRACEBACK"):
             raise
@@ -165,6 +161,15 @@ def _run(arguments: Sequence[str] | None) -> int:
             error,
         )
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _of_the_system(error: OSError) -> str:
+    """What an error of the system means, and what to do about it."""
+    if error.errno == errno.ENOSPC:
+        return "no space left on the device; make room and run it again"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many open files; raise ulimit -n and run it again"
+    return f"{type(error).__name__}: {error}"
 
 
 def _complain(message: str, code: ExitCode, error: BaseException | None = None) -> ExitCode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
@@ -170,9 +171,8 @@ def write(report: Report, output: Output) -> None:
             report.write(output.path, format=output.format, unique=output.unique, only=output.only)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise CommandError(
-                f"cannot write {str(output.path)!r}: {reason}; make room or choose another folder"
-            ) from error
+            what_to_do = _advice(error, "make room or choose another folder")
+            raise CommandError(f"cannot write {str(output.path)!r}: {reason}; {what_to_do}") from error
         return
     with stdout_failures():
         sys.stdout.flush()
@@ -180,6 +180,10 @@ def write(report: Report, output: Output) -> None:
             _copy_through_file(report, output)
         else:
             _copy_through_pipe(report, output)
+
+
+def _advice(error: OSError, otherwise: str) -> str:
+    return "raise ulimit -n" if error.errno in (errno.EMFILE, errno.ENFILE) else otherwise
 
 
 def _copy_through_file(report: Report, output: Output) -> None:

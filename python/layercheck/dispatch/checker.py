@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
@@ -397,12 +398,20 @@ class Checker:
         """Close the checker in a thread, so that the event loop goes on meanwhile."""
         import asyncio
 
-        await asyncio.to_thread(self.close, cancel=kind is not None)
+        try:
+            await asyncio.to_thread(self.close, cancel=kind is not None)
+        except RuntimeError:  # the system starts no more threads
+            self.close(cancel=kind is not None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close(cancel=kind is not None)
+        try:
+            self.close(cancel=kind is not None)
+        except MemoryError:
+            # The exception of the block counts, because it may hold the report.
+            if error is None:
+                raise
 
     def _prepare(
         self,
@@ -487,11 +496,17 @@ class Checker:
         except BaseException as again:
             run._leave()
             run._wait(1.0)  # the run's thread settles the calls in flight
-            again.__dict__["report"] = run.report()
+            _put_report(again, run)
             raise
-        error.__dict__["report"] = run.report()
+        _put_report(error, run)
         if run.done() and isinstance(run.exception(), JournalError):
             error.add_note(str(run.exception()))
+
+
+def _put_report(error: BaseException, run: Run) -> None:
+    """Set what is known as `report`; without memory for a copy of a run that goes on, the error counts."""
+    with contextlib.suppress(MemoryError):
+        error.__dict__["report"] = run.report()
 
 
 def as_plan(digests: DigestInput | Plan, *, raw: bool = False) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -9,20 +10,25 @@ import weakref
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, NoReturn
 
+from layercheck.daemon_thread import DaemonThread
 from layercheck.dispatch.making_process import MakingProcess
 from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.schedule.execution import Execution
 from layercheck.errors import RunCancelled
+from layercheck.report import Report  # here, because nothing may be imported at the end of a run
+from layercheck.types import RunStats
 
 if TYPE_CHECKING:
     from layercheck._core import Plan
     from layercheck.dispatch.schedule.workers import WorkerPool
     from layercheck.limits import Limits
-    from layercheck.report import Report
     from layercheck.types import ProgressCallback, Target
 
 _SLICE_S = 0.1
 """Longest that `_wait` blocks at once, seconds."""
+
+_SPARE_BYTES = 4 << 20
+"""Memory that a run keeps for its end. The system gives no page of it, because nothing is written there."""
 
 _runs: weakref.WeakSet[Run] = weakref.WeakSet()
 """The runs of this process, for its children."""
@@ -65,13 +71,14 @@ class Run(Future["Report"]):
         self._limits = limits
         self._progress = progress
         self._deadline = deadline
-        self._thread = threading.Thread(target=self._steer, name="layercheck-run", daemon=True)
+        self._thread = DaemonThread(target=self._steer, name="layercheck-run", daemon=True)
         self._concluded = False
         self._was_cancelled = False
         self._ended = False
         self._end = threading.Lock()  # held until the end; see `_wait`
         self._end.acquire()
         self._steered = threading.Lock()  # taken once, by the thread that brings the run to its end
+        self._spare: bytearray | None = bytearray(_SPARE_BYTES)
         self._outcome: tuple[Report | None, BaseException | None] | None = None
         self._process = MakingProcess("Run")
         _runs.add(self)
@@ -92,6 +99,7 @@ class Run(Future["Report"]):
 
         Raises:
             LayercheckError: The run is under way in another process, which forked this one.
+            MemoryError: The run has not ended, and there is no memory for the copy.
         """
         if self._process.is_another:
             # A lock may be held here by a thread that only the parent has.
@@ -100,7 +108,6 @@ class Run(Future["Report"]):
             if report is None:
                 raise self._process.error()
             return report
-        from layercheck.report import Report
 
         columns = self._execution.columns()
         with self._pool.lock:
@@ -230,6 +237,7 @@ class Run(Future["Report"]):
     def _fail(self, error: BaseException) -> None:
         """End the run with its own exception. Whatever fails here, the future gets its result."""
         try:
+            self._spare = None
             with self._pool.lock:
                 now = time.monotonic()
                 if isinstance(error, Exception):
@@ -237,15 +245,31 @@ class Run(Future["Report"]):
                 else:  # Ctrl-C
                     self._execution.ending.cancel(now)
             self._conclude()
-            error.__dict__["report"] = self.report()
         except BaseException as again:  # noqa: BLE001 (the first error counts)
-            error.add_note(f"layercheck: the run could not be concluded either: {again!r}")
-        finally:
-            self._resolve(None, error)
+            _note(error, "the run could not be concluded either", again)
+        try:
+            self._execution.seal()
+            error.__dict__["report"] = self._last_report()
+        except BaseException as again:  # noqa: BLE001 (likewise)
+            _note(error, "there is no report", again)
+        self._resolve(None, error)
+
+    def _last_report(self) -> Report:
+        """Return the report of a run that failed; without its statistics if even these cannot be had."""
+        try:
+            return self.report()
+        except BaseException:  # noqa: BLE001 (the verdicts are worth more)
+            stats = RunStats(ended="fatal", transport=self._execution.transport_name)
+            return Report(self._execution.columns(), target=self._target, stats=stats, errors=())
 
     def _resolve(self, report: Report | None, error: BaseException | None) -> None:
-        self._outcome = (report, error)
-        self._set_outcome(report, error)
+        """Give the future its result. Tries again while the system has no memory at all for that."""
+        while not self.done():
+            try:
+                self._outcome = (report, error)
+                self._set_outcome(report, error)
+            except MemoryError:
+                time.sleep(_SLICE_S)
 
     def _set_outcome(self, report: Report | None, error: BaseException | None) -> None:
         if error is not None:
@@ -265,10 +289,13 @@ class Run(Future["Report"]):
         self._set_outcome(*(self._outcome or (None, self._process.error())))
 
     def _conclude(self) -> None:
-        with self._pool.lock:
-            self._concluded = True
-            self._execution.conclude(time.monotonic())
-        self._execution.close_journal()
+        self._spare = None
+        try:
+            with self._pool.lock:
+                self._concluded = True
+                self._execution.conclude(time.monotonic())
+        finally:
+            self._execution.close_journal()
 
     def _follow(self) -> None:
         """Wait until the run is over, and meanwhile report progress and enforce deadlines."""
@@ -313,6 +340,12 @@ class Run(Future["Report"]):
             f"the run was cancelled: {self._plan.unique - open_digests:,} of {self._plan.unique:,} digests "
             "have their verdict"
         )
+
+
+def _note(error: BaseException, what: str, again: BaseException) -> None:
+    """Note on an error what failed after it, if there is memory for that."""
+    with contextlib.suppress(MemoryError):
+        error.add_note(f"layercheck: {what}: {again!r}")
 
 
 def _after_fork_in_child() -> None:

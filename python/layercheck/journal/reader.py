@@ -222,6 +222,7 @@ class Journal:
     def _ledger(self, as_of: datetime | None) -> Ledger:
         ledger = Ledger(self.plan())
         restore(self._store, ledger, until=None if as_of is None else as_of.timestamp())
+        ledger.seal()  # so that a report does not copy it
         return ledger
 
     def _runs(self) -> list[JournalRun]:

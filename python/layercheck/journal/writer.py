@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from layercheck._core import Ledger
+from layercheck.daemon_thread import DaemonThread
 from layercheck.errors import JournalError
 from layercheck.journal.history import RunSnapshot, run_row
 from layercheck.journal.lock import JournalLock
@@ -57,11 +58,13 @@ class JournalWriter:
         self._wake = threading.Event()
         self._ending = self._finished = False
         self._error: JournalError | None = None
+        # Made now, because there will be no memory for it.
+        self._no_memory = JournalError(
+            f"journal {str(store.path)!r} cannot be written: out of memory; give the process more"
+        )
         self._notify: Notify = _ignore
         self._snapshot: Callable[[], RunSnapshot] = RunSnapshot
-        self._thread = threading.Thread(
-            target=self._write_until_finished, name="layercheck-journal", daemon=True
-        )
+        self._thread = DaemonThread(target=self._write_until_finished, name="layercheck-journal", daemon=True)
 
     def start(self, notify: Notify, snapshot: Callable[[], RunSnapshot]) -> None:
         """Start the writer's thread.
@@ -95,10 +98,14 @@ class JournalWriter:
         if self._thread.ident is not None:
             self._thread.join()
         try:
-            if self._error is None:
-                self._error = self._loss()
-            else:
+            if self._error is not None:
                 self._last_attempt()
+            else:
+                self._error = self._loss()
+            if self._error is None and self._pending:
+                # The thread ended for lack of memory.
+                self._last_attempt()
+                self._error = self._no_memory if self._pending else None
         finally:
             self._close()
         return self._error
@@ -138,7 +145,10 @@ class JournalWriter:
         except JournalError as error:
             self._error = error
             self._notify(error)
-        except BaseException as error:  # noqa: BLE001 (a MemoryError, for instance, must reach the run)
+        except MemoryError:
+            self._error = self._no_memory
+            self._notify(self._error)
+        except BaseException as error:  # noqa: BLE001 (whatever it is, it must reach the run)
             self._error = JournalError(f"the journal cannot be written: {error}")
             self._error.__cause__ = error
             self._notify(self._error)

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use super::capsule::Stream;
 use crate::digest::Digest;
+use crate::memory;
 use crate::plan::planner::Planner;
 
 /// Rows that are parsed before a check for Ctrl-C: some hundredths of a second.
@@ -33,11 +34,14 @@ pub(in crate::py) fn extend(planner: &mut Planner, data: &Bound<'_, PyAny>, raw:
     let is_table = check_type(stream.data_type())?;
     while let Some(array) = py.detach(|| stream.next())? {
         let (array, nulls) = if is_table { only_column(&array)? } else { (array, None) };
+        // The union of two is a copy.
+        memory::ensure(if nulls.is_some() { array.len() / 8 } else { 0 })?;
         let nulls = NullBuffer::union(array.nulls(), nulls.as_ref());
         for start in (0..array.len()).step_by(PIECE_ROWS) {
             let length = PIECE_ROWS.min(array.len() - start);
             let nulls = nulls.as_ref().map(|nulls| nulls.slice(start, length));
             let taken = py.detach(|| take(planner, &array.slice(start, length), nulls.as_ref(), raw));
+            planner.check()?;
             taken.map_err(|Malformed| {
                 PyValueError::new_err("malformed Arrow array: a value outside its data")
             })?;

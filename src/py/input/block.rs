@@ -2,6 +2,7 @@
 
 use pyo3::Python;
 
+use crate::memory::{self, OutOfMemory};
 use crate::plan::planner::Planner;
 
 /// Rows of a full block: some tenths of a millisecond of work, after which other threads can run.
@@ -32,28 +33,32 @@ impl Block {
         self.ends.len() >= ROWS || self.bytes.len() >= BYTES
     }
 
-    pub(super) fn push_text(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
-        self.ends.push((self.bytes.len() as u32, Kind::Text));
+    pub(super) fn push_text(&mut self, text: &[u8]) -> Result<(), OutOfMemory> {
+        self.push(text, Kind::Text)
     }
 
-    pub(super) fn push_raw(&mut self, data: &[u8]) {
-        self.bytes.extend_from_slice(data);
-        self.ends.push((self.bytes.len() as u32, Kind::Raw));
+    pub(super) fn push_raw(&mut self, data: &[u8]) -> Result<(), OutOfMemory> {
+        self.push(data, Kind::Raw)
     }
 
-    pub(super) fn push_null(&mut self) {
-        self.ends.push((self.bytes.len() as u32, Kind::Null));
+    pub(super) fn push_null(&mut self) -> Result<(), OutOfMemory> {
+        self.push(&[], Kind::Null)
     }
 
-    pub(super) fn push_other(&mut self, shown: &[u8]) {
-        self.bytes.extend_from_slice(&shown[..shown.len().min(LONG_ROW)]);
-        self.ends.push((self.bytes.len() as u32, Kind::Other));
+    pub(super) fn push_other(&mut self, shown: &[u8]) -> Result<(), OutOfMemory> {
+        self.push(&shown[..shown.len().min(LONG_ROW)], Kind::Other)
+    }
+
+    #[inline]
+    fn push(&mut self, text: &[u8], kind: Kind) -> Result<(), OutOfMemory> {
+        memory::extend(&mut self.bytes, text)?;
+        memory::push(&mut self.ends, (self.bytes.len() as u32, kind))
     }
 
     /// Passes all rows to `planner`, with the interpreter lock released.
-    pub(super) fn flush(&mut self, py: Python<'_>, planner: &mut Planner) {
+    pub(super) fn flush(&mut self, py: Python<'_>, planner: &mut Planner) -> Result<(), OutOfMemory> {
         py.detach(|| self.drain(planner));
+        planner.check()
     }
 
     fn drain(&mut self, planner: &mut Planner) {

@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 
 use super::super::python_file::{PythonFile, is_foreign, os_error};
+use crate::comparison::Comparison;
 use crate::input::decompress::TextSource;
 use crate::input::{Column, Format, ReadError, read_block};
+use crate::memory::{self, OutOfMemory};
+use crate::plan::planner::Planner;
 
 /// Blocks that are read before a check for Ctrl-C: some tens of megabytes.
 const BLOCKS_BETWEEN_SIGNALS: usize = 128;
@@ -32,39 +35,72 @@ impl From<Option<ColumnArgument>> for Column {
     }
 }
 
+/// Bytes that reading a file takes at once: the blocks, a long line, and the window of a decompressor.
+const FILE_MEMORY: usize = 4 << 20;
+
+/// What takes the rows of a file, and tells whether the memory sufficed for those so far.
+pub(in crate::py) trait RowTaker: Send {
+    fn check(&self) -> Result<(), OutOfMemory>;
+}
+
+impl RowTaker for Planner {
+    fn check(&self) -> Result<(), OutOfMemory> {
+        Planner::check(self)
+    }
+}
+
+impl RowTaker for Comparison {
+    fn check(&self) -> Result<(), OutOfMemory> {
+        Comparison::check(self)
+    }
+}
+
 /// Takes a file: a path, or an object with `read(size)` that returns bytes. Exceptions of the object pass
 /// through. Returns the notes of the format.
-pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Send>(
+pub(in crate::py) fn read<T: RowTaker, F: Format<T, Error: fmt::Display + Send> + Send>(
     taker: &mut T,
     file: &Bound<'_, PyAny>,
     mut format: F,
 ) -> PyResult<Vec<String>> {
     let py = file.py();
+    memory::ensure(FILE_MEMORY)?;
     if file.hasattr("read")? {
         let file = PythonFile(file.clone().unbind());
         let mut source = py.detach(|| TextSource::open(file))?;
         while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
             ReadError::Io(error) if is_foreign(&error) => PyValueError::new_err(error.to_string()),
-            ReadError::Io(error) => error.into(),
+            ReadError::Io(error) => no_memory(&error).unwrap_or_else(|| error.into()),
             ReadError::Format(error) => PyValueError::new_err(error.to_string()),
-        })? {}
+        })? {
+            taker.check()?;
+        }
+        taker.check()?;
         return Ok(format.notes());
     }
     let path: PathBuf = file.extract()?;
     let opened = py.detach(|| File::open(&path).and_then(TextSource::open));
     let mut source = opened.map_err(|error| os_error(error, &path))?;
     while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
-        ReadError::Io(error) => os_error(error, &path),
+        ReadError::Io(error) => no_memory(&error).unwrap_or_else(|| os_error(error, &path)),
         ReadError::Format(error) => PyValueError::new_err(format!("{}: {error}", path.display())),
     })? {
+        taker.check()?;
         // Ctrl-C while a large file is read.
         py.check_signals()?;
     }
+    taker.check()?;
     Ok(format.notes())
 }
 
+/// Returns the exception for an error that is a lack of memory: of the system, or of a decompressor.
+fn no_memory(error: &io::Error) -> Option<PyErr> {
+    let by_zstd = error.get_ref().is_some() && error.to_string().contains("not enough memory");
+    let refused = by_zstd || matches!(error.kind(), ErrorKind::OutOfMemory);
+    refused.then(|| PyMemoryError::new_err("no memory to read the file; give the process more"))
+}
+
 /// Reads some blocks with the interpreter lock released; returns false at the end of the file.
-fn read_blocks<R: Read + Send, T: Send, F: Format<T, Error: Send> + Send>(
+fn read_blocks<R: Read + Send, T: RowTaker, F: Format<T, Error: Send> + Send>(
     py: Python<'_>,
     source: &mut TextSource<R>,
     format: &mut F,
@@ -72,7 +108,8 @@ fn read_blocks<R: Read + Send, T: Send, F: Format<T, Error: Send> + Send>(
 ) -> Result<bool, ReadError<F::Error>> {
     py.detach(|| {
         for _ in 0..BLOCKS_BETWEEN_SIGNALS {
-            if !read_block(source, format, taker)? {
+            // A planner without memory takes no more rows, and the caller asks it.
+            if !read_block(source, format, taker)? || taker.check().is_err() {
                 return Ok(false);
             }
         }

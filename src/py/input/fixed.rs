@@ -7,6 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::digest::Digest;
+use crate::memory::{self, OutOfMemory};
 use crate::plan::planner::Planner;
 
 /// Bytes that are copied before the interpreter lock is released to parse them.
@@ -18,7 +19,10 @@ const WIDE: usize = 4;
 
 /// Takes raw digests.
 pub(in crate::py) fn raw(planner: &mut Planner, digests: &Bound<'_, PyAny>) -> PyResult<()> {
-    blocks(digests, DIGEST_LEN, |block| planner.raw(Digest::all_in(block)))
+    blocks(digests, DIGEST_LEN, |block| {
+        planner.raw(Digest::all_in(block));
+        planner.check()
+    })
 }
 
 /// Takes text, `width` bytes an item: bytes padded with zeros, as numpy's `S` arrays hold them.
@@ -28,6 +32,7 @@ pub(in crate::py) fn bytes(planner: &mut Planner, items: &Bound<'_, PyAny>, widt
             let end = item.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             planner.row(&item[..end]);
         }
+        planner.check()
     })
 }
 
@@ -37,7 +42,8 @@ pub(in crate::py) fn wide(planner: &mut Planner, items: &Bound<'_, PyAny>, width
     if !width.is_multiple_of(WIDE) {
         return Err(PyValueError::new_err(format!("{width} bytes are not a whole number of code points")));
     }
-    let mut text = Vec::new();
+    // UTF-8 takes at most as many bytes.
+    let mut text = memory::with_room(width)?;
     blocks(items, width, |block| {
         for item in block.chunks_exact(width) {
             let (points, _) = item.as_chunks::<WIDE>();
@@ -45,6 +51,7 @@ pub(in crate::py) fn wide(planner: &mut Planner, items: &Bound<'_, PyAny>, width
             narrow(&points[..end], &mut text);
             planner.row(&text);
         }
+        planner.check()
     })
 }
 
@@ -78,26 +85,30 @@ fn narrow(points: &[[u8; WIDE]], text: &mut Vec<u8>) {
 /// The caller may write to a writable buffer while the lock is released, so the buffer is read only here,
 /// under the lock, and the copy is parsed. A row that is written meanwhile is taken in its old or its new
 /// state, and other rows are not affected.
-fn blocks(items: &Bound<'_, PyAny>, width: usize, mut take: impl FnMut(&[u8]) + Send) -> PyResult<()> {
+fn blocks(
+    items: &Bound<'_, PyAny>,
+    width: usize,
+    mut take: impl FnMut(&[u8]) -> Result<(), OutOfMemory> + Send,
+) -> PyResult<()> {
     let py = items.py();
     let buffer = PyBuffer::<u8>::get(items)?;
-    let memory =
+    let source =
         buffer.as_slice_ptr().ok_or_else(|| PyValueError::new_err("the buffer is not C-contiguous"))?;
-    if width == 0 || !memory.len().is_multiple_of(width) {
-        let message = format!("{} bytes are not a whole number of {width}-byte items", memory.len());
+    if width == 0 || !source.len().is_multiple_of(width) {
+        let message = format!("{} bytes are not a whole number of {width}-byte items", source.len());
         return Err(PyValueError::new_err(message));
     }
     let step = (BLOCK_BYTES / width).max(1) * width;
-    let mut copied = vec![0; step.min(memory.len())];
-    for start in (0..memory.len()).step_by(step) {
-        let block = &mut copied[..step.min(memory.len() - start)];
-        // SAFETY: the source lies within `memory`, since `start + block.len() <= memory.len()`;
+    let mut copied = memory::filled(0, step.min(source.len()))?;
+    for start in (0..source.len()).step_by(step) {
+        let block = &mut copied[..step.min(source.len() - start)];
+        // SAFETY: the bytes lie within `source`, since `start + block.len() <= source.len()`;
         // `buffer` keeps it exported, so it is neither moved nor freed; the copy cannot overlap it.
         unsafe {
-            let source = memory.cast::<u8>().add(start);
-            source.copy_to_nonoverlapping(NonNull::from(&mut *block).cast(), block.len());
+            let bytes = source.cast::<u8>().add(start);
+            bytes.copy_to_nonoverlapping(NonNull::from(&mut *block).cast(), block.len());
         }
-        py.detach(|| take(block));
+        py.detach(|| take(block))?;
         py.check_signals()?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
 use super::block::{Block, LONG_ROW};
+use crate::memory;
 use crate::plan::planner::Planner;
 
 /// Takes every item as a row; with `raw`, bytes are raw digests and not text. Exceptions of the iterable pass
@@ -44,12 +45,13 @@ impl Taker<'_> {
             return self.bytes(item.py(), bytes.as_bytes());
         }
         if let Ok(bytes) = item.cast::<PyByteArray>() {
+            memory::ensure(bytes.len())?;
             return self.bytes(item.py(), &bytes.to_vec());
         }
         if item.is_none() {
-            self.block.push_null();
+            self.block.push_null()?;
         } else {
-            self.block.push_other(describe(item).as_bytes());
+            self.block.push_other(describe(item).as_bytes())?;
         }
         self.flush_if_full(item.py())
     }
@@ -60,7 +62,7 @@ impl Taker<'_> {
             return self.text(py, bytes);
         }
         if bytes.len() <= LONG_ROW {
-            self.block.push_raw(bytes);
+            self.block.push_raw(bytes)?;
             return self.flush_if_full(py);
         }
         self.flush(py)?;
@@ -71,7 +73,7 @@ impl Taker<'_> {
     #[inline]
     fn text(&mut self, py: Python<'_>, text: &[u8]) -> PyResult<()> {
         if text.len() <= LONG_ROW {
-            self.block.push_text(text);
+            self.block.push_text(text)?;
             return self.flush_if_full(py);
         }
         self.flush(py)?;
@@ -86,7 +88,7 @@ impl Taker<'_> {
 
     #[cold]
     fn flush(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.block.flush(py, self.planner);
+        self.block.flush(py, self.planner)?;
         // A long list may run no Python code, so Ctrl-C is checked here.
         py.check_signals()
     }

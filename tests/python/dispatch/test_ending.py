@@ -20,8 +20,9 @@ import pytest
 
 import layercheck as lc
 from dispatch.gate import Gate
-from dispatch.scripted_server import ScriptedServer
+from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
+from layercheck.aws.classify import Failure, classify
 from layercheck.dispatch.run_registry import RunRegistry
 from layercheck.dispatch.schedule.execution import Execution
 from layercheck.limits import Limits
@@ -504,6 +505,63 @@ def test_a_conclusion_that_fails_still_resolves_the_run(monkeypatch: pytest.Monk
         with pytest.raises(MemoryError) as caught:
             checker.submit(ROWS[:100]).result(60)
     assert "could not be concluded either" in str(caught.value.__notes__)
+    assert caught.value.__dict__["report"].complete
+
+
+def test_a_run_whose_statistics_cannot_be_had_keeps_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Execution, now: float) -> None:
+        raise MemoryError("no memory for the statistics")
+
+    with ScriptedServer() as server, checker_for(server) as checker, monkeypatch.context() as patch:
+        patch.setattr(Execution, "stats", fail)
+        with pytest.raises(MemoryError) as caught:
+            checker.submit(ROWS[:100]).result(60)
+    report = caught.value.__dict__["report"]
+    assert (report.complete, report.stats.ended) == (True, "fatal")
+
+
+def test_a_call_whose_error_cannot_be_read_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = itertools.count()
+
+    def fail_first(asked: Asked) -> Reply:
+        return Reply(status=500) if asked.number == 1 else good(asked)
+
+    def classify_later(error: BaseException) -> Failure:
+        if next(failures) == 0:
+            raise MemoryError
+        return classify(error)
+
+    monkeypatch.setattr("layercheck.dispatch.schedule.execution.classify", classify_later)
+    with ScriptedServer(fail_first) as server, checker_for(server) as checker:
+        assert checker.check(ROWS, timeout_s=30).complete
+    assert next(failures) >= 1
+
+
+def test_a_thread_that_never_runs_does_not_hang_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What the system does if a new thread finds no memory for its first step.
+    name = next(each for each in ("_start_joinable_thread", "_start_new_thread") if hasattr(threading, each))
+    monkeypatch.setattr("layercheck.daemon_thread.START_S", 0.1)
+    with ScriptedServer() as server, checker_for(server) as checker:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, name, lambda *_, **__: None)
+            with pytest.raises(RuntimeError, match="a new thread did not run") as caught:
+                checker.check(ROWS[:100])
+        assert caught.value.__dict__["report"].counts["not_checked"] == 100
+        assert checker.check(ROWS[:100]).complete
+
+
+def test_a_future_is_resolved_when_memory_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = itertools.count()
+    settle = concurrent.futures.Future.set_result
+
+    def fail_twice(self: concurrent.futures.Future[Any], result: Any) -> None:
+        if next(tries) < 2:
+            raise MemoryError
+        settle(self, result)
+
+    monkeypatch.setattr(concurrent.futures.Future, "set_result", fail_twice)
+    with ScriptedServer() as server, checker_for(server) as checker:
+        assert checker.submit(ROWS[:100]).result(60).complete
 
 
 def test_a_ctrl_c_at_the_start_of_close_leaves_no_run_behind(

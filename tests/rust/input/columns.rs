@@ -15,7 +15,7 @@ fn read(mut format: impl Format<Error = FormatError>, blocks: &[&[u8]]) -> Resul
         format.feed(block, &mut planner)?;
     }
     format.end(&mut planner)?;
-    Ok(planner.finish(100))
+    Ok(planner.finish(100).unwrap())
 }
 
 /// Returns the rows of a plan whose rows are all rejected: None is a null.

@@ -39,7 +39,7 @@ fn plan(bytes: &[u8], piece: usize) -> Plan {
     let mut source = TextSource::open(pipe).unwrap();
     let mut lines = TextLines::default();
     while read_block(&mut source, &mut lines, &mut planner).unwrap() {}
-    planner.finish(100)
+    planner.finish(100).unwrap()
 }
 
 #[test]
@@ -72,6 +72,6 @@ fn a_file_shorter_than_any_magic_number_is_text() {
         let mut source = TextSource::open(text.as_bytes()).unwrap();
         let mut lines = TextLines::default();
         while read_block(&mut source, &mut lines, &mut planner).unwrap() {}
-        assert_eq!(planner.finish(100).rows(), usize::from(!text.is_empty()));
+        assert_eq!(planner.finish(100).unwrap().rows(), usize::from(!text.is_empty()));
     }
 }

@@ -238,12 +238,12 @@ fn depth_entries_and_digits_are_bounded() {
 fn an_answer_that_was_read_is_merged() {
     let mut planner = Planner::new(false);
     planner.raw(&[Digest([7; 32]), Digest([8; 32])]);
-    let mut ledger = Ledger::new(planner.finish(100).into());
+    let mut ledger = Ledger::new(planner.finish(100).unwrap().into()).unwrap();
     let body = layer(r#""layerSize":5,"#);
     let merged = ledger.merge(0..2, Answer::read(body.as_bytes()).unwrap().entries());
     assert_eq!((merged.answered, merged.left_out), (1, 1));
-    assert_eq!(ledger.columns().verdicts(), [Verdict::Available, Verdict::Unanswered]);
-    assert_eq!(ledger.columns().sizes()[0], 5);
+    assert_eq!(ledger.columns().unwrap().verdicts(), [Verdict::Available, Verdict::Unanswered]);
+    assert_eq!(ledger.columns().unwrap().sizes()[0], 5);
 }
 
 /// Makes pieces of JSON in any order, and sometimes a whole document.

@@ -8,9 +8,10 @@ import click
 
 from layercheck.cli import input_files
 from layercheck.cli import output as outputs
-from layercheck.cli.check_result import present
+from layercheck.cli.check_result import load_for_the_end, present
 from layercheck.cli.check_run import run
 from layercheck.cli.commands import plan as offline
+from layercheck.cli.descriptor_reserve import DescriptorReserve
 from layercheck.cli.exit_codes import DEFAULT_FAIL_ON, CommandError, ExitCode
 from layercheck.cli.json_summary import write_json
 from layercheck.cli.options import (
@@ -101,11 +102,14 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     quiet: bool = options["quiet"]
     as_json = options["summary_format"] == "json"
     resume = ResumeCommand.of_this_process(names, options["journal"])
+    load_for_the_end(output)
+    reserve = DescriptorReserve()
     with InterruptHandler() as interrupts:
         with display(quiet=quiet, progress=progress_style(options)) as shown:
             result = run(names, target, options, resume, shown, interrupts)
             # From here on only memory holds the answers, so the first Ctrl-C must not throw them away.
             interrupts.defer()
+        reserve.release()
         try:
             code = present(result, output, resume, quiet=quiet or as_json)
         except CommandError as failure:

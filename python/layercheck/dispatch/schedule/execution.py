@@ -119,8 +119,7 @@ class Execution:
         try:
             merged = self._exchange(call)
         except BaseException as error:  # noqa: BLE001 (a worker must survive whatever a call raises)
-            forget_frames(error)
-            failure = classify(error)
+            failure = _failure_of(error)
             return lambda now: self._settle_failure(call, failure, now)
         if merged is None:
             return _settle_nothing
@@ -251,6 +250,8 @@ class Execution:
             with contextlib.suppress(RuntimeError):
                 self._pool.abandon(call)
         self._scheduler.in_flight.clear()
+        # From here on a report needs no memory for a copy.
+        self._ledger.seal()
 
     # The journal.
 
@@ -288,6 +289,15 @@ class Execution:
     def errors(self) -> tuple[BatchError, ...]:
         """Return what went wrong; beyond the limit, one last entry stands for the rest."""
         return self._error_log.all()
+
+    @property
+    def transport_name(self) -> str:
+        """The name of the transport."""
+        return self._transport.name
+
+    def seal(self) -> None:
+        """Let no verdict change any more, so that a report needs no memory for a copy. Without the lock."""
+        self._ledger.seal()
 
     def stats(self, now: float) -> RunStats:
         """Return how the run has gone so far."""
@@ -331,6 +341,15 @@ class Execution:
                 batches_done=self._progress.batches_done,
                 seconds_left=0.0 if done else self._progress.seconds_left(now, settled),
             )
+
+
+def _failure_of(error: BaseException) -> Failure:
+    """Classify what a call raised. Without memory for that, the call is asked again like any other."""
+    try:
+        forget_frames(error)
+        return classify(error)
+    except BaseException as again:  # noqa: BLE001 (a call without an outcome would stay in flight)
+        return Failure("transient", type(again).__name__, "the error of the call cannot be read", again)
 
 
 def _settle_nothing(_: float) -> None:

@@ -17,7 +17,10 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
+from layercheck.daemon_thread import DaemonThread, ThreadDidNotRunError
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 from layercheck.dispatch.rate.limiter import RateLimiter
@@ -35,7 +38,7 @@ class CallAbandonedExit(SystemExit):
     """Raised inside an abandoned thread; `threading` lets SystemExit end a thread without a message."""
 
 
-class _Worker(threading.Thread):
+class _Worker(DaemonThread):
     """A thread and the gate where it waits: a bare lock, because a `Condition` makes one for each wait."""
 
     def __init__(self, serve: Callable[[_Worker], None]) -> None:
@@ -75,6 +78,7 @@ class WorkerPool:
         # The last worker to become idle is the first to work again, so that superfluous workers can end.
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
+        self._most_workers = slots
         self._closed = False
 
     @property
@@ -130,27 +134,37 @@ class WorkerPool:
             worker.wake()
         elif self._idle:
             self._idle.pop().wake()
-        elif len(self._workers) < self.slots and self._rotation.has_work():
+        elif len(self._workers) < self._most_workers and self._rotation.has_work():
             self._start_thread()
 
     def _start_thread(self) -> None:
-        worker = _Worker(self._serve)
-        # Counted before it starts, because Ctrl-C may arrive while `start` waits for the thread.
-        self._workers.add(worker)
+        worker: _Worker | None = None
         try:
+            worker = _Worker(self._serve)
+            # Counted before it starts, because Ctrl-C may arrive while `start` waits for the thread.
+            self._workers.add(worker)
             worker.start()
-        except RuntimeError:
-            self._workers.discard(worker)
+        except (RuntimeError, MemoryError) as error:
+            if worker is not None:
+                self._workers.discard(worker)
+            if isinstance(error, ThreadDidNotRunError):
+                # Each further try would hold the lock for seconds.
+                self._most_workers = max(len(self._workers), 1)
             # The system gives no more threads: go on with those that exist.
             if not self._workers:
-                raise
+                raise RuntimeError(
+                    "the system starts no more threads for this process; raise ulimit -u or its memory"
+                ) from error
 
     def _serve(self, worker: _Worker) -> None:
         with self.lock:
             taken = self._next(worker, time.monotonic())
         while taken is not None:
             source, call = taken
-            settle = source.ask(call)
+            try:
+                settle = source.ask(call)
+            except BaseException as error:  # noqa: BLE001 (likewise)
+                settle = partial(_raise, error)
             call.finished = True
             with self.lock:
                 if call.abandoned:
@@ -165,6 +179,14 @@ class WorkerPool:
 
     def _next(self, worker: _Worker, now: float) -> tuple[WorkSource, Call] | None:
         """Wait for the next call; return None when this thread may end. With the lock held."""
+        try:
+            return self._wait_for_call(worker, now)
+        except BaseException:
+            # Without memory, another thread is started in its place at the next tick of a run.
+            self._workers.discard(worker)
+            raise
+
+    def _wait_for_call(self, worker: _Worker, now: float) -> tuple[WorkSource, Call] | None:
         kept_time = False
         while not self._closed:
             self.deferred.run_pending()
@@ -175,7 +197,9 @@ class WorkerPool:
                     continue
                 taken[1].thread = worker
                 if self._timekeeper is None or not self._alarm_set:
-                    self.notify()
+                    # The call is taken, so that it must be returned, also without another thread.
+                    with suppress(RuntimeError, MemoryError):
+                        self.notify()
                 return taken
             kept_time = self._timekeeper is None
             stay = self._park(worker, wait_s)
@@ -226,6 +250,10 @@ class WorkerPool:
             self._idle.remove(worker)
             return True
         return False
+
+
+def _raise(error: BaseException, _: float) -> None:
+    raise error
 
 
 def _raise_in(thread: threading.Thread | None) -> None:

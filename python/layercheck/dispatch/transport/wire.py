@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -189,6 +191,8 @@ def as_botocore(error: WireError, request: Any) -> Exception:
 
     kind, reason = error.args
     url = request.url
+    if kind == "descriptors":
+        return OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if kind in ("connect", "tls"):
         return known.EndpointConnectionError(endpoint_url=url, error=reason)
     if kind == "connect_timeout":

@@ -50,15 +50,15 @@ fn merge(answer: &Answer<'_>) {
     static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
         let mut planner = Planner::new(false);
         planner.raw(&[Digest([0; 32]), Digest([0x11; 32]), Digest([0xab; 32])]);
-        planner.finish(100).into()
+        planner.finish(100).unwrap().into()
     });
-    let mut ledger = Ledger::new(Arc::clone(&PLAN));
+    let mut ledger = Ledger::new(Arc::clone(&PLAN)).unwrap();
     let merged = ledger.merge(0..3, answer.entries());
     assert_eq!(merged.answered + merged.left_out + merged.contradicted, 3);
     assert!(merged.answered + merged.foreign <= answer.entries().count());
     // An answer that names none of the digests belongs to another request.
     assert_eq!(ledger.settled(), if merged.left_out == 3 { 0 } else { 3 });
-    assert_eq!(ledger.columns().counts().iter().sum::<usize>(), 3);
+    assert_eq!(ledger.columns().unwrap().counts().iter().sum::<usize>(), 3);
 }
 
 fn said(answer: &Answer<'_>) -> Vec<Said> {

@@ -61,5 +61,5 @@ fn read<'a>(
         format.feed(block, &mut planner)?;
     }
     format.end(&mut planner)?;
-    Ok(shown(&planner.finish(100)))
+    Ok(shown(&planner.finish(100).unwrap()))
 }

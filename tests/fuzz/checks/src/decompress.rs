@@ -85,7 +85,7 @@ fn plan(file: impl Read, blocks: usize) -> Result<(Vec<Row>, bool), ErrorKind> {
             break;
         }
     }
-    Ok((shown(&planner.finish(100)), ended))
+    Ok((shown(&planner.finish(100).unwrap()), ended))
 }
 
 /// A file that gives three bytes at a time, and a signal between any two reads.

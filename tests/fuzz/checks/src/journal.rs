@@ -23,7 +23,7 @@ fn outcome(bytes: &[u8]) {
     static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
         let mut planner = Planner::new(false);
         (0..UNIQUE).for_each(|at| planner.raw(&[digest(at)]));
-        planner.finish(MOST).into()
+        planner.finish(MOST).unwrap().into()
     });
     let body = [&AT.to_le_bytes(), bytes].concat();
     let positions = positions(bytes);
@@ -33,9 +33,9 @@ fn outcome(bytes: &[u8]) {
         Some([only]) => *only..*only + 1,
         _ => 0..0,
     };
-    let mut ledger = Ledger::new(Arc::clone(&PLAN));
+    let mut ledger = Ledger::new(Arc::clone(&PLAN)).unwrap();
     let taken = outcomes::decode(&mut ledger, range.clone(), AT, &sealed(b'v', &body, &about));
-    let columns = ledger.columns();
+    let columns = ledger.columns().unwrap();
     let open = columns.counts()[Verdict::NotChecked as usize];
     assert_eq!(UNIQUE - open, taken.unwrap_or(0));
     assert_eq!(columns.counts()[Verdict::Invalid as usize], 0);
@@ -46,7 +46,7 @@ fn outcome(bytes: &[u8]) {
     let is_asked = |at: usize| positions.contains(&at);
     assert!((0..UNIQUE).all(|at| is_asked(at) || columns.verdicts()[at] == Verdict::NotChecked));
     // Written again, run by run, it has the same content.
-    let mut again = Ledger::new(Arc::clone(&PLAN));
+    let mut again = Ledger::new(Arc::clone(&PLAN)).unwrap();
     for call in runs(&positions) {
         if let Some(record) = outcomes::encode(&ledger, call, AT) {
             outcomes::decode(&mut again, record.range, AT, &record.frame).expect("just written");
@@ -54,7 +54,7 @@ fn outcome(bytes: &[u8]) {
     }
     for at in 0..UNIQUE {
         let of = |ledger: &Ledger| {
-            let columns = ledger.columns();
+            let columns = ledger.columns().unwrap();
             let (code, reason) = columns.detail(at);
             let media_type = columns.media_type(at).map(str::to_owned);
             (columns.verdicts()[at], columns.sizes()[at], media_type, code.to_owned(), reason.to_owned())
@@ -81,14 +81,14 @@ fn parts(bytes: &[u8]) {
     assert_eq!((read.invalid(), read.rejects().len()), (rejected, rejected));
     let mut parts = plan_parts::Parts::default();
     let mut again = plan_parts::Rebuild::default();
-    while let Some(part) = parts.next(&read) {
+    while let Some(part) = parts.next(&read).unwrap() {
         again.take(&part).expect("just written");
     }
     let again = again.finish().expect("just written");
     assert_eq!(again.digests(), read.digests());
     assert_eq!(again.row_index(), read.row_index());
     assert_eq!(again.spellings(), read.spellings());
-    assert_eq!(plan_parts::fingerprint(&again), plan_parts::fingerprint(&read));
+    assert_eq!(plan_parts::fingerprint(&again).unwrap(), plan_parts::fingerprint(&read).unwrap());
 }
 
 fn digest(at: usize) -> Digest {

@@ -21,7 +21,7 @@ pub fn check(data: &[u8]) {
     let mut lines = TextLines::default();
     lines.feed(&file, &mut whole);
     lines.end_of_file(&mut whole);
-    assert_eq!(shown(&whole.finish(100)), wanted, "in one block");
+    assert_eq!(shown(&whole.finish(100).unwrap()), wanted, "in one block");
 
     // Even sizes, or at every byte that the file itself names; larger blocks of large files.
     let scale = if file.len() < 4_096 { 1 } else { 1_009 };
@@ -39,7 +39,7 @@ pub fn check(data: &[u8]) {
     lines.end_of_file(&mut cut);
     let mut wanted = wanted;
     wanted.push(row(b"last", false, strict));
-    assert_eq!(shown(&cut.finish(100)), wanted, "in blocks");
+    assert_eq!(shown(&cut.finish(100).unwrap()), wanted, "in blocks");
 }
 
 /// Short inputs must reach the limit on lines, so two bytes stand for long runs.

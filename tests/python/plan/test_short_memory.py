@@ -1,0 +1,100 @@
+"""With little address space left, a plan is right or a MemoryError, and the process goes on."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+MEGABYTES = (2, 8, 20, 45, 120)
+"""Address space that is left, from too little for a block to enough for the whole plan."""
+
+ROWS = 400_000
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc/self/statm")
+
+SETUP = """
+import resource, sys
+from pathlib import Path
+import layercheck as lc
+
+ROWS = {rows}
+
+def raw():
+    import numpy as np
+    return np.random.default_rng(7).integers(0, 256, (ROWS, 32), dtype=np.uint8)
+
+def leave(megabytes):
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20), resource.RLIM_INFINITY))
+
+def free():
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+lc.plan(["warm"]).row_index
+"""
+
+INPUTS = {
+    "list": "rows = [each.tobytes().hex() for each in raw()]",
+    "list with rejected rows": "rows = ['not a digest, but number %d' % each for each in range(ROWS)]",
+    "generator": "rows = (each.tobytes().hex() for each in raw())",
+    "numpy raw": "rows = raw()",
+    "numpy S": "import numpy as np; rows = np.array([each.tobytes().hex() for each in raw()], dtype='S64')",
+    "arrow": "import pyarrow as pa; rows = pa.array([each.tobytes().hex() for each in raw()])",
+    "file": "rows = Path(sys.argv[1])",
+    "gzip": "rows = Path(sys.argv[1] + '.gz')",
+    "zstd": "rows = Path(sys.argv[1] + '.zst')",
+    "csv": "rows = lc.read(sys.argv[1] + '.csv')",
+}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rows") / "rows"
+    chance = random.Random(7)
+    text = "".join(f"{chance.randbytes(32).hex()}\n" for _ in range(ROWS)).encode()
+    path.write_bytes(text)
+    Path(f"{path}.csv").write_bytes(b"digest\n" + text)
+    Path(f"{path}.gz").write_bytes(gzip.compress(text, 1))
+    with pa.CompressedOutputStream(f"{path}.zst", "zstd") as packed:
+        packed.write(text)
+    return path
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    code = SETUP.format(rows=ROWS) + textwrap.dedent(script)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_plan_without_memory_is_a_memory_error(name: str, threads: int, file: Path) -> None:
+    script = f"""
+        for megabytes in {MEGABYTES}:
+            {INPUTS[name]}
+            leave(megabytes)
+            try:
+                plan = lc.plan(rows, threads={threads})
+            except MemoryError as error:
+                free()
+                print("refused")
+            else:
+                free()
+                assert plan.rows == ROWS and plan.unique + plan.invalid == ROWS, plan
+                print("planned")
+            plan = None
+            assert lc.plan(["a" * 64]).unique == 1
+    """
+    ended = run(script, str(file))
+    found = ended.stdout.split()
+    assert ended.returncode == 0, (found, ended.returncode, ended.stderr[-1500:])
+    assert found == sorted(found, reverse=True)
+    assert set(found) == {"refused", "planned"}, found
