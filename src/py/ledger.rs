@@ -9,10 +9,12 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::array::{ArrayView, Owner};
+use super::known_secrets::PyKnownSecrets;
 use super::pickling::reduce_columns;
 use super::plan::PyPlan;
 use super::table::PyTable;
 use crate::journal::outcomes::{self, Record};
+use crate::known_secrets::with_new_texts;
 use crate::ledger::columns::Columns;
 use crate::ledger::{Ledger, Merged};
 use crate::plan::Plan;
@@ -55,20 +57,24 @@ impl PyLedger {
         Self { ledger: Mutex::new(Ledger::new(Arc::clone(&plan))), plan }
     }
 
-    /// Merge botocore's parsed answer to the call that asked the digests `start..stop`.
+    /// Merge botocore's parsed answer to the call that asked the digests `start..stop`. Texts that hold one
+    /// of the `known` secrets are kept without it.
+    #[pyo3(signature = (start, stop, answer, known = None))]
     fn merge<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         stop: usize,
         answer: &Bound<'py, PyAny>,
+        known: Option<&Bound<'py, PyKnownSecrets>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         let owned = read_answer(answer)?;
         // Read before the lock is taken: text that is not UTF-8 makes an exception, and an exception may run
         // the collector, whose finalizers may pass the interpreter to another thread.
         let entries: Vec<Entry<'_>> = owned.iter().map(OwnedEntry::entry).collect();
-        let merged = self.lock().merge(call, entries.into_iter());
+        let new = known.map_or(Vec::new(), |known| known.get().known.hide_in(entries.iter().copied()));
+        let merged = self.lock().merge(call, with_new_texts(entries.into_iter(), &new));
         merged_tuple(py, merged)
     }
 
@@ -76,19 +82,29 @@ impl PyLedger {
     /// botocore parses from it. Works with the interpreter lock released.
     ///
     /// Raises `ValueError` if the body is not an answer; the ledger is unchanged then.
+    #[pyo3(signature = (start, stop, body, known = None))]
     fn merge_body<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         stop: usize,
         body: &Bound<'py, PyBytes>,
+        known: Option<&Bound<'py, PyKnownSecrets>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
+        let known = known.map(|known| &known.get().known);
         let merged = py.detach(|| {
             let answer = Answer::read(body)?;
-            Ok(self.lock().merge(call, answer.entries()))
+            // Before the ledger is locked, because a hostile answer has many texts to look at.
+            let new = known.map_or(Vec::new(), |known| known.hide_in(answer.entries()));
+            let mut ledger = self.lock();
+            Ok(if new.is_empty() {
+                ledger.merge(call, answer.entries())
+            } else {
+                ledger.merge(call, with_new_texts(answer.entries(), &new))
+            })
         });
         let merged = merged.map_err(|error: AnswerError| PyValueError::new_err(error.to_string()))?;
         merged_tuple(py, merged)

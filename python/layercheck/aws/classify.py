@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from layercheck.aws import error_codes
+from layercheck.aws.chained_cause import safe_cause
+from layercheck.aws.service_clock import difference_in
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -16,11 +18,17 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
-from layercheck.redact import clean, has_secret
+from layercheck.redact import LOOKED_AT, clean
+
+if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
 
 FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
 
 _CODE_LIMIT = 100
+_TARGET = re.compile(r"(?i)repository|registry")
+_DIGEST = re.compile(r"(?i)digest")
+_OUT_OF_TIME = re.compile(r"(?i)signature (?:has )?expired|not yet current|date in credential scope")
 
 
 class UnreadableAnswer(Exception):  # noqa: N818 (named for the answer, not for an error)
@@ -47,6 +55,8 @@ class Failure:
         raises: For fatal failures, the exception class to raise.
         connected: False if no connection was made.
         renews: Whether new credentials may fix it, if the client can fetch them.
+        resigns: Whether the service refused the time of the signature, so that a new signature may fix it.
+        clock: What is wrong with this machine's clock, if the answer shows it; else empty.
         names_target: Whether the message names the repository or registry, so that no digest is the cause.
         names_digest: Whether the message names digests.
     """
@@ -58,6 +68,8 @@ class Failure:
     raises: type[LayercheckError] = LayercheckError
     connected: bool = True
     renews: bool = False
+    resigns: bool = False
+    clock: str = ""
     names_target: bool = False
     names_digest: bool = False
 
@@ -67,22 +79,30 @@ class Failure:
         return f"{self.code}: {self.message}" if self.message else self.code
 
 
-def classify(error: BaseException) -> Failure:
+def classify(error: BaseException, known: KnownSecrets | None = None) -> Failure:
     """Classifies the exception of a failed call.
+
+    No more than the start of a text is looked at, because a server may send megabytes with every failure.
 
     An exception with an unknown name is transient. The run then retries a limited number of times, and the
     digests that still have no answer become `unanswered`, which is true whatever the cause was.
-    """
-    from botocore import exceptions as known
 
-    if isinstance(error, known.ClientError):
-        return _from_service(error)
+    Args:
+        error: The exception.
+        known: The secrets of the client, to be removed from every text.
+    """
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        return _from_service(error, known)
     name = type(error).__name__
-    message = clean(error)
-    cause = _without_secret_chain(error)
+    message = clean(error, known=known)
+    cause = safe_cause(error, known)
 
     def is_a(names: tuple[str, ...]) -> bool:
-        return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
+        return isinstance(
+            error, tuple(getattr(exceptions, each) for each in names if hasattr(exceptions, each))
+        )
 
     if isinstance(error, UnusableCredentials):
         # A retry would use the same credentials, so the user has to fix the source where boto3 found them.
@@ -95,30 +115,60 @@ def classify(error: BaseException) -> Failure:
     if is_a(error_codes.PARAMETER_EXCEPTIONS):
         return Failure("fatal", name, message, cause, InvalidParameterError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
-    connected = not isinstance(error, known.ConnectionError)
+    connected = not isinstance(error, exceptions.ConnectionError)
     return Failure("transient", name, message, cause, EndpointError, connected=connected)
 
 
-def _from_service(error: Any) -> Failure:
+def is_refused_for_its_time(error: BaseException) -> bool:
+    """Whether the service refused a call because of the time in its signature."""
+    from botocore.exceptions import ClientError
+
+    response: Any = getattr(error, "response", None)
+    if not isinstance(error, ClientError) or not isinstance(response, Mapping):
+        return False
+    code, raw, _ = _error_in(response)
+    return _resigns(code, raw, response)
+
+
+def _from_service(error: Any, known: KnownSecrets | None) -> Failure:
     response = error.response if isinstance(error.response, Mapping) else {}
+    word, raw, status = _error_in(response)
+    code = clean(word, _CODE_LIMIT, known)
+    kind, raises = _kind(code, status)
+    resigns = _resigns(code, raw, response)
+    clock = difference_in(response) if resigns else ""
+    message = clean(raw, known=known)
+    return Failure(
+        kind,
+        code,
+        f"{message.rstrip('.')}; {clock}" if clock else message,
+        safe_cause(error, known),
+        raises,
+        renews=code in error_codes.EXPIRED,
+        resigns=resigns,
+        clock=clock,
+        names_target=_TARGET.search(raw) is not None,
+        names_digest=_DIGEST.search(raw) is not None,
+    )
+
+
+def _error_in(response: Mapping[str, Any]) -> tuple[str, str, int]:
+    """The code, the start of the message, and the status of an error response."""
     details = response.get("Error")
     details = details if isinstance(details, Mapping) else {}
     metadata = response.get("ResponseMetadata")
     status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
     status = status if isinstance(status, int) else 0
-    code = clean(details.get("Code") or status or "Unknown", _CODE_LIMIT)
-    raw = str(details.get("Message") or "")
-    kind, raises = _kind(code, status)
-    return Failure(
-        kind,
-        code,
-        clean(raw),
-        _without_secrets(error, raw),
-        raises,
-        renews=code in error_codes.EXPIRED,
-        names_target=re.search(r"(?i)repository|registry", raw) is not None,
-        names_digest=re.search(r"(?i)digest", raw) is not None,
-    )
+    code = str(details.get("Code") or status or "Unknown")[:LOOKED_AT]
+    return code, str(details.get("Message") or "")[:LOOKED_AT], status
+
+
+def _resigns(code: str, raw: str, response: Mapping[str, Any]) -> bool:
+    if code in error_codes.CLOCK:
+        return True
+    if code not in error_codes.CLOCK_PERHAPS:
+        return False
+    return _OUT_OF_TIME.search(raw) is not None or bool(difference_in(response))
 
 
 def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
@@ -145,42 +195,6 @@ _FATAL: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
     (error_codes.UNSUPPORTED, InvalidParameterError),
     (error_codes.WRONG_ENDPOINT, EndpointError),
 )
-
-
-def _without_secrets(error: Any, raw: str) -> BaseException:
-    """The error itself, or a copy with a clean message if the message repeats secrets of the request.
-
-    Python prints a chained exception with the traceback, so its message is output too.
-    """
-    if not has_secret(raw):
-        return error  # type: ignore[no-any-return]
-    from botocore.exceptions import ClientError
-
-    response: Any = {**error.response, "Error": {**error.response["Error"], "Message": clean(raw)}}
-    for key in ("message", "Message"):
-        if key in response:
-            response[key] = clean(response[key])
-    return ClientError(response, error.operation_name)
-
-
-def _without_secret_chain(error: BaseException) -> BaseException:
-    """The error itself, or a copy without its chain if a message of the chain holds a secret.
-
-    `http.client` quotes a header that cannot be sent, for example a session token with a line end.
-    botocore quotes the endpoint's URL with the password in it.
-    """
-    from botocore.exceptions import BotoCoreError, HTTPClientError
-
-    chain: list[BaseException] = []
-    each: BaseException | None = error
-    while each is not None and each not in chain:
-        chain.append(each)
-        each = each.__cause__ or each.__context__
-    if not any(has_secret(str(each)) for each in chain):
-        return error
-    if isinstance(error, BotoCoreError) and type(error).__module__ == BotoCoreError.__module__:
-        return type(error)(**{name: clean(value) for name, value in error.kwargs.items()})
-    return HTTPClientError(error=clean(error))
 
 
 def exception_for(failure: Failure, message: str) -> LayercheckError:

@@ -47,10 +47,13 @@ def current(client: Any) -> CredentialSnapshot | None:
     return frozen
 
 
-def validate_credentials(client: Any) -> None:
+def validate_credentials(client: Any) -> CredentialSnapshot | None:
     """Checks that a request can hold the client's credentials, before botocore signs with them.
 
     botocore and `http.client` do not notice, or fail with a message that does not name the cause.
+
+    Returns:
+        The credentials; None if there are none or the client does not sign.
 
     Raises:
         UnusableCredentials: A request cannot hold them.
@@ -59,7 +62,8 @@ def validate_credentials(client: Any) -> None:
     signer = getattr(client, "_request_signer", None)
     # The version is a str, unless the config turns signing off.
     if isinstance(getattr(signer, "signature_version", None), str):
-        current(client)
+        return current(client)
+    return None
 
 
 def _check(what: str, value: object, wrong: re.Pattern[str], why: str) -> None:

@@ -50,9 +50,9 @@ class Exchange:
 
     def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
         if not isinstance(answer, bytes):
-            return self._ledger.merge(call.start, call.stop, answer)
+            return self._ledger.merge(call.start, call.stop, answer, self._transport.known)
         try:
-            return self._ledger.merge_body(call.start, call.stop, answer)
+            return self._ledger.merge_body(call.start, call.stop, answer, self._transport.known)
         except ValueError as error:
             raise UnreadableAnswer(str(error)) from error
 

@@ -109,7 +109,7 @@ class Execution:
             merged = self._exchange(call)
         except BaseException as error:  # noqa: BLE001 (a worker must survive whatever a call raises)
             forget_frames(error)
-            failure = classify(error)
+            failure = classify(error, self._transport.known)
             return lambda now: self._settle_failure(call, failure, now)
         if merged is None:
             return _settle_nothing

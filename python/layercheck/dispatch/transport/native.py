@@ -47,6 +47,8 @@ class NativeTransport(WireTransport):
                 list(params["headers"].items()),
                 scope,
                 signed_as,
+                self.known,
+                self._signing.clock.offset_s,
             )
         except WireError as error:
             if self._step_aside(error):

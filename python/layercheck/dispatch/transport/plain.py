@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layercheck.aws import credentials
 from layercheck.aws.classify import UnreadableAnswer
 from layercheck.dispatch.transport.base import Batch
+from layercheck.dispatch.transport.signing import Signing
 from layercheck.redact import clean
 from layercheck.types import EcrClient
 
@@ -16,22 +16,37 @@ class PlainTransport:
     """Makes plain boto3 calls. Tests compare the faster transports with it, and these fall back to it.
 
     A client of the caller's own always gets this transport.
+
+    Args:
+        client: The client.
+        repository_name: Repository.
+        registry_id: Registry, or None.
+        signing: The client's credentials and clock; made here if the client is the caller's own.
     """
 
     name = "plain"
 
-    def __init__(self, client: EcrClient, repository_name: str, registry_id: str | None) -> None:
+    def __init__(
+        self,
+        client: EcrClient,
+        repository_name: str,
+        registry_id: str | None,
+        signing: Signing | None = None,
+    ) -> None:
+        signing = signing or Signing(client, owned=False)
+        self.known = signing.known
         self._client = client
+        self._signing = signing
         self._target = {"repositoryName": repository_name}
         if registry_id is not None:
             self._target["registryId"] = registry_id
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
         """Make one call of `BatchCheckLayerAvailability`; see `Transport`."""
-        credentials.validate_credentials(self._client)
-        return answer_in(
-            self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
-        )
+        self._signing.check_credentials()
+        with self._signing.one_call():
+            parsed = self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
+        return answer_in(parsed)
 
     def close(self) -> None:
         """Do nothing, because the connections belong to the client."""
