@@ -52,11 +52,11 @@ def explain(error: LayercheckError, target: Mapping[str, Any]) -> CommandError:
         # A report on the exception means that the journal was open, so the same command can continue it.
         code = ExitCode.FAILURE if error.report is None else ExitCode.INCOMPLETE
         return CommandError(one_line(str(error)), code)
-    from layercheck.dispatch.schedule.ending import HINTS
+    from layercheck.dispatch.schedule.ending import CLOCK_HINT, HINTS
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))
     message = in_options(one_line(said))
-    if "; pass --" in message:
+    if "; pass --" in message or message.endswith(CLOCK_HINT):
         return CommandError(message)
     return CommandError(f"{message}; {_advice(error, target)}")
 

@@ -17,6 +17,7 @@ class Call:
         tries: Requests that ended in a transient error.
         throttles: Requests that the service throttled.
         renewals: Requests that the service refused because the credentials had just expired.
+        signed_again: A request was refused for the time of its signature, and the digests were asked again.
         requests: Requests sent.
         half: The call is part of a batch that was split.
         first_at: When these digests were first asked, seconds on the run's clock.
@@ -31,6 +32,7 @@ class Call:
     tries: int = 0
     throttles: int = 0
     renewals: int = 0
+    signed_again: bool = False
     requests: int = 0
     half: bool = False
     first_at: float = 0.0

@@ -22,6 +22,9 @@ HINTS: dict[type[LayercheckError], str] = {
 }
 """What to do about a fatal error, at the end of its message. The command line has its own advice."""
 
+CLOCK_HINT = "; set the clock of this machine"
+"""The same, if the service refused the time of the signature."""
+
 
 class RunEnding:
     """Owns why one run ended. The first reason to stop is kept; later reasons change nothing.
@@ -147,5 +150,5 @@ def fatal_error(failure: Failure, target: Target) -> LayercheckError:
     text = failure.summary
     if failure.kind in ("transient", "throttled"):
         text = f"no usable answer at all; the last error was {text}"
-    hint = HINTS.get(failure.raises, "")
+    hint = CLOCK_HINT if failure.clock else HINTS.get(failure.raises, "")
     return exception_for(failure, f"{where}: {text}{hint}")
