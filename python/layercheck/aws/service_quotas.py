@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from dataclasses import dataclass
 from typing import Any
 
+from layercheck._core import KnownSecrets
+from layercheck.aws import credentials
 from layercheck.aws.classify import classify
 from layercheck.errors import InvalidParameterError
 from layercheck.types import Rate
@@ -83,6 +86,16 @@ def _config() -> Any:
     return Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
+def _known_to(client: Any) -> KnownSecrets:
+    """The client's credentials, which its log lines must not show; none if they cannot be fetched."""
+    known = KnownSecrets()
+    with contextlib.suppress(Exception):  # the call will fail with the same error
+        found = credentials.current(client)
+        if found is not None:
+            known.learn(*found)
+    return known
+
+
 def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> float | None:
     """The account's quota; None, with a line in the log, if Service Quotas does not return it."""
     if session is None:
@@ -95,12 +108,13 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
     except Exception as error:  # noqa: BLE001 (the default quota is used)
         _log.warning("Service Quotas cannot be asked, using the default quota: %s", classify(error).summary)
         return None
+    known = _known_to(client)
     try:
         for ask in (client.get_service_quota, client.get_aws_default_service_quota):
             try:
                 value = float(ask(**which)["Quota"]["Value"])
             except Exception as error:  # noqa: BLE001 (likewise)
-                reason = classify(error).summary
+                reason = classify(error, known).summary
                 continue
             if math.isfinite(value) and value > 0:
                 return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from layercheck._core import KnownSecrets
 from layercheck.aws.classify import UnreadableAnswer
 from layercheck.dispatch.transport.base import Batch
 from layercheck.dispatch.transport.signing import Signing
@@ -46,14 +47,18 @@ class PlainTransport:
         self._signing.check_credentials()
         with self._signing.one_call():
             parsed = self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
-        return answer_in(parsed)
+        return answer_in(parsed, self.known)
 
     def close(self) -> None:
         """Do nothing, because the connections belong to the client."""
 
 
-def answer_in(parsed: object) -> Mapping[str, Any]:
+def answer_in(parsed: object, known: KnownSecrets) -> Mapping[str, Any]:
     """Return what botocore parsed, if it is an answer.
+
+    Args:
+        parsed: What the client returned.
+        known: The secrets of the client, which an error must not show.
 
     Raises:
         UnreadableAnswer: It has neither list: the body was truncated, or it came from another service (for
@@ -63,6 +68,6 @@ def answer_in(parsed: object) -> Mapping[str, Any]:
         raise UnreadableAnswer(f"not a mapping but {type(parsed).__name__}")
     lists = [parsed[key] for key in ("layers", "failures") if parsed.get(key) is not None]
     if not lists or not all(isinstance(each, list) for each in lists):
-        shown = clean(parsed.get("message", ""), 80)
+        shown = clean(parsed.get("message", ""), 80, known)
         raise UnreadableAnswer("neither layers nor failures in it" + (f", but: {shown}" if shown else ""))
     return parsed

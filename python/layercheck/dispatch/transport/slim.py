@@ -94,7 +94,7 @@ class SlimTransport:
             return answer
         if body is not None:
             return body
-        answer = answer_in(parsed)
+        answer = answer_in(parsed, self.known)
         self._lose("before-parse")
         return answer
 
