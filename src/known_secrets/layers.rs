@@ -64,18 +64,18 @@ impl Layer {
 /// a secret.
 fn escape(text: &[u8]) -> Option<(Option<u8>, usize)> {
     match text {
-        [b'%', b'u', rest @ ..] => Some((number(rest.get(..4)?, 16)?, 6)),
-        [b'%', rest @ ..] => Some((number(rest.get(..2)?, 16)?, 3)),
-        [b'\\', b'u', rest @ ..] => Some((number(rest.get(..4)?, 16)?, 6)),
-        [b'\\', b'x', rest @ ..] => Some((number(rest.get(..2)?, 16)?, 4)),
-        [b'\\', b'0'..=b'3', ..] => Some((number(text.get(1..4)?, 8)?, 4)),
+        [b'%' | b'\\', b'u', rest @ ..] => Some((ascii(number(rest.get(..4)?, 16)?), 6)),
+        [b'%', rest @ ..] => Some((ascii(number(rest.get(..2)?, 16)?), 3)),
+        [b'\\', b'x', rest @ ..] => Some((ascii(number(rest.get(..2)?, 16)?), 4)),
+        [b'\\', b'0'..=b'3', ..] => Some((ascii(number(text.get(1..4)?, 8)?), 4)),
         [b'\\', b'n' | b'r' | b't', ..] => Some((None, 2)),
         [b'\\', byte, ..] if byte.is_ascii_punctuation() => Some((Some(*byte), 2)),
         [b'&', b'#', rest @ ..] => {
             let (radix, skipped) = if let [b'x' | b'X', ..] = rest { (16, 1) } else { (10, 0) };
             let digits = rest[skipped..].iter().take(8).take_while(|byte| byte.is_ascii_hexdigit()).count();
             let end = usize::from(rest.get(skipped + digits) == Some(&b';'));
-            Some((number(&rest[skipped..skipped + digits], radix)?, 2 + skipped + digits + end))
+            let number = number(&rest[skipped..skipped + digits], radix)?;
+            Some((ascii(number), 2 + skipped + digits + end))
         }
         [b'&', rest @ ..] => {
             let (name, byte) = ENTITIES.iter().find(|(name, _)| rest.starts_with(name))?;
@@ -90,10 +90,13 @@ fn escape(text: &[u8]) -> Option<(Option<u8>, usize)> {
     }
 }
 
-/// Returns the character with this number, without a value if it is not ASCII; None if the digits are not a
-/// number.
-fn number(digits: &[u8], radix: u32) -> Option<Option<u8>> {
+/// Returns the number that the digits write; None if they write none.
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
     let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
-    let number = u32::from_str_radix(digits, radix).ok()?;
-    Some(u8::try_from(number).ok().filter(u8::is_ascii))
+    u32::from_str_radix(digits, radix).ok()
+}
+
+/// Returns the ASCII character with this number.
+fn ascii(number: u32) -> Option<u8> {
+    u8::try_from(number).ok().filter(u8::is_ascii)
 }

@@ -68,7 +68,9 @@ impl Inner {
     }
 
     fn remove(&mut self, ids: Vec<u32>) {
-        ids.into_iter().for_each(|id| self.fragments.remove(id));
+        for id in ids {
+            self.fragments.remove(id);
+        }
     }
 
     /// Adds the signatures that were made since a text was last looked at.

@@ -147,7 +147,9 @@ impl PyWire {
             known.learn(access_key, secret_key, token);
             let signer = Signer { access_key, secret_key, token, region, service, time };
             let signature = signer.headers(url, &headers, &body)?;
-            signature.iter().for_each(|(_, value)| known.learn_authorization(value));
+            for (_, value) in &signature {
+                known.learn_authorization(value);
+            }
             let mut request = Request::post(target, host);
             let added = signature.iter().map(|(name, value)| (*name, value.as_str()));
             for (name, value) in headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(added) {

@@ -36,7 +36,7 @@ impl PyKnownSecrets {
         self.known.hide(text, limit)
     }
 
-    fn __repr__(&self) -> &'static str {
-        "KnownSecrets(***)"
+    fn __repr__(&self) -> String {
+        format!("{:?}", self.known)
     }
 }
