@@ -233,7 +233,7 @@ coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TE
 	$(COVERAGE)/venv/bin/python -m pytest -q $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
 	$(BIN)/python -m coverage combine --quiet; \
 	$(BIN)/python -m coverage report; \
-	cargo llvm-cov report --profile demo --summary-only; exit $${status:-0}
+	cargo llvm-cov report --profile demo --summary-only --failure-mode all; exit $${status:-0}
 
 ##@ Release
 

@@ -8,6 +8,9 @@ import sys
 def main() -> int:
     """Runs the command. Ctrl-C during the imports ends it silently, with the exit code of an interruption."""
     try:
+        from layercheck.cli.streams import mend_streams
+
+        mend_streams()
         from layercheck.cli import main as command
     except KeyboardInterrupt:
         return 130

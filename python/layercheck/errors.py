@@ -27,6 +27,7 @@ class LayercheckError(Exception):
             the error: some 50 bytes a digest.
         response: botocore's parsed error response, if the error comes from the service; otherwise None.
         operation_name: The API operation that failed, or None.
+        advice: What to do, where the setting at fault is known: the last words of the message. Else empty.
 
     Examples:
         >>> import layercheck as lc
@@ -37,6 +38,7 @@ class LayercheckError(Exception):
     report: Report | None
     response: Mapping[str, Any] | None
     operation_name: str | None
+    advice: str = ""
 
     def __init__(
         self,

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias, get_args
 
 from layercheck._core import COMPRESSED_SUFFIXES
 
-FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet"]
-"""What an input is: a row in each line, CSV with a header, JSON Lines, or Parquet."""
+FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet", "arrow", "orc"]
+"""What an input is: a row in each line, CSV with a header, JSON Lines, Parquet, Arrow IPC, or ORC."""
 
 ReportFormat: TypeAlias = Literal["parquet", "csv", "jsonl", "arrow"]
 """What a report is written as."""
@@ -32,6 +32,16 @@ SUFFIXES: dict[str, FileFormat | ReportFormat] = {
 }
 """Suffix of a file name to format, inputs and reports together."""
 
+_MORE_INPUTS: dict[str, FileFormat] = {
+    ".tsv": "csv",
+    ".json": "jsonl",  # for JSON Lines in a file with this name
+    ".parq": "parquet",
+    ".ipc": "arrow",
+    ".arrows": "arrow",
+    ".orc": "orc",
+}
+"""Suffixes that inputs alone have."""
+
 REPORT_SUFFIXES: tuple[str, ...] = tuple(
     suffix for suffix, format_ in SUFFIXES.items() if format_ in REPORT_FORMATS
 )
@@ -42,10 +52,11 @@ def input_format(path: str | os.PathLike[str]) -> FileFormat | None:
     """The format of an input by its suffix, which `.gz` or `.zst` may follow; None if the suffix is unknown.
 
     Examples:
-        >>> input_format("layers.CSV.gz"), input_format("digests"), input_format("report.arrow")
+        >>> input_format("layers.CSV.gz"), input_format("digests"), input_format("layers.xlsx")
         ('csv', 'lines', None)
     """
-    found = SUFFIXES.get(inner_suffix(path))
+    suffix = inner_suffix(path)
+    found = _MORE_INPUTS.get(suffix) or SUFFIXES.get(suffix)
     return next((format_ for format_ in INPUT_FORMATS if format_ == found), None)
 
 

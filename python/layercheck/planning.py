@@ -7,7 +7,12 @@ from layercheck.inputs.adapters import DigestInput, feed
 
 
 def plan(
-    digests: DigestInput, *, batch_size: int = MAX_BATCH, strict: bool = False, threads: int | None = None
+    digests: DigestInput,
+    *,
+    batch_size: int = MAX_BATCH,
+    strict: bool = False,
+    threads: int | None = None,
+    raw: bool = False,
 ) -> Plan:
     """Validate, normalise, deduplicate and batch digests, without touching the network.
 
@@ -19,9 +24,10 @@ def plan(
 
     ============================================== =====================================================
     any iterable of str, bytes or bytearray         list, tuple, generator, dict keys, set, pandas Index
-    `pathlib.Path` or another path object           a text file, one row a line, plain, gzip or zstd
+    `pathlib.Path` or another path object           a text file, one row a line, plain, gzip or zstd; or
+                                                    Parquet, Arrow or ORC by its first bytes
     an open binary file                             the same, from its current position
-    `layercheck.read(path, format, column)`         a column of CSV or Parquet, or JSON Lines
+    `layercheck.read(path, format, column)`         a column of CSV, Parquet, Arrow or ORC, or JSON Lines
     numpy, one dimension: `S`, `U`, object, `T`     text; zeros at the end of `S` and `U` are padding
     numpy, uint8 of shape (n, 32), or `V32`         raw digests
     numpy, masked                                   a masked item is a null
@@ -44,6 +50,9 @@ def plan(
         strict: Accept only `sha256:` followed by 64 lower-case hex digits.
         threads: 1 does all work on the calling thread. None adds a second thread, which runs no Python, from
             about 260,000 rows on if this process may use more than one core. The plan is the same.
+        raw: The bytes in an iterable, an array of objects, or a binary column of variable length are raw
+            digests of 32 bytes, and not text. Bytes of another length are invalid rows (`wrong_length`). Text
+            stays text. The length alone never decides, because the hex digits of an MD5 have 32 bytes too.
 
     Returns:
         The plan: the digests to ask, and the digest of each row.
@@ -68,6 +77,6 @@ def plan(
         raise ValueError(f"batch_size must be a whole number from 1 to {MAX_BATCH}, not {batch_size!r}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be at least 1, or None for as many as are of use, not {threads!r}")
-    planner = Planner(strict=strict, threads=threads)
+    planner = Planner(strict=strict, threads=threads, raw=raw)
     feed(planner, digests)
     return planner.finish(batch_size)

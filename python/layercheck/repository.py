@@ -41,7 +41,7 @@ _OTHER_REGISTRIES = frozenset(("docker.io", "gcr.io", "ghcr.io", "quay.io", "reg
 _ARN = re.compile(
     r"arn:[a-z0-9-]+:(?P<service>ecr|ecr-public):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12})"
     r":repository/(?P<name>.+)",
-    re.DOTALL,
+    re.DOTALL | re.IGNORECASE,
 )
 _SCHEME = re.compile(r"(?:https?|docker|oci)://", re.IGNORECASE)
 _DIGEST = re.compile(r"sha(?:256|384|512):", re.IGNORECASE)
@@ -150,9 +150,11 @@ def parse_repository(reference: str) -> Repository:
     if _DIGEST.match(text):
         raise InvalidParameterError(f"repository_name is {shown}, which is a digest; {_EXPECTED}")
     rest = _SCHEME.sub("", text, count=1).rstrip("/")
+    is_url = _SCHEME.match(text) is not None
     host, slash, path = rest.partition("/")
-    host = host.lower()
-    if rest.startswith("arn:") or (host == "ecr.aws" and slash):
+    # DNS ignores case, and a dot behind the last label.
+    host = host.lower().removesuffix(".")
+    if host.startswith("arn:") or (host == "ecr.aws" and slash):
         return _from_arn(rest if host != "ecr.aws" else path, shown)
     if slash and "@" in host:
         # The user name and password of a URL; the message must not repeat them.
@@ -168,8 +170,10 @@ def parse_repository(reference: str) -> Repository:
             f"{clean(host, 100)!r} is not an ECR registry; "
             f"pass the name {clean(path, 100)!r} and the endpoint's URL as endpoint_url"
         )
-    if slash and host in _OTHER_REGISTRIES:
-        raise InvalidParameterError(f"{host!r} is not an ECR registry, and only ECR has this operation")
+    if slash and (host in _OTHER_REGISTRIES or (is_url and "." in host)):
+        raise InvalidParameterError(
+            f"{clean(host, 100)!r} is not an ECR registry, and only ECR has this operation"
+        )
     name, ignored = _split_tag(rest)
     return Repository(_checked(name), ignored=ignored)
 
@@ -182,8 +186,8 @@ def _from_arn(text: str, shown: str) -> Repository:
             "expected arn:aws:ecr:<region>:<account>:repository/<name>"
         )
     name, ignored = _split_tag(match["name"])
-    public = match["service"] == "ecr-public"
-    return Repository(_checked(name), match["account"], match["region"] or None, public, ignored)
+    public = match["service"].lower() == "ecr-public"
+    return Repository(_checked(name), match["account"], match["region"].lower() or None, public, ignored)
 
 
 def _from_public_uri(path: str, shown: str) -> Repository:

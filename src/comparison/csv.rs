@@ -10,7 +10,7 @@ use super::Comparison;
 use super::error::{ReportError, RowError};
 use super::limits::{MAX_FIELDS, MAX_LINE};
 use crate::input::Format;
-use crate::input::csv::reader;
+use crate::input::csv_head::reader;
 
 #[derive(Debug)]
 pub(super) struct ReportCsv {
@@ -37,7 +37,7 @@ struct Header {
 impl Default for ReportCsv {
     fn default() -> Self {
         Self {
-            reader: reader(),
+            reader: reader(b','),
             record: vec![0; MAX_LINE],
             filled: 0,
             ends: vec![0; MAX_FIELDS],

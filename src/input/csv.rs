@@ -1,4 +1,4 @@
-//! Reads one column of a CSV file (RFC 4180: commas, quotes doubled inside quotes).
+//! Reads one column of a CSV file (RFC 4180: quotes doubled inside quotes), with any delimiter.
 //!
 //! The first record is the header, unless its value in the column is itself a digest, because a file without
 //! a header must not lose its first row. Blank lines are not rows. A record that is too short for the column
@@ -6,8 +6,10 @@
 
 use csv_core::{ReadFieldResult, Reader};
 
-use super::blocks::FileStart;
-use super::{Column, Format, FormatError};
+use super::blocks::BYTE_ORDER_MARK;
+pub use super::csv_head::Delimiter;
+use super::csv_head::{HEAD, digest_column, reader};
+use super::{Column, Format, FormatError, Quoted};
 use crate::digest::parse;
 use crate::plan::planner::Planner;
 use crate::plan::row_sink::{Line, MAX_LINE, Sink};
@@ -29,8 +31,13 @@ pub struct Csv {
     number: usize,
     /// The number of the record, counted from 1.
     record: u64,
-    /// The start of the file, until it is whole.
-    start: Option<FileStart>,
+    delimiter: Delimiter,
+    /// The start of the file, until it is long enough to tell the delimiter and the column.
+    head: Option<Vec<u8>>,
+    /// The column of the digests by the first records, for a caller who chose none.
+    told: Option<usize>,
+    /// The column that was taken in this way, for people.
+    taken: Option<String>,
 }
 
 /// Where the rows are.
@@ -47,14 +54,24 @@ impl Csv {
     #[must_use]
     pub fn new(column: Column) -> Self {
         Self {
-            reader: reader(),
+            reader: reader(b','),
             place: Place::Unknown(column, Vec::new(), 0),
             field: vec![0; MAX_LINE + 1],
             filled: 0,
             number: 0,
             record: 1,
-            start: Some(FileStart::default()),
+            delimiter: Delimiter::Told { otherwise: b',' },
+            head: Some(Vec::new()),
+            told: None,
+            taken: None,
         }
+    }
+
+    /// Sets what stands between two fields; by default, the file tells.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: Delimiter) -> Self {
+        self.delimiter = delimiter;
+        self
     }
 
     fn end_field(&mut self, is_last: bool, planner: &mut Planner) -> Result<(), FormatError> {
@@ -76,8 +93,16 @@ impl Csv {
                 }
                 names.push(text.to_vec());
                 if is_last {
-                    let number = find(column, names)?;
-                    if parse::parse(&names[number]).is_ok() {
+                    let number = find(column, names, self.told)?;
+                    let is_row = parse::parse(&names[number]).is_ok();
+                    if *column == Column::Only && names.len() > 1 {
+                        self.taken = Some(if is_row {
+                            format!("column {number}, counted from 0,")
+                        } else {
+                            format!("column {}", Quoted(&names[number]))
+                        });
+                    }
+                    if is_row {
                         planner.row(&names[number]);
                     }
                     self.place = Place::Field(number);
@@ -112,9 +137,15 @@ impl Csv {
     }
 
     /// Reads the start of the file, without its byte-order mark.
-    fn begin(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
-        let start = self.start.take().unwrap_or_default();
-        self.fields(start.text(), planner)
+    fn begin(&mut self, whole: bool, planner: &mut Planner) -> Result<(), FormatError> {
+        let head = self.head.take().unwrap_or_default();
+        let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&head);
+        let delimiter = self.delimiter.of(head, whole);
+        self.reader = reader(delimiter);
+        if matches!(self.place, Place::Unknown(Column::Only, ..)) {
+            self.told = digest_column(head, whole, delimiter);
+        }
+        self.fields(head, planner)
     }
 }
 
@@ -122,18 +153,22 @@ impl Format for Csv {
     type Error = FormatError;
 
     fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
-        let Some(start) = &mut self.start else {
+        let Some(head) = &mut self.head else {
             return self.fields(block, planner);
         };
-        let Some(rest) = start.take(block) else {
+        let (more, rest) = block.split_at(block.len().min(HEAD - head.len()));
+        head.extend_from_slice(more);
+        if head.len() < HEAD {
             return Ok(());
-        };
-        self.begin(planner)?;
+        }
+        self.begin(false, planner)?;
         self.fields(rest, planner)
     }
 
     fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
-        self.begin(planner)?;
+        if self.head.is_some() {
+            self.begin(true, planner)?;
+        }
         // A line end ends the last record, unless quotes are open: then it is one more byte of the field. The
         // field holds the rows since the quotes, and without the error they would be lost silently.
         let (result, _, written) = self.reader.read_field(b"\n", &mut [0; 8]);
@@ -143,23 +178,17 @@ impl Format for Csv {
             _ => Ok(()),
         }
     }
+
+    fn notes(&self) -> Vec<String> {
+        self.taken.iter().cloned().collect()
+    }
 }
 
-/// A reader at the start of a file, after its byte-order mark.
-pub(crate) fn reader() -> Reader {
-    let mut reader = Reader::new();
-    // The blank line is not a record. After it the reader looks for no byte-order mark: on its own it would
-    // take a block of nothing but a mark for the end of the file.
-    reader.read_field(b"\n", &mut [0]);
-    reader.set_line(1);
-    reader
-}
-
-fn find(column: &Column, names: &[Vec<u8>]) -> Result<usize, FormatError> {
+fn find(column: &Column, names: &[Vec<u8>], told: Option<usize>) -> Result<usize, FormatError> {
     let shown = || names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     match column {
         Column::Only if names.len() == 1 => Ok(0),
-        Column::Only => Err(FormatError::Several(shown())),
+        Column::Only => told.ok_or_else(|| FormatError::Several(shown())),
         Column::Number(number) if *number < names.len() => Ok(*number),
         Column::Number(number) => Err(FormatError::NoSuchNumber(*number, shown())),
         Column::Name(wanted) => {

@@ -3,73 +3,30 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
+
+use super::content::{Compression, Container, HEAD};
+use super::gzip::Members;
 
 /// Bytes of a block. All blocks of a file use the same memory, because fresh memory costs more than the work
 /// done in it.
 pub const BLOCK: usize = 1 << 18;
 
-/// How a file may be compressed: the one table of names, suffixes and first bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-}
-
-impl Compression {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Gzip, Self::Zstd];
-
-    /// The compression of a file that starts with `head`; a file's name does not matter.
-    #[must_use]
-    pub fn of(head: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|compression| head.starts_with(compression.magic()))
-    }
-
-    /// The word for messages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-        }
-    }
-
-    /// The suffix that names of such files have, lower case.
-    #[must_use]
-    pub const fn suffix(self) -> &'static str {
-        match self {
-            Self::Gzip => ".gz",
-            Self::Zstd => ".zst",
-        }
-    }
-
-    const fn magic(self) -> &'static [u8] {
-        match self {
-            Self::Gzip => b"\x1f\x8b",
-            Self::Zstd => b"\x28\xb5\x2f\xfd",
-        }
-    }
-}
-
-/// Bytes that are enough to tell every compression.
-const MAGIC_LEN: u64 = 4;
-
 /// Reads one file of text, a block at a time.
 pub struct TextSource<R: Read> {
     stream: Stream<R>,
     block: Vec<u8>,
+    /// Whether no block was unpacked yet.
+    at_start: bool,
 }
 
 /// A file whose first bytes were read to tell its compression, with these bytes in front again.
-type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, R>>;
+type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, Outside<R>>>;
 
 enum Stream<R: Read> {
     Plain(Whole<R>),
-    Gzip(Box<MultiGzDecoder<Whole<R>>>),
+    Gzip(Box<Members<Whole<R>>>),
     Zstd(ZstdDecoder<'static, Whole<R>>),
 }
 
@@ -81,36 +38,42 @@ impl<R: Read> TextSource<R> {
     pub fn open(mut file: R) -> io::Result<Self> {
         // The first piece from a pipe may be shorter than the magic numbers.
         let mut head = Vec::new();
-        file.by_ref().take(MAGIC_LEN).read_to_end(&mut head)?;
+        file.by_ref().take(Compression::MAGIC_LEN as u64).read_to_end(&mut head)?;
         let compression = Compression::of(&head);
-        let file = BufReader::with_capacity(BLOCK, io::Cursor::new(head).chain(file));
+        let file = BufReader::with_capacity(BLOCK, io::Cursor::new(head).chain(Outside(file)));
         let stream = match compression {
-            Some(Compression::Gzip) => Stream::Gzip(Box::new(MultiGzDecoder::new(file))),
+            Some(Compression::Gzip) => Stream::Gzip(Box::new(Members::new(file))),
             Some(Compression::Zstd) => Stream::Zstd(ZstdDecoder::with_buffer(file)?),
             None => Stream::Plain(file),
         };
-        Ok(Self { stream, block: Vec::new() })
+        Ok(Self { stream, block: Vec::new(), at_start: true })
     }
 
     /// Passes the next block, which is never empty, to `take`; returns None at the end of the file.
     ///
     /// # Errors
-    /// The errors of the file, and broken compressed data.
+    /// The errors of the file, broken compressed data, and compressed data that is not text.
     pub fn block<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
-        let Self { stream, block } = self;
+        let Self { stream, block, at_start } = self;
+        // The first block is long enough to tell what was packed.
+        let least = if std::mem::take(at_start) { HEAD } else { 1 };
         let (unpacked, compression) = match stream {
             Stream::Plain(file) => {
-                let block = fill(file)?;
+                let block = fill(file).map_err(original)?;
                 let taken = (!block.is_empty()).then(|| take(block));
                 let read = block.len();
                 file.consume(read);
                 return Ok(taken);
             }
-            Stream::Gzip(stream) => (decompress(stream, block), Compression::Gzip),
-            Stream::Zstd(stream) => (decompress(stream, block), Compression::Zstd),
+            Stream::Gzip(stream) => (decompress(stream, block, least), Compression::Gzip),
+            Stream::Zstd(stream) => (decompress(stream, block, least), Compression::Zstd),
         };
         let unpacked = unpacked.map_err(|error| explain(error, compression))?;
-        Ok((unpacked > 0).then(|| take(&block[..unpacked])))
+        let unpacked = &block[..unpacked];
+        if least > 1 {
+            refuse_packed(unpacked, compression)?;
+        }
+        Ok((!unpacked.is_empty()).then(|| take(unpacked)))
     }
 }
 
@@ -132,22 +95,82 @@ fn fill(file: &mut BufReader<impl Read>) -> io::Result<&[u8]> {
     }
 }
 
-fn decompress(stream: &mut impl Read, block: &mut Vec<u8>) -> io::Result<usize> {
+/// Unpacks at least `least` bytes, unless the file ends before, and at most a block.
+fn decompress(stream: &mut impl Read, block: &mut Vec<u8>, least: usize) -> io::Result<usize> {
     block.resize(BLOCK, 0);
-    loop {
-        match stream.read(block) {
+    let mut unpacked = 0;
+    while unpacked < least {
+        match stream.read(&mut block[unpacked..]) {
+            Ok(0) => break,
+            Ok(read) => unpacked += read,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            other => return other,
+            Err(error) => return Err(error),
         }
     }
+    Ok(unpacked)
+}
+
+/// Refuses data that was packed twice, or a table that was packed as a whole: neither is text.
+fn refuse_packed(unpacked: &[u8], compression: Compression) -> io::Result<()> {
+    let inside = Compression::of(unpacked).map(Compression::name);
+    let Some(inside) = inside.or_else(|| Container::of(unpacked).map(Container::name)) else {
+        return Ok(());
+    };
+    let message = format!("the {} data holds {inside}, not text: unpack it first", compression.name());
+    Err(io::Error::new(ErrorKind::InvalidData, message))
+}
+
+/// A file, whose own errors are kept apart from those of a decoder.
+struct Outside<R>(R);
+
+/// An error of the file itself.
+#[derive(Debug)]
+struct OutsideError(io::Error);
+
+impl fmt::Display for OutsideError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for OutsideError {}
+
+impl<R: Read> Read for Outside<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into).map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => error,
+            kind => io::Error::new(kind, OutsideError(error)),
+        })
+    }
+}
+
+/// Returns the file's own error as the file gave it.
+fn original(error: io::Error) -> io::Error {
+    error.downcast::<OutsideError>().map_or_else(|error| error, |outside| outside.0)
 }
 
 /// Names the compression in an error in the data. An error of the file itself stays as it is.
 fn explain(error: io::Error, compression: Compression) -> io::Error {
-    match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
-            io::Error::new(error.kind(), format!("broken {} data: {error}", compression.name()))
-        }
-        _ => error,
+    let error = match error.downcast::<OutsideError>() {
+        Ok(outside) => return outside.0,
+        Err(error) => error,
+    };
+    let is = |code| {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<zstd::Error>());
+        inner.is_some_and(|error| error.is(code))
+    };
+    if is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge) {
+        // The limit of the library, and of zstd(1) without its option --long.
+        let message =
+            "the zstd data needs a window of more than 128 MiB: unpack it first, with zstd -d --long=31";
+        return io::Error::new(ErrorKind::InvalidData, message);
     }
+    // The first frame has a magic number, or else the file would be text.
+    let reason = if is(ZSTD_ErrorCode::ZSTD_error_prefix_unknown) {
+        "bytes that are not zstd follow the last frame".to_owned()
+    } else {
+        error.to_string()
+    };
+    let kind = if error.kind() == ErrorKind::Other { ErrorKind::InvalidData } else { error.kind() };
+    io::Error::new(kind, format!("broken {} data: {reason}", compression.name()))
 }

@@ -1,7 +1,7 @@
 //! Reads JSON Lines: in each line a string, or an object with a string under one key.
 //!
 //! A line that is not JSON, or has another value than text there, is a row that is not text, so that one bad
-//! line costs no other line. `null`, and an object without the key, are nulls. Blank lines are not rows.
+//! line costs no other line. So is an object without the key; `null` is a null. Blank lines are not rows.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::blocks::{BYTE_ORDER_MARK, LineSplitter};
-use super::{Format, FormatError};
+use super::jsonl_head::{HEAD, digest_key};
+use super::{Format, FormatError, Quoted};
 use crate::digest::parse::is_white;
 use crate::plan::planner::Planner;
 
@@ -17,13 +18,15 @@ use crate::plan::planner::Planner;
 const MAX_LINE: usize = 1 << 20;
 
 /// Most keys of an object that are kept for a message.
-const MAX_KEYS: usize = 64;
+pub(super) const MAX_KEYS: usize = 64;
 
 /// Finds the rows of a JSON Lines file.
 #[derive(Debug)]
 pub struct JsonLines {
     lines: LineSplitter,
     cells: Cells,
+    /// The start of the file, until it is long enough to tell the key; None once the key is known.
+    head: Option<Vec<u8>>,
 }
 
 /// The key of the file's objects, and what the objects so far had under it.
@@ -34,18 +37,34 @@ struct Cells {
     key: Option<String>,
     /// Whether any object had the key.
     found: bool,
-    /// The keys of the first object without the key.
-    others: Option<Vec<String>>,
+    /// The keys of the first object without the key, and the number of its row.
+    others: Option<(Vec<String>, usize)>,
+    /// Objects without the key.
+    lacking: u64,
+    /// Whether the key was not given but chosen here, among several.
+    chosen: bool,
     /// Whether the next line is the first and may have a byte-order mark.
     at_start: bool,
 }
 
 impl JsonLines {
-    /// Makes a reader for one file. Without a `key`, the first object must have a single key, which is taken.
+    /// Makes a reader for one file. Without a `key`, the first objects tell it: the only one that is named
+    /// `digest` or holds digests, or the only one at all.
     #[must_use]
     pub fn new(key: Option<String>) -> Self {
-        let cells = Cells { key, found: false, others: None, at_start: true };
-        Self { lines: LineSplitter::new(MAX_LINE), cells }
+        let head = key.is_none().then(Vec::new);
+        let cells = Cells { key, found: false, others: None, lacking: 0, chosen: false, at_start: true };
+        Self { lines: LineSplitter::new(MAX_LINE), cells, head }
+    }
+
+    /// Reads the start of the file.
+    fn begin(&mut self, whole: bool, planner: &mut Planner) -> Result<(), FormatError> {
+        let head = self.head.take().unwrap_or_default();
+        if let Some(key) = digest_key(&head, whole)? {
+            self.cells.key = Some(key);
+            self.cells.chosen = true;
+        }
+        self.feed(&head, planner)
     }
 }
 
@@ -68,6 +87,7 @@ impl Cells {
                 return Err(FormatError::Several(keys));
             }
             self.key = keys.pop();
+            self.chosen = self.key.is_some();
         }
         match read(line, self.key.as_deref()) {
             Ok(Cell::Text(text)) => planner.row(text.as_bytes()),
@@ -80,8 +100,9 @@ impl Cells {
                 }
             }
             Ok(Cell::Keys(keys)) => {
-                self.others.get_or_insert(keys);
-                planner.not_text(None);
+                self.lacking += 1;
+                self.others.get_or_insert_with(|| (keys, planner.rows()));
+                planner.not_text(Some(line));
             }
             Ok(Cell::Null) => planner.not_text(None),
             Ok(Cell::Other) | Err(_) => planner.not_text(Some(line)),
@@ -94,18 +115,45 @@ impl Format for JsonLines {
     type Error = FormatError;
 
     fn feed(&mut self, block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
-        let Self { lines, cells } = self;
+        if let Some(head) = &mut self.head {
+            let (more, rest) = block.split_at(block.len().min(HEAD - head.len()));
+            head.extend_from_slice(more);
+            if head.len() < HEAD {
+                return Ok(());
+            }
+            self.begin(false, planner)?;
+            return self.feed(rest, planner);
+        }
+        let Self { lines, cells, .. } = self;
         lines.feed(block, |line| cells.line(line, planner))
     }
 
     /// Ends the file. If no object had the key, the key is wrong, and the rows are not so many nulls.
     fn end(&mut self, planner: &mut Planner) -> Result<(), FormatError> {
-        let Self { lines, cells } = self;
+        if self.head.is_some() {
+            self.begin(true, planner)?;
+        }
+        let Self { lines, cells, .. } = self;
         lines.end(|line| cells.line(line, planner))?;
-        match (&cells.key, cells.others.take()) {
-            (Some(key), Some(others)) if !cells.found => Err(FormatError::NoSuchName(key.clone(), others)),
+        match (&cells.key, &cells.others) {
+            (Some(key), Some((others, _))) if !cells.found => {
+                Err(FormatError::NoSuchName(key.clone(), others.clone()))
+            }
             _ => Ok(()),
         }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let Cells { key: Some(key), others, lacking, chosen, .. } = &self.cells else {
+            return Vec::new();
+        };
+        let key = Quoted(key.as_bytes());
+        let taken = chosen.then(|| format!("key {key}"));
+        let lacking = others.as_ref().map(|(_, row)| {
+            let records = if *lacking == 1 { "record" } else { "records" };
+            format!("{lacking} {records} without the key {key} (the first is row {row})")
+        });
+        taken.into_iter().chain(lacking).collect()
     }
 }
 
@@ -132,6 +180,35 @@ fn read<'a>(line: &'a [u8], key: Option<&str>) -> serde_json::Result<Cell<'a>> {
     let cell = LineSeed(key).deserialize(&mut json)?;
     json.end()?;
     Ok(cell)
+}
+
+/// Returns the keys of the object in a line, each with its value if that is text; nothing for another line.
+pub(super) fn members(line: &[u8]) -> Vec<(String, Option<String>)> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let members = json.deserialize_map(AllMembers).unwrap_or_default();
+    if json.end().is_ok() { members } else { Vec::new() }
+}
+
+struct AllMembers;
+
+impl<'de> Visitor<'de> for AllMembers {
+    type Value = Vec<(String, Option<String>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Key(key)) = object.next_key()? {
+            let text = match object.next_value()? {
+                Member::Text(text) => Some(text.into_owned()),
+                Member::Null | Member::Other => None,
+            };
+            members.push((key.into_owned(), text));
+        }
+        Ok(members)
+    }
 }
 
 struct LineSeed<'k>(Option<&'k str>);

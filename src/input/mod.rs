@@ -5,9 +5,13 @@
 //! next block may continue, and that is bounded.
 
 pub(crate) mod blocks;
+pub mod content;
 pub mod csv;
+pub(crate) mod csv_head;
 pub mod decompress;
+mod gzip;
 pub mod jsonl;
+mod jsonl_head;
 pub mod lines;
 
 use std::convert::Infallible;
@@ -40,6 +44,12 @@ pub trait Format<T = Planner> {
     /// # Errors
     /// If the file lacks the column, or ends too early.
     fn end(&mut self, rows: &mut T) -> Result<(), Self::Error>;
+
+    /// After the end: what the reader decided on its own, and what the file lacks, for people. Each is a part
+    /// of a sentence that ends in "of" and the name of the file.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Reads the next block of a file; returns false at the end of the file.
@@ -61,7 +71,7 @@ pub fn read_block<R: Read, T, F: Format<T>>(
 /// Which column of a file holds the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// The only column of the file.
+    /// The only column of the file. In a file of several, the only one that is named `digest` or holds digests.
     Only,
     /// The column with this name.
     Name(String),
@@ -76,7 +86,7 @@ pub enum FormatError {
     NoSuchName(String, Vec<String>),
     /// The file has no column of this number; it has these columns.
     NoSuchNumber(usize, Vec<String>),
-    /// The file has several columns, and the caller chose none.
+    /// The file has several columns, the caller chose none, and not exactly one of them seems to hold digests.
     Several(Vec<String>),
     /// So many columns have the name that the caller chose.
     NameTaken(String, usize),

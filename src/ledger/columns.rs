@@ -86,6 +86,9 @@ impl Columns {
     }
 
     /// Returns the columns of other digests, each of which is at the given position here.
+    ///
+    /// # Panics
+    /// If a position is negative or not below the number of digests.
     #[must_use]
     pub fn select(&self, positions: &[i64]) -> Self {
         let mut selected = Self::new(positions.len());

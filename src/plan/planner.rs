@@ -5,10 +5,13 @@ use std::num::NonZero;
 use super::Plan;
 use super::dedupe::Seed;
 use super::indexer::{Indexer, Rows};
-use super::rejected_rows::Rejects;
+use super::rejected_rows::{Rejects, raw_text};
 use super::row_sink::{Line, MAX_LINE, Sink};
 use crate::digest::parse::{self, ParseError, RejectKind, Spelling};
 use crate::digest::{Digest, TEXT_LEN};
+
+/// Bytes of a raw digest.
+const DIGEST_LEN: usize = 32;
 
 /// Rows from which a background thread pays: some tens of milliseconds of work.
 const MANY_ROWS: usize = 1 << 18;
@@ -58,6 +61,12 @@ impl Planner {
         self
     }
 
+    /// Returns the number of rows taken so far, which is the number of the next row.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.count
+    }
+
     /// Takes one row of text.
     #[inline]
     pub fn row(&mut self, row: &[u8]) {
@@ -70,6 +79,17 @@ impl Planner {
     /// Takes one row that is null (`text` is None) or another object that is not text.
     pub fn not_text(&mut self, text: Option<&[u8]>) {
         self.reject(ParseError { kind: RejectKind::NotText, offset: 0 }, text);
+    }
+
+    /// Takes one row of binary data: the 32 bytes of a raw digest. Data of another length is a row of the wrong
+    /// length, and its text is `0x` and its hex digits, because the bytes themselves are not text.
+    pub fn raw_row(&mut self, row: &[u8]) {
+        if let Ok(digest) = <[u8; DIGEST_LEN]>::try_from(row) {
+            self.accept(&Digest(digest), Spelling::Canonical);
+            return;
+        }
+        let error = ParseError { kind: RejectKind::WrongLength, offset: row.len().min(DIGEST_LEN) };
+        self.reject(error, Some(&raw_text(row)));
     }
 
     /// Takes one row for each raw digest.

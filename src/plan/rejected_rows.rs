@@ -40,6 +40,9 @@ impl fmt::Display for Reject<'_> {
         write!(f, "row {}, offset {}: ", self.row, self.offset)?;
         match self.kind {
             RejectKind::Empty => f.write_str("the row is empty; expected a digest such as \"sha256:\" and 64 hex digits"),
+            RejectKind::WrongLength if self.text.is_some_and(is_raw_text) => {
+                f.write_str("wrong length; raw digests have 32 bytes")
+            }
             RejectKind::WrongLength => {
                 f.write_str("wrong length; expected exactly 64 hex digits, alone or after \"sha256:\"")
             }
@@ -48,7 +51,11 @@ impl fmt::Display for Reject<'_> {
                     Some(byte) => write!(f, "'{}' is not hexadecimal", byte.escape_ascii())?,
                     None => f.write_str("not hexadecimal")?,
                 }
-                f.write_str("; expected 64 hex digits, alone or after \"sha256:\"")
+                f.write_str("; expected 64 hex digits, alone or after \"sha256:\"")?;
+                if !self.cut && self.text.is_some_and(may_be_raw) {
+                    f.write_str("; if these 32 bytes are a raw digest, pass raw=True")?;
+                }
+                Ok(())
             }
             RejectKind::UnsupportedAlgorithm => {
                 f.write_str("unsupported algorithm; ECR identifies layers by sha256 only")
@@ -62,6 +69,27 @@ impl fmt::Display for Reject<'_> {
             RejectKind::NotText => f.write_str("null or not text; expected str or bytes"),
         }
     }
+}
+
+/// What is shown before the hex digits of binary data. No text that starts with it has a wrong length, because
+/// `x` is not a hex digit.
+const RAW_PREFIX: &[u8] = b"0x";
+
+/// Returns the text of a rejected row of binary data.
+pub(crate) fn raw_text(row: &[u8]) -> Vec<u8> {
+    let digits = row.iter().take(MAX_TEXT).flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+    RAW_PREFIX.iter().copied().chain(digits).collect()
+}
+
+fn is_raw_text(text: &[u8]) -> bool {
+    text.strip_prefix(RAW_PREFIX).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether a row is as long as a raw digest and is not text.
+fn may_be_raw(text: &[u8]) -> bool {
+    let is_text = || std::str::from_utf8(text).is_ok_and(|text| !text.chars().any(char::is_control));
+    text.len() == 32 && !is_text()
 }
 
 #[derive(Clone, Copy, Debug)]

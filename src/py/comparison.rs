@@ -51,14 +51,14 @@ impl PyComparison {
     fn extend_arrow(&mut self, digests: &Bound<'_, PyAny>, verdicts: &Bound<'_, PyAny>) -> PyResult<()> {
         let verdicts = read_codes(verdicts)?;
         fit(digests.len()?, verdicts.len())?;
-        self.with(|comparison| arrow::extend(comparison.rows_for(&verdicts), digests))
+        self.with(|comparison| arrow::extend(comparison.rows_for(&verdicts), digests, false))
     }
 
     /// Take a report that was written as CSV or JSON Lines, plain, gzipped or zstd-compressed: a path, or an
     /// object with `read(size)` that returns bytes. With `may_be_empty`, for JSON Lines, a file without
     /// bytes is a report without rows.
     fn read(&mut self, file: &Bound<'_, PyAny>, may_be_empty: bool) -> PyResult<()> {
-        self.with(|comparison| files::read(comparison, file, ReportFile::new(may_be_empty)))
+        self.with(|comparison| files::read(comparison, file, ReportFile::new(may_be_empty)).map(drop))
     }
 
     /// Return a plan of all digests, those of the first report first, and for each report a code for each

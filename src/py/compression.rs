@@ -1,8 +1,8 @@
-//! Which files are compressed, for the Python code that looks at a file before the core reads it.
+//! What a file is by its first bytes, for the Python code that looks at a file before the core reads it.
 
 use pyo3::prelude::*;
 
-use crate::input::decompress::Compression;
+use crate::input::content::{Compression, Container, HEAD};
 
 /// Suffixes that names of compressed files have, lower case.
 pub(super) const SUFFIXES: (&str, &str) = (Compression::Gzip.suffix(), Compression::Zstd.suffix());
@@ -11,4 +11,14 @@ pub(super) const SUFFIXES: (&str, &str) = (Compression::Gzip.suffix(), Compressi
 #[pyfunction]
 pub(super) fn is_compressed(head: &[u8]) -> bool {
     Compression::of(head).is_some()
+}
+
+/// First bytes of a file that are enough for `container`.
+pub(super) const HEAD_BYTES: usize = HEAD;
+
+/// The binary format of a file that starts with these bytes: `Parquet`, `Arrow`, `Arrow stream`, `ORC` or
+/// `Feather version 1`; None for text and compressed files.
+#[pyfunction]
+pub(super) fn container(head: &[u8]) -> Option<&'static str> {
+    Container::of(head).map(Container::name)
 }

@@ -40,11 +40,13 @@ mod _core {
     /// Suffixes that names of compressed files have, lower case.
     #[pymodule_export]
     const COMPRESSED_SUFFIXES: (&str, &str) = super::compression::SUFFIXES;
+    #[pymodule_export]
+    const HEAD_BYTES: usize = super::compression::HEAD_BYTES;
 
     #[pymodule_export]
     use super::comparison::PyComparison;
     #[pymodule_export]
-    use super::compression::is_compressed;
+    use super::compression::{container, is_compressed};
     #[cfg(feature = "wire")]
     #[pymodule_export]
     use super::http::{PyWire, WireError, signature_headers};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyBytesMethods, PyTuple};
 
 use super::ledger::PyColumns;
 use super::plan::PyPlan;
@@ -19,8 +19,9 @@ use crate::plan::Plan;
 
 /// Return the plan whose parts these are. Raises `ValueError` if they are not the parts of a plan.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
 pub(super) fn plan_of_parts(py: Python<'_>, parts: Vec<Bound<'_, PyBytes>>) -> PyResult<PyPlan> {
-    let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+    let parts: Vec<&[u8]> = parts.iter().map(PyBytesMethods::as_bytes).collect();
     let plan = py.detach(|| {
         let mut rebuild = Rebuild::default();
         parts.into_iter().try_for_each(|part| rebuild.take(part))?;

@@ -217,6 +217,11 @@ impl PyPlan {
         Ok(self.batch(py, at)?.into_any())
     }
 
+    /// The plan in a notebook.
+    fn _repr_html_<'py>(plan: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        plan.py().import("layercheck.display.plan_view")?.call_method1("render", (plan,))
+    }
+
     fn __repr__(&self) -> String {
         let plan = &self.plan;
         format!(

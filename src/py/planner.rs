@@ -7,7 +7,7 @@ use pyo3::types::PyBytes;
 use super::input::files::ColumnArgument;
 use super::input::{Block, arrow, files, fixed, rows};
 use super::plan::PyPlan;
-use crate::input::csv::Csv;
+use crate::input::csv::{Csv, Delimiter};
 use crate::input::jsonl::JsonLines;
 use crate::input::lines::TextLines;
 use crate::plan::planner::Planner;
@@ -20,27 +20,37 @@ pub(super) struct PyPlanner {
     block: Block,
     /// The text file that `feed` is in.
     lines: TextLines,
+    /// Whether bytes of variable length are raw digests, and not text.
+    raw: bool,
 }
 
 #[pymethods]
 impl PyPlanner {
     /// With `threads` of 1 the calling thread does all work. With None, a background thread helps with many
-    /// rows if the process may use two cores.
+    /// rows if the process may use two cores. With `raw`, the bytes in iterables and in binary columns of Arrow
+    /// are raw digests, and not text.
     #[new]
-    #[pyo3(signature = (*, strict = false, threads = None))]
-    fn new(strict: bool, threads: Option<usize>) -> Self {
+    #[pyo3(signature = (*, strict = false, threads = None, raw = false))]
+    fn new(strict: bool, threads: Option<usize>, raw: bool) -> Self {
         Self {
             planner: Some(Planner::new(strict).threads(threads)),
             block: Block::default(),
             lines: TextLines::default(),
+            raw,
         }
+    }
+
+    /// Whether bytes of variable length are raw digests.
+    #[getter]
+    fn raw(&self) -> bool {
+        self.raw
     }
 
     /// Take every item of an iterable of str, bytes or None as a row. Exceptions of the iterable pass
     /// through.
     fn extend(&mut self, rows: &Bound<'_, PyAny>) -> PyResult<()> {
         let planner = self.planner.as_mut().ok_or_else(used_up)?;
-        rows::extend(planner, &mut self.block, rows)
+        rows::extend(planner, &mut self.block, rows, self.raw)
     }
 
     /// Take every digest of a plan as a row.
@@ -52,16 +62,32 @@ impl PyPlanner {
     /// Take a text file, plain, gzipped or zstd-compressed: a path, or an object with `read(size)` that
     /// returns bytes. Exceptions of the object pass through.
     fn read(&mut self, file: &Bound<'_, PyAny>) -> PyResult<()> {
-        files::read(self.planner()?, file, TextLines::default())
+        files::read(self.planner()?, file, TextLines::default()).map(drop)
     }
 
-    /// Take one column of a CSV file, by its name or its number; None is the only column.
-    fn read_csv(&mut self, file: &Bound<'_, PyAny>, column: Option<ColumnArgument>) -> PyResult<()> {
-        files::read(self.planner()?, file, Csv::new(column.into()))
+    /// Take one column of a CSV file, by its name or its number; None is the only column, or the only one
+    /// that is named `digest` or holds digests. `delimiter` is one character of ASCII; None lets the file
+    /// tell, and with `tabs` takes a tab if it does not. Returns notes for people: the column that was taken.
+    #[pyo3(signature = (file, column, delimiter = None, *, tabs = false))]
+    fn read_csv(
+        &mut self,
+        file: &Bound<'_, PyAny>,
+        column: Option<ColumnArgument>,
+        delimiter: Option<char>,
+        tabs: bool,
+    ) -> PyResult<Vec<String>> {
+        let delimiter = match delimiter.map(u8::try_from) {
+            None => Delimiter::Told { otherwise: if tabs { b'\t' } else { b',' } },
+            Some(Ok(delimiter)) if delimiter.is_ascii() => Delimiter::Given(delimiter),
+            Some(_) => return Err(PyValueError::new_err("the delimiter is not a character of ASCII")),
+        };
+        files::read(self.planner()?, file, Csv::new(column.into()).delimiter(delimiter))
     }
 
-    /// Take the strings of a JSON Lines file, or the strings under one key of its objects.
-    fn read_jsonl(&mut self, file: &Bound<'_, PyAny>, column: Option<String>) -> PyResult<()> {
+    /// Take the strings of a JSON Lines file, or the strings under one key of its objects; None is the only
+    /// key, or the only one that is named `digest` or holds digests. Returns notes for people: the key that
+    /// was taken, and how many objects lack it.
+    fn read_jsonl(&mut self, file: &Bound<'_, PyAny>, column: Option<String>) -> PyResult<Vec<String>> {
         files::read(self.planner()?, file, JsonLines::new(column))
     }
 
@@ -94,9 +120,12 @@ impl PyPlanner {
         take(self.planner()?, items, width)
     }
 
-    /// Take an object with `__arrow_c_stream__` or `__arrow_c_array__`.
-    fn extend_arrow(&mut self, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        arrow::extend(self.planner()?, data)
+    /// Take an object with `__arrow_c_stream__` or `__arrow_c_array__`. With `raw`, its binary values of
+    /// variable length are raw digests.
+    #[pyo3(signature = (data, *, raw = false))]
+    fn extend_arrow(&mut self, data: &Bound<'_, PyAny>, raw: bool) -> PyResult<()> {
+        let raw = raw || self.raw;
+        arrow::extend(self.planner()?, data, raw)
     }
 
     /// Return the plan of all rows taken so far. The planner cannot be used afterwards.

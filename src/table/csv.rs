@@ -1,7 +1,9 @@
-//! Writes the table as CSV: RFC 4180 quoting, a header line, an empty cell for a missing value.
+//! Writes the table as CSV: RFC 4180 quoting, a header line, an empty cell for a missing value, and text from
+//! outside with escapes, so that every record is one line.
 
 use std::io::{self, Write};
 
+use super::escape::csv_cell;
 use super::{COLUMNS, Table};
 
 /// Writes the whole table to `out`.
@@ -19,10 +21,10 @@ pub fn write(table: &Table, out: impl Write) -> io::Result<()> {
             line.digest.as_deref().unwrap_or_default(),
             line.verdict,
             size.as_deref().unwrap_or_default(),
-            line.media_type.unwrap_or_default(),
-            line.code.unwrap_or_default(),
-            line.reason.as_deref().unwrap_or_default(),
-            line.input.as_deref().unwrap_or_default(),
+            &csv_cell(line.media_type.unwrap_or_default()),
+            &csv_cell(line.code.unwrap_or_default()),
+            &csv_cell(line.reason.as_deref().unwrap_or_default()),
+            &csv_cell(line.input.as_deref().unwrap_or_default()),
         ];
         writer.write_record(cells).map_err(plain)?;
     }

@@ -3,6 +3,7 @@
 #[cfg(feature = "arrow")]
 pub mod arrow;
 pub mod csv;
+pub mod escape;
 pub mod jsonl;
 #[cfg(feature = "arrow")]
 pub mod plan_table;

@@ -85,6 +85,27 @@ ACCOUNT = "123456789012"
             Repository("app", ACCOUNT, None, True),
             id="public-arn",
         ),
+        pytest.param(
+            f"ARN:AWS:ECR:EU-West-1:{ACCOUNT}:Repository/team/app",
+            Repository("team/app", ACCOUNT, "eu-west-1"),
+            id="arn-in-capitals",
+        ),
+        pytest.param(
+            f"ECR.aws/ARN:aws:ECR-Public::{ACCOUNT}:repository/app/",
+            Repository("app", ACCOUNT, None, True),
+            id="public-arn-in-capitals-behind-a-host",
+        ),
+        pytest.param(
+            f"oci://{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com./team/app//",
+            Repository("team/app", ACCOUNT, "eu-west-1"),
+            id="oci-and-the-dot-of-the-root",
+        ),
+        pytest.param(
+            f"docker://{ACCOUNT}.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk/team/app",
+            Repository("team/app", ACCOUNT, "eu-isoe-west-1"),
+            id="docker",
+        ),
+        pytest.param("oci://team/app", Repository("team/app"), id="oci-name"),
     ],
 )
 def test_each_form_of_a_reference_has_the_same_parts(text: str, expected: Repository) -> None:
@@ -104,6 +125,30 @@ def test_the_hosts_of_every_partition_are_known() -> None:
         assert parse_repository(f"{ACCOUNT}.dkr.ecr.xx-some-1.{suffix}/app").region_name == "xx-some-1"
 
 
+def test_the_registries_of_every_region_of_botocore_are_known() -> None:
+    loader = botocore.session.get_session().get_component("data_loader")
+    number = 0
+    for partition in loader.load_data("partitions")["partitions"]:
+        outputs = partition["outputs"]
+        dual = f"on.{outputs['dualStackDnsSuffix'].removeprefix('api.')}"
+        for region in partition["regions"]:
+            if region.endswith("-global"):
+                continue
+            number += 1
+            expected = Repository("team/app", ACCOUNT, region)
+            for host in (
+                f"{ACCOUNT}.dkr.ecr.{region}.{outputs['dnsSuffix']}",
+                f"{ACCOUNT}.dkr.ecr-fips.{region}.{outputs['dnsSuffix']}",
+                f"{ACCOUNT}.dkr-ecr.{region}.{dual}",
+                f"{ACCOUNT}.dkr-ecr-fips.{region}.{dual}",
+            ):
+                assert parse_repository(f"{host}/team/app") == expected
+                assert parse_repository(f"HTTPS://{host.upper()}/team/app/") == expected
+            arn = f"arn:{partition['id']}:ecr:{region}:{ACCOUNT}:repository/team/app"
+            assert parse_repository(arn) == parse_repository(f"ecr.aws/{arn}") == expected
+    assert number > 30
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -118,6 +163,10 @@ def test_the_hosts_of_every_partition_are_known() -> None:
         ("docker.io/library/alpine", "is not an ECR registry"),
         ("localhost:5000/app", "endpoint_url"),
         ("ftp://host/app", "is not an ECR registry"),
+        (
+            f"https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/{ACCOUNT}/app",
+            "'eu-west-1.console.aws.amazon.com' is not an ECR registry",
+        ),
         ("public.ecr.aws/nginx", "names no repository"),
         ("public.ecr.aws//nginx", "names no repository"),
         (f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com", "names a registry but no repository"),

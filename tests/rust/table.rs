@@ -44,14 +44,15 @@ fn a_line_per_digest_has_the_row_it_was_first_seen_in() {
 }
 
 #[test]
-fn csv_reads_back_as_it_was() {
+fn csv_has_one_line_a_record_and_escapes_text_from_outside() {
     let mut bytes = Vec::new();
     csv::write(&table(false), &mut bytes).unwrap();
     let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
     assert_eq!(reader.headers().unwrap(), COLUMNS.as_slice());
     let records: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(records.len(), 5);
-    assert_eq!(&records[1][7], "\"bad,\n");
+    assert_eq!(&records[1][7], r#""bad,\n"#);
+    assert_eq!(memchr::memchr_iter(b'\n', &bytes).count(), 6);
     assert_eq!(&records[2][6], "no, \"never\"");
     assert_eq!(&records[0][1], format!("sha256:{}", "aa".repeat(32)));
 }

@@ -63,8 +63,8 @@ def _texts_of(error: BaseException) -> Iterator[str]:
     for value in (*error.args, *getattr(error, "kwargs", {}).values()):
         if isinstance(value, bytes | bytearray):
             yield value[: LOOKED_AT + 1].decode("latin-1")
-        elif isinstance(value, str):
-            yield value
+        elif isinstance(value, str | BaseException):  # botocore keeps the exception of urllib3
+            yield str(value)
 
 
 class _Copier:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from layercheck.aws import error_codes
 from layercheck.aws.chained_cause import safe_cause
+from layercheck.aws.credential_sources import CredentialSourceError
+from layercheck.aws.network_advice import SERVER_TLS, is_bad_url, is_not_http, reason_of
 from layercheck.aws.service_clock import difference_in
 from layercheck.errors import (
     AccessDeniedError,
@@ -30,9 +32,15 @@ _TARGET = re.compile(r"(?i)repository|registry")
 _DIGEST = re.compile(r"(?i)digest")
 _OUT_OF_TIME = re.compile(r"(?i)signature (?:has )?expired|not yet current|date in credential scope")
 
+NOT_OF_ECR = "this answer did not come from ECR, but from a proxy, filter or gateway on the way"
+
 
 class UnreadableAnswer(Exception):  # noqa: N818 (named for the answer, not for an error)
     """The service sent status 200 with a body that is not an answer."""
+
+
+class ForeignAnswer(UnreadableAnswer):
+    """The answer is a page for people, which ECR never sends: a proxy, filter or gateway answered."""
 
 
 class CallAbandoned(Exception):  # noqa: N818 (likewise)
@@ -59,6 +67,8 @@ class Failure:
         clock: What is wrong with this machine's clock, if the answer shows it; else empty.
         names_target: Whether the message names the repository or registry, so that no digest is the cause.
         names_digest: Whether the message names digests.
+        advice: What to do, if the exception itself tells.
+        foreign: The answer did not come from ECR.
     """
 
     kind: FailureKind
@@ -72,6 +82,8 @@ class Failure:
     clock: str = ""
     names_target: bool = False
     names_digest: bool = False
+    advice: str = ""
+    foreign: bool = False
 
     @property
     def summary(self) -> str:
@@ -95,6 +107,17 @@ def classify(error: BaseException, known: KnownSecrets | None = None) -> Failure
 
     if isinstance(error, exceptions.ClientError):
         return _from_service(error, known)
+    if isinstance(error, CredentialSourceError):
+        return Failure(
+            "fatal",
+            clean(error.code, _CODE_LIMIT, known),
+            clean(error, known=known),
+            safe_cause(error.__cause__ or error, known),
+            CredentialsError,
+            connected=False,
+            renews=error.renews,
+            advice=clean(error.advice, known=known),
+        )
     name = type(error).__name__
     message = clean(error, known=known)
     cause = safe_cause(error, known)
@@ -107,6 +130,9 @@ def classify(error: BaseException, known: KnownSecrets | None = None) -> Failure
     if isinstance(error, UnusableCredentials):
         # A retry would use the same credentials, so the user has to fix the source where boto3 found them.
         return Failure("fatal", name, message, cause, CredentialsError, connected=False)
+    if "Invalid CA bundle" in message:  # botocore's InvalidConfigError is about credentials elsewhere
+        hint = "name a file in AWS_CA_BUNDLE or ca_bundle of the profile, or unset it"
+        return Failure("fatal", name, message, cause, EndpointError, connected=False, advice=hint)
     if is_a(error_codes.CREDENTIAL_EXCEPTIONS):
         renews = is_a(error_codes.RENEWAL_EXCEPTIONS)
         return Failure("fatal", name, message, cause, CredentialsError, connected=False, renews=renews)
@@ -114,8 +140,14 @@ def classify(error: BaseException, known: KnownSecrets | None = None) -> Failure
         return Failure("fatal", name, message, cause, EndpointError, connected=False)
     if is_a(error_codes.PARAMETER_EXCEPTIONS):
         return Failure("fatal", name, message, cause, InvalidParameterError, connected=False)
+    if isinstance(error, ForeignAnswer):
+        return Failure("transient", name, NOT_OF_ECR, cause, EndpointError, connected=False, foreign=True)
+    if is_a(("HTTPClientError", "ConnectionError")) and (reason := reason_of(error, known)):
+        message = f"{message.rstrip('.')} ({reason})"
+    if is_bad_url(error):
+        return Failure("fatal", name, message, cause, EndpointError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
-    connected = not isinstance(error, exceptions.ConnectionError)
+    connected = not (isinstance(error, exceptions.ConnectionError) or is_not_http(error))
     return Failure("transient", name, message, cause, EndpointError, connected=connected)
 
 
@@ -126,8 +158,8 @@ def is_refused_for_its_time(error: BaseException) -> bool:
     response: Any = getattr(error, "response", None)
     if not isinstance(error, ClientError) or not isinstance(response, Mapping):
         return False
-    code, raw, _ = _error_in(response)
-    return _resigns(code, raw, response)
+    code, raw, status = _error_in(response)
+    return not _is_foreign(response, status, raw) and _resigns(code, raw, response)
 
 
 def _from_service(error: Any, known: KnownSecrets | None) -> Failure:
@@ -135,15 +167,25 @@ def _from_service(error: Any, known: KnownSecrets | None) -> Failure:
     word, raw, status = _error_in(response)
     code = clean(word, _CODE_LIMIT, known)
     kind, raises = _kind(code, status)
-    resigns = _resigns(code, raw, response)
-    clock = difference_in(response) if resigns else ""
     message = clean(raw, known=known)
+    foreign = _is_foreign(response, status, raw)
+    resigns = not foreign and _resigns(code, raw, response)
+    clock = difference_in(response) if resigns else ""
+    if clock:
+        message = f"{message.rstrip('.')}; {clock}"
+    if foreign:
+        # Whatever it says, ECR did not say it. A page with 401, 403 or 407 stays until someone acts.
+        kind = "fatal" if status in (401, 403, 407) else "transient"
+        said = f": {clean(raw, 100, known)}" if SERVER_TLS.search(raw) else ""
+        raises, message = EndpointError, f"{NOT_OF_ECR} (HTTP status {status}{said})"
     return Failure(
         kind,
         code,
-        f"{message.rstrip('.')}; {clock}" if clock else message,
+        message,
         safe_cause(error, known),
         raises,
+        connected=not foreign,
+        foreign=foreign,
         renews=code in error_codes.EXPIRED,
         resigns=resigns,
         clock=clock,
@@ -169,6 +211,22 @@ def _resigns(code: str, raw: str, response: Mapping[str, Any]) -> bool:
     if code not in error_codes.CLOCK_PERHAPS:
         return False
     return _OUT_OF_TIME.search(raw) is not None or bool(difference_in(response))
+
+
+def is_page(answer: bytes | Mapping[str, Any]) -> bool:
+    """Whether an answer is HTML or XML, while ECR speaks JSON: its body, or what botocore parsed."""
+    if isinstance(answer, bytes):
+        return answer[:64].lstrip().startswith(b"<")
+    metadata = answer.get("ResponseMetadata")
+    headers = metadata.get("HTTPHeaders") if isinstance(metadata, Mapping) else None
+    kind = headers.get("content-type") if isinstance(headers, Mapping) else None
+    return "html" in str(kind).lower()
+
+
+def _is_foreign(response: Mapping[str, Any], status: int, message: str) -> bool:
+    """Whether an error response is a page, a redirect or a proxy's, none of which ECR sends."""
+    page = is_page(response) or is_page(message[:64].encode(errors="replace"))
+    return page or 300 <= status < 400 or status == 407 or SERVER_TLS.search(message) is not None
 
 
 def _kind(code: str, status: int) -> tuple[FailureKind, type[LayercheckError]]:
@@ -197,13 +255,20 @@ _FATAL: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
 )
 
 
-def exception_for(failure: Failure, message: str) -> LayercheckError:
-    """The exception for a fatal failure, chained to its cause and with botocore's response."""
+def exception_for(failure: Failure, message: str, advice: str = "") -> LayercheckError:
+    """The exception for a fatal failure, chained to its cause and with botocore's response.
+
+    Args:
+        failure: The failure.
+        message: What happened, and where.
+        advice: What to do, if more is known than the class of the failure tells.
+    """
     cause = failure.cause
     error = failure.raises(
-        message,
+        f"{message}; {advice}" if advice else message,
         response=getattr(cause, "response", None),
         operation_name=getattr(cause, "operation_name", None),
     )
+    error.advice = advice
     error.__cause__ = cause
     return error

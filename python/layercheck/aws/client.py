@@ -6,11 +6,19 @@ thread. Threads may share a botocore client, but processes may not, so create a 
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from typing import Any
 
-from layercheck.aws.classify import classify, exception_for
+from layercheck.aws.informational import skip_informational
+from layercheck.aws.network_settings import (
+    NetworkSettings,
+    configured_endpoint,
+    network_settings,
+    url_asked,
+)
+from layercheck.aws.opening_failure import opening_failed
 from layercheck.aws.response_limit import bound_bodies
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.limits import DEFAULT_MAX_IN_FLIGHT, Limits
@@ -35,6 +43,7 @@ class OpenClient:
         owned: Whether layercheck created the client, and so closes it.
         session: The session of an owned client; None for the caller's client.
         target: Where the client asks.
+        settings: How the client reaches the service.
         max_in_flight: Calls at once: the number asked for, or the size of the pool if that is smaller.
     """
 
@@ -42,6 +51,7 @@ class OpenClient:
     owned: bool
     session: Any
     target: Target
+    settings: NetworkSettings
     max_in_flight: int
 
     def close(self) -> None:
@@ -89,7 +99,7 @@ def open_client(
         TypeError: An argument has the wrong type.
         InvalidParameterError: Two arguments exclude each other, the client is of another service or
             region, or the region has no ECR Public.
-        CredentialsError: The profile does not exist or cannot be read.
+        CredentialsError: The profile does not exist or cannot be read, or a source of credentials failed.
         EndpointError: No region is known.
     """
     repository = resolve_repository(
@@ -118,6 +128,7 @@ def open_client(
             raise InvalidParameterError(
                 "session and profile_name given; a session already has its profile, so pass only one of them"
             )
+        failed: LayercheckError | None = None
         try:
             with _session_lock:
                 session, client = _create(
@@ -130,19 +141,24 @@ def open_client(
                     max_in_flight,
                     plain,
                 )
-        except (LayercheckError, TypeError):
+        except LayercheckError:
             raise
         except Exception as error:
-            mapped = _opening_failed(error)
-            if mapped is None:
+            endpoint = "endpoint_url" if endpoint_url is not None else configured_endpoint(service, {}, None)
+            failed = opening_failed(error, profile_name, endpoint)
+            if failed is None:
                 raise
-            raise mapped from error
+        if failed is not None:
+            # Outside of the handler, so that Python does not chain what a source of credentials printed.
+            raise failed
+        assert client is not None  # noqa: S101 (for the type checker)
         owned = True
+        skip_informational(client)
         bound_bodies(client, limit_bytes=limits.body_limit_bytes, deadline_s=limits.body_deadline_s)
     meta = getattr(client, "meta", None)
     pool = getattr(getattr(meta, "config", None), "max_pool_connections", None)
     wanted = max_in_flight or DEFAULT_MAX_IN_FLIGHT
-    url = getattr(meta, "endpoint_url", None)
+    url = url_asked(client)
     target = Target(
         repository.name,
         repository.registry_id,
@@ -150,9 +166,12 @@ def open_client(
         clean(url) if url is not None else None,
         repository.public,
     )
+    settings = network_settings(
+        client, session=session, region_name=repository.region_name, endpoint_url=endpoint_url, url=url
+    )
     # With more calls than pooled connections, each call above the pool would need a new TLS handshake.
     slots = min(wanted, pool) if isinstance(pool, int) and pool > 0 else wanted
-    return OpenClient(client, owned, session, target, slots)
+    return OpenClient(client, owned, session, target, settings, slots)
 
 
 def _create(
@@ -181,11 +200,12 @@ def _create(
 
 
 def _default_region(service: str, session: Any, endpoint_url: str | None) -> str | None:
-    """The session's region; for ECR Public us-east-1, unless the session's region has ECR Public.
+    """The session's region, else AWS_REGION; for ECR Public us-east-1, unless that region has ECR Public.
 
-    ECR Public is one registry for all regions, so a user in eu-west-1 means this registry.
+    boto3 does not read AWS_REGION, which the AWS command line reads and which Lambda and ECS set. ECR Public
+    is one registry for all regions, so a user in eu-west-1 means this registry.
     """
-    region: str | None = session.region_name
+    region: str | None = session.region_name or os.environ.get("AWS_REGION") or None
     if service == "ecr-public" and region not in PUBLIC_REGIONS and (endpoint_url is None or region is None):
         return PUBLIC_REGIONS[0]
     return region
@@ -267,13 +287,3 @@ def _check_client(client: EcrClient, service: str, named: Repository, public: bo
             f"repository_name names the region {named.region_name!r} and client is for "
             f"{clean(region, 50)!r}; pass a client of that region"
         )
-
-
-def _opening_failed(error: Exception) -> LayercheckError | None:
-    failure = classify(error)
-    if failure.kind == "fatal":
-        hint = "; pass region_name or set AWS_DEFAULT_REGION" if failure.code == "NoRegionError" else ""
-        return exception_for(failure, f"no client could be created: {failure.summary.rstrip('.')}{hint}")
-    if isinstance(error, ValueError):
-        return InvalidParameterError(f"no client could be created: {failure.message}")
-    return None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layercheck.aws.classify import UnusableCredentials
+from layercheck.aws.credential_sources import CredentialSourceError, source_error
+
+if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
 
 _KEY_ID = re.compile(r"A[KS]IA[Q-Z2-7][A-Z2-7]{15}")
 
@@ -29,17 +33,30 @@ class CredentialSnapshot(NamedTuple):
         return "CredentialSnapshot(***)"
 
 
-def current(client: Any) -> CredentialSnapshot | None:
+def current(client: Any, known: KnownSecrets | None = None) -> CredentialSnapshot | None:
     """The client's credentials, which boto3 refreshes if they are about to expire; None without credentials.
+
+    Args:
+        client: The client.
+        known: The secrets that the client has used, which an error must not show.
 
     Raises:
         UnusableCredentials: A request that is signed with them cannot be written.
-        botocore.exceptions.BotoCoreError: They could not be refreshed.
+        CredentialSourceError: They could not be refreshed.
     """
     freeze = getattr(of_client(client), "get_frozen_credentials", None)
     if not callable(freeze):
         return None
-    found = freeze()
+    failed: CredentialSourceError | None = None
+    try:
+        found = freeze()
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 (each source has exceptions of its own)
+        failed = source_error(error, known)
+    if failed is not None:
+        # Outside of the handler, so that Python does not chain what a source printed.
+        raise failed
     frozen = CredentialSnapshot(found.access_key, found.secret_key, found.token)
     _check("access key id", frozen.access_key, _NOT_IN_A_HEADER, "which no HTTP header can hold")
     _check("session token", frozen.token, _NOT_IN_A_HEADER, "which no HTTP header can hold")
@@ -47,22 +64,26 @@ def current(client: Any) -> CredentialSnapshot | None:
     return frozen
 
 
-def validate_credentials(client: Any) -> CredentialSnapshot | None:
+def validate_credentials(client: Any, known: KnownSecrets | None = None) -> CredentialSnapshot | None:
     """Checks that a request can hold the client's credentials, before botocore signs with them.
 
     botocore and `http.client` do not notice, or fail with a message that does not name the cause.
+
+    Args:
+        client: The client.
+        known: The secrets that the client has used, which an error must not show.
 
     Returns:
         The credentials; None if there are none or the client does not sign.
 
     Raises:
         UnusableCredentials: A request cannot hold them.
-        botocore.exceptions.BotoCoreError: They could not be refreshed; signing would fail in the same way.
+        CredentialSourceError: They could not be refreshed; signing would fail in the same way.
     """
     signer = getattr(client, "_request_signer", None)
     # The version is a str, unless the config turns signing off.
     if isinstance(getattr(signer, "signature_version", None), str):
-        return current(client)
+        return current(client, known)
     return None
 
 

@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from layercheck.aws.content_encoding import decoded
+
 CHUNK_BYTES = 1 << 16
 
 
@@ -69,6 +71,7 @@ class BoundedSession:
             raise
         finally:
             response.raw.release_conn()
+        body = decoded(body, response.headers.get("content-encoding", ""), limit_bytes=self._limit_bytes)
         return AWSResponse(response.url, response.status_code, response.headers, ReadBody(body))
 
     def close(self) -> None:

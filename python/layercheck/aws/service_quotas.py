@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from dataclasses import dataclass
@@ -87,12 +86,16 @@ def _config() -> Any:
 
 
 def _known_to(client: Any) -> KnownSecrets:
-    """The client's credentials, which its log lines must not show; none if they cannot be fetched."""
+    """The client's credentials, which its log lines must not show.
+
+    Raises:
+        CredentialSourceError: They cannot be fetched; the message shows nothing that their source printed.
+        UnusableCredentials: No request can hold them.
+    """
     known = KnownSecrets()
-    with contextlib.suppress(Exception):  # the call will fail with the same error
-        found = credentials.current(client)
-        if found is not None:
-            known.learn(*found)
+    found = credentials.current(client)
+    if found is not None:
+        known.learn(*found)
     return known
 
 
@@ -108,8 +111,8 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
     except Exception as error:  # noqa: BLE001 (the default quota is used)
         _log.warning("Service Quotas cannot be asked, using the default quota: %s", classify(error).summary)
         return None
-    known = _known_to(client)
     try:
+        known = _known_to(client)
         for ask in (client.get_service_quota, client.get_aws_default_service_quota):
             try:
                 value = float(ask(**which)["Quota"]["Value"])
@@ -119,6 +122,8 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
             if math.isfinite(value) and value > 0:
                 return value
             reason = f"it answered {value}"
+    except Exception as error:  # noqa: BLE001 (likewise)
+        reason = classify(error).summary
     finally:
         client.close()
     _log.warning("Service Quotas did not return the quota, using the default: %s", reason)

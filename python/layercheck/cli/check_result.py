@@ -9,6 +9,7 @@ from layercheck.cli import output as outputs
 from layercheck.cli.check_run import CommandResult
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.resume_command import ResumeCommand
+from layercheck.redact import visible
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand
     if report is not None and (failure is None or _has_answers(report)):
         try:
             outputs.write(report, output)
-        except BrokenPipeError:
-            outputs.abandon_stdout()
         except CommandError as cannot_write:
             failure = failure or cannot_write
         if not quiet:
-            _show_summary(report, output, interrupted=result.interrupted)
+            try:
+                _show_summary(report, output, interrupted=result.interrupted)
+            except CommandError as cannot_write:
+                failure = failure or cannot_write
     for note in result.notes:
         say(note)
     if result.interrupted:
@@ -77,13 +79,11 @@ def _has_answers(report: Report) -> bool:
 
 
 def _show_summary(report: Report, output: outputs.Output, *, interrupted: bool) -> None:
-    from layercheck.cli.summary import show, summary
+    from layercheck.cli.numbers_table import show
+    from layercheck.cli.summary import summary
 
-    out = sys.stderr if output.to_stdout else sys.stdout
-    try:
+    with outputs.stdout_failures():
+        out = sys.stderr if output.to_stdout else sys.stdout
         show(summary(report, interrupted=interrupted), out)
         if output.path is not None:
-            out.write(f"\nreport: {output.path}\n")
-    except BrokenPipeError:
-        if not output.to_stdout:
-            outputs.abandon_stdout()
+            out.write(f"\nreport: {visible(str(output.path))}\n")

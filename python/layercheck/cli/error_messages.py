@@ -28,7 +28,8 @@ _OPTIONS = {
     "max_in_flight": "--max-in-flight",
     "public=True": "--public",
 }
-_KEYWORD = re.compile("|".join(rf"\b{keyword}\b" for keyword in _OPTIONS))
+# "endpoint_url of profile 'x'" is a setting of a file.
+_KEYWORD = re.compile("|".join(rf"\b{keyword}\b(?! of (?:profile|client))" for keyword in _OPTIONS))
 
 
 def in_options(message: str) -> str:
@@ -52,11 +53,13 @@ def explain(error: LayercheckError, target: Mapping[str, Any]) -> CommandError:
         # A report on the exception means that the journal was open, so the same command can continue it.
         code = ExitCode.FAILURE if error.report is None else ExitCode.INCOMPLETE
         return CommandError(one_line(str(error)), code)
-    from layercheck.dispatch.schedule.ending import CLOCK_HINT, HINTS
+    if error.advice:
+        return CommandError(in_options(one_line(str(error))))
+    from layercheck.dispatch.schedule.ending import HINTS
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))
     message = in_options(one_line(said))
-    if "; pass --" in message or message.endswith(CLOCK_HINT):
+    if "; pass --" in message:
         return CommandError(message)
     return CommandError(f"{message}; {_advice(error, target)}")
 

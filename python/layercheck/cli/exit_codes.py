@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from enum import IntEnum
 
+from layercheck.redact import visible
 from layercheck.verdict import Verdict
 
 
@@ -74,11 +75,7 @@ def parse_fail_on(text: str) -> frozenset[Verdict]:
 
 
 def say(text: str) -> None:
-    """Writes lines to standard error; if it is closed, the exit code alone tells how the command ended."""
-    if sys.stderr is None:
-        return
-    try:
-        sys.stderr.write(f"layercheck: {text}\n")
-        sys.stderr.flush()
-    except OSError:
-        pass
+    """Writes lines to standard error, without a character that a terminal acts on."""
+    lines = "\n".join(visible(line) for line in text.split("\n"))
+    sys.stderr.write(f"layercheck: {lines}\n")
+    sys.stderr.flush()

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from layercheck._core import Plan, Planner, is_compressed
-from layercheck.cli.exit_codes import CommandError
+from layercheck._core import Plan, Planner, container, is_compressed
+from layercheck.cli.exit_codes import CommandError, say
 from layercheck.cli.progress import Display
-from layercheck.file_formats import FileFormat, input_format
+from layercheck.file_formats import FileFormat, inner_suffix, input_format
+from layercheck.inputs.content import BinaryFile, peek
 from layercheck.inputs.files import FileRows
+from layercheck.inputs.tables import FORMATS as TABLES
 
 STDIN = "-"
 _HEAD_BYTES = 8192
@@ -39,9 +41,11 @@ def resolve(inputs: Sequence[str]) -> tuple[str, ...]:
     """The INPUT arguments, or standard input if there are none; each is checked before any is read.
 
     Raises:
-        CommandError: If a file does not exist or is a directory, or standard input is named twice.
+        CommandError: If a file does not exist or is a directory, or standard input is closed or named twice.
     """
     names = tuple(inputs) or (STDIN,)
+    if STDIN in names and sys.stdin is None:
+        raise CommandError("standard input is closed; name an INPUT file")
     if names.count(STDIN) > 1:
         raise CommandError("standard input can be read only once; give - a single time")
     for name in names:
@@ -67,15 +71,36 @@ class InputShape:
 
     Attributes:
         format: The format of all inputs; None takes that of each suffix, and lines if the suffix is unknown.
-        column: The column with the digests, by name or by number from 0; None if there is only one.
+        column: The column with the digests, by name or by number from 0; None if the file tells.
+        delimiter: What stands between two fields of CSV; None if the file tells.
+        raw: Binary values of variable length are raw digests.
     """
 
     format: FileFormat | None = None
     column: str | int | None = None
+    delimiter: str | None = None
+    raw: bool = False
 
     def format_of(self, name: str) -> FileFormat:
         """The format of one input."""
         return self.format or (None if name == STDIN else input_format(name)) or "lines"
+
+    def rows_of(self, name: str, file: BinaryFile) -> FileRows:
+        """The rows of one input that is text.
+
+        Raises:
+            CommandError: An option does not fit the format.
+        """
+        format_ = self.format_of(name)
+        for option, given in (("--column", self.column), ("--delimiter", self.delimiter)):
+            if format_ == "lines" and given is not None:
+                raise CommandError(
+                    f"{_shown(name)} is read as lines, which have no columns; leave out {option}, or say "
+                    "what it is with --input-format"
+                )
+        delimiter = self.delimiter if format_ == "csv" else None
+        tabs = name != STDIN and inner_suffix(name) == ".tsv"
+        return FileRows(file, format_, self.column, delimiter=delimiter, raw=self.raw, tabs=tabs)
 
 
 def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: Display) -> Reading:
@@ -121,26 +146,25 @@ def read_plan(
     """
     planner = Planner(strict=strict)
     doubts: list[str] = []
+    taken: list[str] = []
     for name in names:
-        format_ = shape.format_of(name)
-        if format_ == "lines" and shape.column is not None:
-            hint = "--input-format csv, jsonl or parquet says what it is"
-            raise CommandError(f"{_shown(name)} is read as lines, which have no columns; {hint}")
-        if format_ == "parquet" and name == STDIN:
-            raise CommandError(
-                "Parquet cannot be read from a pipe: its table of contents is at its end; name the file"
-            )
         with _open(name) as file, _readable(name):
-            watched = _WatchedFile(file, on_bytes)
-            # pyarrow opens a Parquet file by its name, because it reads the end of the file first.
-            FileRows(name if format_ == "parquet" else watched, format_, shape.column).feed(planner)
-            if format_ == "parquet" and on_bytes is not None:
-                on_bytes(Path(name).stat().st_size)
-        doubt = _doubt(name, watched.head)
-        if doubt:
-            doubts.append(doubt)
+            head, whole = peek(file)
+            format_ = shape.format_of(name)
+            if container(head) is not None or format_ in TABLES:
+                # pyarrow reads the end of the file first, and opens a path faster than a Python file.
+                source = name if name != STDIN and Path(name).is_file() else whole
+                notes = FileRows(source, format_, shape.column, raw=shape.raw).feed(planner)
+                if on_bytes is not None and source is name:
+                    on_bytes(Path(name).stat().st_size)
+            else:
+                watched = _WatchedFile(whole, on_bytes)
+                notes = shape.rows_of(name, watched).feed(planner)
+                doubt = _doubt(name, watched.head)
+                doubts += [doubt] if doubt else []
+        taken += [f"note: {in_options(note)} of {_shown(name)}" for note in notes]
     plan = planner.finish(batch_size)
-    return Reading(plan, _notes(names, plan, doubts))
+    return Reading(plan, (*taken, *_notes(names, plan, doubts)))
 
 
 class _WatchedFile:
@@ -181,11 +205,8 @@ def _check_exists(name: str) -> None:
 @contextmanager
 def _open(name: str) -> Iterator[BinaryIO]:
     if name == STDIN:
-        if sys.stdin is None:
-            raise CommandError("standard input is closed; name an INPUT file")
         if sys.stdin.isatty():
-            sys.stderr.write("layercheck: reading digests from the terminal, one per line; end with Ctrl-D\n")
-            sys.stderr.flush()
+            say("reading digests from the terminal, one per line; end with Ctrl-D")
         # It stays open, because it belongs to the process.
         yield sys.stdin.buffer
         return
@@ -208,8 +229,18 @@ def _readable(name: str) -> Iterator[None]:
         raise CommandError(str(error)) from error
     except (ValueError, TypeError) as error:
         # The file exists, but its content does not have the chosen format or column.
-        said = str(error).replace("by column=", "with --column")
-        raise CommandError(f"cannot read {_shown(name)}: {said}") from error
+        raise CommandError(f"cannot read {_shown(name)}: {in_options(str(error))}") from error
+
+
+def in_options(message: str) -> str:
+    """A message about an input with the command's options in place of Python's keywords."""
+    for keyword, option in (
+        ("by column=", "with --column NAME"),
+        ("raw=True", "--raw"),
+        ("leave raw out", "leave it out"),
+    ):
+        message = message.replace(keyword, option)
+    return message
 
 
 def _doubt(name: str, head: bytes) -> str | None:
@@ -246,4 +277,6 @@ def _unreadable(name: str, error: Exception) -> CommandError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if reason.startswith("broken "):
         return CommandError(f"cannot read {shown}: {reason}; fetch or pack it again")
+    if "unpack it first" in reason:
+        return CommandError(f"cannot read {shown}: {reason}")
     return CommandError(f"cannot read {shown}: {reason}; check the path")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
 
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
-from layercheck.cli.output import abandon_stdout
+from layercheck.cli.streams import StandardOutputError, abandon_stdout
 from layercheck.redact import one_line
+
+_STDOUT_FAILED = "cannot write to standard output: {}; make room there"
 
 # Name -> module and attribute, imported on use, so that `layercheck --version` does not wait for boto3.
 _COMMANDS = {
@@ -41,12 +44,22 @@ class _Group(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - true of every entry in the table above
         return command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _reader_may_leave():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            # click itself would end the process with code 1.
-            raise _ReaderLeftError from error
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        # click itself would end the process with code 1.
+        raise _ReaderLeftError from error
 
 
 class _ReaderLeftError(Exception):
@@ -94,18 +107,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: see `layercheck.cli.exit_codes.ExitCode`.
     """
     try:
-        return _run(arguments)
+        code = _run(arguments)
     except (BrokenPipeError, _ReaderLeftError):
         # `| head` has read enough, which is not a failure.
         abandon_stdout()
         return ExitCode.DONE
+    return _flushed(code)
+
+
+def _flushed(code: int) -> int:
+    """Writes what is left for standard output. If that fails, a command that was done has failed."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+    except OSError as error:
+        abandon_stdout()
+        _complain(_STDOUT_FAILED.format(error.strerror or error), ExitCode.FAILURE)
+        return ExitCode.FAILURE if code in (ExitCode.DONE, ExitCode.FOUND) else code
+    return code
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="layercheck", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx is not None else "layercheck"
         return _complain(f"{error.format_message().rstrip('.')} (see: {path} --help)", ExitCode.USAGE)
@@ -119,10 +145,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         raise
     except MemoryError as error:
         return _complain("out of memory; split the input, or give the machine more", ExitCode.FAILURE, error)
+    except StandardOutputError as error:
+        # The text still buffered cannot be written either.
+        abandon_stdout()
+        return _complain(_STDOUT_FAILED.format(error.strerror or error), ExitCode.FAILURE, error)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            # The text still buffered for standard output cannot be written either.
-            abandon_stdout()
             return _complain(
                 "no space left on the device; make room and run it again", ExitCode.FAILURE, error
             )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import click
 
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli.exit_codes import parse_fail_on
 from layercheck.cli.input_files import InputShape
+from layercheck.cli.progress import ProgressStyle
 from layercheck.file_formats import INPUT_FORMATS
+from layercheck.inputs.files import one_delimiter
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -78,6 +80,19 @@ class AgeType(ParamType):
         return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
+class DelimiterType(ParamType):
+    """One character between two fields, or `tab`."""
+
+    name = "delimiter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The character."""
+        try:
+            return one_delimiter(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class EndpointType(ParamType):
     """An http or https URL without a user name or password in it."""
 
@@ -104,12 +119,24 @@ def input_options(command: F) -> F:
         click.option(
             "--column",
             metavar="NAME",
-            help="Column of the digests, by name or by number from 0; needed if the file has several.",
+            help="Column of the digests, by name or by number from 0. Default: the only one; or the only one "
+            "that is named digest or holds digests.",
+        ),
+        click.option(
+            "--delimiter",
+            type=DelimiterType(),
+            metavar="CHAR|tab",
+            help="What stands between two fields of CSV. Default: comma, ; tab or |, as the header tells.",
+        ),
+        click.option(
+            "--raw",
+            is_flag=True,
+            help="Binary columns of Parquet, Arrow and ORC hold raw digests of 32 bytes, not text.",
         ),
         click.option(
             "--input-format",
             type=click.Choice(INPUT_FORMATS),
-            help="Format of INPUT; default by its suffix, else lines.",
+            help="Format of INPUT; default by its suffix, else lines. Parquet, Arrow and ORC are recognised.",
         ),
         click.option(
             "--batch-size",
@@ -129,15 +156,23 @@ def input_options(command: F) -> F:
 
 
 def input_shape(options: Mapping[str, Any]) -> InputShape:
-    """How to read the inputs, from `--input-format` and `--column`."""
+    """How to read the inputs, from `--input-format`, `--column`, `--delimiter` and `--raw`."""
     column: str | None = options["column"]
+    delimiter: str | None = options["delimiter"]
+    raw: bool = options["raw"]
     format_ = options["input_format"]
+    if delimiter is not None and format_ not in (None, "csv"):
+        raise click.UsageError(
+            f"only CSV has a delimiter: leave out --delimiter, or --input-format {format_}"
+        )
+    if raw and format_ in ("lines", "csv", "jsonl"):
+        raise click.UsageError(f"--raw is for binary columns: leave it out, or --input-format {format_}")
     if column is None:
-        return InputShape(format_)
+        return InputShape(format_, None, delimiter, raw)
     if format_ == "lines":
         raise click.UsageError("lines have no columns: leave out --column, or change --input-format")
     is_number = format_ != "jsonl" and column.isascii() and column.isdecimal()
-    return InputShape(format_, int(column) if is_number else column)
+    return InputShape(format_, int(column) if is_number else column, delimiter, raw)
 
 
 def target_options(command: F) -> F:
@@ -228,13 +263,24 @@ def lines_option(command: F) -> F:
     )(command)
 
 
+def progress_style(options: Mapping[str, Any]) -> ProgressStyle:
+    """What `--progress` and `--no-progress` ask for."""
+    style: ProgressStyle = "none" if options["no_progress"] else options["progress"]
+    return style
+
+
 def quiet_options(command: F) -> F:
     """What to show besides the result."""
     for decorate in (
-        click.option("--no-progress", is_flag=True, help="Show no progress bar."),
+        click.option("--no-progress", is_flag=True, help="The same as --progress none."),
         click.option(
-            "-q", "--quiet", is_flag=True, help="Show errors only: no summary, notes or progress bar."
+            "--progress",
+            type=click.Choice(get_args(ProgressStyle)),
+            default="auto",
+            show_default=True,
+            help="A bar, a plain line every 30 seconds, or none; auto is a bar on a terminal, else plain.",
         ),
+        click.option("-q", "--quiet", is_flag=True, help="Show errors only: no summary, notes or progress."),
     ):
         command = decorate(command)
     return command

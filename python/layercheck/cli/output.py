@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, cast
 
 import click
 
 from layercheck.cli.exit_codes import CommandError
+from layercheck.cli.streams import abandon_stdout
 from layercheck.file_formats import REPORT_SUFFIXES, ReportFormat, report_format
 
 if TYPE_CHECKING:
@@ -129,7 +132,6 @@ def write(report: Report, output: Output) -> None:
 
     Raises:
         CommandError: If the disk is full or fails. A file that existed before then stays unchanged.
-        BrokenPipeError: If the reader of standard output has left.
     """
     if output.format == "table":
         return
@@ -142,19 +144,12 @@ def write(report: Report, output: Output) -> None:
                 f"cannot write {str(output.path)!r}: {reason}; make room or choose another folder"
             ) from error
         return
-    sys.stdout.flush()
-    try:
+    with stdout_failures():
+        sys.stdout.flush()
         if output.format in _BINARY:
             _copy_through_file(report, output.format)
         else:
             _copy_through_pipe(report, output.format)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        abandon_stdout()
-        raise CommandError(
-            f"cannot write to standard output: {error.strerror or error}; make room there"
-        ) from error
 
 
 def _copy_through_file(report: Report, format_: Format) -> None:
@@ -199,6 +194,26 @@ def _copy_through_pipe(report: Report, format_: Format) -> None:
         raise failures[0]
 
 
-def abandon_stdout() -> None:
-    """Points a failed standard output to /dev/null, so that the last flush does not fail too."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+@contextmanager
+def stdout_failures() -> Iterator[None]:
+    """A block that writes to standard output, whose reader may leave, as `head` does.
+
+    Raises:
+        CommandError: If standard output is full or fails.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+    except OSError as error:
+        abandon_stdout()
+        raise CommandError(
+            f"cannot write to standard output: {error.strerror or error}; make room there"
+        ) from error
+
+
+def json_line(value: Any) -> str:
+    """The value as one line of JSON in visible ASCII characters."""
+    # Python escapes all other characters that a terminal acts on.
+    return json.dumps(value).replace("\x7f", "\\u007f") + "\n"

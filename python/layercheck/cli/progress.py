@@ -1,16 +1,18 @@
-"""What the command shows on standard error while it works: a progress bar, or plain notes."""
+"""What the command shows on standard error while it works: a progress bar, plain lines, or notes alone."""
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from layercheck.cli.exit_codes import say
+from layercheck.display.plain_lines import PlainLines
 
 if TYPE_CHECKING:
     from layercheck.types import Progress
+
+ProgressStyle: TypeAlias = Literal["auto", "bar", "plain", "none"]
+"""`--progress`. `auto` is the bar where standard error can show one, and plain lines elsewhere."""
 
 
 class Display(Protocol):
@@ -30,19 +32,26 @@ class Display(Protocol):
 
 
 class NotesOnly:
-    """A display without a bar, for `--quiet`, `--no-progress` or a standard error that cannot show one."""
+    """A display of notes, and with `lines` of a plain line from time to time."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, lines: PlainLines | None = None) -> None:
         self._quiet = quiet
+        self._lines = lines
 
     def reading(self, total: int | None) -> None:
-        """Shows nothing."""
+        """Reading of `total` bytes begins; None if the size is unknown."""
+        if self._lines is not None:
+            self._lines.reading(total)
 
     def on_bytes(self, count: int) -> None:
-        """Shows nothing."""
+        """`count` more bytes were read."""
+        if self._lines is not None:
+            self._lines.on_bytes(count)
 
     def on_progress(self, progress: Progress) -> None:
-        """Shows nothing."""
+        """The progress callback of `Checker.check`."""
+        if self._lines is not None:
+            self._lines(progress)
 
     def note(self, text: str) -> None:
         """Writes one line, unless `--quiet`."""
@@ -50,15 +59,15 @@ class NotesOnly:
             say(text)
 
 
-def can_animate() -> bool:
-    """Whether standard error is a terminal that can redraw lines."""
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
-
-
-def display(*, quiet: bool, no_progress: bool) -> AbstractContextManager[Display]:
-    """The progress bar, or the display without a bar."""
-    if quiet or no_progress or not can_animate():
+def display(*, quiet: bool, progress: ProgressStyle = "auto") -> AbstractContextManager[Display]:
+    """The display that the options ask for; a bar only where standard error can show one."""
+    if quiet or progress == "none":
         return nullcontext(NotesOnly(quiet=quiet))
-    from layercheck.cli.progress_bar import ProgressBar
+    if progress != "plain":
+        from layercheck.display.animation import can_animate
 
-    return ProgressBar()
+        if can_animate():
+            from layercheck.cli.progress_bar import ProgressBar
+
+            return ProgressBar()
+    return nullcontext(NotesOnly(lines=PlainLines(say)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import TaskID
 from rich.text import Text
 
-from layercheck.display.terminal import TwoLines, effort, numbers
+from layercheck.display.terminal import Terminal, TwoLines
+from layercheck.display.wording import bytes_text
+from layercheck.redact import visible
 from layercheck.types import Progress
 
 
@@ -17,16 +18,8 @@ class ProgressBar:
     """A context that shows reading in bytes, then checking in digests, and removes the bar at its end."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
-        self._bar = TwoLines(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[numbers]}", markup=False),
-            console=self.console,
-            transient=True,
-            refresh_per_second=8,
-            expand=True,
-        )
+        self.console = Terminal(stderr=True)
+        self._bar = TwoLines(self.console, auto_refresh=True, transient=True)
         self._task: TaskID | None = None
         self._checking = False
         self._bytes = 0
@@ -54,8 +47,9 @@ class ProgressBar:
             return
         self._bytes += count
         seconds = time.monotonic() - self._started
-        speed = f"{_size(self._bytes / seconds)}/s" if seconds > 0.2 else ""
-        self._bar.update(self._task, completed=self._bytes, numbers=f"{_size(self._bytes)}  {speed}")
+        speed = f"{bytes_text(self._bytes / seconds)}/s" if seconds > 0.2 else ""
+        numbers = f"{bytes_text(self._bytes)}  {speed}"
+        self._bar.update(self._task, completed=self._bytes, numbers=numbers)
 
     def on_progress(self, progress: Progress) -> None:
         """The progress callback of `Checker.check`."""
@@ -65,17 +59,9 @@ class ProgressBar:
         if self._task is None:
             self._checking = True
             self._task = self._bar.add_task("checking", total=progress.unique, numbers="")
-        self._bar.below = effort(progress)
-        self._bar.update(self._task, completed=progress.settled, numbers=numbers(progress))
+        self._bar.show(self._task, progress)
 
     def note(self, text: str) -> None:
         """Writes one line above the bar."""
-        self._bar.console.print(Text(f"layercheck: {text}"), soft_wrap=True)
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+        lines = "\n".join(visible(line) for line in text.split("\n"))
+        self._bar.console.print(Text(f"layercheck: {lines}"), soft_wrap=True)

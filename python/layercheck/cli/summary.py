@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from layercheck.display.wording import VERDICT_STYLES, duration
+from layercheck.cli.numbers_table import numbers_table
+from layercheck.display.wording import VERDICT_STYLES, duration, percent
 from layercheck.redact import one_line, visible
 from layercheck.verdict import Verdict
 
@@ -46,21 +47,6 @@ _ALWAYS_SHOWN = frozenset({"available", "unavailable"})
 _EXAMPLES = 5
 _REJECTS_SEARCHED = 50_000
 _TEXT_WIDTH = 72
-
-
-def show(content: RenderableType, file: IO[str]) -> None:
-    """Writes `content` to `file`, without interpreting markup or emoji and without rich's padding.
-
-    Raises:
-        BrokenPipeError: If the reader has left.
-    """
-    console = Console(file=file, highlight=False, markup=False, emoji=False)
-    with console.capture() as captured:
-        console.print(content)
-    # rich pads each line with spaces, which a file or a pipe does not need.
-    lines = captured.get().splitlines()
-    file.write("".join(f"{line if console.is_terminal else line.rstrip()}\n" for line in lines))
-    file.flush()
 
 
 def summary(report: Report, *, interrupted: bool = False) -> Group:
@@ -107,14 +93,6 @@ def _minute(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def numbers_table(*columns: str) -> Table:
-    """A table without borders, with words in the first column and numbers in the others."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
-    return table
-
-
 def _headline(target: Target) -> Text:
     line = Text(visible(target.repository_name), style="bold")
     places = ["ECR Public" if target.public else ""]
@@ -138,29 +116,10 @@ def _verdicts(report: Report) -> Table:
         # Rejected rows have no digest, so unique digests cannot be counted.
         digests = "" if verdict is Verdict.INVALID else f"{unique.get(word, 0):,}"
         style = VERDICT_STYLES[word] if rows else "dim"
-        table.add_row(Text(word, style=style), f"{rows:,}", digests, _share(rows, report.rows), _NOTES[word])
+        table.add_row(Text(word, style=style), f"{rows:,}", digests, percent(rows, report.rows), _NOTES[word])
     total = sum(count for word, count in unique.items() if word != Verdict.INVALID.label)
     table.add_row("all", f"{report.rows:,}", f"{total:,}", "", "", style="bold")
     return table
-
-
-def _share(part: int, whole: int) -> str:
-    """A percentage that never rounds a small share to 0 % or a large share to 100 %.
-
-    Examples:
-        >>> [_share(*pair) for pair in ((0, 10), (1, 10_000), (9_999, 10_000), (10, 10), (1, 3))]
-        ['0 %', '<0.1 %', '>99.9 %', '100 %', '33.3 %']
-    """
-    if part == 0 or whole == 0:
-        return "0 %"
-    if part == whole:
-        return "100 %"
-    percent = 100 * part / whole
-    if percent < 0.1:
-        return "<0.1 %"
-    if percent > 99.9:
-        return ">99.9 %"
-    return f"{percent:.1f} %"
 
 
 def _effort(report: Report) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from layercheck.cli.error_messages import in_options
+from layercheck.cli.exit_codes import say
 from layercheck.errors import InvalidParameterError
 from layercheck.redact import visible
 from layercheck.repository import resolve_repository
@@ -40,7 +40,7 @@ def target_keywords(repository: str, inputs: tuple[str, ...], options: Mapping[s
         raise click.UsageError(in_options(str(error))) from error
     if named.ignored and not options["quiet"]:
         what = "layers belong to the repository, whatever the tag"
-        sys.stderr.write(f"layercheck: {visible(named.ignored)!r} behind the name is ignored: {what}\n")
+        say(f"{visible(named.ignored)!r} behind the name is ignored: {what}")
     return {
         "repository_name": named.name,
         "registry_id": named.registry_id,

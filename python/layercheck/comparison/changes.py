@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from layercheck._core import Comparison, Plan
+from layercheck.comparison import notebook
 from layercheck.comparison.sources import add_source
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
@@ -56,7 +57,7 @@ class Line(NamedTuple):
     after: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Changes:
     """The joined digests of two checks; made by `layercheck.diff`.
 
@@ -71,6 +72,13 @@ class Changes:
     before: NDArray[np.uint8]
     after: NDArray[np.uint8]
     targets: tuple[Target | None, Target | None]
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{change}={count}" for change, count in self.counts.items() if count)
+        return f"Changes({counts or 'no digests'})"
+
+    def _repr_html_(self) -> str:
+        return notebook.render(self)
 
     @cached_property
     def codes(self) -> NDArray[np.uint8]:

@@ -38,6 +38,7 @@ def check(
     timeout_s: float | None = None,
     max_age_s: float | None = None,
     durability: Durability = "normal",
+    raw: bool = False,
 ) -> Report:
     """Check which of these layer digests are in a repository: one verdict for every row.
 
@@ -61,6 +62,7 @@ def check(
         timeout_s: Most seconds in all; the report then holds what is known by then.
         max_age_s: With a journal, ask again for verdicts older than so many seconds.
         durability: With a journal, "full" survives a power cut too.
+        raw: Bytes are raw digests, as for `layercheck.plan`.
 
     Returns:
         The report: exactly one verdict for every row.
@@ -97,4 +99,5 @@ def check(
             timeout_s=deadline.left_s,
             max_age_s=max_age_s,
             durability=durability,
+            raw=raw,
         )

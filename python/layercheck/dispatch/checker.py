@@ -161,6 +161,7 @@ class Checker:
         timeout_s: float | None = None,
         max_age_s: float | None = None,
         durability: Durability = "normal",
+        raw: bool = False,
     ) -> Report:
         """Check digests and wait for the report.
 
@@ -170,14 +171,15 @@ class Checker:
                 as they come in. The same check with the same journal goes on from there, and asks only about
                 digests without a final verdict. None: nothing is kept.
             progress: A function that takes a `Progress`, called a few times a second and once at the end, on
-                the run's own thread. True shows a bar: tqdm's in a notebook, if it is installed, rich's in a
-                terminal.
+                the run's own thread. True shows a bar in a notebook and on a
+                terminal, and elsewhere writes a line to standard error every 30 seconds.
             timeout_s: Most seconds in all, planning included. After that the run asks nothing more, and calls
                 in flight get a second. The report then holds what is known: the rest is `unanswered` or
                 `not_checked`, and `report.stats.ended` is `"timeout"`.
             max_age_s: With a journal, ask again about verdicts older than so many seconds.
             durability: "full": the journal survives a power cut too; each group of answers then waits for the
                 disk. "normal": it survives the end of the process, however it ends.
+            raw: Bytes are raw digests, as for `layercheck.plan`.
 
         Returns:
             The report: exactly one verdict for every row. If the service stopped answering in mid-run, the
@@ -196,13 +198,13 @@ class Checker:
             Exception: What the progress callback raised, with the same attribute.
         """
         if self._coalescer is not None and not (journal or progress or timeout_s or max_age_s):
-            digests = as_plan(digests)
+            digests, raw = as_plan(digests, raw=raw), False
             if self._coalescer.takes(digests):
                 return self._check_together(self._coalescer, digests)
         run: Run | None = None
         try:
             # Ctrl-C may arrive at any point, so the start stands inside.
-            run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability)
+            run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability, raw)
             self._registry.start(run)
             run._wait()
         except BaseException as error:
@@ -220,6 +222,7 @@ class Checker:
         timeout_s: float | None = None,
         max_age_s: float | None = None,
         durability: Durability = "normal",
+        raw: bool = False,
     ) -> Run:
         """Start a check and return as soon as the plan is made.
 
@@ -232,7 +235,7 @@ class Checker:
             JournalError: The journal does not fit, or cannot be opened.
             LayercheckError: The checker is closed.
         """
-        run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability)
+        run = self._prepare(digests, journal, progress, timeout_s, max_age_s, durability, raw)
         self._registry.start(run)
         return run
 
@@ -245,6 +248,7 @@ class Checker:
         timeout_s: float | None = None,
         max_age_s: float | None = None,
         durability: Durability = "normal",
+        raw: bool = False,
     ) -> Report:
         """Check digests without blocking the event loop; a thread makes the plan.
 
@@ -264,9 +268,9 @@ class Checker:
         deadline = Deadline.of(timeout_s)
         self._registry.check_open()
         if isinstance(digests, Plan) or (isinstance(digests, list | tuple) and len(digests) <= _FEW):
-            plan = as_plan(digests)  # sooner done than handed to a thread
+            plan = as_plan(digests, raw=raw)  # sooner done than handed to a thread
         else:
-            plan = await asyncio.to_thread(as_plan, digests)
+            plan = await asyncio.to_thread(as_plan, digests, raw=raw)
         alone = journal or progress or timeout_s or max_age_s
         if self._coalescer is not None and not alone and self._coalescer.takes(plan):
             return await asyncio.wrap_future(self._coalescer.add(plan))
@@ -283,7 +287,9 @@ class Checker:
             run.cancel()
             raise
 
-    def stream(self, digests: Iterable[str | bytes | None], *, block_rows: int = 10_000) -> Iterator[Answer]:
+    def stream(
+        self, digests: Iterable[str | bytes | None], *, block_rows: int = 10_000, raw: bool = False
+    ) -> Iterator[Answer]:
         """Check an iterable of any length in blocks, in memory that does not grow with it.
 
         The checker reads ahead by at most three blocks, and deduplicates digests within a block, not between
@@ -292,6 +298,7 @@ class Checker:
         Args:
             digests: Rows of text, for instance from an endless generator.
             block_rows: Rows in one answer. The checker asks a block when it is full, or when the rows end.
+            raw: Bytes are raw digests, as for `layercheck.plan`.
 
         Yields:
             An `Answer` per block, in the order of the rows.
@@ -304,13 +311,14 @@ class Checker:
             Exception: What the rows' own iterator raised, after the answers for the rows before it.
         """
         self._registry.check_open()
-        return stream(lambda rows: self.submit(rows), digests, block_rows=block_rows)
+        return stream(lambda rows: self.submit(rows, raw=raw), digests, block_rows=block_rows)
 
     def stream_async(
         self,
         digests: Iterable[str | bytes | None] | AsyncIterable[str | bytes | None],
         *,
         block_rows: int = 10_000,
+        raw: bool = False,
     ) -> AsyncIterator[Answer]:
         """Check an iterable or an asynchronous iterable in blocks, without blocking the event loop.
 
@@ -321,6 +329,7 @@ class Checker:
         Args:
             digests: Rows of text, for instance from an asynchronous generator over a message queue.
             block_rows: Rows in one answer. The checker asks a block when it is full, or when the rows end.
+            raw: Bytes are raw digests, as for `layercheck.plan`.
 
         Yields:
             An `Answer` per block, in the order of the rows.
@@ -344,7 +353,7 @@ class Checker:
         from layercheck.dispatch.stream_async import stream_async  # here, because it imports asyncio
 
         self._registry.check_open()
-        return stream_async(lambda rows: self.submit(rows), digests, block_rows=block_rows)
+        return stream_async(lambda rows: self.submit(rows, raw=raw), digests, block_rows=block_rows)
 
     def close(self, *, cancel: bool = False) -> None:
         """Wait for the runs that were submitted, or cancel them, then close the connections.
@@ -397,13 +406,14 @@ class Checker:
         timeout_s: float | None,
         max_age_s: float | None,
         durability: Durability,
+        raw: bool,
     ) -> Run:
         """Return a run that is not started yet."""
         options = JournalOptions.of(journal, max_age_s, durability)
         callback = as_callback(progress)
         deadline = Deadline.of(timeout_s)
         self._registry.check_open()
-        plan = as_plan(digests)
+        plan = as_plan(digests, raw=raw)
         return self._run(plan, callback, deadline, open_journal(options, plan, self._connection))
 
     def _run(
@@ -420,6 +430,7 @@ class Checker:
                 self._limits,
                 renewable=connection.renewable,
                 writer=writer,
+                settings=connection.settings,
             )
             run = Run(plan, execution, connection.pool, connection.target, self._limits, callback, deadline)
         except BaseException:
@@ -477,6 +488,12 @@ class Checker:
             error.add_note(str(run.exception()))
 
 
-def as_plan(digests: DigestInput | Plan) -> Plan:
+def as_plan(digests: DigestInput | Plan, *, raw: bool = False) -> Plan:
     """Return a ready plan as it is; plan anything else."""
-    return digests if isinstance(digests, Plan) else make_plan(digests)
+    if not isinstance(digests, Plan):
+        return make_plan(digests, raw=raw)
+    if raw:
+        raise InvalidParameterError(
+            "raw=True is for digests, and this is a plan already: pass raw=True to plan"
+        )
+    return digests

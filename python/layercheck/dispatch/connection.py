@@ -29,6 +29,7 @@ class Connection:
 
     Attributes:
         target: Where digests are checked.
+        settings: How the client reaches the service.
         transport: Makes the requests.
         rate: The part in the lane.
         pool: The worker threads.
@@ -69,6 +70,7 @@ class Connection:
             limits=limits,
         )
         self.target: Target = self._open.target
+        self.settings = self._open.settings
         self.max_in_flight = self._open.max_in_flight
         self.client: EcrClient = self._open.client
         try:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
-from typing import Any
-
+from layercheck.display.animation import can_animate
+from layercheck.display.notebook_bar import NotebookBar, in_notebook
+from layercheck.display.plain_lines import PlainLines, to_stderr
 from layercheck.types import Progress, ProgressCallback
 
 
 def as_callback(progress: object) -> ProgressCallback | None:
     """The callback for the argument `progress`; None if there is nothing to call.
 
-    True shows tqdm's bar in a notebook if tqdm is installed, and rich's bar on a terminal. Elsewhere, for
-    instance in a log file, it shows nothing.
+    True shows a bar in a notebook and on a terminal. Elsewhere, for instance in a log file, it writes a line
+    to standard error every 30 seconds.
 
     Raises:
         TypeError: The argument is not a callable, a bool or None.
@@ -22,49 +20,32 @@ def as_callback(progress: object) -> ProgressCallback | None:
     if progress is None or progress is False:
         return None
     if progress is True:
-        return _bar()
+        return _shown()
     if callable(progress):
         return progress
     raise TypeError(f"progress is a {type(progress).__name__}; expected a callable, True or None")
 
 
-def _bar() -> ProgressCallback | None:
-    if _in_notebook():
-        return _notebook_bar()
-    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM", "") in {"", "dumb"}:
-        return None
-    from layercheck.display.terminal import CheckBar
+def _shown() -> ProgressCallback:
+    if in_notebook():
+        return _until_it_fails(NotebookBar())
+    if can_animate():
+        from layercheck.display.terminal import CheckBar
 
-    return CheckBar()
-
-
-def _in_notebook() -> bool:
-    """True in a Jupyter kernel, by the same test as tqdm's; IPython on a terminal has no kernel."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return getattr(shell, "kernel", None) is not None
+        return _until_it_fails(CheckBar())
+    return PlainLines(to_stderr)
 
 
-def _notebook_bar() -> ProgressCallback | None:
-    try:
-        with warnings.catch_warnings():
-            # Without ipywidgets, tqdm warns and then shows a text bar.
-            warnings.simplefilter("ignore")
-            from tqdm.auto import tqdm
-    except ImportError:
-        return None
-    bar: Any = None
+def _until_it_fails(bar: ProgressCallback) -> ProgressCallback:
+    """The bar, until it raises, because a terminal that was closed must not end the run."""
+    failed = False
 
-    def show(state: Progress) -> None:
-        nonlocal bar
-        if bar is None:
-            bar = tqdm(total=state.unique, unit=" digests", unit_scale=True, desc="layercheck")
-        bar.update(state.settled - bar.n)
-        bar.set_postfix(
-            calls_per_s=round(state.calls_per_second),
-            missing=state.counts.get("unavailable", 0),
-            throttled=state.throttles,
-        )
-        if state.done:
-            bar.close()
+    def show(progress: Progress) -> None:
+        nonlocal failed
+        if not failed:
+            try:
+                bar(progress)
+            except Exception:  # noqa: BLE001 - whatever the terminal or the notebook raises
+                failed = True
 
     return show

@@ -14,7 +14,19 @@ VERDICT_STYLES = {
     "unanswered": "bold yellow",
     "not_checked": "dim",
 }
-"""Verdict word to its colour in bars and tables."""
+"""Verdict word to its colour in bars and tables on a terminal."""
+
+VERDICT_COLOURS = {
+    "available": "#2e9e5b",
+    "unavailable": "#d9483b",
+    "archived": "#b07c1f",
+    "refused": "#c2528b",
+    "other": "#8a63d2",
+    "invalid": "#7a7f87",
+    "unanswered": "#d9822b",
+    "not_checked": "#9aa0a6",
+}
+"""Verdict word to its colour in HTML, with enough contrast on white and on near black."""
 
 
 def counts_line(counts: dict[str, int], *, order: Iterable[str] = VERDICT_STYLES) -> list[tuple[str, str]]:
@@ -44,3 +56,51 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+
+
+def settled(counts: dict[str, int]) -> dict[str, int]:
+    """The counts without `not_checked`, which is only what is left to do."""
+    return {word: count for word, count in counts.items() if word != "not_checked"}
+
+
+def percent(part: int, whole: int) -> str:
+    """A part as a percentage, which is 0 % and 100 % only for nothing and all.
+
+    Examples:
+        >>> [percent(*pair) for pair in ((0, 10), (1, 10_000), (9_999, 10_000), (10, 10), (1, 3))]
+        ['0 %', '<0.1 %', '>99.9 %', '100 %', '33.3 %']
+    """
+    if part == 0 or whole == 0:
+        return "0 %"
+    if part == whole:
+        return "100 %"
+    share = 100 * part / whole
+    if share < 0.1:
+        return "<0.1 %"
+    return ">99.9 %" if share > 99.9 else f"{share:.1f} %"
+
+
+def time_left(seconds: float | None) -> str:
+    """The time left as text without tenths, because it is an estimate; empty if it is unknown or nothing.
+
+    Examples:
+        >>> [time_left(seconds) for seconds in (None, 0.0, 7.25, 83)]
+        ['', '', '7 s left', '1 min 23 s left']
+    """
+    if not seconds:
+        return ""
+    return f"{f'{seconds:.0f} s' if seconds < 59.5 else duration(seconds)} left"
+
+
+def bytes_text(count: float) -> str:
+    """A number of bytes as text for people.
+
+    Examples:
+        >>> [bytes_text(count) for count in (12, 4_200, 3_100_000, 12_340_000_000)]
+        ['12 B', '4 kB', '3 MB', '12.3 GB']
+    """
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -34,9 +34,9 @@ def feed(planner: Planner, digests: Any) -> None:
     if isinstance(digests, Plan):
         raise TypeError("this is a plan already: pass it to check, or its digests to plan")
     if isinstance(digests, FileRows):
-        digests.feed(planner)
+        _tell(digests.feed(planner), digests.file)
     elif isinstance(digests, os.PathLike) or _is_binary_file(digests):
-        planner.read(digests)
+        _tell(FileRows(digests, "lines", None).feed(planner), digests)
     elif isinstance(digests, io.TextIOBase):
         raise TypeError("the file is open in text mode: open it with mode 'rb', or pass its path")
     elif _is_pandas(digests):
@@ -52,6 +52,17 @@ def feed(planner: Planner, digests: Any) -> None:
             f"cannot read digests from {type(digests).__name__}: pass an iterable of str, a pathlib.Path, "
             "an open binary file, an (n, 32) uint8 array or an Arrow column"
         )
+
+
+def _tell(notes: tuple[str, ...], file: Any) -> None:
+    """Logs what was decided about a file."""
+    if not notes:
+        return
+    import logging  # here, because most inputs have no notes
+
+    shown = repr(os.fsdecode(file)) if isinstance(file, (str, os.PathLike)) else type(file).__name__
+    for note in notes:
+        logging.getLogger("layercheck").info("%s of %s", note, shown)
 
 
 def _is_binary_file(digests: Any) -> bool:
@@ -100,6 +111,11 @@ def _feed_array(planner: Planner, array: Any) -> None:
     kind, width = array.dtype.kind, array.dtype.itemsize
     if array.ndim == 1 and array.size == 0:
         return  # of any dtype, because numpy makes an empty list an array of floats
+    if kind == "S" and planner.raw:
+        raise ValueError(
+            f"dtype S{width} drops trailing zero bytes, so it cannot hold raw digests: "
+            "use dtype V32, uint8 with shape (n, 32), or object"
+        )
     if kind == "S" and width == 32:
         raise ValueError(
             "dtype S32 drops trailing zero bytes, so it cannot hold raw digests: "

@@ -1,23 +1,18 @@
-"""Reads one column of a file: lines, CSV, JSON Lines or Parquet."""
+"""Reads one column of a file: lines, CSV, JSON Lines, Parquet, Arrow or ORC."""
 
 from __future__ import annotations
 
 import io
 import os
-from typing import Any, Protocol
+from typing import Any
 
-from layercheck._core import Planner
-from layercheck.file_formats import INPUT_FORMATS, FileFormat, input_format
+from layercheck._core import Planner, container, is_compressed
+from layercheck.file_formats import INPUT_FORMATS, FileFormat, inner_suffix, input_format
+from layercheck.inputs.content import BinaryFile, can_seek, opened
+from layercheck.inputs.tables import FORMATS as TABLES
+from layercheck.inputs.tables import feed_table
 
 _CHOICE = f"one of {', '.join(INPUT_FORMATS)}"
-_PARQUET_ROWS = 65_536  # rows of a file that are in memory at once
-
-
-class BinaryFile(Protocol):
-    """The part of an open file that reading needs."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes; no bytes at the end of the file."""
 
 
 class FileRows:
@@ -28,57 +23,103 @@ class FileRows:
 
     Attributes:
         file: The path or the open file.
-        format: The format of the file.
-        column: Name or number of the column; None for the only column.
+        format: The format of the file. Parquet, Arrow or ORC by its first bytes is read as such.
+        column: Name or number of the column; None for the only column, or the only one that is named `digest`
+            or holds digests.
+        delimiter: What stands between two fields of CSV; None if the file tells.
+        raw: True if binary values of variable length are raw digests.
     """
 
-    __slots__ = ("column", "file", "format")
+    __slots__ = ("_tabs", "column", "delimiter", "file", "format", "raw")
 
     def __init__(
-        self, file: str | os.PathLike[str] | BinaryFile, format: FileFormat, column: str | int | None
+        self,
+        file: str | os.PathLike[str] | BinaryFile,
+        format: FileFormat,
+        column: str | int | None,
+        *,
+        delimiter: str | None = None,
+        raw: bool = False,
+        tabs: bool = False,
     ) -> None:
         self.file = file
         self.format = format
         self.column = column
+        self.delimiter = delimiter
+        self.raw = raw
+        self._tabs = tabs
 
     def __repr__(self) -> str:
-        return f"FileRows({self.file!r}, format={self.format!r}, column={self.column!r})"
+        more = "" if self.delimiter is None else f", delimiter={self.delimiter!r}"
+        more += ", raw=True" if self.raw else ""
+        return f"FileRows({self.file!r}, format={self.format!r}, column={self.column!r}{more})"
 
-    def feed(self, planner: Planner) -> None:
-        """Gives all rows to the planner of the native module."""
-        if self.format == "parquet":
-            _feed_parquet(planner, self.file, self.column)
-        elif self.format == "csv":
-            planner.read_csv(self.file, self.column)
-        elif self.format == "jsonl":
-            planner.read_jsonl(self.file, None if self.column is None else str(self.column))
-        else:
-            planner.read(self.file)
+    def feed(self, planner: Planner) -> tuple[str, ...]:
+        """Gives all rows to the planner of the native module.
+
+        Returns:
+            Notes for people: the column or key that was taken without being named, and how many records lack
+            the key. Each is a part of a sentence that goes on with "of" and the name of the file.
+        """
+        with opened(self.file) as (head, file):
+            content = container(head)
+            if content is None and self.format in TABLES:
+                content = TABLES[self.format]
+                if is_compressed(head):
+                    raise ValueError(f"{content} cannot be read from compressed data: unpack it first")
+            if content is not None:
+                return feed_table(planner, file, content, self.column, raw=self.raw)
+            if self.raw or planner.raw:
+                raise ValueError(f"raw=True is for binary columns, and {self.format} is text: leave raw out")
+            return self._feed_text(planner, file)
+
+    def _feed_text(self, planner: Planner, file: Any) -> tuple[str, ...]:
+        if self.format == "csv":
+            return tuple(planner.read_csv(file, self.column, self.delimiter, tabs=self._tabs))
+        if self.format == "jsonl":
+            return tuple(planner.read_jsonl(file, None if self.column is None else str(self.column)))
+        if self.column is not None:
+            raise ValueError("lines have no columns: leave column out, or pass format=")
+        planner.read(file)
+        return ()
 
 
 def read(
     path: str | os.PathLike[str] | BinaryFile,
     format: FileFormat | None = None,
     column: str | int | None = None,
+    *,
+    delimiter: str | None = None,
+    raw: bool = False,
 ) -> FileRows:
-    r"""Name the rows of a file: one column of CSV or Parquet, JSON Lines, or lines of text.
+    r"""Name the rows of a file: one column of CSV, Parquet, Arrow or ORC, JSON Lines, or lines of text.
 
-    Lines, CSV and JSON Lines may be gzip or zstd; the first bytes of the file show which.
+    Lines, CSV and JSON Lines may be gzip or zstd; the first bytes of the file show which. A file that is
+    Parquet, Arrow or ORC by its first bytes is read as such, whatever its name and `format` say.
 
     * `"lines"`: a row in each line, as in every path given to `plan`. Blank lines and lines starting
       with `#` are not rows.
-    * `"csv"`: RFC 4180, commas and double quotes. The first record is the header, unless its value in
-      the column is a digest. Blank lines are not rows. A record that is too short for the column is a null.
+    * `"csv"`: RFC 4180, with any delimiter and double quotes. The first record is the header, unless its
+      value in the column is a digest. Blank lines are not rows. A record that is too short for the column is
+      a null.
     * `"jsonl"`: in each line a string, or an object with a string under the key `column`. Any other line is
       one invalid row (`not_text`): not JSON, another type, `null`, or an object without the key.
-    * `"parquet"`: needs pyarrow (`pip install 'layercheck[parquet]'`); read in pieces.
+    * `"parquet"`, `"arrow"` (IPC files and streams, Feather), `"orc"`: need pyarrow (`pip install pyarrow`);
+      read in pieces. From a pipe they are first copied to a temporary file.
 
     Args:
         path: The file, or an open binary file.
-        format: One of the above. None chooses by the suffix: `.csv`, `.jsonl`, `.ndjson`, `.parquet`, `.pq`,
-            and for lines `.txt` or no suffix; `.gz` and `.zst` may follow.
-        column: The column's name, or its number counted from 0 (not for JSON Lines). None is for files
-            that have only one column.
+        format: One of the above. None chooses by the suffix: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json`
+            (for JSON Lines), `.parquet`, `.pq`, `.parq`, `.arrow`, `.feather`, `.ipc`, `.arrows`, `.orc`, and
+            for lines `.txt` or no suffix; `.gz` and `.zst` may follow.
+        column: The column's name, or its number counted from 0 (not for JSON Lines). None takes the only
+            column; or the only one named `digest`, in any case; or the only one in which digests stand
+            among the first 100 records.
+        delimiter: What stands between two fields of CSV: one character of ASCII, or `"tab"`. None takes the
+            one of comma, semicolon, tab and `|` that alone splits the header and most of the first records
+            into the same number of fields, or else the comma (in a file named `.tsv` the tab).
+        raw: True if a binary column of variable length holds raw digests of 32 bytes. Values of another
+            length are then invalid rows (`wrong_length`).
 
     Returns:
         Rows to pass to `layercheck.plan` or `layercheck.check`, which read the file.
@@ -86,9 +127,9 @@ def read(
     Raises:
         ValueError: The suffix does not tell the format, or the format has no columns to choose from. While
             the file is read: it lacks the column (the message lists its columns), or it has several and
-            `column` is None.
+            not exactly one of them seems to hold the digests.
         OSError: While the file is read, if it cannot be read.
-        ImportError: While a Parquet file is read, if pyarrow is not installed.
+        ImportError: While a Parquet, Arrow or ORC file is read, if pyarrow is not installed.
 
     Examples:
         >>> import layercheck as lc, pathlib, tempfile
@@ -102,26 +143,75 @@ def read(
     if isinstance(path, io.TextIOBase):
         raise TypeError("the file is open in text mode: open it with mode 'rb', or pass its path")
     chosen = format or _format_of(path)
-    _check_column(column, chosen)
-    return FileRows(path, chosen, column)
+    _check_column(path, column, chosen)
+    tabs = isinstance(path, (str, os.PathLike)) and inner_suffix(path) == ".tsv"
+    return FileRows(path, chosen, column, delimiter=_delimiter(delimiter, chosen), raw=raw, tabs=tabs)
+
+
+def one_delimiter(text: str) -> str:
+    r"""The character that an option or an argument names as delimiter.
+
+    Raises:
+        ValueError: The text is not one character of ASCII that can stand between fields.
+
+    Examples:
+        >>> one_delimiter(";"), one_delimiter("tab"), one_delimiter(r"\t")
+        (';', '\t', '\t')
+    """
+    character = "\t" if text in ("tab", "\\t") else text
+    if len(character) != 1 or not character.isascii() or character in '"\r\n\0':
+        raise ValueError(f"delimiter must be one character such as ; or |, or tab, not {text!r}")
+    return character
+
+
+def _delimiter(delimiter: object, format: str) -> str | None:
+    if delimiter is None:
+        return None
+    if not isinstance(delimiter, str):
+        raise TypeError(f"delimiter must be one character, not {type(delimiter).__name__}")
+    if format != "csv":
+        raise ValueError(f"only CSV has a delimiter, and the format is {format}: leave delimiter out")
+    return one_delimiter(delimiter)
 
 
 def _format_of(path: Any) -> FileFormat:
     if not isinstance(path, (str, os.PathLike)):
-        raise ValueError(f"an open file has no suffix to tell its format: pass format=, {_CHOICE}")
-    found = input_format(path)
+        found = _table_format(path)
+        if found is None:
+            raise ValueError(f"an open file has no suffix to tell its format: pass format=, {_CHOICE}")
+        return found
+    found = input_format(path) or _table_format(path)
     if found is None:
         name = os.fsdecode(path).rpartition(os.sep)[2]
         raise ValueError(f"cannot tell the format of {name!r} from its suffix: pass format=, {_CHOICE}")
     return found
 
 
-def _check_column(column: object, format: str) -> None:
+def _table_format(file: Any) -> FileFormat | None:
+    """The binary format of a file by its first bytes, if they can be read without losing them."""
+    if not isinstance(file, (str, os.PathLike)) and not can_seek(file):
+        return None
+    if isinstance(file, (str, os.PathLike)) and not os.path.isfile(file):  # noqa: PTH113 - faster
+        return None
+    with opened(file) as (head, _):
+        content = container(head)
+    return (
+        None
+        if content is None
+        else "orc"
+        if content == "ORC"
+        else "parquet"
+        if content == "Parquet"
+        else "arrow"
+    )
+
+
+def _check_column(path: Any, column: object, format: str) -> None:
     if column is None:
         return
     if isinstance(column, bool) or not isinstance(column, (str, int)):
         raise TypeError(f"column must be a name or a number, not {type(column).__name__}")
-    if format == "lines":
+    if format == "lines" and _table_format(path) is None:
         raise ValueError("lines have no columns: leave column out, or pass format=")
     if isinstance(column, int) and (column < 0 or format == "jsonl"):
         raise ValueError(
@@ -129,32 +219,3 @@ def _check_column(column: object, format: str) -> None:
             if format == "jsonl"
             else f"columns are counted from 0, so there is no column {column}"
         )
-
-
-def _feed_parquet(planner: Planner, file: Any, column: str | int | None) -> None:
-    try:
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise ImportError("reading Parquet needs pyarrow: pip install 'layercheck[parquet]'") from error
-    where = os.fsdecode(file) if isinstance(file, (str, os.PathLike)) else file
-    with ParquetFile(where) as parquet:
-        names = list(parquet.schema_arrow.names)
-        number = _number_of(column, names)
-        for batch in parquet.iter_batches(_PARQUET_ROWS, columns=[names[number]]):
-            planner.extend_arrow(batch.column(0))
-
-
-def _number_of(column: str | int | None, names: list[str]) -> int:
-    there = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
-    if column is None:
-        if len(names) != 1:
-            raise ValueError(f"which column holds the digests? choose one of {there or 'none'} by column=")
-        return 0
-    if isinstance(column, int):
-        if column >= len(names):
-            raise ValueError(f"no column {column}, counted from 0; there are {there}")
-        return column
-    if names.count(column) != 1:
-        problem = "no column" if column not in names else "more than one column"
-        raise ValueError(f"{problem} {column!r}; there are {there}")
-    return names.index(column)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from layercheck._core import Ledger, Plan
 from layercheck.errors import JournalError
+from layercheck.journal import notebook
 from layercheck.journal.fingerprint import Fingerprint
 from layercheck.journal.history import JournalRun, read_runs, total_stats
 from layercheck.journal.lock import Owner, owner_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from layercheck.report import Report
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class JournalStatus:
     """The state of a journal.
 
@@ -60,6 +61,13 @@ class JournalStatus:
     def complete(self) -> bool:
         """True if every digest has a final verdict."""
         return self.settled == self.unique
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else f"{self.unique - self.settled} digests open"
+        return (
+            f"JournalStatus({str(self.path)!r}, rows={self.rows}, unique={self.unique}, {state}, "
+            f"runs={len(self.runs)})"
+        )
 
 
 class Journal:
@@ -201,6 +209,12 @@ class Journal:
         raise TypeError(
             "a Journal is an open file, so it cannot be pickled or copied; send its path, or its report"
         )
+
+    def _repr_html_(self) -> str | None:
+        try:
+            return notebook.render(self)
+        except JournalError:
+            return None  # closed, or damaged since; the notebook then shows the other form
 
     def __repr__(self) -> str:
         return f"Journal({str(self.path)!r}, {self.target.repository_name!r}, rows={self._fingerprint.rows})"

@@ -25,8 +25,9 @@ const DIGEST_LEN: i32 = 32;
 /// Widths of fixed-size text: hex digits alone, and the digest in full.
 const TEXT_LENS: [i32; 2] = [64, 71];
 
-/// Takes all arrays of an object with `__arrow_c_stream__` or `__arrow_c_array__`, one at a time.
-pub(in crate::py) fn extend(planner: &mut Planner, data: &Bound<'_, PyAny>) -> PyResult<()> {
+/// Takes all arrays of an object with `__arrow_c_stream__` or `__arrow_c_array__`, one at a time. With `raw`,
+/// binary values of variable length are raw digests, and not text.
+pub(in crate::py) fn extend(planner: &mut Planner, data: &Bound<'_, PyAny>, raw: bool) -> PyResult<()> {
     let py = data.py();
     let mut stream = Stream::of(data)?;
     let is_table = check_type(stream.data_type())?;
@@ -36,7 +37,7 @@ pub(in crate::py) fn extend(planner: &mut Planner, data: &Bound<'_, PyAny>) -> P
         for start in (0..array.len()).step_by(PIECE_ROWS) {
             let length = PIECE_ROWS.min(array.len() - start);
             let nulls = nulls.as_ref().map(|nulls| nulls.slice(start, length));
-            let taken = py.detach(|| take(planner, &array.slice(start, length), nulls.as_ref()));
+            let taken = py.detach(|| take(planner, &array.slice(start, length), nulls.as_ref(), raw));
             taken.map_err(|Malformed| {
                 PyValueError::new_err("malformed Arrow array: a value outside its data")
             })?;
@@ -90,6 +91,14 @@ fn holds_rows(data_type: &DataType) -> bool {
     }
 }
 
+/// Whether the values are bytes that need not be text.
+fn is_binary(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_)
+    )
+}
+
 fn not_rows(data_type: &DataType) -> PyErr {
     let name = data_type.to_string().to_lowercase();
     PyTypeError::new_err(format!(
@@ -118,19 +127,27 @@ impl fmt::Display for Malformed {
     }
 }
 
-fn take(planner: &mut Planner, array: &ArrayRef, nulls: Option<&NullBuffer>) -> Result<(), Malformed> {
+fn take(
+    planner: &mut Planner,
+    array: &ArrayRef,
+    nulls: Option<&NullBuffer>,
+    is_raw: bool,
+) -> Result<(), Malformed> {
     match array.data_type() {
         DataType::Null => {
             (0..array.len()).for_each(|_| planner.not_text(None));
             Ok(())
         }
-        DataType::Dictionary(..) => dictionary(planner, array, nulls),
+        DataType::Dictionary(..) => dictionary(planner, array, nulls, is_raw),
         DataType::FixedSizeBinary(DIGEST_LEN) => raw(planner, array.as_fixed_size_binary(), nulls),
         _ => {
             let values = Values::of(array)?;
+            let is_raw = is_raw && is_binary(array.data_type());
             for row in 0..array.len() {
                 if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                     planner.not_text(None);
+                } else if is_raw {
+                    planner.raw_row(values.get(row).ok_or(Malformed)?);
                 } else {
                     planner.row(values.get(row).ok_or(Malformed)?);
                 }
@@ -163,11 +180,17 @@ fn raw(
 
 /// Takes the rows of a dictionary. Each row is parsed on its own, which costs little beside the dedupe, so
 /// that it is counted and rejected exactly as outside a dictionary.
-fn dictionary(planner: &mut Planner, array: &ArrayRef, nulls: Option<&NullBuffer>) -> Result<(), Malformed> {
+fn dictionary(
+    planner: &mut Planner,
+    array: &ArrayRef,
+    nulls: Option<&NullBuffer>,
+    is_raw: bool,
+) -> Result<(), Malformed> {
     downcast_dictionary_array!(
         array => {
             let values = array.values();
-            let is_raw = *values.data_type() == DataType::FixedSizeBinary(DIGEST_LEN);
+            let is_raw = *values.data_type() == DataType::FixedSizeBinary(DIGEST_LEN)
+                || is_raw && is_binary(values.data_type());
             let value_nulls = values.nulls();
             let all_null = *values.data_type() == DataType::Null;
             let cells = if all_null { None } else { Some(Values::of(values)?) };
@@ -184,7 +207,7 @@ fn dictionary(planner: &mut Planner, array: &ArrayRef, nulls: Option<&NullBuffer
                 }
                 let value = cells.as_ref().and_then(|cells| cells.get(key)).ok_or(Malformed)?;
                 if is_raw {
-                    planner.raw(Digest::all_in(value));
+                    planner.raw_row(value);
                 } else {
                     planner.row(value);
                 }

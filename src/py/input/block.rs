@@ -22,6 +22,7 @@ pub(in crate::py) struct Block {
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
+    Raw,
     Null,
     Other,
 }
@@ -34,6 +35,11 @@ impl Block {
     pub(super) fn push_text(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
         self.ends.push((self.bytes.len() as u32, Kind::Text));
+    }
+
+    pub(super) fn push_raw(&mut self, data: &[u8]) {
+        self.bytes.extend_from_slice(data);
+        self.ends.push((self.bytes.len() as u32, Kind::Raw));
     }
 
     pub(super) fn push_null(&mut self) {
@@ -57,6 +63,7 @@ impl Block {
             start = end as usize;
             match kind {
                 Kind::Text => planner.row(row),
+                Kind::Raw => planner.raw_row(row),
                 Kind::Null => planner.not_text(None),
                 Kind::Other => planner.not_text(Some(row)),
             }

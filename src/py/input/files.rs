@@ -33,12 +33,12 @@ impl From<Option<ColumnArgument>> for Column {
 }
 
 /// Takes a file: a path, or an object with `read(size)` that returns bytes. Exceptions of the object pass
-/// through.
+/// through. Returns the notes of the format.
 pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Send>(
     taker: &mut T,
     file: &Bound<'_, PyAny>,
     mut format: F,
-) -> PyResult<()> {
+) -> PyResult<Vec<String>> {
     let py = file.py();
     if file.hasattr("read")? {
         let file = PythonFile(file.clone().unbind());
@@ -47,7 +47,7 @@ pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Se
             ReadError::Io(error) => error.into(),
             ReadError::Format(error) => PyValueError::new_err(error.to_string()),
         })? {}
-        return Ok(());
+        return Ok(format.notes());
     }
     let path: PathBuf = file.extract()?;
     let opened = py.detach(|| File::open(&path).and_then(TextSource::open));
@@ -59,7 +59,7 @@ pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Se
         // Ctrl-C while a large file is read.
         py.check_signals()?;
     }
-    Ok(())
+    Ok(format.notes())
 }
 
 /// Reads some blocks with the interpreter lock released; returns false at the end of the file.

@@ -6,13 +6,15 @@ use pyo3::types::{PyByteArray, PyBytes, PyString};
 use super::block::{Block, LONG_ROW};
 use crate::plan::planner::Planner;
 
-/// Takes every item as a row. Exceptions of the iterable pass through.
+/// Takes every item as a row; with `raw`, bytes are raw digests and not text. Exceptions of the iterable pass
+/// through.
 pub(in crate::py) fn extend(
     planner: &mut Planner,
     block: &mut Block,
     rows: &Bound<'_, PyAny>,
+    raw: bool,
 ) -> PyResult<()> {
-    let mut taker = Taker { planner, block };
+    let mut taker = Taker { planner, block, raw };
     // Lists and tuples are iterated too: access by index took the same time, and prefetching items took
     // longer. An iterator stays valid if its list is changed meanwhile.
     for item in rows.try_iter()? {
@@ -24,6 +26,7 @@ pub(in crate::py) fn extend(
 struct Taker<'a> {
     planner: &'a mut Planner,
     block: &'a mut Block,
+    raw: bool,
 }
 
 impl Taker<'_> {
@@ -38,10 +41,10 @@ impl Taker<'_> {
             return self.text(item.py(), encoded.cast::<PyBytes>()?.as_bytes());
         }
         if let Ok(bytes) = item.cast::<PyBytes>() {
-            return self.text(item.py(), bytes.as_bytes());
+            return self.bytes(item.py(), bytes.as_bytes());
         }
         if let Ok(bytes) = item.cast::<PyByteArray>() {
-            return self.text(item.py(), &bytes.to_vec());
+            return self.bytes(item.py(), &bytes.to_vec());
         }
         if item.is_none() {
             self.block.push_null();
@@ -49,6 +52,20 @@ impl Taker<'_> {
             self.block.push_other(describe(item).as_bytes());
         }
         self.flush_if_full(item.py())
+    }
+
+    #[inline]
+    fn bytes(&mut self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
+        if !self.raw {
+            return self.text(py, bytes);
+        }
+        if bytes.len() <= LONG_ROW {
+            self.block.push_raw(bytes);
+            return self.flush_if_full(py);
+        }
+        self.flush(py)?;
+        self.planner.raw_row(bytes);
+        Ok(())
     }
 
     #[inline]

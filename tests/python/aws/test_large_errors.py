@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 import layercheck as lc
 from dispatch.scripted_server import Reply, ScriptedServer
@@ -17,6 +17,7 @@ from fake_account import SECRET, TOKEN, digests
 from layercheck import redact
 from layercheck._core import KnownSecrets
 from layercheck.aws import classify as classes
+from layercheck.aws import network_advice
 from layercheck.aws.classify import classify, exception_for
 from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.limits import Limits
@@ -61,7 +62,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The length of every text that a pattern is given from here on."""
     lengths: list[int] = []
     module: ModuleType
-    for module in (redact, classes):
+    for module in (redact, classes, network_advice):
         for name, value in list(vars(module).items()):
             if isinstance(value, re.Pattern):
                 monkeypatch.setattr(module, name, Counted(value, lengths))
@@ -84,6 +85,7 @@ def errors(text: str) -> list[BaseException]:
     return [
         ClientError(response, "BatchCheckLayerAvailability"),
         HTTPClientError(error=text),
+        EndpointConnectionError(endpoint_url="https://x", error=ValueError(text)),
         chained,
         UnicodeDecodeError("utf-8", body, 0, 1, "invalid"),
     ]

@@ -202,6 +202,31 @@ def test_dry_run_asks_nothing_and_needs_no_credentials(
     assert local_ecr.counters.requests == 0
 
 
+@pytest.mark.parametrize(
+    ("reference", "place"),
+    [
+        (
+            "123456789012.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk/team/app",
+            "team/app, registry 123456789012, region eu-isoe-west-1",
+        ),
+        (
+            "ecr.aws/arn:aws:ecr:eu-west-1:123456789012:repository/team/app",
+            "team/app, registry 123456789012, region eu-west-1",
+        ),
+        ("gallery.ecr.aws/abcd1234/team/app", "team/app of ECR Public, registry abcd1234"),
+        ("OCI://Public.ECR.aws/abcd1234/team/app/", "team/app of ECR Public, registry abcd1234"),
+        ("team/app", "team/app"),
+    ],
+    ids=["isoe", "arn-behind-a-host", "gallery", "capitals", "name"],
+)
+def test_a_dry_run_says_which_repository_a_reference_names(
+    layercheck: Layercheck, digests: Path, reference: str, place: str
+) -> None:
+    ended = layercheck("check", reference, digests, "--dry-run")
+    assert ended.code == 0
+    assert f"dry run: nothing is sent to {place}\n" in ended.err
+
+
 def test_incomplete_is_code_4_with_the_command_to_run_again(
     check: Layercheck, local_ecr: LocalEcr, digests: Path, tmp_path: Path
 ) -> None:

@@ -48,7 +48,29 @@ def test_no_region(check: Layercheck, digests: Path) -> None:
 
 
 def test_credentials_of_another_region(check: Layercheck, digests: Path) -> None:
-    says(check("app", digests, "--region", "us-west-2"), "Credential should be scoped", "--profile")
+    ended = check("app", digests, "--region", "us-west-2")
+    says(ended, "Credential should be scoped", "the credentials are right", "check --region")
+
+
+def test_a_helper_that_is_missing_is_not_taken_for_an_input(
+    check: Layercheck, digests: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[profile mine]\ncredential_process = /nonexistent/helper\n")
+    settings = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
+    ended = check("app", digests, "--profile", "mine", env=settings)
+    says(ended, "credential_process of profile 'mine'", "/nonexistent/helper", "run the helper by hand")
+    says(check("app", "nothing.txt", "--profile", "mine", env=settings), "nothing.txt")
+
+
+def test_a_token_that_is_missing_is_not_asked_for_again_for_ever(
+    check: Layercheck, digests: Path, tmp_path: Path
+) -> None:
+    role = "role_arn = arn:aws:iam::123456789012:role/r\nweb_identity_token_file = /nonexistent/token\n"
+    (tmp_path / "config").write_text(f"[profile mine]\n{role}")
+    ended = check("app", digests, "--profile", "mine", env={"AWS_CONFIG_FILE": str(tmp_path / "config")})
+    says(
+        ended, "the web identity token", "/nonexistent/token", "profile 'mine'", "AWS_WEB_IDENTITY_TOKEN_FILE"
+    )
 
 
 def test_a_region_that_does_not_exist(layercheck: Layercheck, digests: Path) -> None:

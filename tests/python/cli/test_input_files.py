@@ -4,14 +4,17 @@ import gzip
 import json
 import os
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
+import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import Layercheck, digest
+from .conftest import COMMAND, Layercheck, digest
 
 
 def numbers(layercheck: Layercheck, *arguments: str | Path, stdin: bytes = b"") -> dict[str, Any]:
@@ -39,6 +42,20 @@ def test_standard_input_is_the_default(layercheck: Layercheck, arguments: list[s
 
 def test_gzip_is_recognised_on_standard_input(layercheck: Layercheck) -> None:
     assert numbers(layercheck, stdin=gzip.compress(digest(1).encode()))["unique"] == 1
+
+
+@pytest.mark.parametrize("by", ["name", "standard input"])
+@pytest.mark.parametrize("padding", [b"", bytes(1000)], ids=["", "with zeros behind it"])
+def test_a_frame_to_skip_and_padding_are_part_of_a_compressed_file(
+    layercheck: Layercheck, tmp_path: Path, by: str, padding: bytes
+) -> None:
+    text = f"{digest(1)}\n".encode()
+    skippable = (0x184D2A50).to_bytes(4, "little") + (4).to_bytes(4, "little") + bytes(4)
+    zstd = skippable + pa.Codec("zstd").compress(text).to_pybytes()
+    path = tmp_path / "digests"
+    path.write_bytes(gzip.compress(text) + padding if padding else zstd)
+    given = [path] if by == "name" else []
+    assert numbers(layercheck, *given, stdin=b"" if given else path.read_bytes())["unique"] == 1
 
 
 def test_kinds_calls_and_seconds_are_counted(layercheck: Layercheck) -> None:
@@ -98,6 +115,10 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
     damaged.write_bytes(b"\x1f\x8bnot really")
     zstd = tmp_path / "digests.zst"
     zstd.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
+    trailing = tmp_path / "trailing"
+    trailing.write_bytes(gzip.compress(b"") + b"more")
+    twice = tmp_path / "twice"
+    twice.write_bytes(gzip.compress(gzip.compress(b"")))
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     path = tmp_path / "socket"
@@ -109,6 +130,8 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
             (cut, "broken gzip"),
             (damaged, "broken gzip"),
             (zstd, "broken zstd"),
+            (trailing, "not gzip follow the last member; fetch or pack it again"),
+            (twice, "the gzip data holds gzip, not text: unpack it first\n"),
             (loop, "cannot read"),
             (path, "cannot read"),
             (tmp_path / ("x" * 300), "cannot read"),
@@ -173,24 +196,113 @@ def test_the_format_option_wins_over_the_suffix(layercheck: Layercheck, tmp_path
 
 def test_a_file_of_another_format_is_one_line_and_code_1(layercheck: Layercheck, tmp_path: Path) -> None:
     table = tmp_path / "layers.csv"
-    table.write_text(f"image,layer\napp,{digest(1)}\n")
+    table.write_text("image,layer\napp,1\n")
     parquet = tmp_path / "layers.parquet"
     pq.write_table(pa.table({"image": ["a"], "number": [1]}), parquet)
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1" + bytes(100))
     for arguments, said in (
-        ([table], 'choose one of "image", "layer" with --column'),
+        ([table], 'choose one of "image", "layer" with --column NAME'),
         (["--column", "digest", table], 'no column "digest"; there are "image", "layer"'),
         (["--column", "7", table], "no column 7, counted from 0"),
         (["--column", "number", parquet], "column of int64 holds no digests"),
         ([broken], "cannot read"),
-        (["--input-format", "parquet", "-"], "Parquet cannot be read from a pipe"),
+        (["--input-format", "parquet", "-"], "cannot be read as Parquet"),
         (["--column", "layer"], "standard input is read as lines, which have no columns"),
     ):
         ended = layercheck("plan", *arguments)
         assert (ended.code, ended.out) == (1, "")
         assert said in ended.err
         assert ended.err.count("\n") == 1
+
+
+def notes_of(layercheck: Layercheck, *arguments: str | Path, stdin: bytes = b"") -> tuple[int, list[str]]:
+    ended = layercheck("plan", "--format", "jsonl", *arguments, stdin=stdin)
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)["unique"], ended.err.splitlines()
+
+
+def test_the_delimiter_and_the_column_are_told_from_the_file(layercheck: Layercheck, tmp_path: Path) -> None:
+    for name, delimiter in (("rows.csv", ";"), ("rows.tsv", "\t"), ("pipes.csv", "|"), ("commas.csv", ",")):
+        path = tmp_path / name
+        path.write_text(f"image{delimiter}digest\napp{delimiter}{digest(1)}\n")
+        expected = (1, [f"layercheck: note: column \"digest\" of '{path}'"])
+        assert notes_of(layercheck, path) == expected
+        assert notes_of(layercheck, "--column", "digest", path) == (1, [])
+    note = 'layercheck: note: column "digest" of standard input'
+    assert notes_of(layercheck, "--input-format", "csv", stdin=path.read_bytes()) == (1, [note])
+
+
+@pytest.mark.parametrize("delimiter", ["tab", "\\t", "\t"])
+def test_the_delimiter_may_be_given(layercheck: Layercheck, delimiter: str) -> None:
+    text = f"image\tdigest\na,b\t{digest(1)}\n".encode()
+    arguments = ["--input-format", "csv", "--column", "1", "--delimiter", delimiter]
+    assert notes_of(layercheck, *arguments, stdin=text) == (1, [])
+
+
+def test_the_key_of_json_lines_is_named(layercheck: Layercheck, tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(f'{{"a": 1}}\n{{"digest": "{digest(1)}"}}\n')
+    unique, notes = notes_of(layercheck, path)
+    assert unique == 1
+    assert notes == [
+        f"layercheck: note: key \"digest\" of '{path}'",
+        f"layercheck: note: 1 record without the key \"digest\" (the first is row 0) of '{path}'",
+    ]
+
+
+def test_tables_are_read_by_their_content_from_a_path_a_pipe_and_a_redirection(
+    layercheck: Layercheck, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.txt"
+    table = pa.table({"layer": [digest(1), digest(2)]})
+    for write in (pq.write_table, pyarrow.feather.write_feather, pyarrow.orc.write_table):
+        write(table, path)
+        assert notes_of(layercheck, path) == (2, [])
+        assert notes_of(layercheck, stdin=path.read_bytes()) == (2, [])
+        with path.open("rb") as file:
+            command = [*COMMAND, "plan", "--format", "jsonl"]
+            ended = subprocess.run(command, stdin=file, capture_output=True, check=True)
+            assert json.loads(ended.stdout)["unique"] == 2
+
+
+def test_raw_digests_in_a_binary_column_are_read_with_the_option(
+    layercheck: Layercheck, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"layer": [bytes.fromhex(digest(number)[7:]) for number in (1, 2)]}), path)
+    assert notes_of(layercheck, "--raw", path) == (2, [])
+    unique, notes = notes_of(layercheck, path)
+    assert unique == 0
+    hint = '32-byte values that are not text (raw digests: --raw) in the column "layer" of'
+    assert f"layercheck: note: {hint} '{path}'" in notes
+    ended = layercheck("plan", "--raw", stdin=digest(1).encode())
+    assert (ended.code, ended.out) == (1, "")
+    assert "--raw is for binary columns, and lines is text: leave it out" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--delimiter", ";;"], "delimiter must be one character such as ; or |, or tab"),
+        (["--delimiter", ";", "--input-format", "jsonl"], "only CSV has a delimiter"),
+        (["--raw", "--input-format", "csv"], "--raw is for binary columns"),
+    ],
+)
+def test_options_that_cannot_fit_the_format_are_wrong_usage(
+    layercheck: Layercheck, arguments: list[str], said: str
+) -> None:
+    ended = layercheck("plan", *arguments)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_a_delimiter_of_lines_is_one_line_and_code_1(layercheck: Layercheck) -> None:
+    ended = layercheck("plan", "--delimiter", ";", stdin=digest(1).encode())
+    assert (ended.code, ended.out) == (1, "")
+    assert (
+        "standard input is read as lines, which have no columns; leave out --delimiter, or say" in ended.err
+    )
 
 
 def test_a_column_of_lines_is_wrong_usage(layercheck: Layercheck) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import layercheck as lc
@@ -67,6 +69,41 @@ def test_unusual_names_are_quoted_so_that_the_command_works(
     assert done.code == 3
     assert "digests known from the journal" in done.out
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("how", ["raw", "delimiter"])
+def test_the_options_that_say_what_rows_mean_are_repeated_and_belong_to_the_run(
+    layercheck: Layercheck, local_ecr: LocalEcr, tmp_path: Path, environment: dict[str, str], how: str
+) -> None:
+    path = tmp_path / ("rows.parquet" if how == "raw" else "rows.csv")
+    if how == "raw":
+        options = ["--raw"]
+        pq.write_table(pa.table({"layer": [bytes.fromhex(digest(row)[7:]) for row in range(9)]}), path)
+    else:
+        options = ["--delimiter", "\t", "--column", "b,c"]
+        path.write_text("a\tb,c\n" + "".join(f"{digest(9)}\t{digest(row)}\n" for row in range(9)))
+    command = (
+        "check",
+        "app",
+        str(path),
+        "--endpoint-url",
+        local_ecr.endpoint_url,
+        "--journal",
+        "audit.journal",
+    )
+    local_ecr.set_faults([Fault("omit", share=0.5)])
+    first = layercheck(*command, *options)
+    assert first.code == 4
+    local_ecr.set_faults([])
+    if how == "raw":
+        other = layercheck(*command)
+        assert other.code == 1
+        assert "belongs to another run" in other.err
+    else:
+        assert " --delimiter $'\\011' " in last_line(first)
+    done = pasted(last_line(first), environment, tmp_path)
+    assert done.code == 3
+    assert "digests known from the journal" in done.out
 
 
 def denied_run(check: Layercheck, ecr: LocalEcr, *arguments: str | Path) -> Ended:

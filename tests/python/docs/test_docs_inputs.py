@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def names() -> dict[str, Any]:
     digest = "sha256:" + "ab" * 32
     return {
         "digest": digest,
+        "gzip": gzip,
         "io": io,
         "lc": lc,
         "np": np,
@@ -38,7 +40,8 @@ def lines(heading: str) -> list[list[str]]:
     text = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) > 6, f"no table under {heading!r}"
-    return [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in rows[2:]]
+    cells = [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in rows[2:]]
+    return [[cell.replace("\\|", "|") for cell in row] for row in cells]
 
 
 def expression(cell: str) -> str:

@@ -58,9 +58,62 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAU
             (),
             id="token with a line end",
         ),
-        pytest.param("InvalidSignatureException", ("--region", "eu-west-1"), KEYS, (), id="wrong region"),
         pytest.param(
-            "ProxyConnectionError",
+            "InvalidSignatureException",
+            (),
+            KEYS,
+            (Fault("error", code="InvalidSignatureException"),),
+            id="wrong signature",
+        ),
+        pytest.param(
+            "the credentials are right and the region is not",
+            ("--region", "eu-west-1"),
+            KEYS,
+            (),
+            id="wrong region",
+        ),
+        pytest.param(
+            "this answer did not come from ECR, but from a proxy, filter or gateway on the way",
+            (),
+            KEYS,
+            (Fault("html"),),
+            id="page",
+        ),
+        pytest.param(
+            "the web identity token: No such file or directory",
+            (),
+            {
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent/token",
+                "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/reader",
+            },
+            (),
+            id="no token",
+        ),
+        pytest.param(
+            "the container's credentials",
+            (),
+            {
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/",
+            },
+            (),
+            id="host not allowed",
+        ),
+        pytest.param(
+            "the source of credentials cannot be reached, and ECR was not asked",
+            (),
+            {
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_WEB_IDENTITY_TOKEN_FILE": __file__,
+                "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/reader",
+                "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9",
+            },
+            (),
+            id="no STS",
+        ),
+        pytest.param(
+            "check HTTP_PROXY; NO_PROXY lists the hosts that need no proxy",
             (),
             {**KEYS, "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""},
             (),
@@ -104,6 +157,63 @@ def test_an_unknown_authority_is_named_as_on_the_page(
         assert main(["check", "app", rows, "--endpoint-url", ecr.endpoint_url]) == 1
     assert "CERTIFICATE_VERIFY_FAILED" in capfd.readouterr().err
     assert "CERTIFICATE_VERIFY_FAILED" in PAGE
+
+
+@pytest.mark.parametrize(
+    ("message", "script"),
+    [
+        ("credential_process of profile 'mine': the helper cannot be started", "/nonexistent/helper"),
+        ("the helper did not print a JSON object", "echo please log in"),
+        ("the helper ended with exit code 3", "sh -c 'exit 3'"),
+    ],
+    ids=["missing", "login", "fails"],
+)
+def test_a_helper_that_fails_is_named_as_on_the_page(
+    message: str,
+    script: str,
+    rows: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "config").write_text(f"[profile mine]\nregion = us-east-1\ncredential_process = {script}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert main(["check", "app", rows, "--profile", "mine"]) == 1
+    assert message in capfd.readouterr().err
+    assert message in PAGE
+
+
+def test_tls_and_plain_http_are_told_apart_as_on_the_page(
+    rows: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    messages = {
+        "that server speaks no TLS: write http:// in --endpoint-url": (False, "https"),
+        "that server does not speak HTTP: if it speaks TLS, write https:// in --endpoint-url": (True, "http"),
+    }
+    for message, (tls, scheme) in messages.items():
+        with LocalEcr({"app": [HELD]}, tls=tls) as ecr:
+            url = f"{scheme}://{ecr.endpoint_url.partition('://')[2]}"
+            assert main(["check", "app", rows, "--endpoint-url", url]) == 1
+        assert message in capfd.readouterr().err
+        assert message in PAGE
+
+
+def test_the_other_messages_about_the_network_are_those_of_the_package() -> None:
+    """Those that need a proxy, a broken bundle or no network; `aws/test_network_advice.py` raises them."""
+    source = (ROOT / "python" / "layercheck" / "aws" / "network_advice.py").read_text()
+    for message in (
+        "name a file with its certificate in AWS_CA_BUNDLE",
+        "names a file that is missing or holds no certificate",
+        "the proxy asks for a user name and password",
+        "the proxy refuses the user name or password in",
+        "raise the limit of open files (ulimit -n), or lower",
+        "AWS_REGION says",
+        "botocore knows no region",
+    ):
+        assert message in source
+        assert message in PAGE
 
 
 def test_the_messages_about_journals_are_those_of_the_package() -> None:

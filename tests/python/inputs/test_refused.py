@@ -242,7 +242,7 @@ def as_parquet(**columns: list[Any]) -> bytes:
 @pytest.mark.parametrize(
     ("data", "format", "column", "message"),
     [
-        (LAYERS, "csv", None, 'choose one of "image", "layer" by column='),
+        (b"image,layer\napp,1\n", "csv", None, 'choose one of "image", "layer" by column='),
         (LAYERS, "csv", "digest", 'no column "digest"; there are "image", "layer"'),
         (LAYERS, "csv", 2, 'no column 2, counted from 0; there are "image", "layer"'),
         (TWICE, "csv", "layer", '2 columns are named "layer"; choose one by its number'),
@@ -254,7 +254,7 @@ def as_parquet(**columns: list[Any]) -> bytes:
         (b'{"image": 1, "layer": 2}', "jsonl", None, 'choose one of "image", "layer" by column='),
         (b"{}", "jsonl", None, "choose one of none"),
         (b'{"image": 1}\n{"layer": 2}', "jsonl", "digest", 'no column "digest"; there are "image"'),
-        (as_parquet(image=["a"], layer=[A]), "parquet", None, "choose one of 'image', 'layer' by column="),
+        (as_parquet(image=["a"], layer=["b"]), "parquet", None, "choose one of 'image', 'layer' by column="),
         (as_parquet(image=["a"], layer=[A]), "parquet", "x", "no column 'x'; there are 'image', 'layer'"),
         (as_parquet(image=["a"], layer=[A]), "parquet", 2, "no column 2, counted from 0; there are 'image'"),
         (LAYERS, "parquet", "layer", "Parquet magic bytes not found"),
@@ -278,11 +278,12 @@ def test_a_column_without_text_is_refused() -> None:
     ("arguments", "error", "message"),
     [
         (("rows.xlsx",), ValueError, "cannot tell the format of 'rows.xlsx' from its suffix: pass format="),
-        (("rows.json.gz",), ValueError, "cannot tell the format of 'rows.json.gz'"),
+        (("rows.xml.gz",), ValueError, "cannot tell the format of 'rows.xml.gz'"),
         ((io.BytesIO(),), ValueError, "an open file has no suffix to tell its format: pass format="),
-        (("rows.csv", "tsv"), ValueError, "format must be one of lines, csv, jsonl, parquet, not 'tsv'"),
+        (("rows.csv", "tsv"), ValueError, "format must be one of lines, csv, .*, orc, not 'tsv'"),
         (("rows.txt", None, "layer"), ValueError, "lines have no columns"),
         (("rows.jsonl", None, 0), ValueError, "JSON Lines have keys, not numbered columns"),
+        (("rows.csv", None, None, "tab", 1), TypeError, "positional"),
         (("rows.csv", None, -1), ValueError, "columns are counted from 0, so there is no column -1"),
         (("rows.csv", None, 1.5), TypeError, "column must be a name or a number, not float"),
         (("rows.csv", None, True), TypeError, "column must be a name or a number, not bool"),
@@ -308,7 +309,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "pyarrow"]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"pip install 'layercheck\[parquet\]'"):
+    with pytest.raises(ImportError, match=r"Parquet needs pyarrow: pip install pyarrow"):
         lc.plan(lc.read(tmp_path / "rows.parquet"))
 
 
@@ -373,7 +374,7 @@ def test_one_bad_line_of_json_affects_no_other_line() -> None:
     assert plan.row_index.tolist() == [0, *[-1] * 9, 1, 2, -1, 2, -1, -1, -1, 0, -1]
     assert {reject.kind for reject in plan.rejects} == {"not_text"}
     texts = [reject.text for reject in plan.rejects]
-    assert texts[:5] == ["not json", '{"layer": 7}', None, None, '{"layer": {"x": 1}}']
+    assert texts[:5] == ["not json", '{"layer": 7}', None, '{"image": "app"}', '{"layer": {"x": 1}}']
     assert texts[-1] == '"�"'
 
 

@@ -142,7 +142,7 @@ proptest! {
                 Ok(Value::String(text)) => Some(text.into_bytes()),
                 Ok(Value::Null) => None,
                 Ok(Value::Object(object)) => match object.get("k") {
-                    None => { missed = true; None }
+                    None => { missed = true; bad() }
                     Some(value) => {
                         found = true;
                         match value {

@@ -47,10 +47,15 @@ fn how_the_bytes_arrive_does_not_matter() {
     let text = format!("sha256:{}\n{}\njunk", "ab".repeat(32), "cd".repeat(32));
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(text.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let zstd = zstd::encode_all(text.as_bytes(), 0).unwrap();
+    let skippable = b"\x5f\x2a\x4d\x18\x03\x00\x00\x00abc";
     let files = [
         ("plain", text.clone().into_bytes()),
-        ("gzip", gzip.finish().unwrap()),
-        ("zstd", zstd::encode_all(text.as_bytes(), 0).unwrap()),
+        ("gzip", gzip.clone()),
+        ("gzip and zeros", [&gzip[..], &[0; 9]].concat()),
+        ("zstd", zstd.clone()),
+        ("zstd between frames to skip", [skippable, &zstd[..], skippable].concat()),
     ];
     for (name, file) in files {
         for piece in [1, 2, 3, 5, 1 << 20] {

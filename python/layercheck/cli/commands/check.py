@@ -18,6 +18,7 @@ from layercheck.cli.options import (
     input_shape,
     journal_options,
     pace_options,
+    progress_style,
     quiet_options,
     target_options,
 )
@@ -67,8 +68,8 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app,
     public.ecr.aws/<alias>/<name>) or an ARN.
 
-    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
-    default) is standard input. In text, blank lines and lines that start with # are skipped.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; or Parquet, Arrow or
+    ORC; - (the default) is standard input. In text, blank lines and lines that start with # are skipped.
     """
     if options["max_age"] is not None and options["journal"] is None:
         raise click.UsageError("--max-age is the age of answers in a journal; add --journal FILE")
@@ -81,7 +82,7 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     quiet: bool = options["quiet"]
     resume = ResumeCommand.of_this_process(names, options["journal"])
     with InterruptHandler() as interrupts:
-        with display(quiet=quiet, no_progress=options["no_progress"]) as shown:
+        with display(quiet=quiet, progress=progress_style(options)) as shown:
             result = run(names, target, options, resume, shown, interrupts)
             # From here on only memory holds the answers, so the first Ctrl-C must not throw them away.
             interrupts.defer()
@@ -97,9 +98,9 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
 def _dry_run(
     names: tuple[str, ...], target: dict[str, Any], output: outputs.Output, options: dict[str, Any]
 ) -> ExitCode:
-    with display(quiet=options["quiet"], no_progress=options["no_progress"]) as shown:
+    with display(quiet=options["quiet"], progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
-        shown.note(f"dry run: nothing is sent to {target['repository_name']}")
+        shown.note(f"dry run: nothing is sent to {_place(target)}")
     machine = output.format == "jsonl" and output.path is None
     offline.show(
         reading.plan,
@@ -107,3 +108,13 @@ def _dry_run(
         format_="jsonl" if machine else "table",
     )
     return ExitCode.DONE
+
+
+def _place(target: dict[str, Any]) -> str:
+    """The repository with what REPOSITORY and the options say of its registry and region."""
+    words = [f"{target['repository_name']}{' of ECR Public' if target['public'] else ''}"]
+    if target["registry_id"] is not None:
+        words.append(f"registry {target['registry_id']}")
+    if target["region_name"] is not None:
+        words.append(f"region {target['region_name']}")
+    return ", ".join(words)

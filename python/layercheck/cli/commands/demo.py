@@ -7,17 +7,18 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from layercheck.cli import input_files
 from layercheck.cli import output as outputs
-from layercheck.cli.exit_codes import CommandError, ExitCode
-from layercheck.cli.options import quiet_options
+from layercheck.cli.exit_codes import CommandError, ExitCode, say
+from layercheck.cli.options import progress_style, quiet_options
 from layercheck.cli.progress import Display, display
 from layercheck.cli.sample_data import SampleFile, write_sample
 from layercheck.cli.signals import InterruptHandler
+from layercheck.redact import visible
 
 if TYPE_CHECKING:
     from layercheck.report import Report
@@ -52,7 +53,7 @@ _REPOSITORY = "team/app"
     help="Delay before each answer of the endpoint.",
 )
 @quiet_options
-def demo(rows: int, directory: Path, latency_ms: float, quiet: bool, no_progress: bool) -> int:
+def demo(rows: int, directory: Path, latency_ms: float, quiet: bool, **options: Any) -> int:
     """Run a complete check without an AWS account.
 
     Writes a file of digests with repeats, several spellings and invalid rows. Starts a local ECR endpoint
@@ -67,7 +68,7 @@ def demo(rows: int, directory: Path, latency_ms: float, quiet: bool, no_progress
             f"cannot make {str(directory)!r}: {error.strerror}; name another --directory"
         ) from error
     output = outputs.prepare(str(directory / ("report.parquet" if parquet else "report.csv")), None)
-    with InterruptHandler() as interrupts, display(quiet=quiet, no_progress=no_progress) as shown:
+    with InterruptHandler() as interrupts, display(quiet=quiet, progress=progress_style(options)) as shown:
         interrupts.on_interrupt = lambda: shown.note("interrupted; Ctrl-C again leaves at once")
         sample = _write_sample(directory / "digests.txt", rows, shown)
         report, wrong = _run(sample, latency_ms, shown)
@@ -144,14 +145,13 @@ def _ignore_user_settings() -> None:
 
 
 def _show(report: Report, sample: SampleFile, output: outputs.Output, *, parquet: bool) -> None:
-    from layercheck.cli.summary import show, summary
+    from layercheck.cli.numbers_table import show
+    from layercheck.cli.summary import summary
 
     out = sys.stdout
     out.write("\n")
     show(summary(report), out)
     out.write(f"\nall {report.rows:,} verdicts are right, compared with what the endpoint holds\n")
-    out.write(f"\ninput:  {sample.path.resolve()}\nreport: {output.path}\n")
+    out.write(f"\ninput:  {visible(str(sample.path.resolve()))}\nreport: {visible(str(output.path))}\n")
     if not parquet:
-        sys.stderr.write(
-            "layercheck: pyarrow is not installed, so the report is CSV: pip install 'layercheck[parquet]'\n"
-        )
+        say("pyarrow is not installed, so the report is CSV: pip install 'layercheck[parquet]'")

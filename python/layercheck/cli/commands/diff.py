@@ -59,6 +59,8 @@ def diff(before: str, after: str, output: str | None, format_: outputs.Format | 
     """
     if output in (None, "-") and format_ == "parquet":
         raise click.UsageError("Parquet goes to a file; add -o FILE.parquet")
+    if "-" in (before, after) and sys.stdin is None:
+        raise CommandError("standard input is closed; name a file for A and for B")
     names = [visible("standard input" if each == "-" else each) for each in (before, after)]
     before, after = ("/dev/stdin" if each == "-" else each for each in (before, after))
     target = outputs.prepare(output, format_, [each for each in (before, after) if Path(each).exists()])
@@ -75,12 +77,13 @@ def diff(before: str, after: str, output: str | None, format_: outputs.Format | 
             raise CommandError(
                 f"cannot write {str(target.path)!r}: {reason}; make room or choose another folder"
             ) from error
-    if target.to_stdout:
-        from layercheck.comparison.changes import as_json
+    with outputs.stdout_failures():
+        if target.to_stdout:
+            from layercheck.comparison.changes import as_json
 
-        sys.stdout.writelines(map(as_json, changes.lines()))
-    else:
-        _show(changes, names)
+            sys.stdout.writelines(map(as_json, changes.lines()))
+        else:
+            _show(changes, names)
     return ExitCode.FOUND if changes.counts["vanished"] else ExitCode.DONE
 
 
@@ -139,7 +142,7 @@ def _show(changes: Changes, names: list[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from layercheck.cli.summary import numbers_table, show
+    from layercheck.cli.numbers_table import numbers_table, show
     from layercheck.comparison.changes import LISTED
 
     audits = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
@@ -155,7 +158,7 @@ def _show(changes: Changes, names: list[str]) -> None:
     vanished = [line.digest for line in islice(changes.lines(("vanished",)), _EXAMPLES)]
     if vanished:
         lines.append(Text(f"\nvanished, {len(vanished)} of {counts['vanished']:,}", style="bold"))
-        lines += [Text(digest) for digest in vanished]
+        lines += [Text(digest, no_wrap=True, overflow="ignore") for digest in vanished]
         if len(vanished) < counts["vanished"]:
             lines.append(Text("all of them: --format jsonl, or -o FILE", style="dim"))
     show(Group(*lines), sys.stdout)

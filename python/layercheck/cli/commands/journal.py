@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,10 +36,10 @@ def show(file: str, format_: str) -> int:
     with _open(file) as opened:
         status = _ask(opened.status)
         if format_ == "jsonl":
-            sys.stdout.write(json.dumps(_as_dict(status)) + "\n")
+            sys.stdout.write(outputs.json_line(_as_dict(status)))
             return ExitCode.DONE
+        from layercheck.cli.numbers_table import show as shown
         from layercheck.cli.summary import journal_summary
-        from layercheck.cli.summary import show as shown
 
         shown(journal_summary(_ask(opened.report), status), sys.stdout)
     return ExitCode.DONE
@@ -71,11 +70,10 @@ def verify(file: str) -> int:
     """Check every byte of the journal FILE: the database, the plan, and each batch of verdicts."""
     with _open(file) as opened:
         problems = opened.verify()
-    for problem in problems:
-        sys.stdout.write(f"{one_line(problem)}\n")
+    with outputs.stdout_failures():
+        sys.stdout.writelines(f"{one_line(problem)}\n" for problem in problems or [f"{file}: sound"])
     if problems:
         raise CommandError(f"{file}: the journal is damaged; see above")
-    sys.stdout.write(f"{file}: sound\n")
     return ExitCode.DONE
 
 

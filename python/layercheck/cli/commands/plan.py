@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any, Literal
 
@@ -11,7 +10,8 @@ import click
 from layercheck._core import Plan
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli import input_files
-from layercheck.cli.options import input_options, input_shape, lines_option, quiet_options
+from layercheck.cli.options import input_options, input_shape, lines_option, progress_style, quiet_options
+from layercheck.cli.output import json_line
 from layercheck.cli.progress import display
 
 _SPELLINGS = {
@@ -44,17 +44,16 @@ def plan(
     public: bool,
     format_: Literal["table", "jsonl"],
     quiet: bool,
-    no_progress: bool,
     **options: Any,
 ) -> None:
     """Count and validate digests offline: kinds, duplicates, calls, time at the quota.
 
-    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd, or Parquet; - (the
-    default) is standard input.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; or Parquet, Arrow or
+    ORC; - (the default) is standard input.
     """
     options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
-    with display(quiet=quiet, no_progress=no_progress) as shown:
+    with display(quiet=quiet, progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
     show(reading.plan, registry="public" if public else "private", format_=format_)
 
@@ -63,7 +62,7 @@ def show(plan: Plan, *, registry: Literal["private", "public"], format_: Literal
     """Writes the numbers of a plan to standard output."""
     numbers = describe(plan, registry=registry)
     if format_ == "jsonl":
-        sys.stdout.write(json.dumps(numbers) + "\n")
+        sys.stdout.write(json_line(numbers))
         return
     _show_table(numbers)
 
@@ -92,7 +91,7 @@ def _show_table(numbers: dict[str, Any]) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from layercheck.cli.summary import numbers_table, show
+    from layercheck.cli.numbers_table import numbers_table, show
     from layercheck.display.wording import duration
 
     kinds = numbers_table("accepted as", "rows")

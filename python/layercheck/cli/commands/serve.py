@@ -15,6 +15,7 @@ import click
 from layercheck.cli import input_files
 from layercheck.cli.exit_codes import CommandError, ExitCode
 from layercheck.cli.signals import InterruptHandler
+from layercheck.redact import visible
 
 if TYPE_CHECKING:
     from layercheck.testing import LocalEcr
@@ -216,5 +217,5 @@ def _call_counts(ecr: LocalEcr) -> str:
 
 
 def _write_notes(lines: list[str]) -> None:
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.write("".join(f"{visible(line)}\n" for line in lines))
     sys.stderr.flush()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from layercheck.aws.classify import Failure, exception_for
+from layercheck.aws.network_advice import advice
+from layercheck.aws.network_settings import NetworkSettings
 from layercheck.dispatch.outcome import Cause
 from layercheck.errors import (
     AccessDeniedError,
@@ -13,6 +15,7 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
+from layercheck.redact import clean
 from layercheck.types import Ending, Target
 
 HINTS: dict[type[LayercheckError], str] = {
@@ -22,8 +25,8 @@ HINTS: dict[type[LayercheckError], str] = {
 }
 """What to do about a fatal error, at the end of its message. The command line has its own advice."""
 
-CLOCK_HINT = "; set the clock of this machine"
-"""The same, if the service refused the time of the signature."""
+CLOCK_HINT = "set the clock of this machine"
+"""What to do, whatever else is known, if the service refused the time of the signature."""
 
 
 class RunEnding:
@@ -37,11 +40,19 @@ class RunEnding:
         cancel_requested: The caller cancelled the run, whatever ended it.
     """
 
-    def __init__(self, target: Target, *, grace_s: float, timeout_grace_s: float) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        grace_s: float,
+        timeout_grace_s: float,
+        settings: NetworkSettings | None = None,
+    ) -> None:
         self.ended: Ending = "running"
         self.stopped_at: float | None = None
         self.cancel_requested = False
         self._target = target
+        self._settings = settings or NetworkSettings()
         self._grace_s = grace_s
         self._timeout_grace_s = timeout_grace_s
         self._why = ""
@@ -83,7 +94,7 @@ class RunEnding:
     def fail(self, now: float, failure: Failure) -> None:
         """Stop because of an error that asking again cannot mend."""
         if self._fatal is None and self.ended in ("running", "fatal"):
-            self._fatal = fatal_error(failure, self._target)
+            self._fatal = fatal_error(failure, self._target, self._settings)
         self._stop(now, "fatal")
 
     def fail_journal(self, now: float, error: JournalError) -> None:
@@ -141,7 +152,7 @@ class RunEnding:
             self.ended = ended
 
 
-def fatal_error(failure: Failure, target: Target) -> LayercheckError:
+def fatal_error(failure: Failure, target: Target, settings: NetworkSettings) -> LayercheckError:
     """Return the exception for a failure that ended a run; its message names the place and what to do."""
     where = f'repository "{target.repository_name}"'
     if target.registry_id:
@@ -150,5 +161,13 @@ def fatal_error(failure: Failure, target: Target) -> LayercheckError:
     text = failure.summary
     if failure.kind in ("transient", "throttled"):
         text = f"no usable answer at all; the last error was {text}"
-    hint = CLOCK_HINT if failure.clock else HINTS.get(failure.raises, "")
-    return exception_for(failure, f"{where}: {text}{hint}")
+    of_keys = failure.raises is CredentialsError and not failure.clock
+    if of_keys and settings.profile and "profile" not in text:
+        text = f"{text.rstrip('.')} (profile {clean(settings.profile, 100)!r})"
+    if failure.code == "NoCredentialsError" and settings.metadata_off:
+        off = "AWS_EC2_METADATA_DISABLED is set, so no role of an instance was asked for"
+        text = f"{text.rstrip('.')}, and {off}"
+    said = CLOCK_HINT if failure.clock else advice(failure, settings)
+    if said:
+        return exception_for(failure, f"{where}: {text.rstrip('.')}", said)
+    return exception_for(failure, f"{where}: {text}{HINTS.get(failure.raises, '')}")

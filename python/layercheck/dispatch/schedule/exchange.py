@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from layercheck._core import Ledger, Plan
-from layercheck.aws.classify import UnreadableAnswer
+from layercheck.aws.classify import ForeignAnswer, UnreadableAnswer, is_page
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.transport import Batch, Transport
 
@@ -54,6 +54,8 @@ class Exchange:
         try:
             return self._ledger.merge_body(call.start, call.stop, answer, self._transport.known)
         except ValueError as error:
+            if is_page(answer):
+                raise ForeignAnswer(str(error)) from error
             raise UnreadableAnswer(str(error)) from error
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from layercheck._core import Columns, Ledger, Plan
 from layercheck.aws.classify import CallAbandoned, Failure, classify
+from layercheck.aws.network_settings import NetworkSettings
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Cause, Outcome, OutcomeKind, Subscriber
 from layercheck.dispatch.rate.limiter import RateLimiter
@@ -46,6 +47,7 @@ class Execution:
         limits: Limits of the run.
         renewable: The client gets new credentials when these expire.
         writer: Writes verdicts to a journal, and holds those that the journal knew already.
+        settings: How the client reaches the service, for messages.
         subscribers: More subscribers to the outcomes.
 
     Attributes:
@@ -64,10 +66,13 @@ class Execution:
         *,
         renewable: bool = False,
         writer: JournalWriter | None = None,
+        settings: NetworkSettings | None = None,
         subscribers: Sequence[Subscriber] = (),
     ) -> None:
         self.changed = threading.Condition(pool.lock)
-        self.ending = RunEnding(target, grace_s=limits.grace_s, timeout_grace_s=limits.timeout_grace_s)
+        self.ending = RunEnding(
+            target, grace_s=limits.grace_s, timeout_grace_s=limits.timeout_grace_s, settings=settings
+        )
         self._plan = plan
         self._transport = transport
         self._pool = pool

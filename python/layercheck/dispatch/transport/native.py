@@ -54,13 +54,14 @@ class NativeTransport(WireTransport):
             if self._step_aside(error):
                 return super()._before_call(params, **event)
             raise as_botocore(error, SimpleNamespace(url=url)) from error
+        body = self._decoded(headers, body)
         if status < 300:
             state.body = body
             return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
         return _parsed_error(event["model"], url, status, headers, body)
 
     def _current_credentials(self) -> credentials.CredentialSnapshot | None:
-        found = credentials.current(self._client)
+        found = credentials.current(self._client, self.known)
         if found is None:
             # Botocore raises its own error for this when it signs.
             self._leave_to_botocore("boto3 found no credentials")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layercheck._core import KnownSecrets
-from layercheck.aws.classify import UnreadableAnswer
+from layercheck.aws.classify import ForeignAnswer, UnreadableAnswer, is_page
 from layercheck.dispatch.transport.base import Batch
 from layercheck.dispatch.transport.signing import Signing
 from layercheck.redact import clean
@@ -63,11 +63,14 @@ def answer_in(parsed: object, known: KnownSecrets) -> Mapping[str, Any]:
     Raises:
         UnreadableAnswer: It has neither list: the body was truncated, or it came from another service (for
             instance a login page).
+        ForeignAnswer: It is a page for people.
     """
     if not isinstance(parsed, Mapping):
         raise UnreadableAnswer(f"not a mapping but {type(parsed).__name__}")
     lists = [parsed[key] for key in ("layers", "failures") if parsed.get(key) is not None]
     if not lists or not all(isinstance(each, list) for each in lists):
+        if is_page(parsed):
+            raise ForeignAnswer("an HTML page")
         shown = clean(parsed.get("message", ""), 80, known)
         raise UnreadableAnswer("neither layers nor failures in it" + (f", but: {shown}" if shown else ""))
     return parsed

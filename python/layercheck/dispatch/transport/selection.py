@@ -170,7 +170,10 @@ def _why_not_wire(client: Any) -> str:
             return "this botocore does not tell how it verifies certificates"
         if verify is False:
             return "TLS without verification is left to botocore"
-        if not os.path.isfile(_ca_bundle(client) or ""):  # noqa: PTH113 (a folder of certificates is OpenSSL's own)
+        bundle = _ca_bundle(client) or ""
+        if not os.path.exists(bundle):  # noqa: PTH110 (as above)
+            return f"the bundle of certificates {clean(bundle)} does not exist"
+        if not os.path.isfile(bundle):  # noqa: PTH113 (a folder of certificates is OpenSSL's own)
             return "the certificates to trust are not in one file"
     if "fips" in str(url):
         # FIPS users need validated cryptography. OpenSSL may be validated; the core's TLS library is not.

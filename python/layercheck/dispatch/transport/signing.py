@@ -46,9 +46,9 @@ class Signing:
 
         Raises:
             UnusableCredentials: A request cannot hold them.
-            botocore.exceptions.BotoCoreError: They could not be refreshed.
+            CredentialSourceError: They could not be refreshed.
         """
-        found = credentials.validate_credentials(self._client)
+        found = credentials.validate_credentials(self._client, self.known)
         if found is not None:
             self.note(found)
 
@@ -78,7 +78,7 @@ class Signing:
     def _sign_again(self, request: Any) -> None:
         """Sign a request that botocore signed, with the service's time."""
         signed = _AUTHORIZATION.fullmatch(_text(request.headers.get("Authorization", "")))
-        found = credentials.current(self._client)
+        found = credentials.current(self._client, self.known)
         if signed is None or found is None or not isinstance(request.body, bytes):
             return
         names = set(signed["headers"].split(";")) - _MADE_ANEW

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from layercheck._core import Wire, WireError
+from layercheck.aws.content_encoding import content_encoding, decoded
 from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.signing import Signing
 from layercheck.dispatch.transport.slim import SlimTransport
@@ -103,6 +104,7 @@ class WireTransport(SlimTransport):
             status, headers, body = route.wire.send(
                 route.target, route.host, list(request.headers.items()), request.body
             )
+            body = self._decoded(headers, body)
         except WireError as error:
             if self._step_aside(error):
                 return None
@@ -112,6 +114,10 @@ class WireTransport(SlimTransport):
         raw: Any = ReadBody(body)
         received: Any = dict(headers)
         return AWSResponse(request.url, status, received, raw)
+
+    def _decoded(self, headers: list[tuple[str, str]], body: bytes) -> bytes:
+        encoding = content_encoding(headers)
+        return decoded(body, encoding, limit_bytes=self._limits.body_limit_bytes) if encoding else body
 
     def _route_to(self, url: str) -> Route | None:
         """Return the route to a URL, opened at its first use; None if botocore must send."""

@@ -2,7 +2,7 @@
 //! that every line of JSON is a row of its own.
 
 use layercheck::Planner;
-use layercheck::input::csv::Csv;
+use layercheck::input::csv::{Csv, Delimiter};
 use layercheck::input::jsonl::JsonLines;
 use layercheck::input::{Column, Format, FormatError};
 use layercheck::plan::row_sink::MAX_LINE;
@@ -18,8 +18,10 @@ pub fn check(data: &[u8]) {
     match how % 8 {
         0 => alike(file, size, || Csv::new(Column::Only)),
         1 => alike(file, size, || Csv::new(Column::Name("a".into()))),
-        2 => alike(file, size, || Csv::new(Column::Number(0))),
-        3 => alike(file, size, || Csv::new(Column::Number(1))),
+        2 => {
+            alike(file, size, || Csv::new(Column::Number(0)).delimiter(Delimiter::Told { otherwise: b'\t' }))
+        }
+        3 => alike(file, size, || Csv::new(Column::Number(1)).delimiter(Delimiter::Given(b';'))),
         4 | 5 => json_lines(file, size, None),
         _ => json_lines(file, size, Some("a")),
     }
