@@ -42,6 +42,9 @@ class Nothing:
         (digest,) = batch.plan.texts(batch.start, batch.stop)
         return b'{"layers":[{"layerDigest":"%s","layerAvailability":"AVAILABLE"}]}' % digest.encode()
 
+    def distrust(self) -> None:
+        """Do nothing, likewise."""
+
     def close(self) -> None:
         """Do nothing, because this transport holds nothing open."""
 

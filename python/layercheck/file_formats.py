@@ -32,6 +32,8 @@ SUFFIXES: dict[str, FileFormat | ReportFormat] = {
 }
 """Suffix of a file name to format, inputs and reports together."""
 
+COMPRESSIBLE: frozenset[str] = frozenset({"csv", "jsonl"})
+"""Formats of reports that may be compressed as a whole. Parquet and Arrow have compression of their own."""
 _MORE_INPUTS: dict[str, FileFormat] = {
     ".tsv": "csv",
     ".json": "jsonl",  # for JSON Lines in a file with this name
@@ -63,12 +65,27 @@ def input_format(path: str | os.PathLike[str]) -> FileFormat | None:
 def report_format(path: str | os.PathLike[str]) -> ReportFormat | None:
     """The format of a report by its suffix; None if no report has the suffix.
 
+    `.gz` or `.zst` may follow the suffix of a text format.
+
     Examples:
-        >>> report_format("report.feather"), report_format("report.csv.gz")
-        ('arrow', None)
+        >>> report_format("report.feather"), report_format("report.csv.gz"), report_format("report.pq.gz")
+        ('arrow', 'csv', None)
     """
-    found = SUFFIXES.get(_suffixes(path)[-1])
+    found = SUFFIXES.get(inner_suffix(path))
+    if compressed_suffix(path) and found not in COMPRESSIBLE:
+        return None
     return next((format_ for format_ in REPORT_FORMATS if format_ == found), None)
+
+
+def compressed_suffix(path: str | os.PathLike[str]) -> str:
+    """The suffix of the compression, in lower case; empty if there is none.
+
+    Examples:
+        >>> compressed_suffix("report.csv.GZ"), compressed_suffix("report.csv")
+        ('.gz', '')
+    """
+    last = _suffixes(path)[-1]
+    return last if last in COMPRESSED_SUFFIXES else ""
 
 
 def inner_suffix(path: str | os.PathLike[str]) -> str:

@@ -20,12 +20,16 @@ class Limits:
     renews credentials.
 
     A `RetryPolicy` limits how often the same digests are asked. `stall_s` and the caller's `timeout_s` limit
-    the run.
+    the run. While the service answers other calls, a batch that used up its attempts is halved or set aside
+    for the last round; the class `Scheduler` has the bounds of both.
 
     Attributes:
         retry: How often the same digests are asked, and after which delay.
-        outage_failures: After so many failures in a row, new batches wait until a call succeeds, and the
-            first batch that uses up its attempts ends the run.
+        outage_failures: After so many failures in a row, new batches wait until a call succeeds.
+        outage_s: If three times as many failed in a row and the service has answered nothing for so long, the
+            first batch that uses up its attempts ends the run. A smaller count alone does not show an outage:
+            where 70 % of the requests fail at random, 20 in a row fail now and then. Before the first answer
+            `outage_failures` is enough.
         stall_s: Longest time in which calls are under way or fail and no call gets an answer; then the run
             ends with the answers it has.
         backlog_per_slot: Retries that may wait for each call slot before new batches wait too. It keeps
@@ -44,6 +48,7 @@ class Limits:
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     outage_failures: int = 20
+    outage_s: float = 10.0
     stall_s: float = 300.0
     backlog_per_slot: int = 4
     call_deadline_s: float = 120.0

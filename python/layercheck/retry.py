@@ -14,13 +14,19 @@ class RetryPolicy:
     number; `asking_s` limits all kinds together in time.
 
     Attributes:
-        attempts: Most requests for the same digests that end in a transient error.
+        attempts: Most requests for the same digests that end in a transient error, before the scheduler
+            halves the batch or sets it aside for the last round, and once more in that round.
+        half_attempts: The same for each half of a batch that was halved. Fewer, because its digests were
+            asked before, and halves that fail without a reason of their own are asked in the last round.
+        incomplete_attempts: Most answers for the same digests that lack some of them or contradict
+            themselves.
         first_contact_attempts: The same while no connection was ever made, because a wrong or unreachable
             host should be reported soon.
         throttle_attempts: Most requests for the same digests that the service throttles.
         renewal_attempts: Most requests for the same digests that fail because the credentials have expired,
             if botocore can renew them. botocore renews them when it signs the next request.
-        asking_s: Longest time from the first request to the last for the same digests, seconds.
+        asking_s: Longest time from the first request to the last for the same digests, the halves of their
+            batch included, seconds; then once more for the last round as a whole.
         back_off_base_s: Upper end of the first delay, seconds. The upper end doubles with each try, and the
             delay is drawn evenly from zero up to it ("full jitter"), so that calls that failed together do
             not come back together.
@@ -34,11 +40,13 @@ class RetryPolicy:
         >>> policy.delay_s("transient", tries=3, asked_for_s=5.0, reached=True, draw=longest) is None
         True
         >>> print(RetryPolicy())
-        7 transient, 20 throttled, 8 renewing attempts (4 before the first contact), within 300 s; \
-delay 0.1 s, doubling to 20 s
+        7 transient (3 of a half), 20 throttled, 8 renewing attempts (4 before the first contact), \
+within 300 s; delay 0.1 s, doubling to 20 s
     """
 
     attempts: int = 7
+    half_attempts: int = 3
+    incomplete_attempts: int = 2
     first_contact_attempts: int = 4
     throttle_attempts: int = 20
     renewal_attempts: int = 8
@@ -48,25 +56,28 @@ delay 0.1 s, doubling to 20 s
 
     def __str__(self) -> str:
         return (
-            f"{self.attempts} transient, {self.throttle_attempts} throttled, "
-            f"{self.renewal_attempts} renewing attempts ({self.first_contact_attempts} before the first "
-            f"contact), within {self.asking_s:g} s; delay {self.back_off_base_s:g} s, doubling to "
+            f"{self.attempts} transient ({self.half_attempts} of a half), {self.throttle_attempts} "
+            f"throttled, {self.renewal_attempts} renewing attempts ({self.first_contact_attempts} before the "
+            f"first contact), within {self.asking_s:g} s; delay {self.back_off_base_s:g} s, doubling to "
             f"{self.back_off_cap_s:g} s"
         )
 
-    def limit(self, kind: str, *, reached: bool) -> int:
+    def limit(self, kind: str, *, reached: bool, half: bool = False) -> int:
         """Return the most requests for the same digests that may fail in this way.
 
         Args:
             kind: Kind of the failure: `throttled`, `fatal` (credentials that botocore can renew) or
                 `transient`.
             reached: The run has made a connection at least once.
+            half: The digests are a half of a batch that was halved.
         """
         if kind == "throttled":
             return self.throttle_attempts
         if kind == "fatal":
             return self.renewal_attempts
-        return self.attempts if reached else self.first_contact_attempts
+        if not reached:
+            return self.first_contact_attempts
+        return min(self.attempts, self.half_attempts) if half else self.attempts
 
     def delay_s(
         self,
@@ -76,8 +87,9 @@ delay 0.1 s, doubling to 20 s
         asked_for_s: float,
         reached: bool,
         draw: Callable[[float, float], float],
+        half: bool = False,
     ) -> float | None:
-        """Return the seconds until the digests are asked again; None to give them up.
+        """Return the seconds until the digests are asked again; None if these attempts are used up.
 
         Args:
             kind: Kind of the failure, as for `limit`.
@@ -85,8 +97,9 @@ delay 0.1 s, doubling to 20 s
             asked_for_s: Seconds since these digests were first asked.
             reached: The run has made a connection at least once.
             draw: Draws a number between two bounds, such as `random.Random().uniform`.
+            half: The digests are a half of a batch that was halved.
         """
-        if tries >= self.limit(kind, reached=reached) or asked_for_s >= self.asking_s:
+        if tries >= self.limit(kind, reached=reached, half=half) or asked_for_s >= self.asking_s:
             return None
         ceiling = min(self.back_off_cap_s, self.back_off_base_s * 2.0 ** (tries - 1))
         return draw(0.0, ceiling)

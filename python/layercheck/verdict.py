@@ -37,10 +37,14 @@ class Verdict(IntEnum):
         """The verdict for a word such as ``"unavailable"``.
 
         Raises:
-            ValueError: If the word is not a verdict; the message lists all verdicts.
+            ValueError: If the word is not a verdict; the message lists all verdicts, and names the nearest.
         """
         try:
             return cls[label.upper()]
         except KeyError:
-            known = ", ".join(verdict.label for verdict in cls)
-            raise ValueError(f"unknown verdict {label!r}; expected one of: {known}") from None
+            import difflib  # here, because it is needed for a mistake only
+
+            words = [verdict.label for verdict in cls]
+            near = difflib.get_close_matches(label.lower(), words, 1)
+            hint = f"did you mean {near[0]!r}? All of them" if near else "expected one of"
+            raise ValueError(f"unknown verdict {label!r}; {hint}: {', '.join(words)}") from None

@@ -46,9 +46,17 @@ pub struct Wire {
     tls: Option<Tls>,
     limits: Limits,
     keep: usize,
+    idle: Mutex<Idle>,
+}
+
+/// The connections that are kept for later.
+#[derive(Debug)]
+struct Idle {
     /// The last connection used is on top, so that connections that are no longer needed grow old and are
     /// dropped. None once the pool is closed.
-    idle: Mutex<Option<Vec<Connection>>>,
+    connections: Option<Vec<Connection>>,
+    /// How often the pool was distrusted. A connection that was opened earlier is not kept.
+    distrusted: u64,
 }
 
 impl Wire {
@@ -56,7 +64,8 @@ impl Wire {
     /// more may be open at once.
     #[must_use]
     pub fn new(host: &str, port: u16, tls: Option<Tls>, limits: Limits, keep: usize) -> Self {
-        Self { host: host.to_owned(), port, tls, limits, keep, idle: Mutex::new(Some(Vec::new())) }
+        let idle = Mutex::new(Idle { connections: Some(Vec::new()), distrusted: 0 });
+        Self { host: host.to_owned(), port, tls, limits, keep, idle }
     }
 
     /// Sends a whole HTTP/1.1 request, as [`Request`] writes it, and reads the answer.
@@ -68,14 +77,15 @@ impl Wire {
     /// The kind says how far the exchange got.
     pub fn exchange(&self, request: &[u8]) -> Result<Response, WireError> {
         let deadline = Instant::now() + self.limits.deadline;
-        let mut connection = match self.take_idle() {
+        let (idle, distrusted) = self.take_idle();
+        let mut connection = match idle {
             Some(connection) => connection,
             None => Connection::open(&self.host, self.port, self.tls.as_ref(), &self.limits)?,
         };
         connection.send(request)?;
         let (response, reusable) = response::read(&mut connection, &self.limits, deadline)?;
         if reusable {
-            self.put_back(connection);
+            self.put_back(connection, distrusted);
         }
         Ok(response)
     }
@@ -83,33 +93,59 @@ impl Wire {
     /// Closes the connections that are not in use. A connection in use is closed when its exchange ends.
     pub fn close(&self) {
         // Dropped outside the lock, because closing a connection is a system call.
-        let idle = self.lock().take();
+        let idle = self.lock().connections.take();
+        drop(idle);
+    }
+
+    /// Uses no connection again that was taken or opened until now. A connection in use is closed when its
+    /// exchange ends.
+    ///
+    /// The caller found an answer that belongs to another request. Every later answer on that connection may
+    /// then belong to the request before it, and the pool cannot tell which connection it was: the answer
+    /// was complete, so another thread may use the connection already.
+    pub fn distrust(&self) {
+        let idle = {
+            let mut pool = self.lock();
+            pool.distrusted += 1;
+            pool.connections.as_mut().map(std::mem::take)
+        };
         drop(idle);
     }
 
     /// Returns the number of connections that are kept for later.
     #[must_use]
     pub fn idle(&self) -> usize {
-        self.lock().as_ref().map_or(0, Vec::len)
+        self.lock().connections.as_ref().map_or(0, Vec::len)
     }
 
-    /// Returns a kept connection that the other side has not closed meanwhile.
-    fn take_idle(&self) -> Option<Connection> {
+    /// Returns a kept connection that the other side has not closed meanwhile, and how often the pool was
+    /// distrusted by then.
+    fn take_idle(&self) -> (Option<Connection>, u64) {
         loop {
-            let mut connection = self.lock().as_mut()?.pop()?;
+            let (taken, distrusted) = {
+                let mut idle = self.lock();
+                (idle.connections.as_mut().and_then(Vec::pop), idle.distrusted)
+            };
+            let Some(mut connection) = taken else {
+                return (None, distrusted);
+            };
             if connection.is_fresh() {
-                return Some(connection);
+                return (Some(connection), distrusted);
             }
         }
     }
 
-    fn put_back(&self, connection: Connection) {
-        if let Some(idle) = self.lock().as_mut().filter(|idle| idle.len() < self.keep) {
-            idle.push(connection);
+    fn put_back(&self, connection: Connection, distrusted: u64) {
+        let mut idle = self.lock();
+        if idle.distrusted != distrusted {
+            return;
+        }
+        if let Some(kept) = idle.connections.as_mut().filter(|kept| kept.len() < self.keep) {
+            kept.push(connection);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Idle> {
         // A panic cannot leave the list half changed, because it is only pushed to and popped from.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,6 +31,12 @@ impl Compression {
         }
     }
 
+    /// The compression that the suffix of a name stands for, in lower case.
+    #[must_use]
+    pub fn of_suffix(suffix: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|compression| compression.suffix() == suffix)
+    }
+
     /// The word for messages.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -181,25 +181,55 @@ impl Ledger {
     /// Merges the answer to the call that asked the digests numbered `call`. A digest without an entry
     /// becomes unanswered, unless another call has answered it meanwhile.
     ///
+    /// An answer that names none of the digests changes nothing, because it belongs to another request.
+    ///
     /// # Panics
     /// As for [`Ledger::positions`].
     pub fn merge<'a>(&mut self, call: Range<usize>, entries: impl Iterator<Item = Entry<'a>>) -> Merged {
+        self.merge_answer(call, entries, true)
+    }
+
+    /// Does the same, except that digests without a usable entry stay open, because they are asked again.
+    ///
+    /// # Panics
+    /// As for [`Ledger::positions`].
+    pub fn merge_usable<'a>(
+        &mut self,
+        call: Range<usize>,
+        entries: impl Iterator<Item = Entry<'a>>,
+    ) -> Merged {
+        self.merge_answer(call, entries, false)
+    }
+
+    fn merge_answer<'a>(
+        &mut self,
+        call: Range<usize>,
+        entries: impl Iterator<Item = Entry<'a>>,
+        last: bool,
+    ) -> Merged {
         if self.closed {
             return Merged::default();
         }
         let (joined, foreign) = merge::join(&self.asked(call.clone()), entries);
+        if joined.iter().all(|joined| *joined == JoinedEntry::LeftOut) {
+            return Merged { left_out: joined.len(), foreign, ..Merged::default() };
+        }
         let columns = Arc::make_mut(&mut self.columns);
         let mut merged = Merged { foreign, ..Merged::default() };
         for (at, joined) in call.map(position_by(self.plan.unique(), &self.pending)).zip(joined) {
             match joined {
                 JoinedEntry::LeftOut => {
                     merged.left_out += 1;
-                    columns.give_up(at, LEFT_OUT, "asked, but not in the answer");
+                    if last {
+                        columns.give_up(at, LEFT_OUT, "asked, but not in the answer");
+                    }
                 }
                 JoinedEntry::Contradictory => {
                     merged.contradicted += 1;
-                    let reason = "the answer says different things of this digest";
-                    columns.give_up(at, CONTRADICTORY, reason);
+                    if last {
+                        let reason = "the answer says different things of this digest";
+                        columns.give_up(at, CONTRADICTORY, reason);
+                    }
                 }
                 JoinedEntry::Status(status) => {
                     merged.answered += 1;

@@ -62,6 +62,8 @@ pub(crate) enum Piece {
     Whole(Bytes),
     /// `step` bytes per millisecond.
     Slow { bytes: Bytes, step: usize },
+    /// Nothing for a while.
+    Pause(Duration),
 }
 
 /// What happens to the connection after a raw response.

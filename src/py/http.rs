@@ -165,6 +165,11 @@ impl PyWire {
         py.detach(|| self.wire.close());
     }
 
+    /// Use no connection again that was taken or opened until now.
+    fn distrust(&self, py: Python<'_>) {
+        py.detach(|| self.wire.distrust());
+    }
+
     /// The number of open connections that are not in use.
     #[getter]
     fn idle(&self) -> usize {

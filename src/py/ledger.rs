@@ -59,7 +59,10 @@ impl PyLedger {
 
     /// Merge botocore's parsed answer to the call that asked the digests `start..stop`. Texts that hold one
     /// of the `known` secrets are kept without it.
-    #[pyo3(signature = (start, stop, answer, known = None))]
+    ///
+    /// Digests that are missing from the answer, or of which it says different things, become unanswered. If
+    /// the answer is not the `last`, they stay open. An answer that names none of the digests changes nothing.
+    #[pyo3(signature = (start, stop, answer, known = None, last = true))]
     fn merge<'py>(
         &self,
         py: Python<'py>,
@@ -67,6 +70,7 @@ impl PyLedger {
         stop: usize,
         answer: &Bound<'py, PyAny>,
         known: Option<&Bound<'py, PyKnownSecrets>>,
+        last: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         let owned = read_answer(answer)?;
@@ -74,7 +78,7 @@ impl PyLedger {
         // the collector, whose finalizers may pass the interpreter to another thread.
         let entries: Vec<Entry<'_>> = owned.iter().map(OwnedEntry::entry).collect();
         let new = known.map_or(Vec::new(), |known| known.get().known.hide_in(entries.iter().copied()));
-        let merged = self.lock().merge(call, with_new_texts(entries.into_iter(), &new));
+        let merged = merge_into(&mut self.lock(), call, with_new_texts(entries.into_iter(), &new), last);
         merged_tuple(py, merged)
     }
 
@@ -82,7 +86,7 @@ impl PyLedger {
     /// botocore parses from it. Works with the interpreter lock released.
     ///
     /// Raises `ValueError` if the body is not an answer; the ledger is unchanged then.
-    #[pyo3(signature = (start, stop, body, known = None))]
+    #[pyo3(signature = (start, stop, body, known = None, last = true))]
     fn merge_body<'py>(
         &self,
         py: Python<'py>,
@@ -90,6 +94,7 @@ impl PyLedger {
         stop: usize,
         body: &Bound<'py, PyBytes>,
         known: Option<&Bound<'py, PyKnownSecrets>>,
+        last: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         // `bytes` never change, and the reference keeps them alive while the lock is released.
@@ -101,9 +106,9 @@ impl PyLedger {
             let new = known.map_or(Vec::new(), |known| known.hide_in(answer.entries()));
             let mut ledger = self.lock();
             Ok(if new.is_empty() {
-                ledger.merge(call, answer.entries())
+                merge_into(&mut ledger, call, answer.entries(), last)
             } else {
-                ledger.merge(call, with_new_texts(answer.entries(), &new))
+                merge_into(&mut ledger, call, with_new_texts(answer.entries(), &new), last)
             })
         });
         let merged = merged.map_err(|error: AnswerError| PyValueError::new_err(error.to_string()))?;
@@ -320,10 +325,15 @@ impl PyColumns {
         Ok(Self::new(plan, columns))
     }
 
-    /// Return the report table: a line for each row, or for each digest.
-    #[pyo3(signature = (*, unique = false))]
-    fn table(&self, unique: bool) -> PyTable {
-        PyTable::new(Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique))
+    /// Return the report table: a line for each row, or for each digest. `only` holds the codes of the
+    /// verdicts whose lines it has; None stands for all.
+    #[pyo3(signature = (*, unique = false, only = None))]
+    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
+    fn table(&self, py: Python<'_>, unique: bool, only: Option<Vec<u8>>) -> PyTable {
+        let table = Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique);
+        let Some(codes) = only else { return PyTable::new(table) };
+        let verdicts: Vec<_> = codes.iter().filter_map(|code| Verdict::from_code(*code)).collect();
+        PyTable::new(py.detach(|| table.only(&verdicts)))
     }
 }
 
@@ -346,6 +356,16 @@ fn counts<'py>(py: Python<'py>, by_code: &[usize; Verdict::ALL.len()]) -> PyResu
         counts.set_item(verdict.name(), by_code[*verdict as usize])?;
     }
     Ok(counts)
+}
+
+/// Merges the entries of an answer; see [`PyLedger::merge`] on the `last`.
+fn merge_into<'a>(
+    ledger: &mut Ledger,
+    call: Range<usize>,
+    entries: impl Iterator<Item = Entry<'a>>,
+    last: bool,
+) -> Merged {
+    if last { ledger.merge(call, entries) } else { ledger.merge_usable(call, entries) }
 }
 
 fn merged_tuple(py: Python<'_>, merged: Merged) -> PyResult<Bound<'_, PyAny>> {

@@ -1,7 +1,7 @@
 //! `Table` for Python: chunks of lines, files, and the Arrow stream.
 
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
 use super::python_file::os_error;
+use crate::input::content::Compression;
 use crate::plan::Plan;
-use crate::table::{Table, arrow, csv, jsonl, plan_table};
+use crate::table::{Table, arrow, compress, csv, jsonl, plan_table};
 
 /// Bytes collected before a write.
 const WRITE_BLOCK: usize = 1 << 20;
@@ -52,14 +53,16 @@ impl PyTable {
         Ok(lines)
     }
 
-    /// Write CSV to `path`, replacing a file there.
-    fn write_csv(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        to_file(py, path, |out| csv::write(&self.table, out))
+    /// Write CSV to `path`, replacing a file there. `suffix` is that of a compression, or anything else.
+    #[pyo3(signature = (path, suffix = ""))]
+    fn write_csv(&self, py: Python<'_>, path: PathBuf, suffix: &str) -> PyResult<()> {
+        to_file(py, path, suffix, |out| csv::write(&self.table, out))
     }
 
-    /// Write JSON Lines to `path`, replacing a file there.
-    fn write_jsonl(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        to_file(py, path, |out| jsonl::write(&self.table, out))
+    /// Write JSON Lines to `path`, as `write_csv` does.
+    #[pyo3(signature = (path, suffix = ""))]
+    fn write_jsonl(&self, py: Python<'_>, path: PathBuf, suffix: &str) -> PyResult<()> {
+        to_file(py, path, suffix, |out| jsonl::write(&self.table, out))
     }
 
     /// The table as an Arrow stream (PyCapsule interface).
@@ -123,8 +126,13 @@ impl PyPlanTable {
 fn to_file(
     py: Python<'_>,
     path: PathBuf,
-    write: impl FnOnce(BufWriter<File>) -> io::Result<()> + Send,
+    suffix: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
 ) -> PyResult<()> {
-    let written = py.detach(|| write(BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?)));
+    let compression = Compression::of_suffix(suffix);
+    let written = py.detach(|| {
+        let out = BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?);
+        compress::write(out, compression, write)
+    });
     written.map_err(|error| os_error(error, &path))
 }

@@ -66,7 +66,7 @@ impl Reader {
         let mut code = StringBuilder::new();
         let mut reason = StringBuilder::new();
         let mut input = StringBuilder::new();
-        for line in self.table.lines_at(self.line, self.row).take(LINES) {
+        for line in self.table.lines_at(self.table.digests_before(self.row), self.row).take(LINES) {
             row.append_value(line.row as i64);
             digest.append_option(line.digest);
             verdict.append(line.verdict)?;

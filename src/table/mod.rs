@@ -2,6 +2,7 @@
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
+pub mod compress;
 pub mod csv;
 pub mod escape;
 pub mod jsonl;
@@ -27,6 +28,9 @@ pub struct Table {
     plan: Arc<Plan>,
     columns: Arc<Columns>,
     unique: bool,
+    /// The verdicts whose lines the table has, by code; None for all.
+    only: Option<[bool; Verdict::ALL.len()]>,
+    len: usize,
 }
 
 /// One line of the table.
@@ -55,13 +59,30 @@ impl Table {
     /// digest.
     #[must_use]
     pub fn new(plan: Arc<Plan>, columns: Arc<Columns>, unique: bool) -> Self {
-        Self { plan, columns, unique }
+        let len = if unique { plan.unique() } else { plan.rows() };
+        Self { plan, columns, unique, only: None, len }
+    }
+
+    /// Returns the table with only the lines of these verdicts. Counts them, so it walks over the verdicts.
+    #[must_use]
+    pub fn only(mut self, verdicts: &[Verdict]) -> Self {
+        let mut wanted = [false; Verdict::ALL.len()];
+        for verdict in verdicts {
+            wanted[*verdict as usize] = true;
+        }
+        self.only = Some(wanted);
+        self.len = if self.unique {
+            self.columns.verdicts().iter().filter(|verdict| wanted[**verdict as usize]).count()
+        } else {
+            self.plan.row_index().iter().filter(|index| self.is_wanted(**index)).count()
+        };
+        self
     }
 
     /// Returns the number of lines.
     #[must_use]
     pub fn len(&self) -> usize {
-        if self.unique { self.plan.unique() } else { self.plan.rows() }
+        self.len
     }
 
     /// Returns true if the table has no lines.
@@ -70,17 +91,32 @@ impl Table {
         self.len() == 0
     }
 
-    /// Returns the lines from number `start` on. A table with a line for each digest walks over the rows
+    /// Returns the lines from number `start` on. A table without a line for each row walks over the rows
     /// before it.
     pub fn lines(&self, start: usize) -> impl Iterator<Item = Line<'_>> {
-        let (skip, row) = if self.unique { (start, 0) } else { (0, start.min(self.plan.rows())) };
+        let walks = self.unique || self.only.is_some();
+        let (skip, row) = if walks { (start, 0) } else { (0, start.min(self.plan.rows())) };
         self.lines_at(0, row).skip(skip)
     }
 
-    /// Returns the lines from input row `row` on, before which the table has `line` lines.
-    fn lines_at(&self, line: usize, row: usize) -> impl Iterator<Item = Line<'_>> {
-        let of_rows = rows_at(&self.plan, self.unique, line, row);
-        of_rows.map(|(row, index)| self.line(row, index))
+    /// Returns the lines from input row `row` on, before which `digests` digests were seen.
+    fn lines_at(&self, digests: usize, row: usize) -> impl Iterator<Item = Line<'_>> {
+        let of_rows = rows_at(&self.plan, self.unique, digests, row);
+        of_rows.filter(|(_, index)| self.is_wanted(*index)).map(|(row, index)| self.line(row, index))
+    }
+
+    /// Returns the digests seen before input row `row`, in a table with a line for each digest whose last
+    /// line is that of the row before.
+    #[cfg(feature = "arrow")]
+    fn digests_before(&self, row: usize) -> usize {
+        let last = row.checked_sub(1).map_or(-1, |last| self.plan.row_index()[last]);
+        usize::try_from(last + 1).unwrap_or_default()
+    }
+
+    fn is_wanted(&self, index: i64) -> bool {
+        let Some(wanted) = self.only else { return true };
+        let verdict = usize::try_from(index).map_or(Verdict::Invalid, |at| self.columns.verdicts()[at]);
+        wanted[verdict as usize]
     }
 
     fn line(&self, row: usize, index: i64) -> Line<'_> {

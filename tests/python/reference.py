@@ -305,6 +305,8 @@ class Merged(NamedTuple):
 def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State], Merged]:
     """One state for every digest asked, joined by digest and never by position.
 
+    An answer that names none of the digests belongs to another request, so it says nothing about them.
+
     Examples:
         >>> digest = bytes(32)
         >>> entry = {"layerDigest": as_text(digest), "layerAvailability": "AVAILABLE", "layerSize": 7}
@@ -324,6 +326,8 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
                 said[digest].append(state)
             else:
                 foreign += 1
+    if not any(said.values()):
+        return [State() for _ in asked], Merged(0, len(asked), 0, foreign)
     states = [_agreed(said[digest]) for digest in asked]
     left_out = sum(state.code == "LeftOutOfAnswer" and state.verdict == "unanswered" for state in states)
     contradicted = sum(
@@ -335,6 +339,8 @@ def merge(asked: Sequence[bytes], answer: Mapping[str, Any]) -> tuple[list[State
 
 def settle(known: State, said: State) -> State:
     """The state after another answer: an unanswered digest keeps an earlier verdict."""
+    if said.verdict == "not_checked":
+        return known
     return known if said.verdict == "unanswered" and known.verdict != "not_checked" else said
 
 
@@ -441,7 +447,10 @@ def check(planned: Plan, ask: Service) -> Report:
     for batch in planned.batches:
         asked = planned.digests[len(states) : len(states) + len(batch)]
         try:
-            states += merge(asked, ask(batch))[0]
+            said = merge(asked, ask(batch))[0]
+            if State() in said:
+                raise ValueError(f"the answer names none of the {len(batch)} digests asked")
+            states += said
         except Exception as error:  # noqa: BLE001  (the service is a function that may raise anything)
             states += [State("unanswered", reason=str(error))] * len(batch)
     return Report(planned, states)

@@ -11,13 +11,13 @@ from layercheck.file_formats import REPORT_SUFFIXES, SUFFIXES, input_format, rep
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_an_input_may_be_compressed_and_a_report_may_not(suffix: str) -> None:
+def test_an_input_may_be_compressed_and_a_report_in_a_text_format(suffix: str) -> None:
     found = input_format(f"dir.d/layers{suffix}")
     assert found == SUFFIXES[suffix]
     for compressed in COMPRESSED_SUFFIXES:
         name = f"layers{suffix}{compressed}".upper()
         assert input_format(name) == found
-        assert report_format(name) is None
+        assert report_format(name) == (SUFFIXES[suffix] if SUFFIXES[suffix] in ("csv", "jsonl") else None)
     assert (report_format(Path(f"report{suffix}")) is not None) == (suffix in REPORT_SUFFIXES)
 
 

@@ -118,7 +118,13 @@ CONTRADICTED = State("unanswered", "ContradictoryAnswers", "the answer says diff
 @pytest.mark.parametrize(
     ("answer", "states", "merged"),
     [
-        pytest.param({}, [LEFT_OUT, LEFT_OUT], (0, 2, 0, 0), id="nothing"),
+        pytest.param({}, [State(), State()], (0, 2, 0, 0), id="nothing"),
+        pytest.param(
+            {"layers": [layer("cd" * 32)]},
+            [State(), State()],
+            (0, 2, 0, 1),
+            id="an-answer-to-another-request",
+        ),
         pytest.param(
             {"layers": [layer(B, "UNAVAILABLE"), layer(A, layerSize=7, mediaType="m")], "failures": []},
             [State("available", size=7, media_type="m"), State("unavailable")],

@@ -385,7 +385,7 @@ fn bytes_before_or_after_an_answer_leave_the_connection_usable() {
     for (spec, statuses) in [
         (FaultSpec::SlowHead { bytes_per_ms: 10 }, &[200][..]),
         (FaultSpec::Informational { status: 103 }, &[103, 200]),
-        (FaultSpec::Twice, &[200, 200]),
+        (FaultSpec::Twice { ms: 0.0 }, &[200, 200]),
     ] {
         server.set_faults(vec![spec.into()]).unwrap();
         connection.send(&request(Service::Private, &asked)).unwrap();
@@ -442,7 +442,7 @@ fn every_kind_of_fault_takes_effect_and_is_counted_under_its_name() {
         FaultSpec::SlowHead { bytes_per_ms: 1000 },
         FaultSpec::Padding { bytes: 10 },
         FaultSpec::Endless,
-        FaultSpec::Twice,
+        FaultSpec::Twice { ms: 0.0 },
         FaultSpec::Informational { status: 100 },
         FaultSpec::Chunked,
         FaultSpec::Http10,

@@ -1,5 +1,5 @@
 # pyright: strict
-"""A program of a user, for strict type checkers and for the interpreter: `make wheel-check` and `make wheels`."""
+"""A program of a user, for strict type checkers and for the interpreter: `make wheel-check`."""
 
 from __future__ import annotations
 

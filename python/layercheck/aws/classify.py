@@ -43,6 +43,19 @@ class ForeignAnswer(UnreadableAnswer):
     """The answer is a page for people, which ECR never sends: a proxy, filter or gateway answered."""
 
 
+class MismatchedAnswer(Exception):  # noqa: N818 (likewise)
+    """The service sent an answer that names none of the digests asked, as if it were to another request.
+
+    Attributes:
+        foreign: Number of entries for other digests.
+    """
+
+    def __init__(self, asked: int, foreign: int) -> None:
+        others = f", but {foreign} others" if foreign else ""
+        super().__init__(f"the answer names none of the {asked} digests asked{others}")
+        self.foreign = foreign
+
+
 class CallAbandoned(Exception):  # noqa: N818 (likewise)
     """A call did not end by its deadline, and the run went on without it."""
 

@@ -34,6 +34,16 @@ PUBLIC_REGIONS = ("us-east-1", "us-west-2")
 _session_lock = threading.Lock()  # sessions are not thread-safe, and several Checkers may share a session
 
 
+def _renew_lock() -> None:
+    """In a forked child: the thread that held the lock at the fork exists only in the parent."""
+    global _session_lock
+    _session_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class OpenClient:
     """A client ready for use.

@@ -36,6 +36,7 @@ def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand
     if report is not None and (failure is None or _has_answers(report)):
         try:
             outputs.write(report, output)
+            result.written = True
         except CommandError as cannot_write:
             failure = failure or cannot_write
         if not quiet:

@@ -30,6 +30,7 @@ class CommandResult:
         failure: What stopped the run, for standard error.
         interrupted: Whether a signal stopped the run.
         begun: Whether asking began.
+        written: Whether the report was written.
         notes: More lines for standard error.
     """
 
@@ -37,6 +38,7 @@ class CommandResult:
     failure: CommandError | None = None
     interrupted: bool = False
     begun: bool = False
+    written: bool = False
     notes: list[str] = field(default_factory=list)
 
 

@@ -15,6 +15,7 @@ from layercheck.cli.input_files import InputShape
 from layercheck.cli.progress import ProgressStyle
 from layercheck.file_formats import INPUT_FORMATS
 from layercheck.inputs.files import one_delimiter
+from layercheck.redact import one_line
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -63,10 +64,30 @@ class FailOnType(ParamType):
             self.fail(str(error), param, ctx)
 
 
-class AgeType(ParamType):
+class VerdictsType(ParamType):
+    """Verdict words between commas."""
+
+    name = "verdicts"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[Verdict]:
+        """The words as verdicts."""
+        if isinstance(value, frozenset):
+            return value
+        try:
+            return frozenset(Verdict.from_label(word.strip()) for word in str(value).split(","))
+        except ValueError as error:
+            self.fail(one_line(str(error)), param, ctx)
+
+
+class DurationType(ParamType):
     """A duration: seconds, or a number with s, m, h or d behind it."""
 
-    name = "age"
+    name = "duration"
+
+    def __init__(self, *, may_be_zero: bool = True) -> None:
+        self._may_be_zero = may_be_zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The duration in seconds."""
@@ -77,7 +98,10 @@ class AgeType(ParamType):
             self.fail(
                 f"{value!r} is not a duration; expected a number such as 90s, 30m, 12h or 7d", param, ctx
             )
-        return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+        seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+        if not seconds and not self._may_be_zero:
+            self.fail(f"{value!r} is no time at all; expected more than 0 seconds", param, ctx)
+        return seconds
 
 
 class DelimiterType(ParamType):
@@ -202,9 +226,10 @@ def pace_options(command: F) -> F:
     for decorate in (
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0.0, min_open=True),
-            metavar="SECONDS",
-            help="Stop asking after this time, write the answers received, and end with exit code 4.",
+            type=DurationType(may_be_zero=False),
+            metavar="TIME",
+            help="Stop asking after this time (90, 90s, 5m, 2h), write the answers received, and end with "
+            "exit code 4.",
         ),
         click.option(
             "--max-in-flight",
@@ -212,12 +237,32 @@ def pace_options(command: F) -> F:
             metavar="N",
             help="At most this many calls at once; default 32.",
         ),
+        rate_option,
+    ):
+        command = decorate(command)
+    return command
+
+
+def rate_option(command: F) -> F:
+    """`--rate`."""
+    return click.option(
+        "--rate",
+        type=RateType(),
+        metavar="N|quota|max",
+        help="Calls per second. Default: half of the default quota, "
+        f"which is {_default_rate('ecr')}, for ECR Public {_default_rate('ecr-public')}.",
+    )(command)
+
+
+def row_options(command: F) -> F:
+    """Which rows of the report are written."""
+    for decorate in (
+        click.option("--unique", is_flag=True, help="Write one line for each digest, not for each row."),
         click.option(
-            "--rate",
-            type=RateType(),
-            metavar="N|quota|max",
-            help="Calls per second. Default: half of the default quota, "
-            f"which is {_default_rate('ecr')}, for ECR Public {_default_rate('ecr-public')}.",
+            "--only",
+            type=VerdictsType(),
+            metavar="VERDICTS",
+            help="Write only the rows with these verdicts, such as unavailable,archived.",
         ),
     ):
         command = decorate(command)
@@ -236,7 +281,7 @@ def journal_options(command: F) -> F:
         ),
         click.option(
             "--max-age",
-            type=AgeType(),
+            type=DurationType(),
             metavar="AGE",
             help="Ask again for answers in the journal older than this: 90s, 30m, 12h, 7d.",
         ),

@@ -19,13 +19,21 @@ import click
 
 from layercheck.cli.exit_codes import CommandError
 from layercheck.cli.streams import abandon_stdout
-from layercheck.file_formats import REPORT_SUFFIXES, ReportFormat, report_format
+from layercheck.file_formats import (
+    COMPRESSIBLE,
+    REPORT_SUFFIXES,
+    ReportFormat,
+    compressed_suffix,
+    report_format,
+)
+from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
     from layercheck.report import Report
 
 Format: TypeAlias = Literal["table"] | ReportFormat
 FORMATS: tuple[Format, ...] = ("table", "jsonl", "csv", "parquet", "arrow")
+HELP = "Write the report here: .jsonl or .csv (also .gz, .zst), .parquet, .arrow; - is standard output."
 _BINARY: frozenset[Format] = frozenset({"parquet", "arrow"})
 
 
@@ -36,10 +44,14 @@ class Output:
     Attributes:
         format: The format; `table` means the summary and no report.
         path: The file, links resolved; None for standard output.
+        only: The verdicts whose rows are written; None for all.
+        unique: Write one line for each digest instead of one for each row.
     """
 
     format: Format
     path: Path | None = None
+    only: frozenset[Verdict] | None = None
+    unique: bool = False
 
     @property
     def to_stdout(self) -> bool:
@@ -48,29 +60,42 @@ class Output:
 
 
 def prepare(
-    output: str | None, format_: Format | None, inputs: Sequence[str] = (), journal: str | None = None
+    output: str | None,
+    format_: Format | None,
+    inputs: Sequence[str] = (),
+    journal: str | None = None,
+    *,
+    only: frozenset[Verdict] | None = None,
+    unique: bool = False,
 ) -> Output:
     """Chooses format and destination and tests that they work, so that no finished run fails to be written.
 
     Args:
         output: `--output`; `-` is standard output.
-        format_: `--format`; default the format of the suffix, or `table`.
+        format_: `--format`; default the format of the suffix, `jsonl` for `-`, or `table`.
         inputs: INPUT arguments. The report must not overwrite one of them.
         journal: `--journal`, which the report must not overwrite either.
+        only: `--only`.
+        unique: `--unique`.
 
     Raises:
         click.UsageError: If the two options contradict each other.
         CommandError: If the folder or pyarrow is missing, or the folder cannot be written to.
     """
     if output is None or output == "-":
-        chosen = format_ or "table"
+        chosen = format_ or ("table" if output is None else "jsonl")
         if chosen in _BINARY and sys.stdout is not None and sys.stdout.isatty():
             raise click.UsageError(
                 f"{chosen} is binary and would garble the terminal; add -o FILE.{chosen} or a pipe"
             )
-        chosen_output = Output(chosen)
+        path = None
     else:
-        chosen_output = Output(_format_of(output, format_), _writable(output, inputs, journal))
+        chosen, path = _format_of(output, format_), _writable(output, inputs, journal)
+    if chosen == "table" and (only is not None or unique):
+        raise click.UsageError(
+            "--only and --unique choose rows of the report; add -o FILE, or --format jsonl"
+        )
+    chosen_output = Output(chosen, path, only, unique)
     if chosen_output.format in _BINARY and importlib.util.find_spec("pyarrow") is None:
         raise CommandError(
             f"{chosen_output.format} needs pyarrow, which is not installed; "
@@ -83,12 +108,17 @@ def _format_of(output: str, format_: Format | None) -> Format:
     if format_ == "table":
         raise click.UsageError("--format table is the summary itself; -o takes jsonl, csv, parquet or arrow")
     if format_ is not None:
+        if compressed_suffix(output) and format_ not in COMPRESSIBLE:
+            raise click.UsageError(
+                f"-o {output}: only csv and jsonl are compressed as a whole; leave out "
+                f"{compressed_suffix(output)}, because {format_} has compression of its own"
+            )
         return format_
     found = report_format(output)
     if found is None:
         raise click.UsageError(
             f"-o {output}: the suffix does not name a format; end the name with "
-            f"{', '.join(REPORT_SUFFIXES)}, or add --format"
+            f"{', '.join(REPORT_SUFFIXES)} (behind a text format also .gz or .zst), or add --format"
         )
     return found
 
@@ -137,7 +167,7 @@ def write(report: Report, output: Output) -> None:
         return
     if output.path is not None:
         try:
-            report.write(output.path, format=output.format)
+            report.write(output.path, format=output.format, unique=output.unique, only=output.only)
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
@@ -147,22 +177,22 @@ def write(report: Report, output: Output) -> None:
     with stdout_failures():
         sys.stdout.flush()
         if output.format in _BINARY:
-            _copy_through_file(report, output.format)
+            _copy_through_file(report, output)
         else:
-            _copy_through_pipe(report, output.format)
+            _copy_through_pipe(report, output)
 
 
-def _copy_through_file(report: Report, format_: Format) -> None:
+def _copy_through_file(report: Report, output: Output) -> None:
     # The table of contents of a Parquet file is at its end, so the file cannot be streamed.
     with tempfile.TemporaryDirectory(prefix="layercheck-") as folder:
-        path = Path(folder) / f"report.{format_}"
-        report.write(path, format=format_)
+        path = Path(folder) / f"report.{output.format}"
+        report.write(path, format=output.format, unique=output.unique, only=output.only)
         with path.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
             sys.stdout.buffer.flush()
 
 
-def _copy_through_pipe(report: Report, format_: Format) -> None:
+def _copy_through_pipe(report: Report, output: Output) -> None:
     """Copies the native writer's output through a pipe, with constant memory and without a file.
 
     The writer takes a path. `/dev/stdout` is not suitable, because opening it truncates a redirected file.
@@ -172,8 +202,8 @@ def _copy_through_pipe(report: Report, format_: Format) -> None:
 
     def produce() -> None:
         try:
-            table = report.table()
-            (table.write_csv if format_ == "csv" else table.write_jsonl)(f"/dev/fd/{writing}")
+            table = report.table(unique=output.unique, only=output.only)
+            (table.write_csv if output.format == "csv" else table.write_jsonl)(f"/dev/fd/{writing}")
         except BaseException as error:  # noqa: BLE001 - raised again on the other thread
             failures.append(error)
         finally:

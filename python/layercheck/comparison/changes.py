@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 from layercheck._core import Comparison, Plan
 from layercheck.comparison import notebook
 from layercheck.comparison.sources import add_source
+from layercheck.file_formats import compressed_suffix
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
 from layercheck.report.files import format_of
@@ -44,12 +45,19 @@ LISTED: tuple[Change, ...] = ("vanished", "appeared", "archived", "restored", "c
 _ABSENT = len(Verdict)
 _NOT_FINAL = (Verdict.NOT_CHECKED, Verdict.INVALID, Verdict.UNANSWERED)
 _STORED = (Verdict.AVAILABLE, Verdict.ARCHIVED)
-_LABELS = [verdict.label for verdict in Verdict]
+_LABELS = [*(verdict.label for verdict in Verdict), "absent"]
 _WINDOW = 1 << 17  # digests that are processed at once
 
 
 class Line(NamedTuple):
-    """A digest whose verdict changed."""
+    """A digest whose verdict changed.
+
+    Attributes:
+        digest: The digest, as text.
+        change: How its verdict changed.
+        before: Its verdict in the first check; `absent` if it is not in it.
+        after: Its verdict in the second check; `absent` if it is not in it.
+    """
 
     digest: str
     change: Change
@@ -158,8 +166,9 @@ class Changes:
             OSError: If the file cannot be written; an existing file is left untouched.
         """
         chosen = format_of(path, format)
-        if chosen not in ("jsonl", "parquet"):
-            raise ValueError(f"changes are written as jsonl or parquet, not {chosen}")
+        if chosen not in ("jsonl", "parquet") or compressed_suffix(path):
+            what = f"compressed {chosen}" if compressed_suffix(path) else chosen
+            raise ValueError(f"changes are written as jsonl or parquet, not {what}")
         if chosen == "jsonl":
             with atomic_write(Path(path)) as temporary, open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
                 file.writelines(map(as_json, self.lines()))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from layercheck._core import Comparison, is_compressed
 from layercheck.file_formats import SUFFIXES, inner_suffix
 from layercheck.journal.reader import Journal
+from layercheck.redact import one_line
 from layercheck.report import Report
 from layercheck.report.dataframes import pyarrow
 from layercheck.verdict import Verdict
@@ -34,6 +35,7 @@ _TEXT_TYPES = ("string", "large_string", "dictionary", "null")  # prefixes of Ar
 _PARQUET_ROWS = 65_536  # rows of a file that are in memory at once
 _PARQUET_BUFFER = 1 << 20  # bytes of a column that are read at once, whatever the size of a row group
 _HEAD = 512  # bytes of a file that are read to detect its kind
+_REASON = 300  # characters of a message of pyarrow that are kept
 _UNKNOWN = 255  # in a column of verdict codes: the word is not a verdict
 
 
@@ -60,9 +62,13 @@ def add_source(comparison: Comparison, source: str | os.PathLike[str] | Report) 
         comparison.read(name, SUFFIXES.get(inner_suffix(path)) == "jsonl")
         return None
     arrow = pyarrow("reading Parquet and Arrow files")
-    with _read_errors(arrow, name, kind):
+    with _read_errors(name, kind):
         row = 0
         for batch in (_parquet if kind == "parquet" else _arrow)(name):
+            for column in _COLUMNS:
+                # A crafted file may name a word outside its dictionary, or text outside its data. Reading
+                # that would end the process.
+                batch.column(column).validate(full=True)
             codes = _codes(arrow, batch.column("verdict"), f"{name}: row", row)
             comparison.extend_arrow(batch.column("digest"), codes)
             row += len(codes)
@@ -149,16 +155,22 @@ def _codes(arrow: Any, column: Any, where: str, start: int) -> NDArray[np.uint8]
 
 
 @contextmanager
-def _read_errors(arrow: Any, name: str, kind: Kind) -> Iterator[None]:
-    """Raise the errors of pyarrow as `ValueError` with the name of the file."""
+def _read_errors(name: str, kind: Kind) -> Iterator[None]:
+    """Raise what pyarrow makes of a broken file as `ValueError`: one line with the name of the file.
+
+    pyarrow has errors of its own for most broken files, but its bindings also raise IndexError, KeyError,
+    SystemError and UnicodeDecodeError.
+    """
     try:
         yield
-    except (arrow.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+    except Exception as error:
+        if isinstance(error, ImportError) or (isinstance(error, OSError) and error.errno is not None):
             raise
-        reason = str(error).partition("\n")[0].rstrip(".")
+        if type(error) is MemoryError or (type(error) is ValueError and str(error).startswith(f"{name}: ")):
+            raise
+        reason = one_line(str(error).partition("\n")[0]).rstrip(". ")[:_REASON] or type(error).__name__
+        if isinstance(error, TypeError):
+            raise ValueError(f"{name}: not a report: {reason}") from error
         raise ValueError(
             f"{name}: cannot be read as {kind.capitalize()}: {reason}; is the file cut short?"
         ) from error
-    except TypeError as error:
-        raise ValueError(f"{name}: not a report: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from threading import Thread
 
@@ -18,9 +19,13 @@ class Call:
         throttles: Requests that the service throttled.
         renewals: Requests that the service refused because the credentials had just expired.
         signed_again: A request was refused for the time of its signature, and the digests were asked again.
+        incomplete: Answers that lacked digests of the call or contradicted themselves.
         requests: Requests sent.
         half: The call is part of a batch that was split.
-        first_at: When these digests were first asked, seconds on the run's clock.
+        last: The call is asked in the last round, after everything else was settled.
+        first_at: When these digests were first asked, alone or as part of a larger call, seconds on the run's
+            clock; in the last round, when the round began. Infinite before.
+        tried_since: When the present count of attempts began, seconds on the run's clock. Infinite before.
         started_at: When the present request got its slot, seconds on the run's clock.
         thread: The thread that makes the request.
         finished: The transport has returned.
@@ -33,9 +38,12 @@ class Call:
     throttles: int = 0
     renewals: int = 0
     signed_again: bool = False
+    incomplete: int = 0
     requests: int = 0
     half: bool = False
-    first_at: float = 0.0
+    last: bool = False
+    first_at: float = math.inf
+    tried_since: float = math.inf
     started_at: float = 0.0
     thread: Thread | None = None
     finished: bool = False
@@ -50,7 +58,15 @@ class Call:
         """Return a call for the same digests that keeps the counts, for another request."""
         return replace(self, thread=None, finished=False, abandoned=False)
 
+    def with_new_attempts(self, now: float) -> Call:
+        """Return a call for the same digests whose failures are counted from zero, for another request."""
+        return replace(self.again(), tries=0, throttles=0, renewals=0, tried_since=now)
+
     def halves(self) -> tuple[Call, Call]:
-        """Return two new calls, each for one half of the digests."""
+        """Return two new calls, each for one half of the digests, with the time since these were asked."""
         middle = (self.start + self.stop) // 2
-        return Call(self.start, middle, half=True), Call(middle, self.stop, half=True)
+
+        def half(start: int, stop: int) -> Call:
+            return Call(start, stop, half=True, last=self.last, first_at=self.first_at)
+
+        return half(self.start, middle), half(middle, self.stop)

@@ -46,8 +46,9 @@ class Checker:
     come on top.
 
     The checker uses your own client and never modifies it. It can then limit the length of an answer only by
-    time; on a client that the checker makes, an answer longer than 1 MiB is a transient error. A client must
-    not cross a fork: make the checker in the process that uses it.
+    time; on a client that the checker makes, an answer longer than 1 MiB is a transient error. A checker must
+    not cross a fork: make one in each process that uses it. In a forked child, its methods and those of its
+    runs raise `LayercheckError` at once, and `close` does nothing. The parent's runs go on.
 
     Args:
         repository_name: Name, image URI or ARN of the repository. A URI or an ARN also sets `registry_id`,
@@ -134,7 +135,12 @@ class Checker:
 
     @property
     def rate(self) -> float | None:
-        """The present rate in calls per second; None while there is no limit."""
+        """The present rate in calls per second; None while there is no limit.
+
+        Raises:
+            LayercheckError: The checker was made in another process, before a fork.
+        """
+        self._registry.process.check()
         return self._connection.rate.rate
 
     @property
@@ -360,7 +366,7 @@ class Checker:
 
         Safe to call twice, and from any thread.
         """
-        if self._registry.is_forked:
+        if self._registry.process.is_another:
             return  # the connections belong to the parent process, and its threads are not here
         try:
             if self._coalescer is not None:

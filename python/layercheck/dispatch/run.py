@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, NoReturn
 
+from layercheck.dispatch.making_process import MakingProcess
 from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.schedule.execution import Execution
 from layercheck.errors import RunCancelled
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 _SLICE_S = 0.1
 """Longest that `_wait` blocks at once, seconds."""
 
+_runs: weakref.WeakSet[Run] = weakref.WeakSet()
+"""The runs of this process, for its children."""
+
 
 class Run(Future["Report"]):
     """A check under way, made by `Checker.submit`: a `concurrent.futures.Future` of the report.
@@ -29,6 +35,9 @@ class Run(Future["Report"]):
     `asyncio.wrap_future`). Two things differ, because a run that is stopped still has answers worth keeping:
     `cancel` also ends a run that is under way, and `result` then raises `RunCancelled`, which carries the
     report, instead of `CancelledError`. `cancelled()` is True then.
+
+    In a child made by fork, a run that had not ended counts as ended by a `LayercheckError` that names the
+    process, because its threads are in the parent. Whatever waits for it there ends at once.
 
     Examples:
         >>> import layercheck as lc
@@ -63,6 +72,9 @@ class Run(Future["Report"]):
         self._end = threading.Lock()  # held until the end; see `_wait`
         self._end.acquire()
         self._steered = threading.Lock()  # taken once, by the thread that brings the run to its end
+        self._outcome: tuple[Report | None, BaseException | None] | None = None
+        self._process = MakingProcess("Run")
+        _runs.add(self)
 
     @property
     def plan(self) -> Plan:
@@ -77,7 +89,17 @@ class Run(Future["Report"]):
 
         Every row has its verdict: rows that were not asked yet are `not_checked`. The report is a copy of
         about 45 bytes per digest, and does not change any more.
+
+        Raises:
+            LayercheckError: The run is under way in another process, which forked this one.
         """
+        if self._process.is_another:
+            # A lock may be held here by a thread that only the parent has.
+            report, error = self._outcome or (None, None)
+            report = report or getattr(error, "report", None)
+            if report is None:
+                raise self._process.error()
+            return report
         from layercheck.report import Report
 
         columns = self._execution.columns()
@@ -94,7 +116,14 @@ class Run(Future["Report"]):
 
         Returns:
             False if the run had ended already.
+
+        Raises:
+            LayercheckError: The run is under way in another process, which forked this one.
         """
+        if self._process.is_another:
+            if self._outcome is None:
+                raise self._process.error()
+            return False
         with self._pool.lock:
             return self._stop()
 
@@ -124,6 +153,8 @@ class Run(Future["Report"]):
 
     def _cancel_soon(self) -> None:
         """Cancel from a finalizer, where this thread may hold the pool's lock already."""
+        if self._process.is_another:
+            return
         self._pool.deferred.call_soon(self._stop)
 
     def _stop(self) -> bool:
@@ -189,12 +220,12 @@ class Run(Future["Report"]):
             # It may be of any class, raised by the callback or by a bug, so the report is set as an
             # attribute.
             raised.__dict__["report"] = report
-            self.set_exception(raised)
+            self._resolve(None, raised)
         elif ending.cancel_requested:
             self._was_cancelled = True
-            self.set_exception(RunCancelled(self._cancel_message(report), report=report))
+            self._resolve(None, RunCancelled(self._cancel_message(report), report=report))
         else:
-            self.set_result(report)
+            self._resolve(report, None)
 
     def _fail(self, error: BaseException) -> None:
         """End the run with its own exception. Whatever fails here, the future gets its result."""
@@ -210,7 +241,28 @@ class Run(Future["Report"]):
         except BaseException as again:  # noqa: BLE001 (the first error counts)
             error.add_note(f"layercheck: the run could not be concluded either: {again!r}")
         finally:
+            self._resolve(None, error)
+
+    def _resolve(self, report: Report | None, error: BaseException | None) -> None:
+        self._outcome = (report, error)
+        self._set_outcome(report, error)
+
+    def _set_outcome(self, report: Report | None, error: BaseException | None) -> None:
+        if error is not None:
             self.set_exception(error)
+        elif report is not None:
+            self.set_result(report)
+
+    def _after_fork(self) -> None:
+        """Give the future its end in a child, with locks that no thread holds.
+
+        Nothing that waits for the run in the parent is waiting here, and no callback is called here.
+        """
+        super().__init__()
+        self._end = threading.Lock()
+        self._ended = True
+        self.set_running_or_notify_cancel()
+        self._set_outcome(*(self._outcome or (None, self._process.error())))
 
     def _conclude(self) -> None:
         with self._pool.lock:
@@ -261,3 +313,12 @@ class Run(Future["Report"]):
             f"the run was cancelled: {self._plan.unique - open_digests:,} of {self._plan.unique:,} digests "
             "have their verdict"
         )
+
+
+def _after_fork_in_child() -> None:
+    for run in list(_runs):
+        run._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

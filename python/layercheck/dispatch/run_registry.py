@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import Future
 
+from layercheck.dispatch.making_process import MakingProcess
 from layercheck.dispatch.run import Run
 from layercheck.errors import LayercheckError
 from layercheck.report import Report
@@ -15,7 +15,11 @@ _SLICE_S = 0.1
 
 
 class RunRegistry:
-    """Knows which runs of a `Checker` are under way, until it is closed. Thread-safe."""
+    """Knows which runs of a `Checker` are under way, until it is closed. Thread-safe.
+
+    Attributes:
+        process: The process that made the `Checker`.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,7 +28,7 @@ class RunRegistry:
         self._threads: list[threading.Thread] = []
         self._closing: set[threading.Thread] = set()
         self._closed = False
-        self._process = os.getpid()
+        self.process = MakingProcess("Checker")
 
     @property
     def runs(self) -> list[Run]:
@@ -38,11 +42,6 @@ class RunRegistry:
         with self._lock:
             return list(self._threads)
 
-    @property
-    def is_forked(self) -> bool:
-        """Whether this process is a child of the process that made the Checker."""
-        return os.getpid() != self._process
-
     def check_open(self) -> None:
         """Raise if no more runs may start.
 
@@ -50,10 +49,7 @@ class RunRegistry:
             LayercheckError: The Checker is closed, or it crossed a fork: the child process has none of its
                 threads.
         """
-        if self.is_forked:
-            raise LayercheckError(
-                f"this Checker was made in process {self._process}; make one in each process, after the fork"
-            )
+        self.process.check()
         if self._closed:
             raise LayercheckError("this Checker is closed")
 

@@ -93,7 +93,8 @@ def _answers(submit: Callable[[list[Any]], Run], rows: Iterator[Any], block_rows
     except GeneratorExit:
         raise  # the consumer has left and takes no more answers
     except BaseException as error:
-        _keep(error, under_way)
+        if not any(run._process.is_another for _, run in under_way):
+            _keep(error, under_way)
         raise
     finally:
         # Also when the consumer stops, or a fatal error ended one block, because the other blocks have no

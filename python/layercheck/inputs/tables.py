@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from layercheck._core import Planner
 from layercheck.inputs.content import can_seek
+from layercheck.redact import one_line
 
 FORMATS = {"parquet": "Parquet", "arrow": "Arrow", "orc": "ORC"}
 """Format of an input to the name of its content."""
@@ -141,10 +142,12 @@ def _of_parquet(file: Any, number: int, rows: int) -> Iterator[Any]:
 def _of_arrow(ipc: Any, file: Any, open_: Any, number: int) -> Iterator[Any]:
     file.seek(0)
     reader = open_(file, options=ipc.IpcReadOptions(included_fields=[number]))
-    if hasattr(reader, "num_record_batches"):
-        yield from (reader.get_batch(at).column(0) for at in range(reader.num_record_batches))
-        return
-    yield from (batch.column(0) for batch in reader)
+    count = getattr(reader, "num_record_batches", None)
+    for batch in reader if count is None else map(reader.get_batch, range(count)):
+        column = batch.column(0)
+        # These bytes are used as they are in the file, where offsets may point anywhere.
+        column.validate(full=True)
+        yield column
 
 
 def _of_orc(reader: Any, number: int) -> Iterator[Any]:
@@ -183,14 +186,14 @@ def _holds_digests(table: _Table, number: int, *, raw: bool) -> bool:
     kind = str(table.schema.types[number])
     if not kind.startswith(("string", "large_string", "binary", "large_binary", "fixed_size", "dictionary")):
         return False
-    piece = next(iter(table.columns(number, _SAMPLE_ROWS)), None)
-    if piece is None:
-        return False
     planner = Planner(threads=1, raw=raw)
     try:
+        piece = next(iter(table.columns(number, _SAMPLE_ROWS)), None)
+        if piece is None:
+            return False
         planner.extend_arrow(piece.slice(0, _SAMPLE_ROWS))
-    except (TypeError, ValueError):
-        return False
+    except (TypeError, ValueError, OSError, LookupError, SystemError, OverflowError):
+        return False  # a broken column is told when it is read
     plan = planner.finish(1)
     values = min(len(piece), _SAMPLE_ROWS) - piece.slice(0, _SAMPLE_ROWS).null_count
     return plan.unique > 0 and 2 * (plan.rows - plan.invalid) >= values
@@ -229,6 +232,6 @@ def _errors(arrow: Any, content: str) -> Iterator[None]:
     except (arrow.ArrowException, OSError, LookupError, SystemError, UnicodeError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        reason = str(error).partition("\n")[0].rstrip(". ") or type(error).__name__
+        reason = one_line(str(error).partition("\n")[0]).rstrip(". ") or type(error).__name__
         message = f"cannot be read as {content}: {reason[:200]}; is the file whole?"
         raise ValueError(message) from error

@@ -1,7 +1,8 @@
-"""Network file systems, on which a journal is refused because several machines write there."""
+"""Where a journal cannot be: network file systems, where several machines write, and mounts of one file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -21,23 +22,35 @@ _NETWORK_FUSE = frozenset(
 
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     """The kind of network file system that holds `path`; None for a local or an unknown one."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return None
     deepest, kind = -1, ""
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        fields = before.split(" ")
-        if len(fields) < 5 or not after:
-            continue
-        mount_point = Path(_unescaped(fields[4]))
+    for mount_point, mounted_kind in _mounts(mounts):
         # A later mount covers an earlier one at the same place.
         if path.is_relative_to(mount_point) and len(mount_point.parts) >= deepest:
-            deepest, kind = len(mount_point.parts), after.split(" ")[0]
+            deepest, kind = len(mount_point.parts), mounted_kind
     family, _, member = kind.partition(".")
     is_network = family in _NETWORK or (family == "fuse" and member in _NETWORK_FUSE)
     return kind if is_network else None
+
+
+def is_mounted_alone(path: Path, mounts: Path = MOUNTS) -> bool:
+    """Whether the file is a mount point, as in a container that was given one file.
+
+    The same file has another name in another folder then, and SQLite keeps its log by name.
+    """
+    return any(mount_point == path for mount_point, _ in _mounts(mounts))
+
+
+def _mounts(mounts: Path) -> Iterator[tuple[Path, str]]:
+    """Each mount point with its kind of file system, in the order of mounting."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if len(fields) >= 5 and after:
+            yield Path(_unescaped(fields[4])), after.split(" ")[0]
 
 
 def _unescaped(mount_point: str) -> str:

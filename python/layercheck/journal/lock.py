@@ -1,4 +1,4 @@
-"""One writer at a time: the process that writes to a journal holds a lock beside it, with its name on it."""
+"""One writer at a time: it holds a lock on the journal, and a lock beside it that names the process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Self
 
 from layercheck.errors import JournalError
-from layercheck.journal.filesystems import network_file_system
+from layercheck.journal.file_lock import FileId, FileLock, HeldError
+from layercheck.journal.filesystems import is_mounted_alone, network_file_system
 
 SUFFIX = "-owner"
 _HELD_ERRORS = {errno.EWOULDBLOCK, errno.EACCES}
@@ -49,22 +50,52 @@ class Owner:
 class JournalLock:
     """The right to write to a journal, held until it is closed or the process ends, however it ends.
 
-    The lock is on a file of its own, `FILE-owner`, because SQLite's locks on the journal itself would all
-    be lost if anything in this process opened and closed that file. The kernel releases the lock when a
-    process dies, so that a journal is never left locked.
+    There are two locks. One is on a file of its own, `FILE-owner`, which names the process, so that readers
+    need not open the journal to learn it. The other is on the journal's own file, because the file may be
+    moved to another name meanwhile. The kernel releases both when a process dies, so that a journal is never
+    left locked.
+
+    A journal with a second name (a hard link) is refused, because SQLite keeps the log by name: a run that
+    was killed under one name could not be continued under the other without damage.
+
+    Args:
+        path: The journal.
+        create: Create it, empty, if it does not exist. Without this, a missing journal has only the lock
+            beside it.
 
     Raises:
         JournalError: Another process holds the lock, and the message names it; or the path cannot hold a
             journal.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = False) -> None:
         self.path = resolve_path(path)
         self._lock_path = self.path.with_name(self.path.name + SUFFIX)
-        self._descriptor: int | None = self._acquire()
+        self._file: FileLock | None = None
+        self._descriptor: int | None = None
+        try:
+            self._descriptor = self._acquire()
+            self._file = self._lock_file(create=create)
+        except BaseException:
+            self.close()
+            raise
+
+    def __del__(self) -> None:
+        # After a Ctrl-C nobody may have been given this object, to close it.
+        if getattr(self, "_descriptor", None) is not None:
+            self.close()
+
+    @property
+    def file_id(self) -> FileId:
+        """The locked file. Only if it was created or existed already."""
+        if self._file is None:
+            raise FileNotFoundError(self.path)
+        return self._file.id
 
     def close(self) -> None:
         """Release the lock. Safe to call twice."""
+        if self._file is not None:
+            self._file.close()
         if self._descriptor is None:
             return
         # Remove the name while the lock is held, so that a process that opens the name later makes a new
@@ -96,6 +127,9 @@ class JournalLock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 is_current = self._is_current(descriptor)
+                if is_current:
+                    self._write_owner(descriptor)
+                    return descriptor
             except OSError as error:
                 os.close(descriptor)
                 if error.errno in _HELD_ERRORS:
@@ -104,9 +138,9 @@ class JournalLock:
                         continue
                     raise self._in_use() from error
                 raise file_error(self.path, "be locked", error) from error
-            if is_current:
-                self._write_owner(descriptor)
-                return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
             # The last owner removed this file meanwhile, so the name leads to another file now.
             os.close(descriptor)
 
@@ -123,13 +157,35 @@ class JournalLock:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps(owner).encode())
         except OSError as error:
-            os.close(descriptor)
             raise file_error(self.path, "be written", error) from error
 
-    def _in_use(self) -> JournalError:
-        owner = owner_of(self.path)
+    def _lock_file(self, *, create: bool) -> FileLock | None:
+        try:
+            lock = FileLock(self.path, create=create)
+        except FileNotFoundError:
+            return None
+        except HeldError as error:
+            raise self._in_use(error) from error
+        except OSError as error:
+            raise file_error(self.path, "be written", error) from error
+        if self._has_one_name():
+            return lock
+        lock.close()
+        raise JournalError(
+            f"journal {str(self.path)!r} is a file with several names (hard links), and a run under another "
+            "name would damage it. Use a copy of the file, or remove the other names."
+        )
+
+    def _has_one_name(self) -> bool:
+        return self.path.stat().st_nlink <= 1
+
+    def _in_use(self, held: HeldError | None = None) -> JournalError:
+        owner = str(owner_of(self.path) or "another process")
+        if held is not None:
+            which = "another process" if held.pid is None else f"process {held.pid}"
+            owner = f"{which}, which opened it under another name"
         return JournalError(
-            f"journal {str(self.path)!r} is in use by {owner or 'another process'}. "
+            f"journal {str(self.path)!r} is in use by {owner}. "
             "Wait until that process has ended, or use another journal."
         )
 
@@ -174,6 +230,11 @@ def resolve_path(path: str | os.PathLike[str]) -> Path:
         raise JournalError(
             f"journal {str(full)!r} would be on a network file system ({network}), where layercheck cannot "
             "keep it safe. Use a local disk, and copy the file when the run has ended."
+        )
+    if is_mounted_alone(full):
+        raise JournalError(
+            f"journal {str(full)!r} is a single file that was mounted here, so that its log would not lie "
+            "beside it. Mount its folder instead."
         )
     return full
 

@@ -32,7 +32,7 @@ def open_writer(options: JournalOptions, plan: Plan, target: Target, account_id:
         JournalError: The journal belongs to another run, and the message says what differs; it is in use; or
             it cannot be read or written.
     """
-    lock = JournalLock(options.path)
+    lock = JournalLock(options.path, create=True)
     try:
         store = Store(lock.path, durability=options.durability)
         try:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from layercheck._core import JOURNAL_VERSION
 from layercheck.errors import JournalError
 from layercheck.journal.database import connect, damaged, journal_errors
+from layercheck.journal.file_lock import add_reader, remove_reader
 from layercheck.journal.options import Durability
 
 APPLICATION_ID = 0x6C63_6B6A  # "lckj", in the header of the file: marks an SQLite database as a journal
@@ -84,31 +85,46 @@ class Store:
         self.path = path
         if read_only and not path.is_file():
             raise JournalError(f"there is no journal {str(path)!r}")
-        with journal_errors(self.path):
-            self._connection = connect(path, read_only=read_only)
+        self._read_only = read_only
+        self._durability = durability
+        self._prepared = False
+        if read_only:
+            add_reader(self)
+        try:
+            with journal_errors(self.path):
+                self._connection = connect(path, read_only=read_only)
+        except BaseException:
+            remove_reader(self)
+            raise
         try:
             with journal_errors(self.path):
                 self._check_format()
         except BaseException:
             self._connection.close()
+            remove_reader(self)
             raise
-        self._read_only = read_only
-        self._durability = durability
-        self._prepared = False
 
-    def close(self) -> None:
-        """Merge the log into the file, and close it."""
+    def close(self, *, in_place: bool = True) -> None:
+        """Merge the log into the file, and close it.
+
+        Args:
+            in_place: Whether the file is still under its name. A file that was moved is made whole where it
+                is. The log then stays, because its name may belong to another journal by now.
+        """
         try:
             if not self._read_only:
                 failpoint("closing")
                 # This fails while another process reads. Then the log stays, and the next run merges it.
                 self._connection.execute("PRAGMA busy_timeout=0")
-                self._connection.execute("PRAGMA journal_mode=DELETE")
+                merge = "journal_mode=DELETE" if in_place else "wal_checkpoint(TRUNCATE)"
+                self._connection.execute(f"PRAGMA {merge}")
                 failpoint("merged")
         except sqlite3.Error:
             pass
         finally:
+            # SQLite does not touch the log of a file that is not under its name any more.
             self._connection.close()
+            remove_reader(self)
 
     # Reading.
 

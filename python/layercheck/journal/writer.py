@@ -12,6 +12,7 @@ from layercheck.errors import JournalError
 from layercheck.journal.history import RunSnapshot, run_row
 from layercheck.journal.lock import JournalLock
 from layercheck.journal.store import BatchRow, RunRow, Store
+from layercheck.journal.watched_files import WatchedFiles
 
 GROUP = 128
 """A group of this many finished batches is committed at once."""
@@ -35,7 +36,8 @@ class JournalWriter:
     the ledger when it writes a group, off the interpreter lock.
 
     If the disk fails, nothing is lost, because unwritten batches stay in the queue and in the ledger. The
-    writer notifies the run, and tries once more at its end.
+    writer notifies the run, and tries once more at its end. Before each group it checks that the files are
+    still in their place, because SQLite writes on to a removed file.
 
     Attributes:
         ledger: The run's verdicts, including those restored from the journal.
@@ -47,6 +49,7 @@ class JournalWriter:
         self.restored = ledger.settled
         self._store = store
         self._lock = lock
+        self._files = WatchedFiles(lock.path, lock.file_id)
         self._run_id = store.last_run() + 1
         self._started_at = time.time()
         self._pending: deque[tuple[int, int, float]] = deque()
@@ -92,16 +95,34 @@ class JournalWriter:
         if self._thread.ident is not None:
             self._thread.join()
         try:
-            if self._error is not None:
+            if self._error is None:
+                self._error = self._loss()
+            else:
                 self._last_attempt()
         finally:
-            self._store.close()
-            self._lock.close()
+            self._close()
         return self._error
+
+    def _loss(self) -> JournalError | None:
+        """What happened to the files since the last group, if anything."""
+        try:
+            self._files.check()
+        except JournalError as error:
+            return error
+        return None
+
+    def _close(self) -> None:
+        try:
+            in_place = self._files.in_place
+            self._store.close(in_place=in_place)
+            if not in_place:
+                self._files.remove_log()
+        finally:
+            self._lock.close()
 
     def _write_until_finished(self) -> None:
         # Write the run first, so that a run killed at once is in the journal too.
-        self._catch_errors(lambda: self._store.append((), self._run_row()))
+        self._catch_errors(self._begin)
         while self._error is None:
             self._wake.wait(0 if self._ending else GROUP_S)
             self._wake.clear()
@@ -122,8 +143,17 @@ class JournalWriter:
             self._error.__cause__ = error
             self._notify(self._error)
 
-    def _write(self, *, last: bool) -> None:
-        """Commit one group of queued batches; with `last`, also the end of the run."""
+    def _begin(self) -> None:
+        self._files.check()
+        self._store.append((), self._run_row())
+        self._files.note_log()
+
+    def _write(self, *, last: bool, again: bool = False) -> None:
+        """Commit one group of queued batches; with `last`, also the end of the run.
+
+        A log that was removed does not matter when the run tries `again`, because closing the journal merges
+        it.
+        """
         group = [self._pending.popleft() for _ in range(min(len(self._pending), UNSAVED))]
         if not (group or last):
             return
@@ -135,6 +165,10 @@ class JournalWriter:
                 for (_, _, at), record in zip(group, records, strict=True)
                 if record is not None
             ]
+            if again:
+                self._files.check_journal()
+            else:
+                self._files.check()
             self._store.append(rows, self._run_row())
         except BaseException:
             self._pending.extendleft(reversed(group))
@@ -147,9 +181,9 @@ class JournalWriter:
     def _last_attempt(self) -> None:
         """Try once more, because the disk may have space again. The next run asks what stays unwritten."""
         try:
-            self._write(last=True)
+            self._write(last=True, again=True)
             while self._pending:
-                self._write(last=True)
+                self._write(last=True, again=True)
         except Exception:  # noqa: BLE001 (the first error is the one reported)
             return
 

@@ -6,17 +6,30 @@ import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from layercheck._core import Table
-from layercheck.file_formats import REPORT_FORMATS, REPORT_SUFFIXES, ReportFormat, report_format
+from layercheck.file_formats import (
+    COMPRESSIBLE,
+    REPORT_FORMATS,
+    REPORT_SUFFIXES,
+    ReportFormat,
+    compressed_suffix,
+    report_format,
+)
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
+
+Writer: TypeAlias = Callable[[Table, str, str], None]
+"""Writes a table to a path, with the suffix of a compression or an empty one."""
 
 _REPEATING = ["verdict", "media_type", "code", "reason"]
 
 
 def format_of(path: str | os.PathLike[str], format: str | None = None) -> ReportFormat:
     """The format to write `path` in: `format` if given, else the format of the suffix.
+
+    A text format may have `.gz` or `.zst` behind its suffix.
 
     Raises:
         ValueError: If the format is none of `parquet`, `csv`, `jsonl`, `arrow`.
@@ -31,6 +44,11 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> Report
         return found
     for known in REPORT_FORMATS:
         if format == known:
+            if known not in COMPRESSIBLE and compressed_suffix(path):
+                raise ValueError(
+                    f"{os.fspath(path)!r}: only csv and jsonl are compressed as a whole; "
+                    f"leave out {compressed_suffix(path)}, because {known} has compression of its own"
+                )
             return known
     raise ValueError(f"unknown format {format!r}; expected one of: {', '.join(sorted(REPORT_FORMATS))}")
 
@@ -40,22 +58,22 @@ def save(table: Table, path: str | os.PathLike[str], format: str | None = None) 
     chosen = format_of(path, format)
     writer = _WRITERS[chosen]()
     with atomic_write(Path(path)) as temporary:
-        writer(table, temporary)
+        writer(table, temporary, compressed_suffix(path))
 
 
-def _csv() -> Callable[[Table, str], None]:
+def _csv() -> Writer:
     return Table.write_csv
 
 
-def _jsonl() -> Callable[[Table, str], None]:
+def _jsonl() -> Writer:
     return Table.write_jsonl
 
 
-def _parquet() -> Callable[[Table, str], None]:
+def _parquet() -> Writer:
     arrow = pyarrow("writing Parquet")
     parquet = importlib.import_module("pyarrow.parquet")
 
-    def write(table: Table, path: str) -> None:
+    def write(table: Table, path: str, _: str) -> None:
         # Write one record batch at a time, so that memory does not grow with the table. Digests and rows
         # get no dictionary, because they hardly repeat.
         reader = arrow.RecordBatchReader.from_stream(table)
@@ -68,11 +86,11 @@ def _parquet() -> Callable[[Table, str], None]:
     return write
 
 
-def _arrow() -> Callable[[Table, str], None]:
+def _arrow() -> Writer:
     arrow = pyarrow("writing Arrow files")
     ipc = importlib.import_module("pyarrow.ipc")
 
-    def write(table: Table, path: str) -> None:
+    def write(table: Table, path: str, _: str) -> None:
         reader = arrow.RecordBatchReader.from_stream(table)
         with ipc.new_file(path, reader.schema) as writer:
             for batch in reader:
@@ -82,7 +100,7 @@ def _arrow() -> Callable[[Table, str], None]:
 
 
 # Each gives its writer only after its library is there: nothing is created on disk before.
-_WRITERS: dict[ReportFormat, Callable[[], Callable[[Table, str], None]]] = {
+_WRITERS: dict[ReportFormat, Callable[[], Writer]] = {
     "csv": _csv,
     "jsonl": _jsonl,
     "parquet": _parquet,

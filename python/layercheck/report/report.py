@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layercheck._core import Columns, Plan, Table
 from layercheck.errors import InvalidDigestError, UnansweredError
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+
+Only: TypeAlias = str | Verdict | Iterable[str | Verdict] | None
+"""Verdicts whose lines a table has; None for all."""
 
 _CHUNK = 4_096  # rows that an iteration makes at once
 
@@ -184,13 +187,18 @@ class Report:
         for start in range(0, self.rows, _CHUNK):
             yield from map(Row.of_line, table.lines(start, start + _CHUNK))
 
-    def table(self, *, unique: bool = False) -> Table:
+    def table(self, *, unique: bool = False, only: Only = None) -> Table:
         """Return the report table, which other tools read in chunks through `__arrow_c_stream__`.
 
         Args:
             unique: One line for each digest instead of one for each row.
+            only: Only the lines with these verdicts: a word, a `Verdict`, or several of them. None: all.
+
+        Raises:
+            ValueError: If there is no such verdict.
         """
-        return self._columns.table(unique=unique)
+        codes = None if only is None else [int(each) for each in _verdicts(only)]
+        return self._columns.table(unique=unique, only=codes)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The table of rows as an Arrow stream (PyCapsule interface), in bounded memory."""
@@ -249,23 +257,32 @@ class Report:
             "size": self.sizes,
         }
 
-    def write(self, path: str | os.PathLike[str], *, format: str | None = None, unique: bool = False) -> None:
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        unique: bool = False,
+        only: Only = None,
+    ) -> None:
         """Write the table to a file atomically.
 
         The file is written under a temporary name beside `path`, synced to disk and renamed, so
         that a crash leaves either the old file or the new one.
 
         Args:
-            path: The file. Its suffix selects the format, unless `format` is given.
+            path: The file. Its suffix selects the format, unless `format` is given. With `.gz` or `.zst`
+                behind it, CSV and JSON Lines are compressed.
             format: `"parquet"`, `"csv"`, `"jsonl"` or `"arrow"`.
             unique: One line for each digest instead of one for each row.
+            only: Only the lines with these verdicts: a word, a `Verdict`, or several of them. None: all.
 
         Raises:
-            ValueError: If neither suffix nor `format` is one of these.
+            ValueError: If neither suffix nor `format` is one of these, or there is no such verdict.
             ImportError: If Parquet or Arrow is asked for and pyarrow is not installed.
             OSError: If the file cannot be written; an existing file at `path` is left untouched.
         """
-        files.save(self.table(unique=unique), path, format)
+        files.save(self.table(unique=unique, only=only), path, format)
 
     def raise_for_failures(self) -> None:
         """Raise if rows are invalid, refused or without an answer.
@@ -300,3 +317,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         return notebook.render(self)
+
+
+def _verdicts(only: str | Verdict | Iterable[str | Verdict]) -> list[Verdict]:
+    given = [only] if isinstance(only, str | Verdict) else only
+    return [Verdict.from_label(each) if isinstance(each, str) else Verdict(each) for each in given]

@@ -55,7 +55,7 @@ _SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     "share": frozenset(
         {"omit", "repeat", "contradict", "foreign", "upper_case", "unknown_availability", "unknown_failure"}
     ),
-    "ms": frozenset({"latency", "expired_key", "idle_close"}),
+    "ms": frozenset({"latency", "expired_key", "idle_close", "twice"}),
     "jitter_ms": frozenset({"latency"}),
     "code": frozenset({"error", "throttle"}),
     "status": frozenset({"error", "throttle", "error_page", "informational"}),
@@ -142,7 +142,7 @@ class Fault:
     | `slow_head` | on the wire | sends the head slowly | `bytes_per_ms` |
     | `padding` | on the wire | puts a large member of valid JSON before the answer | `bytes` |
     | `endless` | on the wire | a body that ends only when the client closes | |
-    | `twice` | on the wire | sends the whole answer, then a second copy | |
+    | `twice` | on the wire | sends the whole answer, and after `ms` a second copy | `ms` |
     | `informational` | on the wire | a 1xx head, 103 by default, before a correct answer | `status` |
     | `chunked` | on the wire | a correct answer in chunked transfer encoding | |
     | `http_1_0` | on the wire | a correct answer in HTTP/1.0, which ends with the connection | |

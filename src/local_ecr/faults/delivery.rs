@@ -63,18 +63,24 @@ fn raw_response(
             let head = Piece::Slow { bytes: sized.into(), step: *bytes_per_ms as usize };
             RawResponse { pieces: vec![head, Piece::Whole(body.clone())], after: AfterResponse::Keep }
         }
-        FaultSpec::Twice => whole(&[&sized, body, &sized, body], AfterResponse::Keep),
+        FaultSpec::Twice { ms: 0.0 } => whole(&[&sized, body, &sized, body], AfterResponse::Keep),
+        FaultSpec::Twice { ms } => {
+            let copy = Bytes::from([&sized, &body[..]].concat());
+            let pieces = vec![Piece::Whole(copy.clone()), Piece::Pause(wait(*ms)), Piece::Whole(copy)];
+            RawResponse { pieces, after: AfterResponse::Keep }
+        }
         FaultSpec::Informational { status } => {
             let informed = format!("HTTP/1.1 {status} For Your Information\r\nx-note: wait\r\n\r\n");
             whole(&[informed.as_bytes(), &sized, body], AfterResponse::Keep)
         }
         FaultSpec::Http10 => whole(&[&head("HTTP/1.0 200 OK", ""), body], AfterResponse::Close),
-        FaultSpec::IdleClose { ms } => {
-            // The wait was checked when the fault was set, so the fallback is not reached.
-            let wait = Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
-            whole(&[&sized, body], AfterResponse::CloseIdle(wait))
-        }
+        FaultSpec::IdleClose { ms } => whole(&[&sized, body], AfterResponse::CloseIdle(wait(*ms))),
         // `deliver` passes no other fault.
         _ => whole(&[&sized, body], AfterResponse::Keep),
     }
+}
+
+fn wait(ms: f64) -> Duration {
+    // The wait was checked when the fault was set, so the fallback is not reached.
+    Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
 }

@@ -93,7 +93,9 @@ pub enum FaultSpec {
         bytes: u64,
     },
     Endless,
-    Twice,
+    Twice {
+        ms: f64,
+    },
     Informational {
         status: u16,
     },
@@ -145,7 +147,7 @@ impl FaultSpec {
             Self::SlowHead { .. } => FaultKind::SlowHead,
             Self::Padding { .. } => FaultKind::Padding,
             Self::Endless => FaultKind::Endless,
-            Self::Twice => FaultKind::Twice,
+            Self::Twice { .. } => FaultKind::Twice,
             Self::Informational { .. } => FaultKind::Informational,
             Self::Chunked => FaultKind::Chunked,
             Self::Http10 => FaultKind::Http10,
@@ -215,7 +217,9 @@ impl Fault {
             FaultSpec::Latency { ms, jitter_ms } => {
                 check_wait(*ms).and(check_wait(*jitter_ms)).or_else(refuse)
             }
-            FaultSpec::IdleClose { ms } | FaultSpec::ExpiredKey { ms, .. } if check_wait(*ms).is_err() => {
+            FaultSpec::IdleClose { ms } | FaultSpec::Twice { ms } | FaultSpec::ExpiredKey { ms, .. }
+                if check_wait(*ms).is_err() =>
+            {
                 check_wait(*ms).or_else(refuse)
             }
             FaultSpec::ExpiredKey { uses: 0, ms: 0.0 } => refuse("needs uses or ms, above 0".into()),
@@ -307,6 +311,7 @@ mod tests {
             FaultSpec::ExpiredKey { uses: 0, ms: 0.0 }.into(),
             FaultSpec::ExpiredKey { uses: 1, ms: f64::NAN }.into(),
             FaultSpec::IdleClose { ms: -1.0 }.into(),
+            FaultSpec::Twice { ms: f64::NAN }.into(),
             FaultSpec::Latency { ms: -1.0, jitter_ms: 0.0 }.into(),
             FaultSpec::Latency { ms: 0.0, jitter_ms: f64::INFINITY }.into(),
             FaultSpec::Error { code: "X".into(), status: 99, message: String::new() }.into(),

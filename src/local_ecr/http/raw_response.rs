@@ -19,6 +19,7 @@ impl RawResponse {
         for piece in &self.pieces {
             match piece {
                 Piece::Whole(bytes) => send(stream, bytes, call).await?,
+                Piece::Pause(wait) => sleep(*wait).await,
                 Piece::Slow { bytes, step } => {
                     for drop in bytes.chunks(*step) {
                         send(stream, drop, call).await?;

@@ -97,7 +97,7 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         FaultKind::Slow => FaultSpec::Slow { bytes_per_ms: args.bytes_per_ms },
         FaultKind::Padding => FaultSpec::Padding { bytes: args.bytes },
         FaultKind::Endless => FaultSpec::Endless,
-        FaultKind::Twice => FaultSpec::Twice,
+        FaultKind::Twice => FaultSpec::Twice { ms: args.ms },
         FaultKind::Informational => FaultSpec::Informational { status: args.status.unwrap_or(103) },
         FaultKind::Chunked => FaultSpec::Chunked,
         FaultKind::Http10 => FaultSpec::Http10,

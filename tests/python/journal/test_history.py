@@ -28,7 +28,7 @@ def test_the_report_of_a_journal_equals_the_report_of_its_run(
     check: Check, ecr: LocalEcr, journal: Path
 ) -> None:
     """Also the digests without an answer, their causes, and the errors of the batches."""
-    ecr.set_faults([Fault("omit", share=0.1), Fault("poison", digests=(digests(5)[4],))])
+    ecr.set_faults([Fault("omit", share=0.3), Fault("poison", digests=(digests(5)[4],))])
     given = check(max_in_flight=2)
     assert given.unique_counts["unanswered"] > 50
     with lc.Journal(journal) as opened:
@@ -49,10 +49,10 @@ def test_the_report_of_a_journal_equals_the_report_of_its_run(
 def test_an_unanswered_digest_keeps_its_cause_until_it_is_asked_again(
     check: Check, ecr: LocalEcr, journal: Path
 ) -> None:
-    ecr.set_faults([Fault("omit", share=0.1)])
+    ecr.set_faults([Fault("omit", share=0.3)])
     first = check()
     # The next run gets one answer; then the service denies access.
-    ecr.set_faults([Fault("access_denied", calls=(first.stats.calls + 2, None))])
+    ecr.set_faults([Fault("access_denied", calls=(first.stats.requests + 2, None))])
     with pytest.raises(lc.AccessDeniedError) as caught:
         check(lc.plan(ROWS, batch_size=10), max_in_flight=1)
     second = caught.value.report
@@ -176,7 +176,7 @@ def test_a_run_killed_after_its_last_write_left_a_complete_report(check: Check, 
 
 
 def test_the_error_of_a_repeated_batch_names_its_range_in_the_plan(check: Check, ecr: LocalEcr) -> None:
-    ecr.set_faults([Fault("omit", share=0.02)])
+    ecr.set_faults([Fault("omit", share=0.2)])
     first = check()
     codes = first.unique_verdicts.tolist()
     left_out = [at for at, code in enumerate(codes) if code == lc.Verdict.UNANSWERED]

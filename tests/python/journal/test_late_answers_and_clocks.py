@@ -100,7 +100,9 @@ def test_an_answer_to_an_abandoned_call_is_in_the_journal_if_it_is_in_the_report
             late.let_in.set()
             assert late.taken.wait(60)
 
-    limits = Limits(retry=RetryPolicy(attempts=1), call_deadline_s=0.1, tick_s=0.01)
+    # The late answer is to the first call; every later call for its digests fails, until they are given up.
+    ecr.set_faults([Fault("server_error", calls=(4, None))])
+    limits = Limits(retry=RetryPolicy(attempts=1), call_deadline_s=2.0, tick_s=0.01)
     with lc.Checker("app", endpoint_url=ecr.endpoint_url, max_in_flight=2, _limits=limits) as checker:
         report = checker.check(digests(300), journal=journal, progress=let_in)
     assert late.taken.is_set()

@@ -121,3 +121,22 @@ def test_if_many_start_at_once_one_gets_the_lock_and_the_others_name_it(journal:
     assert len(messages) == rounds * (racers - 1)
     assert all(f"in use by process {os.getpid()} on" in each for each in messages)
     assert not lock.exists()
+
+
+@pytest.mark.parametrize("step", ["_is_current", "_write_owner", "_lock_file"])
+def test_a_lock_is_free_again_after_ctrl_c_in_its_opening(
+    journal: Path, lock: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Free at once, although the exception and its frames are still there."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalLock, step, interrupt)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            JournalLock(journal, create=True)
+    assert caught.value.__traceback__ is not None
+    with JournalLock(journal, create=True):
+        pass
+    assert not lock.exists()

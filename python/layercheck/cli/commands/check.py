@@ -11,7 +11,8 @@ from layercheck.cli import output as outputs
 from layercheck.cli.check_result import present
 from layercheck.cli.check_run import run
 from layercheck.cli.commands import plan as offline
-from layercheck.cli.exit_codes import DEFAULT_FAIL_ON, ExitCode
+from layercheck.cli.exit_codes import DEFAULT_FAIL_ON, CommandError, ExitCode
+from layercheck.cli.json_summary import write_json
 from layercheck.cli.options import (
     FailOnType,
     input_options,
@@ -20,6 +21,7 @@ from layercheck.cli.options import (
     pace_options,
     progress_style,
     quiet_options,
+    row_options,
     target_options,
 )
 from layercheck.cli.progress import display
@@ -44,12 +46,22 @@ Exit codes:
 @target_options
 @pace_options
 @journal_options
-@click.option("-o", "--output", metavar="FILE", help="Write the report here: .jsonl, .csv, .parquet, .arrow.")
+@click.option("-o", "--output", metavar="FILE", help=outputs.HELP)
 @click.option(
     "--format",
     "format_",
     type=click.Choice(outputs.FORMATS),
     help="Format of FILE; default by its suffix. Without -o, format of the rows on standard output.",
+)
+@row_options
+@click.option(
+    "--summary",
+    "summary_format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json: one JSON object with counts, statistics, how the run ended and the exit code, in place of "
+    "the table, also with --quiet.",
 )
 @click.option(
     "--fail-on",
@@ -76,23 +88,38 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     target = target_keywords(repository, inputs, options)
     options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
-    output = outputs.prepare(options["output"], options["format_"], names, options["journal"])
+    output = outputs.prepare(
+        options["output"],
+        options["format_"],
+        names,
+        options["journal"],
+        only=options["only"],
+        unique=options["unique"],
+    )
     if options["dry_run"]:
         return _dry_run(names, target, output, options)
     quiet: bool = options["quiet"]
+    as_json = options["summary_format"] == "json"
     resume = ResumeCommand.of_this_process(names, options["journal"])
     with InterruptHandler() as interrupts:
         with display(quiet=quiet, progress=progress_style(options)) as shown:
             result = run(names, target, options, resume, shown, interrupts)
             # From here on only memory holds the answers, so the first Ctrl-C must not throw them away.
             interrupts.defer()
-        code = present(result, output, resume, quiet=quiet)
+        try:
+            code = present(result, output, resume, quiet=quiet or as_json)
+        except CommandError as failure:
+            if as_json:
+                write_json(result, output, options["journal"], failure.code, str(failure))
+            raise
         if interrupts.interrupted:
-            return ExitCode.INTERRUPTED
-    if code != ExitCode.DONE or result.report is None:
-        return code
-    found = any(result.report.counts.get(verdict.label) for verdict in options["fail_on"])
-    return ExitCode.FOUND if found else ExitCode.DONE
+            code = ExitCode.INTERRUPTED
+    if code == ExitCode.DONE and result.report is not None:
+        found = any(result.report.counts.get(verdict.label) for verdict in options["fail_on"])
+        code = ExitCode.FOUND if found else ExitCode.DONE
+    if as_json:
+        write_json(result, output, options["journal"], code)
+    return code
 
 
 def _dry_run(
@@ -106,6 +133,7 @@ def _dry_run(
         reading.plan,
         registry="public" if target["public"] else "private",
         format_="jsonl" if machine else "table",
+        rate=options["rate"],
     )
     return ExitCode.DONE
 

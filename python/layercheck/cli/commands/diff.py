@@ -12,6 +12,7 @@ import click
 from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.errors import JournalError
+from layercheck.file_formats import compressed_suffix
 from layercheck.redact import visible
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def diff(before: str, after: str, output: str | None, format_: outputs.Format | 
     names = [visible("standard input" if each == "-" else each) for each in (before, after)]
     before, after = ("/dev/stdin" if each == "-" else each for each in (before, after))
     target = outputs.prepare(output, format_, [each for each in (before, after) if Path(each).exists()])
-    if target.path is not None and target.format not in ("jsonl", "parquet"):
-        raise click.UsageError(f"changes are written as jsonl or parquet, not {target.format}")
+    if target.path is not None and (
+        target.format not in ("jsonl", "parquet") or compressed_suffix(target.path)
+    ):
+        what = f"{'compressed ' if compressed_suffix(target.path) else ''}{target.format}"
+        raise click.UsageError(f"changes are written as jsonl or parquet, not {what}")
     changes = _compared(before, after)
     for warning in _warnings(changes, (before, after), names):
         say(warning)

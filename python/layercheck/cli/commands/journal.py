@@ -10,9 +10,10 @@ import click
 
 from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode
-from layercheck.cli.options import lines_option
+from layercheck.cli.options import lines_option, row_options
 from layercheck.errors import JournalError
 from layercheck.redact import one_line
+from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
     from layercheck.journal.reader import Journal, JournalStatus
@@ -47,17 +48,26 @@ def show(file: str, format_: str) -> int:
 
 @journal.command("export", short_help="Write the report of a journal.")
 @click.argument("file", metavar="FILE", type=click.Path())
-@click.option("-o", "--output", metavar="OUT", help="Write the report here: .jsonl, .csv, .parquet, .arrow.")
+@click.option("-o", "--output", metavar="OUT", help=outputs.HELP)
+@row_options
 @click.option(
     "--format",
     "format_",
     type=click.Choice([name for name in outputs.FORMATS if name != "table"]),
     help="Format of OUT; default by its suffix. Without -o, format of standard output, default jsonl.",
 )
-def export(file: str, output: str | None, format_: outputs.Format | None) -> int:
+def export(
+    file: str,
+    output: str | None,
+    format_: outputs.Format | None,
+    only: frozenset[Verdict] | None,
+    unique: bool,
+) -> int:
     """Write the report of the journal FILE. Digests that were not asked yet are not_checked."""
     to_stdout = output is None or output == "-"
-    target = outputs.prepare(output, format_ or ("jsonl" if to_stdout else None), journal=file)
+    target = outputs.prepare(
+        output, format_ or ("jsonl" if to_stdout else None), journal=file, only=only, unique=unique
+    )
     with _open(file) as opened:
         report = _ask(opened.report)
     outputs.write(report, target)

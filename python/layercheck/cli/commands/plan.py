@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import click
 
 from layercheck._core import Plan
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli import input_files
-from layercheck.cli.options import input_options, input_shape, lines_option, progress_style, quiet_options
+from layercheck.cli.options import (
+    input_options,
+    input_shape,
+    lines_option,
+    progress_style,
+    quiet_options,
+    rate_option,
+)
 from layercheck.cli.output import json_line
 from layercheck.cli.progress import display
+
+Rate: TypeAlias = float | Literal["quota", "max"]
 
 _SPELLINGS = {
     "canonical": "sha256:<hex>",
@@ -37,11 +46,13 @@ _REJECTS = {
 @click.command("plan", short_help="Count and validate digests offline.")
 @input_options
 @click.option("--public", is_flag=True, help="Compute times for ECR Public instead of private ECR.")
+@rate_option
 @lines_option
 @quiet_options
 def plan(
     inputs: tuple[str, ...],
     public: bool,
+    rate: Rate | None,
     format_: Literal["table", "jsonl"],
     quiet: bool,
     **options: Any,
@@ -55,22 +66,39 @@ def plan(
     names = input_files.resolve(inputs)
     with display(quiet=quiet, progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
-    show(reading.plan, registry="public" if public else "private", format_=format_)
+    show(reading.plan, registry="public" if public else "private", format_=format_, rate=rate)
 
 
-def show(plan: Plan, *, registry: Literal["private", "public"], format_: Literal["table", "jsonl"]) -> None:
+def show(
+    plan: Plan,
+    *,
+    registry: Literal["private", "public"],
+    format_: Literal["table", "jsonl"],
+    rate: Rate | None = None,
+) -> None:
     """Writes the numbers of a plan to standard output."""
-    numbers = describe(plan, registry=registry)
+    numbers = describe(plan, registry=registry, rate=rate)
     if format_ == "jsonl":
         sys.stdout.write(json_line(numbers))
         return
     _show_table(numbers)
 
 
-def describe(plan: Plan, *, registry: Literal["private", "public"]) -> dict[str, Any]:
-    """The numbers of a plan: rows == unique + duplicates + invalid, calls == ceil(unique / batch_size)."""
+def describe(
+    plan: Plan, *, registry: Literal["private", "public"], rate: Rate | None = None
+) -> dict[str, Any]:
+    """The numbers of a plan: rows == unique + duplicates + invalid, calls == ceil(unique / batch_size).
+
+    Args:
+        plan: The plan.
+        registry: The kind of registry, which has the quota.
+        rate: `--rate`. The account's own quota is not known offline, so `quota` is the default quota.
+    """
     quota = QUOTAS["ecr-public" if registry == "public" else "ecr"].calls_per_second
     calls = len(plan)
+    chosen: float | None = quota * DEFAULT_SHARE
+    if rate is not None:
+        chosen = None if rate == "max" else float(quota if rate == "quota" else rate)
     return {
         "rows": plan.rows,
         "unique": plan.unique,
@@ -82,6 +110,8 @@ def describe(plan: Plan, *, registry: Literal["private", "public"]) -> dict[str,
         "quota_calls_per_second": quota,
         "seconds_at_quota": calls / quota,
         "seconds_at_default_rate": calls / (quota * DEFAULT_SHARE),
+        "rate_calls_per_second": chosen,
+        "seconds_at_rate": None if chosen is None else calls / chosen,
         "spellings": dict(plan.spellings),
         "rejects": dict(plan.reject_counts),
     }
@@ -108,9 +138,14 @@ def _show_table(numbers: dict[str, Any]) -> None:
     totals.add_row("calls", f"{numbers['calls']:,}", style="bold")
     name = "ECR Public" if numbers["registry"] == "public" else "private ECR"
     quota = numbers["quota_calls_per_second"]
-    usual = quota * DEFAULT_SHARE
+    rate = numbers["rate_calls_per_second"]
+    if rate is None:
+        first = "at --rate max, as fast as the service answers"
+    else:
+        name_of_rate = "the default rate" if rate == quota * DEFAULT_SHARE else "the rate"
+        first = f"at {name_of_rate} of {rate:,g} calls/s: {duration(numbers['seconds_at_rate'])}"
     times = (
-        f"\nat the default rate of {usual:,.0f} calls/s: {duration(numbers['seconds_at_default_rate'])}\n"
+        f"\n{first}\n"
         f"at the full default quota of {name}, {quota:,} calls/s: {duration(numbers['seconds_at_quota'])}"
     )
     show(Group(kinds, Text(), totals, Text(times)), sys.stdout)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from layercheck._core import Ledger, Plan
-from layercheck.aws.classify import ForeignAnswer, UnreadableAnswer, is_page
+from layercheck.aws.classify import ForeignAnswer, MismatchedAnswer, UnreadableAnswer, is_page
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.transport import Batch, Transport
 
@@ -21,24 +21,40 @@ class Exchange:
         plan: The plan of the run.
         ledger: Where the verdicts go.
         transport: Makes the request.
+        incomplete_attempts: Answers to the same call that may lack digests, before these stay unanswered.
         resumed: A journal settled a part of the digests before: the ledger opens a range again when the
             range is asked, and packs the digests that stand in many places.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger, transport: Transport, *, resumed: bool) -> None:
+    def __init__(
+        self, plan: Plan, ledger: Ledger, transport: Transport, *, incomplete_attempts: int, resumed: bool
+    ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._transport = transport
+        self._incomplete_attempts = incomplete_attempts
         self._resumed = resumed
 
     def __call__(self, call: Call) -> Merged | None:
         """Make the request and merge the answer; return what it brought, None for an abandoned call.
 
+        An answer that names none of the digests changes nothing in the ledger. If entries for other digests
+        stand in place of those that were asked, the answer probably belongs to another request on the same
+        connection. Then the transport uses no connection again that it has opened so far.
+
         Raises:
             Exception: Anything that `classify` can look at.
         """
         answer = self._transport(self._batch(call))
-        return None if call.abandoned else self._merge(call, answer)
+        if call.abandoned:
+            return None
+        merged = self._merge(call, answer)
+        if merged.left_out:
+            if merged.foreign or merged.left_out == call.size:
+                self._transport.distrust()
+            if merged.left_out == call.size:
+                raise MismatchedAnswer(call.size, merged.foreign)
+        return merged
 
     def _batch(self, call: Call) -> Batch:
         if not self._resumed:
@@ -49,10 +65,11 @@ class Exchange:
         return Batch(self._ledger.pending_batch(call.start, call.stop), 0, call.size)
 
     def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
+        last = call.incomplete + 1 >= self._incomplete_attempts
         if not isinstance(answer, bytes):
-            return self._ledger.merge(call.start, call.stop, answer, self._transport.known)
+            return self._ledger.merge(call.start, call.stop, answer, self._transport.known, last)
         try:
-            return self._ledger.merge_body(call.start, call.stop, answer, self._transport.known)
+            return self._ledger.merge_body(call.start, call.stop, answer, self._transport.known, last)
         except ValueError as error:
             if is_page(answer):
                 raise ForeignAnswer(str(error)) from error

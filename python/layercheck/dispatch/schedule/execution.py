@@ -84,7 +84,13 @@ class Execution:
         self._scheduler = Scheduler(
             self._ledger.numbers, plan.batch_size, pool.slots, limits, renewable, next_open=next_open
         )
-        self._exchange = Exchange(plan, self._ledger, transport, resumed=writer is not None)
+        self._exchange = Exchange(
+            plan,
+            self._ledger,
+            transport,
+            incomplete_attempts=limits.retry.incomplete_attempts,
+            resumed=writer is not None,
+        )
         self._suspected: dict[Call, Failure] = {}
         self._abandoned: list[Call] = []  # for their deadline: a few a minute at most
         self._metrics = Metrics()
@@ -133,6 +139,10 @@ class Execution:
             self._refuse(suspect, self._suspected.pop(suspect), now)
         cause = None
         missing = merged.left_out + merged.contradicted
+        if missing and self._scheduler.ask_rest(call, now):
+            self._pool.notify()
+            self._tell(Outcome(OutcomeKind.RETRIED, call, now, merged))
+            return
         if missing:
             code = "LeftOutOfAnswer" if merged.left_out else "ContradictoryAnswers"
             text = f"{merged.left_out} of {call.size} digests left out, {merged.contradicted} contradicted"

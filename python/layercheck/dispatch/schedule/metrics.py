@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from layercheck.aws.classify import MismatchedAnswer
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Outcome, OutcomeKind
 
@@ -44,8 +45,10 @@ class Metrics:
         self._last_at = outcome.now
         if outcome.merged is not None:
             self.foreign += outcome.merged.foreign
-        elif outcome.failure is not None and outcome.failure.kind == "throttled":
-            self.throttles += 1
+        elif outcome.failure is not None:
+            self.throttles += outcome.failure.kind == "throttled"
+            if isinstance(outcome.failure.cause, MismatchedAnswer):
+                self.foreign += outcome.failure.cause.foreign
         if kind is OutcomeKind.SPLIT:
             self.splits += 1
         # A split batch is over as a call: its two halves are calls of their own.

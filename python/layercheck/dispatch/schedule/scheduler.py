@@ -10,7 +10,7 @@ import heapq
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from layercheck.limits import Limits
 class RetryDecision(Enum):
     """What the scheduler decided about a failed request."""
 
-    RETRY = "ask the same digests again later"
+    RETRY = "ask the same digests again later, some of them in the last round"
     SPLIT = "ask each half of the batch by itself"
     REFUSE = "the digest stands alone and is refused"
     SUSPECT = "the digest is refused if the service accepts any other digest"
@@ -70,6 +70,21 @@ class Scheduler:
     that the largest other half, one call at a time. If two lone digests from different places are refused and
     nothing was answered, no digest is at fault. This search costs some 15 calls instead of 2 for each digest.
 
+    A call that uses up its attempts on transient errors or throttling is not given up while the service
+    answers other calls:
+
+    * If the error may be the batch's own, the batch is halved, and each half gets attempts of its own. So one
+      digest that always fails is alone after seven halvings. Answers pay for halvings (`HALVING_COST`). So a
+      service that fails for many digests costs at most some four requests more for each answer.
+    * Otherwise the call is set aside for the last round, which begins when everything else is settled. There
+      its attempts begin again, and once more whenever another call was answered meanwhile, for at most
+      `asking_s` in all. What fails then is halved in the same way, or given up.
+
+    So a batch with one digest that always fails costs at most `attempts` + 14 x `half_attempts` requests, and
+    `attempts` more in a last round that brings no other answer: 56 requests in some 8 seconds by default. No
+    digest is asked for longer than `asking_s` before the last round, and the last round takes no longer than
+    `asking_s`, each plus one delay and one call. The memory grows by one call for each call set aside.
+
     Attributes:
         numbers: How many digests there are to ask.
         batch_size: Most digests in one call.
@@ -82,6 +97,7 @@ class Scheduler:
         cursor: The first digest that was never asked.
         in_flight: Calls that wait for their answer.
         suspects: Calls for one digest that was refused before anything was answered.
+        set_aside: Calls that wait for the last round.
         answered: The service answered at least one call.
         reached: At least one connection was made.
         stopped: Nothing more is asked.
@@ -93,6 +109,17 @@ class Scheduler:
     """Refused lone digests after which no digest is at fault."""
     LONE_REFUSALS_NAMED = 200
     """The same if the message speaks of digests: it is believed longer, but not for ten million calls."""
+    HALVING_COST = 4
+    """Credit that a halving costs because of transient errors. An answer earns 1, and the answer to a half
+    earns `HALVING_COST`: a halving that separates good digests from bad ones pays for itself."""
+    SILENT_TIMES = 3
+    """So many times `outage_failures` in a row show that a service has stopped which answered before: where
+    90 % of the requests fail at random, 60 in a row are rare."""
+    PROBES = 8
+    """New batches that are asked in spite of many failures in a row, and must fail too, before the service
+    counts as stopped."""
+    MOST_CREDIT = 256
+    """Most credit that is kept, so that a service that starts to fail is not asked in halves for long."""
 
     numbers: int
     batch_size: int
@@ -104,6 +131,7 @@ class Scheduler:
     cursor: int = 0
     in_flight: set[Call] = field(default_factory=set)
     suspects: list[Call] = field(default_factory=list)
+    set_aside: list[Call] = field(default_factory=list)
     answered: bool = False
     reached: bool = False
     stopped: bool = False
@@ -113,6 +141,8 @@ class Scheduler:
     _halves: list[Call] = field(default_factory=list)
     _halves_in_flight: int = 0
     _failures_in_a_row: int = 0
+    _new_failures: int = 0
+    _credit: int = 8 * HALVING_COST
     _sequence: int = 0
     _signed_again: int = 0
     _take_largest: bool = False
@@ -125,12 +155,22 @@ class Scheduler:
         """Whether no call is in flight and nothing more will be asked."""
         if self.in_flight:
             return False
-        return self.stopped or not (self.cursor < self.numbers or self._waiting or self._halves)
+        return self.stopped or not (
+            self.cursor < self.numbers or self._waiting or self._halves or self.set_aside
+        )
 
     @property
     def in_outage(self) -> bool:
         """Whether so many requests failed in a row that new batches wait."""
         return self._failures_in_a_row >= self.limits.outage_failures
+
+    def is_silent(self, now: float) -> bool:
+        """Whether so many requests failed in a row, and for so long, that the service has stopped."""
+        enough = self.SILENT_TIMES * self.limits.outage_failures
+        if self._failures_in_a_row < enough or now - self._progress_at < self.limits.outage_s:
+            return False
+        # The calls that wait may all be for digests that always fail. New batches show whether others are.
+        return self._new_failures >= self.PROBES or self.cursor >= self.numbers
 
     def due(self, now: float) -> float | None:
         """Return when the next call may be taken: `now` or earlier for at once, None for after a change."""
@@ -141,7 +181,7 @@ class Scheduler:
         soonest = self._waiting[0][0] if self._waiting else None
         if soonest is not None and soonest <= now:
             return soonest
-        if self._fresh_allowed:
+        if self._fresh_allowed or self._last_round_begins:
             return now
         return soonest
 
@@ -151,7 +191,9 @@ class Scheduler:
         call.requests += 1
         call.started_at = now
         if call.requests == 1:
-            call.first_at = now
+            call.tried_since = now
+            if call.first_at > now:
+                call.first_at = now
         self._halves_in_flight += call.half
         self.in_flight.add(call)
         return call
@@ -161,8 +203,21 @@ class Scheduler:
         self._landed(call)
         self.answered = self.reached = True
         self._progressed(now)
+        if self._credit < self.MOST_CREDIT:
+            self._credit += self.HALVING_COST if call.half else 1
         proven, self.suspects = self.suspects, []
         return proven
+
+    def ask_rest(self, call: Call, now: float) -> bool:
+        """Ask `call` again, whose answer lacked digests or contradicted itself; False if it was the last try.
+
+        `settle` comes first. The digests that the answer named keep their verdicts.
+        """
+        call.incomplete += 1
+        if call.incomplete >= self.limits.retry.incomplete_attempts:
+            return False
+        self._wait(call.again(), now + self.rng.uniform(0.0, self.limits.retry.back_off_base_s))
+        return True
 
     def fail(self, call: Call, failure: FailureFacts, now: float) -> RetryDecision:
         """Decide what happens to the digests of `call`, which failed."""
@@ -175,13 +230,15 @@ class Scheduler:
             # At once: the transport signs with the service's time now, or the request had waited too long.
             call.signed_again = True
             self._signed_again += 1
-            return self._wait(call, now)
+            self._wait(call.again(), now)
+            return RetryDecision.RETRY
         if failure.kind == "fatal" and not (failure.renews and self.renewable):
             return RetryDecision.FATAL
         self._failures_in_a_row += 1
+        self._new_failures += call.requests == 1 and not call.half
         if self._failing_since is None:
             self._failing_since = call.started_at
-        return self._ask_again(call, failure.kind, now)
+        return self._ask_again(call, failure, now)
 
     def stuck_s(self, now: float) -> float:
         """Return the seconds in which calls were in flight or failing and none was answered.
@@ -208,6 +265,7 @@ class Scheduler:
         yield from self._halves
         yield from self.in_flight
         yield from self.suspects
+        yield from self.set_aside
 
     def _landed(self, call: Call) -> None:
         if call in self.in_flight:
@@ -215,7 +273,7 @@ class Scheduler:
             self._halves_in_flight -= call.half
 
     def _progressed(self, now: float) -> None:
-        self._failures_in_a_row = 0
+        self._failures_in_a_row = self._new_failures = 0
         self._failing_since = None
         self._progress_at = now
 
@@ -234,10 +292,25 @@ class Scheduler:
             return False
         if not (self.in_flight or self._waiting or self._halves):
             return True  # whatever held new batches back, nothing else would end it
-        full = len(self._waiting) + len(self._halves) >= self.slots * self.limits.backlog_per_slot
-        return not (full or self.in_outage or self._searching)
+        backlog, most = len(self._waiting) + len(self._halves), self.slots * self.limits.backlog_per_slot
+        if self.in_outage:
+            return self.answered and self._new_failures < self.PROBES and backlog < 2 * most
+        return backlog < most and not self._searching
+
+    @property
+    def _last_round_begins(self) -> bool:
+        if self.cursor < self.numbers or not self.set_aside:
+            return False
+        return not (self.in_flight or self._waiting or self._halves)
 
     def _choose(self, now: float) -> Call:
+        if self.set_aside and self._last_round_begins:
+            # The first call that was set aside is the first to be asked again.
+            self._halves += (
+                replace(call.with_new_attempts(now), half=False, last=True, first_at=now)
+                for call in reversed(self.set_aside)
+            )
+            self.set_aside.clear()
         if self._halves and not (self._searching and self._half_in_flight):
             if self._take_largest:
                 self._take_largest = False
@@ -260,9 +333,7 @@ class Scheduler:
         if failure.names_target and not failure.names_digest:
             return RetryDecision.FATAL
         if call.size > 1:
-            left, right = call.halves()
-            self._halves += (right, left)  # the last one is taken first
-            return RetryDecision.SPLIT
+            return self._halve(call)
         if self.answered:
             return RetryDecision.REFUSE
         self.suspects.append(call)
@@ -272,7 +343,8 @@ class Scheduler:
             return RetryDecision.FATAL
         return RetryDecision.SUSPECT
 
-    def _ask_again(self, call: Call, kind: str, now: float) -> RetryDecision:
+    def _ask_again(self, call: Call, failure: FailureFacts, now: float) -> RetryDecision:
+        kind = failure.kind
         if kind == "throttled":
             tries = call.throttles = call.throttles + 1
         elif kind == "fatal":
@@ -280,22 +352,55 @@ class Scheduler:
         else:
             tries = call.tries = call.tries + 1
         delay = self.limits.retry.delay_s(
-            kind, tries=tries, asked_for_s=now - call.first_at, reached=self.reached, draw=self.rng.uniform
+            kind,
+            tries=tries,
+            asked_for_s=now - call.first_at,
+            reached=self.reached,
+            draw=self.rng.uniform,
+            half=call.half,
         )
-        if delay is None:
-            return self._give_up(kind)
-        return self._wait(call, now + delay)
-
-    def _wait(self, call: Call, until: float) -> RetryDecision:
-        self._sequence += 1
-        heapq.heappush(self._waiting, (until, self._sequence, call.again()))
+        if delay is None or (call.last and self.is_silent(now)):
+            return self._used_up(call, failure, now)
+        self._wait(call.again(), now + delay)
         return RetryDecision.RETRY
 
-    def _give_up(self, kind: str) -> RetryDecision:
-        if kind == "fatal" or not self.reached:
+    def _used_up(self, call: Call, failure: FailureFacts, now: float) -> RetryDecision:
+        """Decide about a call that used up its attempts or its time."""
+        if failure.kind == "fatal" or not self.reached:
             return RetryDecision.FATAL
-        if self.in_outage and self.cursor < self.numbers:
-            # The next batch would fail too. Without any answer, the target may be wrong. After some answers,
-            # the service has stopped, and what is known is worth a report.
-            return RetryDecision.STALL if self.answered else RetryDecision.FATAL
-        return RetryDecision.GIVE_UP
+        if not self.answered:
+            # The next batch would fail too, and the target may be wrong.
+            outage = self.in_outage and self.cursor < self.numbers
+            return RetryDecision.FATAL if outage else RetryDecision.GIVE_UP
+        if self.is_silent(now):
+            # The service has stopped, and what is known is worth a report.
+            return RetryDecision.STALL if self.cursor < self.numbers else RetryDecision.GIVE_UP
+        has_time = now - call.first_at < self.limits.retry.asking_s
+        others_answered = self._progress_at > call.tried_since
+        if has_time and call.last and others_answered:
+            delay = self.rng.uniform(0.0, self.limits.retry.back_off_base_s)
+            self._wait(call.with_new_attempts(now), now + delay)
+            return RetryDecision.RETRY
+        # Throttling and a missing connection are not the fault of a digest.
+        may_be_its_own = failure.kind == "transient" and failure.connected and call.size > 1
+        if has_time and may_be_its_own and (call.last or others_answered) and self._pay_for_halving():
+            return self._halve(call)
+        if call.last:
+            return RetryDecision.GIVE_UP
+        self.set_aside.append(call.again())
+        return RetryDecision.RETRY
+
+    def _pay_for_halving(self) -> bool:
+        if self._credit < self.HALVING_COST:
+            return False
+        self._credit -= self.HALVING_COST
+        return True
+
+    def _halve(self, call: Call) -> RetryDecision:
+        left, right = call.halves()
+        self._halves += (right, left)  # the last one is taken first
+        return RetryDecision.SPLIT
+
+    def _wait(self, call: Call, due: float) -> None:
+        self._sequence += 1
+        heapq.heappush(self._waiting, (due, self._sequence, call))

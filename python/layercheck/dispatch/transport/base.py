@@ -40,5 +40,8 @@ class Transport(Protocol):
             Exception: Anything that `classify` accepts; it takes an unknown exception for transient.
         """
 
+    def distrust(self) -> None:
+        """Use no connection again that was opened so far, because one of them gave a foreign answer."""
+
     def close(self) -> None:
         """Close the connections that the transport owns. Calls in flight are not disturbed."""

@@ -23,6 +23,7 @@ class PlainTransport:
         repository_name: Repository.
         registry_id: Registry, or None.
         signing: The client's credentials and clock; made here if the client is the caller's own.
+        owned: layercheck made the client, so its connections may be closed.
     """
 
     name = "plain"
@@ -33,11 +34,14 @@ class PlainTransport:
         repository_name: str,
         registry_id: str | None,
         signing: Signing | None = None,
+        *,
+        owned: bool = False,
     ) -> None:
-        signing = signing or Signing(client, owned=False)
+        signing = signing or Signing(client, owned=owned)
         self.known = signing.known
         self._client = client
         self._signing = signing
+        self._owned = owned
         self._target = {"repositoryName": repository_name}
         if registry_id is not None:
             self._target["registryId"] = registry_id
@@ -48,6 +52,16 @@ class PlainTransport:
         with self._signing.one_call():
             parsed = self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
         return answer_in(parsed, self.known)
+
+    def distrust(self) -> None:
+        """See `Transport`. A caller's own client keeps its connections, because other code may use them.
+
+        So on such a client every later answer on that connection may be foreign too. It never gives a wrong
+        verdict, but digests that get no other answer stay unanswered.
+        """
+        if self._owned:
+            # botocore drops its pool of connections and makes a new one with the next request.
+            self._client.close()  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Do nothing, because the connections belong to the client."""

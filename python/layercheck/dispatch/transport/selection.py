@@ -81,7 +81,7 @@ def choose(
             )
     signing = Signing(client, owned=owned)
     if name == "plain":
-        return PlainTransport(client, repository_name, registry_id, signing)
+        return PlainTransport(client, repository_name, registry_id, signing, owned=owned)
     if name == "slim":
         return SlimTransport(client, repository_name, registry_id, signing)
     sending = NativeTransport if name == "native" else WireTransport

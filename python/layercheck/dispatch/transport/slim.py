@@ -56,7 +56,7 @@ class SlimTransport:
         self.known = signing.known
         self._client = client
         self._signing = signing
-        self._plain = PlainTransport(client, repository_name, registry_id, signing)
+        self._plain = PlainTransport(client, repository_name, registry_id, signing, owned=True)
         self._packer = Packer(repository_name, registry_id)
         self._state = CallState()
         self._method = client.batch_check_layer_availability
@@ -97,6 +97,10 @@ class SlimTransport:
         answer = answer_in(parsed, self.known)
         self._lose("before-parse")
         return answer
+
+    def distrust(self) -> None:
+        """See `Transport`."""
+        self._plain.distrust()
 
     def close(self) -> None:
         """Do nothing, because the connections belong to the client."""

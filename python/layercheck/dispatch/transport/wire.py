@@ -88,6 +88,13 @@ class WireTransport(SlimTransport):
         self._aside = ""
         client.meta.events.register_last("before-send", self._before_send)
 
+    def distrust(self) -> None:
+        """See `Transport`. Without the lock, because a route that is opened just now is not concerned."""
+        route = self._route
+        if route is not None:
+            route.wire.distrust()
+        super().distrust()
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         with self._opening:
