@@ -328,7 +328,6 @@ impl PyColumns {
     /// Return the report table: a line for each row, or for each digest. `only` holds the codes of the
     /// verdicts whose lines it has; None stands for all.
     #[pyo3(signature = (*, unique = false, only = None))]
-    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
     fn table(&self, py: Python<'_>, unique: bool, only: Option<Vec<u8>>) -> PyTable {
         let table = Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique);
         let Some(codes) = only else { return PyTable::new(table) };
