@@ -25,6 +25,7 @@ pub mod digest;
 pub mod http;
 pub mod input;
 pub mod journal;
+pub mod known_secrets;
 pub mod ledger;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;

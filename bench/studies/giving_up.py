@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import layercheck as lc
+from layercheck._core import KnownSecrets
 from layercheck.dispatch.transport import Batch, Transport
 from layercheck.dispatch.transport.selection import TransportName
 from layercheck.testing import EvenDigests, Fault, LocalEcr
@@ -63,6 +64,11 @@ class FailingFor:
     def name(self) -> str:
         """The name of the inner transport."""
         return self._inner.name
+
+    @property
+    def known(self) -> KnownSecrets:
+        """The secrets of the inner transport."""
+        return self._inner.known
 
     def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:
         """Ask the inner transport, unless the batch has the digest."""

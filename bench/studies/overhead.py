@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 import layercheck as lc
+from layercheck._core import KnownSecrets
 from layercheck.dispatch.transport import Batch
 from layercheck.testing import LocalEcr
 from offline.harness import results
@@ -31,6 +32,7 @@ class Nothing:
     name = "nothing"
 
     def __init__(self, latency_s: float) -> None:
+        self.known = KnownSecrets()
         self._latency_s = latency_s
 
     def __call__(self, batch: Batch) -> bytes:

@@ -8,15 +8,25 @@ those that act on a terminal as escapes, for names and rows.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
 
 MESSAGE_LIMIT = 500
 """Characters of a message that are kept."""
 
+LOOKED_AT = 8 * MESSAGE_LIMIT
+"""Characters of a foreign text that are looked at; a text may have megabytes."""
+
 _USER_INFO = re.compile(r"//[^/@\s\"']*@")
+_CUT_USER_INFO = re.compile(r"//[^/@\s\"']*\Z")
+_NAMES = r"x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password"
+_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})")
+# The separator may be percent-encoded, once or more often, or escaped as in JSON or HTML.
 _SIGNED = re.compile(
-    r"(?i)(x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password)(\"?\s{0,9}[:=]\s{0,9})"
+    rf"(?i)({_NAMES})((?:\"|\\\"|&quot;|')?\s{{0,9}}(?:[:=]|%(?:25){{0,9}}3[ad]|\\u003[ad]|&#(?:x3[ad]|58|61);)\s{{0,9}})"
     r"(AWS4-HMAC-SHA256\s+)?[^\s,;]+"
 )
 _HEADER = re.compile(r"(?is)(invalid header (?:name|value)\s).*")
@@ -24,11 +34,16 @@ _CANONICAL = re.compile(r"(?is)the canonical string for this request should have
 _WHITE_SPACE = re.compile(r"\s+")
 
 
-def clean(text: object, limit: int = MESSAGE_LIMIT) -> str:
+def clean(text: object, limit: int = MESSAGE_LIMIT, known: KnownSecrets | None = None) -> str:
     r"""One printable line of at most `limit` characters, with the secrets of signed requests hidden.
 
     The network sends messages with terminal escapes, bidirectional overrides or megabytes. Some messages
     repeat the signed request with its session token.
+
+    Args:
+        text: The text, or an object to be shown.
+        limit: Most characters of the line.
+        known: The secrets of the client; they are hidden in every encoding.
 
     Examples:
         >>> clean("a\x1b[31m\nb  c")
@@ -36,26 +51,62 @@ def clean(text: object, limit: int = MESSAGE_LIMIT) -> str:
         >>> clean("x-amz-security-token:abc/def next")
         'x-amz-security-token:*** next'
     """
-    # The first cut keeps the patterns from running over megabytes. The last cut comes after the hiding,
-    # because a pattern does not match a secret whose name was cut off.
-    line = str(text)[: 8 * limit]
-    line = _CANONICAL.sub("", line)
-    line = _HEADER.sub(r"\1***", line)
-    line = _SIGNED.sub(r"\1\2***", line)
-    line = _USER_INFO.sub("//***@", line)
-    line = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in line)
+    # The last cut comes after the hiding, because a pattern does not match a secret whose name was cut off.
+    line = without_secrets(str(text), 8 * limit, known)
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else " " for char in line)
     line = " ".join(line.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def has_secret(text: str) -> bool:
-    """Whether `clean` would hide a part of the text.
+def without_secrets(text: str, limit: int = LOOKED_AT, known: KnownSecrets | None = None) -> str:
+    """The start of a text, at most `limit` characters, with its secrets hidden.
+
+    A secret that the cut divides is hidden too.
+
+    Args:
+        text: The text. No more than its start is looked at.
+        limit: Most characters.
+        known: The secrets of the client; they are hidden in every encoding.
+
+    Examples:
+        >>> without_secrets("https://me:password@host/", 14), without_secrets("https://host/")
+        ('https://***', 'https://host/')
+    """
+    is_cut = len(text) > limit
+    line = text[:limit]
+    if known is not None:
+        # One character more, so that `hide` knows of the cut. Surrogates have no UTF-8.
+        start = text[: limit + 1]
+        line = known.hide(start if start.isascii() else start.encode("utf-8", "replace").decode(), limit)
+    line = _CANONICAL.sub("", line)
+    line = _HEADER.sub(r"\1***", line)
+    line = _SIGNED.sub(r"\1\2***", line)
+    line = _USER_INFO.sub("//***@", line)
+    return _CUT_USER_INFO.sub("//***", line) if is_cut else line
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a header or member with this name holds a secret.
+
+    Examples:
+        >>> is_secret_name("X-Amz-Security-Token"), is_secret_name("Content-Type")
+        (True, False)
+    """
+    return _SECRET_NAME.match(name) is not None
+
+
+def has_secret(text: str, known: KnownSecrets | None = None) -> bool:
+    """Whether `clean` would hide a part of the text, or of the start of a long text.
 
     Examples:
         >>> has_secret("https://me:password@host/"), has_secret("https://host/")
         (True, False)
     """
-    return any(pattern.search(text) for pattern in (_HEADER, _SIGNED, _CANONICAL, _USER_INFO))
+    start = text[:LOOKED_AT]
+    return without_secrets(start, known=known) != (
+        start if start.isascii() else start.encode("utf-8", "replace").decode()
+    )
 
 
 def visible(text: str) -> str:

@@ -11,6 +11,12 @@ pub const AVAILABILITY_WORDS: [(&str, Verdict); 3] = [
     ("ARCHIVED", Verdict::Archived),
 ];
 
+/// Returns whether this is a word of `LayerAvailability`.
+#[must_use]
+pub fn is_known_word(word: &str) -> bool {
+    AVAILABILITY_WORDS.iter().any(|(known, _)| *known == word)
+}
+
 /// The failure code that means the same as `UNAVAILABLE` (botocore shape `LayerFailureCode`).
 pub const MISSING_CODE: &str = "MissingLayerDigest";
 

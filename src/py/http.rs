@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::known_secrets::PyKnownSecrets;
 use super::memory;
 use super::plan::PyPlan;
 use super::plan::range;
@@ -115,7 +116,8 @@ impl PyWire {
     /// Ask for the digests `start..stop` of `plan`: pack, sign and send with the lock released once.
     ///
     /// `scope` is the region and the service of the signature. `credentials` are the access key id, the
-    /// secret key, and the session token or None; they are used for this call and not kept.
+    /// secret key, and the session token or None. `known` notes them and the signature. The request is
+    /// signed for the time of this machine plus `clock_offset_s` seconds.
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // what a request is made of, out of Python's hands
     fn ask<'py>(
         &self,
@@ -129,8 +131,12 @@ impl PyWire {
         headers: Vec<(String, String)>,
         scope: (String, String),
         credentials: (String, String, Option<String>),
+        known: &Bound<'py, PyKnownSecrets>,
+        clock_offset_s: f64,
     ) -> PyResult<Answer<'py>> {
         let py = plan.py();
+        let known = &known.get().known;
+        let time = shifted(SystemTime::now(), clock_offset_s)?;
         let (packer, plan) = (&packer.get().packer, &plan.get().plan);
         let digests = &plan.digests()[range(plan, start, stop)?];
         let response = py.detach(|| {
@@ -138,15 +144,13 @@ impl PyWire {
             packer.pack(digests, &mut body);
             let (region, service) = &scope;
             let (access_key, secret_key, token) = &credentials;
-            let signer = Signer {
-                access_key,
-                secret_key,
-                token: token.as_deref(),
-                region,
-                service,
-                time: SystemTime::now(),
-            };
+            let token = token.as_deref();
+            known.learn(access_key, secret_key, token);
+            let signer = Signer { access_key, secret_key, token, region, service, time };
             let signature = signer.headers(url, &headers, &body)?;
+            for (_, value) in &signature {
+                known.learn_authorization(value);
+            }
             let mut request = Request::post(target, host);
             let added = signature.iter().map(|(name, value)| (*name, value.as_str()));
             for (name, value) in headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(added) {
@@ -176,6 +180,32 @@ impl PyWire {
 
 fn answer(py: Python<'_>, response: Response) -> PyResult<Answer<'_>> {
     Ok((response.status, response.headers, memory::bytes(py, &response.body)?))
+}
+
+/// Return the headers that sign a `POST` to `url` with these headers and this body, for the time `at_s`
+/// (seconds since 1970). Raises `WireError`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // out of Python's hands
+pub(super) fn signature_headers(
+    url: &str,
+    headers: Vec<(String, String)>,
+    body: &[u8],
+    scope: (String, String),
+    credentials: (String, String, Option<String>),
+    at_s: f64,
+) -> PyResult<Vec<(&'static str, String)>> {
+    let (region, service) = &scope;
+    let (access_key, secret_key, token) = &credentials;
+    let time = shifted(SystemTime::UNIX_EPOCH, at_s)?;
+    let signer = Signer { access_key, secret_key, token: token.as_deref(), region, service, time };
+    Ok(signer.headers(url, &headers, body)?)
+}
+
+/// Returns a time later or earlier by so many seconds.
+fn shifted(time: SystemTime, seconds: f64) -> PyResult<SystemTime> {
+    let by = Duration::try_from_secs_f64(seconds.abs()).ok();
+    let shifted = by.and_then(|by| if seconds < 0.0 { time.checked_sub(by) } else { time.checked_add(by) });
+    shifted.ok_or_else(|| PyValueError::new_err(format!("{seconds} seconds lead to no time of this machine")))
 }
 
 fn seconds(value: f64) -> PyResult<Duration> {

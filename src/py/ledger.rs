@@ -9,11 +9,13 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::array::{ArrayView, Owner};
+use super::known_secrets::PyKnownSecrets;
 use super::memory::bytes;
 use super::pickling::reduce_columns;
 use super::plan::PyPlan;
 use super::table::PyTable;
 use crate::journal::outcomes::{self, Record};
+use crate::known_secrets::with_new_texts;
 use crate::ledger::columns::Columns;
 use crate::ledger::{Ledger, Merged};
 use crate::memory::{self, OutOfMemory};
@@ -58,17 +60,19 @@ impl PyLedger {
         Ok(Self { plan, ledger: Mutex::new(ledger) })
     }
 
-    /// Merge botocore's parsed answer to the call that asked the digests `start..stop`.
+    /// Merge botocore's parsed answer to the call that asked the digests `start..stop`. Texts that hold one
+    /// of the `known` secrets are kept without it.
     ///
     /// Digests that are missing from the answer, or of which it says different things, become unanswered. If
     /// the answer is not the `last`, they stay open. An answer that names none of the digests changes nothing.
-    #[pyo3(signature = (start, stop, answer, last = true))]
+    #[pyo3(signature = (start, stop, answer, known = None, last = true))]
     fn merge<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         stop: usize,
         answer: &Bound<'py, PyAny>,
+        known: Option<&Bound<'py, PyKnownSecrets>>,
         last: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
@@ -76,11 +80,8 @@ impl PyLedger {
         // Read before the lock is taken: text that is not UTF-8 makes an exception, and an exception may run
         // the collector, whose finalizers may pass the interpreter to another thread.
         let entries: Vec<Entry<'_>> = owned.iter().map(OwnedEntry::entry).collect();
-        let entries = entries.into_iter();
-        let merged = {
-            let mut ledger = self.lock();
-            if last { ledger.merge(call, entries) } else { ledger.merge_usable(call, entries) }
-        };
+        let new = known.map_or(Vec::new(), |known| known.get().known.hide_in(entries.iter().copied()));
+        let merged = merge_into(&mut self.lock(), call, with_new_texts(entries.into_iter(), &new), last);
         merged_tuple(py, merged)
     }
 
@@ -88,22 +89,30 @@ impl PyLedger {
     /// botocore parses from it. Works with the interpreter lock released.
     ///
     /// Raises `ValueError` if the body is not an answer; the ledger is unchanged then.
-    #[pyo3(signature = (start, stop, body, last = true))]
+    #[pyo3(signature = (start, stop, body, known = None, last = true))]
     fn merge_body<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         stop: usize,
         body: &Bound<'py, PyBytes>,
+        known: Option<&Bound<'py, PyKnownSecrets>>,
         last: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call(start, stop)?;
         // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
+        let known = known.map(|known| &known.get().known);
         let merged = py.detach(|| {
             let answer = Answer::read(body)?;
-            let (mut ledger, entries) = (self.lock(), answer.entries());
-            Ok(if last { ledger.merge(call, entries) } else { ledger.merge_usable(call, entries) })
+            // Before the ledger is locked, because a hostile answer has many texts to look at.
+            let new = known.map_or(Vec::new(), |known| known.hide_in(answer.entries()));
+            let mut ledger = self.lock();
+            Ok(if new.is_empty() {
+                merge_into(&mut ledger, call, answer.entries(), last)
+            } else {
+                merge_into(&mut ledger, call, with_new_texts(answer.entries(), &new), last)
+            })
         });
         let merged = merged.map_err(|error: AnswerError| PyValueError::new_err(error.to_string()))?;
         merged_tuple(py, merged)
@@ -327,7 +336,6 @@ impl PyColumns {
     /// Return the report table: a line for each row, or for each digest. `only` holds the codes of the
     /// verdicts whose lines it has; None stands for all.
     #[pyo3(signature = (*, unique = false, only = None))]
-    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
     fn table(&self, py: Python<'_>, unique: bool, only: Option<Vec<u8>>) -> PyTable {
         let table = Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique);
         let Some(codes) = only else { return PyTable::new(table) };
@@ -365,6 +373,16 @@ fn counts<'py>(py: Python<'py>, by_code: &[usize; Verdict::ALL.len()]) -> PyResu
         counts.set_item(verdict.name(), by_code[*verdict as usize])?;
     }
     Ok(counts)
+}
+
+/// Merges the entries of an answer; see [`PyLedger::merge`] on the `last`.
+fn merge_into<'a>(
+    ledger: &mut Ledger,
+    call: Range<usize>,
+    entries: impl Iterator<Item = Entry<'a>>,
+    last: bool,
+) -> Merged {
+    if last { ledger.merge(call, entries) } else { ledger.merge_usable(call, entries) }
 }
 
 fn merged_tuple(py: Python<'_>, merged: Merged) -> PyResult<Bound<'_, PyAny>> {

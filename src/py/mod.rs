@@ -9,6 +9,7 @@ mod compression;
 mod http;
 mod input;
 mod journal;
+mod known_secrets;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
@@ -50,9 +51,11 @@ mod _core {
     use super::compression::{container, is_compressed};
     #[cfg(feature = "wire")]
     #[pymodule_export]
-    use super::http::{PyWire, WireError};
+    use super::http::{PyWire, WireError, signature_headers};
     #[pymodule_export]
     use super::journal::{PyPlanParts, PyPlanReader};
+    #[pymodule_export]
+    use super::known_secrets::PyKnownSecrets;
     #[pymodule_export]
     use super::ledger::{PyColumns, PyLedger};
     #[cfg(feature = "local-ecr")]

@@ -14,6 +14,7 @@ mod input {
     mod lines;
 }
 mod journal;
+mod known_secrets;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr_faults;

@@ -8,11 +8,13 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from layercheck.aws import error_codes
+from layercheck.aws.chained_cause import safe_cause
 from layercheck.aws.credential_sources import CredentialSourceError
 from layercheck.aws.network_advice import SERVER_TLS, is_bad_url, is_not_http, reason_of
+from layercheck.aws.service_clock import difference_in
 from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -21,7 +23,10 @@ from layercheck.errors import (
     LayercheckError,
     RepositoryNotFoundError,
 )
-from layercheck.redact import clean, has_secret
+from layercheck.redact import LOOKED_AT, clean
+
+if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
 
 FailureKind: TypeAlias = Literal["throttled", "transient", "batch", "fatal"]
 
@@ -30,6 +35,9 @@ _CHAIN_LIMIT = 20
 
 NO_DESCRIPTORS = "too many open files; raise the limit of open files (ulimit -n), or lower max_in_flight"
 NO_MEMORY = "out of memory; give the process more, or lower max_in_flight"
+_TARGET = re.compile(r"(?i)repository|registry")
+_DIGEST = re.compile(r"(?i)digest")
+_OUT_OF_TIME = re.compile(r"(?i)signature (?:has )?expired|not yet current|date in credential scope")
 
 NOT_OF_ECR = "this answer did not come from ECR, but from a proxy, filter or gateway on the way"
 
@@ -75,6 +83,8 @@ class Failure:
         raises: For fatal failures, the exception class to raise.
         connected: False if no connection was made.
         renews: Whether new credentials may fix it, if the client can fetch them.
+        resigns: Whether the service refused the time of the signature, so that a new signature may fix it.
+        clock: What is wrong with this machine's clock, if the answer shows it; else empty.
         names_target: Whether the message names the repository or registry, so that no digest is the cause.
         names_digest: Whether the message names digests.
         advice: What to do, if the exception itself tells.
@@ -88,6 +98,8 @@ class Failure:
     raises: type[LayercheckError] = LayercheckError
     connected: bool = True
     renews: bool = False
+    resigns: bool = False
+    clock: str = ""
     names_target: bool = False
     names_digest: bool = False
     advice: str = ""
@@ -99,24 +111,32 @@ class Failure:
         return f"{self.code}: {self.message}" if self.message else self.code
 
 
-def classify(error: BaseException) -> Failure:
+def classify(error: BaseException, known: KnownSecrets | None = None) -> Failure:
     """Classifies the exception of a failed call.
+
+    No more than the start of a text is looked at, because a server may send megabytes with every failure.
 
     An exception with an unknown name is transient. The run then retries a limited number of times, and the
     digests that still have no answer become `unanswered`, which is true whatever the cause was.
-    """
-    from botocore import exceptions as known
 
-    if isinstance(error, known.ClientError):
-        return _from_service(error)
-    if (early := _shortage(error) or _of_source(error)) is not None:
+    Args:
+        error: The exception.
+        known: The secrets of the client, to be removed from every text.
+    """
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        return _from_service(error, known)
+    if (early := _shortage(error, known) or _of_source(error, known)) is not None:
         return early
     name = type(error).__name__
-    message = clean(error)
-    cause = _without_secret_chain(error)
+    message = clean(error, known=known)
+    cause = safe_cause(error, known)
 
     def is_a(names: tuple[str, ...]) -> bool:
-        return isinstance(error, tuple(getattr(known, each) for each in names if hasattr(known, each)))
+        return isinstance(
+            error, tuple(getattr(exceptions, each) for each in names if hasattr(exceptions, each))
+        )
 
     if isinstance(error, UnusableCredentials):
         # A retry would use the same credentials, so the user has to fix the source where boto3 found them.
@@ -133,34 +153,34 @@ def classify(error: BaseException) -> Failure:
         return Failure("fatal", name, message, cause, InvalidParameterError, connected=False)
     if isinstance(error, ForeignAnswer):
         return Failure("transient", name, NOT_OF_ECR, cause, EndpointError, connected=False, foreign=True)
-    if is_a(("HTTPClientError", "ConnectionError")) and (reason := reason_of(error)):
+    if is_a(("HTTPClientError", "ConnectionError")) and (reason := reason_of(error, known)):
         message = f"{message.rstrip('.')} ({reason})"
     if is_bad_url(error):
         return Failure("fatal", name, message, cause, EndpointError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
-    connected = not (isinstance(error, known.ConnectionError) or is_not_http(error))
+    connected = not (isinstance(error, exceptions.ConnectionError) or is_not_http(error))
     return Failure("transient", name, message, cause, EndpointError, connected=connected)
 
 
-def _of_source(error: BaseException) -> Failure | None:
+def _of_source(error: BaseException, known: KnownSecrets | None) -> Failure | None:
     """The failure of the source of the credentials."""
     if not isinstance(error, CredentialSourceError):
         return None
     return Failure(
         "fatal",
-        error.code,
-        clean(error),
-        error.__cause__ or error,
+        clean(error.code, _CODE_LIMIT, known),
+        clean(error, known=known),
+        safe_cause(error.__cause__ or error, known),
         CredentialsError,
         connected=False,
         renews=error.renews,
-        advice=error.advice,
+        advice=clean(error.advice, known=known),
     )
 
 
-def _shortage(error: BaseException) -> Failure | None:
+def _shortage(error: BaseException, known: KnownSecrets | None) -> Failure | None:
     """The failure of a call for which this process has no descriptor or memory left, in whatever wrapping."""
-    cause = _without_secret_chain(error)
+    cause = safe_cause(error, known)
     each: BaseException | None = error
     for _ in range(_CHAIN_LIMIT):
         if each is None:
@@ -187,35 +207,66 @@ def _has_descriptor() -> bool:
     return True
 
 
-def _from_service(error: Any) -> Failure:
+def is_refused_for_its_time(error: BaseException) -> bool:
+    """Whether the service refused a call because of the time in its signature."""
+    from botocore.exceptions import ClientError
+
+    response: Any = getattr(error, "response", None)
+    if not isinstance(error, ClientError) or not isinstance(response, Mapping):
+        return False
+    code, raw, status = _error_in(response)
+    return not _is_foreign(response, status, raw) and _resigns(code, raw, response)
+
+
+def _from_service(error: Any, known: KnownSecrets | None) -> Failure:
     response = error.response if isinstance(error.response, Mapping) else {}
-    details = response.get("Error")
-    details = details if isinstance(details, Mapping) else {}
-    metadata = response.get("ResponseMetadata")
-    status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
-    status = status if isinstance(status, int) else 0
-    code = clean(details.get("Code") or status or "Unknown", _CODE_LIMIT)
-    raw = str(details.get("Message") or "")
+    word, raw, status = _error_in(response)
+    code = clean(word, _CODE_LIMIT, known)
     kind, raises = _kind(code, status)
-    message = clean(raw)
+    message = clean(raw, known=known)
     foreign = _is_foreign(response, status, raw)
+    resigns = not foreign and _resigns(code, raw, response)
+    clock = difference_in(response) if resigns else ""
+    if clock:
+        message = f"{message.rstrip('.')}; {clock}"
     if foreign:
         # Whatever it says, ECR did not say it. A page with 401, 403 or 407 stays until someone acts.
         kind = "fatal" if status in (401, 403, 407) else "transient"
-        said = f": {clean(raw, 100)}" if SERVER_TLS.search(raw) else ""
+        said = f": {clean(raw, 100, known)}" if SERVER_TLS.search(raw) else ""
         raises, message = EndpointError, f"{NOT_OF_ECR} (HTTP status {status}{said})"
     return Failure(
         kind,
         code,
         message,
-        _without_secrets(error, raw),
+        safe_cause(error, known),
         raises,
         connected=not foreign,
         foreign=foreign,
         renews=code in error_codes.EXPIRED,
-        names_target=re.search(r"(?i)repository|registry", raw) is not None,
-        names_digest=re.search(r"(?i)digest", raw) is not None,
+        resigns=resigns,
+        clock=clock,
+        names_target=_TARGET.search(raw) is not None,
+        names_digest=_DIGEST.search(raw) is not None,
     )
+
+
+def _error_in(response: Mapping[str, Any]) -> tuple[str, str, int]:
+    """The code, the start of the message, and the status of an error response."""
+    details = response.get("Error")
+    details = details if isinstance(details, Mapping) else {}
+    metadata = response.get("ResponseMetadata")
+    status = metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None
+    status = status if isinstance(status, int) else 0
+    code = str(details.get("Code") or status or "Unknown")[:LOOKED_AT]
+    return code, str(details.get("Message") or "")[:LOOKED_AT], status
+
+
+def _resigns(code: str, raw: str, response: Mapping[str, Any]) -> bool:
+    if code in error_codes.CLOCK:
+        return True
+    if code not in error_codes.CLOCK_PERHAPS:
+        return False
+    return _OUT_OF_TIME.search(raw) is not None or bool(difference_in(response))
 
 
 def is_page(answer: bytes | Mapping[str, Any]) -> bool:
@@ -258,42 +309,6 @@ _FATAL: tuple[tuple[frozenset[str], type[LayercheckError]], ...] = (
     (error_codes.UNSUPPORTED, InvalidParameterError),
     (error_codes.WRONG_ENDPOINT, EndpointError),
 )
-
-
-def _without_secrets(error: Any, raw: str) -> BaseException:
-    """The error itself, or a copy with a clean message if the message repeats secrets of the request.
-
-    Python prints a chained exception with the traceback, so its message is output too.
-    """
-    if not has_secret(raw):
-        return error  # type: ignore[no-any-return]
-    from botocore.exceptions import ClientError
-
-    response: Any = {**error.response, "Error": {**error.response["Error"], "Message": clean(raw)}}
-    for key in ("message", "Message"):
-        if key in response:
-            response[key] = clean(response[key])
-    return ClientError(response, error.operation_name)
-
-
-def _without_secret_chain(error: BaseException) -> BaseException:
-    """The error itself, or a copy without its chain if a message of the chain holds a secret.
-
-    `http.client` quotes a header that cannot be sent, for example a session token with a line end.
-    botocore quotes the endpoint's URL with the password in it.
-    """
-    from botocore.exceptions import BotoCoreError, HTTPClientError
-
-    chain: list[BaseException] = []
-    each: BaseException | None = error
-    while each is not None and each not in chain:
-        chain.append(each)
-        each = each.__cause__ or each.__context__
-    if not any(has_secret(str(each)) for each in chain):
-        return error
-    if isinstance(error, BotoCoreError) and type(error).__module__ == BotoCoreError.__module__:
-        return type(error)(**{name: clean(value) for name, value in error.kwargs.items()})
-    return HTTPClientError(error=clean(error))
 
 
 def exception_for(failure: Failure, message: str, advice: str = "") -> LayercheckError:

@@ -13,10 +13,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layercheck.aws import error_codes
 from layercheck.redact import clean, has_secret
+
+if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
 
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
 
@@ -30,17 +33,13 @@ class CredentialSourceError(Exception):
         code: Error code of the service that was asked, or name of the original exception.
         advice: What to do, as the end of a message; may be empty.
         renews: The source may work again after a moment.
-        network: The exception of the connection, if the source could not be reached.
     """
 
-    def __init__(
-        self, message: str, *, code: str, advice: str, renews: bool, network: Exception | None
-    ) -> None:
+    def __init__(self, message: str, *, code: str, advice: str, renews: bool) -> None:
         super().__init__(message)
         self.code = code
         self.advice = advice
         self.renews = renews
-        self.network = network
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +90,17 @@ def reading_credentials(error: BaseException) -> bool:
     )
 
 
-def source_error(error: Exception) -> CredentialSourceError:
+def source_error(error: Exception, known: KnownSecrets | None = None) -> CredentialSourceError:
     """The exception that names the source, for an exception raised inside botocore's credentials.
 
     The original exception becomes its cause only where it cannot hold what a source printed: a helper's
     output and a token are secrets.
+
+    Args:
+        error: The exception.
+        known: The secrets that the client has used, to be removed from every text.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     method, profile = _method_and_profile(error)
     source = _SOURCES.get(method, _Source(method or "the configuration of credentials", ""))
@@ -107,39 +110,36 @@ def source_error(error: Exception) -> CredentialSourceError:
     advice = source.advice
     if method in ("sso", "login") and profile is not None:
         advice += f" --profile {clean(profile, 100)}"
-    network = error if isinstance(error, HTTPClientError) else None
     code = type(error).__name__
     if isinstance(error, ClientError):
-        code = clean(error.response.get("Error", {}).get("Code") or code, 100)
-    text = _said_by_helper(error) if method == _PROCESS else _said(error)
-    made = CredentialSourceError(
-        f"{name}: {text}", code=code, advice=advice, renews=_may_pass(error), network=network
-    )
+        code = clean(error.response.get("Error", {}).get("Code") or code, 100, known)
+    text = _said_by_helper(error, known) if method == _PROCESS else _said(error, known)
+    made = CredentialSourceError(f"{name}: {text}", code=code, advice=advice, renews=_may_pass(error))
     harmless = isinstance(error, BotoCoreError | ClientError | OSError) and method != _PROCESS
-    if harmless and not has_secret(str(error)):
+    if harmless and not has_secret(str(error), known):
         error.__cause__ = error.__context__ = None
         made.__cause__ = error
     return made
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception, known: KnownSecrets | None) -> str:
     if isinstance(error, OSError) and error.strerror and isinstance(error.filename, str):
-        return clean(f"{error.strerror}: {error.filename}")
+        return clean(f"{error.strerror}: {error.filename}", known=known)
     if isinstance(error, KeyError):
-        return clean(f"{error} is missing in what it answered")
+        return clean(f"{error} is missing in what it answered", known=known)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "what it holds is not JSON"
     if isinstance(error, ValueError) and "not a legal header value" in str(error):
         return "the authorization token has a line end in it; write its file without one"
-    return clean(error)
+    return clean(error, known=known)
 
 
-def _said_by_helper(error: Exception) -> str:
+def _said_by_helper(error: Exception, known: KnownSecrets | None) -> str:
     """What went wrong with the process of `credential_process`, without a word of what it printed."""
     from botocore.exceptions import CredentialRetrievalError
 
     if isinstance(error, OSError) and isinstance(error.filename, str):
-        return clean(f"the helper cannot be started: {error.strerror}: {error.filename}")
+        return clean(f"the helper cannot be started: {error.strerror}: {error.filename}", known=known)
     if isinstance(error, CredentialRetrievalError | UnicodeDecodeError):
         process: Any = next((frame.f_locals["p"] for frame in _frames(error) if "p" in frame.f_locals), None)
         code = getattr(process, "returncode", None)
@@ -150,23 +150,24 @@ def _said_by_helper(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError | AttributeError):
         return "the helper did not print a JSON object"
     if isinstance(error, RuntimeError):  # botocore's own words
-        return clean(error)
+        return clean(error, known=known)
     return "the helper's JSON has an Expiration that is not a date with a time zone"
 
 
 def _may_pass(error: Exception) -> bool:
     """Whether the same source may succeed when it is asked again in a moment."""
-    from botocore import exceptions as known
+    from botocore import exceptions
 
-    renewing = tuple(getattr(known, each) for each in error_codes.RENEWAL_EXCEPTIONS if hasattr(known, each))
-    if isinstance(error, known.ClientError):
+    names = error_codes.RENEWAL_EXCEPTIONS
+    renewing = tuple(getattr(exceptions, each) for each in names if hasattr(exceptions, each))
+    if isinstance(error, exceptions.ClientError):
         code = error.response.get("Error", {}).get("Code")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         passing = code in error_codes.THROTTLED | error_codes.TRANSIENT
         return passing or (isinstance(status, int) and (status >= 500 or status == 429))
     if isinstance(error, OSError):
         return error.errno in _OUT_OF_RESOURCES
-    return isinstance(error, (known.HTTPClientError, *renewing))
+    return isinstance(error, (exceptions.HTTPClientError, *renewing))
 
 
 def _method_and_profile(error: BaseException) -> tuple[str, str | None]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layercheck.aws.classify import UnusableCredentials
 from layercheck.aws.credential_sources import CredentialSourceError, source_error
+
+if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
 
 _KEY_ID = re.compile(r"A[KS]IA[Q-Z2-7][A-Z2-7]{15}")
 
@@ -30,8 +33,12 @@ class CredentialSnapshot(NamedTuple):
         return "CredentialSnapshot(***)"
 
 
-def current(client: Any) -> CredentialSnapshot | None:
+def current(client: Any, known: KnownSecrets | None = None) -> CredentialSnapshot | None:
     """The client's credentials, which boto3 refreshes if they are about to expire; None without credentials.
+
+    Args:
+        client: The client.
+        known: The secrets that the client has used, which an error must not show.
 
     Raises:
         UnusableCredentials: A request that is signed with them cannot be written.
@@ -46,7 +53,7 @@ def current(client: Any) -> CredentialSnapshot | None:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 (each source has exceptions of its own)
-        failed = source_error(error)
+        failed = source_error(error, known)
     if failed is not None:
         # Outside of the handler, so that Python does not chain what a source printed.
         raise failed
@@ -57,10 +64,17 @@ def current(client: Any) -> CredentialSnapshot | None:
     return frozen
 
 
-def validate_credentials(client: Any) -> None:
+def validate_credentials(client: Any, known: KnownSecrets | None = None) -> CredentialSnapshot | None:
     """Checks that a request can hold the client's credentials, before botocore signs with them.
 
     botocore and `http.client` do not notice, or fail with a message that does not name the cause.
+
+    Args:
+        client: The client.
+        known: The secrets that the client has used, which an error must not show.
+
+    Returns:
+        The credentials; None if there are none or the client does not sign.
 
     Raises:
         UnusableCredentials: A request cannot hold them.
@@ -69,7 +83,8 @@ def validate_credentials(client: Any) -> None:
     signer = getattr(client, "_request_signer", None)
     # The version is a str, unless the config turns signing off.
     if isinstance(getattr(signer, "signature_version", None), str):
-        current(client)
+        return current(client, known)
+    return None
 
 
 def _check(what: str, value: object, wrong: re.Pattern[str], why: str) -> None:

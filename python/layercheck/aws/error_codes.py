@@ -88,6 +88,7 @@ CREDENTIAL = frozenset(
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
         "RequestExpired",
+        "RequestInTheFuture",
         "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
         "TokenRefreshRequired",
@@ -106,6 +107,21 @@ EXPIRED = frozenset(
     )
 )
 """The codes of expired credentials; botocore fetches new ones when it signs the next request."""
+
+CLOCK = frozenset(("RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"))
+"""The request was signed at a time that is too far from the service's."""
+
+CLOCK_PERHAPS = frozenset(
+    (
+        "AuthFailure",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+    )
+)
+"""The same, if the message or the service's clock says so. The AWS SDK for JavaScript corrects its clock for
+most of these codes (https://github.com/smithy-lang/smithy-typescript, `service-error-classification`)."""
 
 UNSUPPORTED = frozenset(("UnsupportedCommandException",))
 """ECR Public does not have the operation in this region."""

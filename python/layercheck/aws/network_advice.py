@@ -10,9 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from layercheck.aws.network_settings import NetworkSettings
-from layercheck.redact import clean
+from layercheck.redact import LOOKED_AT, clean
 
 if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
     from layercheck.aws.classify import Failure
 
 _REASON = re.compile(
@@ -31,22 +32,23 @@ _NOT_HTTP = re.compile(r"BadStatusLine\(|answer is not HTTP")
 _PROXY_STATUS = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
-def reason_of(error: BaseException) -> str:
+def reason_of(error: BaseException, known: KnownSecrets | None = None) -> str:
     """Why no connection was made, in the words of the system; empty if botocore's message says so itself."""
     quoted = getattr(error, "kwargs", {}).get("error")
     if quoted is None or "{error}" in str(getattr(error, "fmt", "")):
         return ""
-    text = str(quoted)
+    text = str(quoted)[:LOOKED_AT]
     match = _REASON.search(text)
     if match is not None:
-        return clean(match.group().strip(), 120)
+        return clean(match.group().strip(), 120, known)
     # The core's words; those of urllib3 begin with the object that failed.
-    return "" if text.startswith(("HTTP", "(", "<")) else clean(text, 120)
+    return "" if text.startswith(("HTTP", "(", "<")) else clean(text, 120, known)
 
 
 def is_not_http(error: BaseException) -> bool:
     """Whether the server sent bytes that are not HTTP."""
-    return _NOT_HTTP.search(str(getattr(error, "kwargs", {}).get("error", ""))) is not None
+    text = str(getattr(error, "kwargs", {}).get("error", ""))
+    return _NOT_HTTP.search(text[:LOOKED_AT]) is not None
 
 
 def is_bad_url(error: BaseException) -> bool:

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from layercheck._core import KnownSecrets
+from layercheck.aws import credentials
 from layercheck.aws.classify import classify
 from layercheck.errors import InvalidParameterError
 from layercheck.types import Rate
@@ -83,6 +85,20 @@ def _config() -> Any:
     return Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
+def _known_to(client: Any) -> KnownSecrets:
+    """The client's credentials, which its log lines must not show.
+
+    Raises:
+        CredentialSourceError: They cannot be fetched; the message shows nothing that their source printed.
+        UnusableCredentials: No request can hold them.
+    """
+    known = KnownSecrets()
+    found = credentials.current(client)
+    if found is not None:
+        known.learn(*found)
+    return known
+
+
 def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> float | None:
     """The account's quota; None, with a line in the log, if Service Quotas does not return it."""
     if session is None:
@@ -96,15 +112,18 @@ def _ask_service_quotas(service: str, session: Any, region_name: str | None) -> 
         _log.warning("Service Quotas cannot be asked, using the default quota: %s", classify(error).summary)
         return None
     try:
+        known = _known_to(client)
         for ask in (client.get_service_quota, client.get_aws_default_service_quota):
             try:
                 value = float(ask(**which)["Quota"]["Value"])
             except Exception as error:  # noqa: BLE001 (likewise)
-                reason = classify(error).summary
+                reason = classify(error, known).summary
                 continue
             if math.isfinite(value) and value > 0:
                 return value
             reason = f"it answered {value}"
+    except Exception as error:  # noqa: BLE001 (likewise)
+        reason = classify(error).summary
     finally:
         client.close()
     _log.warning("Service Quotas did not return the quota, using the default: %s", reason)

@@ -18,6 +18,7 @@ class Call:
         tries: Requests that ended in a transient error.
         throttles: Requests that the service throttled.
         renewals: Requests that the service refused because the credentials had just expired.
+        signed_again: A request was refused for the time of its signature, and the digests were asked again.
         incomplete: Answers that lacked digests of the call or contradicted themselves.
         requests: Requests sent.
         half: The call is part of a batch that was split.
@@ -36,6 +37,7 @@ class Call:
     tries: int = 0
     throttles: int = 0
     renewals: int = 0
+    signed_again: bool = False
     incomplete: int = 0
     requests: int = 0
     half: bool = False

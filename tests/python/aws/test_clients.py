@@ -6,6 +6,7 @@ import copy
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import botocore.session
@@ -300,6 +301,21 @@ def test_the_quota_is_asked_for_and_never_required(
             assert checker.rate == rate
     assert seen[0] == "GetServiceQuota"
     assert bool(caplog.records) == (not replies)
+
+
+def test_no_line_on_the_quota_shows_a_secret_that_was_repeated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def echo(asked: Asked) -> Reply:
+        return fault(
+            "AccessDeniedException", f"You are {quote(quote(asked.headers['x-amz-security-token']))}!"
+        )
+
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2Vj/w+0123456789/abcdefghijklmnop")
+    with ScriptedServer(echo, any_target=True) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", server.url)
+        lc.Checker("team/app", rate="quota").close()
+    assert "You are ***!" in caplog.text
 
 
 def test_each_service_has_one_quota_with_its_source() -> None:

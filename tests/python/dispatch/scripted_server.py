@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -86,7 +87,10 @@ def good(asked: Asked) -> Reply:
 
 
 class ScriptedServer:
-    """`with ScriptedServer(script) as server:` serves on `server.url` until the block ends."""
+    """`with ScriptedServer(script) as server:` serves on `server.url` until the block ends.
+
+    `clock_s` is how many seconds the server's clock, which the header `Date` shows, is ahead.
+    """
 
     def __init__(self, script: Script = good, *, any_target: bool = False) -> None:
         self.script = script
@@ -95,6 +99,7 @@ class ScriptedServer:
         self.times: Counter[str] = Counter()
         self.most_at_once = 0
         self.stopping = threading.Event()
+        self.clock_s = 0.0
         self._at_once = 0
         self._lock = threading.Lock()
         outer = self
@@ -105,6 +110,10 @@ class ScriptedServer:
 
             def do_POST(self) -> None:
                 outer._serve(self)
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                now = time.time() + outer.clock_s if timestamp is None else timestamp
+                return formatdate(now, usegmt=True)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -25,6 +25,9 @@ HINTS: dict[type[LayercheckError], str] = {
 }
 """What to do about a fatal error, at the end of its message. The command line has its own advice."""
 
+CLOCK_HINT = "set the clock of this machine"
+"""What to do, whatever else is known, if the service refused the time of the signature."""
+
 
 class RunEnding:
     """Owns why one run ended. The first reason to stop is kept; later reasons change nothing.
@@ -158,12 +161,13 @@ def fatal_error(failure: Failure, target: Target, settings: NetworkSettings) -> 
     text = failure.summary
     if failure.kind in ("transient", "throttled"):
         text = f"no usable answer at all; the last error was {text}"
-    if failure.raises is CredentialsError and settings.profile and "profile" not in text:
+    of_keys = failure.raises is CredentialsError and not failure.clock
+    if of_keys and settings.profile and "profile" not in text:
         text = f"{text.rstrip('.')} (profile {clean(settings.profile, 100)!r})"
     if failure.code == "NoCredentialsError" and settings.metadata_off:
         off = "AWS_EC2_METADATA_DISABLED is set, so no role of an instance was asked for"
         text = f"{text.rstrip('.')}, and {off}"
-    said = advice(failure, settings)
+    said = CLOCK_HINT if failure.clock else advice(failure, settings)
     if said:
         return exception_for(failure, f"{where}: {text.rstrip('.')}", said)
     return exception_for(failure, f"{where}: {text}{HINTS.get(failure.raises, '')}")

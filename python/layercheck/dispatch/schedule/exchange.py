@@ -67,9 +67,9 @@ class Exchange:
     def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
         last = call.incomplete + 1 >= self._incomplete_attempts
         if not isinstance(answer, bytes):
-            return self._ledger.merge(call.start, call.stop, answer, last)
+            return self._ledger.merge(call.start, call.stop, answer, self._transport.known, last)
         try:
-            return self._ledger.merge_body(call.start, call.stop, answer, last)
+            return self._ledger.merge_body(call.start, call.stop, answer, self._transport.known, last)
         except ValueError as error:
             if is_page(answer):
                 raise ForeignAnswer(str(error)) from error

@@ -28,7 +28,7 @@ from layercheck.limits import Limits
 from layercheck.types import BatchError, Progress, RunStats, Target
 
 if TYPE_CHECKING:
-    from layercheck._core import Merged
+    from layercheck._core import KnownSecrets, Merged
     from layercheck.journal.writer import JournalWriter
 
 
@@ -119,7 +119,7 @@ class Execution:
         try:
             merged = self._exchange(call)
         except BaseException as error:  # noqa: BLE001 (a worker must survive whatever a call raises)
-            failure = _failure_of(error)
+            failure = _failure_of(error, self._transport.known)
             return lambda now: self._settle_failure(call, failure, now)
         if merged is None:
             return _settle_nothing
@@ -343,11 +343,11 @@ class Execution:
             )
 
 
-def _failure_of(error: BaseException) -> Failure:
+def _failure_of(error: BaseException, known: KnownSecrets | None) -> Failure:
     """Classify what a call raised. Without memory for that, the call is asked again like any other."""
     try:
         forget_frames(error)
-        return classify(error)
+        return classify(error, known)
     except BaseException as again:  # noqa: BLE001 (a call without an outcome would stay in flight)
         return Failure("transient", type(again).__name__, "the error of the call cannot be read", again)
 

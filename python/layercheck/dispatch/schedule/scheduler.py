@@ -1,7 +1,7 @@
 """`Scheduler`: which digests a run asks next, and what follows from a failure.
 
 The scheduler has no threads, no clock and no network. Times come in as numbers, digests are ranges of
-numbers, and of a failure it reads five plain values. The caller holds the lock.
+numbers, and of a failure it reads six plain values. The caller holds the lock.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class FailureFacts(Protocol):
     @property
     def renews(self) -> bool:
         """Whether new credentials may help."""
+
+    @property
+    def resigns(self) -> bool:
+        """Whether the service refused the time of the signature."""
 
     @property
     def names_target(self) -> bool:
@@ -99,6 +103,8 @@ class Scheduler:
         stopped: Nothing more is asked.
     """
 
+    SIGNED_AGAIN = 1_000
+    """Most calls of a run that are asked once more because the time of their signature was refused."""
     LONE_REFUSALS = 2
     """Refused lone digests after which no digest is at fault."""
     LONE_REFUSALS_NAMED = 200
@@ -138,6 +144,7 @@ class Scheduler:
     _new_failures: int = 0
     _credit: int = 8 * HALVING_COST
     _sequence: int = 0
+    _signed_again: int = 0
     _take_largest: bool = False
 
     def __post_init__(self) -> None:
@@ -219,6 +226,12 @@ class Scheduler:
         if failure.kind == "batch":
             self._progressed(now)
             return self._refused(call, failure)
+        if failure.resigns and not call.signed_again and self._signed_again < self.SIGNED_AGAIN:
+            # At once: the transport signs with the service's time now, or the request had waited too long.
+            call.signed_again = True
+            self._signed_again += 1
+            self._wait(call.again(), now)
+            return RetryDecision.RETRY
         if failure.kind == "fatal" and not (failure.renews and self.renewable):
             return RetryDecision.FATAL
         self._failures_in_a_row += 1

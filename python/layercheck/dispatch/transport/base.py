@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from layercheck._core import Plan
+from layercheck._core import KnownSecrets, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Transport(Protocol):
     @property
     def name(self) -> str:
         """`plain`, `slim`, `wire` or `native`: the transport that is really used just now."""
+
+    @property
+    def known(self) -> KnownSecrets:
+        """The secrets that requests hold, to be removed from every text that the service returns."""
 
     def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:
         """Return the answer: `layers` and `failures` as botocore parses them, or the body that holds them.

@@ -47,6 +47,8 @@ class NativeTransport(WireTransport):
                 list(params["headers"].items()),
                 scope,
                 signed_as,
+                self.known,
+                self._signing.clock.offset_s,
             )
         except WireError as error:
             if self._step_aside(error):
@@ -59,7 +61,7 @@ class NativeTransport(WireTransport):
         return _parsed_error(event["model"], url, status, headers, body)
 
     def _current_credentials(self) -> credentials.CredentialSnapshot | None:
-        found = credentials.current(self._client)
+        found = credentials.current(self._client, self.known)
         if found is None:
             # Botocore raises its own error for this when it signs.
             self._leave_to_botocore("boto3 found no credentials")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layercheck.aws import credentials
+from layercheck._core import KnownSecrets
 from layercheck.aws.classify import ForeignAnswer, UnreadableAnswer, is_page
 from layercheck.dispatch.transport.base import Batch
+from layercheck.dispatch.transport.signing import Signing
 from layercheck.redact import clean
 from layercheck.types import EcrClient
 
@@ -18,18 +19,28 @@ class PlainTransport:
     A client of the caller's own always gets this transport.
 
     Args:
-        client: A client.
+        client: The client.
         repository_name: Repository.
         registry_id: Registry, or None.
+        signing: The client's credentials and clock; made here if the client is the caller's own.
         owned: layercheck made the client, so its connections may be closed.
     """
 
     name = "plain"
 
     def __init__(
-        self, client: EcrClient, repository_name: str, registry_id: str | None, *, owned: bool = False
+        self,
+        client: EcrClient,
+        repository_name: str,
+        registry_id: str | None,
+        signing: Signing | None = None,
+        *,
+        owned: bool = False,
     ) -> None:
+        signing = signing or Signing(client, owned=owned)
+        self.known = signing.known
         self._client = client
+        self._signing = signing
         self._owned = owned
         self._target = {"repositoryName": repository_name}
         if registry_id is not None:
@@ -37,10 +48,10 @@ class PlainTransport:
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
         """Make one call of `BatchCheckLayerAvailability`; see `Transport`."""
-        credentials.validate_credentials(self._client)
-        return answer_in(
-            self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
-        )
+        self._signing.check_credentials()
+        with self._signing.one_call():
+            parsed = self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
+        return answer_in(parsed, self.known)
 
     def distrust(self) -> None:
         """See `Transport`. A caller's own client keeps its connections, because other code may use them.
@@ -56,8 +67,12 @@ class PlainTransport:
         """Do nothing, because the connections belong to the client."""
 
 
-def answer_in(parsed: object) -> Mapping[str, Any]:
+def answer_in(parsed: object, known: KnownSecrets) -> Mapping[str, Any]:
     """Return what botocore parsed, if it is an answer.
+
+    Args:
+        parsed: What the client returned.
+        known: The secrets of the client, which an error must not show.
 
     Raises:
         UnreadableAnswer: It has neither list: the body was truncated, or it came from another service (for
@@ -68,8 +83,9 @@ def answer_in(parsed: object) -> Mapping[str, Any]:
         raise UnreadableAnswer(f"not a mapping but {type(parsed).__name__}")
     lists = [parsed[key] for key in ("layers", "failures") if parsed.get(key) is not None]
     if not lists or not all(isinstance(each, list) for each in lists):
-        if is_page(parsed):
+        # botocore puts a body that is not JSON in `message`.
+        if is_page(parsed) or is_page(str(parsed.get("message", ""))[:64].encode(errors="replace")):
             raise ForeignAnswer("an HTML page")
-        shown = clean(parsed.get("message", ""), 80)
+        shown = clean(parsed.get("message", ""), 80, known)
         raise UnreadableAnswer("neither layers nor failures in it" + (f", but: {shown}" if shown else ""))
     return parsed

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from layercheck.dispatch.transport.base import Transport
 from layercheck.dispatch.transport.native import NativeTransport
 from layercheck.dispatch.transport.plain import PlainTransport
+from layercheck.dispatch.transport.signing import Signing
 from layercheck.dispatch.transport.slim import SlimTransport
 from layercheck.dispatch.transport.wire import WireTransport
 from layercheck.errors import InvalidParameterError
@@ -78,15 +79,17 @@ def choose(
             raise InvalidParameterError(
                 f"transport={wanted!r} cannot be used here: {why}; pass {fastest!r} or leave it out"
             )
+    signing = Signing(client, owned=owned)
     if name == "plain":
-        return PlainTransport(client, repository_name, registry_id, owned=owned)
+        return PlainTransport(client, repository_name, registry_id, signing, owned=owned)
     if name == "slim":
-        return SlimTransport(client, repository_name, registry_id)
+        return SlimTransport(client, repository_name, registry_id, signing)
     sending = NativeTransport if name == "native" else WireTransport
     return sending(
         client,
         repository_name,
         registry_id,
+        signing,
         ca_bundle=os.fspath(_ca_bundle(client) or ""),
         keepalive=_keepalive(client) is True,
         limits=limits,

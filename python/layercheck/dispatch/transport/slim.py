@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from layercheck._core import Packer
-from layercheck.aws import credentials
 from layercheck.dispatch.transport.base import Batch
 from layercheck.dispatch.transport.plain import PlainTransport, answer_in
+from layercheck.dispatch.transport.signing import Signing
 from layercheck.types import EcrClient
 
 _log = logging.getLogger("layercheck")
@@ -45,13 +45,18 @@ class SlimTransport:
         client: A client that layercheck made; the transport registers handlers on it.
         repository_name: Repository.
         registry_id: Registry, or None.
+        signing: The client's credentials and clock.
     """
 
     name = "slim"
 
-    def __init__(self, client: EcrClient, repository_name: str, registry_id: str | None) -> None:
+    def __init__(
+        self, client: EcrClient, repository_name: str, registry_id: str | None, signing: Signing
+    ) -> None:
+        self.known = signing.known
         self._client = client
-        self._plain = PlainTransport(client, repository_name, registry_id, owned=True)
+        self._signing = signing
+        self._plain = PlainTransport(client, repository_name, registry_id, signing, owned=True)
         self._packer = Packer(repository_name, registry_id)
         self._state = CallState()
         self._method = client.batch_check_layer_availability
@@ -73,7 +78,8 @@ class SlimTransport:
         # One digest in place of all, because the caller's config may have left botocore's validator on.
         shown = batch.plan.texts(batch.start, batch.start + 1)
         try:
-            parsed = self._method(layerDigests=shown, **self._target)
+            with self._signing.one_call():
+                parsed = self._method(layerDigests=shown, **self._target)
         except Exception:
             if state.reached:
                 raise
@@ -88,7 +94,7 @@ class SlimTransport:
             return answer
         if body is not None:
             return body
-        answer = answer_in(parsed)
+        answer = answer_in(parsed, self.known)
         self._lose("before-parse")
         return answer
 
@@ -103,7 +109,7 @@ class SlimTransport:
         state = self._state
         if state.batch is not None:
             state.reached = True
-            credentials.validate_credentials(self._client)
+            self._signing.check_credentials()
             batch = state.batch
             params["body"] = self._packer.pack(batch.plan, batch.start, batch.stop)
         return None

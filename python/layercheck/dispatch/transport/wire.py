@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from layercheck._core import Wire, WireError
 from layercheck.aws.content_encoding import content_encoding, decoded
 from layercheck.aws.response_limit import ReadBody
+from layercheck.dispatch.transport.signing import Signing
 from layercheck.dispatch.transport.slim import SlimTransport
 from layercheck.limits import Limits
 from layercheck.redact import clean
@@ -57,6 +58,7 @@ class WireTransport(SlimTransport):
         client: A client that layercheck made.
         repository_name: Repository.
         registry_id: Registry, or None.
+        signing: The client's credentials and clock.
         ca_bundle: PEM file of the certificates to trust.
         keepalive: Probe silent connections, as `tcp_keepalive` of a config says.
         limits: Limits of one answer.
@@ -70,13 +72,14 @@ class WireTransport(SlimTransport):
         client: EcrClient,
         repository_name: str,
         registry_id: str | None,
+        signing: Signing,
         *,
         ca_bundle: str,
         keepalive: bool,
         limits: Limits,
         direct: Callable[[str], bool],
     ) -> None:
-        super().__init__(client, repository_name, registry_id)
+        super().__init__(client, repository_name, registry_id, signing)
         self._ca_bundle = ca_bundle
         self._keepalive = keepalive
         self._limits = limits
@@ -182,7 +185,7 @@ class WireTransport(SlimTransport):
         if not self._aside:
             self._aside = reason
             self.name = SlimTransport.name
-            _log.info("leaving the sending to botocore: %s", reason)
+            _log.info("leaving the sending to botocore: %s", clean(reason, known=self.known))
 
 
 def as_botocore(error: WireError, request: Any) -> Exception:

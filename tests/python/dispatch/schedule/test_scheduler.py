@@ -262,6 +262,27 @@ def test_credentials_that_stay_expired_are_fatal_after_a_few_tries() -> None:
     assert len(asked) <= (limits.outage_failures + SLOTS) * limits.retry.renewal_attempts
 
 
+STALE = Failure("fatal", "InvalidSignatureException", "", OSError(), CredentialsError, resigns=True)
+
+
+def test_a_signature_of_a_wrong_time_costs_one_request_for_each_batch() -> None:
+    asked, decisions = work_through(scheduler(5000), lambda call: None if call.signed_again else STALE)
+    assert decisions == [RetryDecision.RETRY] * 50
+    assert len(asked) == 100
+
+
+def test_a_second_signature_of_a_wrong_time_is_fatal() -> None:
+    asked, decisions = work_through(scheduler(10**6), lambda call: STALE)
+    assert decisions.index(RetryDecision.FATAL) <= 2 * SLOTS
+    assert max(call.requests for call in asked) == 2
+
+
+def test_a_run_is_not_signed_twice_from_end_to_end() -> None:
+    _, decisions = work_through(scheduler(10**6), lambda call: None if call.signed_again else STALE)
+    assert decisions.count(RetryDecision.RETRY) == Scheduler.SIGNED_AGAIN
+    assert decisions[-1] is RetryDecision.FATAL
+
+
 def test_the_same_digests_are_not_asked_again_for_longer_than_allowed() -> None:
     limits = Limits(retry=RetryPolicy(asking_s=60.0, throttle_attempts=10**6), outage_failures=10**6)
     todo = scheduler(100, limits)
