@@ -16,9 +16,9 @@ def plan(
 ) -> Plan:
     """Validate, normalise, deduplicate and batch digests, without touching the network.
 
-    It accepts `sha256:<hex>` in any case, 64 hex digits alone, `<reference>@sha256:<hex>`,
-    `blobs/sha256/<hex>` paths and `sha256__<hex>`, with white space around them. Any other row is
-    rejected: it keeps its place, is never sent, and `Plan.rejects` holds the reason.
+    It accepts `sha256:<hex>` in any case, 64 hex digits alone, `<reference>@sha256:<hex>`, the paths and
+    URLs of blobs, `sha256__<hex>`, `docker://sha256:<hex>` and lines of `sha256sum`, with white space around
+    them. Any other row is rejected: it keeps its place, is never sent, and `Plan.rejects` holds the reason.
 
     Every form of input gives the same plan for the same rows:
 

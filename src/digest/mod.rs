@@ -2,6 +2,7 @@
 
 pub mod hex;
 pub mod parse;
+mod recognise;
 
 use std::fmt;
 use std::ops::Deref;

@@ -1,12 +1,13 @@
 //! Parses one row of bytes into a digest, or into a kind of rejection with its byte offset.
 //!
 //! A row of `sha256:` and 64 hex digits takes one comparison and one decode ([`parse_fast`]). All other rows
-//! go to `parse_slow`, which knows the other spellings and the kinds of rejection.
+//! go to `parse_slow`, which asks `recognise` for the spelling or the kind of rejection.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::hex::{self, Decoded};
+use super::recognise::recognise;
 use super::{Digest, PREFIX, TEXT_LEN};
 
 /// How an accepted row is written.
@@ -27,11 +28,21 @@ pub enum Spelling {
     Reference,
     /// `blobs/sha256/<hex>`, as in an OCI image layout.
     BlobPath,
+    /// `blobs/sha256/ab/<hex>/data` or `_layers/sha256/<hex>/link`, as a registry stores layers.
+    RegistryPath,
+    /// `blobs/sha256:<hex>`, as in the URLs of a registry.
+    BlobUrl,
+    /// `docker://sha256:<hex>`, as Kubernetes names images.
+    ImageId,
+    /// A line of `sha256sum`: the hex digits and the name of a file.
+    Checksum,
+    /// A line of `sha256sum --tag`, of BSD's `sha256` or of `openssl dgst`.
+    TaggedChecksum,
 }
 
 impl Spelling {
     /// All spellings, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Canonical,
         Self::UpperCase,
         Self::WhiteSpace,
@@ -39,6 +50,11 @@ impl Spelling {
         Self::Underscore,
         Self::Reference,
         Self::BlobPath,
+        Self::RegistryPath,
+        Self::BlobUrl,
+        Self::ImageId,
+        Self::Checksum,
+        Self::TaggedChecksum,
     ];
 
     /// Returns the spelling's word in counts.
@@ -52,6 +68,11 @@ impl Spelling {
             Self::Underscore => "underscore",
             Self::Reference => "reference",
             Self::BlobPath => "blob_path",
+            Self::RegistryPath => "registry_path",
+            Self::BlobUrl => "blob_url",
+            Self::ImageId => "image_id",
+            Self::Checksum => "sha256sum",
+            Self::TaggedChecksum => "sha256sum_tag",
         }
     }
 }
@@ -74,11 +95,13 @@ pub enum RejectKind {
     NotCanonical,
     /// Null, NaN or another object that is not text.
     NotText,
+    /// A path or a URL of a manifest, not of a layer.
+    ManifestPath,
 }
 
 impl RejectKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Empty,
         Self::WrongLength,
         Self::NotHexadecimal,
@@ -86,6 +109,7 @@ impl RejectKind {
         Self::TagLike,
         Self::NotCanonical,
         Self::NotText,
+        Self::ManifestPath,
     ];
 
     /// Returns the kind's word in counts and tables.
@@ -99,6 +123,7 @@ impl RejectKind {
             Self::TagLike => "tag_like",
             Self::NotCanonical => "not_canonical",
             Self::NotText => "not_text",
+            Self::ManifestPath => "manifest_path",
         }
     }
 }
@@ -113,7 +138,7 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    const fn new(kind: RejectKind, offset: usize) -> Self {
+    pub(super) const fn new(kind: RejectKind, offset: usize) -> Self {
         Self { kind, offset }
     }
 }
@@ -210,49 +235,16 @@ fn parse_slow(row: &[u8]) -> Result<(Digest, Spelling), ParseError> {
     let text = &row[start..];
     let text = &text[..text.iter().rposition(|byte| !is_white(*byte)).map_or(0, |last| last + 1)];
 
-    let (at, spelling) =
+    let (digits, spelling) =
         recognise(text).map_err(|error| ParseError::new(error.kind, error.offset + start))?;
-    let digest =
-        read_hex(&text[at..]).map_err(|error| ParseError::new(error.kind, error.offset + start + at))?;
+    let at = start + digits.start;
+    let digest = read_hex(&text[digits]).map_err(|error| ParseError::new(error.kind, error.offset + at))?;
     let spelling = match spelling {
         Spelling::Canonical if text.iter().any(u8::is_ascii_uppercase) => Spelling::UpperCase,
         Spelling::Canonical if text.len() != row.len() => Spelling::WhiteSpace,
         other => other,
     };
     Ok((digest, spelling))
-}
-
-/// Finds where the hex digits start, or why the text has none.
-fn recognise(text: &[u8]) -> Result<(usize, Spelling), ParseError> {
-    if starts_with(text, PREFIX) {
-        return Ok((PREFIX.len(), Spelling::Canonical));
-    }
-    if starts_with(text, b"sha256__") {
-        return Ok((8, Spelling::Underscore));
-    }
-    if starts_with(text, b"sha256-") {
-        return Err(ParseError::new(RejectKind::TagLike, 6));
-    }
-    if let Some(at) = after_reference(text) {
-        if starts_with(&text[at..], PREFIX) {
-            return Ok((at + PREFIX.len(), Spelling::Reference));
-        }
-        if is_other_digest(&text[at..], b':') {
-            return Err(ParseError::new(RejectKind::UnsupportedAlgorithm, at));
-        }
-    }
-    if let Some(at) = after_last_folder(text, b"blobs/sha256/") {
-        return Ok((at, Spelling::BlobPath));
-    }
-    if let Some(at) = after_last_folder(text, b"blobs/")
-        && is_other_digest(&text[at..], b'/')
-    {
-        return Err(ParseError::new(RejectKind::UnsupportedAlgorithm, at));
-    }
-    if is_other_digest(text, b':') {
-        return Err(ParseError::new(RejectKind::UnsupportedAlgorithm, 0));
-    }
-    Ok((0, Spelling::BareHex))
 }
 
 /// Exactly 64 hex digits of either case.
@@ -274,42 +266,4 @@ fn read_hex(text: &[u8]) -> Result<Digest, ParseError> {
 #[must_use]
 pub const fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
-}
-
-fn starts_with(text: &[u8], prefix: &[u8]) -> bool {
-    text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-}
-
-/// Returns where the digest of `<reference>@<digest>` starts. The reference must not be empty, nor hold
-/// white space or control characters.
-fn after_reference(text: &[u8]) -> Option<usize> {
-    let at = text.iter().rposition(|byte| *byte == b'@')?;
-    let printable = text[..at].iter().all(|byte| *byte > b' ' && *byte != 0x7f);
-    (at > 0 && printable).then_some(at + 1)
-}
-
-/// Returns where the text behind the last `folder` starts. The folder must begin the text or follow a slash.
-fn after_last_folder(text: &[u8], folder: &[u8]) -> Option<usize> {
-    let last = text.len().checked_sub(folder.len())?;
-    (0..=last)
-        .rev()
-        .find(|&at| (at == 0 || text[at - 1] == b'/') && starts_with(&text[at..], folder))
-        .map(|at| at + folder.len())
-}
-
-/// Returns true for a well-formed digest of another algorithm than sha256, by the grammar of the OCI image
-/// specification (`descriptor.md`). The algorithm may be in any case.
-fn is_other_digest(text: &[u8], separator: u8) -> bool {
-    let Some(at) = text.iter().position(|byte| *byte == separator) else {
-        return false;
-    };
-    let (algorithm, encoded) = (&text[..at], &text[at + 1..]);
-    let components = algorithm
-        .split(|byte| matches!(byte, b'+' | b'.' | b'_' | b'-'))
-        .all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_alphanumeric));
-    let letters = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'_' | b'-');
-    components
-        && !encoded.is_empty()
-        && encoded.iter().all(letters)
-        && !algorithm.eq_ignore_ascii_case(b"sha256")
 }

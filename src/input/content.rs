@@ -1,6 +1,6 @@
 //! What a file is by its first bytes, whatever its name says: compressed, or a table in a binary format.
 
-/// First bytes that are enough to tell every content.
+/// First bytes that are enough to tell compressions and tables.
 pub const HEAD: usize = 64;
 
 /// How a file may be compressed: the one table of names, suffixes and first bytes.
@@ -15,9 +15,6 @@ pub enum Compression {
 impl Compression {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Gzip, Self::Zstd];
-
-    /// Bytes that are enough to tell each of them.
-    pub const MAGIC_LEN: usize = 4;
 
     /// The compression of a file that starts with `head`; a file's name does not matter.
     #[must_use]

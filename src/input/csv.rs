@@ -31,6 +31,8 @@ pub struct Csv {
     number: usize,
     /// The number of the record, counted from 1.
     record: u64,
+    /// The line on which the record starts, counted from 1; None between two records.
+    line: Option<u64>,
     delimiter: Delimiter,
     /// The start of the file, until it is long enough to tell the delimiter and the column.
     head: Option<Vec<u8>>,
@@ -60,6 +62,7 @@ impl Csv {
             filled: 0,
             number: 0,
             record: 1,
+            line: None,
             delimiter: Delimiter::Told { otherwise: b',' },
             head: Some(Vec::new()),
             told: None,
@@ -76,6 +79,9 @@ impl Csv {
 
     fn end_field(&mut self, is_last: bool, planner: &mut Planner) -> Result<(), FormatError> {
         let text = &self.field[..self.filled];
+        if let Some(line) = self.line {
+            planner.at_line(line);
+        }
         match &mut self.place {
             Place::Field(number) if *number == self.number => {
                 let cut = text.len() > MAX_LINE;
@@ -112,14 +118,24 @@ impl Csv {
         self.filled = 0;
         self.number = if is_last { 0 } else { self.number + 1 };
         self.record += u64::from(is_last);
+        if is_last {
+            self.line = None;
+        }
         Ok(())
     }
 
     fn fields(&mut self, mut block: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
         // Receives the bytes that are not kept.
         let mut waste = [0; 1024];
-        // The reader takes an empty block for the end of the file.
-        while !block.is_empty() {
+        loop {
+            if self.line.is_none() {
+                block = self.skip_line_ends(block);
+            }
+            // The reader takes an empty block for the end of the file.
+            if block.is_empty() {
+                return Ok(());
+            }
+            self.line.get_or_insert(self.reader.line());
             let wanted = match self.place {
                 Place::Field(number) => number == self.number,
                 Place::Unknown(..) => true,
@@ -133,7 +149,14 @@ impl Csv {
                 self.end_field(record_end, planner)?;
             }
         }
-        Ok(())
+    }
+
+    /// Skips what the reader would skip before a record, so that the line of the record is known.
+    fn skip_line_ends<'a>(&mut self, block: &'a [u8]) -> &'a [u8] {
+        let start = block.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(block.len());
+        let ends = memchr::memchr_iter(b'\n', &block[..start]).count();
+        self.reader.set_line(self.reader.line() + ends as u64);
+        &block[start..]
     }
 
     /// Reads the start of the file, without its byte-order mark.
@@ -173,10 +196,12 @@ impl Format for Csv {
         // field holds the rows since the quotes, and without the error they would be lost silently.
         let (result, _, written) = self.reader.read_field(b"\n", &mut [0; 8]);
         match result {
-            ReadFieldResult::Field { record_end } => self.end_field(record_end, planner),
-            _ if written > 0 => Err(FormatError::OpenQuotes(self.record)),
-            _ => Ok(()),
+            ReadFieldResult::Field { record_end } => self.end_field(record_end, planner)?,
+            _ if written > 0 => return Err(FormatError::OpenQuotes(self.record)),
+            _ => {}
         }
+        planner.end_file();
+        Ok(())
     }
 
     fn notes(&self) -> Vec<String> {

@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use zstd::stream::read::Decoder as ZstdDecoder;
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
-use super::content::{Compression, Container, HEAD};
+use super::content::{Compression, Container};
+use super::foreign;
 use super::gzip::Members;
 
 /// Bytes of a block. All blocks of a file use the same memory, because fresh memory costs more than the work
@@ -17,12 +18,12 @@ pub const BLOCK: usize = 1 << 18;
 pub struct TextSource<R: Read> {
     stream: Stream<R>,
     block: Vec<u8>,
-    /// Whether no block was unpacked yet.
+    /// Whether no block was read yet.
     at_start: bool,
 }
 
 /// A file whose first bytes were read to tell its compression, with these bytes in front again.
-type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, Outside<R>>>;
+type Whole<R> = BufReader<io::Chain<io::Cursor<Vec<u8>>, Outside<io::Take<R>>>>;
 
 enum Stream<R: Read> {
     Plain(Whole<R>),
@@ -38,9 +39,12 @@ impl<R: Read> TextSource<R> {
     pub fn open(mut file: R) -> io::Result<Self> {
         // The first piece from a pipe may be shorter than the magic numbers.
         let mut head = Vec::new();
-        file.by_ref().take(Compression::MAGIC_LEN as u64).read_to_end(&mut head)?;
+        file.by_ref().take(foreign::HEAD as u64).read_to_end(&mut head)?;
         let compression = Compression::of(&head);
-        let file = BufReader::with_capacity(BLOCK, io::Cursor::new(head).chain(Outside(file)));
+        // A file that ended is not read again: a terminal would wait for a second end.
+        let rest = if head.len() < foreign::HEAD { 0 } else { u64::MAX };
+        let file = io::Cursor::new(head).chain(Outside(file.take(rest)));
+        let file = BufReader::with_capacity(BLOCK, file);
         let stream = match compression {
             Some(Compression::Gzip) => Stream::Gzip(Box::new(Members::new(file))),
             Some(Compression::Zstd) => Stream::Zstd(ZstdDecoder::with_buffer(file)?),
@@ -52,14 +56,19 @@ impl<R: Read> TextSource<R> {
     /// Passes the next block, which is never empty, to `take`; returns None at the end of the file.
     ///
     /// # Errors
-    /// The errors of the file, broken compressed data, and compressed data that is not text.
+    /// The errors of the file, broken compressed data, compressed data that holds compressed data or a table,
+    /// and [`foreign::Foreign`] for what else is not text.
     pub fn block<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
         let Self { stream, block, at_start } = self;
-        // The first block is long enough to tell what was packed.
-        let least = if std::mem::take(at_start) { HEAD } else { 1 };
+        let at_start = std::mem::take(at_start);
+        // The first block is long enough to tell what it is.
+        let least = if at_start { foreign::HEAD } else { 1 };
         let (unpacked, compression) = match stream {
             Stream::Plain(file) => {
                 let block = fill(file).map_err(original)?;
+                if at_start {
+                    foreign::check(block)?;
+                }
                 let taken = (!block.is_empty()).then(|| take(block));
                 let read = block.len();
                 file.consume(read);
@@ -70,8 +79,9 @@ impl<R: Read> TextSource<R> {
         };
         let unpacked = unpacked.map_err(|error| explain(error, compression))?;
         let unpacked = &block[..unpacked];
-        if least > 1 {
+        if at_start {
             refuse_packed(unpacked, compression)?;
+            foreign::check(unpacked)?;
         }
         Ok((!unpacked.is_empty()).then(|| take(unpacked)))
     }

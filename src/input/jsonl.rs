@@ -13,6 +13,7 @@ use super::jsonl_head::{HEAD, digest_key};
 use super::{Format, FormatError, Quoted};
 use crate::digest::parse::is_white;
 use crate::plan::planner::Planner;
+use crate::plan::row_sink::Sink;
 
 /// Most bytes of a line that is parsed: objects are longer than digests. A longer line is not parsed.
 const MAX_LINE: usize = 1 << 20;
@@ -72,8 +73,10 @@ impl Cells {
     fn line(&mut self, mut line: &[u8], planner: &mut Planner) -> Result<(), FormatError> {
         if std::mem::take(&mut self.at_start) {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+            planner.begin_file();
         }
         if line.iter().all(|byte| is_white(*byte)) {
+            planner.skip_line();
             return Ok(());
         }
         if line.len() > MAX_LINE {
@@ -135,6 +138,7 @@ impl Format for JsonLines {
         }
         let Self { lines, cells, .. } = self;
         lines.end(|line| cells.line(line, planner))?;
+        planner.end_file();
         match (&cells.key, &cells.others) {
             (Some(key), Some((others, _))) if !cells.found => {
                 Err(FormatError::NoSuchName(key.clone(), others.clone()))

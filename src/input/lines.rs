@@ -19,11 +19,16 @@ pub struct TextLines {
     carried: usize,
     /// Whether a line of this file was passed on, so that no byte-order mark can follow.
     started: bool,
+    /// Whether the file has begun.
+    begun: bool,
 }
 
 impl TextLines {
     /// Splits `block`, which continues the last block, and passes each row to `sink`.
     pub fn feed(&mut self, mut block: &[u8], sink: &mut impl Sink) {
+        if !std::mem::replace(&mut self.begun, true) {
+            sink.begin_file();
+        }
         if self.carried > 0 {
             let Some(end) = memchr::memchr(b'\n', block) else {
                 self.keep(block);
@@ -53,6 +58,9 @@ impl TextLines {
             self.deliver_carry(false, sink);
         }
         self.started = false;
+        if std::mem::take(&mut self.begun) {
+            sink.end_file();
+        }
     }
 
     fn keep(&mut self, piece: &[u8]) {
@@ -99,8 +107,8 @@ fn deliver(mut text: &[u8], length: usize, ended: bool, started: bool, sink: &mu
         text = &text[..text.len().min(MAX_LINE)];
     }
     match text.iter().find(|byte| !is_white(**byte)) {
-        Some(b'#') => {}
-        None if !cut => {}
+        Some(b'#') => sink.skip_line(),
+        None if !cut => sink.skip_line(),
         _ => sink.line(Line { text, cut }),
     }
 }

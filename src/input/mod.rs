@@ -9,6 +9,7 @@ pub mod content;
 pub mod csv;
 pub(crate) mod csv_head;
 pub mod decompress;
+pub mod foreign;
 mod gzip;
 pub mod jsonl;
 mod jsonl_head;

@@ -5,7 +5,7 @@ use std::fmt;
 use flate2::Crc;
 
 /// Version of the encoding, written into each frame.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Bytes of a frame before its body: kind, version and checksum.
 const HEAD: usize = 6;

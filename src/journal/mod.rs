@@ -10,6 +10,6 @@ pub mod plan_parts;
 
 pub use frame::{CorruptRecord, VERSION};
 
-/// Version of the rules that turn rows into digests. Raise it with a change of [`crate::digest::parse`] that
+/// Version of the rules that turn rows into digests. Raise it with a change of [`crate::digest`] that
 /// makes another plan of the same rows, so that a run resumes only under the rules with which it began.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod dedupe;
+pub mod hint;
 pub mod huge_pages;
 pub mod indexer;
 pub mod lookup;
@@ -93,6 +94,12 @@ impl Plan {
     #[must_use]
     pub fn rejects(&self) -> &Rejects {
         &self.rejects
+    }
+
+    /// Returns what the input probably is, if hardly any row is a digest.
+    #[must_use]
+    pub fn hint(&self) -> Option<hint::Hint> {
+        hint::hint(self)
     }
 
     /// Returns the number of accepted rows for each spelling.

@@ -24,6 +24,9 @@ pub struct Planner {
     threads: Option<usize>,
     /// Rows taken so far.
     count: usize,
+    /// What to add to the number of the next row for its line in the file; None outside of files. Blank
+    /// lines and comments are lines and not rows, so the difference grows.
+    line_offset: Option<i64>,
     /// The last of these rows, which have no index yet.
     rows: Rows,
     seed: Seed,
@@ -43,6 +46,7 @@ impl Planner {
             strict,
             threads: Some(1),
             count: 0,
+            line_offset: None,
             rows: Rows::default(),
             seed,
             indexer: Indexer::new(seed),
@@ -59,6 +63,17 @@ impl Planner {
     pub fn threads(mut self, most: Option<usize>) -> Self {
         self.threads = most;
         self
+    }
+
+    /// Names the file that the next rows come from, for messages.
+    pub fn name_file(&mut self, name: &str) {
+        self.rejects.name_file(self.count, name);
+    }
+
+    /// Says that the next row stands on this line of its file, counted from 1.
+    #[inline]
+    pub fn at_line(&mut self, line: u64) {
+        self.line_offset = Some(line as i64 - self.count as i64);
     }
 
     /// Returns the number of rows taken so far, which is the number of the next row.
@@ -132,7 +147,8 @@ impl Planner {
 
     #[cold]
     fn reject(&mut self, error: ParseError, text: Option<&[u8]>) {
-        self.rejects.push(self.count, error, text);
+        let line = self.line_offset.map(|offset| self.count as i64 + offset);
+        self.rejects.push(self.count, line, error, text);
         self.rows.reject();
         self.count += 1;
         self.flush_if_full();
@@ -160,6 +176,18 @@ impl Planner {
 }
 
 impl Sink for Planner {
+    fn begin_file(&mut self) {
+        self.at_line(1);
+    }
+
+    fn skip_line(&mut self) {
+        self.line_offset = self.line_offset.map(|offset| offset + 1);
+    }
+
+    fn end_file(&mut self) {
+        self.line_offset = None;
+    }
+
     /// Takes digests in full with the line end `\n`, where the end of the line is known before it is read.
     #[inline]
     fn take_fast(&mut self, block: &[u8]) -> usize {

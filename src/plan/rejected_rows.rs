@@ -1,7 +1,9 @@
 //! Rejected rows, kept compactly: the row, the kind, the offset, and the start of the original text.
 
 use std::fmt;
+use std::num::NonZero;
 
+use crate::digest::hex;
 use crate::digest::parse::{ParseError, RejectKind};
 
 /// Most bytes of a rejected row's text that are kept.
@@ -12,6 +14,10 @@ pub const MAX_TEXT: usize = 256;
 pub struct Reject<'a> {
     /// Input row, counted from 0.
     pub row: usize,
+    /// Line of the file on which the row starts, counted from 1; None for rows that are not lines.
+    pub line: Option<u32>,
+    /// The name of the file, if the files were named.
+    pub file: Option<&'a str>,
     /// What is wrong.
     pub kind: RejectKind,
     /// Byte offset in the row of the fault.
@@ -32,12 +38,24 @@ impl Reject<'_> {
         }
         Some(shown)
     }
+
+    /// Returns true if 64 hex digits stand more than once in the kept text.
+    fn holds_several(&self) -> bool {
+        let runs = self.text.unwrap_or_default().split(|byte| !hex::is_digit(*byte));
+        runs.filter(|run| run.len() == hex::TEXT_LEN).nth(1).is_some()
+    }
 }
 
 impl fmt::Display for Reject<'_> {
     /// Says what is wrong, where, and what is expected.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {}, offset {}: ", self.row, self.offset)?;
+        match (self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, "{}:{line} (row {})", file.escape_debug(), self.row)?,
+            (Some(file), None) => write!(f, "{} (row {})", file.escape_debug(), self.row)?,
+            (None, Some(line)) => write!(f, "line {line} (row {})", self.row)?,
+            (None, None) => write!(f, "row {}", self.row)?,
+        }
+        write!(f, ", offset {}: ", self.offset)?;
         match self.kind {
             RejectKind::Empty => f.write_str("the row is empty; expected a digest such as \"sha256:\" and 64 hex digits"),
             RejectKind::WrongLength if self.text.is_some_and(is_raw_text) => {
@@ -50,6 +68,9 @@ impl fmt::Display for Reject<'_> {
                 match self.text.and_then(|text| text.get(self.offset)) {
                     Some(byte) => write!(f, "'{}' is not hexadecimal", byte.escape_ascii())?,
                     None => f.write_str("not hexadecimal")?,
+                }
+                if self.holds_several() {
+                    return f.write_str("; the row holds more than one digest, put each on a line of its own");
                 }
                 f.write_str("; expected 64 hex digits, alone or after \"sha256:\"")?;
                 if !self.cut && self.text.is_some_and(may_be_raw) {
@@ -67,6 +88,9 @@ impl fmt::Display for Reject<'_> {
                 "not in the canonical form; strict mode takes only \"sha256:\" and 64 lower-case hex digits",
             ),
             RejectKind::NotText => f.write_str("null or not text; expected str or bytes"),
+            RejectKind::ManifestPath => f.write_str(
+                "the row names a manifest, not a layer; pass the layer digests of that manifest",
+            ),
         }
     }
 }
@@ -87,7 +111,7 @@ fn is_raw_text(text: &[u8]) -> bool {
 }
 
 /// Whether a row is as long as a raw digest and is not text.
-fn may_be_raw(text: &[u8]) -> bool {
+pub(super) fn may_be_raw(text: &[u8]) -> bool {
     let is_text = || std::str::from_utf8(text).is_ok_and(|text| !text.chars().any(char::is_control));
     text.len() == 32 && !is_text()
 }
@@ -97,11 +121,25 @@ struct Entry {
     row: u64,
     offset: u64,
     text_start: u64,
+    line: Option<NonZero<u32>>,
     text_len: u16,
     kind: RejectKind,
-    is_null: bool,
-    cut: bool,
+    rest: Rest,
 }
+
+/// What follows the kept text of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// Nothing: the whole text was kept.
+    Whole,
+    /// More text.
+    Cut,
+    /// The row is a null, without text.
+    Null,
+}
+
+// The line costs no memory, because it fills a gap.
+const _: () = assert!(size_of::<Entry>() == 32);
 
 /// All rejected rows of a plan, in row order: 32 bytes each, and their texts in one array.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +147,8 @@ pub struct Rejects {
     entries: Vec<Entry>,
     texts: Vec<u8>,
     counts: [u64; RejectKind::ALL.len()],
+    /// The names of the files, each with the first row of the file.
+    files: Vec<(usize, Box<str>)>,
 }
 
 impl Rejects {
@@ -138,12 +178,16 @@ impl Rejects {
     pub fn get(&self, at: usize) -> Reject<'_> {
         let entry = &self.entries[at];
         let text = &self.texts[entry.text_start as usize..][..usize::from(entry.text_len)];
+        let row = entry.row as usize;
+        let named = self.files.partition_point(|(first, _)| *first <= row);
         Reject {
-            row: entry.row as usize,
+            row,
+            line: entry.line.map(NonZero::get),
+            file: named.checked_sub(1).map(|at| &*self.files[at].1),
             kind: entry.kind,
             offset: entry.offset as usize,
-            text: (!entry.is_null).then_some(text),
-            cut: entry.cut,
+            text: (entry.rest != Rest::Null).then_some(text),
+            cut: entry.rest == Rest::Cut,
         }
     }
 
@@ -154,13 +198,28 @@ impl Rejects {
         Some(self.get(at))
     }
 
-    pub(crate) fn push(&mut self, row: usize, error: ParseError, text: Option<&[u8]>) {
+    /// Names the file that the rows from `first` on come from.
+    pub(crate) fn name_file(&mut self, first: usize, name: &str) {
+        self.files.push((first, name.into()));
+    }
+
+    /// Adds a row that stands on this `line` of its file.
+    pub(crate) fn push(&mut self, row: usize, line: Option<i64>, error: ParseError, text: Option<&[u8]>) {
         let kept = text.map(|whole| &whole[..whole.len().min(MAX_TEXT)]);
         self.push_kept(row, error, kept, kept.map(<[u8]>::len) < text.map(<[u8]>::len));
+        if let Some(entry) = self.entries.last_mut() {
+            // A line beyond four billion is unknown.
+            entry.line = line.and_then(|line| u32::try_from(line).ok()).and_then(NonZero::new);
+        }
     }
 
     /// Adds a row of which only `text` was kept, and which may be `cut`.
     pub(crate) fn push_kept(&mut self, row: usize, error: ParseError, text: Option<&[u8]>, cut: bool) {
+        let rest = match text {
+            None => Rest::Null,
+            Some(_) if cut => Rest::Cut,
+            Some(_) => Rest::Whole,
+        };
         let kept = text.unwrap_or_default();
         self.entries.push(Entry {
             row: row as u64,
@@ -168,8 +227,8 @@ impl Rejects {
             text_start: self.texts.len() as u64,
             text_len: kept.len() as u16,
             kind: error.kind,
-            is_null: text.is_none(),
-            cut,
+            line: None,
+            rest,
         });
         self.texts.extend_from_slice(kept);
         self.counts[error.kind as usize] += 1;

@@ -15,6 +15,15 @@ pub struct Line<'a> {
 
 /// Takes the lines of a file.
 pub trait Sink {
+    /// The next line is the first of a file.
+    fn begin_file(&mut self) {}
+
+    /// The next line of the file is not a row.
+    fn skip_line(&mut self) {}
+
+    /// The rows after this are not of this file.
+    fn end_file(&mut self) {}
+
     /// Takes whole lines from the start of `block`, as long as it can tell where they end without a search,
     /// and returns the number of bytes taken. Zero is always correct.
     fn take_fast(&mut self, block: &[u8]) -> usize;

@@ -88,6 +88,8 @@ pub(super) fn reduce_columns<'py>(
 #[pyfunction]
 pub(super) fn reject_of_parts(
     row: usize,
+    line: Option<u32>,
+    file: Option<String>,
     kind: &str,
     offset: usize,
     text: Option<String>,
@@ -95,13 +97,13 @@ pub(super) fn reject_of_parts(
 ) -> PyResult<PyReject> {
     let known = RejectKind::ALL.iter().map(|each| each.name()).find(|name| *name == kind);
     let kind = known.ok_or_else(|| broken("Reject", "its kind is unknown"))?;
-    Ok(PyReject { row, kind, offset, text, message })
+    Ok(PyReject { row, line, file, kind, offset, text, message })
 }
 
 /// The function that makes a rejected row again, and its arguments.
 pub(super) fn reduce_reject<'py>(py: Python<'py>, reject: &PyReject) -> PyResult<Bound<'py, PyTuple>> {
-    let PyReject { row, kind, offset, text, message } = reject;
-    reduced(py, "reject_of_parts", (row, kind, offset, text, message))
+    let PyReject { row, line, file, kind, offset, text, message } = reject;
+    reduced(py, "reject_of_parts", (row, line, file, kind, offset, text, message))
 }
 
 fn reduced<'py, A: IntoPyObject<'py>>(

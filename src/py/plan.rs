@@ -100,6 +100,13 @@ impl PyPlan {
         PyRejects::new(Arc::clone(&self.plan))
     }
 
+    /// What the input probably is and what to do, in one line, if fewer than one row of a hundred is a
+    /// digest; else None. Told from the first rejected rows.
+    #[getter]
+    fn hint(&self) -> Option<String> {
+        self.plan.hint().map(|hint| hint.to_string())
+    }
+
     /// Accepted rows for each spelling of a digest: dict of spelling to rows.
     #[getter]
     fn spellings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -224,8 +231,9 @@ impl PyPlan {
 
     fn __repr__(&self) -> String {
         let plan = &self.plan;
+        let hint = plan.hint().map_or_else(String::new, |hint| format!(", hint={:?}", hint.to_string()));
         format!(
-            "Plan(rows={}, unique={}, duplicates={}, invalid={}, batches={} of {})",
+            "Plan(rows={}, unique={}, duplicates={}, invalid={}, batches={} of {}{hint})",
             plan.rows(),
             plan.unique(),
             plan.duplicates(),

@@ -91,6 +91,12 @@ impl PyPlanner {
         files::read(self.planner()?, file, JsonLines::new(column))
     }
 
+    /// Name the file that the next rows come from, for messages about rejected rows.
+    fn name_file(&mut self, name: &str) -> PyResult<()> {
+        self.planner()?.name_file(name);
+        Ok(())
+    }
+
     /// Take the next block of a text file.
     fn feed(&mut self, py: Python<'_>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
         // `bytes` never change, and `block` keeps them alive until this method returns.

@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use pyo3::exceptions::{PyOSError, PyTypeError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+use crate::input::foreign::Foreign;
 
 /// A Python object with `read(size)`. Each read takes the interpreter lock.
 pub(super) struct PythonFile(pub(super) Py<PyAny>);
@@ -29,6 +31,11 @@ impl Read for PythonFile {
     }
 }
 
+/// Returns true if the file was read, but is not text.
+pub(super) fn is_foreign(error: &io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Foreign>()).is_some()
+}
+
 /// Makes the `OSError` that Python's `open` would raise, with `errno` and the file's name.
 pub(super) fn os_error(error: io::Error, path: &Path) -> PyErr {
     match error.raw_os_error() {
@@ -40,6 +47,7 @@ pub(super) fn os_error(error: io::Error, path: &Path) -> PyErr {
         }
         None => match error.get_ref() {
             Some(inner) if inner.is::<PyErr>() => error.into(),
+            _ if is_foreign(&error) => PyValueError::new_err(format!("{}: {error}", path.display())),
             _ => PyOSError::new_err(format!("{}: {error}", path.display())),
         },
     }

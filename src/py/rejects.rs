@@ -18,8 +18,15 @@ pub(super) struct PyReject {
     /// Input row, counted from 0.
     #[pyo3(get)]
     pub(super) row: usize,
+    /// Line of the file on which the row starts, counted from 1; None for rows that are not lines of a file
+    /// (a list, an array, a column of Parquet) and for a plan from a journal or a pickle.
+    #[pyo3(get)]
+    pub(super) line: Option<u32>,
+    /// Name of the file, if the command read several inputs; else None.
+    #[pyo3(get)]
+    pub(super) file: Option<String>,
     /// Kind of rejection: `empty`, `wrong_length`, `not_hexadecimal`, `unsupported_algorithm`,
-    /// `tag_like`, `not_canonical` or `not_text`.
+    /// `tag_like`, `not_canonical`, `not_text` or `manifest_path`.
     #[pyo3(get)]
     pub(super) kind: &'static str,
     /// Byte offset in the row (in its UTF-8 form) of the fault.
@@ -47,7 +54,11 @@ impl PyReject {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let text = self.text.clone().into_pyobject(py)?.repr()?;
-        Ok(format!("Reject(row={}, kind='{}', offset={}, text={text})", self.row, self.kind, self.offset))
+        let line = self.line.map_or_else(String::new, |line| format!(", line={line}"));
+        Ok(format!(
+            "Reject(row={}{line}, kind='{}', offset={}, text={text})",
+            self.row, self.kind, self.offset
+        ))
     }
 }
 
@@ -66,6 +77,8 @@ impl PyRejects {
         let reject = self.plan.rejects().get(at);
         PyReject {
             row: reject.row,
+            line: reject.line,
+            file: reject.file.map(Into::into),
             kind: reject.kind.name(),
             offset: reject.offset,
             text: reject.shown(),

@@ -50,8 +50,35 @@ _prefixes = st.sampled_from(
         b"blobs/blobs/",
     ]
     + [b"blobs/sha256/ab/", b"r@x/blobs/sha256/", b"blobs/sha256/r@sha256:", b"sha256:sha256:", b"r@sha256-"]
+    + [
+        b"x/blobs/sha256/00/",
+        b"blobs/sha256/ff/",
+        b"_layers/sha256/",
+        b"x?/_layers/sha256/",
+        b"https://h/v2/app/blobs/sha256:",
+        b"/v2/blobs/sha512:",
+        b"x y/blobs/sha256:",
+        b"docker://sha256:",
+        b"docker-pullable://sha256:",
+        b"docker://",
+    ]
+    + [
+        b"SHA256 (",
+        b"SHA256 (a) = ",
+        b"SHA2-256(a)= ",
+        b"SHA256 (a)= ",
+        b"MD5 (a) = ",
+        b"\\sha256 (a) = ",
+        b"\\",
+    ]
+    + [b"app/_manifests/revisions/sha256/", b"https://h/v2/app/manifests/sha256:", b"manifests/sha512:"]
 )
-_endings = st.sampled_from([b""] * 8 + [b"\0", b"0", b"g", b".sig", b"/data", b"@", b":", b"=", b"@sha256:"])
+_endings = st.sampled_from(
+    [b""] * 8
+    + [b"\0", b"0", b"g", b".sig", b"/data", b"@", b":", b"=", b"@sha256:"]
+    + [b"/link", b"?a=b", b"/data?a", b"? b", b"  a", b" *a b", b"  a  b", b"   a", b" a", b"  -", b") = "]
+    + [b"  ./blobs/sha256/" + b"00" * 32, b"  " + b"ab" * 32, b" *" + b"AB" * 33]
+)
 _white = st.lists(st.sampled_from(WHITE), max_size=2).map(b"".join)
 _snippets = (
     st.sampled_from(

@@ -18,7 +18,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-SPELLINGS = ("canonical", "upper_case", "white_space", "bare_hex", "underscore", "reference", "blob_path")
+SPELLINGS = (
+    "canonical",
+    "upper_case",
+    "white_space",
+    "bare_hex",
+    "underscore",
+    "reference",
+    "blob_path",
+    "registry_path",
+    "blob_url",
+    "image_id",
+    "sha256sum",
+    "sha256sum_tag",
+)
 REJECT_KINDS = (
     "empty",
     "wrong_length",
@@ -27,6 +40,7 @@ REJECT_KINDS = (
     "tag_like",
     "not_canonical",
     "not_text",
+    "manifest_path",
 )
 VERDICTS = (
     "not_checked",
@@ -50,6 +64,15 @@ _ALGORITHM = rb"[a-zA-Z0-9]+(?:[+._-][a-zA-Z0-9]+)*"
 _ENCODED = rb"[a-zA-Z0-9=_-]+"
 _WELL_FORMED = re.compile(_ALGORITHM + rb":" + _ENCODED)
 _WELL_FORMED_PATH = re.compile(_ALGORITHM + rb"/" + _ENCODED)
+
+# A line of `sha256sum`: the checksum, a space, a space or `*`, and the name of the file. The name must be one
+# word of a table, because `podman ps --no-trunc` and its like also begin with 64 hex digits. An MD5 has 32.
+_CHECKSUM = re.compile(rb"\\?([0-9a-f]{32,})\x20[\x20*]((?!\x20)(?!.*\x20\x20).+)")
+# The same with `--tag`, or of BSD's `sha256` or of `openssl dgst`: algorithm, name and checksum.
+_TAGGED = re.compile(rb"\\?([a-z0-9][a-z0-9/-]*)(?:\x20\((.+)\)\x20=\x20|\((.+)\)=\x20)(.*)")
+_64_DIGITS = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+# `ab/<hex>/data` in a registry's store: a folder for each first byte.
+_SHARDED = re.compile(rb"([0-9a-f]{2})/(?=\1)(.*?)(?:/data)?", re.DOTALL)
 _ANSWERED_DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII | re.IGNORECASE)
 
 
@@ -67,8 +90,8 @@ class Rejected(NamedTuple):
     offset: int
 
 
-Found: TypeAlias = Rejected | tuple[str, int]
-"""The spelling of a row and the offset of its hex digits, or why it has none."""
+Found: TypeAlias = Rejected | tuple[str, int, int]
+"""The spelling of a row and the start and end of its hex digits, or why it has none."""
 
 
 def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
@@ -87,8 +110,8 @@ def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
     found = _find_hex(text)
     if isinstance(found, Rejected):
         return Rejected(found.kind, start + found.offset)
-    spelling, at = found
-    digits = text[at:]
+    spelling, at, end = found
+    digits = text[at:end]
     for index, byte in enumerate(digits):
         if byte not in b"0123456789abcdefABCDEF":
             return Rejected("not_hexadecimal", start + at + index)
@@ -106,30 +129,92 @@ def parse(row: bytes, *, strict: bool = False) -> Parsed | Rejected:
 
 
 def _find_hex(text: bytes) -> Found:
-    """Find the spelling of a trimmed row; the first spelling that matches in full counts."""
+    """Find the spelling of a trimmed row; the first spelling that matches counts."""
     lower = text.lower()
     if lower.startswith(b"sha256:"):
-        return "canonical", 7
+        return "canonical", 7, len(text)
     if lower.startswith(b"sha256__"):  # Artifactory's file names
-        return "underscore", 8
+        return "underscore", 8, len(text)
     if lower.startswith(b"sha256-"):  # cosign's tags, which name a manifest and never a layer
         return Rejected("tag_like", 6)
+    if (found := _checksum_line(lower)) is not None:
+        return found
+    for scheme in (b"docker://sha256:", b"docker-pullable://sha256:"):  # an imageID of Kubernetes
+        if lower.startswith(scheme):
+            return "image_id", len(scheme), len(text)
 
     reference, at_sign, after = lower.rpartition(b"@")
-    if at_sign and reference and all(byte > 0x20 and byte != 0x7F for byte in reference):
+    if at_sign and _is_word(reference):
         if after.startswith(b"sha256:"):
-            return "reference", len(reference) + 1 + 7
+            return "reference", len(reference) + 1 + 7, len(text)
         if _WELL_FORMED.fullmatch(after):
             return Rejected("unsupported_algorithm", len(reference) + 1)
+    return _path(lower) or _manifest_or_other(lower)
 
+
+def _checksum_line(lower: bytes) -> Found | None:
+    """A line of a list of checksums; None for any other row."""
+    if not _is_printable(lower):
+        return None
+    if match := _CHECKSUM.fullmatch(lower):
+        spelling, (start, end), name = "sha256sum", match.span(1), match[2]
+    elif match := _TAGGED.fullmatch(lower):
+        if match[1] not in (b"sha256", b"sha2-256"):
+            is_checksum = re.fullmatch(rb"[0-9a-f]+", match[4])
+            return Rejected("unsupported_algorithm", match.start(1)) if is_checksum else None
+        spelling, (start, end), name = "sha256sum_tag", match.span(4), match[2] or match[3]
+    else:
+        return None
+    if set(_64_DIGITS.findall(name)) - {lower[start:end]}:
+        # The file is named by another digest than that of its content: nobody can tell which one is meant.
+        return "bare_hex", 0, len(lower)
+    return spelling, start, end
+
+
+def _path(lower: bytes) -> Found | None:
+    """A path or a URL of a blob; None for any other row."""
+    if (at := _folder(lower, b"_layers/sha256/")) is not None:  # a registry's link to a layer
+        return "registry_path", at, len(lower) - (len(b"/link") if lower.endswith(b"/link", at) else 0)
     if (at := _folder(lower, b"blobs/sha256/")) is not None:
-        return "blob_path", at
-    if (at := _folder(lower, b"blobs/")) is not None and _WELL_FORMED_PATH.fullmatch(lower, at):
-        return Rejected("unsupported_algorithm", at)
+        if match := _SHARDED.fullmatch(_without_query(lower), at):  # a registry's store, as files or as URLs
+            return "registry_path", *match.span(2)
+        return "blob_path", at, len(lower)
+    if (at := _folder(lower, b"blobs/")) is not None:
+        if _is_word(lower[:at]):  # the URL of the registry's interface
+            blob = _without_query(lower)
+            if blob.startswith(b"sha256:", at):
+                return "blob_url", at + 7, len(blob)
+            if _WELL_FORMED.fullmatch(blob, at):
+                return Rejected("unsupported_algorithm", at)
+        if _WELL_FORMED_PATH.fullmatch(lower, at):
+            return Rejected("unsupported_algorithm", at)
+    return None
 
+
+def _manifest_or_other(lower: bytes) -> Found:
+    """A path or a URL of a manifest, another algorithm, or 64 hex digits alone."""
+    if (at := _folder(lower, b"_manifests/")) is not None:
+        return Rejected("manifest_path", at)
+    if (at := _folder(lower, b"manifests/")) is not None and lower.startswith(b"sha256:", at):
+        return Rejected("manifest_path", at)
     if _WELL_FORMED.fullmatch(lower):
         return Rejected("unsupported_algorithm", 0)
-    return "bare_hex", 0
+    return "bare_hex", 0, len(lower)
+
+
+def _is_printable(text: bytes) -> bool:
+    return all(byte >= 0x20 and byte != 0x7F for byte in text)
+
+
+def _is_word(text: bytes) -> bool:
+    """True for bytes without white space and control characters; False for no bytes."""
+    return bool(text) and _is_printable(text) and b" " not in text
+
+
+def _without_query(url: bytes) -> bytes:
+    """The bytes before the first question mark, if no white space follows it."""
+    path, _, query = url.partition(b"?")
+    return path if _is_word(query) else url
 
 
 def _folder(path: bytes, name: bytes) -> int | None:
@@ -149,10 +234,11 @@ def _first_deviation(row: bytes) -> int:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a text file; `too_long` if it was cut at `LONGEST_LINE` bytes."""
+    """A row of a text file, with its line from 1; `too_long` if it was cut at `LONGEST_LINE` bytes."""
 
     text: bytes
     too_long: bool = False
+    number: int | None = None
 
 
 def lines(data: bytes) -> Iterator[Line]:
@@ -164,8 +250,8 @@ def lines(data: bytes) -> Iterator[Line]:
     """
     *ended, last = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     # A \r belongs to the line end only before a \n. Elsewhere it is white space of the row.
-    for line in [*(line.removesuffix(b"\r") for line in ended), last]:
-        kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE)
+    for number, line in enumerate([*(line.removesuffix(b"\r") for line in ended), last], 1):
+        kept = Line(line[:LONGEST_LINE], too_long=len(line) > LONGEST_LINE, number=number)
         content = kept.text.lstrip(WHITE)
         # The bytes after the cut are unknown, so that a cut line is a row even if it is blank up to there.
         if not content.startswith(b"#") and (content or kept.too_long):
@@ -181,12 +267,16 @@ def parse_line(line: Line, *, strict: bool = False) -> Parsed | Rejected:
 
 
 class Reject(NamedTuple):
-    """A row that is not sent; `text` is None for None, and the start of any other row."""
+    """A row that is not sent; `text` is None for None, and the start of any other row.
+
+    `line` is the line of the file, counted from 1, and None for a row that is not of a file.
+    """
 
     row: int
     kind: str
     offset: int
     text: str | None
+    line: int | None = None
 
 
 @dataclass
@@ -255,7 +345,8 @@ def plan(rows: Iterable[object], *, strict: bool = False, batch_size: int = 100)
         else:
             made.reject_counts[parsed.kind] += 1
             made.row_index.append(-1)
-            made.rejects.append(Reject(row, parsed.kind, parsed.offset, _shown(value)))
+            line = value.number if isinstance(value, Line) else None
+            made.rejects.append(Reject(row, parsed.kind, parsed.offset, _shown(value), line))
     return made
 
 

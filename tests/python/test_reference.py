@@ -59,7 +59,7 @@ def test_a_line_longer_than_the_limit_is_cut_and_rejected(case: cases.LongLine) 
 
 def test_a_line_of_exactly_the_limit_is_not_cut() -> None:
     row = cases.padded(ref.LONGEST_LINE)
-    assert list(ref.lines(row + b"\r\n")) == [Line(row, too_long=False)]
+    assert list(ref.lines(row + b"\r\n")) == [Line(row, number=1)]
     assert ref.parse_line(Line(row)) == Parsed(bytes.fromhex(A), "white_space")
 
 

@@ -29,6 +29,14 @@ fn every_accepted_spelling_gives_the_same_digest() {
         (format!("a@b@sha256:{HEX}"), Spelling::Reference),
         (format!("blobs/sha256/{HEX}"), Spelling::BlobPath),
         (format!("/layout/blobs/sha256/{HEX}"), Spelling::BlobPath),
+        (format!("v2/blobs/sha256/00/{HEX}/data"), Spelling::RegistryPath),
+        (format!("app/_layers/sha256/{HEX}/link"), Spelling::RegistryPath),
+        (format!("https://h/v2/app/blobs/sha256:{HEX}?a=b"), Spelling::BlobUrl),
+        (format!("docker://sha256:{HEX}"), Spelling::ImageId),
+        (format!("{HEX}  layers/0.tar.gz"), Spelling::Checksum),
+        (format!("{upper} *layers/0.tar.gz"), Spelling::Checksum),
+        (format!("SHA256 (layers/0.tar.gz) = {HEX}"), Spelling::TaggedChecksum),
+        (format!("SHA2-256(layers/0.tar.gz)= {HEX}"), Spelling::TaggedChecksum),
     ];
     for (row, spelling) in table {
         assert_eq!(parse(row.as_bytes()), Ok((digest(), spelling)), "{row:?}");
@@ -37,7 +45,7 @@ fn every_accepted_spelling_gives_the_same_digest() {
 
 #[test]
 fn every_rejection_has_its_kind_and_offset() {
-    use RejectKind::{Empty, NotHexadecimal, TagLike, UnsupportedAlgorithm, WrongLength};
+    use RejectKind::{Empty, ManifestPath, NotHexadecimal, TagLike, UnsupportedAlgorithm, WrongLength};
     let table = [
         (String::new(), Empty, 0),
         (" \t\r\n".to_owned(), Empty, 0),
@@ -57,6 +65,10 @@ fn every_rejection_has_its_kind_and_offset() {
         (format!("blobs/sha512/{HEX}"), UnsupportedAlgorithm, 6),
         (format!("sha256-{HEX}"), TagLike, 6),
         (format!(" sha256-{HEX}.sig"), TagLike, 7),
+        (format!("{HEX}{HEX}  a"), WrongLength, 64),
+        (format!("{HEX}  {}", HEX.replace('0', "1")), NotHexadecimal, 64),
+        (format!("SHA512 (a) = {HEX}{HEX}"), UnsupportedAlgorithm, 0),
+        (format!("https://h/v2/app/manifests/sha256:{HEX}"), ManifestPath, 27),
     ];
     for (row, kind, offset) in table {
         let expected = ParseError { kind, offset };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use layercheck::journal::{outcomes, plan_parts};
 use layercheck::protocol::entry::{Entry, EntryStatus};
-use layercheck::{Digest, Ledger, Plan, Planner, Table, Verdict};
+use layercheck::{Digest, Ledger, Plan, Planner, Spelling, Table, Verdict};
 use proptest::prelude::*;
 
 fn parts_of(plan: &Plan) -> Vec<Vec<u8>> {
@@ -326,7 +326,7 @@ fn a_frame_that_is_too_long_is_refused_although_its_checksum_is_right() {
 #[test]
 fn a_plan_whose_numbers_contradict_each_other_is_refused_although_its_checksums_are_right() {
     let part = |kind, bytes: &[&[u8]]| sealed(kind, &bytes.concat(), &[]);
-    let head = |invalid, size| part(b'h', &[&[1, 0, invalid, size], &[0; 7]]);
+    let head = |invalid, size| part(b'h', &[&[1, 0, invalid, size], &[0; Spelling::ALL.len()]]);
     let rows = part(b'r', &[&[0, 1, 0]]);
     let reject = part(b'x', &[&[0, 1, 0, 0, 0]]);
     assert!(rebuilt(&[head(1, 100), rows.clone(), reject.clone()]).is_ok());
@@ -340,7 +340,7 @@ fn a_plan_whose_numbers_contradict_each_other_is_refused_although_its_checksums_
 #[test]
 fn rows_that_were_never_written_take_no_memory() {
     let many = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
-    let head = [&many[..], &many, &[0, 1], &[0; 7]].concat();
+    let head = [&many[..], &many, &[0, 1], &[0; Spelling::ALL.len()]].concat();
     let rows = [&[0][..], &many, &many].concat();
     assert!(rebuilt(&[sealed(b'h', &head, &[]), sealed(b'r', &rows, &[])]).is_err());
 }

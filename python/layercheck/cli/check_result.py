@@ -44,6 +44,8 @@ def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand
                 _show_summary(report, output, interrupted=result.interrupted)
             except CommandError as cannot_write:
                 failure = failure or cannot_write
+            if report.hint is not None and report.hint != report.plan.hint:
+                say(report.hint)  # the hint of the plan was said before the first call
     for note in result.notes:
         say(note)
     if result.interrupted:

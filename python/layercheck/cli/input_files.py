@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from layercheck._core import Plan, Planner, container, is_compressed
 from layercheck.cli.exit_codes import CommandError, say
-from layercheck.cli.progress import Display
+from layercheck.cli.progress import Display, NotesOnly
 from layercheck.file_formats import FileFormat, inner_suffix, input_format
 from layercheck.inputs.content import BinaryFile, peek
 from layercheck.inputs.files import FileRows
@@ -21,20 +21,21 @@ from layercheck.inputs.tables import FORMATS as TABLES
 
 STDIN = "-"
 _HEAD_BYTES = 8192
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The plan of all inputs, with the doubts about them.
+    """The plan of all inputs, with notes and doubts about them, which are lines for standard error.
 
     Attributes:
         plan: All rows, in the order of the INPUT arguments.
-        notes: Lines for standard error about inputs that are probably a mistake.
+        notes: How the inputs were read where their content told it.
+        doubts: Why the inputs are probably a mistake.
     """
 
     plan: Plan
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
 
 
 def resolve(inputs: Sequence[str]) -> tuple[str, ...]:
@@ -110,6 +111,9 @@ def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: 
         names: What `resolve` returned.
         options: The options of `input_options`; `shape` holds what `input_shape` made of two of them.
         shown: Where progress and notes go.
+
+    Raises:
+        CommandError: As `read_plan`, and if there are no rows without the option `--allow-empty`.
     """
     shown.reading(total_bytes(names))
     reading = read_plan(
@@ -119,8 +123,15 @@ def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: 
         batch_size=options["batch_size"],
         on_bytes=shown.on_bytes,
     )
+    if not reading.plan.rows and not options["allow_empty"]:
+        raise CommandError(
+            f"no digests in the input: no rows in {_all_of(names)}; --allow-empty accepts an empty input"
+        )
     for note in reading.notes:
         shown.note(note)
+    for doubt in reading.doubts:
+        # --quiet does not hide what is probably a mistake.
+        say(doubt) if isinstance(shown, NotesOnly) else shown.note(doubt)
     return reading
 
 
@@ -148,6 +159,8 @@ def read_plan(
     doubts: list[str] = []
     taken: list[str] = []
     for name in names:
+        if len(names) > 1:
+            planner.name_file("standard input" if name == STDIN else name)
         with _open(name) as file, _readable(name):
             head, whole = peek(file)
             format_ = shape.format_of(name)
@@ -164,7 +177,9 @@ def read_plan(
                 doubts += [doubt] if doubt else []
         taken += [f"note: {in_options(note)} of {_shown(name)}" for note in notes]
     plan = planner.finish(batch_size)
-    return Reading(plan, (*taken, *_notes(names, plan, doubts)))
+    if plan.hint is not None and not doubts:
+        doubts.append(plan.hint)
+    return Reading(plan, tuple(taken), tuple(doubts))
 
 
 class _WatchedFile:
@@ -244,22 +259,13 @@ def in_options(message: str) -> str:
 
 
 def _doubt(name: str, head: bytes) -> str | None:
-    if head.startswith(_UTF16):
-        return f"{_shown(name)} is UTF-16 text; digests are read as UTF-8: iconv -f utf-16 -t utf-8"
     if not is_compressed(head) and b"\0" in head:
         return f"{_shown(name)} looks binary; expected text with one digest per line"
     return None
 
 
-def _notes(names: Sequence[str], plan: Plan, doubts: Sequence[str]) -> tuple[str, ...]:
-    if plan.rows == 0:
-        where = " and ".join(_shown(name) for name in names) if len(names) < 3 else f"{len(names)} inputs"
-        return (f"no digests in the input: {where} has no rows", *doubts)
-    if doubts:
-        return tuple(doubts)
-    if plan.unique == 0:
-        return ("no row is a digest; expected one per line, such as sha256:<64 hex digits>",)
-    return ()
+def _all_of(names: Sequence[str]) -> str:
+    return " and ".join(_shown(name) for name in names) if len(names) < 3 else f"all {len(names)} inputs"
 
 
 def _shown(name: str) -> str:

@@ -170,6 +170,7 @@ def input_options(command: F) -> F:
             show_default=True,
             help="Digests per call.",
         ),
+        click.option("--allow-empty", is_flag=True, help="Accept an input without rows."),
         click.option("--strict", is_flag=True, help="Accept only lower-case sha256:<64 hex digits>."),
         click.argument(
             "inputs", nargs=-1, metavar="[INPUT]...", type=click.Path(allow_dash=True, readable=False)

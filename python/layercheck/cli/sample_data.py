@@ -18,6 +18,11 @@ _SPELLINGS: tuple[tuple[int, Callable[[str], str]], ...] = (
     (3, lambda digest: f"sha256__{digest}"),
     (5, lambda digest: f"registry.example/team/app:v{digest[0]}@sha256:{digest}"),
     (3, lambda digest: f"backup/blobs/sha256/{digest}"),
+    (1, lambda digest: f"docker/registry/v2/blobs/sha256/{digest[:2]}/{digest}/data"),
+    (1, lambda digest: f"https://registry.example/v2/team/app/blobs/sha256:{digest}"),
+    (1, lambda digest: f"docker://sha256:{digest}"),
+    (1, lambda digest: f"{digest}  layers/{digest[:8]}.tar.gz"),
+    (1, lambda digest: f"SHA256 (layers/{digest[:8]}.tar.gz) = {digest}"),
 )
 """Weight of each accepted spelling, and the spelling of a digest of 64 hex digits."""
 

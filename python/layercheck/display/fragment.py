@@ -76,6 +76,11 @@ def note(words: str) -> str:
     return f'<div class="note">{words}</div>' if words else ""
 
 
+def hint(words: str | None) -> str:
+    """A line that says what is probably wrong, in words of this package and so uncut; nothing for None."""
+    return line(f"<b>Note:</b> {escape(words)}") if words else ""
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = ()) -> str:
     """A table of cells that are HTML; the columns at `numbers` hold numbers. Nothing for no rows."""
     right = set(numbers)

@@ -15,6 +15,7 @@ def render(plan: Plan) -> str:
     """The plan as an HTML fragment. The native class calls it for its `_repr_html_`."""
     return fragment.view(
         fragment.title("Plan", f"{plan.rows:,} rows", f"{len(plan):,} calls of up to {plan.batch_size:,}"),
+        fragment.hint(plan.hint),
         fragment.table(
             ("rows", "digests", "duplicates", "invalid"),
             [(f"{plan.rows:,}", f"{plan.unique:,}", f"{plan.duplicates:,}", f"{plan.invalid:,}")],

@@ -26,6 +26,7 @@ def render(report: Report) -> str:
             "ECR Public" if target.public else None,
         ),
         fragment.line(f"{report.rows:,} rows, {report.plan.unique:,} digests, {state}"),
+        fragment.hint(report.hint),
         fragment.bar(report.counts),
         fragment.verdicts(report.counts, report.unique_counts),
         fragment.note(_effort(report)),

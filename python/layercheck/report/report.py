@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from layercheck._core import Columns, Plan, Table
 from layercheck.errors import InvalidDigestError, UnansweredError
 from layercheck.report import dataframes, files, notebook
+from layercheck.report.hints import hint_of
 from layercheck.report.row import Counts, Row
 from layercheck.types import BatchError, RunStats, Target
 from layercheck.verdict import Verdict
@@ -115,6 +116,15 @@ class Report:
         """True if no digest is `unanswered` or `not_checked`."""
         counts = self.unique_counts
         return not (counts["unanswered"] or counts["not_checked"])
+
+    @property
+    def hint(self) -> str | None:
+        """Why the whole report is probably not what you wanted, in one line; else None.
+
+        It is the hint of the plan (`Plan.hint`), or the likely reasons if ten or more digests were checked
+        and all of them are unavailable.
+        """
+        return hint_of(self)
 
     @property
     def verdicts(self) -> NDArray[np.uint8]:

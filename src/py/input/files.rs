@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::super::python_file::{PythonFile, os_error};
+use super::super::python_file::{PythonFile, is_foreign, os_error};
 use crate::input::decompress::TextSource;
 use crate::input::{Column, Format, ReadError, read_block};
 
@@ -44,6 +44,7 @@ pub(in crate::py) fn read<T: Send, F: Format<T, Error: fmt::Display + Send> + Se
         let file = PythonFile(file.clone().unbind());
         let mut source = py.detach(|| TextSource::open(file))?;
         while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
+            ReadError::Io(error) if is_foreign(&error) => PyValueError::new_err(error.to_string()),
             ReadError::Io(error) => error.into(),
             ReadError::Format(error) => PyValueError::new_err(error.to_string()),
         })? {}

@@ -152,13 +152,42 @@ def test_format_wins_over_the_suffix_and_links_keep_pointing(
     assert real.read_text().startswith("row,digest,verdict")
 
 
-def test_an_empty_input_is_a_valid_result_with_a_note(check: Layercheck, tmp_path: Path) -> None:
-    empty = tmp_path / "empty"
+def test_an_empty_input_is_an_error_unless_it_is_allowed(check: Layercheck, tmp_path: Path) -> None:
+    empty, report = tmp_path / "empty", tmp_path / "report.jsonl"
     empty.touch()
-    ended = check("app", empty, "-o", tmp_path / "report.jsonl")
-    assert ended.code == 0
+    ended = check("app", empty, "-o", report, "--journal", tmp_path / "run.journal")
+    assert ended.code == 1
     assert "no digests in the input" in ended.err
-    assert (tmp_path / "report.jsonl").read_text() == ""
+    assert not report.exists()
+    assert not (tmp_path / "run.journal").exists()
+    ended = check("app", empty, "-o", report, "--allow-empty")
+    assert ended.code == 0
+    assert report.read_text() == ""
+
+
+def test_an_input_without_one_digest_has_its_hint_beside_the_report(
+    check: Layercheck, local_ecr: LocalEcr, tmp_path: Path
+) -> None:
+    path = tmp_path / "quoted"
+    path.write_text("".join(f'"{digest(number)}",\n' for number in range(20)))
+    ended = check("app", path, "--quiet", "--format", "csv")
+    assert ended.code == 3
+    assert ended.err.count("jq -r") == 1
+    assert ended.out.count(",invalid,") == 20
+    assert local_ecr.counters.calls == 0
+
+
+@pytest.mark.parametrize(("missing", "present"), [(10, 0), (10, 1), (9, 0)])
+def test_only_if_everything_is_unavailable_the_likely_reasons_are_said(
+    check: Layercheck, missing: int, present: int
+) -> None:
+    rows = [digest(number) for number in [*range(100, 100 + missing), *range(present)]]
+    stdin = "\n".join([*rows, "latest"]).encode()
+    ended = check("app", stdin=stdin)
+    assert ended.code == 3
+    told = (missing, present) == (10, 0)
+    assert ("every digest is unavailable: they may be digests of manifests" in ended.err) == told
+    assert "every digest" not in check("app", "--quiet", stdin=stdin).err
 
 
 def test_a_binary_input_is_all_invalid_with_a_note(

@@ -14,6 +14,10 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
+import layercheck as lc
+from layercheck.cli import input_files
+from layercheck.cli.commands import plan as notes
+
 from .conftest import COMMAND, Layercheck, digest
 
 
@@ -79,6 +83,12 @@ def test_strict_accepts_only_the_canonical_form(layercheck: Layercheck) -> None:
     assert (plan["unique"], plan["rejects"]["not_canonical"]) == (1, 1)
 
 
+def test_every_spelling_and_every_kind_of_rejection_has_a_note() -> None:
+    made = lc.plan([])
+    assert (set(notes.SPELLINGS), set(notes.REJECTS)) == (set(made.spellings), set(made.reject_counts))
+    assert all([*notes.SPELLINGS.values(), *notes.REJECTS.values()])
+
+
 def test_the_table_names_each_kind_that_occurred(layercheck: Layercheck) -> None:
     ended = layercheck("plan", stdin=f"{digest(1)}\n{digest(1)}\nlatest\n".encode())
     assert ended.code == 0
@@ -90,10 +100,10 @@ def test_the_table_names_each_kind_that_occurred(layercheck: Layercheck) -> None
 @pytest.mark.parametrize(
     ("content", "note"),
     [
-        pytest.param(b"", "no digests in the input", id="empty"),
-        pytest.param(b"\n# only a comment\n \n", "no digests in the input", id="comments"),
         pytest.param(b"\x7fELF\x02\x01\x00\x00" + os.urandom(5000), "looks binary", id="binary"),
-        pytest.param(digest(1).encode("utf-16"), "UTF-16", id="utf-16"),
+        pytest.param(f'"{digest(1)}",\n'.encode(), "jq -r", id="quotes"),
+        pytest.param(f"{digest(1)}\t{digest(2)}\n".encode(), "tr -s", id="several"),
+        pytest.param(f"app\t{digest(1)}\n".encode(), "--input-format csv", id="tabs"),
         pytest.param(b"name,tag\napp,v1\n", "no row is a digest", id="csv"),
     ],
 )
@@ -102,10 +112,43 @@ def test_an_input_that_is_probably_a_mistake_has_a_note(
 ) -> None:
     path = tmp_path / "input"
     path.write_bytes(content)
-    ended = layercheck("plan", path)
-    assert ended.code == 0
-    assert note in ended.err
+    for arguments in ([path], [path, "--quiet"]):
+        ended = layercheck("plan", *arguments)
+        assert ended.code == 0
+        assert note in ended.err
+        assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n# only a comment\n \n", gzip.compress(b"")],
+    ids=["nothing", "comments", "packed nothing"],
+)
+@pytest.mark.parametrize("arguments", [["plan"], ["check", "app", "--dry-run"]], ids=["plan", "dry-run"])
+def test_an_input_without_rows_is_one_line_and_code_1_unless_allowed(
+    layercheck: Layercheck, tmp_path: Path, content: bytes, arguments: list[str]
+) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(content)
+    ended = layercheck(*arguments, path)
+    assert (ended.code, ended.out) == (1, "")
+    assert f"no digests in the input: no rows in '{path}'; --allow-empty accepts" in ended.err
     assert ended.err.count("\n") == 1
+    allowed = layercheck(*arguments, path, "--allow-empty")
+    assert allowed.code == 0
+    assert "no digests" not in allowed.err
+    both = layercheck(*arguments, path, "-", stdin=digest(1).encode())
+    assert both.code == 0
+
+
+def test_a_rejected_row_of_several_inputs_names_its_file_and_line(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text(f"{digest(1)}\n")
+    second.write_text(f"# two\n\n{digest(2)}\nlatest\n")
+    several = input_files.read_plan([str(first), str(second)]).plan
+    assert several.rejects[0].message.startswith(f"{second}:4 (row 2), offset 0: ")
+    single = input_files.read_plan([str(second)]).plan
+    assert single.rejects[0].message.startswith("line 4 (row 1), offset 0: ")
 
 
 def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_path: Path) -> None:
@@ -115,6 +158,8 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
     damaged.write_bytes(b"\x1f\x8bnot really")
     zstd = tmp_path / "digests.zst"
     zstd.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
+    utf_16 = tmp_path / "utf-16"
+    utf_16.write_bytes(digest(1).encode("utf-16"))
     trailing = tmp_path / "trailing"
     trailing.write_bytes(gzip.compress(b"") + b"more")
     twice = tmp_path / "twice"
@@ -130,6 +175,7 @@ def test_what_cannot_be_read_is_one_line_and_code_1(layercheck: Layercheck, tmp_
             (cut, "broken gzip"),
             (damaged, "broken gzip"),
             (zstd, "broken zstd"),
+            (utf_16, "it is UTF-16 text; convert it with: iconv"),
             (trailing, "not gzip follow the last member; fetch or pack it again"),
             (twice, "the gzip data holds gzip, not text: unpack it first\n"),
             (loop, "cannot read"),

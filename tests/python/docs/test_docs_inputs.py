@@ -82,6 +82,14 @@ def test_every_accepted_spelling_is_on_the_page() -> None:
     assert shown == set(lc.plan([]).spellings)
 
 
+@pytest.mark.parametrize("row", lines("Inputs that hold no digests"), ids=lambda row: row[1])
+def test_an_input_without_digests_has_the_hint_on_the_page(row: list[str]) -> None:
+    rows, hint = row
+    given = eval(expression(rows), names())  # noqa: S307 - our own page
+    plan = given if isinstance(given, lc.Plan) else lc.plan(given)
+    assert plan.hint == hint.replace("&#124;", "|")
+
+
 @pytest.mark.parametrize("row", lines("Inputs that are refused"), ids=lambda row: row[0])
 def test_a_refused_input_raises_what_is_on_the_page(row: list[str]) -> None:
     code, error, message = row

@@ -118,6 +118,21 @@ def check_here(endpoint_url: str, rows: list[str]) -> lc.Report:
     return lc.check(rows, "app", endpoint_url=endpoint_url, region_name="us-east-1")
 
 
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_a_rejected_row_keeps_its_line_and_its_file(way: Way, tmp_path: Path) -> None:
+    path = tmp_path / "digests.txt"
+    path.write_text(f"# a comment\n{THERE}\njunk\n")
+    planner = lc._core.Planner()
+    planner.name_file(str(path))
+    planner.read(path)
+    (reject,) = planner.finish(100).rejects
+    again = way(reject)
+    assert again == reject
+    assert (again.row, again.line, again.file) == (1, 3, str(path))
+    assert again.message == reject.message
+    assert again.message.startswith(f"{path}:3 (row 1), ")
+
+
 def fail_here(report: lc.Report) -> lc.Report:
     """Runs in another process."""
     report.raise_for_failures()

@@ -66,13 +66,17 @@ def test_rejects_say_what_is_wrong_and_where() -> None:
         "tag_like": 0,
         "not_canonical": 0,
         "not_text": 3,
+        "manifest_path": 0,
     }
 
 
 def test_spellings_are_counted() -> None:
     hexadecimal = "Ab" * 32
     rows = [A, f"SHA256:{hexadecimal}", f" {A} ", hexadecimal, f"sha256__{hexadecimal}", f"app@{A}"]
-    plan = lc.plan([*rows, f"blobs/sha256/{hexadecimal}"])
+    rows += [f"blobs/sha256/{hexadecimal}", f"blobs/sha256/ab/{hexadecimal}/data", f"v2/app/blobs/{A}"]
+    plan = lc.plan(
+        [*rows, f"docker://{A}", f"{hexadecimal}  layer.tar", f"SHA256 (layer.tar) = {hexadecimal}"]
+    )
     assert set(plan.spellings.values()) == {1}
     assert plan.unique == 2
 

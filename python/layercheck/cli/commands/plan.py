@@ -23,7 +23,7 @@ from layercheck.cli.progress import display
 
 Rate: TypeAlias = float | Literal["quota", "max"]
 
-_SPELLINGS = {
+SPELLINGS = {
     "canonical": "sha256:<hex>",
     "upper_case": "upper or mixed case",
     "white_space": "white space around it",
@@ -31,8 +31,13 @@ _SPELLINGS = {
     "underscore": "sha256__<hex>",
     "reference": "<reference>@sha256:<hex>",
     "blob_path": "blobs/sha256/<hex>",
+    "registry_path": "blobs/sha256/ab/<hex>/data or _layers/sha256/<hex>/link",
+    "blob_url": "…/blobs/sha256:<hex>",
+    "image_id": "docker://sha256:<hex>",
+    "sha256sum": "<hex>  <file>, of sha256sum",
+    "sha256sum_tag": "SHA256 (<file>) = <hex>",
 }
-_REJECTS = {
+REJECTS = {
     "empty": "nothing in the row",
     "wrong_length": "not 64 hex digits",
     "not_hexadecimal": "a character that is not a hex digit",
@@ -40,6 +45,7 @@ _REJECTS = {
     "tag_like": "sha256-<hex>, which is a tag and not a layer",
     "not_canonical": "rejected by --strict",
     "not_text": "not text",
+    "manifest_path": "a path or URL of a manifest, not of a layer",
 }
 
 
@@ -126,11 +132,11 @@ def _show_table(numbers: dict[str, Any]) -> None:
 
     kinds = numbers_table("accepted as", "rows")
     kinds.add_column("")
-    _add_kinds(kinds, numbers["spellings"], _SPELLINGS)
+    _add_kinds(kinds, numbers["spellings"], SPELLINGS)
     if any(numbers["rejects"].values()):
         kinds.add_row()
         kinds.add_row(Text("rejected as", style="dim"))
-        _add_kinds(kinds, numbers["rejects"], _REJECTS)
+        _add_kinds(kinds, numbers["rejects"], REJECTS)
     totals = numbers_table("", "")
     totals.show_header = False
     for word in ("rows", "invalid", "duplicates", "unique"):
@@ -156,6 +162,6 @@ def _add_kinds(table: Any, counts: dict[str, int], notes: dict[str, str]) -> Non
 
     for kind, rows in counts.items():
         if rows:
-            table.add_row(kind, f"{rows:,}", Text(notes.get(kind, ""), style="dim"))
+            table.add_row(kind, f"{rows:,}", Text(notes[kind], style="dim"))
     if not any(counts.values()):
         table.add_row(Text("none", style="dim"), "0")
