@@ -83,8 +83,7 @@ def answer_in(parsed: object, known: KnownSecrets) -> Mapping[str, Any]:
         raise UnreadableAnswer(f"not a mapping but {type(parsed).__name__}")
     lists = [parsed[key] for key in ("layers", "failures") if parsed.get(key) is not None]
     if not lists or not all(isinstance(each, list) for each in lists):
-        # botocore puts a body that is not JSON in `message`.
-        if is_page(parsed) or is_page(str(parsed.get("message", ""))[:64].encode(errors="replace")):
+        if is_page(parsed):
             raise ForeignAnswer("an HTML page")
         shown = clean(parsed.get("message", ""), 80, known)
         raise UnreadableAnswer("neither layers nor failures in it" + (f", but: {shown}" if shown else ""))

@@ -38,7 +38,12 @@ SCRIPTS: dict[str, Callable[[Asked], Reply]] = {
     ),
     "throttling, once": lambda asked: fault("ThrottlingException") if asked.number == 1 else good(asked),
     "no answer, ever, to one batch": lambda asked: (
-        Reply(body=b"<html>") if ROWS[7] in asked.digests else good(asked)
+        Reply(body=b"no JSON") if ROWS[7] in asked.digests else good(asked)
+    ),
+    "a page, ever, to one batch": lambda asked: (
+        Reply(body=b"<html>", headers={"Content-Type": "text/html"})
+        if ROWS[7] in asked.digests
+        else good(asked)
     ),
 }
 
