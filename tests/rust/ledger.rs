@@ -60,13 +60,22 @@ fn failures_and_unknown_words_keep_the_words_of_the_service() {
 }
 
 #[test]
-fn foreign_entries_change_nothing_and_digests_left_out_are_unanswered() {
+fn an_answer_that_names_none_of_the_digests_changes_nothing() {
     let mut ledger = ledger(2);
     let foreign = text(9);
     let merged = merge(&mut ledger, &[(&foreign, layer("AVAILABLE")), ("junk", layer("AVAILABLE"))]);
     assert_eq!(merged, Merged { left_out: 2, foreign: 2, ..Merged::default() });
-    assert_eq!(ledger.columns().unwrap().verdicts(), [Verdict::Unanswered; 2]);
-    assert_eq!(ledger.columns().unwrap().detail(0).0, LEFT_OUT);
+    assert_eq!(ledger.columns().unwrap().verdicts(), [Verdict::NotChecked; 2]);
+}
+
+#[test]
+fn foreign_entries_change_nothing_and_digests_left_out_are_unanswered() {
+    let mut ledger = ledger(2);
+    let (first, foreign) = (text(0), text(9));
+    let merged = merge(&mut ledger, &[(&foreign, layer("AVAILABLE")), (&first, layer("AVAILABLE"))]);
+    assert_eq!(merged, Merged { answered: 1, left_out: 1, foreign: 1, ..Merged::default() });
+    assert_eq!(ledger.columns().unwrap().verdicts(), [Verdict::Available, Verdict::Unanswered]);
+    assert_eq!(ledger.columns().unwrap().detail(1).0, LEFT_OUT);
 }
 
 #[test]
