@@ -47,6 +47,13 @@ COMMANDS = ("check", "plan", "journal", "diff", "serve", "demo", "completion")
             id="registry-id",
         ),
         pytest.param(["check", "localhost:5000/app"], "URL as --endpoint-url", id="another-registry"),
+        pytest.param(["check", "app", "--progress"], "(see: layercheck check --help)", id="no-value"),
+        pytest.param(["diff", "a", "b", "-o"], "(see: layercheck diff --help)", id="no-value-of-diff"),
+        pytest.param(
+            ["diff", "a", "b", "-o", "changes"],
+            "end the name with .jsonl or .parquet, or add --format",
+            id="suffix-of-diff",
+        ),
         pytest.param(["completion", "tcsh"], "'tcsh'", id="completion"),
         pytest.param(["demo", "--digests", "0"], "--digests", id="demo-none"),
     ],
@@ -127,6 +134,12 @@ def test_version_says_name_and_version(layercheck: Layercheck) -> None:
     from layercheck import __version__
 
     assert layercheck("--version").out == f"layercheck {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "diff", "serve", "demo"])
+def test_help_keeps_to_80_columns(layercheck: Layercheck, command: str) -> None:
+    lines = layercheck(command, "--help", env={"COLUMNS": "80"}).out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
