@@ -113,7 +113,9 @@ def test_the_help_names_every_command_and_option(layercheck: Layercheck) -> None
         assert option in layercheck("check", "--help").out
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["check", "--help"], ["plan", "-"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["check", "--help"], ["plan", "-", "--allow-empty"]]
+)
 def test_neither_boto3_nor_numpy_is_loaded_without_need(
     environment: dict[str, str], arguments: list[str]
 ) -> None:
