@@ -151,6 +151,8 @@ def _said_by_helper(error: Exception, known: KnownSecrets | None) -> str:
         return "the helper did not print a JSON object"
     if isinstance(error, RuntimeError):  # botocore's own words
         return clean(error, known=known)
+    if any(frame.f_globals.get("__name__") == "shlex" for frame in _frames(error)):
+        return "the setting has a quotation mark or a backslash without its partner"
     return "the helper's JSON has an Expiration that is not a date with a time zone"
 
 

@@ -92,6 +92,8 @@ def _answer(failure: Failure, settings: NetworkSettings) -> str:
         where = f", and check {settings.endpoint}" if settings.endpoint else ""
         if settings.proxy:
             return f"look at the proxy of {settings.proxy}, or list the host in NO_PROXY{where}"
+        if not failure.foreign and settings.endpoint:
+            return f"check the host and the path of {settings.endpoint}: what answers there is not ECR"
         return f"sign in to the network, or have its filter allow the host{where}"
     return ""
 

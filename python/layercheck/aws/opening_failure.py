@@ -12,6 +12,11 @@ from layercheck.aws.network_settings import NetworkSettings
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.redact import clean
 
+_ADVICE = {
+    "ConfigParseError": "mend that file, or name another in AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE",
+    "InvalidRegionError": "check region_name, AWS_REGION, AWS_DEFAULT_REGION and the region of the profile",
+}
+
 
 def opening_failed(error: Exception, profile_name: str | None, endpoint: str) -> LayercheckError | None:
     """The exception for a client that could not be made; None for a mistake in the caller's arguments.
@@ -32,7 +37,7 @@ def opening_failed(error: Exception, profile_name: str | None, endpoint: str) ->
             return exception_for(
                 failure, f"no client could be created: {text}; pass region_name or set AWS_DEFAULT_REGION"
             )
-        said = advice(failure, NetworkSettings())
+        said = _ADVICE.get(failure.code) or advice(failure, NetworkSettings())
         return exception_for(failure, f"no client could be created: {text}", said)
     if isinstance(error, ValueError):
         text = f"no client could be created: {failure.message}"

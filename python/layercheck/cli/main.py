@@ -50,7 +50,14 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with _reader_may_leave():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except click.UsageError as error:
+                name = ctx.invoked_subcommand
+                # click does not say which command an option without its value belongs to.
+                if error.ctx is None and name is not None and (command := self.get_command(ctx, name)):
+                    error.ctx = click.Context(command, info_name=name, parent=ctx)
+                raise
 
 
 @contextmanager

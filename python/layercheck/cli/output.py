@@ -130,10 +130,11 @@ def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:
     folder = path.parent
     if path.is_dir():
         raise CommandError(f"-o {output!r} is a directory; add a file name")
-    if path.exists() and not path.is_file():
+    # A pipe of this process, such as /dev/fd/63, resolves to a name that does not exist.
+    if (path.exists() or Path(output).exists()) and not path.is_file():
         # Renaming the finished report to /dev/null or a pipe would replace the device or the pipe.
         raise CommandError(
-            f"-o {output!r} is a device or a pipe, not a file; redirect standard output instead"
+            f"-o {output!r} is a device or a pipe, not a file; use -o - for standard output, and redirect it"
         )
     if not folder.is_dir():
         raise CommandError(

@@ -180,6 +180,14 @@ AT_THE_START: dict[str, tuple[Callable[[Home], tuple[str, dict[str, str]]], tupl
         lambda home: (f"credential_process = {home.folder}", {}),
         ("credential_process of profile 'mine'", "cannot be started", "Permission denied"),
     ),
+    "helper with half a pair of quotation marks": (
+        lambda home: (f"credential_process = '{home.helper}", {}),
+        ("credential_process of profile 'mine'", "a quotation mark or a backslash without its partner"),
+    ),
+    "helper with a backslash at its end": (
+        lambda home: (f"credential_process = {home.helper} \\", {}),
+        ("credential_process of profile 'mine'", "a quotation mark or a backslash without its partner"),
+    ),
     "helper prints no JSON": (
         lambda home: (home.prints(f"Please log in with {SECRET}"), {}),
         ("credential_process of profile 'mine'", "did not print a JSON object"),
@@ -242,7 +250,7 @@ AT_THE_START: dict[str, tuple[Callable[[Home], tuple[str, dict[str, str]]], tupl
     ),
     "configuration broken": (
         lambda home: ("][", {}),
-        ("ConfigParseError", "config"),
+        ("ConfigParseError", "config", "mend that file"),
     ),
     "metadata timeout not a number": (
         lambda home: ("metadata_service_timeout = soon", {}),

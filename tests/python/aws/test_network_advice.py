@@ -207,6 +207,13 @@ def test_a_page_is_not_an_answer_of_ecr(transport: str, status: str) -> None:
 
 
 @pytest.mark.parametrize("transport", NAMES)
+def test_a_service_without_the_operation_is_told_by_the_endpoint_and_not_by_a_filter(transport: str) -> None:
+    with LocalEcr({"team/app": EvenDigests()}) as ecr:
+        error = failing(endpoint_url=f"{ecr.endpoint_url}/v2", transport=transport)
+    assert str(error).endswith("check the host and the path of endpoint_url: what answers there is not ECR")
+
+
+@pytest.mark.parametrize("transport", NAMES)
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
 def test_a_redirect_is_not_an_answer_of_ecr_and_not_followed(transport: str, status: str) -> None:
     with ScriptedServer() as elsewhere:

@@ -78,7 +78,7 @@ def test_a_region_that_does_not_exist(layercheck: Layercheck, digests: Path) -> 
 
 
 def test_a_region_with_an_invalid_name(check: Layercheck, digests: Path) -> None:
-    says(check("app", digests, "--region", "not a region"), "--region")
+    says(check("app", digests, "--region", "not a region"), "check --region, AWS_REGION")
 
 
 def test_a_region_without_ecr_public(layercheck: Layercheck, digests: Path) -> None:
@@ -98,6 +98,8 @@ def test_an_endpoint_that_is_down(layercheck: Layercheck, digests: Path) -> None
         pytest.param("no/such/folder/report.csv", "does not exist; make it first", id="no-folder"),
         pytest.param("home", "is a directory", id="directory"),
         pytest.param("/dev/null", "not a file", id="device"),
+        pytest.param("/dev/stdout", "use -o - for standard output", id="standard-output"),
+        pytest.param("/dev/fd/1", "use -o - for standard output", id="descriptor"),
         pytest.param("digests.txt", "would be overwritten", id="input"),
         pytest.param("/proc/report.csv", "cannot write in", id="unwritable"),
     ],

@@ -85,6 +85,13 @@ def test_a_summary_for_machines_goes_to_standard_error_beside_rows(
     assert json.loads(ended.err)["exit_code"] == 0
 
 
+def test_a_dry_run_for_machines_gives_the_numbers_of_the_plan(
+    layercheck: Layercheck, command: list[str]
+) -> None:
+    ended = layercheck(*command, "--dry-run", "--summary", "json", "--quiet")
+    assert json.loads(ended.out) == json.loads(layercheck("plan", "rows.txt", "--format", "jsonl").out)
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "ended", "said"),
     [

@@ -47,6 +47,13 @@ COMMANDS = ("check", "plan", "journal", "diff", "serve", "demo", "completion")
             id="registry-id",
         ),
         pytest.param(["check", "localhost:5000/app"], "URL as --endpoint-url", id="another-registry"),
+        pytest.param(["check", "app", "--progress"], "(see: layercheck check --help)", id="no-value"),
+        pytest.param(["diff", "a", "b", "-o"], "(see: layercheck diff --help)", id="no-value-of-diff"),
+        pytest.param(
+            ["diff", "a", "b", "-o", "changes"],
+            "end the name with .jsonl or .parquet, or add --format",
+            id="suffix-of-diff",
+        ),
         pytest.param(["completion", "tcsh"], "'tcsh'", id="completion"),
         pytest.param(["demo", "--digests", "0"], "--digests", id="demo-none"),
     ],
@@ -106,7 +113,9 @@ def test_the_help_names_every_command_and_option(layercheck: Layercheck) -> None
         assert option in layercheck("check", "--help").out
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["check", "--help"], ["plan", "-"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["check", "--help"], ["plan", "-", "--allow-empty"]]
+)
 def test_neither_boto3_nor_numpy_is_loaded_without_need(
     environment: dict[str, str], arguments: list[str]
 ) -> None:
@@ -127,6 +136,12 @@ def test_version_says_name_and_version(layercheck: Layercheck) -> None:
     from layercheck import __version__
 
     assert layercheck("--version").out == f"layercheck {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "diff", "serve", "demo"])
+def test_help_keeps_to_80_columns(layercheck: Layercheck, command: str) -> None:
+    lines = layercheck(command, "--help", env={"COLUMNS": "80"}).out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

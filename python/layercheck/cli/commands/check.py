@@ -36,7 +36,8 @@ Exit codes:
     1  failed: one line says what, where and what to do
     2  wrong usage
     3  done, and a verdict named by --fail-on occurred
-    4  incomplete: some digests got no answer, or the journal could not be written; run it again
+    4  incomplete: some digests got no answer, or the journal could not be
+       written; run it again
   130  interrupted (Ctrl-C, SIGTERM, SIGHUP); what is known was written
 """
 
@@ -132,7 +133,7 @@ def _dry_run(
     with display(quiet=options["quiet"], progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
         shown.note(f"dry run: nothing is sent to {_place(target)}")
-    machine = output.format == "jsonl" and output.path is None
+    machine = options["summary_format"] == "json" or (output.format == "jsonl" and output.path is None)
     offline.show(
         reading.plan,
         registry="public" if target["public"] else "private",

@@ -12,7 +12,7 @@ import click
 from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.errors import JournalError
-from layercheck.file_formats import compressed_suffix
+from layercheck.file_formats import compressed_suffix, report_format
 from layercheck.redact import visible
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ def diff(before: str, after: str, output: str | None, format_: outputs.Format | 
         raise CommandError("standard input is closed; name a file for A and for B")
     names = [visible("standard input" if each == "-" else each) for each in (before, after)]
     before, after = ("/dev/stdin" if each == "-" else each for each in (before, after))
+    if output not in (None, "-") and format_ is None and report_format(output) is None:
+        raise click.UsageError(
+            f"-o {output}: the suffix does not name a format; end the name with .jsonl or .parquet, or add "
+            "--format"
+        )
     target = outputs.prepare(output, format_, [each for each in (before, after) if Path(each).exists()])
     if target.path is not None and (
         target.format not in ("jsonl", "parquet") or compressed_suffix(target.path)
