@@ -205,6 +205,10 @@ class Checker:
             Exception: What the progress callback raised, with the same attribute.
         """
         if self._coalescer is not None and not (journal or progress or timeout_s or max_age_s):
+            # An argument that cannot be right is refused as for a check that runs alone.
+            JournalOptions.of(journal, max_age_s, durability)
+            as_callback(progress)
+            Deadline.of(timeout_s)
             digests, raw = as_plan(digests, raw=raw), False
             if self._coalescer.takes(digests):
                 return self._check_together(self._coalescer, digests)

@@ -222,13 +222,18 @@ class Part(Future["Report"]):
         self.asked_at = time.monotonic()
         self.group: _Group | None = None
         self.row = 0
+        self._ended = False
         self._end = threading.Lock()  # held until the end; see `wait`
         self._end.acquire()
-        self.add_done_callback(lambda _: self._end.release())
+        self.add_done_callback(self._set_ended)
 
     def wait(self) -> None:
-        """Wait for the end in a thread that Ctrl-C may interrupt, as `Run` does and for the same reasons."""
-        while not self.done():
+        """Wait for the end in a thread that Ctrl-C may interrupt, as `Run` does and for the same reasons.
+
+        It does not ask `done`, because Ctrl-C in there could leave the future locked, and with it the run of
+        the whole group.
+        """
+        while not self._ended:
             if self._end.acquire(timeout=_SLICE_S):
                 self._end.release()
 
@@ -256,6 +261,10 @@ class Part(Future["Report"]):
         """Give the exception to the check, unless it was cancelled or has its result."""
         if not self.done() and self.set_running_or_notify_cancel():
             self.set_exception(error)
+
+    def _set_ended(self, _: Future[Report]) -> None:
+        self._ended = True
+        self._end.release()
 
     def _own(self, error: BatchError, whole: Plan) -> BatchError | None:
         positions = whole.row_index[self.row : self.row + self.plan.unique].tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from layercheck.dispatch.stream import BLOCKS_AHEAD, Answer, checked, read_block
@@ -87,12 +88,28 @@ async def _answers(
 
 async def _submitted(submit: Callable[[list[Any]], Run], block: list[Any]) -> Run:
     """Start the run of a block in a thread; if the task is cancelled meanwhile, the run is cancelled too."""
-    started = asyncio.ensure_future(asyncio.to_thread(submit, block))
+    # Not a future of the event loop, because the loop may end before the thread, and its callbacks with it.
+    started: Future[Run] = Future()
+    started.set_running_or_notify_cancel()
+
+    def start() -> None:
+        try:
+            started.set_result(submit(block))
+        except BaseException as error:  # noqa: BLE001 (it is raised where the future is waited for)
+            started.set_exception(error)
+
+    asyncio.get_running_loop().run_in_executor(None, start)
     try:
-        return await asyncio.shield(started)
+        return await asyncio.wrap_future(started)
     except asyncio.CancelledError:
-        started.add_done_callback(lambda task: None if task.exception() else task.result()._cancel_soon())
+        started.add_done_callback(_cancel_unused)
         raise
+
+
+def _cancel_unused(started: Future[Run]) -> None:
+    """Cancel a run that was started after its task was cancelled."""
+    if started.exception() is None:
+        started.result()._cancel_soon()
 
 
 async def _oldest(under_way: deque[tuple[int, Run]]) -> Answer:

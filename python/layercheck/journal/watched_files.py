@@ -1,4 +1,4 @@
-"""Notices that a journal, or SQLite's log beside it, was removed, moved or replaced in mid-run."""
+"""Notices that a journal, or SQLite's log beside it, was removed, moved, replaced or cut in mid-run."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class WatchedFiles:
         self._path = path
         self._opened = opened
         self._logs: dict[Path, FileId] = {}
+        self._sizes: dict[Path, int] = {}
 
     def note_log(self) -> None:
         """Remember the files of the log, after the first write, which creates them."""
@@ -36,7 +37,7 @@ class WatchedFiles:
                 self._logs[log] = found
 
     def check(self) -> None:
-        """Check that every file is in its place: one `stat` for each of the three.
+        """Check that every file is in its place and whole: one `stat` for each of the three.
 
         Raises:
             JournalError: A file is not; the message says what happened and what to do.
@@ -49,6 +50,7 @@ class WatchedFiles:
                     "The journal keeps what was known until then. Leave the files beside a "
                     "journal alone, and run the command again to go on with it."
                 )
+        self._check_sizes()
 
     def check_journal(self) -> None:
         """Check that the journal itself is in its place.
@@ -65,6 +67,21 @@ class WatchedFiles:
             "moved, move it back and run the command again to go on with it; otherwise name a new journal. "
             "The report has what is known."
         )
+
+    def _check_sizes(self) -> None:
+        """Check that journal and log are not shorter than before: SQLite itself shortens them at the end."""
+        for path in (self._path, self._path.with_name(self._path.name + "-wal")):
+            try:
+                size = path.lstat().st_size
+            except OSError:
+                continue  # removed since: the next check says so
+            if size < self._sizes.get(path, 0):
+                raise JournalError(
+                    f"journal {str(self._path)!r}: {path.name!r} was cut short in mid-run, so it may be "
+                    "damaged. Run layercheck journal verify. If it is sound, run the command again to go "
+                    "on with it; otherwise name a new journal. The report has what is known."
+                )
+            self._sizes[path] = size
 
     @property
     def in_place(self) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 import layercheck as lc
 from fake_account import digests
+from layercheck.dispatch import coalescing
 from layercheck.testing import Fault, LocalEcr
 
 ROWS = digests(1_000)
@@ -217,3 +221,53 @@ def test_without_a_thread_to_keep_the_time_a_check_is_asked_at_once(monkeypatch:
 def test_a_time_that_cannot_be_right_is_refused(wrong: Any) -> None:
     with LocalEcr(["app"]) as ecr, pytest.raises(lc.InvalidParameterError, match="coalesce_s is "):
         checker_of(ecr, wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timeout_s": 0}, {"max_age_s": 0}, {"durability": "x"}, {"journal": ""}, {"progress": ""}]
+)
+def test_wrong_arguments_of_a_small_check_are_refused_as_without_coalescing(wrong: dict[str, Any]) -> None:
+    with LocalEcr({"app": HELD}) as ecr, checker_of(ecr, 0.001) as checker:
+        with pytest.raises((lc.InvalidParameterError, TypeError)):
+            checker.check([ROWS[0]], **wrong)
+        assert ecr.counters.calls == 0
+
+
+def test_ctrl_c_inside_a_lock_of_python_leaves_the_other_checks_their_answers() -> None:
+    armed = True
+
+    def interrupt(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal armed
+        if event == "return" and armed:
+            armed = False
+            raise KeyboardInterrupt  # the lock is taken, and the `with` does not know it yet
+        return interrupt
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code is not threading.Condition.__enter__.__code__:
+            return None
+        caller: FrameType | None = frame
+        while caller is not None and caller.f_code is not coalescing.Part.wait.__code__:
+            caller = caller.f_back
+        return None if caller is None else interrupt
+
+    def waiting(checker: lc.Checker) -> None:
+        sys.settrace(trace)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                checker.check([ROWS[1]])
+        finally:
+            sys.settrace(None)
+
+    with LocalEcr({"app": HELD}) as ecr:
+        checker, reports = checker_of(ecr), []
+        threads = [
+            threading.Thread(target=lambda: reports.append(checker.check([ROWS[0]])), daemon=True),
+            threading.Thread(target=waiting, args=(checker,), daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert [report.counts["available"] for report in reports] == [1]
+        checker.close()

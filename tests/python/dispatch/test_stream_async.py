@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -150,6 +151,39 @@ def test_cancelling_the_task_cancels_the_calls_in_flight() -> None:
         asyncio.run(work(checker, ecr))
         checker.close()
         assert ecr.counters.calls < 25
+
+
+def test_a_run_that_starts_after_its_loop_has_ended_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    runs: list[lc.Run] = []
+    problems: list[Any] = []
+
+    async def work(checker: lc.Checker) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, problem: problems.append(problem))
+        task = asyncio.ensure_future(all_answers(checker, ROWS))
+        await asyncio.to_thread(entered.wait)
+        for each in asyncio.all_tasks() - {asyncio.current_task()}:
+            each.cancel()  # as `asyncio.run` does at its end
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0)
+        go_on.set()
+
+    with LocalEcr(["app"], latency_ms=50) as ecr, lc.Checker("app", client=ecr.client()) as checker:
+        submit = checker.submit
+
+        def late(*arguments: Any, **options: Any) -> lc.Run:
+            entered.set()
+            go_on.wait()
+            runs.append(submit(*arguments, **options))
+            return runs[0]
+
+        monkeypatch.setattr(checker, "submit", late)
+        asyncio.run(work(checker))
+        with pytest.raises(lc.RunCancelled):
+            runs[0].result()
+    assert problems == []
 
 
 BAD: list[tuple[Any, Any, type[Exception], str]] = [

@@ -228,6 +228,8 @@ sys.exit(main())
         ("rm audit.journal*", "journal '{}' was removed or moved in mid-run"),
         ("mv audit.journal other", "journal '{}' was removed or moved in mid-run"),
         ("rm audit.journal-wal", "journal '{}': its log 'audit.journal-wal' was removed or replaced"),
+        ("truncate -s 0 audit.journal-wal", "journal '{}': 'audit.journal-wal' was cut short in mid-run"),
+        ("truncate -s 100 audit.journal", "journal '{}': 'audit.journal' was cut short in mid-run"),
     ],
 )
 def test_the_command_ends_with_exit_code_4_and_writes_its_report(
