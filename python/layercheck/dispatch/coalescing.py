@@ -181,8 +181,8 @@ class _Group:
         run.add_done_callback(self._hand_out)
 
     def report(self, part: Part) -> Report | None:
-        """Return what is known of the digests of one check; None before the run has started."""
-        return None if self._asked is None else part.of(self._asked.report())
+        """Return what is known of an interrupted check; None before the run has started."""
+        return None if self._asked is None else part.of(self._asked.report(), interrupted=True)
 
     def _left(self, _: Future[Report]) -> None:
         """Cancel the run when every check was cancelled."""
@@ -238,10 +238,10 @@ class Part(Future["Report"]):
                 self._end.release()
 
     def report(self) -> Report | None:
-        """Return what is known so far; None before the run has started."""
+        """Return what is known when the check is interrupted; None before the run has started."""
         return None if self.group is None else self.group.report(self)
 
-    def of(self, whole: Report) -> Report:
+    def of(self, whole: Report, *, interrupted: bool = False) -> Report:
         """Return the part of the group's report that is about the digests of this check."""
         columns = whole._columns.part(self.plan, self.row)
         return Report(
@@ -249,7 +249,7 @@ class Part(Future["Report"]):
             target=whole.target,
             stats=whole.stats,
             errors=[own for error in whole.errors if (own := self._own(error, whole.plan)) is not None],
-            cancelled=whole.cancelled,
+            cancelled=whole.cancelled or interrupted,
         )
 
     def succeed(self, report: Report) -> None:

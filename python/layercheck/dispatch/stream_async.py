@@ -6,13 +6,15 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from layercheck.daemon_thread import DaemonThread
 from layercheck.dispatch.stream import BLOCKS_AHEAD, Answer, checked, read_block
 
 if TYPE_CHECKING:
     from layercheck.dispatch.run import Run
 
+T = TypeVar("T")
 Rows = Iterable[Any] | AsyncIterable[Any]
 
 
@@ -35,7 +37,7 @@ class _Blocks:
 
     async def next(self) -> tuple[list[Any], Exception | None]:
         """Return the next rows, and what their source raised after them."""
-        return await asyncio.to_thread(read_block, self._rows, self._count)
+        return await asyncio.wrap_future(_in_thread(lambda: read_block(self._rows, self._count)))
 
 
 class _AsyncBlocks:
@@ -88,22 +90,32 @@ async def _answers(
 
 async def _submitted(submit: Callable[[list[Any]], Run], block: list[Any]) -> Run:
     """Start the run of a block in a thread; if the task is cancelled meanwhile, the run is cancelled too."""
-    # Not a future of the event loop, because the loop may end before the thread, and its callbacks with it.
-    started: Future[Run] = Future()
-    started.set_running_or_notify_cancel()
-
-    def start() -> None:
-        try:
-            started.set_result(submit(block))
-        except BaseException as error:  # noqa: BLE001 (it is raised where the future is waited for)
-            started.set_exception(error)
-
-    asyncio.get_running_loop().run_in_executor(None, start)
+    started = _in_thread(lambda: submit(block))
     try:
         return await asyncio.wrap_future(started)
     except asyncio.CancelledError:
         started.add_done_callback(_cancel_unused)
         raise
+
+
+def _in_thread(work: Callable[[], T]) -> Future[T]:
+    """Do some work in a daemon thread.
+
+    `asyncio.run` waits at its end for the threads of its executor, and the rows may come from a queue that
+    never gives another. And the loop may end before the thread, so that the result is not a future of the
+    loop.
+    """
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 (it is raised where the future is waited for)
+            done.set_exception(error)
+
+    DaemonThread(target=run, name="layercheck-stream", daemon=True).start()
+    return done
 
 
 def _cancel_unused(started: Future[Run]) -> None:

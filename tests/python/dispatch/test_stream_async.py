@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
@@ -210,3 +212,39 @@ def test_a_closed_checker_starts_no_stream() -> None:
         checker.close()
         with pytest.raises(lc.LayercheckError, match="closed"):
             checker.stream_async(ROWS)
+
+
+WAITS_FOR_EVER = """
+import asyncio, queue, sys, threading
+import layercheck as lc
+from layercheck.testing import LocalEcr
+
+def rows():
+    waits.set()
+    yield queue.Queue().get()
+
+async def main(checker):
+    async def read():
+        async for answer in checker.stream_async(rows()):
+            pass
+
+    task = asyncio.ensure_future(read())
+    await asyncio.to_thread(waits.wait)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("cancelled")
+
+waits = threading.Event()
+with LocalEcr(["app"]) as ecr, lc.Checker("app", client=ecr.client()) as checker:
+    asyncio.run(main(checker))
+"""
+
+
+def test_a_source_that_never_gives_a_row_keeps_no_program_from_ending() -> None:
+    # The time limit tells a hang, and is far from what the program needs.
+    done = subprocess.run(
+        [sys.executable, "-c", WAITS_FOR_EVER], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "cancelled\n"), done.stderr
