@@ -79,7 +79,7 @@ rust-imports: ## draw the modules of the core and who uses whom, as target/modul
 
 types: setup build ## mypy, strict, and the stubs against the native module
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest layercheck._core --ignore-missing-stub
+	$(BIN)/python -m mypy.stubtest layercheck._core --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt
 
 rust-test: fuzz-corpus ## the Rust tests, without Python
 	cargo test --locked --quiet --features local-ecr,arrow,wire
