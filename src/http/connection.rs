@@ -11,6 +11,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::error::{WireError, WireErrorKind};
 use super::limits::Limits;
 use super::tls::Tls;
+use crate::memory;
 
 /// Idle time after which the system probes a connection, because load balancers drop connections that were
 /// idle for some minutes without closing them.
@@ -64,6 +65,7 @@ impl Connection {
     /// Reads once and appends to the buffer; returns zero at the end of the connection.
     pub(super) fn read_some(&mut self, at_most: usize) -> io::Result<usize> {
         let have = self.buffer.len();
+        memory::reserve(&mut self.buffer, at_most).map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.buffer.resize(have + at_most, 0);
         let read = loop {
             let read = match &mut self.stream {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const RESERVE: usize = 4 << 20;
 
 /// Largest allocation from the reserve, in bytes.
-const SMALL: usize = 64 << 10;
+const SMALL: usize = 256 << 10;
 
 /// Largest alignment of the reserve.
 const ALIGN: usize = 4096;

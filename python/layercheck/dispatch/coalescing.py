@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from layercheck._core import MAX_BATCH, Planner
+from layercheck.daemon_thread import DaemonThread
 from layercheck.errors import LayercheckError
 from layercheck.report import Report
 
@@ -77,7 +78,7 @@ class Coalescer:
         with self._lock:
             if self._thread is not None:
                 return
-            self._thread = threading.Thread(target=self._serve, name="layercheck-coalesce", daemon=True)
+            self._thread = DaemonThread(target=self._serve, name="layercheck-coalesce", daemon=True)
             try:
                 self._thread.start()
             except BaseException as error:

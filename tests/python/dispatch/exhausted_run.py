@@ -249,7 +249,12 @@ class Check:
             async with lc.Checker("app", **self.place, _limits=QUICK) as checker:
                 return await checker.check_async(self.rows.input, **self.how)
 
-        return asyncio.run(check())
+        # Not `asyncio.run`, which starts a thread of its own at the end, and loses the result if it cannot.
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(check())
+        finally:
+            loop.close()
 
     def _stream(self) -> lc.Report:
         with lc.Checker("app", **self.place, _limits=QUICK) as checker:
@@ -324,7 +329,10 @@ def lose_after_answers(shortage: Shortage) -> None:
 
 
 def main() -> None:
-    importlib.import_module("numpy")  # now, because the report's verdicts need it
+    # The verdicts of a report need numpy. And Python 3.11 may hang in an import, such as that of boto3, if it
+    # has no memory: nothing of a run exists then, and layercheck can do nothing about it.
+    for name in ("numpy", "boto3"):
+        importlib.import_module(name)
     order = Order(**json.loads(sys.argv[1]))
     if order.short == "threads":
         threading.stack_size(STACK)

@@ -148,7 +148,7 @@ def server() -> Iterator[str]:
         yield ecr.endpoint_url
 
 
-def run_all(seeds: range, *, workers: int = 2, show: bool = False) -> list[End]:
+def run_all(seeds: range, *, workers: int = 3, show: bool = False) -> list[End]:
     """The ends of the children with these seeds."""
     os.environ.update(ENVIRONMENT)
     ends: list[End] = []
