@@ -165,8 +165,8 @@ def _may_pass(error: Exception) -> bool:
     if isinstance(error, exceptions.ClientError):
         code = error.response.get("Error", {}).get("Code")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        passing = code in error_codes.THROTTLED | error_codes.TRANSIENT
-        return passing or (isinstance(status, int) and (status >= 500 or status == 429))
+        transient = code in error_codes.THROTTLED | error_codes.TRANSIENT
+        return transient or (isinstance(status, int) and (status >= 500 or status == 429))
     if isinstance(error, OSError):
         return error.errno in _OUT_OF_RESOURCES
     return isinstance(error, (exceptions.HTTPClientError, *renewing))

@@ -192,7 +192,9 @@ def test_malformed_rows_stay_here_and_are_asked_of_neither(moto: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["moto", "local"])
-def test_an_unknown_repository_is_a_dead_end_that_says_so(where: str, request: pytest.FixtureRequest) -> None:
+def test_an_unknown_repository_is_a_fatal_error_that_says_so(
+    where: str, request: pytest.FixtureRequest
+) -> None:
     endpoint_url: str = request.getfixturevalue(where)
     with pytest.raises(lc.RepositoryNotFoundError, match="nowhere") as raised:
         lc.check(HELD, "nowhere", session=session(), endpoint_url=endpoint_url)

@@ -49,7 +49,7 @@ def test_the_credentials_are_those_the_client_was_made_with() -> None:
         assert all("Credential=AKIDFIRST/" in asked.headers["authorization"] for asked in server.asked)
 
 
-def test_credentials_that_cannot_be_refreshed_are_a_dead_end_and_blamed_on_nothing_else(
+def test_credentials_that_cannot_be_refreshed_are_a_fatal_error_and_blamed_on_nothing_else(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Failing(Credentials):
