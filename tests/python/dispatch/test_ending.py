@@ -22,6 +22,7 @@ import layercheck as lc
 from dispatch.gate import Gate
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
+from layercheck._core import KnownSecrets
 from layercheck.aws.classify import Failure, classify
 from layercheck.dispatch.run_registry import RunRegistry
 from layercheck.dispatch.schedule.execution import Execution
@@ -526,10 +527,10 @@ def test_a_call_whose_error_cannot_be_read_is_asked_again(monkeypatch: pytest.Mo
     def fail_first(asked: Asked) -> Reply:
         return Reply(status=500) if asked.number == 1 else good(asked)
 
-    def classify_later(error: BaseException) -> Failure:
+    def classify_later(error: BaseException, known: KnownSecrets | None) -> Failure:
         if next(failures) == 0:
             raise MemoryError
-        return classify(error)
+        return classify(error, known)
 
     monkeypatch.setattr("layercheck.dispatch.schedule.execution.classify", classify_later)
     with ScriptedServer(fail_first) as server, checker_for(server) as checker:

@@ -156,7 +156,7 @@ def test_cancelling_the_task_cancels_the_calls_in_flight() -> None:
 
 
 def test_a_run_that_starts_after_its_loop_has_ended_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    entered, go_on = threading.Event(), threading.Event()
+    entered, go_on, started = threading.Event(), threading.Event(), threading.Event()
     runs: list[lc.Run] = []
     problems: list[Any] = []
 
@@ -179,10 +179,12 @@ def test_a_run_that_starts_after_its_loop_has_ended_is_cancelled(monkeypatch: py
             entered.set()
             go_on.wait()
             runs.append(submit(*arguments, **options))
+            started.set()
             return runs[0]
 
         monkeypatch.setattr(checker, "submit", late)
         asyncio.run(work(checker))
+        started.wait()
         with pytest.raises(lc.RunCancelled):
             runs[0].result()
     assert problems == []

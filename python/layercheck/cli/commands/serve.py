@@ -121,8 +121,9 @@ def serve(
         raise CommandError(f"cannot listen on port {port}: {reason}; choose another --port") from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with ecr, InterruptHandler():
-        try:
+    try:
+        # Ctrl-C may arrive while the handler is being set, so the whole stands inside.
+        with ecr, InterruptHandler():
             notes = _seed(ecr, repositories, layouts, fraction, seed)
             notes += ["try, in another terminal:", ""]
             if ecr.ca_bundle is not None:
@@ -134,9 +135,9 @@ def serve(
                 _write_notes(notes)
             while True:
                 signal.pause()
-        except KeyboardInterrupt:
-            if not quiet:
-                _write_notes(["", _call_counts(ecr)])
+    except KeyboardInterrupt:
+        if not quiet:
+            _write_notes(["", _call_counts(ecr)])
     return ExitCode.DONE
 
 
