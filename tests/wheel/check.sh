@@ -2,9 +2,9 @@
 # Installs a wheel or an sdist into a new virtual environment, runs a program against it, and shows the program to
 # mypy and pyright, both strict. usage: tests/wheel/check.sh FILE [PIP OPTION ...]
 set -euo pipefail
+file=$(realpath "$1"); shift
 cd "$(dirname "$0")"
 tools=$PWD/../../.venv/bin
-file=$(realpath "$1"); shift
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 "$tools/python" -m venv "$place/venv"
