@@ -11,10 +11,10 @@ use std::hint;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of the reserve. The system provides no page of it before its first use.
-const RESERVE: usize = 4 << 20;
+const RESERVE: usize = 8 << 20;
 
 /// Largest allocation from the reserve, in bytes.
-const SMALL: usize = 256 << 10;
+const SMALL: usize = 512 << 10;
 
 /// Largest alignment of the reserve.
 const ALIGN: usize = 4096;

@@ -187,9 +187,11 @@ def open_client(
 
 def _load_for_calls() -> None:
     """Loads what a call or its error needs, because in mid-run there may be no descriptor for an import."""
-    import botocore.exceptions  # noqa: F401 - `classify` looks at them
+    # The codec of host names, which Python loads at the first connection. If it cannot be loaded then, Python
+    # says "unknown encoding", and never tries again.
+    import encodings.idna  # noqa: F401
 
-    "host".encode("idna")  # the codec of host names, which Python loads at the first connection
+    import botocore.exceptions  # noqa: F401 - `classify` looks at them
 
 
 def _create(

@@ -247,12 +247,15 @@ class Run(Future["Report"]):
             self._conclude()
         except BaseException as again:  # noqa: BLE001 (the first error counts)
             _note(error, "the run could not be concluded either", again)
+        self._put_report(error)
+        self._resolve(None, error)
+
+    def _put_report(self, error: BaseException) -> None:
         try:
             self._execution.seal()
             error.__dict__["report"] = self._last_report()
-        except BaseException as again:  # noqa: BLE001 (likewise)
+        except BaseException as again:  # noqa: BLE001 (the first error counts)
             _note(error, "there is no report", again)
-        self._resolve(None, error)
 
     def _last_report(self) -> Report:
         """Return the report of a run that failed; without its statistics if even these cannot be had."""
@@ -299,27 +302,38 @@ class Run(Future["Report"]):
 
     def _follow(self) -> None:
         """Wait until the run is over, and meanwhile report progress and enforce deadlines."""
-        execution, limits = self._execution, self._limits
         # At once, so that the caller knows that the run has begun.
         self._call_progress(done=False)
-        while True:
-            with self._pool.lock:
-                self._pool.deferred.run_pending()
-                now = time.monotonic()
-                if execution.is_over(now):
-                    return
-                execution.changed.wait(max(min(limits.tick_s, self._deadline.at - now), 0.0))
-                now = time.monotonic()
-                if execution.is_over(now):
-                    return
-                execution.enforce_deadlines(now)
-                if now >= self._deadline.at:
-                    execution.ending.time_out(now, self._deadline.timeout_s)
-                    execution.stop_asking()
-                    self._deadline = Deadline()
-                # A worker may have been refused a thread. Without any thread this raises, and ends the run.
-                self._pool.notify()
+        while self._goes_on():
             self._call_progress(done=False)
+
+    def _goes_on(self) -> bool:
+        # A method of its own, as is `WorkerPool._settle`.
+        with self._pool.lock:
+            return self._wait_for_tick()
+
+    def _wait_for_tick(self) -> bool:
+        """Wait for a tick or the end, and enforce deadlines; return whether the run is not over."""
+        execution = self._execution
+        self._pool.deferred.run_pending()
+        now = time.monotonic()
+        if execution.is_over(now):
+            return False
+        execution.changed.wait(max(min(self._limits.tick_s, self._deadline.at - now), 0.0))
+        now = time.monotonic()
+        if execution.is_over(now):
+            return False
+        self._enforce_deadlines(now)
+        # A worker may have been refused a thread. Without any thread this raises, and ends the run.
+        self._pool.notify()
+        return True
+
+    def _enforce_deadlines(self, now: float) -> None:
+        self._execution.enforce_deadlines(now)
+        if now >= self._deadline.at:
+            self._execution.ending.time_out(now, self._deadline.timeout_s)
+            self._execution.stop_asking()
+            self._deadline = Deadline()
 
     def _call_progress(self, *, done: bool) -> None:
         """Call the progress callback, until it raises; its exception ends the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import json
 import os
 import subprocess
@@ -18,6 +19,9 @@ from dispatch.exhausted_run import DOORS
 from dispatch.exhaustion_loop import run_all
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
+from layercheck.dispatch.run import Run
+from layercheck.dispatch.schedule.execution import Execution
+from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport.selection import NAMES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits of Linux")
@@ -140,6 +144,20 @@ def test_a_report_that_cannot_be_opened_keeps_the_journal_and_says_what_to_raise
         asked = len(server.asked)
         assert lc.check(rows, "app", endpoint_url=server.url, journal=journal).complete
         assert len(server.asked) == asked
+
+
+@pytest.mark.skipif(not hasattr(dis, "_parse_exception_table"), reason="another interpreter")
+@pytest.mark.parametrize(
+    "function",
+    [WorkerPool._serve, WorkerPool._settle, WorkerPool._next, WorkerPool._wait_for_call, Execution.ask,
+     Execution.conclude, Run._steer, Run._run_to_the_end, Run._fail, Run._put_report, Run._last_report,
+     Run._resolve, Run._conclude, Run._follow, Run._goes_on, Run._call_progress],
+    ids=lambda function: function.__qualname__,
+)  # fmt: skip
+def test_no_handler_of_a_run_is_where_cpython_loops_without_memory(function: Any) -> None:
+    # CPython needs memory for the number of an instruction beyond 256, and tries again for ever without it.
+    table = dis._parse_exception_table(function.__code__)  # type: ignore[attr-defined]
+    assert [entry for entry in table if entry.lasti and entry.end // 2 > 256] == []
 
 
 def test_ten_random_shortages_neither_hang_nor_lose_an_answer() -> None:

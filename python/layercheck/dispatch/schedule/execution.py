@@ -245,13 +245,16 @@ class Execution:
             failure = self._suspected.pop(call, None)
             cause = Cause(rest.kind, failure.code, failure.summary) if failure else rest
             self._leave_unanswered(OutcomeKind.LEFT, call, cause, now, failure)
+        self._abandon_calls()
+        # From here on a report needs no memory for a copy.
+        self._ledger.seal()
+
+    def _abandon_calls(self) -> None:
         for call in list(self._scheduler.in_flight):
             # The system may give no thread for another run. That run's own thread finds out by itself.
             with contextlib.suppress(RuntimeError):
                 self._pool.abandon(call)
         self._scheduler.in_flight.clear()
-        # From here on a report needs no memory for a copy.
-        self._ledger.seal()
 
     # The journal.
 

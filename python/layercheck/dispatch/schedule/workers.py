@@ -163,19 +163,30 @@ class WorkerPool:
             source, call = taken
             try:
                 settle = source.ask(call)
-            except BaseException as error:  # noqa: BLE001 (likewise)
+            except BaseException as error:  # noqa: BLE001 (without this, nothing would end the run)
                 settle = partial(_raise, error)
             call.finished = True
-            with self.lock:
-                if call.abandoned:
-                    return
-                self._rotation.in_flight -= 1
-                now = time.monotonic()
-                try:
-                    settle(now)
-                except BaseException as error:  # noqa: BLE001 (without this, nothing would end the run)
-                    source.crashed(call, error, now)
-                taken = self._next(worker, now)
+            taken = self._settle(worker, source, call, settle)
+
+    def _settle(
+        self, worker: _Worker, source: WorkSource, call: Call, settle: Callable[[float], None]
+    ) -> tuple[WorkSource, Call] | None:
+        """Settle the outcome of a call, and take the next; return None when this thread may end.
+
+        This is a method of its own so that it is short. CPython (seen in 3.11) loops for ever, with the
+        interpreter lock held, if memory runs out within a `with` or `except` that stands more than 256
+        instructions behind the start of its function. `test_exhaustion.py` has the list of such functions.
+        """
+        with self.lock:
+            if call.abandoned:
+                return None
+            self._rotation.in_flight -= 1
+            now = time.monotonic()
+            try:
+                settle(now)
+            except BaseException as error:  # noqa: BLE001 (likewise)
+                source.crashed(call, error, now)
+            return self._next(worker, now)
 
     def _next(self, worker: _Worker, now: float) -> tuple[WorkSource, Call] | None:
         """Wait for the next call; return None when this thread may end. With the lock held."""
