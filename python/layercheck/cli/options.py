@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import click
 
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
-from layercheck.cli.exit_codes import parse_fail_on
 from layercheck.cli.input_files import InputShape
 from layercheck.cli.progress import ProgressStyle
 from layercheck.file_formats import INPUT_FORMATS
@@ -47,28 +46,14 @@ class RateType(ParamType):
         return rate
 
 
-class FailOnType(ParamType):
-    """Verdict words between commas, or `none`."""
-
-    name = "fail_on"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[Verdict]:
-        """The words as verdicts."""
-        if isinstance(value, frozenset):
-            return value
-        try:
-            return parse_fail_on(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 class VerdictsType(ParamType):
     """Verdict words between commas."""
 
     name = "verdicts"
 
+    def __init__(self, parse: Callable[[str], frozenset[Verdict]]) -> None:
+        self._parse = parse
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> frozenset[Verdict]:
@@ -76,9 +61,18 @@ class VerdictsType(ParamType):
         if isinstance(value, frozenset):
             return value
         try:
-            return frozenset(Verdict.from_label(word.strip()) for word in str(value).split(","))
+            return self._parse(str(value))
         except ValueError as error:
             self.fail(one_line(str(error)), param, ctx)
+
+
+def parse_only(text: str) -> frozenset[Verdict]:
+    """The verdicts that `--only` names.
+
+    Raises:
+        ValueError: For a word that is not a verdict.
+    """
+    return frozenset(Verdict.from_label(word.strip()) for word in text.split(","))
 
 
 class DurationType(ParamType):
@@ -261,7 +255,7 @@ def row_options(command: F) -> F:
         click.option("--unique", is_flag=True, help="Write one line for each digest, not for each row."),
         click.option(
             "--only",
-            type=VerdictsType(),
+            type=VerdictsType(parse_only),
             metavar="VERDICTS",
             help="Write only the rows with these verdicts, such as unavailable,archived.",
         ),

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from layercheck.display.wording import VERDICT_COLOURS, percent
 from layercheck.redact import visible
+
+if TYPE_CHECKING:
+    from layercheck.types import Target
 
 MAX_ROWS = 20
 """The largest number of examples in a view."""
@@ -64,6 +68,12 @@ def title(name: object, *places: object) -> str:
     """The first line: a name, and beside it where it is."""
     place = " · ".join(text(part) for part in places if part)
     return f'<div><b>{text(name)}</b> <span class="note">{place}</span></div>'
+
+
+def target(place: Target) -> str:
+    """The first line of what was checked somewhere."""
+    public = "ECR Public" if place.public else None
+    return title(place.repository_name, place.registry_id, place.region_name, public)
 
 
 def line(words: str) -> str:

@@ -21,12 +21,7 @@ def render(journal: Journal) -> str:
     state = "complete" if status.complete else f"<b>incomplete</b>: {left:,} digests without a final verdict"
     runs = status.runs[-fragment.MAX_ROWS :]
     return fragment.view(
-        fragment.title(
-            target.repository_name,
-            target.registry_id,
-            target.region_name,
-            "ECR Public" if target.public else None,
-        ),
+        fragment.target(target),
         fragment.line(f"{status.rows:,} rows, {status.unique:,} digests, {state}"),
         fragment.bar(report.counts),
         fragment.verdicts(report.counts, report.unique_counts),

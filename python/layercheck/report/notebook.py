@@ -19,12 +19,7 @@ def render(report: Report) -> str:
     target = report.target
     state = "complete" if report.complete else "<b>incomplete</b>"
     return fragment.view(
-        fragment.title(
-            target.repository_name,
-            target.registry_id,
-            target.region_name,
-            "ECR Public" if target.public else None,
-        ),
+        fragment.target(target),
         fragment.line(f"{report.rows:,} rows, {report.plan.unique:,} digests, {state}"),
         fragment.hint(report.hint),
         fragment.bar(report.counts),

@@ -12,10 +12,10 @@ from layercheck.cli.check_result import load_for_the_end, present
 from layercheck.cli.check_run import run
 from layercheck.cli.commands import plan as offline
 from layercheck.cli.descriptor_reserve import DescriptorReserve
-from layercheck.cli.exit_codes import DEFAULT_FAIL_ON, CommandError, ExitCode
+from layercheck.cli.exit_codes import DEFAULT_FAIL_ON, CommandError, ExitCode, parse_fail_on
 from layercheck.cli.json_summary import write_json
 from layercheck.cli.options import (
-    FailOnType,
+    VerdictsType,
     input_options,
     input_shape,
     journal_options,
@@ -67,7 +67,7 @@ Exit codes:
 )
 @click.option(
     "--fail-on",
-    type=FailOnType(),
+    type=VerdictsType(parse_fail_on),
     metavar="LIST|none",
     default=DEFAULT_FAIL_ON,
     help="Verdicts that end with exit code 3. Default: unavailable,archived,refused,other,invalid.",
