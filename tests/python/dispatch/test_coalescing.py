@@ -233,6 +233,35 @@ def test_wrong_arguments_of_a_small_check_are_refused_as_without_coalescing(wron
         assert ecr.counters.calls == 0
 
 
+@pytest.mark.parametrize("running", [False, True], ids=["before its run", "during its run"])
+def test_ctrl_c_in_a_shared_check_says_in_its_report_that_it_was_cancelled(running: bool) -> None:
+    wait = coalescing.Part.wait
+    both = threading.Barrier(2)
+
+    def interrupt(part: coalescing.Part) -> None:
+        both.wait()  # the other check is in the group too, and keeps the run going
+        if part.plan.rows == 1:
+            return wait(part)
+        while running and part.report() is None:
+            threading.Event().wait(0.001)  # until the run of the group has started
+        raise KeyboardInterrupt
+
+    with (
+        LocalEcr({"app": HELD}, latency_ms=200) as ecr,
+        checker_of(ecr, 0.05 if running else 1.0) as checker,
+        ThreadPoolExecutor(1) as threads,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(coalescing.Part, "wait", interrupt)
+        other = threads.submit(checker.check, [ROWS[1]])
+        with pytest.raises(KeyboardInterrupt) as caught:
+            checker.check([ROWS[0], "junk"])
+        assert other.result().complete
+    report = caught.value.__dict__["report"]
+    assert (report.rows, report.cancelled) == (2, True)
+    assert report.counts["not_checked"] == report.counts["invalid"] == 1
+
+
 def test_ctrl_c_inside_a_lock_of_python_leaves_the_other_checks_their_answers() -> None:
     armed = True
 

@@ -152,7 +152,8 @@ def test_cancelling_the_task_cancels_the_calls_in_flight() -> None:
     ):
         asyncio.run(work(checker, ecr))
         checker.close()
-        assert ecr.counters.calls < 25
+        # Three blocks of four calls are under way; all but the first few calls are never made.
+        assert ecr.counters.calls < 8
 
 
 def test_a_run_that_starts_after_its_loop_has_ended_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
