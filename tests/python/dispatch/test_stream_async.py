@@ -137,11 +137,14 @@ def test_a_fatal_error_carries_the_blocks_in_flight() -> None:
     assert sum(answer.rows for answer in answers) == 1_200
 
 
-def test_cancelling_the_task_cancels_the_calls_in_flight() -> None:
-    async def work(checker: lc.Checker, ecr: LocalEcr) -> None:
+def test_cancelling_the_task_cancels_the_calls_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[lc.Run] = []
+
+    async def work(checker: lc.Checker) -> None:
         task = asyncio.ensure_future(all_answers(checker, ROWS))
-        while ecr.counters.calls == 0:
+        while len(runs) < 3:
             await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -150,8 +153,17 @@ def test_cancelling_the_task_cancels_the_calls_in_flight() -> None:
         LocalEcr(["app"], latency_ms=50) as ecr,
         lc.Checker("app", client=ecr.client(), max_in_flight=1) as checker,
     ):
-        asyncio.run(work(checker, ecr))
+        submit = checker.submit
+
+        def submitted(*arguments: Any, **options: Any) -> lc.Run:
+            runs.append(submit(*arguments, **options))
+            return runs[-1]
+
+        monkeypatch.setattr(checker, "submit", submitted)
+        asyncio.run(work(checker))
         checker.close()
+        assert len(runs) == 3
+        assert all(run.cancelled() for run in runs)
         # Three blocks of four calls are under way; all but the first few calls are never made.
         assert ecr.counters.calls < 8
 
