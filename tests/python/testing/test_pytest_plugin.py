@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -55,7 +56,9 @@ def run(folder: Path, suite: str) -> str:
     if not entry_points(group="pytest11", name="layercheck"):
         options += ["-p", "layercheck.testing.pytest_plugin"]
     command = [sys.executable, "-m", "pytest", *options, "test_suite.py"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # What a developer's shell has, and what would lead the clients to another account or to an error.
+    environment = {**os.environ, "AWS_PROFILE": "work", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 

@@ -122,6 +122,21 @@ def test_an_outage_of_five_seconds_loses_nothing_and_an_endless_one_ends_the_run
     assert between(1.0, float("inf"))["stalled"]
 
 
+@pytest.mark.parametrize("latency_s", [0.01, 1.0, 3.0])
+def test_a_few_failing_batches_of_a_slow_service_are_not_taken_for_an_outage(latency_s: float) -> None:
+    # Each of eight slots has a batch that always fails. The service has stopped only if new ones fail too.
+    failing = range(1, 9)
+    played = play(
+        40_000,
+        lambda call, now: TRANSIENT if call.start // 100 in failing else None,
+        slots=8,
+        latency_s=latency_s,
+    )
+    assert RetryDecision.STALL not in played.decisions
+    assert {digest // 100 for digest in played.given_up} == set(failing)
+    assert len(played.answered) == 40_000 - 800
+
+
 def test_an_outage_that_begins_with_the_last_calls_is_waited_for_too() -> None:
     # At 500 calls a second, the last of 2,000 batches starts after 4 seconds.
     played = play(DIGESTS, lambda call, now: TRANSIENT if 3.99 < now < 8.0 else None)
