@@ -34,9 +34,17 @@ NOT_OF_ECR = "this answer did not come from ECR"
 class RawServer:
     """Sends the same bytes to whatever asks."""
 
-    def __init__(self, status: str, body: bytes = PAGE, kind: str = "text/html", more: str = "") -> None:
+    def __init__(
+        self,
+        status: str = "200 OK",
+        body: bytes = PAGE,
+        kind: str = "text/html",
+        more: str = "",
+        *,
+        raw: bytes | None = None,
+    ) -> None:
         head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}"
-        answer = head.encode() + b"Connection: close\r\n\r\n" + body
+        answer = head.encode() + b"Connection: close\r\n\r\n" + body if raw is None else raw
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -291,10 +299,11 @@ def test_http_behind_https_and_the_other_way_round_name_the_scheme(transport: st
         assert "speaks no TLS: write http:// in endpoint_url" in str(
             failing(endpoint_url=url, transport=transport)
         )
-    with LocalEcr({"team/app": EvenDigests()}, tls=True) as ecr:
-        url = ecr.endpoint_url.replace("https:", "http:")
+    # A server of TLS answers plain text with this alert. A real one may also reset the connection first, and
+    # then nothing says what it speaks.
+    with RawServer(raw=b"\x15\x03\x01\x00\x02\x02\x46") as server:
         assert "if it speaks TLS, write https:// in endpoint_url" in str(
-            failing(endpoint_url=url, transport=transport)
+            failing(endpoint_url=server.url, transport=transport)
         )
     said = b"Client sent an HTTP request to an HTTPS server.\n"
     with RawServer("400 Bad Request", said, "text/plain") as server:
