@@ -20,3 +20,10 @@ pub(super) fn bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, P
         Ok(())
     })
 }
+
+/// Do nothing, and have the system provide the module's thread-local data for this thread.
+///
+/// The system's loader provides it at a thread's first call of the module, and ends the process if there is no
+/// memory for it.
+#[pyfunction]
+pub(super) const fn provide_thread_data() {}

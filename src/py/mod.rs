@@ -62,6 +62,8 @@ mod _core {
     #[pymodule_export]
     use super::local_ecr::PyLocalEcrServer;
     #[pymodule_export]
+    use super::memory::provide_thread_data;
+    #[pymodule_export]
     use super::pickling::{columns_of_parts, plan_of_parts, reject_of_parts};
     #[pymodule_export]
     use super::plan::PyPlan;

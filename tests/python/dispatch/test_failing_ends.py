@@ -115,6 +115,17 @@ def test_a_thread_that_never_runs_does_not_hang_the_start(monkeypatch: pytest.Mo
         assert checker.check(ROWS[:100]).complete
 
 
+def test_a_thread_without_memory_for_its_first_steps_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer() as server, checker_for(server) as checker:
+        with monkeypatch.context() as patch:
+            patch.setattr("layercheck.daemon_thread.FIRST_STEPS_BYTES", 1 << 62)
+            with pytest.raises(RuntimeError, match="a new thread did not run") as caught:
+                checker.check(ROWS[:100])
+            assert not server.asked
+        assert caught.value.__dict__["report"].counts["not_checked"] == 100
+        assert checker.check(ROWS[:100]).complete
+
+
 def test_a_future_is_resolved_when_memory_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = itertools.count()
     settle = concurrent.futures.Future.set_result
