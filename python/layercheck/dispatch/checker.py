@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from layercheck._core import Ledger, Plan
-from layercheck.dispatch.coalescing import Coalescer
+from layercheck.dispatch.coalescing import Coalescer, Part
 from layercheck.dispatch.connection import Connection
 from layercheck.dispatch.journal_opening import open_journal, open_journal_async
 from layercheck.dispatch.run import Run
@@ -480,11 +480,22 @@ class Checker:
         try:
             part.wait()
         except BaseException as error:  # Ctrl-C
-            part.cancel()
-            report = part.report()
-            error.__dict__["report"] = report or self._unasked(plan)
+            self._leave_shared(part, error)
             raise
         return part.result()
+
+    def _leave_shared(self, part: Part, error: BaseException) -> None:
+        """Set what is known as `report` on an exception in the thread that waits for a shared check."""
+        try:
+            part.leave(self._limits.grace_s + 1.0)
+        except BaseException as again:  # a second Ctrl-C
+            self._put_part(part, again)
+            raise
+        self._put_part(part, error)
+
+    def _put_part(self, part: Part, error: BaseException) -> None:
+        with contextlib.suppress(MemoryError):
+            error.__dict__["report"] = part.report() or self._unasked(part.plan)
 
     def _unasked(self, plan: Plan) -> Report:
         from layercheck.report import Report
