@@ -30,6 +30,10 @@ class FailureFacts(Protocol):
         """Whether a connection was made."""
 
     @property
+    def hung_up(self) -> bool:
+        """Whether the server closed a connection without TLS before it answered."""
+
+    @property
     def renews(self) -> bool:
         """Whether new credentials may help."""
 

@@ -115,6 +115,7 @@ class Scheduler:
     stopped: bool = False
     _fresh: FreshDigests = field(init=False)
     _search: AnswerSearch = field(init=False)
+    _heard: bool = False
     _failing_since: float | None = None
     _progress_at: float = -math.inf
     _waiting: list[tuple[float, int, Call]] = field(default_factory=list)
@@ -211,6 +212,7 @@ class Scheduler:
         """Decide what happens to the digests of `call`, which failed."""
         self._landed(call)
         self.reached = self.reached or failure.connected
+        self._heard = self._heard or (failure.connected and not failure.hung_up)
         if failure.kind == "batch":
             self._progressed(now)
             return self._refused(call, failure)
@@ -393,6 +395,9 @@ class Scheduler:
                 return self._halve(call)
             if search.has_begun:
                 return self._set_aside(call)
+        if not (self.answered or self._heard):
+            # Whatever listens there has not said a word, so it speaks another protocol.
+            return RetryDecision.FATAL
         if not self._fresh or not self.in_outage:
             return RetryDecision.GIVE_UP
         # The next batch would fail too. After an answer, what is known is worth a report.
