@@ -37,6 +37,7 @@ impl PyTable {
         self.table.len()
     }
 
+    #[expect(clippy::unused_self, reason = "Python calls it as a method")]
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err(
             "a Table is a view of its report, so it cannot be pickled or copied; send the report, or report.to_arrow()",
@@ -106,6 +107,7 @@ impl PyPlanTable {
 
 #[pymethods]
 impl PyPlanTable {
+    #[expect(clippy::unused_self, reason = "Python calls it as a method")]
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err(
             "a PlanTable is a view of its plan, so it cannot be pickled or copied; send the plan, or plan.to_arrow()",
