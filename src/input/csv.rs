@@ -1,14 +1,15 @@
 //! Reads one column of a CSV file (RFC 4180: quotes doubled inside quotes), with any delimiter.
 //!
 //! The first record is the header, unless its value in the column is itself a digest, because a file without
-//! a header must not lose its first row. Blank lines are not rows. A record that is too short for the column
+//! a header must not lose its first row. A first line `sep=;` of Excel names the delimiter and is not a record.
+//! Blank lines are not rows. A record that is too short for the column
 //! is a null. Bytes that are not UTF-8 stay as they are.
 
 use csv_core::{ReadFieldResult, Reader};
 
 use super::blocks::BYTE_ORDER_MARK;
 pub use super::csv_head::Delimiter;
-use super::csv_head::{HEAD, digest_column, reader};
+use super::csv_head::{HEAD, digest_column, named_delimiter, reader};
 use super::{Column, Format, FormatError, Quoted};
 use crate::digest::parse;
 use crate::plan::planner::Planner;
@@ -163,8 +164,15 @@ impl Csv {
     fn begin(&mut self, whole: bool, planner: &mut Planner) -> Result<(), FormatError> {
         let head = self.head.take().unwrap_or_default();
         let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&head);
-        let delimiter = self.delimiter.of(head, whole);
+        let (named, head) = named_delimiter(head);
+        let delimiter = match (self.delimiter, named) {
+            (Delimiter::Told { .. }, Some(named)) => named,
+            (delimiter, _) => delimiter.of(head, whole),
+        };
         self.reader = reader(delimiter);
+        if named.is_some() {
+            self.reader.set_line(2);
+        }
         if matches!(self.place, Place::Unknown(Column::Only, ..)) {
             self.told = digest_column(head, whole, delimiter);
         }
@@ -217,11 +225,11 @@ fn find(column: &Column, names: &[Vec<u8>], told: Option<usize>) -> Result<usize
         Column::Number(number) if *number < names.len() => Ok(*number),
         Column::Number(number) => Err(FormatError::NoSuchNumber(*number, shown())),
         Column::Name(wanted) => {
-            let mut found = (0..names.len()).filter(|at| names[*at] == wanted.as_bytes());
-            let first = found.next().ok_or_else(|| FormatError::NoSuchName(wanted.clone(), shown()))?;
-            match found.count() {
-                0 => Ok(first),
-                more => Err(FormatError::NameTaken(wanted.clone(), more + 1)),
+            let found: Vec<usize> = (0..names.len()).filter(|at| names[*at] == wanted.as_bytes()).collect();
+            match found[..] {
+                [] => Err(FormatError::NoSuchName(wanted.clone(), shown())),
+                [only] => Ok(only),
+                _ => Err(FormatError::NameTaken(wanted.clone(), found)),
             }
         }
     }

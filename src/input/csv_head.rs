@@ -16,6 +16,9 @@ const USUAL: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// The name of a column that is taken, in any case.
 const NAME: &[u8] = b"digest";
 
+/// What stands before the delimiter in a first line that names it.
+const NAMES_DELIMITER: &[u8] = b"sep=";
+
 /// What stands between two fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delimiter {
@@ -50,6 +53,21 @@ fn splits(head: &[u8], whole: bool, delimiter: u8) -> bool {
     };
     let alike = rows.iter().filter(|row| row.ends.len() == header.ends.len()).count();
     header.ends.len() > 1 && 2 * alike >= rows.len()
+}
+
+/// The delimiter that a first line `sep=;` names, and the file behind that line. Excel and others write and read
+/// it.
+pub(super) fn named_delimiter(head: &[u8]) -> (Option<u8>, &[u8]) {
+    let Some((line, [delimiter, rest @ ..])) = head.split_at_checked(NAMES_DELIMITER.len()) else {
+        return (None, head);
+    };
+    let rest =
+        rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).or_else(|| rest.strip_prefix(b"\r"));
+    let may_delimit = delimiter.is_ascii() && !b"\"\r\n".contains(delimiter);
+    match rest {
+        Some(rest) if may_delimit && line.eq_ignore_ascii_case(NAMES_DELIMITER) => (Some(*delimiter), rest),
+        _ => (None, head),
+    }
 }
 
 /// The number of the column that holds the digests in a file of several columns: the only one with the name

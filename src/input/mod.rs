@@ -89,8 +89,8 @@ pub enum FormatError {
     NoSuchNumber(usize, Vec<String>),
     /// The file has several columns, the caller chose none, and not exactly one of them seems to hold digests.
     Several(Vec<String>),
-    /// So many columns have the name that the caller chose.
-    NameTaken(String, usize),
+    /// The columns with these numbers, counted from 0, have the name that the caller chose.
+    NameTaken(String, Vec<usize>),
     /// The first record of a CSV file is too long for a header.
     LongHeader,
     /// The quotes opened in this record, counted from 1, are never closed.
@@ -105,10 +105,20 @@ impl fmt::Display for FormatError {
                 write!(f, "no column {number}, counted from 0; there are {}", Names(names))
             }
             Self::Several(names) => {
-                write!(f, "which column holds the digests? choose one of {} by column=", Names(names))
+                write!(f, "which column holds the digests? choose one of {} by column=", Names(names))?;
+                let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+                match twice {
+                    Some((at, _)) => write!(f, ", or by its number, counted from 0, such as column={at}"),
+                    None => Ok(()),
+                }
             }
-            Self::NameTaken(name, count) => {
-                write!(f, "{count} columns are named {name:?}; choose one by its number, counted from 0")
+            Self::NameTaken(name, numbers) => {
+                let (count, last) = (numbers.len(), numbers.last().unwrap_or(&0));
+                write!(
+                    f,
+                    "{count} columns are named {name:?}; choose one by its number, counted from 0, such as \
+                     column={last}"
+                )
             }
             Self::LongHeader => f.write_str("the first record is too long for a header; is this a CSV file?"),
             Self::OpenQuotes(record) => write!(f, "the quotes opened in record {record} are never closed"),

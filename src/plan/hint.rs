@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Plan;
-use super::rejected_rows::{Reject, may_be_raw};
+use super::rejected_rows::{Reject, is_text_read_raw, may_be_raw};
 use crate::digest::hex;
 use crate::digest::parse::{self, RejectKind};
 
@@ -39,6 +39,8 @@ pub enum Hint {
     Markup,
     /// Raw digests in a column that is read as text.
     Raw,
+    /// The text of digests in a column that is read as raw digests.
+    NotRaw,
     /// Not text.
     Binary,
     /// Digests in another spelling than strict mode takes.
@@ -69,6 +71,9 @@ impl fmt::Display for Hint {
             Self::Markup => "the input is a page of HTML or XML: look whether it is an error page or a login",
             Self::Raw => {
                 "the rows are 32 bytes each and not text: if they are raw digests, read them with --raw, or in Python with raw=True"
+            }
+            Self::NotRaw => {
+                "the rows are the text of digests and not raw digests of 32 bytes: leave out --raw, in Python raw=True"
             }
             Self::Binary => "the input looks binary; expected text with one digest per line",
             Self::Strict => "the digests are in spellings that strict mode rejects: leave out strict",
@@ -132,6 +137,9 @@ fn of_row(reject: &Reject<'_>) -> Option<Hint> {
     }
     if !reject.cut && reject.text.is_some_and(may_be_raw) {
         return Some(Hint::Raw);
+    }
+    if reject.text.is_some_and(is_text_read_raw) {
+        return Some(Hint::NotRaw);
     }
     if text.iter().any(|byte| byte.is_ascii_control() && !parse::is_white(*byte) && *byte != 0x1b) {
         return Some(Hint::Binary);

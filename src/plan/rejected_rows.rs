@@ -100,6 +100,9 @@ impl fmt::Display for Reject<'_> {
 /// `x` is not a hex digit.
 const RAW_PREFIX: &[u8] = b"0x";
 
+/// Hex digits that show that a row of binary data is the text of a digest.
+const LEAST_HEX: usize = 32;
+
 /// Returns the text of a rejected row of binary data.
 pub(crate) fn raw_text(row: &[u8]) -> Vec<u8> {
     let digits = row.iter().take(MAX_TEXT).flat_map(|byte| [byte >> 4, byte & 15]);
@@ -109,6 +112,20 @@ pub(crate) fn raw_text(row: &[u8]) -> Vec<u8> {
 
 fn is_raw_text(text: &[u8]) -> bool {
     text.strip_prefix(RAW_PREFIX).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether a rejected row of binary data is the text of a digest, as far as it was kept.
+pub(super) fn is_text_read_raw(text: &[u8]) -> bool {
+    let Some(digits) = text.strip_prefix(RAW_PREFIX) else {
+        return false;
+    };
+    let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let row: Option<Vec<u8>> =
+        digits.chunks_exact(2).map(|pair| Some((nibble(pair[0])? << 4) | nibble(pair[1])?)).collect();
+    row.is_some_and(|row| {
+        let hex = row.strip_prefix(b"sha256:").unwrap_or(&row);
+        hex.len() >= LEAST_HEX && hex.iter().all(u8::is_ascii_hexdigit)
+    })
 }
 
 /// Whether a row is as long as a raw digest and is not text.

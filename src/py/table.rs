@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
@@ -34,6 +35,13 @@ impl PyTable {
 impl PyTable {
     fn __len__(&self) -> usize {
         self.table.len()
+    }
+
+    #[expect(clippy::unused_self, reason = "Python calls it as a method")]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "a Table is a view of its report, so it cannot be pickled or copied; send the report, or report.to_arrow()",
+        ))
     }
 
     /// Return the lines from number `start` to `stop` as dicts.
@@ -99,6 +107,13 @@ impl PyPlanTable {
 
 #[pymethods]
 impl PyPlanTable {
+    #[expect(clippy::unused_self, reason = "Python calls it as a method")]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "a PlanTable is a view of its plan, so it cannot be pickled or copied; send the plan, or plan.to_arrow()",
+        ))
+    }
+
     fn __len__(&self) -> usize {
         if self.unique { self.plan.unique() } else { self.plan.rows() }
     }

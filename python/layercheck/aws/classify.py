@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from layercheck.aws import error_codes
 from layercheck.aws.chained_cause import safe_cause
 from layercheck.aws.credential_sources import CredentialSourceError
-from layercheck.aws.network_advice import SERVER_TLS, is_bad_url, is_not_http, reason_of
+from layercheck.aws.network_advice import SERVER_TLS, is_bad_url, is_hung_up, is_not_http, reason_of
 from layercheck.aws.service_clock import difference_in
 from layercheck.errors import (
     AccessDeniedError,
@@ -89,6 +89,7 @@ class Failure:
         names_digest: Whether the message names digests.
         advice: What to do, if the exception itself tells.
         foreign: The answer did not come from ECR.
+        hung_up: The server closed a connection without TLS before it answered, as a server of TLS does.
     """
 
     kind: FailureKind
@@ -104,6 +105,7 @@ class Failure:
     names_digest: bool = False
     advice: str = ""
     foreign: bool = False
+    hung_up: bool = False
 
     @property
     def summary(self) -> str:
@@ -159,7 +161,9 @@ def classify(error: BaseException, known: KnownSecrets | None = None) -> Failure
         return Failure("fatal", name, message, cause, EndpointError, connected=False)
     # No connection: refused, unknown host, TLS, proxy, connect timeout. Transient, because it may pass.
     connected = not (isinstance(error, exceptions.ConnectionError) or is_not_http(error))
-    return Failure("transient", name, message, cause, EndpointError, connected=connected)
+    return Failure(
+        "transient", name, message, cause, EndpointError, connected=connected, hung_up=is_hung_up(error)
+    )
 
 
 def _of_source(error: BaseException, known: KnownSecrets | None) -> Failure | None:

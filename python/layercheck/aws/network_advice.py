@@ -51,6 +51,12 @@ def is_not_http(error: BaseException) -> bool:
     return _NOT_HTTP.search(text[:LOOKED_AT]) is not None
 
 
+def is_hung_up(error: BaseException) -> bool:
+    """Whether the server closed a connection without TLS before it answered."""
+    url = getattr(error, "kwargs", {}).get("endpoint_url", "")
+    return type(error).__name__ == "ConnectionClosedError" and str(url).startswith("http://")
+
+
 def is_bad_url(error: BaseException) -> bool:
     """Whether a URL of the settings cannot be read, so that nothing was sent."""
     quoted = getattr(error, "kwargs", {}).get("error")
@@ -115,8 +121,9 @@ def _connection(error: BaseException, settings: NetworkSettings, *, of_source: b
         return f"write http://HOST:PORT in {settings.proxy or endpoint or 'the URL'}"
     if isinstance(error, known.SSLError):
         return _tls(text, settings, endpoint)
-    if is_not_http(error):
-        return f"that server does not speak HTTP: if it speaks TLS, write https:// in {endpoint or 'the URL'}"
+    if is_not_http(error) or is_hung_up(error):
+        what = "does not speak HTTP" if is_not_http(error) else "closes the connection without an answer"
+        return f"that server {what}: if it speaks TLS, write https:// in {endpoint or 'the URL'}"
     if not isinstance(error, known.ConnectionError):
         return ""
     if endpoint:

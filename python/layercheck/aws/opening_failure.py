@@ -9,6 +9,7 @@ from layercheck.aws.classify import classify, exception_for
 from layercheck.aws.credential_sources import reading_credentials, source_error
 from layercheck.aws.network_advice import advice
 from layercheck.aws.network_settings import NetworkSettings
+from layercheck.aws.settings_files import missing_files
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.redact import clean
 
@@ -33,6 +34,7 @@ def opening_failed(error: Exception, profile_name: str | None, endpoint: str) ->
         profile = profile_name or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
         if of_source and profile and "profile" not in text:
             text += f" (profile {clean(profile, 100)!r})"
+        text += missing_files(failure.code)
         if failure.code == "NoRegionError":
             return exception_for(
                 failure, f"no client could be created: {text}; pass region_name or set AWS_DEFAULT_REGION"

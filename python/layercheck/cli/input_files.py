@@ -251,6 +251,7 @@ def in_options(message: str) -> str:
     """A message about an input with the command's options in place of Python's keywords."""
     for keyword, option in (
         ("by column=", "with --column NAME"),
+        ("such as column=", "such as --column "),
         ("raw=True", "--raw"),
         ("leave raw out", "leave it out"),
     ):

@@ -22,7 +22,9 @@ class Call:
         incomplete: Answers that lacked digests of the call or contradicted themselves.
         requests: Requests sent.
         half: The call is part of a batch that was split.
+        is_probe: The call is for new digests from all over the plan, while many requests fail in a row.
         last: The call is asked in the last round, after everything else was settled.
+        began_again: How often the attempts began again in the last round, because another call was answered.
         first_at: When these digests were first asked, alone or as part of a larger call, seconds on the run's
             clock; in the last round, when the round began. Infinite before.
         tried_since: When the present count of attempts began, seconds on the run's clock. Infinite before.
@@ -41,7 +43,9 @@ class Call:
     incomplete: int = 0
     requests: int = 0
     half: bool = False
+    is_probe: bool = False
     last: bool = False
+    began_again: int = 0
     first_at: float = math.inf
     tried_since: float = math.inf
     started_at: float = 0.0

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from layercheck._core import Ledger, Plan
-from layercheck.dispatch.coalescing import Coalescer
+from layercheck.dispatch.coalescing import Coalescer, Part
 from layercheck.dispatch.connection import Connection
 from layercheck.dispatch.journal_opening import open_journal, open_journal_async
 from layercheck.dispatch.run import Run
@@ -206,9 +206,7 @@ class Checker:
         """
         if self._coalescer is not None and not (journal or progress or timeout_s or max_age_s):
             # An argument that cannot be right is refused as for a check that runs alone.
-            JournalOptions.of(journal, max_age_s, durability)
-            as_callback(progress)
-            Deadline.of(timeout_s)
+            _refuse_wrong(journal, progress, timeout_s, max_age_s, durability)
             digests, raw = as_plan(digests, raw=raw), False
             if self._coalescer.takes(digests):
                 return self._check_together(self._coalescer, digests)
@@ -288,15 +286,7 @@ class Checker:
         writer = await open_journal_async(options, plan, self._connection)
         run = self._run(plan, callback, deadline, writer)
         self._registry.start(run)
-        try:
-            return await asyncio.wrap_future(run)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if run.done() and task is not None and not task.cancelling():
-                # Not this task but the run was cancelled, for instance by `close`: the caller must see that.
-                return run.result()
-            run.cancel()
-            raise
+        return await _result_of(run)
 
     def stream(
         self, digests: Iterable[str | bytes | None], *, block_rows: int = 10_000, raw: bool = False
@@ -480,11 +470,22 @@ class Checker:
         try:
             part.wait()
         except BaseException as error:  # Ctrl-C
-            part.cancel()
-            report = part.report()
-            error.__dict__["report"] = report or self._unasked(plan)
+            self._leave_shared(part, error)
             raise
         return part.result()
+
+    def _leave_shared(self, part: Part, error: BaseException) -> None:
+        """Set what is known as `report` on an exception in the thread that waits for a shared check."""
+        try:
+            part.leave(self._limits.grace_s + 1.0)
+        except BaseException as again:  # a second Ctrl-C
+            self._put_part(part, again)
+            raise
+        self._put_part(part, error)
+
+    def _put_part(self, part: Part, error: BaseException) -> None:
+        with contextlib.suppress(MemoryError):
+            error.__dict__["report"] = part.report() or self._unasked(part.plan)
 
     def _unasked(self, plan: Plan) -> Report:
         from layercheck.report import Report
@@ -505,6 +506,33 @@ class Checker:
         _put_report(error, run)
         if run.done() and isinstance(run.exception(), JournalError):
             error.add_note(str(run.exception()))
+
+
+async def _result_of(run: Run) -> Report:
+    """Wait for a run in the event loop; cancel it if the task is cancelled."""
+    import asyncio
+
+    try:
+        return await asyncio.wrap_future(run)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if run.done() and task is not None and not task.cancelling():
+            # Not this task but the run was cancelled, for instance by `close`: the caller must see that.
+            return run.result()
+        run.cancel()
+        raise
+
+
+def _refuse_wrong(
+    journal: JournalPath,
+    progress: ProgressCallback | bool | None,
+    timeout_s: float | None,
+    max_age_s: float | None,
+    durability: Durability,
+) -> None:
+    JournalOptions.of(journal, max_age_s, durability)
+    as_callback(progress)
+    Deadline.of(timeout_s)
 
 
 def _put_report(error: BaseException, run: Run) -> None:

@@ -8,6 +8,8 @@ the time, because an event loop that stops would leave the checks of other threa
 from __future__ import annotations
 
 import copy
+import math
+import operator
 import threading
 import time
 from collections.abc import Callable
@@ -166,7 +168,7 @@ class _Group:
 
     def run(self, start: Callable[[Plan], Run]) -> None:
         """Start the run. Whatever fails, every check gets its result."""
-        if all(part.cancelled() for part in self.parts):
+        if self._is_left:
             return
         try:
             planner = Planner(threads=1)
@@ -178,17 +180,25 @@ class _Group:
                 part.fail(copy.copy(error))
             return
         for part in self.parts:
-            part.add_done_callback(self._left)
+            part.add_done_callback(self._part_done)
+        self.cancel_if_left()
         run.add_done_callback(self._hand_out)
 
     def report(self, part: Part) -> Report | None:
         """Return what is known of an interrupted check; None before the run has started."""
         return None if self._asked is None else part.of(self._asked.report(), interrupted=True)
 
-    def _left(self, _: Future[Report]) -> None:
-        """Cancel the run when every check was cancelled."""
-        if self._asked is not None and all(part.cancelled() for part in self.parts):
+    def cancel_if_left(self) -> None:
+        """Cancel the run if every check was cancelled or interrupted."""
+        if self._asked is not None and self._is_left:
             self._asked.cancel()
+
+    @property
+    def _is_left(self) -> bool:
+        return all(part.has_left or part.cancelled() for part in self.parts)
+
+    def _part_done(self, _: Future[Report]) -> None:
+        self.cancel_if_left()
 
     def _hand_out(self, run: Future[Report]) -> None:
         error = run.exception()
@@ -204,6 +214,17 @@ class _Group:
                 part.fail(again)
 
 
+class _BareCondition(threading.Condition):
+    """A condition that a `with` takes and gives back in C alone.
+
+    Ctrl-C in the Python code of `Condition.__enter__` would leave the lock taken, because the `with` does not
+    know it yet. The thread that hands out the answers would then wait for that lock for ever.
+    """
+
+    __enter__ = property(operator.attrgetter("_lock.__enter__"))
+    __exit__ = property(operator.attrgetter("_lock.__exit__"))
+
+
 class Part(Future["Report"]):
     """The future of the report of one check in a group.
 
@@ -215,11 +236,14 @@ class Part(Future["Report"]):
         asked_at: When the check was asked for, seconds on the monotonic clock.
         group: The group; None while the check waits for one.
         row: Row of the check's first digest in the plan of the group.
+        has_left: The thread that waited was interrupted.
     """
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
+        self._condition = _BareCondition()
         self.plan = plan
+        self.has_left = False
         self.asked_at = time.monotonic()
         self.group: _Group | None = None
         self.row = 0
@@ -228,15 +252,27 @@ class Part(Future["Report"]):
         self._end.acquire()
         self.add_done_callback(self._set_ended)
 
-    def wait(self) -> None:
+    def wait(self, timeout_s: float = math.inf) -> None:
         """Wait for the end in a thread that Ctrl-C may interrupt, as `Run` does and for the same reasons.
 
         It does not ask `done`, because Ctrl-C in there could leave the future locked, and with it the run of
         the whole group.
         """
-        while not self._ended:
+        deadline = time.monotonic() + timeout_s
+        while not self._ended and time.monotonic() < deadline:
             if self._end.acquire(timeout=_SLICE_S):
                 self._end.release()
+
+    def leave(self, grace_s: float) -> None:
+        """End the check of an interrupted thread. If its call is under way, wait for the answer so long.
+
+        The future stays as it is, so that the thread that hands out the answers finds it in order.
+        """
+        self.has_left = True
+        if self.group is not None:
+            self.group.cancel_if_left()
+        if self.report() is not None:
+            self.wait(grace_s)
 
     def report(self) -> Report | None:
         """Return what is known when the check is interrupted; None before the run has started."""

@@ -73,6 +73,12 @@ class Connection:
         self.settings = self._open.settings
         self.max_in_flight = self._open.max_in_flight
         self.client: EcrClient = self._open.client
+        number = self._choose(transport, rate)
+        self.rate = LANES.join(key_of(self.client, self.target), number, recovery=limits.recovery)
+        self.pool = WorkerPool(self.max_in_flight, self.rate, idle_s=limits.idle_s)
+
+    def _choose(self, transport: TransportName | None, rate: Rate) -> float | None:
+        """Choose the transport, and return the calls per second. If that fails, close the client."""
         try:
             self.transport = choose(
                 self.client,
@@ -80,9 +86,9 @@ class Connection:
                 self.target.registry_id,
                 wanted=transport,
                 owned=self._open.owned,
-                limits=limits,
+                limits=self._limits,
             )
-            number = calls_per_second(
+            return calls_per_second(
                 rate,
                 service="ecr-public" if self.target.public else "ecr",
                 session=self._open.session,
@@ -91,8 +97,6 @@ class Connection:
         except BaseException:
             self._open.close()
             raise
-        self.rate = LANES.join(key_of(self.client, self.target), number, recovery=limits.recovery)
-        self.pool = WorkerPool(self.max_in_flight, self.rate, idle_s=limits.idle_s)
 
     @property
     def account_id(self) -> str | None:

@@ -80,16 +80,19 @@ class RunRegistry:
             self._closing.add(here)
             runs = list(self._runs)
         try:
-            for run in runs:
-                # A callback that closes its own Checker runs on the thread that would be waited for.
-                if cancel or run._is_current_thread:
-                    run.cancel()
-            for run in runs:
-                # Two callbacks may close the Checker at once: neither waits for the other's run.
-                while run._thread not in self._closing and not run._wait(_SLICE_S):
-                    pass
+            self._wait_for(runs, cancel=cancel)
         finally:
             self._closing.discard(here)
+
+    def _wait_for(self, runs: list[Run], *, cancel: bool) -> None:
+        for run in runs:
+            # A callback that closes its own Checker runs on the thread that would be waited for.
+            if cancel or run._is_current_thread:
+                run.cancel()
+        for run in runs:
+            # Two callbacks may close the Checker at once: neither waits for the other's run.
+            while run._thread not in self._closing and not run._wait(_SLICE_S):
+                pass
 
     def _forget(self, run: Future[Report]) -> None:
         with self._lock:

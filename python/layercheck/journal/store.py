@@ -90,17 +90,20 @@ class Store:
         self._prepared = False
         if read_only:
             add_reader(self)
-        try:
-            with journal_errors(self.path):
-                self._connection = connect(path, read_only=read_only)
-        except BaseException:
-            remove_reader(self)
-            raise
+        self._connection = self._connect()
         try:
             with journal_errors(self.path):
                 self._check_format()
         except BaseException:
             self._connection.close()
+            remove_reader(self)
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            with journal_errors(self.path):
+                return connect(self.path, read_only=self._read_only)
+        except BaseException:
             remove_reader(self)
             raise
 
@@ -202,22 +205,28 @@ class Store:
         as empty.
         """
         with journal_errors(self.path):
-            with self._transaction():
-                for table, statement in _STATEMENTS.items():
-                    self._connection.execute(f"DROP TABLE IF EXISTS {table}")
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-                self._connection.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
-                self._connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
-                failpoint("begun")
-            failpoint("created")
+            self._create_tables(values)
             for number, part in enumerate(parts):
-                with self._transaction():
-                    self._connection.execute("INSERT INTO plan VALUES (?, ?)", (number, part))
+                self._execute("INSERT INTO plan VALUES (?, ?)", (number, part))
                 failpoint("part")
-            with self._transaction():
-                self._connection.execute("INSERT INTO meta VALUES ('state', 'ready')")
+            self._execute("INSERT INTO meta VALUES ('state', 'ready')")
             failpoint("ready")
+
+    def _create_tables(self, values: dict[str, Any]) -> None:
+        with self._transaction():
+            for table, statement in _STATEMENTS.items():
+                self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            self._connection.execute(f"PRAGMA user_version={JOURNAL_VERSION}")
+            self._connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+            failpoint("begun")
+        failpoint("created")
+
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> None:
+        """Execute a statement in a transaction of its own."""
+        with self._transaction():
+            self._connection.execute(statement, values)
 
     def set_if_unknown(self, key: str, value: str) -> None:
         """Keep a value about the run that was unknown when the journal was created."""

@@ -169,17 +169,7 @@ class JournalWriter:
             return
         self._writing = len(group)
         try:
-            records = self.ledger.records(group)
-            rows = [
-                BatchRow(record[0], record[1], at, record[2])
-                for (_, _, at), record in zip(group, records, strict=True)
-                if record is not None
-            ]
-            if again:
-                self._files.check_journal()
-            else:
-                self._files.check()
-            self._store.append(rows, self._run_row())
+            self._commit(group, again=again)
         except BaseException:
             self._pending.extendleft(reversed(group))
             raise
@@ -187,6 +177,19 @@ class JournalWriter:
             self._writing = 0
         # Notify after every group, because a worker that just saw the backlog may be about to wait for this.
         self._notify(None)
+
+    def _commit(self, group: list[tuple[int, int, float]], *, again: bool) -> None:
+        records = self.ledger.records(group)
+        rows = [
+            BatchRow(record[0], record[1], at, record[2])
+            for (_, _, at), record in zip(group, records, strict=True)
+            if record is not None
+        ]
+        if again:
+            self._files.check_journal()
+        else:
+            self._files.check()
+        self._store.append(rows, self._run_row())
 
     def _last_attempt(self) -> None:
         """Try once more, because the disk may have space again. The next run asks what stays unwritten."""

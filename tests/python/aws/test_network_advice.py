@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -299,8 +300,7 @@ def test_http_behind_https_and_the_other_way_round_name_the_scheme(transport: st
         assert "speaks no TLS: write http:// in endpoint_url" in str(
             failing(endpoint_url=url, transport=transport)
         )
-    # A server of TLS answers plain text with this alert. A real one may also reset the connection first, and
-    # then nothing says what it speaks.
+    # A server of TLS answers plain text with this alert.
     with RawServer(raw=b"\x15\x03\x01\x00\x02\x02\x46") as server:
         assert "if it speaks TLS, write https:// in endpoint_url" in str(
             failing(endpoint_url=server.url, transport=transport)
@@ -310,6 +310,33 @@ def test_http_behind_https_and_the_other_way_round_name_the_scheme(transport: st
         assert "speaks TLS: write https:// in endpoint_url" in str(
             failing(endpoint_url=server.url, transport=transport)
         )
+
+
+@pytest.fixture(params=["reset", "closed"])
+def hangs_up(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server that closes each connection when it has read a byte that is not of a handshake."""
+    reset = struct.pack("ii", 1, 0)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 if request.param == "reset" else 1 << 16)
+            if request.param == "reset":
+                self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            self.request.close()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("transport", NAMES)
+def test_a_server_that_closes_plain_connections_without_an_answer_may_speak_tls(
+    transport: str, hangs_up: str
+) -> None:
+    error = failing(endpoint_url=hangs_up, transport=transport)
+    assert str(error).endswith("without an answer: if it speaks TLS, write https:// in endpoint_url")
+    assert in_the_command(error).endswith("if it speaks TLS, write https:// in --endpoint-url")
 
 
 @pytest.mark.parametrize("transport", NAMES)

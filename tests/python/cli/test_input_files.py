@@ -243,12 +243,15 @@ def test_the_format_option_wins_over_the_suffix(layercheck: Layercheck, tmp_path
 def test_a_file_of_another_format_is_one_line_and_code_1(layercheck: Layercheck, tmp_path: Path) -> None:
     table = tmp_path / "layers.csv"
     table.write_text("image,layer\napp,1\n")
+    twice = tmp_path / "twice.csv"
+    twice.write_text("layer,image,layer\n")
     parquet = tmp_path / "layers.parquet"
     pq.write_table(pa.table({"image": ["a"], "number": [1]}), parquet)
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1" + bytes(100))
     for arguments, said in (
         ([table], 'choose one of "image", "layer" with --column NAME'),
+        (["--column", "layer", twice], "choose one by its number, counted from 0, such as --column 2"),
         (["--column", "digest", table], 'no column "digest"; there are "image", "layer"'),
         (["--column", "7", table], "no column 7, counted from 0"),
         (["--column", "number", parquet], "column of int64 holds no digests"),

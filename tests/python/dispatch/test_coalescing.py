@@ -238,7 +238,9 @@ def test_ctrl_c_in_a_shared_check_says_in_its_report_that_it_was_cancelled(runni
     wait = coalescing.Part.wait
     both = threading.Barrier(2)
 
-    def interrupt(part: coalescing.Part) -> None:
+    def interrupt(part: coalescing.Part, *grace_s: float) -> None:
+        if grace_s:
+            return wait(part, *grace_s)
         both.wait()  # the other check is in the group too, and keeps the run going
         if part.plan.rows == 1:
             return wait(part)
@@ -259,7 +261,11 @@ def test_ctrl_c_in_a_shared_check_says_in_its_report_that_it_was_cancelled(runni
         assert other.result().complete
     report = caught.value.__dict__["report"]
     assert (report.rows, report.cancelled) == (2, True)
-    assert report.counts["not_checked"] == report.counts["invalid"] == 1
+    # As for a check that runs alone, the answer of a call that is under way is kept.
+    assert report.counts["invalid"] == 1
+    assert report.counts["not_checked"] == (0 if running else 1)
+    if running:
+        assert report[ROWS[0]].verdict is expected(ROWS[0])
 
 
 def test_ctrl_c_inside_a_lock_of_python_leaves_the_other_checks_their_answers() -> None:
@@ -300,3 +306,87 @@ def test_ctrl_c_inside_a_lock_of_python_leaves_the_other_checks_their_answers() 
             thread.join(20)
         assert [report.counts["available"] for report in reports] == [1]
         checker.close()
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_ctrl_c_while_a_shared_check_is_cancelled_leaves_the_other_checks_their_answers(step: int) -> None:
+    left = step
+
+    def interrupt(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        if event == "return":
+            left -= 1
+            if left == -1:
+                raise KeyboardInterrupt
+        return interrupt
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        # Python handles a signal when code that the cancelling called returns, among others.
+        caller = frame.f_back
+        while caller is not None and caller.f_code is not coalescing.Part.cancel.__code__:
+            caller = caller.f_back
+        return None if caller is None else interrupt
+
+    async def work(checker: lc.Checker) -> None:
+        task = asyncio.ensure_future(checker.check_async([ROWS[1]]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        sys.settrace(trace)
+        try:
+            await task
+        finally:
+            sys.settrace(None)
+
+    def cancelled(checker: lc.Checker) -> None:
+        with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+            asyncio.run(work(checker))
+
+    with LocalEcr({"app": HELD}) as ecr:
+        checker, reports = checker_of(ecr), []
+        threads = [
+            threading.Thread(target=lambda: reports.append(checker.check([ROWS[0]])), daemon=True),
+            threading.Thread(target=cancelled, args=(checker,), daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert [report.counts["available"] for report in reports] == [1]
+        checker.close()
+
+
+def test_a_second_ctrl_c_in_a_shared_check_leaves_at_once() -> None:
+    wait = coalescing.Part.wait
+
+    def interrupt(part: coalescing.Part, *grace_s: float) -> None:
+        while part.report() is None:
+            threading.Event().wait(0.001)
+        raise KeyboardInterrupt
+
+    with LocalEcr({"app": HELD}, latency_ms=1_000) as ecr, checker_of(ecr, 0.01) as checker:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(coalescing.Part, "wait", interrupt)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                checker.check([ROWS[0]])
+        report = caught.value.__dict__["report"]
+        assert report.counts["not_checked"] + report.counts["unanswered"] == 1
+        assert wait is coalescing.Part.wait
+
+
+def test_ctrl_c_in_the_only_check_of_a_group_ends_its_run() -> None:
+    wait = coalescing.Part.wait
+
+    def interrupt(part: coalescing.Part, *grace_s: float) -> None:
+        if grace_s:
+            return wait(part, *grace_s)
+        while part.report() is None:
+            threading.Event().wait(0.001)
+        raise KeyboardInterrupt
+
+    with LocalEcr({"app": HELD}, latency_ms=100) as ecr, checker_of(ecr, 0.01) as checker:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(coalescing.Part, "wait", interrupt)
+            with pytest.raises(KeyboardInterrupt) as caught:
+                checker.check([ROWS[0]])
+        assert caught.value.__dict__["report"][ROWS[0]].verdict is expected(ROWS[0])

@@ -19,10 +19,16 @@ from dispatch.exhausted_run import DOORS
 from dispatch.exhaustion_loop import run_all
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
+from layercheck.dispatch.checker import Checker
+from layercheck.dispatch.coalescing import Coalescer, Part
+from layercheck.dispatch.connection import Connection
 from layercheck.dispatch.run import Run
+from layercheck.dispatch.run_registry import RunRegistry
 from layercheck.dispatch.schedule.execution import Execution
 from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport.selection import NAMES
+from layercheck.journal.store import Store
+from layercheck.journal.writer import JournalWriter
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits of Linux")
 
@@ -151,7 +157,11 @@ def test_a_report_that_cannot_be_opened_keeps_the_journal_and_says_what_to_raise
     "function",
     [WorkerPool._serve, WorkerPool._settle, WorkerPool._next, WorkerPool._wait_for_call, Execution.ask,
      Execution.conclude, Run._steer, Run._run_to_the_end, Run._fail, Run._put_report, Run._last_report,
-     Run._resolve, Run._conclude, Run._follow, Run._goes_on, Run._call_progress],
+     Run._resolve, Run._conclude, Run._follow, Run._goes_on, Run._call_progress, Checker.check,
+     Checker.check_async, Checker.close, RunRegistry.start, RunRegistry.close, RunRegistry._wait_for,
+     JournalWriter._write, JournalWriter._commit, JournalWriter._write_until_finished, JournalWriter.finish,
+     Connection.__init__, Connection._choose, Store.__init__, Store.create,
+     Store._create_tables, Store.append, Coalescer._serve, Part.wait],
     ids=lambda function: function.__qualname__,
 )  # fmt: skip
 def test_no_handler_of_a_run_is_where_cpython_loops_without_memory(function: Any) -> None:

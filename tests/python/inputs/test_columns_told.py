@@ -77,6 +77,28 @@ def test_a_given_delimiter_is_taken(told: Any, delimiter: str, character: str) -
     assert told(text, delimiter=delimiter).digests == [A]
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order mark"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "~", ","])
+def test_a_first_line_of_excel_names_the_delimiter(told: Any, delimiter: str, end: str, mark: str) -> None:
+    lines = [f"sep={delimiter}", f"name{delimiter}digest", f"a, b;c{delimiter}{A}", f"d{delimiter}no"]
+    read = told(mark + end.join(lines).replace("a, b;c", '"a, b;c"') + end)
+    assert read.digests == [A]
+    # The line counts in the file, and is not a row.
+    assert (read.plan.rows, read.plan.rejects[0].row) == (2, 1)
+    if end != "\r":
+        assert read.plan.rejects[0].line == 4
+
+
+def test_a_given_delimiter_wins_over_that_of_the_first_line(told: Any) -> None:
+    assert told(f"sep=;\nname|digest\na;b|{A}\n", delimiter="|").digests == [A]
+
+
+@pytest.mark.parametrize("first", ["sep=", "sep=ab", 'sep="', "sep;x", "separator"])
+def test_another_first_line_is_the_header(told: Any, first: str) -> None:
+    assert told(f"{first}\n{A}\n", column=0).digests == [A]
+
+
 @pytest.mark.parametrize("wrong", ["", ";;", '"', "\n", "\r", "\0", "§", "comma"])
 def test_what_cannot_stand_between_fields_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"delimiter must be one character such as ; or \|, or tab, not"):

@@ -174,3 +174,12 @@ def test_a_file_that_is_not_text_is_an_error_and_not_invalid_rows(
 def test_a_text_that_begins_with_the_letters_of_a_magic_number_is_a_text(word: str) -> None:
     plan = lc.plan(io.BytesIO(f"{word}\n{LINES}\n".encode()))
     assert (plan.rows, plan.unique) == (6, 5)
+
+
+@pytest.mark.parametrize("rows", [[one.encode() for one in DIGESTS], [one.encode() for one in HEX]])
+def test_the_text_of_digests_that_is_read_as_raw_digests_says_so(rows: list[bytes]) -> None:
+    assert str(lc.plan(rows, raw=True).hint).startswith(
+        "the rows are the text of digests and not raw digests"
+    )
+    assert "not raw digests" not in str(lc.plan([raw[:20] for raw in RAW], raw=True).hint)
+    assert "not raw digests" not in str(lc.plan([raw + raw for raw in RAW], raw=True).hint)

@@ -181,6 +181,8 @@ def test_the_error_of_a_repeated_batch_names_its_range_in_the_plan(check: Check,
     codes = first.unique_verdicts.tolist()
     left_out = [at for at, code in enumerate(codes) if code == lc.Verdict.UNANSWERED]
     ecr.set_faults([Fault("omit", share=1.0)])
-    (error,) = check().errors
+    # Without any answer the batch is halved, and each part has its error.
+    errors = check().errors
     assert len(left_out) <= 100
-    assert (error.start, error.stop) == (left_out[0], left_out[-1] + 1)
+    assert min(error.start for error in errors) == left_out[0]
+    assert max(error.stop for error in errors) == left_out[-1] + 1

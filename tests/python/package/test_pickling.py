@@ -207,3 +207,11 @@ def test_stored_parts_of_a_plan_that_are_cut_are_refused() -> None:
     for broken in (parts[:-1], parts[1:], [parts[0][:-1], *parts[1:]], [b"", *parts]):
         with pytest.raises(ValueError, match="not a pickled Plan"):
             make(broken)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_a_table_says_what_to_send_instead(report: lc.Report, way: Way) -> None:
+    with pytest.raises(TypeError, match=r"send the report, or report\.to_arrow\(\)"):
+        way(report.table())
+    with pytest.raises(TypeError, match=r"send the plan, or plan\.to_arrow\(\)"):
+        way(report.plan.table())

@@ -7,6 +7,7 @@ import math
 from layercheck.aws.classify import Failure, exception_for
 from layercheck.aws.network_advice import advice
 from layercheck.aws.network_settings import NetworkSettings
+from layercheck.aws.settings_files import missing_files
 from layercheck.dispatch.outcome import Cause
 from layercheck.errors import (
     AccessDeniedError,
@@ -167,6 +168,8 @@ def fatal_error(failure: Failure, target: Target, settings: NetworkSettings) -> 
     if failure.code == "NoCredentialsError" and settings.metadata_off:
         off = "AWS_EC2_METADATA_DISABLED is set, so no role of an instance was asked for"
         text = f"{text.rstrip('.')}, and {off}"
+    if missing := missing_files(failure.code):
+        text = f"{text.rstrip('.')}{missing}"
     said = CLOCK_HINT if failure.clock else advice(failure, settings)
     if said:
         return exception_for(failure, f"{where}: {text.rstrip('.')}", said)

@@ -20,7 +20,8 @@ from layercheck.dispatch.schedule.exchange import Exchange, forget_frames
 from layercheck.dispatch.schedule.journal_feed import JournalFeed
 from layercheck.dispatch.schedule.metrics import Metrics
 from layercheck.dispatch.schedule.progress import RunProgress
-from layercheck.dispatch.schedule.scheduler import RetryDecision, Scheduler
+from layercheck.dispatch.schedule.retry_decision import RetryDecision
+from layercheck.dispatch.schedule.scheduler import Scheduler
 from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport import Transport
 from layercheck.errors import EndpointError, JournalError
@@ -82,7 +83,13 @@ class Execution:
         self._ledger = Ledger(plan) if writer is None else writer.ledger
         next_open = None if writer is None else self._ledger.next_open
         self._scheduler = Scheduler(
-            self._ledger.numbers, plan.batch_size, pool.slots, limits, renewable, next_open=next_open
+            self._ledger.numbers,
+            plan.batch_size,
+            pool.slots,
+            limits,
+            renewable,
+            packed_from=plan.unique,
+            next_open=next_open,
         )
         self._exchange = Exchange(
             plan,

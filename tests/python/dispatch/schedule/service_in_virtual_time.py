@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from layercheck.aws.classify import Failure
 from layercheck.dispatch.call import Call
-from layercheck.dispatch.schedule.scheduler import RetryDecision, Scheduler
+from layercheck.dispatch.schedule.retry_decision import RetryDecision
+from layercheck.dispatch.schedule.scheduler import Scheduler
 from layercheck.errors import EndpointError
 from layercheck.limits import Limits
 

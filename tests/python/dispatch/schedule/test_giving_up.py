@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dispatch.schedule.service_in_virtual_time import THROTTLED, TRANSIENT, UNREACHED, at_random, play
 from layercheck.aws.classify import Failure
 from layercheck.dispatch.call import Call
-from layercheck.dispatch.schedule.scheduler import RetryDecision
+from layercheck.dispatch.schedule.retry_decision import RetryDecision
 from layercheck.limits import Limits
 
 DIGESTS = 200_000
@@ -101,6 +101,61 @@ def test_every_digest_is_answered_once_or_given_up_in_bounded_time(
     batches_at_a_time = 1 + digests // 100 // slots
     span_s = RETRY.asking_s + RETRY.back_off_cap_s + (1 + 200 // slots) * latency_s
     assert played.seconds <= (batches_at_a_time + 1) * span_s
+
+
+def poisoned(digests: int, each: int, *, since: int = 0) -> frozenset[int]:
+    """Draw so many digests of each batch, which every call that asks about them fails for."""
+    chance = random.Random(digests * each)
+    batches = (range(start, min(start + 100, digests)) for start in range(since, digests, 100))
+    return frozenset(digest for batch in batches for digest in chance.sample(batch, each))
+
+
+@pytest.mark.parametrize("since", [0, 100], ids=["from the first call on", "after one answer"])
+@pytest.mark.parametrize("each", [1, 2, 5])
+@pytest.mark.parametrize("digests", [500, 20_000])
+def test_a_digest_that_always_fails_in_each_batch_does_not_end_a_run(
+    digests: int, each: int, since: int
+) -> None:
+    poison = poisoned(digests, each, since=since)
+    played = play(digests, at_random(0, poison=poison))
+    assert not {RetryDecision.STALL, RetryDecision.FATAL} & set(played.decisions)
+    assert set(played.given_up) == poison
+    assert len(played.answered) == digests - len(poison)
+
+
+def test_a_plan_of_one_batch_is_searched_for_the_digest_that_always_fails() -> None:
+    played = play(100, at_random(0, poison=frozenset({41})))
+    assert set(played.given_up) == {41}
+    assert len(played.answered) == 99
+
+
+def test_a_digest_that_always_fails_in_each_batch_beside_random_errors_costs_only_itself() -> None:
+    poison = poisoned(20_000, 1)
+    played = play(20_000, at_random(0.5, poison=poison))
+    assert set(played.given_up) == poison
+
+
+@pytest.mark.parametrize("dead", [100, 1_000])
+def test_neighbouring_batches_that_fail_one_and_all_do_not_end_a_run(dead: int) -> None:
+    # New batches that are asked while many requests fail are from all over the plan.
+    played = play(DIGESTS, lambda call, now: TRANSIENT if 1 <= call.start // 100 < dead else None)
+    assert RetryDecision.STALL not in played.decisions
+    assert len(played.answered) == DIGESTS - 100 * (dead - 1)
+
+
+@pytest.mark.parametrize("digests", [100, 1_000, 5_000, DIGESTS])
+def test_a_service_that_never_answers_is_reported_in_seconds(digests: int) -> None:
+    played = play(digests, lambda call, now: TRANSIENT)
+    assert not played.answered
+    assert played.seconds <= 6.0
+    assert played.requests <= 200
+
+
+def test_a_service_that_never_answers_and_is_slow_costs_little_more_than_one_call_at_a_time() -> None:
+    # `outage_s` ends the search: with 30 s for each failing call, it is one call.
+    played = play(100, lambda call, now: TRANSIENT, latency_s=30.0)
+    assert played.requests <= RETRY.attempts + 3
+    assert played.seconds <= RETRY.attempts * 30.0 + 2 * 30.0 + 10.0
 
 
 def test_twenty_failures_in_a_row_by_chance_do_not_end_a_run() -> None:

@@ -131,3 +131,16 @@ def test_an_outcome_cannot_be_changed(recording: Recording) -> None:
         lc.Checker("team/app", endpoint_url=server.url).check(ROWS[:1])
     with pytest.raises(AttributeError):
         recording.outcomes[0].kind = OutcomeKind.LEFT  # type: ignore[misc]
+
+
+def test_a_digest_that_always_fails_in_each_batch_is_alone_without_an_answer() -> None:
+    failing = frozenset(ROWS[41::100])
+
+    def script(asked: Asked) -> Reply:
+        fails = not failing.isdisjoint(asked.digests)
+        return fault("ServerException", "no", status=500) if fails else good(asked)
+
+    with ScriptedServer(script) as server:
+        report = lc.Checker("team/app", endpoint_url=server.url, rate="max", _limits=QUICK).check(ROWS)
+    assert set(report.digests("unanswered")) == failing
+    assert report.stats.ended == "done"

@@ -7,7 +7,8 @@ import pytest
 
 from layercheck.aws.classify import Failure
 from layercheck.dispatch.call import Call
-from layercheck.dispatch.schedule.scheduler import RetryDecision, Scheduler
+from layercheck.dispatch.schedule.retry_decision import RetryDecision
+from layercheck.dispatch.schedule.scheduler import Scheduler
 from layercheck.errors import CredentialsError, EndpointError, InvalidParameterError
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
@@ -157,9 +158,13 @@ def test_suspects_are_proven_by_the_first_answer() -> None:
 
 
 def test_a_transient_error_is_asked_again_a_bounded_number_of_times() -> None:
-    limits = Limits()
-    asked, decisions = work_through(scheduler(100, limits), lambda call: TRANSIENT)
-    assert len(asked) == limits.retry.attempts
+    retry = Limits().retry
+    asked, decisions = work_through(scheduler(1), lambda call: TRANSIENT)
+    assert len(asked) == retry.attempts
+    assert decisions[-1] is RetryDecision.GIVE_UP
+    # Of a batch, two digests are asked alone first, and then each half that is left.
+    asked, decisions = work_through(scheduler(100), lambda call: TRANSIENT)
+    assert len(asked) <= retry.attempts + 14 * retry.half_attempts + 14
     assert decisions[-1] is RetryDecision.GIVE_UP
 
 
@@ -200,9 +205,11 @@ def test_an_outage_in_mid_run_does_not_cost_every_batch_its_attempts() -> None:
     assert decisions[-1] is RetryDecision.STALL
     # After the first batches, new ones are asked one by one until the outage has lasted `outage_s`.
     most = limits.outage_failures + SLOTS + todo.PROBES
-    assert len(asked) < 50 + most * limits.retry.attempts
+    # The answers before it pay for some halvings, and one batch is halved in search of an answer.
+    halvings = (8 * todo.HALVING_COST + 50) // todo.HALVING_COST + 14
+    assert len(asked) < 50 + most * limits.retry.attempts + halvings * 2 * limits.retry.half_attempts
     assert todo.cursor <= 5000 + most * 100
-    assert all(call.requests for call in todo.pending())
+    assert all(call.requests or call.half for call in todo.pending())
 
 
 def test_an_outage_that_passes_loses_nothing() -> None:
