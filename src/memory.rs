@@ -40,6 +40,16 @@ pub fn reserve<T>(column: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
     if column.capacity() - column.len() < more { grow(column, more) } else { Ok(()) }
 }
 
+/// Makes room for exactly `more` items.
+///
+/// # Errors
+/// [`OutOfMemory`]; the column is unchanged then.
+pub fn reserve_exact<T>(column: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
+    let refused = OutOfMemory { bytes: (column.len().saturating_add(more)).saturating_mul(size_of::<T>()) };
+    column.try_reserve_exact(more).map_err(|_| refused)?;
+    settle(column)
+}
+
 /// Adds an item.
 ///
 /// # Errors

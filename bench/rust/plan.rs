@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use layercheck::input::decompress::TextSource;
 use layercheck::input::lines::TextLines;
-use layercheck::input::read_block;
+use layercheck::input::{read_block, rows_of};
 use layercheck::{Digest, Plan, Planner};
 
 fn main() -> std::io::Result<()> {
@@ -22,6 +22,7 @@ fn main() -> std::io::Result<()> {
         let plan = match &raw {
             Some(digests) => {
                 let mut planner = Planner::new(false).threads(threads);
+                planner.expect(digests.len());
                 planner.raw(digests);
                 planner.finish(100).unwrap()
             }
@@ -36,7 +37,9 @@ fn main() -> std::io::Result<()> {
 
 fn read(path: &str, threads: Option<usize>) -> std::io::Result<Plan> {
     let mut planner = Planner::new(false).threads(threads);
-    let mut source = TextSource::open(File::open(path)?)?;
+    let file = File::open(path)?;
+    planner.expect(rows_of(file.metadata()?.len()));
+    let mut source = TextSource::open(file)?;
     let mut lines = TextLines::default();
     while read_block(&mut source, &mut lines, &mut planner)? {}
     Ok(planner.finish(100).unwrap())

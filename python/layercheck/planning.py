@@ -48,8 +48,9 @@ def plan(
             dtypes, a table of several columns, and Arrow columns of other types.
         batch_size: Digests in one call, 1 to 100 (the service's limit).
         strict: Accept only `sha256:` followed by 64 lower-case hex digits.
-        threads: 1 does all work on the calling thread. None adds a second thread, which runs no Python, from
-            about 260,000 rows on if this process may use more than one core. The plan is the same.
+        threads: 1 does all work on the calling thread. With 2 or more, a second thread shares the work from
+            about 260,000 rows on; it runs no Python and ends with this call. None is 2 if this process may
+            use more than one core, else 1. The plan is the same.
         raw: The bytes in an iterable, an array of objects, or a binary column of variable length are raw
             digests of 32 bytes, and not text. Bytes of another length are invalid rows (`wrong_length`). Text
             stays text. The length alone never decides, because the hex digits of an MD5 have 32 bytes too.

@@ -42,6 +42,11 @@ impl Comparison {
         Self { planner, verdicts: Vec::new(), starts: Vec::new(), refused: None }
     }
 
+    /// Says that about so many rows will come, as [`Planner::expect`].
+    pub fn expect(&mut self, more: usize) {
+        self.planner.expect(more);
+    }
+
     /// Starts a report: the next rows belong to it.
     pub fn begin(&mut self) {
         self.starts.push(self.verdicts.len());

@@ -21,6 +21,7 @@ use std::io::{self, Read};
 
 use decompress::TextSource;
 
+use crate::digest::TEXT_LEN;
 use crate::plan::planner::Planner;
 
 /// Most names that a message shows.
@@ -51,6 +52,15 @@ pub trait Format<T = Planner> {
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// Bytes of the most frequent row of a file: a digest's text and a line end.
+const FREQUENT_ROW: u64 = TEXT_LEN as u64 + 1;
+
+/// Returns about how many rows a text file of so many bytes has.
+#[must_use]
+pub fn rows_of(bytes: u64) -> usize {
+    usize::try_from(bytes / FREQUENT_ROW).unwrap_or(usize::MAX)
 }
 
 /// Reads the next block of a file; returns false at the end of the file.

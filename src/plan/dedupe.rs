@@ -6,38 +6,28 @@
 //! waits for memory once. The high bits of the tag choose the bucket, so that growing the table walks
 //! through the old and the new table from front to back and never reads the digests.
 //!
-//! Beyond the cache, every look-up waits for memory. So digests come in blocks, and each pass over a block
-//! has steps that do not depend on each other, so that the processor has many look-ups under way at once.
+//! Beyond the cache, every look-up waits for memory. So digests come in blocks, and each digest has three
+//! steps, some digests apart: ask for its bucket, look into the bucket and ask for the digest that may be
+//! equal, and decide. While one digest is decided, the memory for the next is on its way.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use super::bucket::{Bucket, Seen, WIDTH};
+use super::prefetch::prefetch;
 use crate::digest::Digest;
 use crate::memory::{self, OutOfMemory};
 
-/// Digests in a block: enough to keep memory busy, and few enough that the block itself stays in cache.
-pub const BLOCK: usize = 128;
+/// How many digests lie between asking for a bucket and looking into it, and then between asking for an equal
+/// digest and comparing: as many reads as a core has under way at once.
+const APART: usize = 24;
 
 /// Buckets of the smallest table, as a power of two.
 const MIN_BITS: u32 = 7;
-
-/// Entries of a bucket.
-const WIDTH: usize = 8;
 
 /// Whether the table must grow: at three quarters of its entries, when one bucket in seven is full.
 const fn is_full(entries: usize, buckets: usize) -> bool {
     entries * 4 > buckets * WIDTH * 3
 }
-
-/// Eight entries, filled from the front.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Bucket {
-    tags: [u32; WIDTH],
-    /// The index plus one; zero in a free place.
-    numbers: [u32; WIDTH],
-}
-
-const EMPTY: Bucket = Bucket { tags: [0; WIDTH], numbers: [0; WIDTH] };
 
 /// The secret that is mixed into the hash of every digest.
 ///
@@ -90,7 +80,8 @@ impl Dedupe {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(seed: Seed) -> Result<Self, OutOfMemory> {
-        Ok(Self { unique: Vec::new(), buckets: empty(MIN_BITS)?, bits: MIN_BITS, seed })
+        let buckets = memory::filled(Bucket::EMPTY, 1 << MIN_BITS)?;
+        Ok(Self { unique: Vec::new(), buckets, bits: MIN_BITS, seed })
     }
 
     /// Adds the new digests, and writes the index of each digest among the unique digests to `indices`.
@@ -100,53 +91,43 @@ impl Dedupe {
     /// [`OutOfMemory`]; the table has none of the new digests then.
     ///
     /// # Panics
-    /// If there are more than [`BLOCK`] digests, if the numbers of digests, tags and indices differ, or
-    /// beyond 2^32 - 2 unique digests, which take 137 GB without the table.
-    pub fn insert_block(
+    /// If the numbers of digests, tags and indices differ, or beyond 2^32 - 2 unique digests, which take
+    /// 137 GB without the table.
+    pub fn insert(
         &mut self,
         digests: &[Digest],
         tags: &[u32],
-        indices: &mut [i64],
+        indices: &mut [u32],
     ) -> Result<(), OutOfMemory> {
-        assert!(digests.len() <= BLOCK, "a block is bounded");
         assert!(digests.len() == tags.len() && digests.len() == indices.len(), "one of each for a digest");
         debug_assert!(tags.iter().zip(digests).all(|(tag, digest)| *tag == self.seed.tag(digest)));
-        // Make room for all digests first, so that the table does not move during the passes.
+        // Make room for all digests first, so that the table does not move meanwhile.
         while is_full(self.unique.len() + digests.len(), self.buckets.len()) {
             self.grow()?;
         }
         memory::reserve(&mut self.unique, digests.len())?;
-        // This pass only loads the buckets into the cache, because with more work in each step the processor
-        // would have fewer reads under way.
-        let touched = tags.iter().fold(0, |sum, tag| sum ^ self.buckets[self.home(*tag)].tags[0]);
-        std::hint::black_box(touched);
-        let mut seen = [Seen::default(); BLOCK];
-        for (seen, tag) in seen.iter_mut().zip(tags) {
-            *seen = self.buckets[self.home(*tag)].look(*tag);
-        }
-        // The next two passes load the digests that may be equal, and the buckets behind full buckets. Their
-        // indices are collected first, because a branch for each digest, mispredicted now and then, would
-        // start the reads one by one.
-        let (mut maybe, mut count) = ([0; BLOCK], 0);
-        let (mut behind, mut full) = ([0; BLOCK], 0);
-        for (seen, tag) in seen.iter().zip(tags) {
-            maybe[count] = seen.number;
-            count += usize::from(seen.number > 0);
-            behind[full] = (self.home(*tag) + 1) & (self.buckets.len() - 1);
-            full += usize::from(seen.number == 0 && seen.used == WIDTH as u32);
-        }
-        let touched = maybe[..count].iter().fold(0, |sum, number| {
-            // Half of the digests lie across two lines of the cache, so both are loaded.
-            let digest = &self.unique[*number as usize - 1].0;
-            sum ^ digest[0] ^ digest[31]
-        });
-        std::hint::black_box(touched);
-        let touched = behind[..full].iter().fold(0, |sum, at| sum ^ self.buckets[*at].tags[0]);
-        std::hint::black_box(touched);
-        for (((index, digest), seen), tag) in indices.iter_mut().zip(digests).zip(seen).zip(tags) {
-            *index = self.place(digest, *tag, seen) as i64;
+        let mut looked = [Looked::default(); APART];
+        for step in 0..digests.len() + 2 * APART {
+            if let Some(tag) = tags.get(step) {
+                prefetch(&self.buckets, self.home(*tag));
+            }
+            // The digest that is decided here left its place in `looked` to the digest that is looked at next.
+            let slot = step % APART;
+            if let Some(at) = step.checked_sub(2 * APART) {
+                indices[at] = self.decide(&digests[at], tags[at], looked[slot]);
+            }
+            if let Some(at) = step.checked_sub(APART)
+                && let Some(tag) = tags.get(at)
+            {
+                looked[slot] = self.look(*tag);
+            }
         }
         Ok(())
+    }
+
+    /// Reserves memory for `more` unique digests. If the system refuses, nothing changes.
+    pub fn expect(&mut self, more: usize) {
+        let _ = memory::reserve_exact(&mut self.unique, more);
     }
 
     /// Returns the unique digests in first-seen order.
@@ -155,106 +136,117 @@ impl Dedupe {
         self.unique
     }
 
-    /// Returns the index of a digest, given what its bucket was `seen` to hold before this block's inserts.
+    /// Looks into the bucket of a tag, and asks for the memory that deciding needs.
     #[inline]
-    fn place(&mut self, digest: &Digest, tag: u32, seen: Seen) -> usize {
-        if seen.number > 0 {
-            let at = seen.number as usize - 1;
-            if self.unique[at] == *digest {
+    fn look(&self, tag: u32) -> Looked {
+        let home = self.home(tag);
+        let Seen { same, used } = self.buckets[home].look(tag);
+        let number = self.buckets[home].first(same);
+        if let Some(at) = (number as usize).checked_sub(1) {
+            prefetch(&self.unique, at);
+        } else if used == WIDTH {
+            prefetch(&self.buckets, self.next(home));
+        }
+        Looked { number, used: used as u32 }
+    }
+
+    /// Returns the index of a digest, given what its bucket held when it was looked at. Other digests may have
+    /// been added since.
+    #[inline]
+    fn decide(&mut self, digest: &Digest, tag: u32, looked: Looked) -> u32 {
+        if let Some(at) = looked.number.checked_sub(1) {
+            if self.unique[at as usize] == *digest {
                 return at;
             }
-        } else if let Some(bucket) = self.buckets.get_mut((tag >> (32 - self.bits)) as usize)
-            && bucket.numbers.get(seen.used as usize) == Some(&0)
-        {
-            // The bucket has room and has not changed since it was seen without this tag: the digest is new.
-            bucket.tags[seen.used as usize] = tag;
-            bucket.numbers[seen.used as usize] = number_of(self.unique.len());
-            self.unique.push(*digest);
-            return self.unique.len() - 1;
+        } else {
+            let (home, number) = (self.home(tag), self.next_number());
+            // A place that is still free shows that the bucket has not changed: the digest is new.
+            if self.buckets[home].put(looked.used as usize, tag, number) {
+                self.unique.push(*digest);
+                return number - 1;
+            }
         }
         self.walk(digest, tag)
     }
 
     /// Walks from the digest's bucket to the digest, or to the first free place, and takes that.
     #[cold]
-    fn walk(&mut self, digest: &Digest, tag: u32) -> usize {
-        let mask = self.buckets.len() - 1;
+    fn walk(&mut self, digest: &Digest, tag: u32) -> u32 {
         let mut at = self.home(tag);
+        let number = self.next_number();
         loop {
-            let bucket = &mut self.buckets[at];
-            for (slot, number) in bucket.tags.iter_mut().zip(&mut bucket.numbers) {
-                if *number == 0 {
-                    *slot = tag;
-                    *number = number_of(self.unique.len());
-                    self.unique.push(*digest);
-                    return self.unique.len() - 1;
-                }
-                let index = *number as usize - 1;
-                if *slot == tag && self.unique[index] == *digest {
+            let Seen { mut same, used } = self.buckets[at].look(tag);
+            while same != 0 {
+                let index = self.buckets[at].first(same) - 1;
+                if self.unique[index as usize] == *digest {
                     return index;
                 }
+                same &= same - 1;
             }
-            at = (at + 1) & mask;
+            if self.buckets[at].put(used, tag, number) {
+                self.unique.push(*digest);
+                return number - 1;
+            }
+            at = self.next(at);
         }
     }
 
+    #[inline]
     fn home(&self, tag: u32) -> usize {
         (tag >> (32 - self.bits)) as usize
     }
 
+    #[inline]
+    fn next(&self, bucket: usize) -> usize {
+        (bucket + 1) & (self.buckets.len() - 1)
+    }
+
+    /// Returns the index plus one of the next new digest.
+    #[inline]
+    fn next_number(&self) -> u32 {
+        u32::try_from(self.unique.len() + 1).expect("fewer than 2^32 - 1 unique digests")
+    }
+
+    /// Doubles the table. One more bit of a tag chooses between the two buckets that an old bucket becomes.
     fn grow(&mut self) -> Result<(), OutOfMemory> {
         assert!(self.bits < 32, "the tag has no bits left to choose a bucket by");
-        let old = std::mem::replace(&mut self.buckets, empty(self.bits + 1)?);
-        self.bits += 1;
-        let mask = self.buckets.len() - 1;
-        for (tag, number) in old.iter().flat_map(|bucket| bucket.tags.into_iter().zip(bucket.numbers)) {
-            if number == 0 {
-                continue;
+        let bits = self.bits + 1;
+        let mut buckets = memory::with_room(1 << bits)?;
+        // Entries that are not in their own bucket, because that was full.
+        let mut strays = Vec::new();
+        for (at, old) in self.buckets.iter().enumerate() {
+            let (mut halves, mut used) = ([Bucket::EMPTY; 2], [0; 2]);
+            for (tag, number) in old.entries() {
+                let home = (tag >> (32 - bits)) as usize;
+                if home / 2 != at {
+                    memory::push(&mut strays, (tag, number))?;
+                    continue;
+                }
+                halves[home % 2].put(used[home % 2], tag, number);
+                used[home % 2] += 1;
             }
+            buckets.extend_from_slice(&halves);
+        }
+        (self.buckets, self.bits) = (buckets, bits);
+        for (tag, number) in strays {
             let mut at = self.home(tag);
-            while !self.buckets[at].put(tag, number) {
-                at = (at + 1) & mask;
+            loop {
+                let bucket = &mut self.buckets[at];
+                if bucket.put(bucket.look(tag).used, tag, number) {
+                    break;
+                }
+                at = self.next(at);
             }
         }
         Ok(())
     }
 }
 
-/// What a bucket holds for a tag.
+/// What a digest's bucket held when it was looked at.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+struct Looked {
     /// The number of the first entry with the tag; 0 without such an entry.
     number: u32,
     /// Entries in the bucket.
     used: u32,
-}
-
-impl Bucket {
-    /// Looks at all eight entries, because a branch that leaves early would often be mispredicted.
-    #[inline]
-    fn look(&self, tag: u32) -> Seen {
-        // The free places are the last places, so their number tells which places are free.
-        let used = self.numbers.iter().map(|number| u32::from(*number != 0)).sum::<u32>();
-        let same = (0..WIDTH).map(|at| u32::from(self.tags[at] == tag) << at).sum::<u32>();
-        let first = (same & ((1 << used) - 1)).trailing_zeros() as usize;
-        Seen { number: self.numbers.get(first).copied().unwrap_or_default(), used }
-    }
-
-    /// Adds an entry and returns true, if the bucket has room.
-    fn put(&mut self, tag: u32, number: u32) -> bool {
-        let free = self.numbers.iter().position(|number| *number == 0);
-        if let Some(at) = free {
-            self.tags[at] = tag;
-            self.numbers[at] = number;
-        }
-        free.is_some()
-    }
-}
-
-fn empty(bits: u32) -> Result<Vec<Bucket>, OutOfMemory> {
-    memory::filled(EMPTY, 1 << bits)
-}
-
-fn number_of(index: usize) -> u32 {
-    u32::try_from(index + 1).expect("fewer than 2^32 - 1 unique digests")
 }

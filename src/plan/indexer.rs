@@ -2,14 +2,16 @@
 //!
 //! Parsing is limited by the processor; a look-up in a table larger than the cache waits for memory. On two
 //! cores both run at once: the caller's thread parses rows into blocks, and a background thread, if the
-//! caller allows it and there are many rows, looks up their digests. Blocks are sent in order, so the plan
-//! is the same. Measured by the case `one core and all` of `bench/`.
+//! caller allows it and there are many rows, looks up their digests. The blocks come back in order with their
+//! indices, and the caller's thread puts these into the column of all rows. So the plan is the same, each
+//! thread has half of the work, and each provides the memory of its own columns. Measured by the case
+//! `one core and all` of `bench/`.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use super::dedupe::{BLOCK, Dedupe, Seed};
+use super::dedupe::{Dedupe, Seed};
 use crate::digest::Digest;
 use crate::memory::{self, OutOfMemory};
 
@@ -23,21 +25,41 @@ const QUEUED: usize = 3;
 /// Bytes of the background thread's stack, which holds a few blocks of [`Dedupe`].
 const STACK: usize = 256 << 10;
 
-/// A block of parsed rows that have no index yet.
-#[derive(Debug, Default)]
+/// Digests for which memory is reserved at once, if so many rows will come: as many as fill eight megabytes,
+/// from where the column grows in huge pages.
+const FIRST_DIGESTS: usize = 1 << 18;
+
+/// A block of parsed rows.
+#[derive(Debug)]
 pub struct Rows {
+    /// Digests, or rejected rows, of a full block.
+    full: usize,
     digests: Vec<Digest>,
     tags: Vec<u32>,
+    /// The index of each digest among the unique digests, once the block is indexed.
+    indices: Vec<u32>,
     /// For each rejected row, the number of digests before it.
     rejected: Vec<u32>,
 }
 
+impl Default for Rows {
+    fn default() -> Self {
+        Self::of(FULL)
+    }
+}
+
 impl Rows {
+    /// Makes an empty block, which `full` digests make full.
+    #[must_use]
+    pub fn of(full: usize) -> Self {
+        Self { full, digests: Vec::new(), tags: Vec::new(), indices: Vec::new(), rejected: Vec::new() }
+    }
+
     /// Returns true once the block should be passed on.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.digests.len() >= FULL || self.rejected.len() >= FULL
+        self.digests.len() >= self.full || self.rejected.len() >= self.full
     }
 
     /// Adds a row with this digest.
@@ -57,7 +79,7 @@ impl Rows {
     /// # Errors
     /// [`OutOfMemory`]; the block is unchanged then.
     pub fn extend<'a>(&mut self, digests: &'a [Digest], seed: &Seed) -> Result<&'a [Digest], OutOfMemory> {
-        let room = FULL.saturating_sub(self.digests.len());
+        let room = self.full.saturating_sub(self.digests.len());
         let (taken, others) = digests.split_at(room.min(digests.len()));
         memory::reserve(&mut self.digests, taken.len())?;
         memory::reserve(&mut self.tags, taken.len())?;
@@ -74,54 +96,43 @@ impl Rows {
         memory::push(&mut self.rejected, self.digests.len() as u32)
     }
 
-    fn clear(&mut self) {
+    /// Gives each digest its index.
+    fn index(&mut self, dedupe: &mut Dedupe) -> Result<(), OutOfMemory> {
+        let count = self.digests.len();
+        memory::reserve(&mut self.indices, count)?;
+        self.indices.resize(count, 0);
+        dedupe.insert(&self.digests, &self.tags, &mut self.indices)
+    }
+
+    /// Moves the index of each row to `row_index`, -1 for a rejected row, and leaves an empty block.
+    fn move_to(&mut self, row_index: &mut Vec<i64>) -> Result<(), OutOfMemory> {
+        memory::reserve(row_index, self.indices.len() + self.rejected.len())?;
+        let mut from = 0;
+        for at in &self.rejected {
+            row_index.extend(self.indices[from..*at as usize].iter().map(|index| i64::from(*index)));
+            row_index.push(-1);
+            from = *at as usize;
+        }
+        row_index.extend(self.indices[from..].iter().map(|index| i64::from(*index)));
         self.digests.clear();
         self.tags.clear();
+        self.indices.clear();
         self.rejected.clear();
-    }
-}
-
-/// The unique digests in first-seen order, and for each row the index of its digest, or -1 for a rejected
-/// row.
-#[derive(Debug)]
-struct Index {
-    dedupe: Dedupe,
-    row_index: Vec<i64>,
-}
-
-impl Index {
-    fn new(seed: Seed) -> Result<Self, OutOfMemory> {
-        Ok(Self { dedupe: Dedupe::new(seed)?, row_index: Vec::new() })
-    }
-
-    fn take(&mut self, rows: &Rows) -> Result<(), OutOfMemory> {
-        memory::reserve(&mut self.row_index, rows.digests.len() + rows.rejected.len())?;
-        let mut rejected = rows.rejected.iter().map(|at| *at as usize).peekable();
-        for (number, digests) in rows.digests.chunks(BLOCK).enumerate() {
-            let start = number * BLOCK;
-            let mut block = [0; BLOCK];
-            let indices = &mut block[..digests.len()];
-            self.dedupe.insert_block(digests, &rows.tags[start..][..digests.len()], indices)?;
-            let mut from = 0;
-            while let Some(at) = rejected.next_if(|at| *at < start + digests.len()) {
-                self.row_index.extend_from_slice(&indices[from..at - start]);
-                self.row_index.push(-1);
-                from = at - start;
-            }
-            self.row_index.extend_from_slice(&indices[from..]);
-        }
-        self.row_index.extend(rejected.map(|_| -1));
         Ok(())
     }
 }
 
 /// Gives rows their indices, on one of two threads.
 #[derive(Debug)]
-pub struct Indexer(Place);
+pub struct Indexer {
+    place: Place,
+    /// For each row whose block came back the index of its digest, or -1 for a rejected row.
+    row_index: Vec<i64>,
+}
 
 #[derive(Debug)]
 enum Place {
-    Caller(Index),
+    Caller(Dedupe),
     Background(BackgroundIndexer),
 }
 
@@ -131,16 +142,26 @@ impl Indexer {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(seed: Seed) -> Result<Self, OutOfMemory> {
-        Index::new(seed).map(Place::Caller).map(Self)
+        Ok(Self { place: Place::Caller(Dedupe::new(seed)?), row_index: Vec::new() })
+    }
+
+    /// Reserves memory for `more` rows, before the first rows. If the system refuses, nothing changes.
+    pub fn expect(&mut self, more: usize) {
+        // Reserved memory costs nothing until it is used. Columns that grow are moved, and their start lies in
+        // small pages.
+        let _ = memory::reserve_exact(&mut self.row_index, more);
+        if let Place::Caller(dedupe) = &mut self.place {
+            dedupe.expect(more.min(FIRST_DIGESTS));
+        }
     }
 
     /// Moves the work to a background thread, if the system can start a thread.
     #[cold]
     pub fn move_to_thread(&mut self) {
-        if let Place::Caller(index) = &mut self.0
-            && let Some(background) = BackgroundIndexer::start(index)
+        if let Place::Caller(dedupe) = &mut self.place
+            && let Some(background) = BackgroundIndexer::start(dedupe)
         {
-            self.0 = Place::Background(background);
+            self.place = Place::Background(background);
         }
     }
 
@@ -149,91 +170,100 @@ impl Indexer {
     /// # Errors
     /// [`OutOfMemory`], perhaps of earlier rows; the indexer cannot be used any more then.
     pub fn take(&mut self, rows: &mut Rows) -> Result<(), OutOfMemory> {
-        match &mut self.0 {
-            Place::Caller(index) => {
-                index.take(rows)?;
-                rows.clear();
-                Ok(())
-            }
-            Place::Background(background) => background.take(rows),
+        match &mut self.place {
+            Place::Caller(dedupe) => rows.index(dedupe)?,
+            Place::Background(background) => background.exchange(rows)?,
         }
+        rows.move_to(&mut self.row_index)
     }
 
     /// Returns the unique digests in first-seen order, and the index of each row.
     ///
     /// # Errors
     /// [`OutOfMemory`], of earlier rows.
-    pub fn finish(self) -> Result<(Vec<Digest>, Vec<i64>), OutOfMemory> {
-        let index = match self.0 {
-            Place::Caller(index) => index,
-            Place::Background(mut background) => background.end()?,
+    pub fn finish(mut self) -> Result<(Vec<Digest>, Vec<i64>), OutOfMemory> {
+        let dedupe = match self.place {
+            Place::Caller(dedupe) => dedupe,
+            Place::Background(mut background) => background.end(&mut self.row_index)?,
         };
-        Ok((index.dedupe.into_unique(), index.row_index))
+        Ok((dedupe.into_unique(), self.row_index))
     }
 }
 
-/// A thread that indexes the blocks it receives, in order, and sends them back empty.
+/// A thread that indexes the blocks it receives, and sends them back in order.
 #[derive(Debug)]
 struct BackgroundIndexer {
-    full: Option<SyncSender<Rows>>,
+    parsed: Option<SyncSender<Rows>>,
     /// Never contended. The mutex is here because a receiver is not `Sync`.
-    empty: Mutex<Receiver<Rows>>,
-    thread: Option<JoinHandle<Option<Result<Index, OutOfMemory>>>>,
+    indexed: Mutex<Receiver<Rows>>,
+    thread: Option<JoinHandle<Option<Result<Dedupe, OutOfMemory>>>>,
 }
 
 impl BackgroundIndexer {
     /// Starts the thread; returns None and changes nothing if the system cannot start a thread, or has no
     /// memory for its stack.
-    fn start(index: &mut Index) -> Option<Self> {
-        // The index goes through a channel, because a closure that owns it would be lost with a thread that
+    fn start(dedupe: &mut Dedupe) -> Option<Self> {
+        // The table goes through a channel, because a closure that owns it would be lost with a thread that
         // cannot start.
-        let (send_index, receive_index) = sync_channel::<Index>(1);
-        let (full, to_index) = sync_channel::<Rows>(QUEUED);
-        let (emptied, empty) = channel();
+        let (send_table, receive_table) = sync_channel::<Dedupe>(1);
+        let (parsed, to_index) = sync_channel::<Rows>(QUEUED);
+        let (send_back, indexed) = channel();
         let work = move || {
-            let mut index = receive_index.recv().ok()?;
+            let mut dedupe = receive_table.recv().ok()?;
             for mut rows in to_index {
-                if let Err(refused) = index.take(&rows) {
+                if let Err(refused) = rows.index(&mut dedupe) {
                     return Some(Err(refused));
                 }
-                rows.clear();
                 // Fails if the planner was dropped, which needs no block.
-                let _ = emptied.send(rows);
+                let _ = send_back.send(rows);
             }
-            Some(Ok(index))
+            Some(Ok(dedupe))
         };
-        let nothing = Index::new(Seed::draw()).ok()?;
+        let nothing = Dedupe::new(Seed::draw()).ok()?;
         memory::ensure(STACK).ok()?;
         let thread = Builder::new().name("layercheck-plan".into()).stack_size(STACK).spawn(work).ok()?;
-        let sent = send_index.send(std::mem::replace(index, nothing));
-        debug_assert!(sent.is_ok(), "the thread waits for the index");
-        Some(Self { full: Some(full), empty: Mutex::new(empty), thread: Some(thread) })
+        let sent = send_table.send(std::mem::replace(dedupe, nothing));
+        debug_assert!(sent.is_ok(), "the thread waits for the table");
+        Some(Self { parsed: Some(parsed), indexed: Mutex::new(indexed), thread: Some(thread) })
     }
 
-    fn take(&mut self, rows: &mut Rows) -> Result<(), OutOfMemory> {
+    /// Sends the parsed rows, and puts the oldest indexed block in their place; an empty block if no block is
+    /// indexed.
+    fn exchange(&mut self, rows: &mut Rows) -> Result<(), OutOfMemory> {
         // Makes a new block only while fewer blocks exist than the bounded channel and both threads can hold.
-        let empty = self.empty.get_mut().ok().and_then(|empty| empty.try_recv().ok());
-        let full = std::mem::replace(rows, empty.unwrap_or_default());
-        let sent = self.full.as_ref().map(|channel| channel.send(full));
+        let indexed = self.indexed.get_mut().ok().and_then(|indexed| indexed.try_recv().ok());
+        let empty = || Rows::of(rows.full);
+        let parsed = std::mem::replace(rows, indexed.unwrap_or_else(empty));
+        let sent = self.parsed.as_ref().map(|channel| channel.send(parsed));
         if !matches!(sent, Some(Ok(()))) {
-            self.end()?; // or resumes the panic of the thread
+            self.join()?; // or resumes the panic of the thread
         }
         Ok(())
     }
 
-    /// Waits for the end of the thread and returns its index.
+    /// Moves the indices of all blocks that are under way to `row_index`, and returns the table.
     ///
     /// # Errors
-    /// [`OutOfMemory`] of the thread.
+    /// [`OutOfMemory`], perhaps of the thread.
     ///
     /// # Panics
     /// If the thread panicked.
-    fn end(&mut self) -> Result<Index, OutOfMemory> {
-        self.full = None;
+    fn end(&mut self, row_index: &mut Vec<i64>) -> Result<Dedupe, OutOfMemory> {
+        self.parsed = None;
+        if let Ok(indexed) = self.indexed.get_mut() {
+            for mut rows in indexed.iter() {
+                rows.move_to(row_index)?;
+            }
+        }
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<Dedupe, OutOfMemory> {
+        self.parsed = None;
         match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(Some(index))) => index,
+            Some(Ok(Some(dedupe))) => dedupe,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            _ => unreachable!("the thread received its index, and is joined once"),
+            _ => unreachable!("the thread received its table, and is joined once"),
         }
     }
 }
@@ -241,7 +271,7 @@ impl BackgroundIndexer {
 impl Drop for BackgroundIndexer {
     /// Joins the thread, so that a dropped planner leaves no thread behind.
     fn drop(&mut self) {
-        self.full = None;
+        self.parsed = None;
         if let Some(thread) = self.thread.take() {
             // A panic of the thread is ignored, because the planner and its rows are gone.
             let _ = thread.join();

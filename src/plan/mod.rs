@@ -1,11 +1,13 @@
 //! The offline half: a [`planner`] takes rows and makes a [`Plan`].
 
 pub mod batch;
+mod bucket;
 pub mod dedupe;
 pub mod hint;
 pub mod indexer;
 pub mod lookup;
 pub mod planner;
+mod prefetch;
 pub mod rejected_rows;
 pub mod row_sink;
 

@@ -37,6 +37,8 @@ pub struct Planner {
     seed: Seed,
     /// The error once memory has run out.
     indexer: Result<Indexer, OutOfMemory>,
+    /// Rows that will come at least, as far as is known.
+    expected: usize,
     /// Whether the planner has decided about a background thread.
     decided: bool,
     rejects: Rejects,
@@ -56,6 +58,7 @@ impl Planner {
             rows: Rows::default(),
             seed,
             indexer: Indexer::new(seed),
+            expected: 0,
             decided: false,
             rejects: Rejects::default(),
             spellings: Default::default(),
@@ -68,6 +71,27 @@ impl Planner {
     #[must_use]
     pub fn threads(mut self, most: Option<usize>) -> Self {
         self.threads = most;
+        self
+    }
+
+    /// Says that about `more` rows will come, so that their memory is reserved at once and a background thread
+    /// starts at once. A wrong number costs address space and changes nothing in the plan.
+    pub fn expect(&mut self, more: usize) {
+        self.expected = self.expected.max(self.count.saturating_add(more));
+        if more >= MANY_ROWS
+            && let Ok(indexer) = &mut self.indexer
+        {
+            indexer.expect(more);
+        }
+    }
+
+    /// Passes rows on in blocks of so many digests, and starts a background thread with the first block. By
+    /// default a block has thousands of digests, and few rows start no thread. For tests, whose inputs are
+    /// small.
+    #[must_use]
+    pub fn in_blocks_of(mut self, digests: usize) -> Self {
+        self.rows = Rows::of(digests);
+        self.expected = MANY_ROWS;
         self
     }
 
@@ -205,7 +229,7 @@ impl Planner {
             self.rows = Rows::default();
             return;
         };
-        if !self.decided && self.count >= MANY_ROWS {
+        if !self.decided && self.count.max(self.expected) >= MANY_ROWS {
             self.decided = true;
             // Counts the cores that this process may use, not the cores of the machine.
             let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);

@@ -1,8 +1,18 @@
 //! Writes a batch of digests as a request body.
 
-use crate::digest::{Digest, TEXT_LEN};
+use crate::digest::{Digest, hex};
 
 const TAIL: &[u8] = b"]}";
+
+/// What stands before the digits of a digest in the list, and behind them.
+const ITEM_START: &[u8; 8] = b"\"sha256:";
+const ITEM_END: &[u8; 2] = b"\",";
+
+/// Bytes of a digest in the list.
+const ITEM_LEN: usize = ITEM_START.len() + hex::TEXT_LEN + ITEM_END.len();
+
+/// Digests whose digits are made at once.
+const AT_ONCE: usize = 25;
 
 /// Writes request bodies for one target. Everything but the digests is made once.
 ///
@@ -47,7 +57,7 @@ impl Packer {
     #[must_use]
     pub fn len(&self, digests: usize) -> usize {
         // Quotation marks around each digest and a comma between any two.
-        self.head.len() + digests * (TEXT_LEN + 3) - usize::from(digests > 0) + TAIL.len()
+        self.head.len() + digests * ITEM_LEN - usize::from(digests > 0) + TAIL.len()
     }
 
     /// Writes the request for `digests` into `body`, which must have exactly its length.
@@ -60,13 +70,22 @@ impl Packer {
         let (list, tail) = rest.split_at_mut(rest.len() - TAIL.len());
         head.copy_from_slice(&self.head);
         tail.copy_from_slice(TAIL);
-        for (place, digest) in list.chunks_mut(TEXT_LEN + 3).zip(digests) {
-            place[0] = b'"';
-            place[1..=TEXT_LEN].copy_from_slice(&digest.text());
-            place[TEXT_LEN + 1] = b'"';
-            // The place of the last digest has no room for a comma.
-            if let Some(comma) = place.get_mut(TEXT_LEN + 2) {
-                *comma = b',';
+        // The digits of several digests are made at once, because choosing the kernel for each digest costs
+        // more than its digits. Measured by the case `100 digests to a request body` of `bench/`.
+        let mut digits = [[0; hex::TEXT_LEN]; AT_ONCE];
+        for (places, digests) in list.chunks_mut(AT_ONCE * ITEM_LEN).zip(digests.chunks(AT_ONCE)) {
+            hex::encode_all(Digest::bytes_of(digests), digits[..digests.len()].as_flattened_mut());
+            let (whole, shorter) = places.as_chunks_mut::<ITEM_LEN>();
+            for (place, digits) in whole.iter_mut().zip(&digits) {
+                place[..ITEM_START.len()].copy_from_slice(ITEM_START);
+                place[ITEM_START.len()..][..hex::TEXT_LEN].copy_from_slice(digits);
+                place[ITEM_LEN - ITEM_END.len()..].copy_from_slice(ITEM_END);
+            }
+            // The place of the last digest of all has no room for a comma.
+            if let Some(place) = shorter.first_chunk_mut::<{ ITEM_LEN - 1 }>() {
+                place[..ITEM_START.len()].copy_from_slice(ITEM_START);
+                place[ITEM_START.len()..][..hex::TEXT_LEN].copy_from_slice(&digits[digests.len() - 1]);
+                place[ITEM_LEN - ITEM_END.len()] = b'"';
             }
         }
     }

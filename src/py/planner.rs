@@ -10,6 +10,7 @@ use super::plan::PyPlan;
 use crate::input::csv::{Csv, Delimiter};
 use crate::input::jsonl::JsonLines;
 use crate::input::lines::TextLines;
+use crate::input::rows_of;
 use crate::plan::planner::Planner;
 use crate::protocol::MAX_BATCH;
 
@@ -26,8 +27,8 @@ pub(super) struct PyPlanner {
 
 #[pymethods]
 impl PyPlanner {
-    /// With `threads` of 1 the calling thread does all work. With None, a background thread helps with many
-    /// rows if the process may use two cores. With `raw`, the bytes in iterables and in binary columns of Arrow
+    /// With `threads` of 1 the calling thread does all work. With 2 or more, a second thread shares the work of
+    /// many rows; with None if the process may use two cores. With `raw`, the bytes in iterables and in binary columns of Arrow
     /// are raw digests, and not text.
     #[new]
     #[pyo3(signature = (*, strict = false, threads = None, raw = false))]
@@ -46,6 +47,12 @@ impl PyPlanner {
         self.raw
     }
 
+    /// Say that about so many bytes of text will come, so that memory and a second thread are ready for them.
+    fn expect_text(&mut self, bytes: u64) -> PyResult<()> {
+        self.planner()?.expect(rows_of(bytes));
+        Ok(())
+    }
+
     /// Take every item of an iterable of str, bytes or None as a row. Exceptions of the iterable pass
     /// through.
     fn extend(&mut self, rows: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -55,7 +62,9 @@ impl PyPlanner {
 
     /// Take every digest of a plan as a row.
     fn extend_plan(&mut self, plan: &Bound<'_, PyPlan>) -> PyResult<()> {
-        self.planner()?.raw(plan.get().plan.digests());
+        let digests = plan.get().plan.digests();
+        self.planner()?.expect(digests.len());
+        self.planner()?.raw(digests);
         Ok(())
     }
 

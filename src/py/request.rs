@@ -30,7 +30,7 @@ impl PyPacker {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let plan_of = &plan.get().plan;
         let digests = &plan_of.digests()[range(plan_of, start, stop)?];
-        // About 2 µs for a hundred digests, so releasing the interpreter lock would not pay.
+        // Less than a microsecond for a hundred digests, so releasing the interpreter lock would not pay.
         PyBytes::new_with(plan.py(), self.packer.len(digests.len()), |body| {
             self.packer.pack_into(digests, body);
             Ok(())

@@ -102,6 +102,71 @@ proptest! {
     }
 }
 
+/// Rows of a few digests, many of them equal, in several spellings and with rejected rows between them.
+fn small_rows() -> impl Strategy<Value = Vec<String>> {
+    let digest = (0u8..6, 0usize..4).prop_map(|(value, at)| {
+        let mut digest = [0; 32];
+        digest[at * 10] = value;
+        Digest(digest).to_string()
+    });
+    let row = prop_oneof![
+        6 => digest.clone(),
+        1 => digest.prop_map(|text| text.to_uppercase()),
+        1 => Just("latest".to_owned()),
+        1 => Just(String::new()),
+    ];
+    prop::collection::vec(row, 0..300)
+}
+
+proptest! {
+    #[test]
+    fn blocks_and_threads_change_nothing_in_a_plan(
+        rows in small_rows(),
+        block in 1usize..20,
+        threads in 1usize..4,
+        expected in 0usize..400,
+    ) {
+        let mut planner = Planner::new(false).threads(Some(threads)).in_blocks_of(block);
+        planner.expect(expected);
+        let mut numbers = HashMap::new();
+        let mut unique = Vec::new();
+        let mut wanted = Vec::new();
+        for row in &rows {
+            planner.row(row.as_bytes());
+            let Ok(digest) = row.parse::<Digest>() else {
+                wanted.push(-1);
+                continue;
+            };
+            wanted.push(*numbers.entry(digest).or_insert_with(|| {
+                unique.push(digest);
+                unique.len() as i64 - 1
+            }));
+        }
+        let made = planner.finish(100).unwrap();
+        prop_assert_eq!(made.row_index(), wanted);
+        prop_assert_eq!(made.digests(), unique);
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        prop_assert!(parts(&made) == parts(&plan(&rows, 100)));
+    }
+}
+
+#[test]
+fn a_wrong_number_of_expected_rows_changes_nothing_in_a_plan() {
+    let plain = {
+        let mut planner = Planner::new(false);
+        many_rows(&mut planner);
+        planner.finish(100).unwrap()
+    };
+    // The last is more than the system can reserve.
+    for expected in [1, MANY, 10 * MANY, usize::MAX] {
+        let mut planner = Planner::new(false).threads(Some(2));
+        planner.expect(expected);
+        many_rows(&mut planner);
+        planner.expect(expected);
+        assert!(parts(&plain) == parts(&planner.finish(100).unwrap()));
+    }
+}
+
 /// More rows than the number from which a background thread works.
 const MANY: usize = 300_000;
 

@@ -121,6 +121,7 @@ def read_with_progress(names: Sequence[str], options: Mapping[str, Any], shown: 
         shape=options["shape"],
         strict=options["strict"],
         batch_size=options["batch_size"],
+        threads=options["threads"],
         on_bytes=shown.on_bytes,
     )
     if not reading.plan.rows and not options["allow_empty"]:
@@ -141,6 +142,7 @@ def read_plan(
     shape: InputShape = InputShape(),
     strict: bool = False,
     batch_size: int = 100,
+    threads: int | None = None,
     on_bytes: Callable[[int], None] | None = None,
 ) -> Reading:
     """Reads all inputs into one plan.
@@ -150,12 +152,14 @@ def read_plan(
         shape: How to read the inputs.
         strict: Accept only lower-case `sha256:` + 64 hex.
         batch_size: Digests per call, 1 to 100.
+        threads: As for `layercheck.plan`.
         on_bytes: Called with the number of bytes of each block, as they are in the file.
 
     Raises:
         CommandError: If an input cannot be opened, read or unpacked, or lacks the column.
     """
-    planner = Planner(strict=strict)
+    planner = Planner(strict=strict, threads=threads)
+    planner.expect_text(_known_bytes(names))
     doubts: list[str] = []
     taken: list[str] = []
     for name in names:
@@ -180,6 +184,14 @@ def read_plan(
     if plan.hint is not None and not doubts:
         doubts.append(plan.hint)
     return Reading(plan, tuple(taken), tuple(doubts))
+
+
+def _known_bytes(names: Sequence[str]) -> int:
+    """Bytes in all inputs, as far as they are known before they are opened."""
+    try:
+        return total_bytes(names) or 0
+    except (OSError, ValueError):  # opening the input says what is wrong with it
+        return 0
 
 
 class _WatchedFile:

@@ -166,6 +166,13 @@ def input_options(command: F) -> F:
         ),
         click.option("--allow-empty", is_flag=True, help="Accept an input without rows."),
         click.option("--strict", is_flag=True, help="Accept only lower-case sha256:<64 hex digits>."),
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Threads that read and deduplicate INPUT; 1 or 2 are of use. Default: 2 for many rows, if "
+            "this process may use two cores.",
+        ),
         click.argument(
             "inputs", nargs=-1, metavar="[INPUT]...", type=click.Path(allow_dash=True, readable=False)
         ),

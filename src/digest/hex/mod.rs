@@ -39,6 +39,14 @@ pub fn encode(bytes: &[u8; 32], out: &mut [u8; TEXT_LEN]) {
     debug_assert!(written.is_ok(), "64 digits hold 32 bytes");
 }
 
+/// Writes any number of `bytes` as lower-case hex digits.
+///
+/// # Panics
+/// If `out` has less than two digits for each byte.
+pub fn encode_all(bytes: &[u8], out: &mut [u8]) {
+    assert!(faster_hex::hex_encode(bytes, out).is_ok(), "two digits for each byte");
+}
+
 /// Returns the name of the kernel that this CPU runs, by the rule that `faster-hex` documents.
 #[must_use]
 pub fn kernel() -> &'static str {

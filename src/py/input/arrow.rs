@@ -34,6 +34,7 @@ pub(in crate::py) fn extend(planner: &mut Planner, data: &Bound<'_, PyAny>, raw:
     let is_table = check_type(stream.data_type())?;
     while let Some(array) = py.detach(|| stream.next())? {
         let (array, nulls) = if is_table { only_column(&array)? } else { (array, None) };
+        planner.expect(array.len());
         // The union of two is a copy.
         memory::ensure(if nulls.is_some() { array.len() / 8 } else { 0 })?;
         let nulls = NullBuffer::union(array.nulls(), nulls.as_ref());

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use super::super::python_file::{PythonFile, is_foreign, os_error};
 use crate::comparison::Comparison;
 use crate::input::decompress::TextSource;
-use crate::input::{Column, Format, ReadError, read_block};
+use crate::input::{Column, Format, ReadError, read_block, rows_of};
 use crate::memory::{self, OutOfMemory};
 use crate::plan::planner::Planner;
 
@@ -41,17 +41,28 @@ const FILE_MEMORY: usize = 4 << 20;
 /// What takes the rows of a file, and tells whether the memory sufficed for those so far.
 pub(in crate::py) trait RowTaker: Send {
     fn check(&self) -> Result<(), OutOfMemory>;
+
+    /// Says that about so many rows will come.
+    fn expect(&mut self, rows: usize);
 }
 
 impl RowTaker for Planner {
     fn check(&self) -> Result<(), OutOfMemory> {
         Planner::check(self)
     }
+
+    fn expect(&mut self, rows: usize) {
+        Planner::expect(self, rows);
+    }
 }
 
 impl RowTaker for Comparison {
     fn check(&self) -> Result<(), OutOfMemory> {
         Comparison::check(self)
+    }
+
+    fn expect(&mut self, rows: usize) {
+        Comparison::expect(self, rows);
     }
 }
 
@@ -78,8 +89,14 @@ pub(in crate::py) fn read<T: RowTaker, F: Format<T, Error: fmt::Display + Send> 
         return Ok(format.notes());
     }
     let path: PathBuf = file.extract()?;
-    let opened = py.detach(|| File::open(&path).and_then(TextSource::open));
-    let mut source = opened.map_err(|error| os_error(error, &path))?;
+    let opened = py.detach(|| {
+        let file = File::open(&path)?;
+        // A pipe has no length. The rows of a compressed file are more than its length tells.
+        let bytes = file.metadata()?.len();
+        Ok((bytes, TextSource::open(file)?))
+    });
+    let (bytes, mut source) = opened.map_err(|error| os_error(error, &path))?;
+    taker.expect(rows_of(bytes));
     while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
         ReadError::Io(error) => no_memory(&error).unwrap_or_else(|| os_error(error, &path)),
         ReadError::Format(error) => PyValueError::new_err(format!("{}: {error}", path.display())),

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::digest::Digest;
-use crate::memory::{self, OutOfMemory};
+use crate::memory;
 use crate::plan::planner::Planner;
 
 /// Bytes that are copied before the interpreter lock is released to parse them.
@@ -19,20 +19,18 @@ const WIDE: usize = 4;
 
 /// Takes raw digests.
 pub(in crate::py) fn raw(planner: &mut Planner, digests: &Bound<'_, PyAny>) -> PyResult<()> {
-    blocks(digests, DIGEST_LEN, |block| {
+    blocks(planner, digests, DIGEST_LEN, |planner, block| {
         planner.raw(Digest::all_in(block));
-        planner.check()
     })
 }
 
 /// Takes text, `width` bytes an item: bytes padded with zeros, as numpy's `S` arrays hold them.
 pub(in crate::py) fn bytes(planner: &mut Planner, items: &Bound<'_, PyAny>, width: usize) -> PyResult<()> {
-    blocks(items, width, |block| {
+    blocks(planner, items, width, |planner, block| {
         for item in block.chunks_exact(width) {
             let end = item.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             planner.row(&item[..end]);
         }
-        planner.check()
     })
 }
 
@@ -44,14 +42,13 @@ pub(in crate::py) fn wide(planner: &mut Planner, items: &Bound<'_, PyAny>, width
     }
     // UTF-8 takes at most as many bytes.
     let mut text = memory::with_room(width)?;
-    blocks(items, width, |block| {
+    blocks(planner, items, width, |planner, block| {
         for item in block.chunks_exact(width) {
             let (points, _) = item.as_chunks::<WIDE>();
             let end = points.iter().rposition(|point| *point != [0; WIDE]).map_or(0, |last| last + 1);
             narrow(&points[..end], &mut text);
             planner.row(&text);
         }
-        planner.check()
     })
 }
 
@@ -86,9 +83,10 @@ fn narrow(points: &[[u8; WIDE]], text: &mut Vec<u8>) {
 /// under the lock, and the copy is parsed. A row that is written meanwhile is taken in its old or its new
 /// state, and other rows are not affected.
 fn blocks(
+    planner: &mut Planner,
     items: &Bound<'_, PyAny>,
     width: usize,
-    mut take: impl FnMut(&[u8]) -> Result<(), OutOfMemory> + Send,
+    mut take: impl FnMut(&mut Planner, &[u8]) + Send,
 ) -> PyResult<()> {
     let py = items.py();
     let buffer = PyBuffer::<u8>::get(items)?;
@@ -98,6 +96,7 @@ fn blocks(
         let message = format!("{} bytes are not a whole number of {width}-byte items", source.len());
         return Err(PyValueError::new_err(message));
     }
+    planner.expect(source.len() / width);
     let step = (BLOCK_BYTES / width).max(1) * width;
     let mut copied = memory::filled(0, step.min(source.len()))?;
     for start in (0..source.len()).step_by(step) {
@@ -108,7 +107,8 @@ fn blocks(
             let bytes = source.cast::<u8>().add(start);
             bytes.copy_to_nonoverlapping(NonNull::from(&mut *block).cast(), block.len());
         }
-        py.detach(|| take(block))?;
+        py.detach(|| take(planner, block));
+        planner.check()?;
         py.check_signals()?;
     }
     Ok(())

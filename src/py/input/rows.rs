@@ -1,7 +1,7 @@
 //! Rows from any iterable: str, bytes, None, and objects that are not text.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
 
 use super::block::{Block, LONG_ROW};
 use crate::memory;
@@ -15,6 +15,9 @@ pub(in crate::py) fn extend(
     rows: &Bound<'_, PyAny>,
     raw: bool,
 ) -> PyResult<()> {
+    // Another object may have a length too, but asking for it runs its code.
+    let known = rows.cast::<PyList>().map(PyListMethods::len);
+    planner.expect(known.or_else(|_| rows.cast::<PyTuple>().map(PyTupleMethods::len)).unwrap_or_default());
     let mut taker = Taker { planner, block, raw };
     // Lists and tuples are iterated too: access by index took the same time, and prefetching items took
     // longer. An iterator stays valid if its list is changed meanwhile.

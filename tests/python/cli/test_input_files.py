@@ -78,6 +78,19 @@ def test_kinds_calls_and_seconds_are_counted(layercheck: Layercheck) -> None:
     )
 
 
+def test_threads_change_nothing_in_the_numbers_of_a_large_file(
+    layercheck: Layercheck, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    rows = [digest(number * 7_919 % 200_003) if number % 9 else "junk" for number in range(300_000)]
+    large.write_text("\n".join(rows))
+    one, two, default = (
+        numbers(layercheck, large, *threads) for threads in (["--threads", "1"], ["--threads", "2"], [])
+    )
+    assert (one["rows"], one["unique"]) == (300_000, len(set(rows) - {"junk"}))
+    assert one == two == default
+
+
 def test_strict_accepts_only_the_canonical_form(layercheck: Layercheck) -> None:
     plan = numbers(layercheck, "--strict", stdin=f"{digest(1)}\n{digest(2).upper()}\n".encode())
     assert (plan["unique"], plan["rejects"]["not_canonical"]) == (1, 1)

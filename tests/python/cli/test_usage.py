@@ -21,6 +21,7 @@ COMMANDS = ("check", "plan", "journal", "diff", "serve", "demo", "completion")
         pytest.param(["check", "app", "--fail-on", ""], "expected none, or some of", id="fail-on-empty"),
         pytest.param(["check", "app", "--fail-on", "unanswered"], "exit code 4", id="fail-on-incomplete"),
         pytest.param(["check", "app", "--batch-size", "101"], "1<=x<=100", id="batch-size"),
+        pytest.param(["plan", "--threads", "0"], "x>=1", id="threads"),
         pytest.param(["check", "app", "--rate", "0"], "calls per second, quota or max", id="rate-zero"),
         pytest.param(["check", "app", "--rate", "nan"], "calls per second, quota or max", id="rate-nan"),
         pytest.param(["check", "app", "--max-in-flight", "0"], "1<=x<=1024", id="max-in-flight"),
@@ -106,8 +107,8 @@ def test_the_help_names_every_command_and_option(layercheck: Layercheck) -> None
         assert max(map(len, helped.out.splitlines())) <= 100
     options = (
         "--region --profile --endpoint-url --registry-id --public --rate --max-in-flight --strict "
-        "--batch-size --output --format --fail-on --dry-run --quiet --no-progress --journal --max-age "
-        "--durability"
+        "--batch-size --threads --output --format --fail-on --dry-run --quiet --no-progress --journal "
+        "--max-age --durability"
     )
     for option in options.split():
         assert option in layercheck("check", "--help").out

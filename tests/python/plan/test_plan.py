@@ -192,7 +192,9 @@ def test_fewer_than_one_thread_is_a_value_error(threads: int) -> None:
 def test_threads_change_nothing_in_a_plan_of_many_rows() -> None:
     rows = [f"sha256:{row * 7919 % 100_003:064x}" for row in range(300_000)]
     rows[::1000] = ["junk"] * len(rows[::1000])
-    plans = [lc.plan(iter(rows), threads=threads) for threads in (None, 1, 2, 8)]
+    # The length of a list is known, and that of an iterator is not.
+    plans = [lc.plan(rows, threads=threads) for threads in (None, 1, 2, 8)]
+    plans.append(lc.plan(iter(rows), threads=2))
     for plan in plans:
         assert (plan.rows, plan.unique, plan.invalid) == (300_000, 100_003 - len(missing(rows)), 300)
         assert plan.row_index.tolist() == plans[1].row_index.tolist()

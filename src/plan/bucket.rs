@@ -1,0 +1,85 @@
+//! A bucket of the table of [`super::dedupe`]: eight entries in one line of the processor's cache.
+
+/// Entries of a bucket.
+pub(super) const WIDTH: usize = 8;
+
+/// Eight entries, filled from the front. An entry is a tag and a number that is not zero.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct Bucket {
+    tags: [u32; WIDTH],
+    /// Zero in a free place.
+    numbers: [u32; WIDTH],
+}
+
+/// What a bucket holds for a tag.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// A bit for each entry that has the tag, the first entry lowest.
+    pub(super) same: u32,
+    /// Entries in the bucket, with any tag.
+    pub(super) used: usize,
+}
+
+impl Bucket {
+    pub(super) const EMPTY: Self = Self { tags: [0; WIDTH], numbers: [0; WIDTH] };
+
+    /// Looks at all eight entries at once, because a branch for each would often be mispredicted.
+    #[inline]
+    pub(super) fn look(&self, tag: u32) -> Seen {
+        let (same, free) = (equal(&self.tags, tag), equal(&self.numbers, 0));
+        // The free places are the last places, and their tags mean nothing.
+        let used = (free | 1 << WIDTH).trailing_zeros();
+        Seen { same: same & ((1 << used) - 1), used: used as usize }
+    }
+
+    /// Returns the number of the first of these entries; 0 if there is none.
+    #[inline]
+    pub(super) fn first(&self, same: u32) -> u32 {
+        self.numbers.get(same.trailing_zeros() as usize).copied().unwrap_or_default()
+    }
+
+    /// Adds an entry behind `used` entries and returns true, if that place exists and is free.
+    #[inline]
+    pub(super) fn put(&mut self, used: usize, tag: u32, number: u32) -> bool {
+        match (self.tags.get_mut(used), self.numbers.get_mut(used)) {
+            (Some(tag_place), Some(place)) if *place == 0 => {
+                (*tag_place, *place) = (tag, number);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the entries, each a tag and a number.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.tags.into_iter().zip(self.numbers).take_while(|(_, number)| *number != 0)
+    }
+}
+
+/// Returns a bit for each place that holds `value`, the first place lowest.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn equal(places: &[u32; WIDTH], value: u32) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi32, _mm_loadu_si128, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32,
+        _mm_set1_epi32, _mm_setzero_si128,
+    };
+    // The compiler's own code for the loop below takes three times as many instructions.
+    // SAFETY: these are instructions of SSE2, which every x86-64 has; the two halves of `places` are 16 bytes
+    // each, and may be unaligned.
+    unsafe {
+        let wanted = _mm_set1_epi32(value.cast_signed());
+        let low = _mm_cmpeq_epi32(_mm_loadu_si128(places[..4].as_ptr().cast()), wanted);
+        let high = _mm_cmpeq_epi32(_mm_loadu_si128(places[4..].as_ptr().cast()), wanted);
+        let bytes = _mm_packs_epi16(_mm_packs_epi32(low, high), _mm_setzero_si128());
+        _mm_movemask_epi8(bytes).cast_unsigned()
+    }
+}
+
+/// Returns a bit for each place that holds `value`, the first place lowest.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn equal(places: &[u32; WIDTH], value: u32) -> u32 {
+    places.iter().enumerate().fold(0, |bits, (at, place)| bits | u32::from(*place == value) << at)
+}
