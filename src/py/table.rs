@@ -1,9 +1,10 @@
 //! `Table` for Python: chunks of lines, files, and the Arrow stream.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::BufWriter;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -12,12 +13,18 @@ use pyo3_arrow::{PyRecordBatchReader, PySchema};
 
 use super::python_file::os_error;
 use crate::input::content::Compression;
-use crate::memory;
+use crate::memory::{self, OutOfMemory};
 use crate::plan::Plan;
-use crate::table::{Table, arrow, compress, csv, jsonl, plan_table};
+use crate::table::csv::CSV;
+use crate::table::jsonl::JSON_LINES;
+use crate::table::text::{self, Format};
+use crate::table::{Table, arrow, plan_table};
 
-/// Bytes collected before a write.
-const WRITE_BLOCK: usize = 1 << 20;
+/// Bytes collected before a write. A block of lines is larger and is written at once.
+const WRITE_BLOCK: usize = 1 << 18;
+
+/// Time between two looks for a signal while a file is written.
+const BETWEEN_CHECKS: Duration = Duration::from_millis(20);
 
 /// The report table: a line for each row or each digest, made in order and never held as a whole.
 #[pyclass(name = "Table", module = "layercheck._core", frozen)]
@@ -28,6 +35,31 @@ pub(super) struct PyTable {
 impl PyTable {
     pub(super) fn new(table: Table) -> Self {
         Self { table }
+    }
+
+    /// Creates the file and writes it with the interpreter lock released, which it takes for a moment now and
+    /// then to run signal handlers. Errors keep their `errno`.
+    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
+    fn write(&self, py: Python<'_>, path: PathBuf, format: Format, suffix: &str) -> PyResult<()> {
+        memory::ensure(text::MEMORY + WRITE_BLOCK)?;
+        let compression = Compression::of_suffix(suffix);
+        let mut checked = Instant::now();
+        let check = || {
+            if checked.elapsed() < BETWEEN_CHECKS {
+                return Ok(());
+            }
+            checked = Instant::now();
+            let run_handlers = |py: Python<'_>| py.check_signals();
+            Ok(Python::attach(run_handlers)?)
+        };
+        let written = py.detach(|| {
+            let out = BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?);
+            text::write(&self.table, format, compression, out, check)
+        });
+        written.map_err(|error| match error.get_ref().and_then(|inner| inner.downcast_ref::<OutOfMemory>()) {
+            Some(refused) => (*refused).into(),
+            None => os_error(error, &path),
+        })
     }
 }
 
@@ -65,13 +97,13 @@ impl PyTable {
     /// Write CSV to `path`, replacing a file there. `suffix` is that of a compression, or anything else.
     #[pyo3(signature = (path, suffix = ""))]
     fn write_csv(&self, py: Python<'_>, path: PathBuf, suffix: &str) -> PyResult<()> {
-        to_file(py, path, suffix, |out| csv::write(&self.table, out))
+        self.write(py, path, CSV, suffix)
     }
 
     /// Write JSON Lines to `path`, as `write_csv` does.
     #[pyo3(signature = (path, suffix = ""))]
     fn write_jsonl(&self, py: Python<'_>, path: PathBuf, suffix: &str) -> PyResult<()> {
-        to_file(py, path, suffix, |out| jsonl::write(&self.table, out))
+        self.write(py, path, JSON_LINES, suffix)
     }
 
     /// The table as an Arrow stream (PyCapsule interface).
@@ -135,21 +167,4 @@ impl PyPlanTable {
     pub(super) fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Bound::new(py, PySchema::new(plan_table::schema()))?.call_method0("__arrow_c_schema__")
     }
-}
-
-/// Creates the file and writes it with the interpreter lock released. Errors keep their `errno`.
-#[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
-fn to_file(
-    py: Python<'_>,
-    path: PathBuf,
-    suffix: &str,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
-) -> PyResult<()> {
-    memory::ensure(2 * WRITE_BLOCK)?;
-    let compression = Compression::of_suffix(suffix);
-    let written = py.detach(|| {
-        let out = BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?);
-        compress::write(out, compression, write)
-    });
-    written.map_err(|error| os_error(error, &path))
 }

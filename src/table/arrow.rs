@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ArrayBuilder, Int64Builder, StringBuilder, StringDictionaryBuilder};
 use arrow_array::types::{Int8Type, Int32Type};
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StringArray};
+use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, RecordBatchReader, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::{COLUMNS, Table};
@@ -42,7 +42,7 @@ pub fn schema() -> SchemaRef {
 pub struct Reader {
     table: Table,
     schema: SchemaRef,
-    verdicts: StringArray,
+    verdicts: ArrayRef,
     media_types: StringArray,
     /// Lines returned so far.
     line: usize,
@@ -54,7 +54,7 @@ impl Reader {
     /// Makes a reader at the start of `table`.
     #[must_use]
     pub fn new(table: Table) -> Self {
-        let verdicts = StringArray::from_iter_values(Verdict::ALL.map(Verdict::name));
+        let verdicts = Arc::new(StringArray::from_iter_values(Verdict::ALL.map(Verdict::name)));
         let media_types = StringArray::from_iter_values(table.columns.media_type_names());
         Self { table, schema: schema(), verdicts, media_types, line: 0, row: 0 }
     }
@@ -66,18 +66,21 @@ impl Reader {
             .map_err(|refused| ArrowError::MemoryError(refused.to_string()))?;
         let mut row = Int64Builder::with_capacity(count);
         let mut digest = StringBuilder::with_capacity(count, count * TEXT_LEN);
-        // Every batch has the same dictionaries, because Arrow's file format cannot replace a dictionary.
-        let mut verdict = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(count, &self.verdicts)?;
+        let mut verdict = Vec::with_capacity(count);
         let mut size = Int64Builder::with_capacity(count);
+        // Every batch has the same dictionaries, because Arrow's file format cannot replace a dictionary.
         let mut media_type =
             StringDictionaryBuilder::<Int32Type>::new_with_dictionary(count, &self.media_types)?;
         let mut code = StringBuilder::new();
         let mut reason = StringBuilder::new();
         let mut input = StringBuilder::new();
-        for line in self.table.lines_at(self.table.digests_before(self.row), self.row).take(count) {
+        let table = &self.table;
+        let rest = self.row..table.plan.rows();
+        for (number, index) in table.indices(table.digests_before(self.row), rest).take(count) {
+            let line = table.line(number, index);
             row.append_value(line.row as i64);
             digest.append_option(line.digest);
-            verdict.append(line.verdict)?;
+            verdict.push(table.verdict(index) as i8);
             size.append_option(line.size);
             media_type.append_option(line.media_type);
             code.append_option(line.code);
@@ -89,7 +92,7 @@ impl Reader {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(row.finish()),
             Arc::new(digest.finish()),
-            Arc::new(verdict.finish()),
+            Arc::new(DictionaryArray::<Int8Type>::new(verdict.into(), Arc::clone(&self.verdicts))),
             Arc::new(size.finish()),
             Arc::new(media_type.finish()),
             Arc::new(code.finish()),

@@ -2,14 +2,17 @@
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
-pub mod compress;
+mod compress;
 pub mod csv;
 pub mod escape;
+pub mod in_order;
 pub mod jsonl;
 #[cfg(feature = "arrow")]
 pub mod plan_table;
+pub mod text;
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -96,13 +99,15 @@ impl Table {
     pub fn lines(&self, start: usize) -> impl Iterator<Item = Line<'_>> {
         let walks = self.unique || self.only.is_some();
         let (skip, row) = if walks { (start, 0) } else { (0, start.min(self.plan.rows())) };
-        self.lines_at(0, row).skip(skip)
+        let lines = self.indices(0, row..self.plan.rows()).map(|(row, index)| self.line(row, index));
+        lines.skip(skip)
     }
 
-    /// Returns the lines from input row `row` on, before which `digests` digests were seen.
-    fn lines_at(&self, digests: usize, row: usize) -> impl Iterator<Item = Line<'_>> {
-        let of_rows = rows_at(&self.plan, self.unique, digests, row);
-        of_rows.filter(|(_, index)| self.is_wanted(*index)).map(|(row, index)| self.line(row, index))
+    /// Returns these rows, as far as the table has lines of them, with their indices. Before them, `digests`
+    /// digests were seen.
+    fn indices(&self, digests: usize, rows: Range<usize>) -> impl Iterator<Item = (usize, i64)> {
+        let of_rows = rows_at(&self.plan, self.unique, digests, rows);
+        of_rows.filter(|(_, index)| self.is_wanted(*index))
     }
 
     /// Returns the digests seen before input row `row`, in a table with a line for each digest whose last
@@ -115,8 +120,11 @@ impl Table {
 
     fn is_wanted(&self, index: i64) -> bool {
         let Some(wanted) = self.only else { return true };
-        let verdict = usize::try_from(index).map_or(Verdict::Invalid, |at| self.columns.verdicts()[at]);
-        wanted[verdict as usize]
+        wanted[self.verdict(index) as usize]
+    }
+
+    fn verdict(&self, index: i64) -> Verdict {
+        usize::try_from(index).map_or(Verdict::Invalid, |at| self.columns.verdicts()[at])
     }
 
     fn line(&self, row: usize, index: i64) -> Line<'_> {
@@ -147,17 +155,20 @@ impl Table {
     }
 }
 
-/// Returns the rows of a plan from `row` on with their indices: all rows, or only the first row of each
-/// digest. Before `row` there are `line` of these.
-fn rows_at(plan: &Plan, unique: bool, line: usize, row: usize) -> impl Iterator<Item = (usize, i64)> {
+/// Returns these rows of a plan with their indices: all rows, or only the first row of each digest. Before
+/// them there are `line` of these.
+fn rows_at(plan: &Plan, unique: bool, line: usize, rows: Range<usize>) -> impl Iterator<Item = (usize, i64)> {
     // Digests are in first-seen order, so their first rows are in ascending order: the line of the next
     // digest is the next row with its index.
     let mut next = line as i64;
-    let rows = plan.row_index()[row..].iter().enumerate();
-    rows.filter(move |(_, index)| {
-        let wanted = !unique || **index == next;
-        next += i64::from(wanted);
-        wanted
-    })
-    .map(move |(behind, index)| (row + behind, *index))
+    let row = rows.start;
+    plan.row_index()[rows]
+        .iter()
+        .enumerate()
+        .filter(move |(_, index)| {
+            let wanted = !unique || **index == next;
+            next += i64::from(wanted);
+            wanted
+        })
+        .map(move |(behind, index)| (row + behind, *index))
 }

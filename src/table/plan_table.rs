@@ -65,7 +65,8 @@ impl Reader {
         let mut kinds = StringDictionaryBuilder::<Int8Type>::new_with_dictionary(count, &self.kinds)?;
         let mut offsets = Int64Builder::with_capacity(count);
         let mut texts = StringBuilder::new();
-        for (row, index) in super::rows_at(&self.plan, self.unique, self.line, self.row).take(count) {
+        let rest = self.row..self.plan.rows();
+        for (row, index) in super::rows_at(&self.plan, self.unique, self.line, rest).take(count) {
             let digest = usize::try_from(index).ok().map(|at| Text::of(&self.plan.digests()[at]));
             let reject = if index < 0 { self.plan.rejects().of_row(row) } else { None };
             rows.append_value(row as i64);

@@ -31,3 +31,4 @@ mod protocol {
     mod request;
 }
 mod table;
+mod table_text;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use layercheck::protocol::entry::{Entry, EntryStatus};
-use layercheck::table::{COLUMNS, Table, csv, jsonl};
+use layercheck::table::csv::CSV;
+use layercheck::table::jsonl::JSON_LINES;
+use layercheck::table::{COLUMNS, Table, text};
 use layercheck::{Digest, Ledger, Planner};
 
 fn table(unique: bool) -> Table {
@@ -46,7 +48,7 @@ fn a_line_per_digest_has_the_row_it_was_first_seen_in() {
 #[test]
 fn csv_has_one_line_a_record_and_escapes_text_from_outside() {
     let mut bytes = Vec::new();
-    csv::write(&table(false), &mut bytes).unwrap();
+    text::write(&table(false), CSV, None, &mut bytes, || Ok(())).unwrap();
     let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
     assert_eq!(reader.headers().unwrap(), COLUMNS.as_slice());
     let records: Vec<_> = reader.records().map(Result::unwrap).collect();
@@ -60,7 +62,7 @@ fn csv_has_one_line_a_record_and_escapes_text_from_outside() {
 #[test]
 fn json_lines_have_every_column_in_each_object() {
     let mut bytes = Vec::new();
-    jsonl::write(&table(false), &mut bytes).unwrap();
+    text::write(&table(false), JSON_LINES, None, &mut bytes, || Ok(())).unwrap();
     let lines: Vec<serde_json::Value> = bytes
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())

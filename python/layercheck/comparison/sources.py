@@ -16,6 +16,7 @@ from layercheck.journal.reader import Journal
 from layercheck.redact import one_line
 from layercheck.report import Report
 from layercheck.report.dataframes import pyarrow
+from layercheck.report.read_ahead import one_ahead
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _parquet(name: str) -> Iterator[Any]:
     with parquet.ParquetFile(
         name, read_dictionary=["verdict"], buffer_size=_PARQUET_BUFFER, pre_buffer=False
     ) as file:
-        yield from file.iter_batches(_PARQUET_ROWS, columns=_COLUMNS)
+        yield from one_ahead(file.iter_batches(_PARQUET_ROWS, columns=_COLUMNS), file.metadata.num_rows)
 
 
 def _arrow(name: str) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from layercheck.file_formats import (
 )
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
+from layercheck.report.read_ahead import one_ahead
 
 Writer: TypeAlias = Callable[[Table, str, str], None]
 """Writes a table to a path, with the suffix of a compression or an empty one."""
@@ -80,7 +81,7 @@ def _parquet() -> Writer:
         with parquet.ParquetWriter(
             path, reader.schema, compression="zstd", use_dictionary=_REPEATING
         ) as writer:
-            for batch in reader:
+            for batch in one_ahead(reader, len(table)):
                 writer.write_batch(batch)
 
     return write
@@ -93,7 +94,7 @@ def _arrow() -> Writer:
     def write(table: Table, path: str, _: str) -> None:
         reader = arrow.RecordBatchReader.from_stream(table)
         with ipc.new_file(path, reader.schema) as writer:
-            for batch in reader:
+            for batch in one_ahead(reader, len(table)):
                 writer.write_batch(batch)
 
     return write
