@@ -192,25 +192,42 @@ class Wire:
     def send(
         self, target: str, host: str, headers: Sequence[tuple[str | bytes, str | bytes]], body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]: ...
-    def ask(
-        self,
-        packer: Packer,
-        plan: Plan,
-        start: int,
-        stop: int,
-        url: str,
-        target: str,
-        host: str,
-        headers: Sequence[tuple[str, str]],
-        scope: tuple[str, str],
-        credentials: tuple[str, str, str | None],
-        known: KnownSecrets,
-        clock_offset_s: float,
-    ) -> tuple[int, list[tuple[str, str]], bytes]: ...
     def distrust(self) -> None: ...
     def close(self) -> None: ...
     @property
     def idle(self) -> int: ...
+
+@final
+class PreparedCalls:
+    """Makes calls like one that botocore made and signed. Thread-safe; a call blocks the calling thread.
+
+    Calls are made as long as each watched attribute holds the same object, for `valid_s` seconds, and until
+    `renewal_at` (seconds since 1970).
+    """
+
+    def __new__(
+        cls,
+        wire: Wire,
+        packer: Packer,
+        known: KnownSecrets,
+        *,
+        url: str,
+        target: str,
+        host: str,
+        headers: Sequence[tuple[str | bytes, str | bytes]],
+        body: bytes,
+        secret_key: str,
+        watched: Sequence[tuple[object, str, object]],
+        valid_s: float,
+        renewal_at: float | None,
+    ) -> PreparedCalls: ...
+    def ask(
+        self, plan: Plan, start: int, stop: int, clock_offset_s: float
+    ) -> bytes | tuple[tuple[int, list[tuple[str, str]], bytes], float] | None: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def valid(self) -> bool: ...
 
 @final
 class Ledger:

@@ -23,6 +23,7 @@
 mod connection;
 mod error;
 mod limits;
+mod prepared;
 mod request;
 mod response;
 pub mod sigv4;
@@ -34,6 +35,7 @@ use std::time::Instant;
 use connection::Connection;
 pub use error::{WireError, WireErrorKind};
 pub use limits::Limits;
+pub use prepared::Prepared;
 pub use request::Request;
 pub use response::Response;
 use tls::Tls;

@@ -7,11 +7,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::known_secrets::PyKnownSecrets;
 use super::memory;
-use super::plan::PyPlan;
-use super::plan::range;
-use super::request::PyPacker;
 use crate::http::sigv4::Signer;
 use crate::http::tls::Tls;
 use crate::http::{Limits, Request, Response, Wire, WireError as ExchangeError};
@@ -31,13 +27,13 @@ impl From<ExchangeError> for PyErr {
 
 /// A header's name or value, which botocore may give as text or encoded.
 #[derive(FromPyObject)]
-enum Word {
+pub(super) enum Word {
     Text(String),
     Bytes(Vec<u8>),
 }
 
 impl Word {
-    fn text(self) -> PyResult<String> {
+    pub(super) fn text(self) -> PyResult<String> {
         match self {
             Self::Text(text) => Ok(text),
             Self::Bytes(bytes) => {
@@ -47,12 +43,12 @@ impl Word {
     }
 }
 
-type Answer<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>);
+pub(super) type Answer<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>);
 
 /// Connections to one host. Thread-safe; an exchange blocks the calling thread.
 #[pyclass(name = "Wire", module = "layercheck._core", frozen)]
 pub(super) struct PyWire {
-    wire: Wire,
+    pub(super) wire: Wire,
 }
 
 #[pymethods]
@@ -99,65 +95,12 @@ impl PyWire {
         body: &Bound<'py, PyBytes>,
     ) -> PyResult<Answer<'py>> {
         let mut request = Request::post(target, host);
-        for (name, value) in headers {
-            let (name, value) = (name.text()?, value.text()?);
-            // The request writes these headers itself.
-            if !["host", "content-length", "accept-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own))
-            {
-                request.header(&name, &value)?;
-            }
+        for (name, value) in sent(headers)? {
+            request.header(&name, &value)?;
         }
         // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
         let response = py.detach(|| self.wire.exchange(&request.with_body(body)))?;
-        answer(py, response)
-    }
-
-    /// Ask for the digests `start..stop` of `plan`: pack, sign and send with the lock released once.
-    ///
-    /// `scope` is the region and the service of the signature. `credentials` are the access key id, the
-    /// secret key, and the session token or None. `known` notes them and the signature. The request is
-    /// signed for the time of this machine plus `clock_offset_s` seconds.
-    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // what a request is made of, out of Python's hands
-    fn ask<'py>(
-        &self,
-        packer: &Bound<'py, PyPacker>,
-        plan: &Bound<'py, PyPlan>,
-        start: usize,
-        stop: usize,
-        url: &str,
-        target: &str,
-        host: &str,
-        headers: Vec<(String, String)>,
-        scope: (String, String),
-        credentials: (String, String, Option<String>),
-        known: &Bound<'py, PyKnownSecrets>,
-        clock_offset_s: f64,
-    ) -> PyResult<Answer<'py>> {
-        let py = plan.py();
-        let known = &known.get().known;
-        let time = shifted(SystemTime::now(), clock_offset_s)?;
-        let (packer, plan) = (&packer.get().packer, &plan.get().plan);
-        let digests = &plan.digests()[range(plan, start, stop)?];
-        let response = py.detach(|| {
-            let mut body = Vec::new();
-            packer.pack(digests, &mut body);
-            let (region, service) = &scope;
-            let (access_key, secret_key, token) = &credentials;
-            let token = token.as_deref();
-            known.learn(access_key, secret_key, token);
-            let signer = Signer { access_key, secret_key, token, region, service, time };
-            let signature = signer.headers(url, &headers, &body)?;
-            for (_, value) in &signature {
-                known.learn_authorization(value);
-            }
-            let mut request = Request::post(target, host);
-            let added = signature.iter().map(|(name, value)| (*name, value.as_str()));
-            for (name, value) in headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(added) {
-                request.header(name, value)?;
-            }
-            self.wire.exchange(&request.with_body(&body))
-        })?;
         answer(py, response)
     }
 
@@ -178,7 +121,17 @@ impl PyWire {
     }
 }
 
-fn answer(py: Python<'_>, response: Response) -> PyResult<Answer<'_>> {
+/// Returns the headers as text, without those that the request writes itself.
+pub(super) fn sent(headers: Vec<(Word, Word)>) -> PyResult<Vec<(String, String)>> {
+    let own = |name: &str| {
+        ["host", "content-length", "accept-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own))
+    };
+    let texts = headers.into_iter().map(|(name, value)| Ok((name.text()?, value.text()?)));
+    let texts = texts.collect::<PyResult<Vec<_>>>()?;
+    Ok(texts.into_iter().filter(|(name, _)| !own(name)).collect())
+}
+
+pub(super) fn answer(py: Python<'_>, response: Response) -> PyResult<Answer<'_>> {
     Ok((response.status, response.headers, memory::bytes(py, &response.body)?))
 }
 
@@ -202,13 +155,13 @@ pub(super) fn signature_headers(
 }
 
 /// Returns a time later or earlier by so many seconds.
-fn shifted(time: SystemTime, seconds: f64) -> PyResult<SystemTime> {
+pub(super) fn shifted(time: SystemTime, seconds: f64) -> PyResult<SystemTime> {
     let by = Duration::try_from_secs_f64(seconds.abs()).ok();
     let shifted = by.and_then(|by| if seconds < 0.0 { time.checked_sub(by) } else { time.checked_add(by) });
     shifted.ok_or_else(|| PyValueError::new_err(format!("{seconds} seconds lead to no time of this machine")))
 }
 
-fn seconds(value: f64) -> PyResult<Duration> {
+pub(super) fn seconds(value: f64) -> PyResult<Duration> {
     let duration = Duration::try_from_secs_f64(value).ok().filter(|duration| !duration.is_zero());
     duration.ok_or_else(|| PyValueError::new_err(format!("{value} is not a time to wait in seconds")))
 }

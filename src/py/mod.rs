@@ -17,6 +17,8 @@ mod memory;
 mod pickling;
 mod plan;
 mod planner;
+#[cfg(feature = "wire")]
+mod prepared_calls;
 mod python_file;
 mod rejects;
 mod request;
@@ -69,6 +71,9 @@ mod _core {
     use super::plan::PyPlan;
     #[pymodule_export]
     use super::planner::PyPlanner;
+    #[cfg(feature = "wire")]
+    #[pymodule_export]
+    use super::prepared_calls::PyPreparedCalls;
     #[pymodule_export]
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]

@@ -5,6 +5,7 @@ mod digest;
 #[cfg(feature = "wire")]
 mod http {
     mod exchange;
+    mod prepared;
     #[cfg(feature = "local-ecr")]
     mod tls;
 }

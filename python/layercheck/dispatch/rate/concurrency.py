@@ -78,8 +78,10 @@ class ConcurrencyLimit:
             self._best_s = average
         self._resize(average, now)
         rate = self._limiter.rate
-        calls = self._free if rate is None else rate * average * self.HEADROOM + self.LEAST
-        self.limit = min(self._most, math.ceil(calls))
+        if rate is None:
+            self.limit = math.ceil(self._free)
+        else:
+            self.limit = min(self._most, math.ceil(rate * average * self.HEADROOM + self.LEAST))
 
     def _resize(self, average: float, now: float) -> None:
         best = min(self._best_s, self._best_before_s)

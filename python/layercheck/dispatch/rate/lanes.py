@@ -65,8 +65,10 @@ class LaneHandle:
     @property
     def rate(self) -> float | None:
         """The present rate in calls per second; None while there is no limit."""
-        rates = [rate for rate in (self.own_rate, self._pacer.rate) if rate is not None]
-        return min(rates, default=None)
+        own, lane = self.own_rate, self._pacer.rate
+        if own is None or lane is None:
+            return lane if own is None else own
+        return min(own, lane)
 
     def reserve(self) -> float:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""

@@ -70,6 +70,8 @@ class Pacer:
     @property
     def rate(self) -> float | None:
         """The present rate in calls per second; None while there is no limit."""
+        if self._peak is None:
+            return self._rate  # without the lock, because nothing is adapted
         with self._lock:
             return self._recovered(self._clock())
 

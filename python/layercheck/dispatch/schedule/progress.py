@@ -44,7 +44,10 @@ class RunProgress:
         if kind is OutcomeKind.LEFT:
             return
         if kind.is_final:
-            self._ended(self._batch_of(outcome.call))
+            if self._open_calls:
+                self._ended(self._batch_of(outcome.call))
+            else:
+                self.batches_done += 1
         elif kind is OutcomeKind.SPLIT:
             batch = self._batch_of(outcome.call)
             self._open_calls[batch] = self._open_calls.get(batch, 1) + 1

@@ -207,7 +207,7 @@ class WorkerPool:
                     self._assign(taken)
                     continue
                 taken[1].thread = worker
-                if self._timekeeper is None or not self._alarm_set:
+                if not self._rotation.is_full and (self._timekeeper is None or not self._alarm_set):
                     # The call is taken, so that it must be returned, also without another thread.
                     with suppress(RuntimeError, MemoryError):
                         self.notify()

@@ -10,9 +10,10 @@ speed and nothing else:
 | `wire` | the core | botocore | the core | the core |
 | `native` | the core | the core | the core | the core |
 
-All of them take sessions, credentials and their refresh, endpoints and configuration from boto3, and each
-call goes through the public method of a boto3 client. `choose` takes the fastest transport that may be used,
-and says why it takes no faster one.
+All of them take sessions, credentials and their refresh, endpoints and configuration from boto3, and calls
+go through the public method of a boto3 client. With `native`, only one call a minute does, and the core makes
+the others like it. `choose` takes the fastest transport that may be used, and says why it takes no faster
+one.
 """
 
 from layercheck.dispatch.transport.base import Batch, Transport

@@ -1,95 +1,162 @@
-"""The native transport: the core packs, signs, sends and reads; boto3 gives credentials and endpoint."""
+"""The native transport: boto3 makes a call, and the core makes the next calls like it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from layercheck._core import WireError
-from layercheck.aws import credentials
+from layercheck._core import PreparedCalls, WireError
 from layercheck.aws.response_limit import ReadBody
+from layercheck.dispatch.transport.base import Batch
+from layercheck.dispatch.transport.plain import PlainTransport
+from layercheck.dispatch.transport.preparation import VALID_S, Watched, listeners_of, prepare
+from layercheck.dispatch.transport.signing import text
 from layercheck.dispatch.transport.wire import WireTransport, as_botocore
+from layercheck.redact import clean
+
+_log = logging.getLogger("layercheck")
+
+_PAUSE_S = 1.0
+"""Seconds between two calls of which the transport tries to learn how calls are made."""
 
 
 class NativeTransport(WireTransport):
-    """Makes the public boto3 call and answers it at the event `before-call`.
+    """The wire transport, except that botocore makes only the first call, and one a minute.
 
-    At that event botocore has resolved the endpoint and made the headers, and a handler may answer in place
-    of all that follows. The transport asks boto3 for the credentials at each call, so that boto3 refreshes
-    them when they are due. If a request needs another signature than Signature Version 4 with these
-    credentials, botocore signs it, as with `wire`.
+    At the event `before-send` the transport takes the request apart that botocore signed: endpoint, headers,
+    their order, scope. The core signs it once more. Only if that gives botocore's signature, the core makes
+    the next calls like it. They differ in the digests, date, invocation id, length and signature.
+
+    Botocore makes a call again when the credentials have changed or are to be renewed, when a handler was
+    registered on the client or removed, or when a minute is over. It makes all calls that `prepare` leaves to
+    it. When a handler needs a plainer transport, this transport becomes that one for good.
+
+    Args:
+        *arguments: See `WireTransport`.
+        fastest: Returns the fastest transport that may be used now, and why no faster one may.
+        **options: See `WireTransport`.
     """
 
     name = "native"
 
-    def _before_call(self, params: dict[str, Any], **event: Any) -> object:
-        state = self._state
-        batch = state.batch
-        if batch is None:
-            return None
-        state.reached = True
-        scope = None if self._aside else _scope(event)
-        signed_as = None if scope is None else self._current_credentials()
-        url = params["url"]
-        if scope is None or signed_as is None or (route := self._route_to(url)) is None:
-            return super()._before_call(params, **event)
+    def __init__(self, *arguments: Any, fastest: Callable[[], tuple[str, str]], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._fastest = fastest
+        self._prepared: PreparedCalls | None = None
+        self._heard: object = None
+        self._next_try_at = 0.0
+
+    def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:
+        """Make one call of `BatchCheckLayerAvailability`; see `Transport`."""
+        prepared = self._prepared
+        if prepared is None or self._aside or self._lost:
+            return self._by_boto3(batch)
         try:
-            status, headers, body = route.wire.ask(
-                self._packer,
-                batch.plan,
-                batch.start,
-                batch.stop,
-                route.sent,
-                route.target,
-                route.host,
-                list(params["headers"].items()),
-                scope,
-                signed_as,
-                self.known,
-                self._signing.clock.offset_s,
-            )
+            told = prepared.ask(batch.plan, batch.start, batch.stop, self._signing.clock.offset_s)
+            if isinstance(told, bytes):
+                return told
+            if told is not None:
+                return self._other_answer(*told)
         except WireError as error:
-            if self._step_aside(error):
-                return super()._before_call(params, **event)
-            raise as_botocore(error, SimpleNamespace(url=url)) from error
+            if not self._step_aside(error):
+                raise as_botocore(error, SimpleNamespace(url=prepared.url)) from error
+        return self._by_boto3(batch)
+
+    def _by_boto3(self, batch: Batch) -> Mapping[str, Any] | bytes:
+        """Let boto3 make the call. From the call of one thread at a time, learn how calls are made."""
+        listeners = listeners_of(self._client)
+        if listeners is not None and listeners[2] is not self._heard:
+            self._heard = listeners[2]
+            self._give_way()
+        now = time.monotonic()
+        if listeners is not None and now >= self._next_try_at:
+            self._next_try_at = now + _PAUSE_S
+            self._state.listeners = listeners
+        try:
+            return super().__call__(batch)
+        finally:
+            self._state.listeners = None
+
+    def _give_way(self) -> None:
+        """Become a plainer transport if a handler needs one that was registered meanwhile."""
+        fastest, why = self._fastest()
+        if fastest == PlainTransport.name and not self._lost:
+            self._lost = why
+            self.name = fastest
+            _log.info("making plain boto3 calls from now on: %s", clean(why, known=self.known))
+        elif fastest == "slim":
+            self._leave_to_botocore(why)
+
+    def _before_send(self, request: Any, **event: Any) -> object:
+        listeners, self._state.listeners = self._state.listeners, None
+        if listeners is not None and self._state.batch is not None:
+            self._prepared = self._prepare(request, listeners)
+        response: Any = super()._before_send(request, **event)
+        if response is not None and response.status_code < 300:
+            self._state.body = response.content
+        return response
+
+    def _prepare(self, request: Any, listeners: Watched) -> PreparedCalls | None:
+        """Learn from a signed request how calls are made; None if botocore has to make each call."""
+        found = prepare(self._client, listeners)
+        if found is None or self._aside or found.token != _header(request, "X-Amz-Security-Token"):
+            return None
+        if f"Credential={found.access_key}/" not in (_header(request, "Authorization") or ""):
+            return None
+        try:
+            route = self._route_to(request.url)
+            if route is None:
+                return None
+            return PreparedCalls(
+                route.wire,
+                self._packer,
+                self.known,
+                url=route.url,
+                target=route.target,
+                host=route.host,
+                headers=list(request.headers.items()),
+                body=request.body,
+                secret_key=found.secret_key,
+                watched=found.watched,
+                valid_s=VALID_S,
+                renewal_at=found.renewal_at,
+            )
+        except WireError:
+            return None  # sending this request meets it again
+        except ValueError as error:
+            _log.debug("botocore makes each call, because none can be made like it: %s", error)
+            return None
+
+    def _other_answer(
+        self, answer: tuple[int, list[tuple[str, str]], bytes], sent_at: float
+    ) -> Mapping[str, Any] | bytes:
+        """Return the body of a good answer; raise what botocore raises for any other.
+
+        Raises:
+            ClientError: The service refused the call.
+        """
+        status, headers, body = answer
         body = self._decoded(headers, body)
         if status < 300:
-            state.body = body
-            return _Answered(status), {"ResponseMetadata": {"HTTPStatusCode": status}}
-        return _parsed_error(event["model"], url, status, headers, body)
-
-    def _current_credentials(self) -> credentials.CredentialSnapshot | None:
-        found = credentials.current(self._client, self.known)
-        if found is None:
-            # Botocore raises its own error for this when it signs.
-            self._leave_to_botocore("boto3 found no credentials")
-        return found
+            return body
+        client: Any = self._client
+        model = client.meta.service_model.operation_model("BatchCheckLayerAvailability")
+        parsed = _parsed_error(model, client.meta.endpoint_url, status, headers, body)
+        raised = client.exceptions.from_code(parsed.get("Error", {}).get("Code"))
+        error: Exception = raised(parsed, model.name)
+        self._signing.learn_time(error, sent_at)
+        raise error
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    """The part of an HTTP response that botocore reads after the answer was handled."""
-
-    status_code: int
+def _header(request: Any, name: str) -> str | None:
+    value = request.headers.get(name)
+    return None if value is None else text(value)
 
 
-def _scope(event: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return region and service to sign for; None if this is not plain Signature Version 4."""
-    signer, context = event["request_signer"], event["context"]
-    signing = context.get("signing") or {}
-    auth_types = {context.get("auth_type") or "v4", signer.signature_version}
-    if auth_types != {"v4"} or signing.keys() - {"region", "signing_name"}:
-        return None
-    region = signing.get("region") or signer.region_name
-    service = signing.get("signing_name") or signer.signing_name
-    return (region, service) if region and service else None
-
-
-def _parsed_error(
-    model: Any, url: str, status: int, headers: list[tuple[str, str]], body: bytes
-) -> tuple[Any, Any]:
+def _parsed_error(model: Any, url: str, status: int, headers: list[tuple[str, str]], body: bytes) -> Any:
     """Let botocore parse an error response, as if it had come through botocore's own session."""
     from botocore.awsrequest import AWSResponse
     from botocore.endpoint import convert_to_response_dict
@@ -97,13 +164,12 @@ def _parsed_error(
 
     received: Any = dict(headers)
     raw: Any = ReadBody(body)
-    response = AWSResponse(url, status, received, raw)
     parser = create_parser("json")
-    answered = convert_to_response_dict(response, model)
+    answered = convert_to_response_dict(AWSResponse(url, status, received, raw), model)
     parsed = parser.parse(answered, model.output_shape)
     # Add the members of the error that the service's model knows, as botocore's endpoint does.
     shape = model.service_model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
     if shape is not None:
         parsed.update(parser.parse(answered, shape))
     parsed["ResponseMetadata"]["RetryAttempts"] = 0
-    return response, parsed
+    return parsed

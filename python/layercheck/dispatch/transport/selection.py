@@ -84,17 +84,16 @@ def choose(
         return PlainTransport(client, repository_name, registry_id, signing, owned=owned)
     if name == "slim":
         return SlimTransport(client, repository_name, registry_id, signing)
-    sending = NativeTransport if name == "native" else WireTransport
-    return sending(
-        client,
-        repository_name,
-        registry_id,
-        signing,
-        ca_bundle=os.fspath(_ca_bundle(client) or ""),
-        keepalive=_keepalive(client) is True,
-        limits=limits,
-        direct=_direct(client),
-    )
+    options: dict[str, Any] = {
+        "ca_bundle": os.fspath(_ca_bundle(client) or ""),
+        "keepalive": _keepalive(client) is True,
+        "limits": limits,
+        "direct": _direct(client),
+    }
+    if name == "wire":
+        return WireTransport(client, repository_name, registry_id, signing, **options)
+    fastest_now = functools.partial(_fastest, client, owned)
+    return NativeTransport(client, repository_name, registry_id, signing, fastest=fastest_now, **options)
 
 
 def check_name(wanted: object) -> None:

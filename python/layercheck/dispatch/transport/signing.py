@@ -38,6 +38,7 @@ class Signing:
         self.known = KnownSecrets()
         self.clock = ServiceClock()
         self._client = client
+        self._noted: tuple[str, str | None] = ("", None)
         if owned:
             client.meta.events.register("before-send", self._before_send)
 
@@ -56,6 +57,7 @@ class Signing:
         """Note credentials that sign a request."""
         texts = [each if isinstance(each, str) else None for each in found]
         # Other types come from sessions that tests made.
+        self._noted = (texts[0] or "", texts[2])
         self.known.learn(texts[0] or "", texts[1] or "", texts[2])
 
     @contextmanager
@@ -65,24 +67,39 @@ class Signing:
         try:
             yield
         except Exception as error:
-            if is_refused_for_its_time(error):
-                response = getattr(error, "response", None)
-                self.clock.learn(response, sent_at=sent_at, received_at=time.time())
+            self.learn_time(error, sent_at)
             raise
+
+    def learn_time(self, error: Exception, sent_at: float) -> None:
+        """Learn the service's time if a call was refused for the time of its signature.
+
+        Args:
+            error: What the call raised.
+            sent_at: When the request was made, seconds since 1970.
+        """
+        if is_refused_for_its_time(error):
+            response = getattr(error, "response", None)
+            self.clock.learn(response, sent_at=sent_at, received_at=time.time())
 
     def _before_send(self, request: Any, **_: object) -> None:
         if self.clock.offset_s:
             self._sign_again(request)
-        self.known.learn_authorization(_text(request.headers.get("Authorization", "")))
+        authorization = text(request.headers.get("Authorization", ""))
+        self.known.learn_authorization(authorization)
+        # Credentials may have changed between the look at them and the signature.
+        token = request.headers.get("X-Amz-Security-Token")
+        sent = (_access_key(authorization), None if token is None else text(token))
+        if sent[0] and sent != self._noted:
+            self.known.learn(sent[0], "", sent[1])
 
     def _sign_again(self, request: Any) -> None:
         """Sign a request that botocore signed, with the service's time."""
-        signed = _AUTHORIZATION.fullmatch(_text(request.headers.get("Authorization", "")))
+        signed = _AUTHORIZATION.fullmatch(text(request.headers.get("Authorization", "")))
         found = credentials.current(self._client, self.known)
         if signed is None or found is None or not isinstance(request.body, bytes):
             return
         names = set(signed["headers"].split(";")) - _MADE_ANEW
-        headers = [(each, _text(value)) for each, value in request.headers.items() if each.lower() in names]
+        headers = [(each, text(value)) for each, value in request.headers.items() if each.lower() in names]
         scope = (signed["region"], signed["service"])
         at_s = time.time() + self.clock.offset_s
         for name, value in signature_headers(request.url, headers, request.body, scope, found, at_s):
@@ -90,5 +107,10 @@ class Signing:
         self.note(found)
 
 
-def _text(value: str | bytes) -> str:
+def _access_key(authorization: str) -> str:
+    return authorization.partition("Credential=")[2].partition("/")[0]
+
+
+def text(value: str | bytes) -> str:
+    """Return the value of a header, which botocore may have encoded."""
     return value if isinstance(value, str) else value.decode("latin-1")

@@ -10,6 +10,7 @@ from typing import Any
 from layercheck._core import Packer
 from layercheck.dispatch.transport.base import Batch
 from layercheck.dispatch.transport.plain import PlainTransport, answer_in
+from layercheck.dispatch.transport.preparation import Watched
 from layercheck.dispatch.transport.signing import Signing
 from layercheck.types import EcrClient
 
@@ -23,11 +24,13 @@ class CallState(threading.local):
         batch: What is asked; None outside a call of the transport.
         reached: The transport's handler ran, so that botocore sends the request for this batch or none.
         body: The body of the answer, taken before botocore parsed it.
+        listeners: Set while the native transport learns from the call; see `listeners_of`.
     """
 
     batch: Batch | None = None
     reached: bool = False
     body: bytes | None = None
+    listeners: Watched | None = None
 
 
 class SlimTransport:

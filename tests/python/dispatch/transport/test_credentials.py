@@ -34,7 +34,8 @@ def test_credentials_are_asked_of_the_session_for_each_call() -> None:
             asked.headers["authorization"].partition("Credential=")[2].partition("/")[0]
             for asked in server.asked
         ]
-    assert keys == [f"AKID{number}" for number in range(1, 9)]
+    # Nothing is assumed of credentials of an unknown class: they may be others each time.
+    assert len(keys) == len(set(keys)) == 8
     assert not any("x-amz-security-token" in asked.headers for asked in server.asked)
 
 

@@ -242,4 +242,4 @@ def test_a_call_costs_a_share_of_the_interpreters_calls_that_plain_boto3_costs()
     # Counts, not times: they are the same on every machine. What they buy is measured in bench/.
     assert counts["slim"] < 0.5 * counts["plain"], counts
     assert counts["wire"] < 0.3 * counts["plain"], counts
-    assert counts["native"] < 0.06 * counts["plain"], counts
+    assert counts["native"] < 10, counts
