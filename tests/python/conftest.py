@@ -1,8 +1,12 @@
-"""Settings for all tests: no test finds a real account."""
+"""Settings for all tests: no test finds a real account, and none fails because the machine is busy."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fake_account import SECRET, TOKEN
+
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(autouse=True)
