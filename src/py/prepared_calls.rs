@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use rustls::crypto::{SecureRandom, ring};
@@ -120,6 +121,18 @@ impl PyPreparedCalls {
     #[getter]
     fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Shows the collector what is watched: the client among it, whose handlers lead back here.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.wire)?;
+        visit.call(&self.packer)?;
+        visit.call(&self.known)?;
+        self.watched.iter().try_for_each(|(object, name, value)| {
+            visit.call(object)?;
+            visit.call(name)?;
+            visit.call(value)
+        })
     }
 
     #[allow(clippy::unused_self)] // a method in Python

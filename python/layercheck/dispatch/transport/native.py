@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from layercheck._core import PreparedCalls, WireError
+from layercheck.aws.credentials import CredentialSnapshot
 from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.base import Batch
 from layercheck.dispatch.transport.plain import PlainTransport
@@ -47,7 +49,21 @@ class NativeTransport(WireTransport):
         self._fastest = fastest
         self._prepared: PreparedCalls | None = None
         self._heard: object = None
+        self._giving_way = threading.Lock()
+        self._learns = True
         self._next_try_at = 0.0
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        # What is watched holds the client, and the client's handlers hold this transport.
+        self._learns, self._prepared = False, None
+        super().close()
+
+    def distrust(self) -> None:
+        """See `Transport`."""
+        # It may use the connections of an earlier route.
+        self._prepared = None
+        super().distrust()
 
     def __call__(self, batch: Batch) -> Mapping[str, Any] | bytes:
         """Make one call of `BatchCheckLayerAvailability`; see `Transport`."""
@@ -69,10 +85,11 @@ class NativeTransport(WireTransport):
         """Let boto3 make the call. From the call of one thread at a time, learn how calls are made."""
         listeners = listeners_of(self._client)
         if listeners is not None and listeners[2] is not self._heard:
-            self._heard = listeners[2]
-            self._give_way()
+            with self._giving_way:
+                self._give_way()
+                self._heard = listeners[2]
         now = time.monotonic()
-        if listeners is not None and now >= self._next_try_at:
+        if listeners is not None and self._learns and now >= self._next_try_at:
             self._next_try_at = now + _PAUSE_S
             self._state.listeners = listeners
         try:
@@ -89,11 +106,18 @@ class NativeTransport(WireTransport):
             _log.info("making plain boto3 calls from now on: %s", clean(why, known=self.known))
         elif fastest == "slim":
             self._leave_to_botocore(why)
+        elif fastest == WireTransport.name and self._learns:
+            self._learns, self._prepared = False, None
+            self.name = fastest
+            _log.info("letting botocore make each call from now on: %s", clean(why, known=self.known))
 
     def _before_send(self, request: Any, **event: Any) -> object:
         listeners, self._state.listeners = self._state.listeners, None
         if listeners is not None and self._state.batch is not None:
-            self._prepared = self._prepare(request, listeners)
+            prepared = self._prepare(request, listeners)
+            self._prepared = prepared
+            if not self._learns:  # meanwhile
+                self._prepared = None
         response: Any = super()._before_send(request, **event)
         if response is not None and response.status_code < 300:
             self._state.body = response.content
@@ -101,34 +125,42 @@ class NativeTransport(WireTransport):
 
     def _prepare(self, request: Any, listeners: Watched) -> PreparedCalls | None:
         """Learn from a signed request how calls are made; None if botocore has to make each call."""
-        found = prepare(self._client, listeners)
-        if found is None or self._aside or found.token != _header(request, "X-Amz-Security-Token"):
-            return None
-        if f"Credential={found.access_key}/" not in (_header(request, "Authorization") or ""):
-            return None
         try:
-            route = self._route_to(request.url)
-            if route is None:
-                return None
-            return PreparedCalls(
-                route.wire,
-                self._packer,
-                self.known,
-                url=route.url,
-                target=route.target,
-                host=route.host,
-                headers=list(request.headers.items()),
-                body=request.body,
-                secret_key=found.secret_key,
-                watched=found.watched,
-                valid_s=VALID_S,
-                renewal_at=found.renewal_at,
-            )
-        except WireError:
+            return self._made_like(request, listeners)
+        except (WireError, MemoryError):
             return None  # sending this request meets it again
         except ValueError as error:
             _log.debug("botocore makes each call, because none can be made like it: %s", error)
+        except Exception as error:  # noqa: BLE001 (botocore can make the call)
+            _log.debug("botocore makes each call, because of %s", type(error).__name__)
+        return None
+
+    def _made_like(self, request: Any, listeners: Watched) -> PreparedCalls | None:
+        found = prepare(self._client, listeners)
+        if found is None or self._aside:
             return None
+        if (found.token or None) != _header(request, "X-Amz-Security-Token"):
+            return None
+        if f"Credential={found.access_key}/" not in (_header(request, "Authorization") or ""):
+            return None
+        route = self._route_to(request.url)
+        if route is None:
+            return None
+        self._signing.note(CredentialSnapshot(found.access_key, found.secret_key, found.token))
+        return PreparedCalls(
+            route.wire,
+            self._packer,
+            self.known,
+            url=route.url,
+            target=route.target,
+            host=route.host,
+            headers=list(request.headers.items()),
+            body=request.body,
+            secret_key=found.secret_key,
+            watched=found.watched,
+            valid_s=VALID_S,
+            renewal_at=found.renewal_at,
+        )
 
     def _other_answer(
         self, answer: tuple[int, list[tuple[str, str]], bytes], sent_at: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import datetime
+from types import FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
 from layercheck.aws import credentials
@@ -16,6 +17,8 @@ Watched: TypeAlias = tuple[object, str, object]
 """An object, the name of its attribute, and the value that the attribute has."""
 
 _OVERRIDDEN = frozenset(("get_frozen_credentials", "refresh_needed", "_refresh"))
+
+_CALLED = frozenset(("batch_check_layer_availability", "_make_api_call", "_make_request"))
 
 
 class Preparation(NamedTuple):
@@ -44,7 +47,8 @@ def prepare(client: Any, listeners: Watched) -> Preparation | None:
 
     Botocore makes each call in AWS Lambda, where it adds a header that changes; with credentials of a class
     that layercheck does not know, because these may be others at each call; while it tries to renew
-    credentials; and if the installed botocore keeps these things elsewhere.
+    credentials; while its history is recorded; where its methods were replaced, as tracers do; and if the
+    installed botocore keeps these things elsewhere.
 
     Args:
         client: The client.
@@ -55,13 +59,18 @@ def prepare(client: Any, listeners: Watched) -> Preparation | None:
     try:
         signer = client._request_signer
         held = credentials.of_client(client)
-        watched = [
-            listeners,
-            (client, "_request_signer", signer),
-            (client, "_client_config", client._client_config),
-            (signer, "_credentials", held),
+        of_client = [(client, name) for name in ("_request_signer", "_client_config", "_user_agent_creator")]
+        of_signer = [
+            (signer, name) for name in ("_credentials", "_region_name", "_signing_name", "_signature_version")
         ]
-        return None if vars(held).keys() & _OVERRIDDEN else _of_credentials(held, watched)
+        methods = _methods(client, signer, held)
+        if not all(_is_botocore(getattr(kind, name)) for kind, name in methods):
+            return None
+        others = [(client.meta, "events"), (held, "__class__"), (_history(), "_enabled"), *methods]
+        watched = [listeners, *map(_now, (*of_client, *of_signer, *others))]
+        if _history()._enabled or vars(held).keys() & _OVERRIDDEN or vars(client).keys() & _CALLED:
+            return None
+        return _of_credentials(held, watched)
     except (AttributeError, TypeError):
         return None  # this botocore keeps it elsewhere
 
@@ -76,6 +85,37 @@ def listeners_of(client: Any) -> Watched | None:
     emitter = getattr(events, "_emitter", events)
     cache = getattr(emitter, "_lookup_cache", None)
     return (emitter, "_lookup_cache", cache) if isinstance(cache, dict) else None
+
+
+def _methods(client: Any, signer: Any, held: Any) -> list[tuple[Any, str]]:
+    """Classes and names of the methods by which botocore makes a call."""
+    from botocore.auth import SigV4Auth
+
+    sending = ("make_request", "_send_request", "prepare_request", "_send")
+    return [
+        *((type(client), name) for name in sorted(_CALLED)),
+        *((type(client._endpoint), name) for name in sending),
+        (type(signer), "sign"),
+        (SigV4Auth, "add_auth"),
+        (type(held), "get_frozen_credentials"),
+    ]
+
+
+def _is_botocore(method: object) -> bool:
+    """Whether a method is botocore's own, and not one that was put in its place."""
+    # A wrapper may have the name and the module of what it wraps, but not its globals.
+    return type(method) is FunctionType and str(method.__globals__.get("__name__")).startswith("botocore.")
+
+
+def _history() -> Any:
+    from botocore.history import get_global_history_recorder
+
+    return get_global_history_recorder()
+
+
+def _now(attribute: tuple[Any, str]) -> Watched:
+    holder, name = attribute
+    return holder, name, getattr(holder, name)
 
 
 def _of_credentials(held: Any, watched: list[Watched]) -> Preparation | None:

@@ -42,6 +42,9 @@ _NEED_SLIM = ("before-call", "request-created", "choose-signer", "before-sign", 
 """Events of signing and sending, at which a handler may change the request, trace it or answer it (as moto
 does in tests). Faster transports do not fire them."""
 
+_NEED_WIRE = ("before-endpoint-resolution",)
+"""Events before signing, at which a handler may move the endpoint. Native calls fire them once a minute."""
+
 _BOTO = ("botocore.", "boto3.", "layercheck.")
 
 
@@ -117,15 +120,14 @@ def _fastest(client: EcrClient, owned: bool) -> tuple[TransportName, str]:
     why = _foreign(client, _NEED_SLIM) or _why_not_wire(client)
     if why:
         return "slim", why
-    why = _why_not_native(client)
+    why = _foreign(client, _NEED_WIRE) or _why_not_native(client)
     return ("wire", why) if why else ("native", "")
 
 
 def _foreign(client: Any, events: Iterable[str]) -> str:
     """Return a sentence on the first handler that is not botocore's own; empty without one."""
-    service = client.meta.service_model.service_id.hyphenize()
     for event in events:
-        handlers = _handlers(client.meta.events, f"{event}.{service}.BatchCheckLayerAvailability")
+        handlers = _listening(client, event)
         if handlers is None:
             return f"this botocore does not tell who listens to {event}"
         for handler in handlers:
@@ -133,6 +135,12 @@ def _foreign(client: Any, events: Iterable[str]) -> str:
             if not f"{module}.".startswith(_BOTO):
                 return f"{module} listens to {event}"
     return ""
+
+
+def _listening(client: Any, event: str) -> list[Any] | None:
+    """Return the handlers of an event of the operation; None if this botocore does not tell."""
+    service = client.meta.service_model.service_id.hyphenize()
+    return _handlers(client.meta.events, f"{event}.{service}.BatchCheckLayerAvailability")
 
 
 def _handlers(events: Any, name: str) -> list[Any] | None:
@@ -195,6 +203,8 @@ def _why_not_native(client: Any) -> str:
         return "retries that you configured are left to botocore"
     if config.signature_version not in (None, "v4"):
         return "signatures other than v4 are left to botocore"
+    if any(_module(each) == "botocore.monitoring" for each in _listening(client, "request-created") or ()):
+        return "client-side monitoring is left to botocore"
     return ""
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+import itertools
 import json
 import re
+import threading
+import weakref
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +16,10 @@ import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.client import BaseClient
 from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.endpoint import Endpoint
+from botocore.history import BaseHistoryHandler, get_global_history_recorder
 
 import layercheck as lc
 from dispatch.scripted_server import Asked, ScriptedServer, fault, good
@@ -19,6 +27,7 @@ from dispatch.transport.conftest import ROWS
 from dispatch.transport.recording_server import RecordingServer
 from fake_account import SECRET, TOKEN, digests
 from layercheck.dispatch.transport import native, selection
+from layercheck.limits import Limits
 
 CALLS = 10_000
 UUID_4 = rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -87,8 +96,11 @@ def opened(server: ScriptedServer, **options: Any) -> lc.Checker:
     return lc.Checker("team/app", endpoint_url=server.url, max_in_flight=1, rate="max", **options)
 
 
-@pytest.mark.parametrize("event", [*selection._NEED_PLAIN, *selection._NEED_SLIM])
-def test_a_handler_that_is_registered_later_hears_every_later_call(event: str) -> None:
+@pytest.mark.parametrize("event", [*selection._NEED_PLAIN, *selection._NEED_SLIM, *selection._NEED_WIRE])
+def test_a_handler_that_is_registered_later_hears_every_later_call(
+    event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "_PAUSE_S", 0.0)
     heard = []
 
     def hear(**_: Any) -> None:
@@ -100,7 +112,9 @@ def test_a_handler_that_is_registered_later_hears_every_later_call(event: str) -
         client.meta.events.register(event, hear)
         before = len(server.asked)
         assert checker.check(ROWS).complete
-        assert checker.transport == ("plain" if event in selection._NEED_PLAIN else "slim")
+        needed = {"plain": selection._NEED_PLAIN, "slim": selection._NEED_SLIM, "wire": selection._NEED_WIRE}
+        (expected,) = (name for name, events in needed.items() if event in events)
+        assert checker.transport == expected
         # That event is fired only for calls that fail.
         assert event == "after-call-error" or len(heard) >= len(server.asked) - before == 8
 
@@ -172,3 +186,90 @@ def test_an_error_between_good_calls_is_what_botocore_makes_of_it() -> None:
         report = checker.check(ROWS)
         assert report.complete
         assert (report.stats.retries, checker.transport) == (1, "native")
+
+
+@pytest.mark.parametrize("transport", ["plain", "wire", "native"])
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "dropped"])
+def test_a_checker_leaves_neither_client_nor_credentials_behind(transport: Any, closed: bool) -> None:
+    with ScriptedServer() as server:
+        checker = opened(server, transport=transport, _limits=Limits(idle_s=0.01))
+        before = set(threading.enumerate())
+        checker.check(ROWS)
+        client = weakref.ref(checker._connection.client)
+        assert client() is not None
+        if closed:
+            checker.close()
+        del checker
+        for thread in set(threading.enumerate()) - before:
+            if thread.name.startswith("layercheck"):
+                thread.join()
+        gc.collect()
+        assert client() is None
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["from the start", "later"])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(BaseClient, "_make_api_call"), (Endpoint, "prepare_request"), (SigV4Auth, "add_auth")],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+def test_a_tracer_in_the_place_of_a_method_of_botocore_sees_each_call(
+    owner: type, name: str, later: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "_PAUSE_S", 0.0)
+    method, seen = getattr(owner, name), []
+
+    @functools.wraps(method)
+    def traced(*arguments: Any, **options: Any) -> Any:
+        seen.append(name)
+        return method(*arguments, **options)
+
+    with ScriptedServer() as server, opened(server) as checker:
+        if later:
+            checker.check(ROWS)
+        monkeypatch.setattr(owner, name, traced)
+        assert checker.check(ROWS).complete
+    assert len(seen) == 8
+
+
+def test_a_header_that_differs_from_call_to_call_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layercheck.dispatch.transport.preparation._is_botocore", lambda _: True)
+    prepare_request, numbers = Endpoint.prepare_request, itertools.count()
+
+    def traced(self: Any, request: Any) -> Any:
+        request.headers["traceparent"] = f"00-{next(numbers)}"
+        return prepare_request(self, request)
+
+    monkeypatch.setattr(Endpoint, "prepare_request", traced)
+    with ScriptedServer() as server, opened(server) as checker:
+        checker.check(ROWS)
+        assert [each.headers["traceparent"] for each in server.asked] == [f"00-{each}" for each in range(8)]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_client_side_monitoring_hears_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CSM_ENABLED", "true")
+    with ScriptedServer() as server, opened(server) as checker:
+        assert checker.check(ROWS).stats.transport == "wire"
+    del checker
+    gc.collect()  # botocore leaves its socket to the collector, which warns
+
+
+def test_a_recorder_of_history_gets_each_call() -> None:
+    recorder, kept = get_global_history_recorder(), []
+
+    class Keep(BaseHistoryHandler):
+        def emit(self, event_type: str, payload: Any, source: str) -> None:
+            kept.append(event_type)
+
+    with ScriptedServer() as server, opened(server) as checker:
+        checker.check(ROWS)
+        handler = Keep()
+        recorder.add_handler(handler)
+        recorder.enable()
+        try:
+            checker.check(ROWS)
+        finally:
+            recorder.disable()
+            recorder._handlers.remove(handler)  # type: ignore[attr-defined]
+    assert kept.count("API_CALL") == 8
