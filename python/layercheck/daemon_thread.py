@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from layercheck import _core
 
@@ -24,7 +25,13 @@ class DaemonThread(threading.Thread):
     ends without a word, and `start` would wait for ever (seen with Python 3.11 and little address space). And
     where a thread first calls the native module, the system's loader ends the process if it has no memory for
     the module's thread-local data.
+
+    Args:
+        **options: Those of `threading.Thread`, without `daemon`.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, daemon=True)
 
     def start(self) -> None:
         """Start the thread.

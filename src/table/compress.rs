@@ -1,9 +1,12 @@
 //! Compresses blocks of text to one gzip member or one zstd frame, with memory that does not grow.
 //!
 //! Some readers stop behind the first member or frame, so there is only one. Its bytes depend on the blocks,
-//! and not on the number of threads.
+//! and not on the number of threads. Only a zstd file is another one, of the same content, where the system
+//! refuses threads or the memory for them.
 
 use std::io::{self, Write};
+use std::sync::Mutex;
+use std::thread;
 
 use flate2::{Compress, Crc, FlushCompress};
 use zstd::stream::write::Encoder;
@@ -17,6 +20,9 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// Bytes that one thread of zstd compresses at a time. The default of 8 MB would need more memory.
 const ZSTD_JOB: u32 = 2 << 20;
+
+/// Bytes of memory that a thread of zstd needs, with some to spare.
+const ZSTD_MEMORY: usize = 32 << 20;
 
 /// Deflate data, no name, no time, any system: what RFC 1952 (section 2.3) asks for before the data.
 const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
@@ -91,13 +97,10 @@ impl<W: Write> Packed<W> {
                 let mut encoder = Encoder::new(out, ZSTD_LEVEL)?;
                 // A reader notices a file that was cut short or changed.
                 encoder.include_checksum(true)?;
-                if in_jobs {
+                // zstd starts its threads with the first block, and gives no file without them.
+                if in_jobs && memory::ensure(threads * ZSTD_MEMORY).is_ok() && can_start(threads) {
                     encoder.set_parameter(CParameter::JobSize(ZSTD_JOB))?;
                     encoder.multithread(threads as u32)?;
-                    // zstd starts its threads now. Without them, it compresses here.
-                    if encoder.write(&[]).is_err() {
-                        encoder.multithread(0)?;
-                    }
                 }
                 Self::Zstd(encoder)
             }
@@ -111,7 +114,7 @@ impl<W: Write> Packed<W> {
                 checksum.combine(&block.checksum);
                 out.write_all(&block.bytes)
             }
-            Self::Zstd(encoder) => encoder.write_all(&block.bytes),
+            Self::Zstd(encoder) => encoder.write_all(&block.bytes).map_err(told),
         }
     }
 
@@ -124,8 +127,30 @@ impl<W: Write> Packed<W> {
                 out.write_all(&checksum.sum().to_le_bytes())?;
                 out.write_all(&checksum.amount().to_le_bytes())
             }
-            Self::Zstd(encoder) => encoder.finish().map(drop),
+            Self::Zstd(encoder) => encoder.finish().map(drop).map_err(told),
         }
+    }
+}
+
+/// Whether the system starts so many threads now.
+fn can_start(threads: usize) -> bool {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        // All of them wait, so that they live at the same time.
+        let closed = gate.lock();
+        let start = |_| thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()));
+        let started = (0..threads).map(start).take_while(Result::is_ok).count();
+        drop(closed);
+        started == threads
+    })
+}
+
+/// Tells a lack of memory in zstd, which has no error of its own kind for it.
+fn told(error: io::Error) -> io::Error {
+    if error.to_string().contains("not enough memory") {
+        refused(OutOfMemory { bytes: ZSTD_MEMORY })
+    } else {
+        error
     }
 }
 

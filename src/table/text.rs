@@ -57,7 +57,7 @@ pub fn write(
     let threads = if memory::ensure(threads * MEMORY).is_ok() { threads } else { 1 };
     let mut file = Packed::new(&mut out, compression, many, threads)?;
     let maker = || {
-        let mut writer = BlockWriter { table, format, ends: Ends::default() };
+        let mut writer = BlockWriter { table, format, ends: Ends::default(), whole: Vec::new() };
         let mut packer = Packer::new(compression);
         move |span| packer.pack(writer.block(span)?)
     };
@@ -95,6 +95,9 @@ struct BlockWriter<'a> {
     table: &'a Table,
     format: Format,
     ends: Ends,
+    /// A line that `Format::line` writes. It grows as Rust's memory does, and a block must not: the memory for
+    /// a block may be refused.
+    whole: Vec<u8>,
 }
 
 impl BlockWriter<'_> {
@@ -115,7 +118,9 @@ impl BlockWriter<'_> {
     fn line(&mut self, out: &mut Vec<u8>, row: usize, index: i64) -> io::Result<()> {
         let table = self.table;
         let Ok(at) = usize::try_from(index) else {
-            return (self.format.line)(out, &table.line(row, index));
+            self.whole.clear();
+            (self.format.line)(&mut self.whole, &table.line(row, index))?;
+            return memory::extend(out, &self.whole).map_err(refused);
         };
         memory::reserve(out, LINE_START).map_err(refused)?;
         let start = out.len();
@@ -137,13 +142,13 @@ impl BlockWriter<'_> {
         if let Some(end) = self.ends.of(key) {
             return memory::extend(out, end).map_err(refused);
         }
-        let mut whole = Vec::new();
-        (self.format.line)(&mut whole, &table.line(row, index))?;
-        if let Some(end) = whole.strip_prefix(&out[start..]) {
+        self.whole.clear();
+        (self.format.line)(&mut self.whole, &table.line(row, index))?;
+        if let Some(end) = self.whole.strip_prefix(&out[start..]) {
             self.ends.put(key, end);
         }
         out.truncate(start);
-        memory::extend(out, &whole).map_err(refused)
+        memory::extend(out, &self.whole).map_err(refused)
     }
 }
 

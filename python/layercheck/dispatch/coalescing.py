@@ -80,7 +80,7 @@ class Coalescer:
         with self._lock:
             if self._thread is not None:
                 return
-            self._thread = DaemonThread(target=self._serve, name="layercheck-coalesce", daemon=True)
+            self._thread = DaemonThread(target=self._serve, name="layercheck-coalesce")
             try:
                 self._thread.start()
             except BaseException as error:

@@ -71,7 +71,7 @@ class Run(Future["Report"]):
         self._limits = limits
         self._progress = progress
         self._deadline = deadline
-        self._thread = DaemonThread(target=self._steer, name="layercheck-run", daemon=True)
+        self._thread = DaemonThread(target=self._steer, name="layercheck-run")
         self._concluded = False
         self._was_cancelled = False
         self._ended = False

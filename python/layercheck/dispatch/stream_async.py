@@ -114,7 +114,7 @@ def _in_thread(work: Callable[[], T]) -> Future[T]:
         except BaseException as error:  # noqa: BLE001 (it is raised where the future is waited for)
             done.set_exception(error)
 
-    DaemonThread(target=run, name="layercheck-stream", daemon=True).start()
+    DaemonThread(target=run, name="layercheck-stream").start()
     return done
 
 

@@ -64,7 +64,7 @@ class JournalWriter:
         )
         self._notify: Notify = _ignore
         self._snapshot: Callable[[], RunSnapshot] = RunSnapshot
-        self._thread = DaemonThread(target=self._write_until_finished, name="layercheck-journal", daemon=True)
+        self._thread = DaemonThread(target=self._write_until_finished, name="layercheck-journal")
 
     def start(self, notify: Notify, snapshot: Callable[[], RunSnapshot]) -> None:
         """Start the writer's thread.

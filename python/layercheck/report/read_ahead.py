@@ -33,12 +33,16 @@ def one_ahead(batches: Iterator[Any], rows: int) -> Iterator[Any]:
             except BaseException as error:  # noqa: BLE001 - raised again on the other thread
                 read.put((None, error))
 
-    reader = DaemonThread(target=run, name="layercheck-read")
-    if rows < MANY_ROWS or not _started(reader):
-        wanted.put(False)  # for a thread that starts late
+    if rows < MANY_ROWS:
         yield from batches
         return
+    reader = DaemonThread(target=run, name="layercheck-read")
+    started = False
     try:
+        started = _started(reader)
+        if not started:
+            yield from batches
+            return
         wanted.put(True)
         while True:
             batch, error = _next(read, reader)
@@ -49,8 +53,9 @@ def one_ahead(batches: Iterator[Any], rows: int) -> Iterator[Any]:
             wanted.put(True)
             yield batch
     finally:
-        wanted.put(False)
-        reader.join()
+        wanted.put(False)  # also for a thread that starts late
+        if started:
+            reader.join()
 
 
 def _started(thread: DaemonThread) -> bool:

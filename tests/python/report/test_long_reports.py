@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,3 +161,91 @@ def test_an_error_of_a_batch_reaches_who_reads_ahead() -> None:
     with pytest.raises(LookupError, match="batch 3"):
         list(one_ahead(batches(), MANY_ROWS))
     assert list(one_ahead(iter(range(5)), MANY_ROWS)) == list(range(5))
+
+
+SHORT = """
+    import os, resource, signal, sys
+    from pathlib import Path
+    import numpy as np
+    import layercheck as lc
+    from layercheck._core import Ledger
+
+    def report(rows):
+        columns = Ledger(lc.plan(rows, threads=1)).columns()
+        return lc.Report(columns, target=lc.Target("app"), stats=lc.RunStats())
+
+    def raw(count):
+        rows = np.zeros((count, 32), np.uint8)
+        rows[:, :4] = np.arange(count, dtype="<u4").view(np.uint8).reshape(count, 4)
+        return report(rows)
+"""
+
+
+def run(program: str, *arguments: object) -> str:
+    """What the program writes to standard output, in a process of its own."""
+    source = textwrap.dedent(SHORT) + textwrap.dedent(program)
+    command = [sys.executable, "-c", source, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc/self/statm")
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.csv.gz", "r.jsonl.zst"])
+@pytest.mark.parametrize("rows", ["rejected", "digests"])
+def test_a_report_that_gets_no_memory_raises_and_leaves_no_file(name: str, rows: str, tmp_path: Path) -> None:
+    program = """
+        long = report(["\\0" * 300] * 40_000) if sys.argv[2] == "rejected" else raw(40_000)
+        path = Path(sys.argv[1])
+        long.table()
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        for megabytes in (1, 4, 24, 48):
+            path.unlink(missing_ok=True)
+            resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20), resource.RLIM_INFINITY))
+            try:
+                long.write(path)
+                print(sorted(each.name for each in path.parent.iterdir()) == [path.name])
+            except MemoryError:
+                print(not list(path.parent.iterdir()))
+    """
+    assert run(program, tmp_path / name, rows).split() == ["True"] * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="limits of a user's threads")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_system_that_gives_no_threads_gets_the_report_from_one(name: str) -> None:
+    program = """
+        import pyarrow.parquet
+        long = raw(300_000)
+        if os.getuid() == 0:  # the limit does not hold for root
+            os.setuid(65534)
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        long.write(sys.argv[1])
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        path = Path(folder) / name
+        run(program, path)
+        read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[name.split(".")[1]]
+        assert read(path).height == ROWS  # type: ignore[operator]
+
+
+def test_ctrl_c_while_the_reading_thread_starts_leaves_nothing_that_keeps_the_process(tmp_path: Path) -> None:
+    program = """
+        from layercheck import daemon_thread
+        import pyarrow.parquet
+        wait = daemon_thread._BoundedEvent.wait
+
+        def interrupted(self, timeout=None):
+            if timeout is None:
+                os.kill(os.getpid(), signal.SIGINT)
+            return wait(self, timeout)
+
+        daemon_thread._BoundedEvent.wait = interrupted
+        try:
+            raw(300_000).write(sys.argv[1])
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    assert run(program, tmp_path / "r.parquet") == "interrupted\n"
+    assert not list(tmp_path.iterdir())

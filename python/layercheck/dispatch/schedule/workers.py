@@ -42,7 +42,7 @@ class _Worker(DaemonThread):
     """A thread and the gate where it waits: a bare lock, because a `Condition` makes one for each wait."""
 
     def __init__(self, serve: Callable[[_Worker], None]) -> None:
-        super().__init__(target=serve, args=(self,), name=f"layercheck-{next(_numbers)}", daemon=True)
+        super().__init__(target=serve, args=(self,), name=f"layercheck-{next(_numbers)}")
         self.gate = threading.Lock()
         self.gate.acquire()
         self.assigned: tuple[WorkSource, Call] | None = None
