@@ -10,6 +10,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use super::dedupe::{Dedupe, Seed};
 use crate::digest::Digest;
@@ -24,6 +25,12 @@ const QUEUED: usize = 3;
 
 /// Bytes of the background thread's stack, which holds a few blocks of [`Dedupe`].
 const STACK: usize = 256 << 10;
+
+/// Bytes of memory for what a new thread gets beside its stack.
+const FIRST_STEPS: usize = 256 << 10;
+
+/// How long the thread waits for nothing.
+const FIRST_WAIT: Duration = Duration::from_micros(50);
 
 /// Digests for which memory is reserved at once, if so many rows will come: as many as fill eight megabytes,
 /// from where the column grows in huge pages.
@@ -208,7 +215,12 @@ impl BackgroundIndexer {
         let (send_table, receive_table) = sync_channel::<Dedupe>(1);
         let (parsed, to_index) = sync_channel::<Rows>(QUEUED);
         let (send_back, indexed) = channel();
+        let (say_ready, ready) = sync_channel::<()>(1);
         let work = move || {
+            // Nothing was sent yet. A thread that waits for the first time gets thread-local memory, and the
+            // system's library ends the process if there is none.
+            let _ = receive_table.recv_timeout(FIRST_WAIT);
+            let _ = say_ready.send(());
             let mut dedupe = receive_table.recv().ok()?;
             for mut rows in to_index {
                 if let Err(refused) = rows.index(&mut dedupe) {
@@ -220,8 +232,10 @@ impl BackgroundIndexer {
             Some(Ok(dedupe))
         };
         let nothing = Dedupe::new(Seed::draw()).ok()?;
-        memory::ensure(STACK).ok()?;
+        memory::ensure(STACK + FIRST_STEPS).ok()?;
         let thread = Builder::new().name("layercheck-plan".into()).stack_size(STACK).spawn(work).ok()?;
+        // Until then, this thread takes none of the memory that was ensured.
+        let _ = ready.recv();
         let sent = send_table.send(std::mem::replace(dedupe, nothing));
         debug_assert!(sent.is_ok(), "the thread waits for the table");
         Some(Self { parsed: Some(parsed), indexed: Mutex::new(indexed), thread: Some(thread) })

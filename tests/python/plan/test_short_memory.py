@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-MEGABYTES = (2, 8, 20, 45, 120)
+MEGABYTES = (2, 8, 14, 20, 45, 120)
 """Address space that is left, from too little for a block to enough for the whole plan."""
 
 ROWS = 400_000
