@@ -61,7 +61,7 @@ def plan(
     Raises:
         ValueError: If `batch_size` is outside 1 to 100, `threads` is below 1, an array has the wrong shape,
             or a table or file has several columns and none is chosen.
-        TypeError: If `digests` is a lone str or bytes, or does not yield rows.
+        TypeError: If `digests` is a lone str or bytes, or does not yield rows, or `threads` is not a number.
         OSError: If a file cannot be read.
         RuntimeError: If an Arrow stream fails. Exceptions of a generator or a file object pass through.
 
@@ -76,8 +76,14 @@ def plan(
     given: object = batch_size
     if not isinstance(given, int) or not 1 <= given <= MAX_BATCH:
         raise ValueError(f"batch_size must be a whole number from 1 to {MAX_BATCH}, not {batch_size!r}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads must be at least 1, or None for as many as are of use, not {threads!r}")
+    if threads is not None:
+        if not hasattr(threads, "__index__"):
+            raise TypeError(f"threads must be a number, or None for as many as are of use, not {threads!r}")
+        if threads < 1:
+            raise ValueError(
+                f"threads must be at least 1, or None for as many as are of use, not {threads!r}"
+            )
+        threads = min(threads, 2)  # more are of no use
     planner = Planner(strict=strict, threads=threads, raw=raw)
     feed(planner, digests)
     return planner.finish(batch_size)

@@ -189,6 +189,16 @@ def test_fewer_than_one_thread_is_a_value_error(threads: int) -> None:
         lc.plan([A], threads=threads)
 
 
+def test_threads_that_are_no_number_are_a_type_error() -> None:
+    wrong: Any = "2"
+    with pytest.raises(TypeError, match=r"threads must be a number, or None .*, not '2'"):
+        lc.plan([A], threads=wrong)
+
+
+def test_any_number_of_threads_may_be_given() -> None:
+    assert lc.plan([A], threads=1 << 64).unique == 1
+
+
 def test_threads_change_nothing_in_a_plan_of_many_rows() -> None:
     rows = [f"sha256:{row * 7919 % 100_003:064x}" for row in range(300_000)]
     rows[::1000] = ["junk"] * len(rows[::1000])
