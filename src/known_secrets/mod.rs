@@ -1,8 +1,8 @@
 //! Removes the secrets of a client from texts that come from outside.
 //!
 //! A server or a proxy may repeat the request in its answer, in any encoding that web software writes. A
-//! [`KnownSecrets`] holds the credentials in use, those that were in use lately, and the signatures made
-//! lately. It finds any [`SHOWN`] letters and digits in a row of them, so that a part of a secret is found
+//! [`KnownSecrets`] holds the credentials in use, those that were in use lately, and the signatures of the
+//! calls in flight and of the last calls before them. It finds any [`SHOWN`] letters and digits in a row of them, so that a part of a secret is found
 //! too: one that a server cut off, wrapped or put into the cells of a table.
 //!
 //! ```
@@ -17,6 +17,7 @@
 mod encodings;
 mod fragments;
 mod layers;
+mod signatures;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -26,14 +27,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fragments::Fragments;
 pub use fragments::{MIN_LENGTH, SHOWN};
 use layers::Layer;
+use signatures::Signatures;
 
 use crate::protocol::entry::{Entry, EntryStatus, is_known_word};
 
 /// Credentials that are kept: those in use, and earlier ones, because an answer may repeat a request that was
 /// signed before a renewal.
 const GENERATIONS: usize = 4;
-/// Signatures that are kept, many more than there are calls in flight.
-const SIGNATURES: usize = 512;
 /// Short texts without a secret that are kept, so that an answer with the usual media types costs nothing. A
 /// text that was seen before a signature was made cannot hold it.
 const CLEAN_TEXTS: usize = 8;
@@ -57,30 +57,21 @@ struct Inner {
     /// The credentials in use.
     current: Option<(String, String, Option<String>)>,
     generations: VecDeque<Vec<u32>>,
-    /// The signatures, oldest first, with their ids once they were looked for.
-    signatures: VecDeque<(String, Vec<u32>)>,
+    signatures: Signatures,
     clean_texts: Vec<String>,
 }
 
 impl Inner {
-    fn add(&mut self, value: &str) -> Vec<u32> {
-        encodings::forms(value.as_bytes()).filter_map(|form| self.fragments.add(form)).collect()
-    }
-
     fn remove(&mut self, ids: Vec<u32>) {
         for id in ids {
             self.fragments.remove(id);
         }
     }
+}
 
-    /// Adds the signatures that were made since a text was last looked at.
-    fn add_signatures(&mut self) {
-        let from = self.signatures.iter().rposition(|(_, ids)| !ids.is_empty()).map_or(0, |at| at + 1);
-        for at in from..self.signatures.len() {
-            let signature = std::mem::take(&mut self.signatures[at].0);
-            self.signatures[at].1 = self.add(&signature);
-        }
-    }
+/// Makes fragments of a value, in all its forms.
+fn add(fragments: &mut Fragments, value: &str) -> Vec<u32> {
+    encodings::forms(value.as_bytes()).filter_map(|form| fragments.add(form)).collect()
 }
 
 /// New texts of one entry, for those that held a secret: the word or the code, and the media type or the
@@ -100,7 +91,7 @@ impl KnownSecrets {
         inner.current = Some((access_key.into(), secret_key.into(), token.map(str::to_owned)));
         inner.clean_texts.clear();
         let values = [Some(access_key), Some(secret_key), token].into_iter().flatten();
-        let ids = values.flat_map(|value| inner.add(value)).collect();
+        let ids = values.flat_map(|value| add(&mut inner.fragments, value)).collect();
         inner.generations.push_back(ids);
         if inner.generations.len() > GENERATIONS {
             let old = inner.generations.pop_front().unwrap_or_default();
@@ -108,18 +99,22 @@ impl KnownSecrets {
         }
     }
 
-    /// Notes the signature in the value of an `Authorization` header.
+    /// Notes the signature in the value of an `Authorization` header, before the call is sent. It is kept at
+    /// least until this thread makes its next call, or says that this one has ended.
     pub fn learn_authorization(&self, value: &str) {
         let Some((_, signature)) = value.rsplit_once("Signature=") else {
             return;
         };
         let mut inner = self.lock();
-        inner.signatures.push_back((signature.to_owned(), Vec::new()));
-        if inner.signatures.len() > SIGNATURES
-            && let Some((_, old)) = inner.signatures.pop_front()
-        {
-            inner.remove(old);
-        }
+        let forgotten = inner.signatures.begin_call(signature);
+        inner.remove(forgotten);
+    }
+
+    /// Notes that the call of this thread has ended: every text of its answer was looked at.
+    pub fn end_call(&self) {
+        let mut inner = self.lock();
+        let forgotten = inner.signatures.end_call();
+        inner.remove(forgotten);
     }
 
     /// Returns at most `limit` bytes of `text`, with `***` in place of each secret. A text that is cut loses
@@ -191,7 +186,8 @@ impl KnownSecrets {
     /// start of a secret.
     fn find(&self, text: &str) -> (Vec<Range<usize>>, usize) {
         let mut inner = self.lock();
-        inner.add_signatures();
+        let Inner { fragments, signatures, .. } = &mut *inner;
+        signatures.add_new(|signature| add(fragments, signature));
         let mut layer = Layer::of(text);
         let mut found = Vec::new();
         let mut tail = text.len();

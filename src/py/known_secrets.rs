@@ -26,9 +26,15 @@ impl PyKnownSecrets {
         self.known.learn(access_key, secret_key, token);
     }
 
-    /// Note the signature in the value of an `Authorization` header.
+    /// Note the signature in the value of an `Authorization` header, before the call is sent. It is kept at
+    /// least until this thread makes its next call, or says that this one has ended.
     fn learn_authorization(&self, value: &str) {
         self.known.learn_authorization(value);
+    }
+
+    /// Note that the call of this thread has ended: every text of its answer was looked at.
+    fn end_call(&self) {
+        self.known.end_call();
     }
 
     /// Return the start of a text, at most `limit` bytes of UTF-8, with `***` in place of each secret.

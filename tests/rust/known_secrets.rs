@@ -67,6 +67,28 @@ fn credentials_that_were_renewed_are_hidden_for_a_while() {
 }
 
 #[test]
+fn a_signature_is_hidden_as_long_as_its_call_waits() {
+    let known = known();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..2_000_u64 {
+                known.learn_authorization(&format!("Signature={:064x}", u128::from(number) << 64 | 0xfeed));
+                known.end_call();
+            }
+        });
+    });
+    assert_eq!(known.hide(SIGNATURE, 500), "***");
+}
+
+#[test]
+fn the_signature_of_a_call_that_ended_is_hidden_for_a_while() {
+    let known = known();
+    known.end_call();
+    known.end_call();
+    assert_eq!(known.hide(SIGNATURE, 500), "***");
+}
+
+#[test]
 fn old_signatures_are_forgotten() {
     let known = known();
     for number in 0..600_u64 {

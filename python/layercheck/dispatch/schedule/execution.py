@@ -127,7 +127,9 @@ class Execution:
             merged = self._exchange(call)
         except BaseException as error:  # noqa: BLE001 (a worker must survive whatever a call raises)
             failure = _failure_of(error, self._transport.known)
+            self._transport.known.end_call()
             return lambda now: self._settle_failure(call, failure, now)
+        self._transport.known.end_call()
         if merged is None:
             return _settle_nothing
         return lambda now: self._settle_answer(call, merged, now)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import pickle
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ import boto3
 import pytest
 
 import layercheck as lc
-from dispatch.scripted_server import Asked, Reply, ScriptedServer, answer
+from dispatch.scripted_server import Asked, Reply, ScriptedServer, answer, held
 from fake_account import digests
 from layercheck.dispatch.transport.selection import TransportName
 from layercheck.limits import Limits
@@ -215,3 +217,27 @@ def test_a_token_that_was_renewed_is_still_hidden(transport: TransportName) -> N
             report = checker.check(digests(1))
     reason = report.to_arrow().to_pylist()[0]["reason"]
     assert reason.replace("=", "") == "*** was before ***"
+
+
+@by_transport
+def test_a_call_that_is_slower_than_a_thousand_others_shows_no_signature(
+    transport: TransportName, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = digests(1_001)
+    others_ended = threading.Event()
+    answered = itertools.count(2)
+
+    def echo(asked: Asked) -> Reply:
+        (digest,) = asked.digests
+        if digest != rows[0]:
+            if next(answered) == len(rows):
+                others_ended.set()
+            return held(asked.digests)
+        assert others_ended.wait(60)
+        return entry(digest, "failureReason", f"You sent {signature_of(asked)} to us")
+
+    with ScriptedServer(echo) as server:
+        plan = lc.plan(rows, batch_size=1)
+        out = everything(server, transport, tmp_path, caplog, plan, rate="max")  # type: ignore[arg-type]
+        assert not [asked for asked in server.asked if signature_of(asked) in out]
+    assert "You sent *** to us" in out
