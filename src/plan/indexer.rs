@@ -33,7 +33,7 @@ const FIRST_STEPS: usize = 256 << 10;
 const FIRST_WAIT: Duration = Duration::from_micros(50);
 
 /// Digests for which memory is reserved at once, if so many rows will come: as many as fill eight megabytes,
-/// from where the column grows in huge pages.
+/// from where the column grows without a copy.
 const FIRST_DIGESTS: usize = 1 << 18;
 
 /// A block of parsed rows.
@@ -154,8 +154,7 @@ impl Indexer {
 
     /// Reserves memory for `more` rows, before the first rows. If the system refuses, nothing changes.
     pub fn expect(&mut self, more: usize) {
-        // Reserved memory costs nothing until it is used. Columns that grow are moved, and their start lies in
-        // small pages.
+        // Reserved memory costs nothing until it is used.
         let _ = memory::reserve_exact(&mut self.row_index, more);
         if let Place::Caller(dedupe) = &mut self.place {
             dedupe.expect(more.min(FIRST_DIGESTS));
@@ -232,7 +231,7 @@ impl BackgroundIndexer {
             Some(Ok(dedupe))
         };
         let nothing = Dedupe::new(Seed::draw()).ok()?;
-        memory::ensure(STACK + FIRST_STEPS).ok()?;
+        memory::ensure_for_thread(STACK + FIRST_STEPS).ok()?;
         let thread = Builder::new().name("layercheck-plan".into()).stack_size(STACK).spawn(work).ok()?;
         // Until then, this thread takes none of the memory that was ensured.
         let _ = ready.recv();

@@ -1,6 +1,5 @@
 //! The binding `layercheck._core`: only the list of exports.
 
-mod allocator;
 mod array;
 mod build_info;
 mod comparison;

@@ -217,6 +217,22 @@ fn a_plan_may_have_only_rejected_rows() {
 }
 
 #[test]
+fn each_digest_keeps_its_index_while_the_table_grows_a_hundredfold() {
+    const COUNT: usize = 300_000;
+    let mut planner = Planner::new(false);
+    // Each digest again after some that are new, so that it is looked for in tables of many sizes.
+    for number in 0..COUNT {
+        planner.raw(&[numbered(number), numbered(number / 2), numbered(number / 1_000)]);
+    }
+    let plan = planner.finish(100).unwrap();
+    assert_eq!(plan.unique(), COUNT);
+    assert!(plan.digests().iter().enumerate().all(|(number, digest)| *digest == numbered(number)));
+    let expected =
+        (0..COUNT).flat_map(|number| [number, number / 2, number / 1_000].map(|index| index as i64));
+    assert!(plan.row_index().iter().copied().eq(expected));
+}
+
+#[test]
 fn a_dropped_planner_ends_its_thread() {
     let mut planner = Planner::new(false).threads(Some(2));
     many_rows(&mut planner);

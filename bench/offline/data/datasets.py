@@ -86,6 +86,21 @@ def raw_digests(mix: Mix) -> tuple[NDArray[np.uint8], Answer]:
     return whole, truth
 
 
+def raw_rows(mix: Mix) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return valid rows as raw digests, shape (rows, 32), the number of each row's digest, and which are new.
+
+    The numbers count the unique digests in first-seen order.
+    """
+    whole = np.empty((mix.rows, 32), np.uint8)
+    numbers, first = np.empty(mix.rows, np.uint64), np.empty(mix.rows, np.bool_)
+    start = 0
+    for chunk in _chunks(dataclasses.replace(mix, dirty=False)):
+        rows = slice(start, start := start + len(chunk.numbers))
+        whole[rows] = digests(chunk.numbers, mix.seed)
+        numbers[rows], first[rows] = chunk.numbers, chunk.first
+    return whole, numbers, first
+
+
 def digests(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint8]:
     """The digests with these numbers, shape (n, 32): four words of splitmix64 each."""
     words = np.empty((len(numbers), 4), np.uint64)

@@ -1,0 +1,80 @@
+//! Large allocations as mappings of their own, in huge pages.
+//!
+//! Linux provides memory page by page when the program first touches it. On a busy virtual machine that costs
+//! more than the work done in the memory. Pages of two megabytes cause 512 times fewer page faults, and fewer
+//! misses in the address cache when a table is read at random places.
+//!
+//! The system's library maps large memory too. But it puts a header of 16 bytes before the memory, so that
+//! neither the start nor the length fits huge pages: when such memory grows and moves, Linux splits its huge
+//! pages into small ones. It also copies what asks for a larger alignment, instead of moving its pages. Here
+//! the length is a whole number of huge pages. Then Linux chooses a start at the border of a huge page (since
+//! version 6.7), and the memory grows without a copy and keeps its huge pages. Measured by `make bench-growth`.
+
+use std::alloc::Layout;
+use std::ptr::null_mut;
+
+/// Size in bytes from which memory has a mapping of its own: a mapping is rounded up to whole huge pages, and
+/// should be many of them.
+const LARGE: usize = 8 << 20;
+
+/// The size of a huge page on most processors. On others a mapping is some whole pages.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// The smallest page of all processors, at which each mapping starts at least.
+const PAGE: usize = 4 << 10;
+
+/// Returns true if memory of this layout has a mapping of its own.
+#[inline]
+pub(super) const fn holds(layout: Layout) -> bool {
+    layout.size() >= LARGE && layout.align() <= PAGE
+}
+
+/// Returns new memory of zeros; null if the system refuses.
+#[cold]
+pub(super) fn map(size: usize) -> *mut u8 {
+    const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+    let length = size.next_multiple_of(HUGE_PAGE);
+    // SAFETY: a new mapping touches no memory that is in use. The advice is a hint about how to back its
+    // pages; where it is unknown, it has no effect.
+    unsafe {
+        let start =
+            libc::mmap(null_mut(), length, READ_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        if start == libc::MAP_FAILED {
+            return null_mut();
+        }
+        libc::madvise(start, length, libc::MADV_HUGEPAGE);
+        start.cast()
+    }
+}
+
+/// Returns true if the system would map so many bytes now, up to a whole number of huge pages.
+pub(crate) fn can_map(size: usize) -> bool {
+    let probe = map(size);
+    if !probe.is_null() {
+        // SAFETY: the mapping is new and has this size.
+        unsafe { unmap(probe, size) };
+    }
+    !probe.is_null()
+}
+
+/// Changes the size of memory from [`map`], whose new place it returns; null if the system refuses.
+///
+/// # Safety
+/// `start` is memory of `size` bytes from this module. Unless the result is null, it is not used any more.
+#[cold]
+pub(super) unsafe fn remap(start: *mut u8, size: usize, new: usize) -> *mut u8 {
+    let (length, new) = (size.next_multiple_of(HUGE_PAGE), new.next_multiple_of(HUGE_PAGE));
+    // SAFETY: the range is one mapping, which only the caller uses.
+    let moved = unsafe { libc::mremap(start.cast(), length, new, libc::MREMAP_MAYMOVE) };
+    if moved == libc::MAP_FAILED { null_mut() } else { moved.cast() }
+}
+
+/// Gives memory from [`map`] back.
+///
+/// # Safety
+/// `start` is memory of `size` bytes from this module, and is not used any more.
+#[cold]
+pub(super) unsafe fn unmap(start: *mut u8, size: usize) {
+    // SAFETY: the range is one mapping, which nobody uses.
+    unsafe { libc::munmap(start.cast(), size.next_multiple_of(HUGE_PAGE)) };
+}

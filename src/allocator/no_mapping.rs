@@ -1,0 +1,22 @@
+//! Where the system is not Linux: the system's allocator has the large allocations too.
+
+use std::alloc::Layout;
+use std::ptr::null_mut;
+
+pub(super) const fn holds(_: Layout) -> bool {
+    false
+}
+
+pub(super) fn map(_: usize) -> *mut u8 {
+    null_mut()
+}
+
+pub(crate) const fn can_map(_: usize) -> bool {
+    true
+}
+
+pub(super) unsafe fn remap(_: *mut u8, _: usize, _: usize) -> *mut u8 {
+    null_mut()
+}
+
+pub(super) unsafe fn unmap(_: *mut u8, _: usize) {}
