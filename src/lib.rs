@@ -22,6 +22,7 @@
 mod allocator;
 pub mod comparison;
 pub mod digest;
+pub mod dispatch;
 #[cfg(feature = "wire")]
 pub mod http;
 pub mod input;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import Any, cast
 
 import boto3
@@ -12,20 +11,22 @@ from calls import trial
 
 
 class Timed:
-    """Measures the duration of each call of a transport."""
+    """A subscriber in place of another, which notes the duration of each call."""
 
-    def __init__(self, transport: Any, times: list[float]) -> None:
-        self._transport = transport
+    def __init__(self, inner: Any, times: list[float]) -> None:
+        self._inner = inner
         self._times = times
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        return getattr(self._inner, name)
 
-    def __call__(self, *arguments: Any) -> Any:
-        began = perf_counter()
-        answer = self._transport(*arguments)
-        self._times.append(perf_counter() - began)
-        return answer
+    def record(self, outcome: Any) -> None:
+        self._times.append(outcome.now - outcome.call.started_at)
+        self._inner.record(outcome)
+
+    def record_answers(self, answers: Any) -> None:
+        self._times += [answered_at - started_at for _, _, started_at, answered_at in answers]
+        self._inner.record_answers(answers)
 
 
 class Layercheck:
@@ -47,9 +48,8 @@ class Layercheck:
             max_in_flight=task.in_flight,
             transport=cast("Any", task.option),
         )
-        self._checker._connection.transport = cast(
-            "Any", Timed(self._checker._connection.transport, self.times)
-        )
+        pool: Any = self._checker._connection.pool
+        pool.concurrency = Timed(pool.concurrency, self.times)
 
     def ask(self, digests: list[str]) -> bytes:
         report = self._checker.check(digests)

@@ -15,7 +15,7 @@ use super::pickling::reduce_columns;
 use super::plan::PyPlan;
 use super::table::PyTable;
 use crate::journal::outcomes::{self, Record};
-use crate::known_secrets::with_new_texts;
+use crate::known_secrets::{KnownSecrets, with_new_texts};
 use crate::ledger::columns::Columns;
 use crate::ledger::{Ledger, Merged};
 use crate::memory::{self, OutOfMemory};
@@ -38,6 +38,29 @@ impl PyLedger {
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         // A panic in a merge leaves every cell valid, so the ledger stays usable.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Merges the body of an answer. Texts that hold one of the `known` secrets are kept without it.
+    pub(super) fn merge_answer(
+        &self,
+        call: Range<usize>,
+        body: &[u8],
+        known: Option<&KnownSecrets>,
+        last: bool,
+    ) -> Result<Merged, AnswerError> {
+        let answer = Answer::read(body)?;
+        // Before the ledger is locked, because a hostile answer has many texts to look at.
+        let new = known.map_or(Vec::new(), |known| known.hide_in(answer.entries()));
+        let mut ledger = self.lock();
+        Ok(if new.is_empty() {
+            merge_into(&mut ledger, call, answer.entries(), last)
+        } else {
+            merge_into(&mut ledger, call, with_new_texts(answer.entries(), &new), last)
+        })
     }
 
     /// Checks that the digests numbered `start..stop` can be one call.
@@ -103,17 +126,7 @@ impl PyLedger {
         // `bytes` never change, and the reference keeps them alive while the lock is released.
         let body = body.as_bytes();
         let known = known.map(|known| &known.get().known);
-        let merged = py.detach(|| {
-            let answer = Answer::read(body)?;
-            // Before the ledger is locked, because a hostile answer has many texts to look at.
-            let new = known.map_or(Vec::new(), |known| known.hide_in(answer.entries()));
-            let mut ledger = self.lock();
-            Ok(if new.is_empty() {
-                merge_into(&mut ledger, call, answer.entries(), last)
-            } else {
-                merge_into(&mut ledger, call, with_new_texts(answer.entries(), &new), last)
-            })
-        });
+        let merged = py.detach(|| self.merge_answer(call, body, known, last));
         let merged = merged.map_err(|error: AnswerError| PyValueError::new_err(error.to_string()))?;
         merged_tuple(py, merged)
     }

@@ -1,7 +1,9 @@
 //! The binding `layercheck._core`: only the list of exports.
 
 mod array;
+mod budget;
 mod build_info;
+mod call_loop;
 mod comparison;
 mod compression;
 #[cfg(feature = "wire")]
@@ -46,6 +48,10 @@ mod _core {
     #[pymodule_export]
     const HEAD_BYTES: usize = super::compression::HEAD_BYTES;
 
+    #[pymodule_export]
+    use super::budget::PyBudget;
+    #[pymodule_export]
+    use super::call_loop::PyCallLoop;
     #[pymodule_export]
     use super::comparison::PyComparison;
     #[pymodule_export]

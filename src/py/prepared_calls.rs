@@ -1,5 +1,6 @@
 //! `PreparedCalls` for Python: calls made like one that boto3 made.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -8,12 +9,18 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use rustls::crypto::{SecureRandom, ring};
 
+use super::call_loop::PyCallLoop;
 use super::http::{Answer, PyWire, Word, answer, seconds, sent, shifted};
 use super::known_secrets::PyKnownSecrets;
 use super::memory;
 use super::plan::{PyPlan, range};
 use super::request::PyPacker;
-use crate::http::Prepared;
+use crate::digest::Digest;
+use crate::http::{Prepared, Response};
+
+/// How long calls are made one after the other before the watched attributes must be looked at again. So long
+/// at most, a handler that is registered, or keys that are exchanged, may go unnoticed.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// An object, the name of its attribute, and the value that the attribute had.
 type Watched = (Py<PyAny>, Py<PyString>, Py<PyAny>);
@@ -28,6 +35,9 @@ pub(super) struct PyPreparedCalls {
     prepared: Prepared,
     random: &'static dyn SecureRandom,
     watched: Vec<Watched>,
+    made: Instant,
+    /// When the watched attributes were last seen to be unchanged, microseconds since `made`.
+    seen: AtomicU64,
     until: Instant,
     renewal: Option<SystemTime>,
 }
@@ -36,6 +46,15 @@ pub(super) struct PyPreparedCalls {
 enum Told<'py> {
     Body(Bound<'py, PyBytes>),
     Other((Answer<'py>, f64)),
+    /// All calls of a loop have their answers.
+    Settled(bool),
+}
+
+/// An answer that the loop does not merge, and when its request was made.
+enum Unusual {
+    Response(Response, SystemTime),
+    /// The call was given up meanwhile.
+    GivenUp,
 }
 
 #[pymethods]
@@ -65,9 +84,11 @@ impl PyPreparedCalls {
         let prepared = Prepared::of(target, host, &sent(headers)?, body, secret_key);
         let prepared = prepared.map_err(PyValueError::new_err)?;
         let renewal = renewal_at.map(|at| shifted(SystemTime::UNIX_EPOCH, at)).transpose()?;
-        let until = Instant::now() + seconds(valid_s)?;
+        let made = Instant::now();
+        let until = made + seconds(valid_s)?;
         let random = ring::default_provider().secure_random;
-        Ok(Self { wire, packer, known, url, prepared, random, watched, until, renewal })
+        let seen = AtomicU64::new(0);
+        Ok(Self { wire, packer, known, url, prepared, random, watched, made, seen, until, renewal })
     }
 
     /// Ask for the digests `start..stop` of `plan`, with the interpreter lock released once.
@@ -88,32 +109,64 @@ impl PyPreparedCalls {
         if !self.holds(py, now) {
             return Ok(None);
         }
-        let time = shifted(now, clock_offset_s)?;
         let plan = &plan.get().plan;
         let digests = &plan.digests()[range(plan, start, stop)?];
-        let (packer, known, wire) =
-            (&self.packer.get().packer, &self.known.get().known, &self.wire.get().wire);
-        let response = py.detach(|| {
-            let mut body = Vec::new();
-            packer.pack(digests, &mut body);
-            let mut random = [0; 16];
-            let filled = self.random.fill(&mut random);
-            filled.map_err(|_| PyOSError::new_err("the system gives no random bytes"))?;
-            let (request, authorization) = self.prepared.request(&body, time, random)?;
-            known.learn_authorization(&authorization);
-            Ok::<_, PyErr>(wire.exchange(&request)?)
-        })?;
-        let encoded = response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
-        if response.status < 300 && !encoded {
-            return Ok(Some(Told::Body(memory::bytes(py, &response.body)?)));
-        }
-        let sent_at = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64();
-        Ok(Some(Told::Other((answer(py, response)?, sent_at))))
+        let time = shifted(now, clock_offset_s)?;
+        let response = py.detach(|| self.exchange(digests, time))?;
+        told(py, response, now).map(Some)
     }
 
-    /// Whether calls may still be made like it.
-    #[getter]
-    fn valid(&self, py: Python<'_>) -> bool {
+    /// Make the call of a seat of `calls`, and then one call after the other, as long as the answers are good
+    /// and calls may be made like it. The interpreter lock is released once.
+    ///
+    /// Returns True if the call that the seat is at now was counted or given up. Otherwise it returns what
+    /// `ask` returns for the call that the seat is at now: the body if the answer is not complete, or any other
+    /// answer; and None if boto3 has to make the call. Raises `WireError` likewise.
+    fn follow<'py>(
+        &self,
+        calls: &Bound<'py, PyCallLoop>,
+        seat: u64,
+        plan: &Bound<'py, PyPlan>,
+        clock_offset_s: f64,
+    ) -> PyResult<Option<Told<'py>>> {
+        let py = plan.py();
+        if !self.holds(py, SystemTime::now()) {
+            return Ok(None);
+        }
+        shifted(SystemTime::now(), clock_offset_s)?;
+        let (plan, calls, known) = (&plan.get().plan, calls.get(), &self.known.get().known);
+        let ledger = calls.ledger.get();
+        let unusual = py.detach(|| {
+            calls.calls.follow(
+                seat,
+                |now| self.lasts() && calls.may_start(now),
+                |call| {
+                    let now = SystemTime::now();
+                    let response =
+                        self.exchange(&plan.digests()[call.clone()], shifted(now, clock_offset_s)?)?;
+                    if !is_plain(&response) {
+                        return Ok(Some(Unusual::Response(response, now)));
+                    }
+                    if calls.calls.current(seat).is_none() {
+                        return Ok(Some(Unusual::GivenUp));
+                    }
+                    let asked = call.len();
+                    // What is not complete is merged once more, by the caller.
+                    let merged = ledger.merge_answer(call, &response.body, Some(known), false);
+                    let complete = merged.is_ok_and(|merged| merged.answered == asked && merged.foreign == 0);
+                    Ok(if complete { None } else { Some(Unusual::Response(response, now)) })
+                },
+            )
+        });
+        match unusual {
+            Ok(Some(Unusual::Response(response, sent_at))) => told(py, response, sent_at).map(Some),
+            Ok(Some(Unusual::GivenUp) | None) => Ok(Some(Told::Settled(true))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Look whether calls may still be made like it, and return that. `follow` ends without a look in 0.1 s.
+    fn look(&self, py: Python<'_>) -> bool {
         self.holds(py, SystemTime::now())
     }
 
@@ -142,11 +195,54 @@ impl PyPreparedCalls {
 }
 
 impl PyPreparedCalls {
+    /// Makes one call for this time. With the interpreter lock released.
+    fn exchange(&self, digests: &[Digest], time: SystemTime) -> PyResult<Response> {
+        let (packer, known, wire) =
+            (&self.packer.get().packer, &self.known.get().known, &self.wire.get().wire);
+        let mut body = Vec::new();
+        packer.pack(digests, &mut body);
+        let mut random = [0; 16];
+        let filled = self.random.fill(&mut random);
+        filled.map_err(|_| PyOSError::new_err("the system gives no random bytes"))?;
+        let (request, authorization) = self.prepared.request(&body, time, random)?;
+        known.learn_authorization(&authorization);
+        Ok(wire.exchange(&request)?)
+    }
+
+    /// Looks whether calls may be made like it.
     fn holds(&self, py: Python<'_>, now: SystemTime) -> bool {
-        Instant::now() < self.until
-            && self.renewal.is_none_or(|renewal| now < renewal)
+        let at = self.made.elapsed();
+        let holds = self.is_new(now)
             && self.watched.iter().all(|(object, name, value)| {
                 object.bind(py).getattr(name.bind(py)).is_ok_and(|current| current.is(value))
-            })
+            });
+        if holds {
+            self.seen.fetch_max(u64::try_from(at.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        holds
     }
+
+    /// Whether calls may still be made like it since the last look. Needs no interpreter lock.
+    fn lasts(&self) -> bool {
+        let seen = Duration::from_micros(self.seen.load(Ordering::Relaxed));
+        self.made.elapsed().saturating_sub(seen) < LOOK && self.is_new(SystemTime::now())
+    }
+
+    fn is_new(&self, now: SystemTime) -> bool {
+        Instant::now() < self.until && self.renewal.is_none_or(|renewal| now < renewal)
+    }
+}
+
+/// Whether the body of a response can be read as it is.
+fn is_plain(response: &Response) -> bool {
+    let encoded = response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+    response.status < 300 && !encoded
+}
+
+fn told(py: Python<'_>, response: Response, sent_at: SystemTime) -> PyResult<Told<'_>> {
+    if is_plain(&response) {
+        return Ok(Told::Body(memory::bytes(py, &response.body)?));
+    }
+    let sent_at = sent_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64();
+    Ok(Told::Other((answer(py, response)?, sent_at)))
 }

@@ -3,6 +3,7 @@
 mod allocator;
 mod comparison;
 mod digest;
+mod dispatch;
 #[cfg(feature = "wire")]
 mod http {
     mod exchange;

@@ -30,6 +30,7 @@ class Call:
         tried_since: When the present count of attempts began, seconds on the run's clock. Infinite before.
         started_at: When the present request got its slot, seconds on the run's clock.
         thread: The thread that makes the request.
+        seat: The place of that thread in the run's loop; see `NativeLoop`.
         finished: The transport has returned.
         abandoned: The run gave up the request and the thread that waits for it.
     """
@@ -50,6 +51,7 @@ class Call:
     tried_since: float = math.inf
     started_at: float = 0.0
     thread: Thread | None = None
+    seat: int | None = None
     finished: bool = False
     abandoned: bool = False
 
@@ -58,9 +60,19 @@ class Call:
         """Number of digests."""
         return self.stop - self.start
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether these digests are asked for the first time, as one batch, in the order of the plan."""
+        return self.requests == 1 and not self.half and not self.is_probe
+
+    def move(self, start: int, stop: int, started_at: float) -> None:
+        """Let the call stand for other digests, for which the thread of this call asked since then."""
+        self.start, self.stop = start, stop
+        self.started_at = self.first_at = self.tried_since = started_at
+
     def again(self) -> Call:
         """Return a call for the same digests that keeps the counts, for another request."""
-        return replace(self, thread=None, finished=False, abandoned=False)
+        return replace(self, thread=None, seat=None, finished=False, abandoned=False)
 
     def with_new_attempts(self, now: float) -> Call:
         """Return a call for the same digests whose failures are counted from zero, for another request."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from layercheck.dispatch.call import Call
 from layercheck.types import ErrorKind
@@ -68,8 +69,16 @@ class Outcome(NamedTuple):
     cause: Cause | None = None
 
 
+Answer: TypeAlias = tuple[int, int, float, float]
+"""A call that the core made, merged and counted: its digests as start and stop, when it started, and when its
+answer was merged, seconds on the run's clock. No digest was missing, so it needs no `Outcome`."""
+
+
 class Subscriber(Protocol):
     """Keeps count of what happens in a run."""
 
     def record(self, outcome: Outcome, /) -> None:
         """Take note of the end of a request. Called with the pool's lock held; must not block."""
+
+    def record_answers(self, answers: Sequence[Answer], /) -> None:
+        """Take note of answers that the core merged, oldest first. Likewise."""

@@ -14,6 +14,7 @@ from layercheck.daemon_thread import DaemonThread
 from layercheck.dispatch.making_process import MakingProcess
 from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.schedule.execution import Execution
+from layercheck.dispatch.schedule.native_loop import LOOK_S
 from layercheck.errors import RunCancelled
 from layercheck.report import Report  # here, because nothing may be imported at the end of a run
 from layercheck.types import RunStats
@@ -304,22 +305,27 @@ class Run(Future["Report"]):
         """Wait until the run is over, and meanwhile report progress and enforce deadlines."""
         # At once, so that the caller knows that the run has begun.
         self._call_progress(done=False)
-        while self._goes_on():
-            self._call_progress(done=False)
+        tick_at = time.monotonic() + self._limits.tick_s
+        while self._goes_on(tick_at):
+            self._execution.look_into_loop()
+            if time.monotonic() >= tick_at:
+                self._call_progress(done=False)
+                tick_at = time.monotonic() + self._limits.tick_s
 
-    def _goes_on(self) -> bool:
+    def _goes_on(self, tick_at: float) -> bool:
         # A method of its own, as is `WorkerPool._settle`.
         with self._pool.lock:
-            return self._wait_for_tick()
+            return self._wait_for_tick(tick_at)
 
-    def _wait_for_tick(self) -> bool:
-        """Wait for a tick or the end, and enforce deadlines; return whether the run is not over."""
+    def _wait_for_tick(self, tick_at: float) -> bool:
+        """Wait for a look, a tick or the end, and enforce deadlines; return whether the run is not over."""
         execution = self._execution
         self._pool.deferred.run_pending()
         now = time.monotonic()
         if execution.is_over(now):
             return False
-        execution.changed.wait(max(min(self._limits.tick_s, self._deadline.at - now), 0.0))
+        until = min(tick_at, self._deadline.at, now + LOOK_S if execution.is_looping else tick_at)
+        execution.changed.wait(max(until - now, 0.0))
         now = time.monotonic()
         if execution.is_over(now):
             return False

@@ -84,6 +84,22 @@ class JournalWriter:
         if len(self._pending) >= GROUP:
             self._wake.set()
 
+    def enqueue_all(self, batches: list[tuple[int, int, float]]) -> None:
+        """Do the same for several: start, stop, and since how many seconds their outcome is known."""
+        now = time.time()
+        self._pending.extend([(start, stop, now - ago_s) for start, stop, ago_s in batches])
+        if len(self._pending) >= GROUP:
+            self._wake.set()
+
+    @property
+    def group(self) -> int:
+        """The number of finished batches that are committed at once."""
+        return GROUP
+
+    def has_room_for(self, batches: int) -> bool:
+        """Whether so many batches more may wait for the disk."""
+        return len(self._pending) + self._writing + batches < UNSAVED
+
     @property
     def backlogged(self) -> bool:
         """True if so many batches wait for the disk that the run must not ask more."""

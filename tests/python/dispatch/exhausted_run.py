@@ -19,13 +19,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import layercheck as lc
 from fake_account import digests
 from layercheck.cli import main as layercheck
-from layercheck.dispatch import connection
+from layercheck.dispatch import checker, connection
+from layercheck.dispatch.outcome import Answer, Outcome
+from layercheck.dispatch.schedule.execution import Execution
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
 
@@ -320,8 +323,23 @@ def run_command(order: Order) -> Found:
     return found
 
 
+class CountedAnswers:
+    """A subscriber that tells of the answers which the core merged."""
+
+    def __init__(self, answered: Callable[[], None]) -> None:
+        self.answered = answered
+
+    def record(self, outcome: Outcome) -> None:
+        """The transport tells of these."""
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        for _ in answers:
+            self.answered()
+
+
 def lose_after_answers(shortage: Shortage) -> None:
-    """Let the transports of this process tell of each answer."""
+    """Let the transports and runs of this process tell of each answer."""
+    vars(checker)["Execution"] = partial(Execution, subscribers=[CountedAnswers(shortage.answered)])
     choose: Any = vars(connection)["choose"]
     vars(connection)["choose"] = lambda *args, **named: CountedTransport(
         choose(*args, **named), shortage.answered

@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,10 +17,13 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import CredentialRetrievalError
 
 import layercheck as lc
+from dispatch.gate import Gate
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
 from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Answer
 from layercheck.dispatch.schedule.execution import Execution
+from layercheck.dispatch.schedule.metrics import Metrics
 from layercheck.dispatch.transport.selection import NAMES
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
@@ -248,18 +251,28 @@ def test_credentials_that_are_expired_even_after_a_renewal_end_the_run() -> None
     assert len(server.asked) < 5 + (QUICK.outage_failures + 3) * QUICK.retry.renewal_attempts
 
 
-def test_a_bug_in_layercheck_ends_the_run_with_its_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
-    settle = Execution._settle_answer
+@pytest.mark.parametrize("transport", ["wire", "native"])
+def test_a_bug_in_layercheck_ends_the_run_with_its_verdicts(
+    transport: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, record = Execution._settle_answer, Metrics.record_answers
 
     def fail(self: Execution, call: Call, *rest: Any) -> None:
         if call.start >= 1000:
             raise ZeroDivisionError("a mistake")
         settle(self, call, *rest)
 
+    def fail_to_count(self: Metrics, answers: Sequence[Answer]) -> None:
+        if answers[-1][0] >= 1000:
+            raise ZeroDivisionError("a mistake")
+        record(self, answers)
+
     monkeypatch.setattr(Execution, "_settle_answer", fail)
+    monkeypatch.setattr(Metrics, "record_answers", fail_to_count)
+    gate.free = 12
     with (
-        ScriptedServer() as server,
-        checker_for(server) as checker,
+        ScriptedServer(gate) as server,
+        checker_for(server, transport=transport, max_in_flight=4) as checker,
         pytest.raises(ZeroDivisionError) as caught,
     ):
         checker.check(ROWS)

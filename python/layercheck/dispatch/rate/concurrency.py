@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from layercheck.dispatch.outcome import Outcome, OutcomeKind
+from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 
 if TYPE_CHECKING:
     from layercheck.dispatch.rate.limiter import RateLimiter
@@ -63,31 +64,40 @@ class ConcurrencyLimit:
         """Take the latency of an answer into account."""
         if outcome.kind is not OutcomeKind.ANSWERED:
             return
-        now = outcome.now
-        latency_s = now - outcome.call.started_at
+        self.record_answers(((0, 0, outcome.call.started_at, outcome.now),))
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        """Take the latencies of several answers into account."""
+        # In one loop without calls, because this is done for each call of the API.
         average = self._latency_s
-        if average is None:
-            average = latency_s
-        else:
-            average += (latency_s - average) * (self.RISE if latency_s > average else self.FALL)
+        best = min(self._best_s, self._best_before_s)
+        for _, _, started_at, now in answers:
+            latency_s = now - started_at
+            if average is None:
+                average = latency_s
+            else:
+                average += (latency_s - average) * (self.RISE if latency_s > average else self.FALL)
+            if now - self._span_since > self.MEMORY_S:
+                self._span_since = now
+                self._best_before_s, self._best_s = self._best_s, average
+                best = min(self._best_s, self._best_before_s)
+            elif average < self._best_s:
+                self._best_s = average
+                best = min(best, average)
+            if average <= best * self.SLOW_TIMES or average <= best + self.SLOW_BY_S:
+                if self._free < self._most:
+                    self._free += 1.0
+            elif now - self._shrunk_at > average:
+                self._shrunk_at = now
+                self._free = max(self._free * 0.8, min(self.LEAST, self._most))
         self._latency_s = average
-        if now - self._span_since > self.MEMORY_S:
-            self._span_since = now
-            self._best_before_s, self._best_s = self._best_s, average
-        elif average < self._best_s:
-            self._best_s = average
-        self._resize(average, now)
         rate = self._limiter.rate
         if rate is None:
-            self.limit = math.ceil(self._free)
-        else:
+            self.limit = min(self._most, math.ceil(self._free))
+        elif average is not None:
             self.limit = min(self._most, math.ceil(rate * average * self.HEADROOM + self.LEAST))
 
-    def _resize(self, average: float, now: float) -> None:
-        best = min(self._best_s, self._best_before_s)
-        if average <= max(best * self.SLOW_TIMES, best + self.SLOW_BY_S):
-            if self._free < self._most:
-                self._free = min(self._free + 1.0, self._most)
-        elif now - self._shrunk_at > average:
-            self._shrunk_at = now
-            self._free = max(self._free * 0.8, min(self.LEAST, self._most))
+    @property
+    def is_known(self) -> bool:
+        """Whether the limit is not still growing from its start, nor held down by a slow service."""
+        return self._limiter.rate is not None or self.limit >= self._most

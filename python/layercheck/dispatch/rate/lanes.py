@@ -6,13 +6,13 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from layercheck._core import Budget
 from layercheck.aws import credentials
-from layercheck.dispatch.outcome import Outcome
-from layercheck.dispatch.rate.budget import Budget
-from layercheck.dispatch.rate.pacer import Pacer
+from layercheck.dispatch.outcome import Answer, Outcome
+from layercheck.dispatch.rate.pacer import BURST_S, Pacer
 from layercheck.dispatch.rate.recovery import recovery_named
 from layercheck.types import Target
 
@@ -60,7 +60,7 @@ class LaneHandle:
         self._lane = lane
         self._pacer = lane.pacer
         self._clock = clock
-        self._budget = Budget()
+        self._budget = Budget(BURST_S)
 
     @property
     def rate(self) -> float | None:
@@ -69,6 +69,16 @@ class LaneHandle:
         if own is None or lane is None:
             return lane if own is None else own
         return min(own, lane)
+
+    @property
+    def budget(self) -> Budget:
+        """See `RateLimiter`."""
+        return self._pacer.budget
+
+    @property
+    def is_steady(self) -> bool:
+        """See `RateLimiter`."""
+        return not self._pacer.is_adapted and self._pacer.ceiling == self.own_rate
 
     def reserve(self) -> float:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
@@ -88,6 +98,12 @@ class LaneHandle:
             self._pacer.answered(outcome.call.started_at)
         elif outcome.failure is not None and outcome.failure.kind == "throttled":
             self._pacer.throttled(outcome.call.started_at)
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        """Take note of calls that the service did not throttle."""
+        if self._pacer.is_adapted:
+            for _, _, started_at, _ in answers:
+                self._pacer.answered(started_at)
 
     def leave(self) -> None:
         """Leave the lane, because the Checker closes. Calls in flight may still record how they ended."""

@@ -7,8 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from layercheck.dispatch.rate.budget import BURST_S, Budget
+from layercheck._core import Budget
 from layercheck.dispatch.rate.recovery import CubicRecovery, Recovery
+
+BURST_S = 0.02
+"""Calls that may start at once, as seconds of rate: a fifth of the tenth of a second that is promised."""
 
 
 class Pacer:
@@ -38,6 +41,9 @@ class Pacer:
         >>> pacer = Pacer(10.0, clock=lambda: now)
         >>> pacer.reserve(), round(pacer.reserve(), 3)
         (0.0, 0.1)
+
+    Attributes:
+        budget: What calls that start in the core draw on too. They may while nothing is adapted.
     """
 
     CERTAIN = 4
@@ -60,8 +66,8 @@ class Pacer:
         self._rate = rate
         self._hold_off_s = hold_off_s
         self._floor = floor
-        self._budget = Budget(burst_s)
-        self._flow = _Flow()
+        self.budget = Budget(burst_s)
+        self.budget.allow(rate)
         self._peak: float | None = None  # the rate that was too much; None while nothing is adapted
         self._decreased_at = -math.inf
         self._throttled = 0
@@ -86,19 +92,19 @@ class Pacer:
             self._ceiling = rate
             if self._peak is None:
                 self._rate = rate
+                self.budget.allow(rate)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether the rate is still coming back after a throttle."""
+        return self._peak is not None
 
     def reserve(self) -> float:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
         with self._lock:
             now = self._clock()
             rate = self._rate if self._peak is None else self._recovered(now)
-            if rate is None:
-                self._flow.count(now)
-                return 0.0
-            delay = self._budget.delay_until_allowed(now, rate)
-            if not delay:
-                self._budget.consume(now, rate)
-            return delay
+            return self.budget.reserve(now, rate)
 
     def answered(self, started_at: float) -> None:
         """Note that the service did not throttle a call which started then, by the pacer's clock."""
@@ -125,7 +131,7 @@ class Pacer:
         recovery = self._recovery
         rate = self._recovered(now)
         if rate is None:
-            rate = self._flow.per_second(now)
+            rate = self.budget.flow(now)
         # A few throttles prove little, so that some answers are taken as given.
         answered = self._answered + self.CERTAIN
         accepted = answered / (answered + self._throttled) if self._peak is not None else 1.0
@@ -135,7 +141,8 @@ class Pacer:
         self._peak = self._rate / recovery.decrease
         self._decreased_at = now
         self._throttled = self._answered = 0
-        self._budget.empty(now, self._rate)
+        self.budget.hold()
+        self.budget.empty(now, self._rate)
 
     def _recovered(self, now: float) -> float | None:
         if self._peak is None:
@@ -145,33 +152,12 @@ class Pacer:
         if self._ceiling is None:
             if growth >= self._recovery.outgrown:
                 self._peak = self._rate = None
+                self.budget.allow(None)
                 return None
         elif growth * self._peak >= self._ceiling and since_s > 0.0:
             self._peak = None
             self._rate = self._ceiling
+            self.budget.allow(self._rate)
             return self._rate
         self._rate = growth * self._peak
         return self._rate
-
-
-class _Flow:
-    """Calls per second really sent of late: over the last quarter to half of a second."""
-
-    WINDOW_S = 0.25
-
-    def __init__(self) -> None:
-        self._before_at = self._since = math.inf
-        self._before = self._calls = 0
-
-    def count(self, now: float) -> None:
-        if now - self._since >= self.WINDOW_S:
-            lately = now - self._since < 2 * self.WINDOW_S
-            self._before_at, self._before = (self._since, self._calls) if lately else (now, 0)
-            self._since, self._calls = now, 0
-        elif self._since == math.inf:
-            self._before_at = self._since = now
-        self._calls += 1
-
-    def per_second(self, now: float) -> float:
-        """Return 0.0 before the first call."""
-        return (self._before + self._calls) / max(now - self._before_at, 0.05) if self._calls else 0.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from layercheck.dispatch.outcome import Outcome
+from layercheck.dispatch.outcome import Answer, Outcome
 from layercheck.types import BatchError
 
 
@@ -32,6 +32,9 @@ class ErrorLog:
         start, stop = self._positions(call.start, call.stop)
         # A half that was not asked by itself was asked once, as part of its batch.
         self._note(BatchError(start, stop, cause.kind, cause.code, cause.message, max(call.requests, 1)))
+
+    def record_answers(self, _: Sequence[Answer]) -> None:
+        """Keep nothing: nothing went wrong."""
 
     def all(self) -> tuple[BatchError, ...]:
         """Return the errors in the order in which they happened."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from layercheck._core import Ledger, Plan
 from layercheck.aws.classify import ForeignAnswer, MismatchedAnswer, UnreadableAnswer, is_page
 from layercheck.dispatch.call import Call
+from layercheck.dispatch.schedule.native_loop import NativeLoop
 from layercheck.dispatch.transport import Batch, Transport
 
 if TYPE_CHECKING:
@@ -24,19 +25,30 @@ class Exchange:
         incomplete_attempts: Answers to the same call that may lack digests, before these stay unanswered.
         resumed: A journal settled a part of the digests before: the ledger opens a range again when the
             range is asked, and packs the digests that stand in many places.
+        loop: Makes the calls that have a seat there.
     """
 
     def __init__(
-        self, plan: Plan, ledger: Ledger, transport: Transport, *, incomplete_attempts: int, resumed: bool
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        transport: Transport,
+        *,
+        incomplete_attempts: int,
+        resumed: bool,
+        loop: NativeLoop | None,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._transport = transport
         self._incomplete_attempts = incomplete_attempts
         self._resumed = resumed
+        self._loop = loop
 
     def __call__(self, call: Call) -> Merged | None:
-        """Make the request and merge the answer; return what it brought, None for an abandoned call.
+        """Make the request and merge the answer; return what it brought.
+
+        None stands for an abandoned call, and for a call of the loop that is settled already.
 
         An answer that names none of the digests changes nothing in the ledger. If entries for other digests
         stand in place of those that were asked, the answer probably belongs to another request on the same
@@ -45,8 +57,11 @@ class Exchange:
         Raises:
             Exception: Anything that `classify` can look at.
         """
-        answer = self._transport(self._batch(call))
-        if call.abandoned:
+        if self._loop is None or call.seat is None:
+            answer: Mapping[str, Any] | bytes | None = self._transport(self._batch(call))
+        else:
+            answer = self._loop.ask(call)
+        if answer is None or call.abandoned:
             return None
         merged = self._merge(call, answer)
         if merged.left_out:

@@ -19,11 +19,12 @@ from layercheck.dispatch.schedule.error_log import ErrorLog
 from layercheck.dispatch.schedule.exchange import Exchange, forget_frames
 from layercheck.dispatch.schedule.journal_feed import JournalFeed
 from layercheck.dispatch.schedule.metrics import Metrics
+from layercheck.dispatch.schedule.native_loop import ANSWERS, NativeLoop
 from layercheck.dispatch.schedule.progress import RunProgress
 from layercheck.dispatch.schedule.retry_decision import RetryDecision
 from layercheck.dispatch.schedule.scheduler import Scheduler
 from layercheck.dispatch.schedule.workers import WorkerPool
-from layercheck.dispatch.transport import Transport
+from layercheck.dispatch.transport import LoopingTransport, Transport
 from layercheck.errors import EndpointError, JournalError
 from layercheck.limits import Limits
 from layercheck.types import BatchError, Progress, RunStats, Target
@@ -81,7 +82,8 @@ class Execution:
         self._limits = limits
         self._restored = 0 if writer is None else writer.restored
         self._ledger = Ledger(plan) if writer is None else writer.ledger
-        next_open = None if writer is None else self._ledger.next_open
+        resumed = self._ledger.unique_counts()["not_checked"] < plan.unique
+        next_open = self._ledger.next_open if resumed else None
         self._scheduler = Scheduler(
             self._ledger.numbers,
             plan.batch_size,
@@ -91,19 +93,24 @@ class Execution:
             packed_from=plan.unique,
             next_open=next_open,
         )
+        self._journal = None if writer is None else self._feed(writer)
+        self._loop: NativeLoop | None = None
+        if isinstance(transport, LoopingTransport) and not resumed:
+            answers = ANSWERS if self._journal is None else self._journal.core_answers
+            self._loop = NativeLoop(plan, self._ledger, transport, rate, threads=pool.slots, answers=answers)
         self._exchange = Exchange(
             plan,
             self._ledger,
             transport,
             incomplete_attempts=limits.retry.incomplete_attempts,
-            resumed=writer is not None,
+            resumed=resumed,
+            loop=self._loop,
         )
         self._suspected: dict[Call, Failure] = {}
         self._abandoned: list[Call] = []  # for their deadline: a few a minute at most
         self._metrics = Metrics()
         self._progress = RunProgress(plan, next_open)
         self._error_log = ErrorLog(limits.errors_kept, self._ledger.range)
-        self._journal = None if writer is None else self._feed(writer)
         self._subscribers: list[Subscriber] = [self._metrics, rate, pool.concurrency, self._progress]
         self._subscribers += [self._error_log, *([self._journal] if self._journal else []), *subscribers]
 
@@ -119,26 +126,82 @@ class Execution:
         """See `WorkSource`."""
         call = self._scheduler.take(now)
         self._metrics.sent(call, len(self._scheduler.in_flight))
+        if self._loop is not None and call.is_fresh and self._threads_may_loop:
+            if not self._loop.is_open:
+                self.changed.notify_all()  # the run's own thread now looks more often
+            self._loop.join(call, self._scheduler)
         return call
 
     def ask(self, call: Call) -> Callable[[float], None]:
         """See `WorkSource`. Without the lock."""
+        seated = call.seat is not None
         try:
             merged = self._exchange(call)
         except BaseException as error:  # noqa: BLE001 (a worker must survive whatever a call raises)
             failure = _failure_of(error, self._transport.known)
-            self._transport.known.end_call()
-            return lambda now: self._settle_failure(call, failure, now)
+            settle: Callable[[float], None] = lambda now: self._settle_failure(call, failure, now)  # noqa: E731
+        else:
+            settle = _settle_nothing if merged is None else lambda now: self._settle_answer(call, merged, now)
         self._transport.known.end_call()
-        if merged is None:
-            return _settle_nothing
-        return lambda now: self._settle_answer(call, merged, now)
+        return (lambda now: self._settle_seat(call, settle, now)) if seated else settle
 
     def crashed(self, call: Call, error: BaseException, now: float) -> None:
         """See `WorkSource`."""
+        if self._loop is not None:
+            self._loop.leave(call)
         self._scheduler.keep_open(call)
         self.ending.crash(now, error)
         self.stop_asking()
+
+    # The loop in the core.
+
+    @property
+    def is_looping(self) -> bool:
+        """Whether threads make calls one after the other in the core."""
+        return self._loop is not None and self._loop.is_open
+
+    @property
+    def _threads_may_loop(self) -> bool:
+        """Whether nothing is to be decided between two calls, except by the rate."""
+        if self._loop is None or not self._loop.may_open or not self._scheduler.is_calm:
+            return False
+        return self._pool.lets_threads_loop and (self._journal is None or self._journal.has_room)
+
+    def look_into_loop(self) -> None:
+        """Look whether calls are still made in the same way. Without the lock."""
+        if self._loop is not None:
+            self._loop.look()
+
+    def count_answers(self) -> None:
+        """Count what the core did since the last time."""
+        if self._loop is None:
+            return
+        answers, sent = self._loop.drain()
+        self._metrics.sent_in_the_core(sent)
+        if answers:
+            now = answers[-1][3]
+            for suspect in self._scheduler.settle_many(len(answers), now):
+                self._refuse(suspect, self._suspected.pop(suspect), now)
+            for subscriber in self._subscribers:
+                subscriber.record_answers(answers)
+            self._review_loop()
+
+    def _review_loop(self) -> None:
+        """Let threads come back from the core if something is to be decided."""
+        if self._loop is not None and self._loop.is_open and not self._threads_may_loop:
+            self._loop.close(self._scheduler)
+
+    def _settle_seat(self, call: Call, settle: Callable[[float], None], now: float) -> None:
+        """Settle the call with which a thread comes back from the core."""
+        self.count_answers()
+        if call.seat is None or self._loop is None:
+            return  # the run was concluded meanwhile
+        if self._loop.leave(call):
+            settle(now)
+        else:
+            self._scheduler.land(call)
+        if self._scheduler.finished:
+            self.changed.notify_all()
 
     # The end of a request.
 
@@ -148,6 +211,7 @@ class Execution:
         cause = None
         missing = merged.left_out + merged.contradicted
         if missing and self._scheduler.ask_rest(call, now):
+            self._review_loop()
             self._pool.notify()
             self._tell(Outcome(OutcomeKind.RETRIED, call, now, merged))
             return
@@ -158,7 +222,9 @@ class Execution:
         self._tell(Outcome(OutcomeKind.ANSWERED, call, now, merged, None, cause))
 
     def _settle_failure(self, call: Call, failure: Failure, now: float) -> None:
+        self.count_answers()
         decision = self._scheduler.fail(call, failure, now)
+        self._review_loop()
         if decision is RetryDecision.RETRY or decision is RetryDecision.SPLIT:
             kind = OutcomeKind.RETRIED if decision is RetryDecision.RETRY else OutcomeKind.SPLIT
             self._pool.notify()
@@ -206,6 +272,8 @@ class Execution:
     def stop_asking(self) -> None:
         """Ask nothing more; answers to calls in flight may still come in."""
         self._scheduler.stop()
+        if self._loop is not None:
+            self._loop.close(self._scheduler)
         self.changed.notify_all()
 
     def is_over(self, now: float) -> bool:
@@ -215,8 +283,12 @@ class Execution:
     def enforce_deadlines(self, now: float) -> None:
         """Give up calls that outlived their deadline, and the run if nothing comes of any call."""
         limit = self._limits.call_deadline_s
+        self.count_answers()
+        if self._loop is not None:
+            self._loop.see()
+            self._review_loop()
         for call in [each for each in self._scheduler.in_flight if now - each.started_at > limit]:
-            if call.finished:
+            if call.finished or (self._loop is not None and not self._loop.give_up(call)):
                 continue
             self._pool.abandon(call)
             self._abandoned.append(call)
@@ -240,6 +312,11 @@ class Execution:
         # No answer is taken from here on. An answer that came just when its call was given up was taken, but
         # the journal may hold what was known before.
         self._ledger.close()
+        if self._loop is not None:
+            self._loop.close(self._scheduler)
+            for call in self._loop.end():
+                self._scheduler.land(call)
+            self.count_answers()
         if self._journal is not None:
             for call in self._abandoned:
                 self._journal.record_again(call)
@@ -313,6 +390,7 @@ class Execution:
 
     def stats(self, now: float) -> RunStats:
         """Return how the run has gone so far."""
+        self.count_answers()
         metrics = self._metrics
         return RunStats(
             calls=metrics.calls,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layercheck._core import CallLoop
 
 
 class FreshDigests:
     """Ranges of numbers, from which new calls are taken in order, or from anywhere.
 
     Every call begins a whole number of batches after the start of its part, so that each batch is asked by
-    one call.
+    one call. A range that is lent to a `CallLoop` still counts as not asked.
 
     Args:
         numbers: How many digests there are.
@@ -32,12 +36,13 @@ class FreshDigests:
         self._numbers = numbers
         self._batch_size = batch_size
         self._next_open = next_open
+        self._borrower: CallLoop | None = None
         self._ranges = [(start, stop) for start, stop in ((0, border), (border, numbers)) if start < stop]
         self._skip_known()
 
     def __bool__(self) -> bool:
         """Whether any digest is left."""
-        return bool(self._ranges)
+        return bool(self._ranges) or self._draw()
 
     @property
     def first(self) -> int:
@@ -65,6 +70,28 @@ class FreshDigests:
                 return self._cut(at, call)
             del self._ranges[at]  # all of it is known; never the first range
         return self.take()
+
+    def lend(self, calls: CallLoop) -> None:
+        """Lend the first range, unless something of an earlier one is left there."""
+        if self._ranges and not calls.left:
+            calls.lend(*self._ranges.pop(0))
+            self._borrower = calls
+
+    def take_back(self) -> None:
+        """Take back what is left of a range that was lent."""
+        calls, self._borrower = self._borrower, None
+        if calls is not None:
+            start, stop = calls.take_back()
+            if start < stop:
+                self._ranges.insert(0, (start, stop))
+
+    def _draw(self) -> bool:
+        """Take one call back from a range that was lent; return whether there was one."""
+        call = None if self._borrower is None else self._borrower.take_one()
+        if call is None:
+            return False
+        self._ranges.append(call)
+        return True
 
     def _cut(self, at: int, call: tuple[int, int]) -> tuple[int, int]:
         """Take a call out of the range at this index."""

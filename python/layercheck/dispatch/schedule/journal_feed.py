@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from layercheck.dispatch.call import Call
-from layercheck.dispatch.outcome import Outcome
+from layercheck.dispatch.outcome import Answer, Outcome
 from layercheck.errors import JournalError
 from layercheck.types import BatchError, RunStats
 
@@ -22,6 +23,9 @@ class JournalFeed:
         snapshot: Returns how the run goes and what went wrong so far; called without the pool's lock.
         changed: Called on the journal's thread without the pool's lock: with an error when writing fails,
             with None after each group, because more may be asked then.
+
+    Attributes:
+        core_answers: Answers that may wait in the core before they are queued.
     """
 
     def __init__(
@@ -34,16 +38,28 @@ class JournalFeed:
         self._writer = writer
         self._snapshot = snapshot
         self._changed = changed
+        # A killed run asks these again too, besides those that are queued.
+        self.core_answers = max(writer.group // 2, 1)
 
     @property
     def backlogged(self) -> bool:
         """Whether so many outcomes wait for the disk that nothing more may be asked."""
         return self._writer.backlogged
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the answers that wait in the core may be queued too."""
+        return self._writer.has_room_for(self.core_answers)
+
     def record(self, outcome: Outcome) -> None:
         """Queue the verdicts of a call that has its outcome."""
         if outcome.kind.is_final:
             self._writer.enqueue(outcome.call.start, outcome.call.stop)
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        """Queue the verdicts of calls that the core made."""
+        now = time.monotonic()
+        self._writer.enqueue_all([(start, stop, now - at) for start, stop, _, at in answers])
 
     def record_again(self, call: Call) -> None:
         """Queue the verdicts of a call once more, because they may have changed since."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from layercheck.aws.classify import MismatchedAnswer
 from layercheck.dispatch.call import Call
-from layercheck.dispatch.outcome import Outcome, OutcomeKind
+from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 
 
 class Metrics:
@@ -37,6 +39,10 @@ class Metrics:
         if in_flight > self.most_in_flight:
             self.most_in_flight = in_flight
 
+    def sent_in_the_core(self, requests: int) -> None:
+        """Count requests that started in the core, each in the place of one that was answered."""
+        self.requests += requests
+
     def record(self, outcome: Outcome) -> None:
         """Count the end of a request."""
         kind = outcome.kind
@@ -54,6 +60,11 @@ class Metrics:
         # A split batch is over as a call: its two halves are calls of their own.
         if kind.is_final or kind is OutcomeKind.SPLIT:
             self.calls += 1
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        """Count answers that the core merged."""
+        self.calls += len(answers)
+        self._last_at = answers[-1][3]
 
     def seconds(self, now: float, *, finished: bool) -> float:
         """Return the seconds from the first request until the last result, or until now."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from layercheck._core import Plan
 from layercheck.dispatch.call import Call
-from layercheck.dispatch.outcome import Outcome, OutcomeKind
+from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 
 _SAMPLES = 40
 """Number of samples for the speed. They span ten seconds, so that a rate that recovers shows soon."""
@@ -51,6 +51,10 @@ class RunProgress:
         elif kind is OutcomeKind.SPLIT:
             batch = self._batch_of(outcome.call)
             self._open_calls[batch] = self._open_calls.get(batch, 1) + 1
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        """Count batches that the core asked. None of them was split."""
+        self.batches_done += len(answers)
 
     def rows_done(self, settled: int) -> int:
         """Return the number of rows that have their verdict.

@@ -50,6 +50,12 @@ class Rotation:
         """Whether no more calls may be in flight."""
         return self.in_flight >= self._concurrency.limit
 
+    @property
+    def lets_threads_loop(self) -> bool:
+        """Whether threads need not look here between two calls: there is one run, and it has its threads."""
+        concurrency = self._concurrency
+        return len(self._sources) == 1 and concurrency.is_known and self.in_flight <= concurrency.limit
+
     def add(self, source: WorkSource) -> None:
         """Let a run take part."""
         self._sources.append(source)

@@ -11,12 +11,16 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.schedule.answer_search import AnswerSearch
 from layercheck.dispatch.schedule.fresh import FreshDigests
 from layercheck.dispatch.schedule.retry_decision import FailureFacts, RetryDecision
 from layercheck.limits import Limits
+
+if TYPE_CHECKING:
+    from layercheck._core import CallLoop
 
 
 @dataclass(slots=True)
@@ -153,6 +157,15 @@ class Scheduler:
         """Whether so many requests failed in a row that new batches wait."""
         return self._failures_in_a_row >= self.limits.outage_failures
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether the service answers, and nothing but fresh calls is to be asked."""
+        if self.stopped or not self.answered or self._failing_since is not None:
+            return False
+        return not (
+            self._waiting or self._halves or self._halves_in_flight or self.set_aside or self.suspects
+        )
+
     def is_silent(self, now: float) -> bool:
         """Whether so many requests failed in a row, and for so long, that the service has stopped."""
         enough = self.SILENT_TIMES * self.limits.outage_failures
@@ -196,6 +209,26 @@ class Scheduler:
             self._credit += self.HALF_EARNS if call.half and call.requests == 1 else 1
         proven, self.suspects = self.suspects, []
         return proven
+
+    def settle_many(self, answers: int, now: float) -> list[Call]:
+        """Note that the core merged so many answers to fresh calls, the last one then; see `settle`."""
+        self.answered = self.reached = True
+        self._progressed(max(now, self._progress_at))
+        self._credit = max(min(self._credit + answers, self.MOST_CREDIT), self._credit)
+        proven, self.suspects = self.suspects, []
+        return proven
+
+    def land(self, call: Call) -> None:
+        """Note that the thread of `call` makes no call any more, and that all its calls are settled."""
+        self._landed(call)
+
+    def lend(self, calls: CallLoop) -> None:
+        """Lend fresh digests to a loop. They are asked in order, and settled by `settle_many`."""
+        self._fresh.lend(calls)
+
+    def take_back(self) -> None:
+        """Take back what is left of them."""
+        self._fresh.take_back()
 
     def ask_rest(self, call: Call, now: float) -> bool:
         """Ask `call` again, whose answer lacked digests or contradicted itself; False if it was the last try.

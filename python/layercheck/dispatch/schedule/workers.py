@@ -86,6 +86,11 @@ class WorkerPool:
         """Number of worker threads alive, without abandoned ones."""
         return len(self._workers)
 
+    @property
+    def lets_threads_loop(self) -> bool:
+        """Whether threads may make calls one after the other in the core. With the lock held."""
+        return not self._closed and self._rotation.lets_threads_loop
+
     def add(self, source: WorkSource) -> None:
         """Let a run take part. With the lock held."""
         self._rotation.add(source)

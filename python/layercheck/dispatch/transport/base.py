@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from layercheck._core import KnownSecrets, Plan
+
+if TYPE_CHECKING:
+    from layercheck._core import CallLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,30 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the connections that the transport owns. Calls in flight are not disturbed."""
+
+
+@runtime_checkable
+class LoopingTransport(Transport, Protocol):
+    """A transport that can make calls one after the other in the core."""
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether it can just now."""
+
+    def follow(self, batch: Batch, calls: CallLoop, seat: int) -> Mapping[str, Any] | bytes | None:
+        """Make the call of a seat, and then calls in the core, as long as their answers are good.
+
+        Args:
+            batch: What the seat is at.
+            calls: The loop.
+            seat: The seat.
+
+        Returns:
+            The answer to the call that the seat is at now; None if it was counted or given up.
+
+        Raises:
+            Exception: As for any other call; for the call that the seat is at now.
+        """
+
+    def look(self) -> None:
+        """Look whether calls are still made in the same way. Without a look, `follow` soon returns."""

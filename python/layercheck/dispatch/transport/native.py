@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
-from layercheck._core import PreparedCalls, WireError
+from layercheck._core import CallLoop, PreparedCalls, WireError
 from layercheck.aws.credentials import CredentialSnapshot
 from layercheck.aws.response_limit import ReadBody
 from layercheck.dispatch.transport.base import Batch
@@ -20,6 +20,9 @@ from layercheck.dispatch.transport.wire import WireTransport, as_botocore
 from layercheck.redact import clean
 
 _log = logging.getLogger("layercheck")
+
+Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
 
 _PAUSE_S = 1.0
 """Seconds between two calls of which the transport tries to learn how calls are made."""
@@ -72,14 +75,40 @@ class NativeTransport(WireTransport):
             return self._by_boto3(batch)
         try:
             told = prepared.ask(batch.plan, batch.start, batch.stop, self._signing.clock.offset_s)
-            if isinstance(told, bytes):
-                return told
-            if told is not None:
-                return self._other_answer(*told)
         except WireError as error:
             if not self._step_aside(error):
                 raise as_botocore(error, SimpleNamespace(url=prepared.url)) from error
-        return self._by_boto3(batch)
+            told = None
+        return self._by_boto3(batch) if told is None else self._read(told)
+
+    @property
+    def may_follow(self) -> bool:
+        """See `LoopingTransport`."""
+        return self._prepared is not None and not self._aside and not self._lost
+
+    def follow(self, batch: Batch, calls: CallLoop, seat: int) -> Mapping[str, Any] | bytes | None:
+        """Make the call of a seat, and then calls in the core; see `LoopingTransport`."""
+        prepared = self._prepared
+        if prepared is None or self._aside or self._lost:
+            return self._by_boto3(batch)
+        try:
+            told = prepared.follow(calls, seat, batch.plan, self._signing.clock.offset_s)
+        except WireError as error:
+            if not self._step_aside(error):
+                raise as_botocore(error, SimpleNamespace(url=prepared.url)) from error
+            told = None
+        if isinstance(told, bool):
+            return None
+        if told is not None:
+            return self._read(told)
+        current = calls.current(seat)
+        return None if current is None else self._by_boto3(Batch(batch.plan, *current[:2]))
+
+    def look(self) -> None:
+        """Look whether calls are still made like the one that boto3 made."""
+        prepared = self._prepared
+        if prepared is not None:
+            prepared.look()
 
     def _by_boto3(self, batch: Batch) -> Mapping[str, Any] | bytes:
         """Let boto3 make the call. From the call of one thread at a time, learn how calls are made."""
@@ -162,15 +191,15 @@ class NativeTransport(WireTransport):
             renewal_at=found.renewal_at,
         )
 
-    def _other_answer(
-        self, answer: tuple[int, list[tuple[str, str]], bytes], sent_at: float
-    ) -> Mapping[str, Any] | bytes:
+    def _read(self, told: bytes | tuple[Answer, float]) -> bytes:
         """Return the body of a good answer; raise what botocore raises for any other.
 
         Raises:
             ClientError: The service refused the call.
         """
-        status, headers, body = answer
+        if isinstance(told, bytes):
+            return told
+        (status, headers, body), sent_at = told
         body = self._decoded(headers, body)
         if status < 300:
             return body

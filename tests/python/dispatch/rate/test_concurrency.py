@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
+from layercheck._core import Budget
 from layercheck.dispatch.call import Call
-from layercheck.dispatch.outcome import Outcome, OutcomeKind
+from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 
 
 class FixedRate:
     """A rate that a test sets."""
 
+    is_steady = False
+    budget = Budget(0.02)
+
     def __init__(self, rate: float | None = None) -> None:
-        self.rate = rate
+        self.rate = self.own_rate = rate
 
     def reserve(self) -> float:
         return 0.0
 
     def record(self, outcome: Outcome) -> None:
+        """Adapt nothing."""
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
         """Adapt nothing."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
-from layercheck.dispatch.outcome import Outcome, OutcomeKind
+from layercheck.dispatch.call import Call
+from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 from layercheck.dispatch.schedule import execution
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
@@ -27,6 +29,12 @@ class Recording:
 
     def record(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
+
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        self.outcomes += (
+            Outcome(OutcomeKind.ANSWERED, Call(start, stop, requests=1, started_at=started_at), at)
+            for start, stop, started_at, at in answers
+        )
 
     def of(self, kind: OutcomeKind) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.kind is kind]

@@ -1,0 +1,164 @@
+//! When the next call may start at a given rate.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Tolerance for rounding, seconds, so that waiting exactly as told is enough.
+const ROUNDING_S: f64 = 1e-9;
+/// Length of the span in which calls are counted, seconds.
+const WINDOW_S: f64 = 0.25;
+/// Shortest time that a flow is taken from, seconds.
+const LEAST_S: f64 = 0.05;
+
+/// The generic cell rate algorithm (GCRA), for any number of threads. Times are seconds on one clock.
+///
+/// It keeps one number: the time at which the budget is used up. Each call moves that time forward by
+/// `1 / rate`. The time may run ahead of the clock by a small burst, at least one call. A pause saves up no
+/// more than that burst.
+///
+/// Without a rate, it counts the calls instead, because a later throttle sets the rate at which calls were
+/// really sent.
+#[derive(Debug)]
+pub struct Budget {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    burst_s: f64,
+    paid_until: f64,
+    allowed: Allowed,
+    flow: Flow,
+}
+
+/// The rate that calls may use which start in the core.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Allowed {
+    /// None may start there: the rate changes from call to call.
+    Nothing,
+    Rate(Option<f64>),
+}
+
+impl Budget {
+    /// Makes a budget of which calls worth `burst_s` seconds of rate may start at once.
+    #[must_use]
+    pub fn new(burst_s: f64) -> Self {
+        let state = State {
+            burst_s,
+            paid_until: f64::NEG_INFINITY,
+            allowed: Allowed::Nothing,
+            flow: Flow::default(),
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Books one call: zero if it may start now, else the seconds to wait, with nothing booked.
+    pub fn reserve(&self, now: f64, rate: Option<f64>) -> f64 {
+        self.lock().reserve(now, rate)
+    }
+
+    /// Books one call that starts in the core; returns false, with nothing booked, if it may not start now.
+    ///
+    /// `rate` is that of the caller. If the budget does not have the same, the caller has to look for the
+    /// reason elsewhere.
+    pub fn start(&self, now: f64, rate: Option<f64>) -> bool {
+        let mut state = self.lock();
+        state.allowed == Allowed::Rate(rate) && state.reserve(now, rate) == 0.0
+    }
+
+    /// Lets calls start in the core at this rate; None for without a limit.
+    pub fn allow(&self, rate: Option<f64>) {
+        self.lock().allowed = Allowed::Rate(rate);
+    }
+
+    /// Lets no call start in the core any more.
+    pub fn hold(&self) {
+        self.lock().allowed = Allowed::Nothing;
+    }
+
+    /// Returns the seconds until the next call may start at this rate; zero for now.
+    pub fn delay_until_allowed(&self, now: f64, rate: f64) -> f64 {
+        self.lock().delay_until_allowed(now, rate)
+    }
+
+    /// Counts a call that starts now.
+    pub fn consume(&self, now: f64, rate: f64) {
+        self.lock().consume(now, rate);
+    }
+
+    /// Drops what was saved up: the next call may start one interval from now.
+    pub fn empty(&self, now: f64, rate: f64) {
+        let mut state = self.lock();
+        let wait = 1.0 / rate + state.tolerance(rate);
+        state.paid_until = state.paid_until.max(now + wait);
+    }
+
+    /// Returns the calls per second without a rate: over the last quarter to half of a second. Zero before
+    /// the first call.
+    pub fn flow(&self, now: f64) -> f64 {
+        self.lock().flow.per_second(now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic cannot leave it half changed, because only numbers are set.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn reserve(&mut self, now: f64, rate: Option<f64>) -> f64 {
+        let Some(rate) = rate else {
+            self.flow.count(now);
+            return 0.0;
+        };
+        let delay = self.delay_until_allowed(now, rate);
+        if delay == 0.0 {
+            self.consume(now, rate);
+        }
+        delay
+    }
+
+    fn delay_until_allowed(&self, now: f64, rate: f64) -> f64 {
+        let delay = self.paid_until - now - self.tolerance(rate);
+        if delay > ROUNDING_S { delay } else { 0.0 }
+    }
+
+    fn consume(&mut self, now: f64, rate: f64) {
+        self.paid_until = now.max(self.paid_until) + 1.0 / rate;
+    }
+
+    /// How far the budget may be overdrawn, in seconds: all but the first call of a burst.
+    fn tolerance(&self, rate: f64) -> f64 {
+        (self.burst_s - 1.0 / rate).max(0.0)
+    }
+}
+
+/// Calls per second really sent of late.
+#[derive(Debug, Default)]
+struct Flow {
+    /// When the present span began and the calls in it; none before the first call.
+    span: Option<(f64, f64)>,
+    /// The same of the span before.
+    before: (f64, f64),
+}
+
+impl Flow {
+    fn count(&mut self, now: f64) {
+        let (since, calls) = match self.span {
+            None => {
+                self.before = (now, 0.0);
+                (now, 0.0)
+            }
+            Some((since, calls)) if now - since >= WINDOW_S => {
+                self.before = if now - since < 2.0 * WINDOW_S { (since, calls) } else { (now, 0.0) };
+                (now, 0.0)
+            }
+            Some(span) => span,
+        };
+        self.span = Some((since, calls + 1.0));
+    }
+
+    fn per_second(&self, now: f64) -> f64 {
+        let (at, before) = self.before;
+        self.span.map_or(0.0, |(_, calls)| (before + calls) / (now - at).max(LEAST_S))
+    }
+}
