@@ -209,7 +209,6 @@ class PreparedCalls:
     def __new__(
         cls,
         wire: Wire,
-        packer: Packer,
         known: KnownSecrets,
         *,
         url: str,
@@ -223,10 +222,10 @@ class PreparedCalls:
         renewal_at: float | None,
     ) -> PreparedCalls: ...
     def ask(
-        self, plan: Plan, start: int, stop: int, clock_offset_s: float
+        self, packer: Packer, plan: Plan, start: int, stop: int, clock_offset_s: float
     ) -> bytes | tuple[tuple[int, list[tuple[str, str]], bytes], float] | None: ...
     def follow(
-        self, calls: CallLoop, seat: int, plan: Plan, clock_offset_s: float
+        self, calls: CallLoop, seat: int, packer: Packer, plan: Plan, clock_offset_s: float
     ) -> bool | bytes | tuple[tuple[int, list[tuple[str, str]], bytes], float] | None: ...
     def look(self) -> bool: ...
     @property

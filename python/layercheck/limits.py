@@ -38,6 +38,8 @@ class Limits:
         body_deadline_s: Longest time for the body of one answer, on a client that layercheck creates.
         body_limit_bytes: Largest body of an answer on such a client. An answer for 100 layers is about
             21 kB, with long reasons perhaps 100 kB.
+        image_body_limit_bytes: The same for operations that list or read images. A manifest has up to 4 MiB,
+            and twice as much as a JSON text.
         grace_s: How long a stopped run waits for calls under way, so that their answers are kept.
         timeout_grace_s: The same when `timeout_s` is over; short, because the caller set a time limit.
         tick_s: Interval between progress callbacks, and between checks of the deadlines.
@@ -54,6 +56,7 @@ class Limits:
     call_deadline_s: float = 120.0
     body_deadline_s: float = 30.0
     body_limit_bytes: int = 1 << 20
+    image_body_limit_bytes: int = 9 << 20
     grace_s: float = 5.0
     timeout_grace_s: float = 1.0
     tick_s: float = 0.25

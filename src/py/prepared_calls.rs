@@ -17,6 +17,7 @@ use super::plan::{PyPlan, range};
 use super::request::PyPacker;
 use crate::digest::Digest;
 use crate::http::{Prepared, Response};
+use crate::protocol::request::Packer;
 
 /// How long calls are made one after the other before the watched attributes must be looked at again. So long
 /// at most, a handler that is registered, or keys that are exchanged, may go unnoticed.
@@ -29,7 +30,6 @@ type Watched = (Py<PyAny>, Py<PyString>, Py<PyAny>);
 #[pyclass(name = "PreparedCalls", module = "layercheck._core", frozen)]
 pub(super) struct PyPreparedCalls {
     wire: Py<PyWire>,
-    packer: Py<PyPacker>,
     known: Py<PyKnownSecrets>,
     url: String,
     prepared: Prepared,
@@ -65,11 +65,10 @@ impl PyPreparedCalls {
     /// same object, for `valid_s` seconds, and until `renewal_at` (seconds since 1970), when the credentials
     /// are to be renewed. Raises `ValueError` if no call can be made like it; the message says why.
     #[new]
-    #[pyo3(signature = (wire, packer, known, *, url, target, host, headers, body, secret_key, watched, valid_s, renewal_at))]
+    #[pyo3(signature = (wire, known, *, url, target, host, headers, body, secret_key, watched, valid_s, renewal_at))]
     #[allow(clippy::too_many_arguments)] // keywords, each a part of a request
     fn new(
         wire: Py<PyWire>,
-        packer: Py<PyPacker>,
         known: Py<PyKnownSecrets>,
         url: String,
         target: &str,
@@ -88,10 +87,10 @@ impl PyPreparedCalls {
         let until = made + seconds(valid_s)?;
         let random = ring::default_provider().secure_random;
         let seen = AtomicU64::new(0);
-        Ok(Self { wire, packer, known, url, prepared, random, watched, made, seen, until, renewal })
+        Ok(Self { wire, known, url, prepared, random, watched, made, seen, until, renewal })
     }
 
-    /// Ask for the digests `start..stop` of `plan`, with the interpreter lock released once.
+    /// Ask for the digests `start..stop` of `plan` in the repository of `packer`, with the interpreter lock released once.
     ///
     /// Returns the body of a good answer; or, for any other answer, status, headers and body, and when the
     /// request was made (seconds since 1970). Returns None, and asks nothing, if boto3 has to say again how
@@ -99,6 +98,7 @@ impl PyPreparedCalls {
     /// Raises `WireError`.
     fn ask<'py>(
         &self,
+        packer: &Bound<'py, PyPacker>,
         plan: &Bound<'py, PyPlan>,
         start: usize,
         stop: usize,
@@ -112,7 +112,8 @@ impl PyPreparedCalls {
         let plan = &plan.get().plan;
         let digests = &plan.digests()[range(plan, start, stop)?];
         let time = shifted(now, clock_offset_s)?;
-        let response = py.detach(|| self.exchange(digests, time))?;
+        let packer = &packer.get().packer;
+        let response = py.detach(|| self.exchange(packer, digests, time))?;
         told(py, response, now).map(Some)
     }
 
@@ -126,6 +127,7 @@ impl PyPreparedCalls {
         &self,
         calls: &Bound<'py, PyCallLoop>,
         seat: u64,
+        packer: &Bound<'py, PyPacker>,
         plan: &Bound<'py, PyPlan>,
         clock_offset_s: f64,
     ) -> PyResult<Option<Told<'py>>> {
@@ -135,15 +137,15 @@ impl PyPreparedCalls {
         }
         shifted(SystemTime::now(), clock_offset_s)?;
         let (plan, calls, known) = (&plan.get().plan, calls.get(), &self.known.get().known);
-        let ledger = calls.ledger.get();
+        let (ledger, packer) = (calls.ledger.get(), &packer.get().packer);
         let unusual = py.detach(|| {
             calls.calls.follow(
                 seat,
                 |now| self.lasts() && calls.may_start(now),
                 |call| {
                     let now = SystemTime::now();
-                    let response =
-                        self.exchange(&plan.digests()[call.clone()], shifted(now, clock_offset_s)?)?;
+                    let digests = &plan.digests()[call.clone()];
+                    let response = self.exchange(packer, digests, shifted(now, clock_offset_s)?)?;
                     if !is_plain(&response) {
                         return Ok(Some(Unusual::Response(response, now)));
                     }
@@ -179,7 +181,6 @@ impl PyPreparedCalls {
     /// Shows the collector what is watched: the client among it, whose handlers lead back here.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.wire)?;
-        visit.call(&self.packer)?;
         visit.call(&self.known)?;
         self.watched.iter().try_for_each(|(object, name, value)| {
             visit.call(object)?;
@@ -196,9 +197,8 @@ impl PyPreparedCalls {
 
 impl PyPreparedCalls {
     /// Makes one call for this time. With the interpreter lock released.
-    fn exchange(&self, digests: &[Digest], time: SystemTime) -> PyResult<Response> {
-        let (packer, known, wire) =
-            (&self.packer.get().packer, &self.known.get().known, &self.wire.get().wire);
+    fn exchange(&self, packer: &Packer, digests: &[Digest], time: SystemTime) -> PyResult<Response> {
+        let (known, wire) = (&self.known.get().known, &self.wire.get().wire);
         let mut body = Vec::new();
         packer.pack(digests, &mut body);
         let mut random = [0; 16];

@@ -165,7 +165,12 @@ def open_client(
         assert client is not None  # noqa: S101 (for the type checker)
         owned = True
         skip_informational(client)
-        bound_bodies(client, limit_bytes=limits.body_limit_bytes, deadline_s=limits.body_deadline_s)
+        bound_bodies(
+            client,
+            limit_bytes=limits.body_limit_bytes,
+            image_limit_bytes=limits.image_body_limit_bytes,
+            deadline_s=limits.body_deadline_s,
+        )
     meta = getattr(client, "meta", None)
     pool = getattr(getattr(meta, "config", None), "max_pool_connections", None)
     wanted = max_in_flight or DEFAULT_MAX_IN_FLIGHT

@@ -21,6 +21,9 @@ from layercheck.aws.content_encoding import decoded
 
 CHUNK_BYTES = 1 << 16
 
+IMAGE_OPERATIONS = (".BatchGetImage", ".DescribeImages", ".DescribeRepositories", ".ListImages")
+"""How the header `X-Amz-Target` of operations ends whose answers may be large."""
+
 
 class _HttpSession(Protocol):
     def send(self, request: Any) -> Any: ...
@@ -44,12 +47,16 @@ class BoundedSession:
     Args:
         inner: The session that sends; it keeps its proxies, TLS settings and pool.
         limit_bytes: Longest body accepted; an answer for 100 layers is about 21 kB.
+        image_limit_bytes: The same for operations that list or read images.
         deadline_s: Longest time for the body, counted from the headers.
     """
 
-    def __init__(self, inner: _HttpSession, *, limit_bytes: int, deadline_s: float) -> None:
+    def __init__(
+        self, inner: _HttpSession, *, limit_bytes: int, image_limit_bytes: int, deadline_s: float
+    ) -> None:
         self.inner = inner
         self._limit_bytes = limit_bytes
+        self._image_limit_bytes = image_limit_bytes
         self._deadline_s = deadline_s
 
     def send(self, request: Any) -> Any:
@@ -61,30 +68,31 @@ class BoundedSession:
         """
         from botocore.awsrequest import AWSResponse
 
+        limit_bytes = self._image_limit_bytes if _is_about_images(request) else self._limit_bytes
         request.stream_output = True  # tells the inner session to leave the body unread
         response = self.inner.send(request)
         try:
-            body = self._read(response.raw, response.headers, request.url)
+            body = self._read(response.raw, response.headers, request.url, limit_bytes)
         except BaseException:
             # A connection with unread bytes cannot be reused.
             response.raw.close()
             raise
         finally:
             response.raw.release_conn()
-        body = decoded(body, response.headers.get("content-encoding", ""), limit_bytes=self._limit_bytes)
+        body = decoded(body, response.headers.get("content-encoding", ""), limit_bytes=limit_bytes)
         return AWSResponse(response.url, response.status_code, response.headers, ReadBody(body))
 
     def close(self) -> None:
         """Close the session's connections."""
         self.inner.close()
 
-    def _read(self, raw: Any, headers: Any, url: str) -> bytes:
+    def _read(self, raw: Any, headers: Any, url: str, limit_bytes: int) -> bytes:
         from botocore.exceptions import HTTPClientError, ReadTimeoutError, ResponseStreamingError
 
         announced = headers.get("content-length", "")
         expected = int(announced) if announced.isascii() and announced.isdigit() else None
-        too_long = HTTPClientError(error=f"the body of the answer is longer than {self._limit_bytes:,} bytes")
-        if expected is not None and expected > self._limit_bytes:
+        too_long = HTTPClientError(error=f"the body of the answer is longer than {limit_bytes:,} bytes")
+        if expected is not None and expected > limit_bytes:
             raise too_long
         # One network read at a time, so that the deadline is checked between reads, because `read(n)` loops
         # until it has n bytes. urllib3 before 2.2 has no `read1`.
@@ -95,7 +103,7 @@ class BoundedSession:
         while part := self._read_some(read, url):
             parts.append(part)
             length += len(part)
-            if length > self._limit_bytes:
+            if length > limit_bytes:
                 raise too_long
             if time.monotonic() > deadline:
                 raise ReadTimeoutError(endpoint_url=url)
@@ -117,7 +125,14 @@ class BoundedSession:
             raise ResponseStreamingError(error=error) from error
 
 
-def bound_bodies(client: Any, *, limit_bytes: int, deadline_s: float) -> bool:
+def _is_about_images(request: Any) -> bool:
+    """Whether a request is of an operation that lists or reads images, by the header that names it."""
+    operation = request.headers.get("X-Amz-Target", "")
+    text = operation.decode("latin-1") if isinstance(operation, bytes) else str(operation)
+    return text.endswith(IMAGE_OPERATIONS)
+
+
+def bound_bodies(client: Any, *, limit_bytes: int, image_limit_bytes: int, deadline_s: float) -> bool:
     """Wraps the session of a client that layercheck created, before any thread uses the client.
 
     Returns:
@@ -127,5 +142,7 @@ def bound_bodies(client: Any, *, limit_bytes: int, deadline_s: float) -> bool:
     inner: Any = getattr(endpoint, "http_session", None)
     if endpoint is None or not callable(getattr(inner, "send", None)):
         return False
-    endpoint.http_session = BoundedSession(inner, limit_bytes=limit_bytes, deadline_s=deadline_s)
+    endpoint.http_session = BoundedSession(
+        inner, limit_bytes=limit_bytes, image_limit_bytes=image_limit_bytes, deadline_s=deadline_s
+    )
     return True

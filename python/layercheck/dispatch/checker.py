@@ -129,6 +129,16 @@ class Checker:
             limits=self._limits,
         )
 
+    @classmethod
+    def _over(cls, connection: Connection, limits: Limits) -> Self:
+        """Return a checker over a connection that others use too, and that closes without it."""
+        checker = cls.__new__(cls)
+        checker._limits = limits
+        checker._registry = RunRegistry()
+        checker._coalescer = None
+        checker._connection = connection
+        return checker
+
     @property
     def target(self) -> Target:
         """Where the checker looks for digests."""

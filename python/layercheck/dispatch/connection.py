@@ -1,9 +1,11 @@
-"""`Connection`: what all runs of one `Checker` share: client, transport, rate and worker threads."""
+"""`Connection`: what all runs share that use one client: client, transport, rate and worker threads."""
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layercheck.aws import credentials
@@ -13,6 +15,7 @@ from layercheck.dispatch.rate.lanes import LANES, key_of
 from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport import choose
 from layercheck.dispatch.transport.selection import TransportName, check_name
+from layercheck.dispatch.transport.signing import Signing
 from layercheck.limits import Limits
 from layercheck.types import EcrClient, Rate, Target
 
@@ -27,9 +30,12 @@ class Connection:
     It is made on the calling thread, because boto3 sessions are not thread-safe. The arguments are those of
     `Checker`.
 
+    A `Checker` has one of its own. Checks of many repositories of one registry share one: `of_repository`.
+
     Attributes:
         target: Where digests are checked.
         settings: How the client reaches the service.
+        signing: The credentials and the clock of the client.
         transport: Makes the requests.
         rate: The part in the lane.
         pool: The worker threads.
@@ -73,6 +79,8 @@ class Connection:
         self.settings = self._open.settings
         self.max_in_flight = self._open.max_in_flight
         self.client: EcrClient = self._open.client
+        self.signing = Signing(self.client, owned=self._open.owned)
+        self._is_shared = False
         number = self._choose(transport, rate)
         self.rate = LANES.join(key_of(self.client, self.target), number, recovery=limits.recovery)
         self.pool = WorkerPool(self.max_in_flight, self.rate, idle_s=limits.idle_s)
@@ -82,8 +90,7 @@ class Connection:
         try:
             self.transport = choose(
                 self.client,
-                self.target.repository_name,
-                self.target.registry_id,
+                self.signing,
                 wanted=transport,
                 owned=self._open.owned,
                 limits=self._limits,
@@ -97,6 +104,19 @@ class Connection:
         except BaseException:
             self._open.close()
             raise
+
+    def of_repository(self, repository_name: str) -> Connection:
+        """Return the same for another repository of the registry. Closing it leaves this one open."""
+        other = copy.copy(self)
+        other.target = replace(self.target, repository_name=repository_name)
+        other._is_shared = True
+        return other
+
+    @property
+    def session(self) -> Session | None:
+        """The session that made the client; None for a client of the caller's own."""
+        session: Session | None = self._open.session
+        return session
 
     @property
     def account_id(self) -> str | None:
@@ -114,13 +134,16 @@ class Connection:
         Args:
             run_threads: Threads of runs that have ended, to be waited for too.
         """
-        with self.pool.lock:
-            threads = self.pool.close()
-        self.rate.leave()
+        threads: Iterable[threading.Thread] = ()
+        if not self._is_shared:
+            with self.pool.lock:
+                threads = self.pool.close()
+            self.rate.leave()
         for thread in (*run_threads, *threads):
             # A thread that is done with its last call ends at once. An abandoned thread, which may still wait
             # for the network, is not among these.
             if thread is not threading.current_thread():
                 thread.join(self._limits.grace_s)
-        self.transport.close()
-        self._open.close()
+        if not self._is_shared:
+            self.transport.close()
+            self._open.close()

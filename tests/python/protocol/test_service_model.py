@@ -17,11 +17,11 @@ import layercheck as lc
 import reference as ref
 from layercheck import _core
 from layercheck.aws.classify import classify
-from layercheck.dispatch.transport import Batch, PlainTransport
+from layercheck.dispatch.transport import AskedRepository, Batch, PlainTransport
 
 SERVICES = ["ecr", "ecr-public"]
 HEX = "ab01" * 16
-BATCH = Batch(lc.plan(["sha256:" + HEX]), 0, 1)
+PLAN = lc.plan(["sha256:" + HEX])
 
 # Availability words and their verdicts; ARCHIVED came in November 2025, to private registries only.
 WORDS = {"AVAILABLE": "available", "UNAVAILABLE": "unavailable", "ARCHIVED": "archived"}
@@ -80,9 +80,9 @@ def test_the_request_has_the_fields_of_the_model(operation: OperationModel) -> N
             sent.update(kwargs)
             return {"layers": [], "failures": []}
 
-    PlainTransport(Client(), "app", "123456789012")(BATCH)
+    PlainTransport(Client())(Batch(PLAN, 0, 1, AskedRepository("app", "123456789012")))
     assert set(sent) == set(shape.members)
-    PlainTransport(Client(), "app", None)(BATCH)
+    PlainTransport(Client())(Batch(PLAN, 0, 1, AskedRepository("app")))
     assert set(shape.required_members) == {"repositoryName", "layerDigests"}
 
 

@@ -9,7 +9,7 @@ from layercheck._core import Ledger, Plan
 from layercheck.aws.classify import ForeignAnswer, MismatchedAnswer, UnreadableAnswer, is_page
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.schedule.native_loop import NativeLoop
-from layercheck.dispatch.transport import Batch, Transport
+from layercheck.dispatch.transport import AskedRepository, Batch, Transport
 
 if TYPE_CHECKING:
     from layercheck._core import Merged
@@ -22,6 +22,7 @@ class Exchange:
         plan: The plan of the run.
         ledger: Where the verdicts go.
         transport: Makes the request.
+        repository: What it asks.
         incomplete_attempts: Answers to the same call that may lack digests, before these stay unanswered.
         resumed: A journal settled a part of the digests before: the ledger opens a range again when the
             range is asked, and packs the digests that stand in many places.
@@ -33,6 +34,7 @@ class Exchange:
         plan: Plan,
         ledger: Ledger,
         transport: Transport,
+        repository: AskedRepository,
         *,
         incomplete_attempts: int,
         resumed: bool,
@@ -41,6 +43,7 @@ class Exchange:
         self._plan = plan
         self._ledger = ledger
         self._transport = transport
+        self._repository = repository
         self._incomplete_attempts = incomplete_attempts
         self._resumed = resumed
         self._loop = loop
@@ -73,11 +76,11 @@ class Exchange:
 
     def _batch(self, call: Call) -> Batch:
         if not self._resumed:
-            return Batch(self._plan, call.start, call.stop)
+            return Batch(self._plan, call.start, call.stop, self._repository)
         self._ledger.reopen(call.start, call.stop)
         if call.stop <= self._plan.unique:
-            return Batch(self._plan, call.start, call.stop)
-        return Batch(self._ledger.pending_batch(call.start, call.stop), 0, call.size)
+            return Batch(self._plan, call.start, call.stop, self._repository)
+        return Batch(self._ledger.pending_batch(call.start, call.stop), 0, call.size, self._repository)
 
     def _merge(self, call: Call, answer: Mapping[str, Any] | bytes) -> Merged:
         last = call.incomplete + 1 >= self._incomplete_attempts

@@ -24,7 +24,7 @@ from layercheck.dispatch.schedule.progress import RunProgress
 from layercheck.dispatch.schedule.retry_decision import RetryDecision
 from layercheck.dispatch.schedule.scheduler import Scheduler
 from layercheck.dispatch.schedule.workers import WorkerPool
-from layercheck.dispatch.transport import LoopingTransport, Transport
+from layercheck.dispatch.transport import AskedRepository, LoopingTransport, Transport
 from layercheck.errors import EndpointError, JournalError
 from layercheck.limits import Limits
 from layercheck.types import BatchError, Progress, RunStats, Target
@@ -94,14 +94,18 @@ class Execution:
             next_open=next_open,
         )
         self._journal = None if writer is None else self._feed(writer)
+        repository = AskedRepository(target.repository_name, target.registry_id)
         self._loop: NativeLoop | None = None
         if isinstance(transport, LoopingTransport) and not resumed:
             answers = ANSWERS if self._journal is None else self._journal.core_answers
-            self._loop = NativeLoop(plan, self._ledger, transport, rate, threads=pool.slots, answers=answers)
+            self._loop = NativeLoop(
+                plan, self._ledger, transport, repository, rate, threads=pool.slots, answers=answers
+            )
         self._exchange = Exchange(
             plan,
             self._ledger,
             transport,
+            repository,
             incomplete_attempts=limits.retry.incomplete_attempts,
             resumed=resumed,
             loop=self._loop,

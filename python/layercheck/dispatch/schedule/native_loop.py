@@ -10,7 +10,7 @@ from layercheck._core import CallLoop, Ledger, Plan
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Answer
 from layercheck.dispatch.rate.limiter import RateLimiter
-from layercheck.dispatch.transport import Batch, LoopingTransport
+from layercheck.dispatch.transport import AskedRepository, Batch, LoopingTransport
 
 if TYPE_CHECKING:
     from layercheck.dispatch.schedule.scheduler import Scheduler
@@ -34,6 +34,7 @@ class NativeLoop:
         plan: The plan of the run.
         ledger: Where the core merges the answers.
         transport: Makes the calls.
+        repository: What they ask.
         rate: The rate of the calls.
         threads: Most threads at once.
         answers: Answers that may wait in the core to be counted.
@@ -47,6 +48,7 @@ class NativeLoop:
         plan: Plan,
         ledger: Ledger,
         transport: LoopingTransport,
+        repository: AskedRepository,
         rate: RateLimiter,
         *,
         threads: int,
@@ -56,6 +58,7 @@ class NativeLoop:
         self._plan = plan
         self._ledger = ledger
         self._transport = transport
+        self._repository = repository
         self._rate = rate
         self._threads = threads
         self._answers = answers
@@ -100,7 +103,9 @@ class NativeLoop:
         calls, seat = self._calls, call.seat
         if calls is None or seat is None:
             return None
-        answer = self._transport.follow(Batch(self._plan, call.start, call.stop), calls, seat)
+        answer = self._transport.follow(
+            Batch(self._plan, call.start, call.stop, self._repository), calls, seat
+        )
         current = calls.current(seat)
         if current is None:
             return None

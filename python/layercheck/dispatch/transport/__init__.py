@@ -16,8 +16,8 @@ the others like it. `choose` takes the fastest transport that may be used, and s
 one.
 """
 
-from layercheck.dispatch.transport.base import Batch, LoopingTransport, Transport
+from layercheck.dispatch.transport.base import AskedRepository, Batch, LoopingTransport, Transport
 from layercheck.dispatch.transport.plain import PlainTransport
 from layercheck.dispatch.transport.selection import choose
 
-__all__ = ["Batch", "LoopingTransport", "PlainTransport", "Transport", "choose"]
+__all__ = ["AskedRepository", "Batch", "LoopingTransport", "PlainTransport", "Transport", "choose"]

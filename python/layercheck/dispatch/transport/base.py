@@ -6,19 +6,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from layercheck._core import KnownSecrets, Plan
+from layercheck._core import KnownSecrets, Packer, Plan
 
 if TYPE_CHECKING:
     from layercheck._core import CallLoop
 
 
+class AskedRepository:
+    """The repository that a call asks. A transport serves all repositories of its client.
+
+    Args:
+        repository_name: Its name.
+        registry_id: Its registry; None for the registry of the credentials.
+
+    Attributes:
+        keywords: The keywords of boto3's method that name it.
+        packer: Makes the bodies of requests.
+    """
+
+    def __init__(self, repository_name: str, registry_id: str | None = None) -> None:
+        self.keywords = {"repositoryName": repository_name}
+        if registry_id is not None:
+            self.keywords["registryId"] = registry_id
+        self.packer = Packer(repository_name, registry_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The digests `start..stop` of a plan: the content of one call."""
+    """The digests `start..stop` of a plan, and the repository: the content of one call."""
 
     plan: Plan
     start: int
     stop: int
+    repository: AskedRepository
 
     def texts(self) -> list[str]:
         """Return the digests as text, in the form that the service takes."""

@@ -74,7 +74,9 @@ class NativeTransport(WireTransport):
         if prepared is None or self._aside or self._lost:
             return self._by_boto3(batch)
         try:
-            told = prepared.ask(batch.plan, batch.start, batch.stop, self._signing.clock.offset_s)
+            told = prepared.ask(
+                batch.repository.packer, batch.plan, batch.start, batch.stop, self._signing.clock.offset_s
+            )
         except WireError as error:
             if not self._step_aside(error):
                 raise as_botocore(error, SimpleNamespace(url=prepared.url)) from error
@@ -92,7 +94,9 @@ class NativeTransport(WireTransport):
         if prepared is None or self._aside or self._lost:
             return self._by_boto3(batch)
         try:
-            told = prepared.follow(calls, seat, batch.plan, self._signing.clock.offset_s)
+            told = prepared.follow(
+                calls, seat, batch.repository.packer, batch.plan, self._signing.clock.offset_s
+            )
         except WireError as error:
             if not self._step_aside(error):
                 raise as_botocore(error, SimpleNamespace(url=prepared.url)) from error
@@ -102,7 +106,7 @@ class NativeTransport(WireTransport):
         if told is not None:
             return self._read(told)
         current = calls.current(seat)
-        return None if current is None else self._by_boto3(Batch(batch.plan, *current[:2]))
+        return None if current is None else self._by_boto3(Batch(batch.plan, *current[:2], batch.repository))
 
     def look(self) -> None:
         """Look whether calls are still made like the one that boto3 made."""
@@ -178,7 +182,6 @@ class NativeTransport(WireTransport):
         self._signing.note(CredentialSnapshot(found.access_key, found.secret_key, found.token))
         return PreparedCalls(
             route.wire,
-            self._packer,
             self.known,
             url=route.url,
             target=route.target,

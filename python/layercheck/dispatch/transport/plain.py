@@ -20,8 +20,6 @@ class PlainTransport:
 
     Args:
         client: The client.
-        repository_name: Repository.
-        registry_id: Registry, or None.
         signing: The client's credentials and clock; made here if the client is the caller's own.
         owned: layercheck made the client, so its connections may be closed.
     """
@@ -31,8 +29,6 @@ class PlainTransport:
     def __init__(
         self,
         client: EcrClient,
-        repository_name: str,
-        registry_id: str | None,
         signing: Signing | None = None,
         *,
         owned: bool = False,
@@ -42,15 +38,14 @@ class PlainTransport:
         self._client = client
         self._signing = signing
         self._owned = owned
-        self._target = {"repositoryName": repository_name}
-        if registry_id is not None:
-            self._target["registryId"] = registry_id
 
     def __call__(self, batch: Batch) -> Mapping[str, Any]:
         """Make one call of `BatchCheckLayerAvailability`; see `Transport`."""
         self._signing.check_credentials()
         with self._signing.one_call():
-            parsed = self._client.batch_check_layer_availability(layerDigests=batch.texts(), **self._target)
+            parsed = self._client.batch_check_layer_availability(
+                layerDigests=batch.texts(), **batch.repository.keywords
+            )
         return answer_in(parsed, self.known)
 
     def distrust(self) -> None:

@@ -50,8 +50,7 @@ _BOTO = ("botocore.", "boto3.", "layercheck.")
 
 def choose(
     client: EcrClient,
-    repository_name: str,
-    registry_id: str | None,
+    signing: Signing,
     *,
     wanted: str | None,
     owned: bool,
@@ -61,8 +60,7 @@ def choose(
 
     Args:
         client: The client.
-        repository_name: Repository.
-        registry_id: Registry, or None.
+        signing: Its credentials and clock.
         wanted: One of `NAMES`, or None for the fastest.
         owned: layercheck made the client; a caller's own client gets plain calls and no handlers.
         limits: Limits of one answer.
@@ -82,11 +80,10 @@ def choose(
             raise InvalidParameterError(
                 f"transport={wanted!r} cannot be used here: {why}; pass {fastest!r} or leave it out"
             )
-    signing = Signing(client, owned=owned)
     if name == "plain":
-        return PlainTransport(client, repository_name, registry_id, signing, owned=owned)
+        return PlainTransport(client, signing, owned=owned)
     if name == "slim":
-        return SlimTransport(client, repository_name, registry_id, signing)
+        return SlimTransport(client, signing)
     options: dict[str, Any] = {
         "ca_bundle": os.fspath(_ca_bundle(client) or ""),
         "keepalive": _keepalive(client) is True,
@@ -94,9 +91,9 @@ def choose(
         "direct": _direct(client),
     }
     if name == "wire":
-        return WireTransport(client, repository_name, registry_id, signing, **options)
+        return WireTransport(client, signing, **options)
     fastest_now = functools.partial(_fastest, client, owned)
-    return NativeTransport(client, repository_name, registry_id, signing, fastest=fastest_now, **options)
+    return NativeTransport(client, signing, fastest=fastest_now, **options)
 
 
 def check_name(wanted: object) -> None:

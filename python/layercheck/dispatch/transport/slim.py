@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from layercheck._core import Packer
 from layercheck.dispatch.transport.base import Batch
 from layercheck.dispatch.transport.plain import PlainTransport, answer_in
 from layercheck.dispatch.transport.preparation import Watched
@@ -46,26 +45,18 @@ class SlimTransport:
 
     Args:
         client: A client that layercheck made; the transport registers handlers on it.
-        repository_name: Repository.
-        registry_id: Registry, or None.
         signing: The client's credentials and clock.
     """
 
     name = "slim"
 
-    def __init__(
-        self, client: EcrClient, repository_name: str, registry_id: str | None, signing: Signing
-    ) -> None:
+    def __init__(self, client: EcrClient, signing: Signing) -> None:
         self.known = signing.known
         self._client = client
         self._signing = signing
-        self._plain = PlainTransport(client, repository_name, registry_id, signing, owned=True)
-        self._packer = Packer(repository_name, registry_id)
+        self._plain = PlainTransport(client, signing, owned=True)
         self._state = CallState()
         self._method = client.batch_check_layer_availability
-        self._target = {"repositoryName": repository_name}
-        if registry_id is not None:
-            self._target["registryId"] = registry_id
         self._lost = ""
         events: Any = client.meta.events
         # As the last handlers, under the most general name, so that every other handler sees the call first.
@@ -82,7 +73,7 @@ class SlimTransport:
         shown = batch.plan.texts(batch.start, batch.start + 1)
         try:
             with self._signing.one_call():
-                parsed = self._method(layerDigests=shown, **self._target)
+                parsed = self._method(layerDigests=shown, **batch.repository.keywords)
         except Exception:
             if state.reached:
                 raise
@@ -114,7 +105,7 @@ class SlimTransport:
             state.reached = True
             self._signing.check_credentials()
             batch = state.batch
-            params["body"] = self._packer.pack(batch.plan, batch.start, batch.stop)
+            params["body"] = batch.repository.packer.pack(batch.plan, batch.start, batch.stop)
         return None
 
     def _before_parse(self, response_dict: dict[str, Any], **_: object) -> None:

@@ -56,8 +56,6 @@ class WireTransport(SlimTransport):
 
     Args:
         client: A client that layercheck made.
-        repository_name: Repository.
-        registry_id: Registry, or None.
         signing: The client's credentials and clock.
         ca_bundle: PEM file of the certificates to trust.
         keepalive: Probe silent connections, as `tcp_keepalive` of a config says.
@@ -70,8 +68,6 @@ class WireTransport(SlimTransport):
     def __init__(
         self,
         client: EcrClient,
-        repository_name: str,
-        registry_id: str | None,
         signing: Signing,
         *,
         ca_bundle: str,
@@ -79,7 +75,7 @@ class WireTransport(SlimTransport):
         limits: Limits,
         direct: Callable[[str], bool],
     ) -> None:
-        super().__init__(client, repository_name, registry_id, signing)
+        super().__init__(client, signing)
         self._ca_bundle = ca_bundle
         self._keepalive = keepalive
         self._limits = limits

@@ -22,7 +22,7 @@ import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from dispatch.transport.conftest import ROWS, by_transport, checked, table
 from fake_account import SECRET, TOKEN, digests
-from layercheck.dispatch.transport import Batch
+from layercheck.dispatch.transport import AskedRepository, Batch
 from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.testing import EvenDigests, Fault, LocalEcr
 
@@ -227,10 +227,10 @@ def interpreter_calls(transport: TransportName, server: LocalEcr) -> int:
 
     with lc.Checker("team/app", transport=transport, **options) as checker:
         for _ in range(3):  # connections, caches
-            checker._connection.transport(Batch(plan, 0, 100))
+            checker._connection.transport(Batch(plan, 0, 100, AskedRepository("team/app")))
         sys.setprofile(count)
         try:
-            checker._connection.transport(Batch(plan, 0, 100))
+            checker._connection.transport(Batch(plan, 0, 100, AskedRepository("team/app")))
         finally:
             sys.setprofile(None)
     return counted

@@ -10,7 +10,7 @@ import pytest
 import layercheck as lc
 from dispatch.transport.conftest import FASTER, ROWS
 from fake_account import digests
-from layercheck.dispatch.transport import Batch
+from layercheck.dispatch.transport import AskedRepository, Batch
 from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.testing import EvenDigests, LocalEcr
 
@@ -63,8 +63,8 @@ def test_a_bundle_that_only_openssl_could_read_is_left_to_botocore(
         lc.Checker("team/app", transport=transport, **options) as checker,
     ):
         with pytest.raises(Exception) as expected:
-            plain._connection.transport(Batch(plan, 0, 1))
+            plain._connection.transport(Batch(plan, 0, 1, AskedRepository("team/app")))
         with pytest.raises(Exception) as caught:
-            checker._connection.transport(Batch(plan, 0, 1))
+            checker._connection.transport(Batch(plan, 0, 1, AskedRepository("team/app")))
         assert (type(caught.value), str(caught.value)) == (type(expected.value), str(expected.value))
         assert checker.transport == "slim"
