@@ -27,10 +27,12 @@ pub mod dispatch;
 pub mod http;
 pub mod input;
 pub mod journal;
+pub mod json;
 pub mod known_secrets;
 pub mod ledger;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;
+pub mod manifest;
 pub mod memory;
 pub mod plan;
 pub mod protocol;

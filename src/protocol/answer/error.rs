@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::{JsonError, JsonErrorKind};
+
 /// What is wrong with the body of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerErrorKind {
@@ -36,6 +38,19 @@ pub struct AnswerError {
     pub kind: AnswerErrorKind,
     /// Byte offset of the fault.
     pub offset: usize,
+}
+
+impl From<JsonError> for AnswerError {
+    fn from(error: JsonError) -> Self {
+        let kind = match error.kind {
+            JsonErrorKind::NotUtf8 => AnswerErrorKind::NotUtf8,
+            JsonErrorKind::EndsEarly => AnswerErrorKind::EndsEarly,
+            JsonErrorKind::Unexpected => AnswerErrorKind::Unexpected,
+            JsonErrorKind::TooDeep => AnswerErrorKind::TooDeep,
+            JsonErrorKind::NumberTooLong => AnswerErrorKind::NumberTooLong,
+        };
+        kind.at(error.offset)
+    }
 }
 
 impl AnswerErrorKind {

@@ -1,95 +1,106 @@
 //! A pull scanner for JSON (RFC 8259): no tree, no copy, bounded.
 //!
-//! It accepts exactly the documents of the grammar, within the limits of [`super`]; fuzzing compares it with
+//! It accepts exactly the documents of the grammar, within its limits; fuzzing compares it with
 //! `serde_json` and Python's `json`. `serde_json` took four times as long for the same answer
 //! (`bench/rust/answer.rs`), rejects texts with half a surrogate pair, which Python accepts, and does not
-//! limit the digits of a number.
+//! limit the digits of a number. Answers of the service (`protocol/answer`) and manifests (`manifest`) are
+//! read with it.
+
+mod error;
 
 use std::borrow::Cow;
 
-use super::error::{AnswerError, AnswerErrorKind};
-use crate::digest::{Digest, TEXT_LEN};
-use crate::protocol::entry::read_digest;
+pub use error::{JsonError, JsonErrorKind};
 
-/// Most levels of nesting. An answer needs three; the value of an unknown key may be deeper.
+/// Most levels of nesting. An answer needs three, and a manifest four; the value of an unknown key may be
+/// deeper.
 pub const MAX_DEPTH: usize = 32;
 
 /// Most bytes of one number: as many digits as Python's `int` reads (`sys.int_info`), sign included.
 pub const MAX_NUMBER: usize = 4_300;
 
-type Result<T> = std::result::Result<T, AnswerError>;
+type Result<T, E = JsonError> = std::result::Result<T, E>;
 
-/// What stands in the digest field of an entry.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) enum DigestField {
-    /// No text.
-    #[default]
-    Missing,
-    /// A text that is not a sha256 digest.
-    Malformed,
-    Digest(Digest),
-}
-
-impl DigestField {
-    pub(super) fn digest(self) -> Option<Digest> {
-        if let Self::Digest(digest) = self { Some(digest) } else { None }
+/// Checks that a document is UTF-8, as a [`Scanner`] needs it.
+///
+/// # Errors
+/// The offset of the first byte that is not.
+pub(crate) fn checked(text: &[u8]) -> Result<&[u8]> {
+    // Nearly every document is ASCII, and the check for ASCII is five times faster than the check for UTF-8.
+    if !text.is_ascii() {
+        std::str::from_utf8(text).map_err(|error| JsonErrorKind::NotUtf8.at(error.valid_up_to()))?;
     }
+    Ok(text)
 }
 
 /// A text as it stands between its quotation marks: escapes are checked, not decoded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     raw: &'a [u8],
     escaped: bool,
 }
 
 /// Reads a document from front to back. Between two calls it is at the start of a value.
 #[derive(Debug)]
-pub(super) struct Scanner<'a> {
-    /// UTF-8, checked by the reader of the answer.
+pub(crate) struct Scanner<'a> {
+    /// UTF-8, checked by the caller; see [`checked`].
     text: &'a [u8],
     at: usize,
     depth: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0, depth: 0 }
     }
 
     /// Returns the current offset.
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     /// Reads the whole document, behind which only white space may follow; see [`Self::object`].
-    pub(super) fn document(&mut self, member: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
+    pub(crate) fn document<E: From<JsonError>>(
+        &mut self,
+        member: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<bool, E> {
         self.white();
         let is_object = self.object(member)?;
         self.white();
-        if self.at == self.text.len() { Ok(is_object) } else { Err(self.unexpected()) }
+        if self.at == self.text.len() { Ok(is_object) } else { Err(self.unexpected().into()) }
     }
 
     /// Calls `member` at each key of an object, to read the key and the value. Skips another value and
     /// returns false.
     #[inline]
-    pub(super) fn object(&mut self, member: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
+    pub(crate) fn object<E: From<JsonError>>(
+        &mut self,
+        member: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<bool, E> {
         self.each([b'{', b'}'], member)
     }
 
     /// Calls `element` at each element of a list, to read it. Skips another value and returns false.
     #[inline]
-    pub(super) fn list(&mut self, element: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
+    pub(crate) fn list<E: From<JsonError>>(
+        &mut self,
+        element: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<bool, E> {
         self.each([b'[', b']'], element)
     }
 
     /// Returns whether the value that was read from `at` on was null: no other value starts with this byte.
-    pub(super) fn was_null(&self, at: usize) -> bool {
+    pub(crate) fn was_null(&self, at: usize) -> bool {
         self.text.get(at) == Some(&b'n')
     }
 
+    /// Returns whether the value that was read from `at` on was an object.
+    pub(crate) fn was_object(&self, at: usize) -> bool {
+        self.text.get(at) == Some(&b'{')
+    }
+
     /// Reads a key and its colon.
-    pub(super) fn key(&mut self) -> Result<Text<'a>> {
+    pub(crate) fn key(&mut self) -> Result<Text<'a>> {
         let key = self.string()?;
         self.white();
         self.expect(b':')?;
@@ -99,7 +110,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads a key and its colon if they are written exactly like `key`, as servers write them.
     #[inline]
-    pub(super) fn takes<const LENGTH: usize>(&mut self, key: &[u8; LENGTH]) -> bool {
+    pub(crate) fn takes<const LENGTH: usize>(&mut self, key: &[u8; LENGTH]) -> bool {
         let takes = self.text[self.at..].first_chunk() == Some(key);
         if takes {
             self.at += LENGTH;
@@ -109,33 +120,33 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a text. Skips another value and returns None.
-    pub(super) fn text(&mut self) -> Result<Option<Text<'a>>> {
+    pub(crate) fn text(&mut self) -> Result<Option<Text<'a>>> {
         if self.peek() == Some(b'"') { self.string().map(Some) } else { self.skip().map(|()| None) }
     }
 
-    /// Reads a digest field. Skips another value than a text.
+    /// Reads a text of `LENGTH` bytes without an escape, if it comes next and `decode` takes it.
     ///
-    /// Bytes that decode as hex digits hold neither the end of a text nor an escape, so a plain digest is
-    /// decoded without a scan for its end.
+    /// `decode` must refuse quotation marks, backslashes and control characters: then no scan for the end of
+    /// the text is needed.
     #[inline]
-    pub(super) fn digest(&mut self) -> Result<DigestField> {
-        if let Some((b'"', text)) = self.text[self.at..].split_first()
-            && let Some((text, [b'"', ..])) = text.split_first_chunk::<TEXT_LEN>()
-            && let Some(digest) = read_digest(text)
-        {
-            self.at += TEXT_LEN + 2;
-            return Ok(DigestField::Digest(digest));
-        }
-        let named = |text: Text<'_>| match read_digest(text.unescape().as_bytes()) {
-            Some(digest) => DigestField::Digest(digest),
-            None => DigestField::Malformed,
+    pub(crate) fn fixed<const LENGTH: usize, T>(
+        &mut self,
+        decode: impl FnOnce(&[u8; LENGTH]) -> Option<T>,
+    ) -> Option<T> {
+        let (b'"', text) = self.text[self.at..].split_first()? else {
+            return None;
         };
-        Ok(self.text()?.map_or(DigestField::Missing, named))
+        let (text, [b'"', ..]) = text.split_first_chunk::<LENGTH>()? else {
+            return None;
+        };
+        let decoded = decode(text)?;
+        self.at += LENGTH + 2;
+        Some(decoded)
     }
 
     /// Reads the text `expected`, which has no escapes, if it comes next.
     #[inline]
-    pub(super) fn repeats(&mut self, expected: &str) -> bool {
+    pub(crate) fn repeats(&mut self, expected: &str) -> bool {
         let end = self.at + 1 + expected.len();
         let repeats = self.peek() == Some(b'"')
             && self.text.get(end) == Some(&b'"')
@@ -148,7 +159,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads an integer that fits. Skips another value and returns None.
     #[inline]
-    pub(super) fn integer(&mut self) -> Result<Option<i64>> {
+    pub(crate) fn integer(&mut self) -> Result<Option<i64>> {
         // Any number of 18 digits fits.
         let mut number = 0;
         for (at, byte) in self.text[self.at..].iter().take(18).enumerate() {
@@ -172,7 +183,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads null, if it comes next.
-    pub(super) fn null(&mut self) -> Result<bool> {
+    pub(crate) fn null(&mut self) -> Result<bool> {
         let found = self.peek() == Some(b'n');
         if found {
             self.word("null")?;
@@ -181,12 +192,12 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips a value.
-    pub(super) fn skip(&mut self) -> Result<()> {
+    pub(crate) fn skip(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'"') => self.string().map(drop),
             // The depth is bounded, so the recursion is.
-            Some(b'{') => self.object(|json| json.key().and_then(|_| json.skip())).map(drop),
-            Some(b'[') => self.list(Self::skip).map(drop),
+            Some(b'{') => self.object::<JsonError>(|json| json.key().and_then(|_| json.skip())).map(drop),
+            Some(b'[') => self.list::<JsonError>(Self::skip).map(drop),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
@@ -215,20 +226,24 @@ impl<'a> Scanner<'a> {
 
     /// Makes the error for a byte that JSON does not allow here.
     #[cold]
-    fn unexpected(&self) -> AnswerError {
+    fn unexpected(&self) -> JsonError {
         let ended = self.at == self.text.len();
-        let kind = if ended { AnswerErrorKind::EndsEarly } else { AnswerErrorKind::Unexpected };
+        let kind = if ended { JsonErrorKind::EndsEarly } else { JsonErrorKind::Unexpected };
         kind.at(self.at)
     }
 
     /// Calls `one` for each item of an object or a list.
     #[inline]
-    fn each(&mut self, ends: [u8; 2], mut one: impl FnMut(&mut Self) -> Result<()>) -> Result<bool> {
+    fn each<E: From<JsonError>>(
+        &mut self,
+        ends: [u8; 2],
+        mut one: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<bool, E> {
         if self.peek() != Some(ends[0]) {
-            return self.skip().map(|()| false);
+            return Ok(self.skip().map(|()| false)?);
         }
         if self.depth == MAX_DEPTH {
-            return Err(AnswerErrorKind::TooDeep.at(self.at));
+            return Err(JsonErrorKind::TooDeep.at(self.at).into());
         }
         self.depth += 1;
         self.at += 1;
@@ -278,7 +293,7 @@ impl<'a> Scanner<'a> {
             self.digits()?;
         }
         if self.at - start > MAX_NUMBER {
-            return Err(AnswerErrorKind::NumberTooLong.at(start));
+            return Err(JsonErrorKind::NumberTooLong.at(start));
         }
         Ok(())
     }
@@ -370,14 +385,14 @@ fn special(bytes: u64) -> u64 {
 impl<'a> Text<'a> {
     /// Returns true if the text is `name`.
     #[inline]
-    pub(super) fn is(self, name: &str) -> bool {
+    pub(crate) fn is(self, name: &str) -> bool {
         if self.escaped { self.unescape() == name } else { self.raw == name.as_bytes() }
     }
 
     /// Decodes the escapes. The result is empty if the text has half a surrogate pair, which UTF-8 cannot
     /// hold.
     #[inline]
-    pub(super) fn unescape(self) -> Cow<'a, str> {
+    pub(crate) fn unescape(self) -> Cow<'a, str> {
         // The bytes are UTF-8. The second check is cheap for short texts and saves an `unsafe` block.
         let raw = std::str::from_utf8(self.raw).unwrap_or_default();
         if self.escaped { Cow::Owned(undo(raw).unwrap_or_default()) } else { Cow::Borrowed(raw) }

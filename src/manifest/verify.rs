@@ -1,0 +1,110 @@
+//! The digest of a document: the sha256 of its bytes, or for a signed schema 1 manifest of its payload.
+//!
+//! Docker signed manifests of schema 1 by JSON web signatures inside the document. The digest leaves the
+//! signatures out: it is that of the first `formatLength` bytes and the `formatTail` of the protected header.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use super::error::ManifestError;
+use crate::digest::Digest;
+use crate::json::{self, Scanner, Text};
+
+/// Most bytes of a protected header and of the tail in it. Real ones have some 150 and 3 bytes.
+const MAX_HEADER: usize = 4_096;
+
+/// Returns the sha256 of bytes.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// Returns true if `digest` is the digest of the document.
+///
+/// The bytes as they are count first, for documents of any kind, also for those that cannot be read as a
+/// manifest. If they do not match, a schema 1 manifest counts by its payload.
+///
+/// ```
+/// use layercheck::manifest::{sha256, verify};
+///
+/// assert!(verify(b"{}", &sha256(b"{}")));
+/// assert!(!verify(b"{ }", &sha256(b"{}")));
+/// ```
+#[must_use]
+pub fn verify(document: &[u8], digest: &Digest) -> bool {
+    sha256(document) == *digest || schema1_digest(document).is_some_and(|payload| payload == *digest)
+}
+
+/// Returns the digest that a registry gives to the document: of its payload for a signed schema 1 manifest, of
+/// its bytes for any other.
+#[must_use]
+pub fn digest_of(document: &[u8]) -> Digest {
+    schema1_digest(document).unwrap_or_else(|| sha256(document))
+}
+
+/// Returns the digest of the payload of a signed schema 1 manifest; None for any other document.
+fn schema1_digest(document: &[u8]) -> Option<Digest> {
+    // Nearly no document has signatures, and this search is faster than reading the document.
+    memchr::memmem::find(document, b"\"signatures\"")?;
+    let (length, tail) = Signed::read(document).ok()??.payload()?;
+    let kept = document.get(..length)?;
+    Some(Digest(Sha256::new().chain_update(kept).chain_update(tail).finalize().into()))
+}
+
+/// What the signatures of a document say.
+struct Signed<'a> {
+    protected: Option<Text<'a>>,
+    has_layers: bool,
+}
+
+impl<'a> Signed<'a> {
+    fn read(document: &'a [u8]) -> Result<Option<Self>, ManifestError> {
+        let mut json = Scanner::new(json::checked(document)?);
+        let mut signed = Self { protected: None, has_layers: false };
+        json.document::<ManifestError>(|json| {
+            let key = json.key()?;
+            signed.has_layers |= key.is("fsLayers");
+            if !key.is("signatures") {
+                return Ok(json.skip()?);
+            }
+            json.list::<ManifestError>(|json| {
+                json.object::<ManifestError>(|json| {
+                    // All signatures of a document are about one payload, so the first header counts.
+                    if json.key()?.is("protected") && signed.protected.is_none() {
+                        signed.protected = json.text()?;
+                        return Ok(());
+                    }
+                    Ok(json.skip()?)
+                })
+                .map(drop)
+            })
+            .map(drop)
+        })?;
+        Ok((signed.has_layers && signed.protected.is_some()).then_some(signed))
+    }
+
+    /// Returns how many bytes of the document are signed, and what follows them.
+    fn payload(&self) -> Option<(usize, Vec<u8>)> {
+        let text = self.protected?.unescape();
+        if text.len() > MAX_HEADER {
+            return None;
+        }
+        let header = URL_SAFE_NO_PAD.decode(text.as_bytes()).ok()?;
+        let mut json = Scanner::new(json::checked(&header).ok()?);
+        let (mut length, mut tail) = (None, None);
+        json.document::<ManifestError>(|json| {
+            let key = json.key()?;
+            if key.is("formatLength") {
+                length = json.integer()?;
+            } else if key.is("formatTail") {
+                tail = json.text()?.and_then(|tail| URL_SAFE_NO_PAD.decode(tail.unescape().as_bytes()).ok());
+            } else {
+                json.skip()?;
+            }
+            Ok(())
+        })
+        .ok()?;
+        Some((usize::try_from(length?).ok()?, tail?))
+    }
+}
