@@ -27,6 +27,11 @@ mod local_ecr_layout;
 mod local_ecr_protocol;
 #[cfg(feature = "local-ecr")]
 mod local_ecr_wire;
+mod manifest {
+    mod documents;
+    mod oracle;
+    mod verify;
+}
 mod memory;
 mod plan;
 mod protocol {
