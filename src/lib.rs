@@ -29,6 +29,7 @@ pub mod input;
 pub mod journal;
 pub mod json;
 pub mod known_secrets;
+pub mod layout;
 pub mod ledger;
 #[cfg(feature = "local-ecr")]
 pub mod local_ecr;

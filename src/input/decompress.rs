@@ -31,12 +31,8 @@ enum Stream<R: Read> {
     Zstd(ZstdDecoder<'static, Whole<R>>),
 }
 
-impl<R: Read> TextSource<R> {
-    /// Opens a file and tells from its first bytes whether it is compressed.
-    ///
-    /// # Errors
-    /// The errors of the file.
-    pub fn open(mut file: R) -> io::Result<Self> {
+impl<R: Read> Stream<R> {
+    fn open(mut file: R) -> io::Result<Self> {
         // The first piece from a pipe may be shorter than the magic numbers.
         let mut head = Vec::new();
         file.by_ref().take(foreign::HEAD as u64).read_to_end(&mut head)?;
@@ -45,12 +41,50 @@ impl<R: Read> TextSource<R> {
         let rest = if head.len() < foreign::HEAD { 0 } else { u64::MAX };
         let file = io::Cursor::new(head).chain(Outside(file.take(rest)));
         let file = BufReader::with_capacity(BLOCK, file);
-        let stream = match compression {
-            Some(Compression::Gzip) => Stream::Gzip(Box::new(Members::new(file))),
-            Some(Compression::Zstd) => Stream::Zstd(ZstdDecoder::with_buffer(file)?),
-            None => Stream::Plain(file),
-        };
-        Ok(Self { stream, block: Vec::new(), at_start: true })
+        Ok(match compression {
+            Some(Compression::Gzip) => Self::Gzip(Box::new(Members::new(file))),
+            Some(Compression::Zstd) => Self::Zstd(ZstdDecoder::with_buffer(file)?),
+            None => Self::Plain(file),
+        })
+    }
+}
+
+/// Reads the bytes of a file of any kind, unpacked if it is gzip or zstd by its first bytes.
+pub struct Unpacked<R: Read>(Stream<R>);
+
+impl<R: Read> Unpacked<R> {
+    /// Opens a file and tells from its first bytes whether it is compressed.
+    ///
+    /// # Errors
+    /// The errors of the file.
+    pub fn open(file: R) -> io::Result<Self> {
+        Stream::open(file).map(Self)
+    }
+}
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Stream::Plain(file) => file.read(into).map_err(original),
+            Stream::Gzip(stream) => stream.read(into).map_err(|error| explain(error, Compression::Gzip)),
+            Stream::Zstd(stream) => stream.read(into).map_err(|error| explain(error, Compression::Zstd)),
+        }
+    }
+}
+
+impl<R: Read> fmt::Debug for Unpacked<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unpacked").finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> TextSource<R> {
+    /// Opens a file and tells from its first bytes whether it is compressed.
+    ///
+    /// # Errors
+    /// The errors of the file.
+    pub fn open(file: R) -> io::Result<Self> {
+        Ok(Self { stream: Stream::open(file)?, block: Vec::new(), at_start: true })
     }
 
     /// Passes the next block, which is never empty, to `take`; returns None at the end of the file.

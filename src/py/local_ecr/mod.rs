@@ -116,7 +116,7 @@ impl PyLocalEcrServer {
         Ok(count)
     }
 
-    /// Adds the configs and layers of an OCI image layout; returns how many there were.
+    /// Adds the configs and layers of an image layout or an archive; returns how many there were.
     #[allow(clippy::needless_pass_by_value, reason = "what pyo3 extracts is owned")]
     fn put_oci_layout(
         &self,
@@ -130,7 +130,7 @@ impl PyLocalEcrServer {
             let count = blobs.len();
             let holdings = blobs.into_iter().map(|blob| {
                 let media_type = (!blob.media_type.is_empty()).then(|| blob.media_type.into());
-                let holding = Holding { size: Some(blob.size), media_type, ..Holding::default() };
+                let holding = Holding { size: blob.size, media_type, ..Holding::default() };
                 (blob.key, holding)
             });
             self.0.put(repository, holdings).map(|()| count)
