@@ -7,7 +7,8 @@ mod recognise;
 use std::fmt;
 use std::ops::Deref;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The start of every digest's text.
 pub const PREFIX: &[u8; 7] = b"sha256:";
@@ -62,6 +63,20 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&Text::of(self))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Text::of(self).serialize(serializer)
+    }
+}
+
+impl<'a> Deserialize<'a> for Digest {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let read = parse::parse_strict(text.as_bytes());
+        read.map(|(digest, _)| digest).map_err(|_| D::Error::custom("not a digest"))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::archive::{Archive, File, digest_of_hex};
 use super::error::LayoutError;
-use super::model::{Blob, Document, Part, ProblemKind, State};
+use super::model::{Blob, Document, ProblemKind, State, Target};
 use super::names::{clean, of_blob, told_hash};
 use super::shortened;
 use super::store::Content;
@@ -19,7 +19,6 @@ use super::walk::{Walk, is_plain, layer_type};
 use crate::digest::Digest;
 use crate::input::Quoted;
 use crate::manifest::{ImageConfig, Kind, KnownType, Role};
-use crate::memory;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const REPOSITORIES: &str = "repositories";
@@ -86,7 +85,7 @@ fn documents_by_config(walk: &Walk<'_>) -> HashMap<Digest, u32> {
     let layout = &walk.layout;
     let configs = |document: &Document| -> Option<Digest> {
         let config = document.parts.iter().find(|part| part.role == Role::Config)?;
-        Some(layout.blobs[config.blob as usize].digest)
+        Some(layout.blobs[config.blob()? as usize].digest)
     };
     let documents = layout.documents.iter().enumerate();
     documents.filter_map(|(number, document)| Some((configs(document)?, number as u32))).collect()
@@ -159,9 +158,8 @@ fn part(
     let told = told_hash(&clean).and_then(digest_of_hex);
     // A file that is not there is known by the hash in its name, or by the config.
     let Some(digest) = file.map(|file| file.digest).or(told).or(unpacked) else {
-        walk.layout.documents[document as usize].unusable += 1;
         walk.problem(ProblemKind::Lacking, &shown(name), "not in the archive".to_owned());
-        return Ok(());
+        return walk.unusable_part(document, "", role);
     };
     let mut state = if file.is_some() { State::Present } else { State::Lacking };
     let content = file.map_or(Content::Tar, |file| file.content);
@@ -199,8 +197,7 @@ fn part(
         has_urls: false,
         is_unpacked: is_plain,
     })?;
-    memory::push(&mut walk.layout.documents[document as usize].parts, Part { blob, role })?;
-    Ok(())
+    walk.part(document, Target::Blob(blob), role)
 }
 
 /// Adds the images of an archive of Docker before 1.10: each tag names its last layer.

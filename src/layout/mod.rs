@@ -3,7 +3,8 @@
 //! The interface: [`read_path`] takes a folder or a file, [`read_stream`] any reader, such as standard input;
 //! both give a [`Layout`]: [`Image`]s (documents at the top, with names), [`Document`]s, [`Blob`]s and the
 //! [`Problem`]s of single parts. [`Options`] say whether blobs are hashed, whether documents keep their
-//! content (for a registry), and where else blobs lie.
+//! content (for a registry), and where else blobs lie. [`rows::plan`] gives configs and layers to a planner,
+//! and [`tables::LayoutTable`] are its tables.
 //!
 //! ```
 //! use layercheck::layout::{Options, read_stream};
@@ -33,15 +34,18 @@ mod error;
 mod folder;
 mod model;
 mod names;
+pub mod pickled;
+pub mod rows;
 mod source;
 mod store;
+pub mod tables;
 mod tar;
 mod walk;
 
 use std::borrow::Cow;
 
 pub use error::LayoutError;
-pub use model::{Blob, Document, Form, Image, Layout, Part, Problem, ProblemKind, State};
+pub use model::{Blob, Document, Form, Image, Layout, Part, Problem, ProblemKind, State, Target};
 pub use source::{Guess, guess, read_path, read_stream};
 pub use store::{Content, Options};
 

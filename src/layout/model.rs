@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::digest::Digest;
 use crate::manifest::{DigestFault, Kind, Platform, Role};
 
 /// What kind of source was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Form {
     /// A folder with `index.json` and `blobs`.
     Folder,
@@ -49,7 +51,7 @@ impl Form {
 }
 
 /// Whether the source has a document or a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum State {
     /// It is there. Whether its content was hashed depends on the source and on `verify`.
@@ -82,7 +84,7 @@ impl State {
 }
 
 /// A document at the top of a layout, and the names that the layout gives to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Tags or references, in the order of the layout; empty for an image without a name.
     pub names: Vec<String>,
@@ -91,7 +93,7 @@ pub struct Image {
 }
 
 /// A manifest or an index.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Document {
     /// Its digest; None for an image of a docker archive, which has no manifest before it is pushed.
     pub digest: Option<Digest>,
@@ -114,20 +116,38 @@ pub struct Document {
     /// Parts whose digest cannot be used; each is a [`Problem`].
     pub unusable: u32,
     /// Its content, if it was asked for.
+    #[serde(skip)]
     pub content: Option<Arc<[u8]>>,
 }
 
 /// A blob in its role for a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// Number of the blob.
-    pub blob: u32,
+    /// The blob, or what stands in its place.
+    pub target: Target,
     /// What it is to the document.
     pub role: Role,
 }
 
+impl Part {
+    /// Returns the number of the blob, if its digest can be used.
+    #[must_use]
+    pub const fn blob(self) -> Option<u32> {
+        if let Target::Blob(blob) = self.target { Some(blob) } else { None }
+    }
+}
+
+/// What a document names as a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// The blob with this number.
+    Blob(u32),
+    /// A digest that cannot be used: the text with this number.
+    Unusable(u32),
+}
+
 /// A config or a layer, once for the whole layout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blob {
     /// Its digest.
     pub digest: Digest,
@@ -151,7 +171,7 @@ pub struct Blob {
 }
 
 /// What kind of thing is wrong with one part of a layout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProblemKind {
     /// A document or a file of an image is named, and not there.
     Lacking,
@@ -166,7 +186,7 @@ pub enum ProblemKind {
 }
 
 /// What is wrong with one part of a layout, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// What kind of thing.
     pub kind: ProblemKind,
@@ -183,7 +203,7 @@ impl fmt::Display for Problem {
 }
 
 /// Everything that one source holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Layout {
     /// What kind of source it is.
     pub form: Form,
@@ -193,6 +213,8 @@ pub struct Layout {
     pub documents: Vec<Document>,
     /// All blobs that the documents name, each once, in the order of their appearance.
     pub blobs: Vec<Blob>,
+    /// The texts of digests that cannot be used.
+    pub unusable: Vec<Box<str>>,
     /// What is wrong, at most [`MAX_PROBLEMS`](super::MAX_PROBLEMS) of it.
     pub problems: Vec<Problem>,
     /// Problems that are not in the list.
@@ -210,6 +232,7 @@ impl Layout {
             images: Vec::new(),
             documents: Vec::new(),
             blobs: Vec::new(),
+            unusable: Vec::new(),
             problems: Vec::new(),
             more_problems: 0,
             notes: Vec::new(),

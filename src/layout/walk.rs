@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::archive::hex;
 use super::error::LayoutError;
-use super::model::{Blob, Document, Form, Image, Layout, Part, Problem, ProblemKind, State};
+use super::model::{Blob, Document, Form, Image, Layout, Part, Problem, ProblemKind, State, Target};
 use super::store::{Content, Found, Store};
 use super::{MAX_DEPTH, MAX_DOCUMENTS, Problems, shortened};
 use crate::digest::Digest;
@@ -89,6 +89,20 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds a part to a document.
+    pub(super) fn part(&mut self, document: u32, target: Target, role: Role) -> Result<(), LayoutError> {
+        memory::push(&mut self.layout.documents[document as usize].parts, Part { target, role })?;
+        Ok(())
+    }
+
+    /// Adds a part whose digest cannot be used.
+    pub(super) fn unusable_part(&mut self, document: u32, text: &str, role: Role) -> Result<(), LayoutError> {
+        let number = self.layout.unusable.len() as u32;
+        memory::push(&mut self.layout.unusable, shortened(text, MAX_MEDIA_TYPE).into())?;
+        self.layout.documents[document as usize].unusable += 1;
+        self.part(document, Target::Unusable(number), role)
     }
 
     /// Adds a document at the top, or names to one that is there.
@@ -199,10 +213,11 @@ impl<'a> Walk<'a> {
         self.layout.documents[at].is_attestation = is_attestation;
         for (role, blob) in manifest.blobs() {
             match self.blob(blob, role)? {
-                Some(blob) => memory::push(&mut self.layout.documents[at].parts, Part { blob, role })?,
+                Some(blob) => self.part(document, Target::Blob(blob), role)?,
                 None => {
-                    self.layout.documents[at].unusable += 1;
+                    let text = blob.digest.as_ref().err().map(|unusable| &*unusable.text);
                     self.unusable(place, blob);
+                    self.unusable_part(document, text.unwrap_or_default(), role)?;
                 }
             }
         }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ManifestError;
 use super::media_type::{KnownType, MediaType};
 use crate::digest::hex::{self, Decoded};
@@ -44,7 +46,7 @@ pub struct Child<'a> {
 }
 
 /// The platform of an image. Words that the document does not give are empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform<'a> {
     /// `os`.
     pub os: Cow<'a, str>,
@@ -86,7 +88,7 @@ impl fmt::Display for Platform<'_> {
 }
 
 /// Why a descriptor's digest cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum DigestFault {
     /// The descriptor has no digest, or is not an object.

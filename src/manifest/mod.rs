@@ -29,6 +29,8 @@ pub use error::{ManifestError, ManifestErrorKind};
 pub use media_type::{Family, KnownType, MediaType};
 pub use verify::{digest_of, sha256, verify};
 
+use serde::{Deserialize, Serialize};
+
 use crate::json::{self, Scanner, Text};
 use crate::memory;
 use descriptor::Place;
@@ -41,7 +43,7 @@ pub const MAX_DOCUMENT: usize = 4 << 20;
 pub const MAX_DESCRIPTORS: usize = 100_000;
 
 /// What a document is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Kind {
     /// An image for one platform.
@@ -78,7 +80,7 @@ impl Kind {
 }
 
 /// What a blob is to a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Role {
     /// The config of an image or an artifact.

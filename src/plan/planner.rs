@@ -121,6 +121,15 @@ impl Planner {
         }
     }
 
+    /// Takes one row of text that must be canonical, whatever the planner was made for, as digests in the
+    /// documents of images must be.
+    pub fn strict_row(&mut self, row: &[u8]) {
+        match parse::parse_strict(row) {
+            Ok((digest, spelling)) => self.accept(&digest, spelling),
+            Err(error) => self.reject(error, Some(row)),
+        }
+    }
+
     /// Takes one row that is null (`text` is None) or another object that is not text.
     pub fn not_text(&mut self, text: Option<&[u8]>) {
         self.reject(ParseError { kind: RejectKind::NotText, offset: 0 }, text);

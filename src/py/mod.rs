@@ -11,6 +11,7 @@ mod http;
 mod input;
 mod journal;
 mod known_secrets;
+mod layout;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
@@ -23,6 +24,7 @@ mod prepared_calls;
 mod python_file;
 mod rejects;
 mod request;
+mod rows;
 mod table;
 
 /// Native half of layercheck. Private: import from `layercheck` instead.
@@ -64,6 +66,8 @@ mod _core {
     #[pymodule_export]
     use super::known_secrets::PyKnownSecrets;
     #[pymodule_export]
+    use super::layout::{PyLayout, image_source, layout_of_bytes, may_be_manifest, read_layout};
+    #[pymodule_export]
     use super::ledger::{PyColumns, PyLedger};
     #[cfg(feature = "local-ecr")]
     #[pymodule_export]
@@ -83,6 +87,8 @@ mod _core {
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]
     use super::request::PyPacker;
+    #[pymodule_export]
+    use super::rows::PyRowsTable;
     #[pymodule_export]
     use super::table::{PyPlanTable, PyTable};
 }

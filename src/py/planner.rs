@@ -6,11 +6,13 @@ use pyo3::types::PyBytes;
 
 use super::input::files::ColumnArgument;
 use super::input::{Block, arrow, files, fixed, rows};
+use super::layout::PyLayout;
 use super::plan::PyPlan;
 use crate::input::csv::{Csv, Delimiter};
 use crate::input::jsonl::JsonLines;
 use crate::input::lines::TextLines;
 use crate::input::rows_of;
+use crate::layout::rows as layout_rows;
 use crate::plan::planner::Planner;
 use crate::protocol::MAX_BATCH;
 
@@ -98,6 +100,17 @@ impl PyPlanner {
     /// was taken, and how many objects lack it.
     fn read_jsonl(&mut self, file: &Bound<'_, PyAny>, column: Option<String>) -> PyResult<Vec<String>> {
         files::read(self.planner()?, file, JsonLines::new(column))
+    }
+
+    /// Take the configs and layers of a layout. Returns notes for people, as `read_csv`. Raises `ValueError` if
+    /// it has none, or only those with other digests than in a registry.
+    fn extend_layout(&mut self, py: Python<'_>, layout: &Bound<'_, PyLayout>) -> PyResult<Vec<String>> {
+        let planner = self.planner.as_mut().ok_or_else(used_up)?;
+        let layout = &layout.get().layout;
+        let planned = py.detach(|| layout_rows::plan(layout, planner));
+        let notes = planned.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        planner.check()?;
+        Ok(notes)
     }
 
     /// Name the file that the next rows come from, for messages about rejected rows.

@@ -1,0 +1,197 @@
+//! Layouts for Python: reading them, and their tables.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use super::memory;
+use super::python_file::{PythonFile, os_error};
+use super::rows::{PyRowsTable, signal_check};
+use crate::layout::pickled;
+use crate::layout::tables::{LayoutTable, Which};
+use crate::layout::{self, Guess, Layout, LayoutError, Options, State};
+use crate::manifest::{MAX_DOCUMENT, Manifest};
+
+/// What an OCI layout, an archive of images or a manifest holds.
+#[pyclass(name = "Layout", module = "layercheck._core", frozen)]
+pub(super) struct PyLayout {
+    pub(super) layout: Arc<Layout>,
+}
+
+/// Read a layout folder, an archive or a manifest: a path, or an object with `read(size)` that returns bytes.
+///
+/// Raises `ValueError` if it is none of these, broken or beyond a limit, and `OSError` if it cannot be read.
+/// Exceptions of the object pass through.
+#[pyfunction]
+#[pyo3(signature = (source, *, blobs = None, verify = None))]
+#[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
+pub(super) fn read_layout(
+    source: &Bound<'_, PyAny>,
+    blobs: Option<PathBuf>,
+    verify: Option<bool>,
+) -> PyResult<PyLayout> {
+    let py = source.py();
+    let mut check = signal_check();
+    let mut options = Options { blobs: blobs.as_deref(), verify, keep_content: false, check: &mut check };
+    let read = if source.hasattr("read")? {
+        let file = PythonFile(source.clone().unbind());
+        py.detach(|| layout::read_stream(file, &mut options))
+    } else {
+        let path: PathBuf = source.extract()?;
+        py.detach(|| layout::read_path(&path, &mut options))
+    };
+    // A signal that came at the end.
+    py.check_signals()?;
+    Ok(PyLayout { layout: Arc::new(read.map_err(raised)?) })
+}
+
+fn raised(error: LayoutError) -> PyErr {
+    match error {
+        LayoutError::Memory(error) => error.into(),
+        LayoutError::Unusable(..) => PyValueError::new_err(error.to_string()),
+        LayoutError::Io(place, error) => {
+            if error.get_ref().is_some_and(|inner| inner.is::<PyErr>()) {
+                return error.into();
+            }
+            match error.raw_os_error() {
+                Some(_) if !place.is_empty() => os_error(error, place.as_ref()),
+                Some(_) => PyOSError::new_err(error),
+                // What a decompressor says of its data.
+                None if place.is_empty() => PyValueError::new_err(error.to_string()),
+                None => PyValueError::new_err(format!("{place}: {error}")),
+            }
+        }
+    }
+}
+
+/// Make a layout again of what `pickle` stored of it. Raises `ValueError` for bytes that are none.
+#[pyfunction]
+pub(super) fn layout_of_bytes(py: Python<'_>, stored: &[u8]) -> PyResult<PyLayout> {
+    let layout = py.detach(|| pickled::read(stored)).ok_or_else(|| {
+        PyValueError::new_err(
+            "these bytes are not a pickled Layout; were they written by another version of layercheck?",
+        )
+    })?;
+    Ok(PyLayout { layout: Arc::new(layout) })
+}
+
+/// What a file of images may be by its first bytes: `archive` for a tar archive, `manifest` for JSON with the
+/// members of a manifest or an index, None for anything else. `head` may be gzip or zstd; then some 256 KiB are
+/// needed, else 512 bytes, and for `manifest` the whole file.
+#[pyfunction]
+pub(super) fn image_source(head: &[u8]) -> Option<&'static str> {
+    let mut unpacked = Vec::new();
+    if crate::input::content::Compression::of(head).is_some() {
+        use std::io::Read;
+        // The data ends where the head ends, which is an error; what came before it counts.
+        let stream = crate::input::decompress::Unpacked::open(io::Cursor::new(head)).ok()?;
+        let mut stream = stream.take(MAX_DOCUMENT as u64 + 1);
+        let mut block = [0; 4_096];
+        while unpacked.len() <= MAX_DOCUMENT {
+            match stream.read(&mut block) {
+                Ok(read @ 1..) => unpacked.extend_from_slice(&block[..read]),
+                Ok(0) | Err(_) => break,
+            }
+            if unpacked.len() >= 512 && layout::guess(&unpacked) == Guess::Archive {
+                return Some("archive");
+            }
+        }
+    }
+    let head = if unpacked.is_empty() { head } else { &unpacked[..] };
+    match layout::guess(head) {
+        Guess::Archive => Some("archive"),
+        Guess::Json if memchr::memmem::find(head, b"\"schemaVersion\"").is_some() => {
+            Manifest::read(head, None).is_ok().then_some("manifest")
+        }
+        Guess::Json | Guess::Neither => None,
+    }
+}
+
+/// Whether a file that starts with these bytes may be a manifest.
+#[pyfunction]
+pub(super) fn may_be_manifest(head: &[u8]) -> bool {
+    layout::guess(head) == Guess::Json
+}
+
+#[pymethods]
+impl PyLayout {
+    /// `oci-layout`, `oci-archive`, `docker-archive`, `docker-archive-v1` or `manifest`.
+    #[getter]
+    fn form(&self) -> &'static str {
+        self.layout.form.name()
+    }
+
+    /// The form in words, with its article.
+    #[getter]
+    fn form_says(&self) -> &'static str {
+        self.layout.form.says()
+    }
+
+    /// Numbers of images, documents and blobs.
+    #[getter]
+    fn counts(&self) -> (usize, usize, usize) {
+        (self.layout.images.len(), self.layout.documents.len(), self.layout.blobs.len())
+    }
+
+    /// Whether nothing is lacking, damaged or unreadable.
+    #[getter]
+    fn complete(&self) -> bool {
+        self.layout.is_complete()
+    }
+
+    /// Bytes of all blobs whose size is known.
+    #[getter]
+    fn size(&self) -> u64 {
+        self.layout.blobs.iter().filter_map(|blob| blob.size).fold(0, u64::saturating_add)
+    }
+
+    /// Digests of manifests and indexes, and of blobs, that are named and not there.
+    #[getter]
+    fn missing(&self) -> (Vec<String>, Vec<String>) {
+        let is_lacking = |state| state == State::Lacking;
+        let documents = self.layout.documents.iter().filter(|document| is_lacking(document.state));
+        let blobs = self.layout.blobs.iter().filter(|blob| is_lacking(blob.state) && !blob.is_foreign);
+        (
+            documents.filter_map(|document| document.digest).map(|digest| digest.to_string()).collect(),
+            blobs.map(|blob| blob.digest.to_string()).collect(),
+        )
+    }
+
+    /// What is wrong, in sentences, and how many more there are.
+    #[getter]
+    fn problems(&self) -> (Vec<String>, usize) {
+        let problems = self.layout.problems.iter().map(ToString::to_string).collect();
+        (problems, self.layout.more_problems)
+    }
+
+    /// What a reader should know beside the content.
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.layout.notes.clone()
+    }
+
+    /// Whether layers are plain tars, which get another digest when they are pushed.
+    #[getter]
+    fn unpacked(&self) -> usize {
+        self.layout.blobs.iter().filter(|blob| blob.is_unpacked).count()
+    }
+
+    /// Return the table `images`, `platforms`, `blobs` or `rows`.
+    fn table(&self, py: Python<'_>, name: &str) -> PyResult<PyRowsTable> {
+        let which = Which::ALL.into_iter().find(|which| which.name() == name);
+        let which = which.ok_or_else(|| PyValueError::new_err(format!("there is no table {name:?}")))?;
+        let layout = Arc::clone(&self.layout);
+        Ok(PyRowsTable::new(py.detach(|| Arc::new(LayoutTable::new(layout, which)))))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let stored = py.detach(|| pickled::write(&self.layout));
+        let stored: Bound<'py, PyBytes> = memory::bytes(py, &stored)?;
+        let make = py.import("layercheck._core")?.getattr("layout_of_bytes")?;
+        (make, (stored,)).into_pyobject(py)
+    }
+}
