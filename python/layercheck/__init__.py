@@ -23,6 +23,7 @@ from layercheck.errors import (
     InvalidParameterError,
     JournalError,
     LayercheckError,
+    LayoutError,
     RepositoryNotFoundError,
     RunCancelled,
     UnansweredError,
@@ -35,6 +36,7 @@ if _TYPE_CHECKING:
     from layercheck.dispatch import Answer, Checker, Run, check
     from layercheck.journal.history import JournalRun
     from layercheck.journal.reader import Journal, JournalStatus
+    from layercheck.layout import Layout, LayoutBlob, LayoutImage, LayoutPlatform, read_layout
     from layercheck.report import Report, Row
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import Verdict
@@ -50,6 +52,11 @@ _LAZY = {
     "Journal": "layercheck.journal.reader",
     "JournalRun": "layercheck.journal.history",
     "JournalStatus": "layercheck.journal.reader",
+    "Layout": "layercheck.layout",
+    "LayoutBlob": "layercheck.layout",
+    "LayoutImage": "layercheck.layout",
+    "LayoutPlatform": "layercheck.layout",
+    "read_layout": "layercheck.layout",
     "Report": "layercheck.report",
     "Row": "layercheck.report",
     "BatchError": "layercheck.types",
@@ -87,6 +94,7 @@ __all__ = [
     "check",
     "plan",
     "read",
+    "read_layout",
     "Checker",
     "Run",
     "Answer",
@@ -95,6 +103,10 @@ __all__ = [
     "Reject",
     "Report",
     "Row",
+    "Layout",
+    "LayoutImage",
+    "LayoutPlatform",
+    "LayoutBlob",
     "Journal",
     "JournalRun",
     "JournalStatus",
@@ -113,6 +125,7 @@ __all__ = [
     "EndpointError",
     "RunCancelled",
     "JournalError",
+    "LayoutError",
     "InvalidDigestError",
     "UnansweredError",
     "MAX_BATCH",

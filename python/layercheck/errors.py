@@ -89,6 +89,10 @@ class JournalError(LayercheckError):
     """The journal belongs to another run, or cannot be read or written."""
 
 
+class LayoutError(LayercheckError, ValueError):
+    """A source is not a layout, an archive of images or a manifest, or it is broken or cut short."""
+
+
 class InvalidDigestError(LayercheckError, ValueError):
     """Raised by `Report.raise_for_failures`: some rows were rejected locally and never sent."""
 

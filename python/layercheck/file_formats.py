@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias, get_args
 
 from layercheck._core import COMPRESSED_SUFFIXES
 
-FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet", "arrow", "orc"]
-"""What an input is: a row in each line, CSV with a header, JSON Lines, Parquet, Arrow IPC, or ORC."""
+FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet", "arrow", "orc", "layout", "manifest"]
+"""What an input is: a row in each line, CSV with a header, JSON Lines, Parquet, Arrow IPC, ORC, an OCI layout
+or an archive of images, or one manifest."""
 
 ReportFormat: TypeAlias = Literal["parquet", "csv", "jsonl", "arrow"]
 """What a report is written as."""
@@ -41,6 +42,8 @@ _MORE_INPUTS: dict[str, FileFormat] = {
     ".ipc": "arrow",
     ".arrows": "arrow",
     ".orc": "orc",
+    ".tar": "layout",
+    ".tgz": "layout",
 }
 """Suffixes that inputs alone have."""
 

@@ -27,6 +27,8 @@ def plan(
     `pathlib.Path` or another path object           a text file, one row a line, plain, gzip or zstd; or
                                                     Parquet, Arrow or ORC by its first bytes
     an open binary file                             the same, from its current position
+    `layercheck.read_layout(path)`, and a path or   the configs and layers of images: an OCI layout, an
+    an open file with the same content              archive of `docker save` and its like, a manifest
     `layercheck.read(path, format, column)`         a column of CSV, Parquet, Arrow or ORC, or JSON Lines
     numpy, one dimension: `S`, `U`, object, `T`     text; zeros at the end of `S` and `U` are padding
     numpy, uint8 of shape (n, 32), or `V32`         raw digests

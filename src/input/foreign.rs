@@ -46,8 +46,9 @@ const UTF_16_LEN: usize = 16;
 /// Python reads these before the core sees them. The core itself reads text only.
 const TABLE: &str = "it is a table in a binary format, such as Parquet; convert it to CSV";
 
-const TAR: &str = "it is a tar archive; the layers in an archive of docker save are unpacked and have other \
-                   digests than in a registry, so take the digests of the manifest in the registry";
+// An archive whose header can be read is an input, and does not come here.
+const TAR: &str =
+    "it looks like a tar archive, and its first header is broken; fetch or write the archive again";
 
 /// Checks the first bytes of a file, unpacked.
 ///

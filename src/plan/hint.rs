@@ -57,7 +57,9 @@ impl fmt::Display for Hint {
             Self::JsonLines => {
                 "the rows are JSON: read them with --input-format jsonl, or in Python layercheck.read(path, \"jsonl\")"
             }
-            Self::Manifest => "the input is an image manifest: take its layers with jq -r '.layers[].digest'",
+            Self::Manifest => {
+                "the rows are the text of an image manifest: give the file itself, with the manifest alone in it"
+            }
             Self::Json => {
                 "the input is JSON: take the digests out with jq -r '.. | strings | select(startswith(\"sha256:\"))'"
             }

@@ -2,7 +2,8 @@
 
 use pyo3::prelude::*;
 
-use crate::input::content::{Compression, Container, HEAD};
+use crate::input::content::{Compression, Container};
+use crate::input::foreign::HEAD;
 
 /// Suffixes that names of compressed files have, lower case.
 pub(super) const SUFFIXES: (&str, &str) = (Compression::Gzip.suffix(), Compression::Zstd.suffix());
@@ -13,7 +14,7 @@ pub(super) fn is_compressed(head: &[u8]) -> bool {
     Compression::of(head).is_some()
 }
 
-/// First bytes of a file that are enough for `container`.
+/// First bytes of a file that are enough for `container`, and for `image_source` of an archive.
 pub(super) const HEAD_BYTES: usize = HEAD;
 
 /// The binary format of a file that starts with these bytes: `Parquet`, `Arrow`, `Arrow stream`, `ORC` or

@@ -165,6 +165,11 @@ def read_plan(
     for name in names:
         if len(names) > 1:
             planner.name_file("standard input" if name == STDIN else name)
+        if name != STDIN and Path(name).is_dir():
+            with _readable(name):
+                notes = FileRows(name, "layout", None).feed(planner)
+            taken += [f"note: {in_options(note)} of {_shown(name)}" for note in notes]
+            continue
         with _open(name) as file, _readable(name):
             head, whole = peek(file)
             format_ = shape.format_of(name)
@@ -176,8 +181,9 @@ def read_plan(
                     on_bytes(Path(name).stat().st_size)
             else:
                 watched = _WatchedFile(whole, on_bytes)
-                notes = shape.rows_of(name, watched).feed(planner)
-                doubt = _doubt(name, watched.head)
+                rows = shape.rows_of(name, watched)
+                notes = rows.feed(planner)
+                doubt = None if rows.holds_images else _doubt(name, watched.head)
                 doubts += [doubt] if doubt else []
         taken += [f"note: {in_options(note)} of {_shown(name)}" for note in notes]
     plan = planner.finish(batch_size)
@@ -222,8 +228,11 @@ class _WatchedFile:
 def _check_exists(name: str) -> None:
     path = Path(name)
     try:
-        if path.is_dir():
-            raise CommandError(f"{_shown(name)} is a directory, not a file of digests; name the files in it")
+        if path.is_dir() and not (path / "index.json").exists():
+            raise CommandError(
+                f"{_shown(name)} is a directory, not a file of digests and not an OCI layout; name the files "
+                "in it"
+            )
         path.stat()
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error

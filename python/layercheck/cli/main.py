@@ -22,6 +22,7 @@ _STDOUT_FAILED = "cannot write to standard output: {}; make room there"
 _COMMANDS = {
     "check": "layercheck.cli.commands.check:check",
     "plan": "layercheck.cli.commands.plan:plan",
+    "layout": "layercheck.cli.commands.layout:layout",
     "journal": "layercheck.cli.commands.journal:journal",
     "diff": "layercheck.cli.commands.diff:diff",
     "serve": "layercheck.cli.commands.serve:serve",

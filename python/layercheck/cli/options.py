@@ -154,7 +154,8 @@ def input_options(command: F) -> F:
         click.option(
             "--input-format",
             type=click.Choice(INPUT_FORMATS),
-            help="Format of INPUT; default by its suffix, else lines. Parquet, Arrow and ORC are recognised.",
+            help="Format of INPUT; default by its suffix, else lines. Parquet, Arrow, ORC, layouts, archives "
+            "of images and manifests are recognised.",
         ),
         click.option(
             "--batch-size",
@@ -191,7 +192,9 @@ def input_shape(options: Mapping[str, Any]) -> InputShape:
         raise click.UsageError(
             f"only CSV has a delimiter: leave out --delimiter, or --input-format {format_}"
         )
-    if raw and format_ in ("lines", "csv", "jsonl"):
+    if column is not None and format_ in ("layout", "manifest"):
+        raise click.UsageError(f"a {format_} has no columns: leave out --column, or change --input-format")
+    if raw and format_ in ("lines", "csv", "jsonl", "layout", "manifest"):
         raise click.UsageError(f"--raw is for binary columns: leave it out, or --input-format {format_}")
     if column is None:
         return InputShape(format_, None, delimiter, raw)

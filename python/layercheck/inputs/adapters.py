@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, TypeAlias
 
-from layercheck._core import Plan, Planner
+from layercheck._core import Layout, Plan, Planner
 from layercheck.inputs.files import FileRows
 
 DigestInput: TypeAlias = "Iterable[str | bytes | None] | os.PathLike[str] | BinaryIO | Any"
@@ -35,6 +35,8 @@ def feed(planner: Planner, digests: Any) -> None:
         raise TypeError("this is a plan already: pass it to check, or its digests to plan")
     if isinstance(digests, FileRows):
         _tell(digests.feed(planner), digests.file)
+    elif isinstance(getattr(digests, "_layout", None), Layout):
+        _tell(tuple(planner.extend_layout(digests._layout)), digests.source)
     elif isinstance(digests, os.PathLike) or _is_binary_file(digests):
         _tell(FileRows(digests, "lines", None).feed(planner), digests)
     elif isinstance(digests, io.TextIOBase):

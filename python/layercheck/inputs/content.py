@@ -52,15 +52,23 @@ def _source(path: str | os.PathLike[str]) -> Any:
     return None
 
 
-def peek(file: BinaryFile) -> tuple[bytes, Any]:
+def peek(file: BinaryFile, size: int = HEAD_BYTES) -> tuple[bytes, Any]:
     """The first bytes of an open file, and the file with these bytes still to be read."""
     if can_seek(file):
         start = file.tell()  # type: ignore[attr-defined]
-        head, _ = _head(file)
+        head, _ = _head(file, size)
         file.seek(start)  # type: ignore[attr-defined]
         return head, file
-    head, ended = _head(file)
+    head, ended = _head(file, size)
     return head, _Replayed(head, file, ended=ended)
+
+
+def more_of(file: str | os.PathLike[str] | BinaryFile, size: int) -> tuple[bytes, Any]:
+    """As `peek`, for a regular file given as a path too."""
+    if not isinstance(file, (str, os.PathLike)):
+        return peek(file, size)
+    with open(file, "rb") as source:  # noqa: PTH123 - loading pathlib costs more
+        return source.read(size), file
 
 
 def can_seek(file: Any) -> bool:
@@ -71,11 +79,11 @@ def can_seek(file: Any) -> bool:
         return False
 
 
-def _head(file: Any) -> tuple[bytes, bool]:
+def _head(file: Any, size: int) -> tuple[bytes, bool]:
     """The first bytes of a file, and whether it has ended."""
     head = b""
-    while len(head) < HEAD_BYTES:
-        missing = HEAD_BYTES - len(head)
+    while len(head) < size:
+        missing = size - len(head)
         block = file.read(missing)
         if not isinstance(block, bytes):
             kind = type(block).__name__

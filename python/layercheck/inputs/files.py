@@ -9,8 +9,12 @@ from typing import Any
 from layercheck._core import Planner, container, is_compressed
 from layercheck.file_formats import INPUT_FORMATS, FileFormat, inner_suffix, input_format
 from layercheck.inputs.content import BinaryFile, can_seek, opened
+from layercheck.inputs.images import ImageFormat, feed_images, is_layout_folder, told
 from layercheck.inputs.tables import FORMATS as TABLES
 from layercheck.inputs.tables import feed_table
+
+IMAGES: dict[str, ImageFormat] = {"layout": "layout", "manifest": "manifest"}
+"""Formats of inputs whose rows are the configs and layers of images."""
 
 _CHOICE = f"one of {', '.join(INPUT_FORMATS)}"
 
@@ -28,9 +32,10 @@ class FileRows:
             or holds digests.
         delimiter: What stands between two fields of CSV; None if the file tells.
         raw: True if binary values of variable length are raw digests.
+        holds_images: True if the file was read as a layout, an archive of images or a manifest.
     """
 
-    __slots__ = ("_tabs", "column", "delimiter", "file", "format", "raw")
+    __slots__ = ("_tabs", "column", "delimiter", "file", "format", "holds_images", "raw")
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class FileRows:
         self.delimiter = delimiter
         self.raw = raw
         self._tabs = tabs
+        self.holds_images = False
 
     def __repr__(self) -> str:
         more = "" if self.delimiter is None else f", delimiter={self.delimiter!r}"
@@ -61,6 +67,8 @@ class FileRows:
             Notes for people: the column or key that was taken without being named, and how many records lack
             the key. Each is a part of a sentence that goes on with "of" and the name of the file.
         """
+        if self.format in IMAGES or is_layout_folder(self.file):
+            return self._feed_images(planner, self.file, IMAGES.get(self.format))
         with opened(self.file) as (head, file):
             content = container(head)
             if content is None and self.format in TABLES:
@@ -69,9 +77,18 @@ class FileRows:
                     raise ValueError(f"{content} cannot be read from compressed data: unpack it first")
             if content is not None:
                 return feed_table(planner, file, content, self.column, raw=self.raw)
+            if self.format not in TABLES:
+                by_column = self.column is not None or self.delimiter is not None
+                image, file = told(head, file, self.format, by_column=by_column)
+                if image is not None:
+                    return self._feed_images(planner, file, image)
             if self.raw or planner.raw:
                 raise ValueError(f"raw=True is for binary columns, and {self.format} is text: leave raw out")
             return self._feed_text(planner, file)
+
+    def _feed_images(self, planner: Planner, file: Any, format: ImageFormat | None) -> tuple[str, ...]:
+        self.holds_images = True
+        return feed_images(planner, file, format)
 
     def _feed_text(self, planner: Planner, file: Any) -> tuple[str, ...]:
         if self.format == "csv":
@@ -92,7 +109,7 @@ def read(
     delimiter: str | None = None,
     raw: bool = False,
 ) -> FileRows:
-    r"""Name the rows of a file: one column of CSV, Parquet, Arrow or ORC, JSON Lines, or lines of text.
+    r"""Name the rows of a file: a column of a table, JSON Lines, lines of text, or the layers of images.
 
     Lines, CSV and JSON Lines may be gzip or zstd; the first bytes of the file show which. A file that is
     Parquet, Arrow or ORC by its first bytes is read as such, whatever its name and `format` say.
@@ -106,12 +123,16 @@ def read(
       one invalid row (`not_text`): not JSON, another type, `null`, or an object without the key.
     * `"parquet"`, `"arrow"` (IPC files and streams, Feather), `"orc"`: need pyarrow (`pip install pyarrow`);
       read in pieces. From a pipe they are first copied to a temporary file.
+    * `"layout"`, `"manifest"`: the configs and layers of images, as `layercheck.read_layout` finds them in an
+      OCI layout or an archive of images, or in a manifest. A file of text that is such an archive or such a
+      manifest by its content is read so, unless a column is chosen.
 
     Args:
         path: The file, or an open binary file.
         format: One of the above. None chooses by the suffix: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json`
-            (for JSON Lines), `.parquet`, `.pq`, `.parq`, `.arrow`, `.feather`, `.ipc`, `.arrows`, `.orc`, and
-            for lines `.txt` or no suffix; `.gz` and `.zst` may follow.
+            (for JSON Lines), `.parquet`, `.pq`, `.parq`, `.arrow`, `.feather`, `.ipc`, `.arrows`, `.orc`,
+            `.tar`, `.tgz`, and for lines `.txt` or no suffix; `.gz` and `.zst` may follow. A folder is a
+            layout.
         column: The column's name, or its number counted from 0 (not for JSON Lines). None takes the only
             column; or the only one named `digest`, in any case; or the only one in which digests stand
             among the first 100 records.
@@ -180,6 +201,8 @@ def _format_of(path: Any) -> FileFormat:
         if found is None:
             raise ValueError(f"an open file has no suffix to tell its format: pass format=, {_CHOICE}")
         return found
+    if is_layout_folder(path):
+        return "layout"
     found = input_format(path) or _table_format(path)
     if found is None:
         name = os.fsdecode(path).rpartition(os.sep)[2]
@@ -211,6 +234,8 @@ def _check_column(path: Any, column: object, format: str) -> None:
         return
     if isinstance(column, bool) or not isinstance(column, (str, int)):
         raise TypeError(f"column must be a name or a number, not {type(column).__name__}")
+    if format in IMAGES:
+        raise ValueError(f"a {format} has no columns: leave column out, or pass another format=")
     if format == "lines" and _table_format(path) is None:
         raise ValueError("lines have no columns: leave column out, or pass format=")
     if isinstance(column, int) and (column < 0 or format == "jsonl"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from layercheck._core import Table
+from layercheck._core import RowsTable, Table
 from layercheck.file_formats import (
     COMPRESSIBLE,
     REPORT_FORMATS,
@@ -21,7 +21,9 @@ from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
 from layercheck.report.read_ahead import one_ahead
 
-Writer: TypeAlias = Callable[[Table, str, str], None]
+AnyTable: TypeAlias = Table | RowsTable
+
+Writer: TypeAlias = Callable[[AnyTable, str, str], None]
 """Writes a table to a path, with the suffix of a compression or an empty one."""
 
 _REPEATING = ["verdict", "media_type", "code", "reason"]
@@ -54,7 +56,7 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> Report
     raise ValueError(f"unknown format {format!r}; expected one of: {', '.join(sorted(REPORT_FORMATS))}")
 
 
-def save(table: Table, path: str | os.PathLike[str], format: str | None = None) -> None:
+def save(table: AnyTable, path: str | os.PathLike[str], format: str | None = None) -> None:
     """Write `table` to `path`, as `Report.write` describes."""
     chosen = format_of(path, format)
     writer = _WRITERS[chosen]()
@@ -63,18 +65,18 @@ def save(table: Table, path: str | os.PathLike[str], format: str | None = None) 
 
 
 def _csv() -> Writer:
-    return Table.write_csv
+    return lambda table, path, suffix: table.write_csv(path, suffix)
 
 
 def _jsonl() -> Writer:
-    return Table.write_jsonl
+    return lambda table, path, suffix: table.write_jsonl(path, suffix)
 
 
 def _parquet() -> Writer:
     arrow = pyarrow("writing Parquet")
     parquet = importlib.import_module("pyarrow.parquet")
 
-    def write(table: Table, path: str, _: str) -> None:
+    def write(table: AnyTable, path: str, _: str) -> None:
         # Write one record batch at a time, so that memory does not grow with the table. Digests and rows
         # get no dictionary, because they hardly repeat.
         reader = arrow.RecordBatchReader.from_stream(table)
@@ -91,7 +93,7 @@ def _arrow() -> Writer:
     arrow = pyarrow("writing Arrow files")
     ipc = importlib.import_module("pyarrow.ipc")
 
-    def write(table: Table, path: str, _: str) -> None:
+    def write(table: AnyTable, path: str, _: str) -> None:
         reader = arrow.RecordBatchReader.from_stream(table)
         with ipc.new_file(path, reader.schema) as writer:
             for batch in one_ahead(reader, len(table)):

@@ -82,8 +82,10 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app,
     public.ecr.aws/<alias>/<name>) or an ARN.
 
-    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; or Parquet, Arrow or
-    ORC; - (the default) is standard input. In text, blank lines and lines that start with # are skipped.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; Parquet, Arrow or ORC;
+    images, of which the configs and layers are taken: OCI layout folders, archives such as those of docker
+    save, manifests; - (the default) is standard input. In text, blank lines and lines
+    that start with # are skipped.
     """
     if options["max_age"] is not None and options["journal"] is None:
         raise click.UsageError("--max-age is the age of answers in a journal; add --journal FILE")

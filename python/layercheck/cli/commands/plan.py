@@ -65,8 +65,9 @@ def plan(
 ) -> None:
     """Count and validate digests offline: kinds, duplicates, calls, time at the quota.
 
-    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; or Parquet, Arrow or
-    ORC; - (the default) is standard input.
+    INPUT: text files with one digest per line, CSV or JSON Lines, plain, gzip or zstd; Parquet, Arrow or ORC;
+    images, of which the configs and layers are taken: OCI layout folders, archives such as those of docker
+    save, manifests; - (the default) is standard input.
     """
     options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
