@@ -263,47 +263,8 @@ impl<'a> Walk<'a> {
         let number = match self.blobs.get(&digest) {
             Some(&known) => known,
             None => {
-                let (state, found) = match self.store.blob(&digest)? {
-                    Found::Blob(size) => (State::Present, Some(size)),
-                    Found::Content(content) => (State::Present, Some(content.len() as u64)),
-                    Found::Nothing => (State::Lacking, None),
-                    Found::Damaged(size) | Found::TooLong(size) | Found::NotADocument(size) => {
-                        (State::Damaged, Some(size).filter(|size| *size > 0))
-                    }
-                    Found::NotAFile => (State::Damaged, None),
-                };
-                let media_type = self.media_type(part.media_type.text())?;
-                let blob = Blob {
-                    digest,
-                    size: part.size.or(found),
-                    media_type,
-                    state,
-                    is_config: false,
-                    is_layer: false,
-                    is_foreign,
-                    has_urls: part.has_urls,
-                    is_unpacked: false,
-                };
-                match (state, found, part.size) {
-                    (State::Present, Some(found), Some(size)) if found != size => {
-                        let text = format!("it has {found} bytes, and its descriptor says {size}");
-                        self.problem(ProblemKind::Damaged, &place_of(&digest), text);
-                    }
-                    (State::Damaged, None, _) => self.problem(
-                        ProblemKind::Damaged,
-                        &place_of(&digest),
-                        "not a regular file".to_owned(),
-                    ),
-                    (State::Damaged, ..) => {
-                        self.problem(ProblemKind::Damaged, &place_of(&digest), NOT_ITS_NAME.to_owned());
-                    }
-                    _ => {}
-                }
-                let state = match (found, part.size) {
-                    (Some(found), Some(size)) if found != size => State::Damaged,
-                    _ => state,
-                };
-                self.new_blob(Blob { state, ..blob })?
+                let blob = self.look_at(digest, part)?;
+                self.new_blob(blob)?
             }
         };
         let blob = &mut self.layout.blobs[number as usize];
@@ -318,6 +279,42 @@ impl<'a> Walk<'a> {
             self.layout.blobs[number as usize].media_type = media_type;
         }
         Ok(Some(number))
+    }
+
+    /// Looks whether a blob is there, and whole as far as its size tells.
+    fn look_at(&mut self, digest: Digest, part: &Descriptor<'_>) -> Result<Blob, LayoutError> {
+        let (found, fault) = match self.store.blob(&digest)? {
+            Found::Blob(size) => (Some(size), None),
+            Found::Content(content) => (Some(content.len() as u64), None),
+            Found::Nothing => (None, None),
+            Found::Damaged(size) | Found::TooLong(size) | Found::NotADocument(size) => {
+                (Some(size), Some(NOT_ITS_NAME.to_owned()))
+            }
+            Found::NotAFile => (None, Some("not a regular file".to_owned())),
+        };
+        let fault = fault.or_else(|| {
+            let (found, size) = (found?, part.size?);
+            (found != size).then(|| format!("it has {found} bytes, and its descriptor says {size}"))
+        });
+        let state = match (&fault, found) {
+            (Some(_), _) => State::Damaged,
+            (None, Some(_)) => State::Present,
+            (None, None) => State::Lacking,
+        };
+        if let Some(fault) = fault {
+            self.problem(ProblemKind::Damaged, &place_of(&digest), fault);
+        }
+        Ok(Blob {
+            digest,
+            size: part.size.or(found),
+            media_type: self.media_type(part.media_type.text())?,
+            state,
+            is_config: false,
+            is_layer: false,
+            is_foreign: part.media_type.is_foreign(),
+            has_urls: part.has_urls,
+            is_unpacked: false,
+        })
     }
 
     /// Adds a blob of a docker archive by the hash of its file.

@@ -122,7 +122,7 @@ def _read(source: str, blobs: str | None, verify: bool | None) -> Layout:
     try:
         return read_layout(sys.stdin.buffer if source == _STDIN else source, blobs=blobs, verify=verify)
     except LayoutError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(f"{shown}: {error}" if source == _STDIN else str(error)) from error
     except FileNotFoundError as error:
         raise CommandError(
             f"no such file or folder: {shown}; check the path, or use - for standard input"
