@@ -48,7 +48,7 @@ const TABLE: &str = "it is a table in a binary format, such as Parquet; convert 
 
 // An archive whose header can be read is an input, and does not come here.
 const TAR: &str =
-    "it looks like a tar archive, and its first header is broken; fetch or write the archive again";
+    "it is a tar archive with a broken first header; fetch or write the archive again";
 
 /// Checks the first bytes of a file, unpacked.
 ///

@@ -218,20 +218,21 @@ class LocalEcr:
     def put_oci_layout(
         self, repository_name: str, folder: str | os.PathLike[str], *, existing_only: bool = False
     ) -> int:
-        """Add the configs and layers of every image in an OCI image layout folder.
+        """Add the configs and layers of every image in an OCI image layout or an archive of images.
 
         The server follows nested indexes and checks that each document hashes to its name.
 
         Args:
             repository_name: The repository.
-            folder: A folder with `index.json` and `blobs/sha256`.
-            existing_only: Skip blobs and manifests that are not on disk.
+            folder: A folder with `index.json` and `blobs/sha256`, or any source of `layercheck.read_layout`.
+            existing_only: Skip blobs and manifests that are not there.
 
         Returns:
             The number of different blobs.
 
         Raises:
-            ValueError: If the folder is not a layout, or a document in it is not valid.
+            ValueError: If it is not a layout, a document in it is not valid, or its layers are plain tars
+                that a push compresses, so that their digests are not known.
             OSError: If a document cannot be read.
         """
         return self._server.put_oci_layout(repository_name, os.fspath(folder), existing_only)

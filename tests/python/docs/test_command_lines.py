@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import re
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.setenv(name, value)
         (tmp_path / "digests.txt").write_text("".join(f"{each}\n" for each in DIGESTS))
         (tmp_path / "layers.csv").write_text("image,digest\n" + "".join(f"app,{each}\n" for each in DIGESTS))
+        images = gzip.decompress((ROOT / "tests/data/images/umoci-skopeo-oci-archive.tar.gz").read_bytes())
+        (tmp_path / "image.tar").write_bytes(images)
+        with tarfile.open(tmp_path / "image.tar") as tar:
+            tar.extractall(tmp_path / "image", filter="data")
         for day in ("monday", "tuesday"):
             journal = tmp_path / f"{day}.journal"
             lc.check(DIGESTS, "team/app", client=ecr.client(), journal=journal).write(f"{day}.csv")
@@ -54,7 +60,8 @@ def test_a_command_line_of_the_pages_works(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with (folder / "digests.txt").open() as stdin:
+    source = "image.tar" if arguments[:2] == ("layout", "-") else "digests.txt"
+    with (folder / source).open() as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
         code = main(arguments)
     assert code in (0, 3), capfd.readouterr().err
@@ -74,7 +81,9 @@ def options(group: click.Group = cli) -> Iterator[str]:
         for name in group.list_commands(context):
             command = group.get_command(context, name)
             assert command is not None
-            yield from (option for parameter in command.params for option in parameter.opts)
+            yield from (
+                option for parameter in command.params for option in parameter.opts + parameter.secondary_opts
+            )
             if isinstance(command, click.Group):
                 yield from options(command)
 

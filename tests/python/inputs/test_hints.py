@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import lzma
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -37,10 +36,10 @@ HINTS = [
     ("a cut array", json.dumps(DIGESTS * 9), JSON),
     ("JSON Lines", "\n".join(json.dumps({"digest": one}) for one in DIGESTS), JSON_LINES),
     ("one object", json.dumps({"digest": DIGESTS[0]}), JSON_LINES),
-    ("a manifest in one line", json.dumps({"schemaVersion": 2, "layers": DIGESTS}), MANIFEST),
+    ("manifests in a line each", 2 * (json.dumps({"schemaVersion": 2, "layers": DIGESTS}) + "\n"), MANIFEST),
     (
-        "a manifest over many lines",
-        json.dumps({"schemaVersion": 2, "layers": [{"digest": one} for one in DIGESTS]}, indent=3),
+        "manifests over many lines",
+        2 * json.dumps({"schemaVersion": 2, "layers": [{"digest": one} for one in DIGESTS]}, indent=3),
         MANIFEST,
     ),
     ("the text output of the AWS CLI", "\t".join(DIGESTS), SEVERAL),
@@ -122,13 +121,6 @@ def test_a_hint_of_any_rows_is_one_line(rows: list[object], strict: bool) -> Non
         assert plan.hint.isprintable()
 
 
-def tar() -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("manifest.json"), io.BytesIO())
-    return packed.getvalue()
-
-
 def zipped() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -149,7 +141,7 @@ FOREIGN = [
     ("lz4", bytes.fromhex("04224d1864"), "lz4 -dc"),
     ("7z", bytes.fromhex("377abcaf271c0004"), "7z x"),
     ("SQLite", b"SQLite format 3\0\x10\0", "layercheck journal export"),
-    ("tar", tar(), "tar archive"),
+    ("tar", bytes(257) + b"ustar", "tar archive"),
 ]
 
 

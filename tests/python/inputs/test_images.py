@@ -65,7 +65,8 @@ def test_a_path_to_images_is_an_input_whatever_its_name(name: str, content: str,
         return
     plan = lc.plan(path)
     assert digests(plan)[1:] == EXPECTED[1:]
-    assert digests(lc.plan(path.open("rb"))) == digests(plan)
+    with path.open("rb") as file:
+        assert digests(lc.plan(file)) == digests(plan)
     assert (plan.rows, plan.invalid) == (3, 0)
 
 
@@ -125,14 +126,14 @@ def test_a_format_that_is_given_must_fit(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(b"sha256:" + b"ab" * 32 + b"\n")
     assert digests(lc.plan(lc.read(tmp_path / "a", "layout"))) == EXPECTED
     assert digests(lc.plan(lc.read(tmp_path / "m", "manifest"))) == EXPECTED
-    for name, format, message in (
+    for name, forced, message in (
         ("a", "manifest", "this is an OCI archive, not a manifest"),
         ("m", "layout", "this is a manifest, not a layout"),
         ("t", "layout", "it looks like text"),
         ("t", "manifest", "it looks like text"),
     ):
         with pytest.raises(ValueError, match=message):
-            lc.plan(lc.read(tmp_path / name, format))  # type: ignore[arg-type]
+            lc.plan(lc.read(tmp_path / name, forced))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="a layout has no columns"):
         lc.read(tmp_path / "a", "layout", column="digest")
 

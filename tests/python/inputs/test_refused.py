@@ -281,7 +281,11 @@ def test_a_column_without_text_is_refused() -> None:
         (("rows.xlsx",), ValueError, "cannot tell the format of 'rows.xlsx' from its suffix: pass format="),
         (("rows.xml.gz",), ValueError, "cannot tell the format of 'rows.xml.gz'"),
         ((io.BytesIO(),), ValueError, "an open file has no suffix to tell its format: pass format="),
-        (("rows.csv", "tsv"), ValueError, "format must be one of lines, csv, .*, orc, not 'tsv'"),
+        (
+            ("rows.csv", "tsv"),
+            ValueError,
+            "format must be one of lines, csv, .*, orc, layout, manifest, not 'tsv'",
+        ),
         (("rows.txt", None, "layer"), ValueError, "lines have no columns"),
         (("rows.jsonl", None, 0), ValueError, "JSON Lines have keys, not numbered columns"),
         (("rows.csv", None, None, "tab", 1), TypeError, "positional"),

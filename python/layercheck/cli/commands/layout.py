@@ -170,7 +170,9 @@ def _show(found: Layout, name: str) -> None:
 
     from layercheck.cli.numbers_table import show
 
-    lines: list[RenderableType] = [Text(visible(_headline(found, name)), overflow="fold")]
+    lines: list[RenderableType] = [
+        Text(visible(line), overflow="fold") for line in _headline(found, name).split("\n")
+    ]
     if found.platforms:
         lines += [Text(), _platforms(found)]
     missing = _missing(found)
@@ -190,7 +192,7 @@ def _headline(found: Layout, name: str) -> str:
             (len(found.blobs), "blob"),
         )
     ]
-    return f"{os.fsdecode(name)}   {_FORMS[found.form]}   {', '.join(counts)}, {bytes_text(found.size)}"
+    return f"{os.fsdecode(name)}\n{_FORMS[found.form]}, {', '.join(counts)}, {bytes_text(found.size)}"
 
 
 _FORMS = {
