@@ -47,8 +47,7 @@ const UTF_16_LEN: usize = 16;
 const TABLE: &str = "it is a table in a binary format, such as Parquet; convert it to CSV";
 
 // An archive whose header can be read is an input, and does not come here.
-const TAR: &str =
-    "it is a tar archive with a broken first header; fetch or write the archive again";
+const TAR: &str = "it is a tar archive with a broken first header; fetch or write the archive again";
 
 /// Checks the first bytes of a file, unpacked.
 ///

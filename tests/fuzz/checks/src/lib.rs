@@ -5,5 +5,7 @@ pub mod answer;
 pub mod columns;
 pub mod decompress;
 pub mod journal;
+pub mod layout;
 pub mod lines;
+pub mod manifest;
 pub mod parse;

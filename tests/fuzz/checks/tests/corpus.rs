@@ -45,3 +45,13 @@ fn tables_of_the_corpus_are_read_alike() {
 fn journals_of_the_corpus_are_read_as_they_would_be_written() {
     each_case("journal", checks::journal::check);
 }
+
+#[test]
+fn manifests_of_the_corpus_are_read_alike() {
+    each_case("manifest", checks::manifest::check);
+}
+
+#[test]
+fn archives_of_the_corpus_end_in_a_layout_or_an_error() {
+    each_case("layout", checks::layout::check);
+}
