@@ -175,6 +175,17 @@ MERGE = Case(
     unit="call",
     headline=True,
 )
+MANIFESTS = Case(
+    "manifests of 30 layers verified and read",
+    "manifests",
+    plain(20_000, documents=20_000, layers=30),
+    (
+        Contender(OURS, "manifests_layercheck", cores=1),
+        Contender("json + hashlib", "manifests_json", cores=1),
+    ),
+    (Bar(5, 10, "json + hashlib"),),
+    unit="manifest",
+)
 HEX = Case(
     "raw digests to text, 1 M",
     "hex_encode",
@@ -234,6 +245,7 @@ CASES: tuple[Case, ...] = (
     RAW,
     BODY,
     MERGE,
+    MANIFESTS,
     CALLS,
     IMPORT,
     *SIZES,

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory;
 use super::python_file::{PythonFile, os_error};
 use super::rows::{PyRowsTable, signal_check};
+use crate::Digest;
 use crate::layout::pickled;
 use crate::layout::tables::{LayoutTable, Which};
 use crate::layout::{self, Guess, Layout, LayoutError, Options, State};
-use crate::manifest::{MAX_DOCUMENT, Manifest};
+use crate::manifest::{MAX_DOCUMENT, Manifest, verify};
 
 /// What an OCI layout, an archive of images or a manifest holds.
 #[pyclass(name = "Layout", module = "layercheck._core", frozen)]
@@ -109,6 +111,38 @@ pub(super) fn image_source(head: &[u8]) -> Option<&'static str> {
         }
         Guess::Json | Guess::Neither => None,
     }
+}
+
+/// Read manifests, and verify that each hashes to its digest; `media_type` is that of the answer they came with.
+/// Returns how many hash to their digest and can be read, how many parts these name, and the sum of the sizes.
+/// Works with the interpreter lock released.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "the lists come out of Python objects by value")]
+pub(super) fn verify_manifests(
+    py: Python<'_>,
+    documents: Vec<PyBackedBytes>,
+    digests: Vec<String>,
+    media_type: Option<&str>,
+) -> PyResult<(usize, usize, u64)> {
+    if documents.len() != digests.len() {
+        return Err(PyValueError::new_err("as many digests as documents are needed"));
+    }
+    Ok(py.detach(|| {
+        let (mut whole, mut parts, mut bytes) = (0, 0, 0_u64);
+        for (document, digest) in documents.iter().zip(&digests) {
+            let Ok(digest) = digest.parse::<Digest>() else { continue };
+            if !verify(document, &digest) {
+                continue;
+            }
+            let Ok(manifest) = Manifest::read(document, media_type) else { continue };
+            whole += 1;
+            for part in manifest.blobs().map(|(_, blob)| blob).chain(manifest.documents()) {
+                parts += usize::from(part.digest.is_ok());
+                bytes = bytes.saturating_add(part.size.unwrap_or_default());
+            }
+        }
+        (whole, parts, bytes)
+    }))
 }
 
 /// Whether a file that starts with these bytes may be a manifest.

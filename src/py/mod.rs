@@ -66,7 +66,9 @@ mod _core {
     #[pymodule_export]
     use super::known_secrets::PyKnownSecrets;
     #[pymodule_export]
-    use super::layout::{PyLayout, image_source, layout_of_bytes, may_be_manifest, read_layout};
+    use super::layout::{
+        PyLayout, image_source, layout_of_bytes, may_be_manifest, read_layout, verify_manifests,
+    };
     #[pymodule_export]
     use super::ledger::{PyColumns, PyLedger};
     #[cfg(feature = "local-ecr")]

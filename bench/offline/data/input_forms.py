@@ -53,6 +53,12 @@ def body(source: Source) -> list[str]:
     return asked(source["digests"])
 
 
+def manifests(source: Source) -> tuple[list[bytes], list[str]]:
+    from offline.data.manifests import documents
+
+    return documents(source["documents"], source["layers"])
+
+
 def merge(source: Source) -> bytes:
     from offline.data.answer_bodies import answer_body
 
