@@ -106,11 +106,12 @@ $(VENV)/boto3-1.43/.done: $(VENV)/.checks
 	$(BIN)/python -m pip install --quiet --target $(@D) 'boto3==1.43.*'
 	@touch $@
 
-boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## the transports with the oldest supported boto3, and with the last 1.43
+boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## the transports, and images of LocalEcr, with the oldest supported boto3, and with the last 1.43
 	@for line in floor 1.43; do \
 	  export PYTHONPATH=$(VENV)/boto3-$$line; \
 	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
-	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py || exit 1; \
+	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py \
+	    tests/python/testing/test_local_ecr_boto3_range.py || exit 1; \
 	done
 
 wheel-check: setup build ## a wheel of this build in a new environment: a program runs, and strict mypy and pyright read its types

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::operations::request::ImagesRequest;
 use super::service::Service;
+use super::service::operation::Operation;
 use super::service::request::Request;
 
 /// One logged call: what it asked for and how it ended. Of the headers, only the user agent is kept.
@@ -16,11 +18,13 @@ pub struct CallRecord {
     pub at: Duration,
     /// The service of the call.
     pub service: Service,
-    /// As in the request.
+    /// The operation of the call.
+    pub operation: Operation,
+    /// As in the request; empty if the operation is not about one repository.
     pub repository_name: String,
     /// As in the request; `None` if left out.
     pub registry_id: Option<String>,
-    /// As in the request, in order.
+    /// The digests of layers or images as in the request, in order; the tag of an image without a digest.
     pub digests: Vec<String>,
     /// `answered`, an error code, or the name of the fault that replaced the answer.
     pub outcome: String,
@@ -30,22 +34,31 @@ pub struct CallRecord {
     pub user_agent: Option<String>,
 }
 
-/// A call in the log. Its body is parsed again only when the log is read.
+/// A call, without what it asked for.
 #[derive(Debug)]
 pub(crate) struct LoggedCall {
     pub(crate) number: u64,
     pub(crate) at: Duration,
     pub(crate) service: Service,
-    pub(crate) body: Vec<u8>,
+    pub(crate) operation: Operation,
     pub(crate) outcome: Cow<'static, str>,
     pub(crate) faults: Vec<&'static str>,
     pub(crate) user_agent: Option<String>,
 }
 
+/// What a call asked for.
+#[derive(Debug)]
+enum Wanted {
+    /// The body of a layer check, which is parsed again only when the log is read.
+    Body(Vec<u8>),
+    /// Of a request of images, because a body may hold a manifest.
+    Images { repository_name: String, registry_id: Option<String>, named: Vec<String> },
+}
+
 /// The last calls, at most `bound` of them.
 #[derive(Debug, Default)]
 pub(crate) struct CallLog {
-    calls: VecDeque<LoggedCall>,
+    calls: VecDeque<(LoggedCall, Wanted)>,
     bound: usize,
 }
 
@@ -58,12 +71,27 @@ impl CallLog {
         self.bound > 0
     }
 
-    pub(crate) fn add(&mut self, mut call: LoggedCall) {
+    /// Adds a layer check by its body.
+    pub(crate) fn add(&mut self, call: LoggedCall, mut body: Vec<u8>) {
+        body.shrink_to_fit();
+        self.push(call, Wanted::Body(body));
+    }
+
+    /// Adds a call of another operation.
+    pub(crate) fn add_images(&mut self, call: LoggedCall, request: &ImagesRequest) {
+        let wanted = Wanted::Images {
+            repository_name: request.repository_name().to_owned(),
+            registry_id: request.registry_id.clone(),
+            named: request.named().map(str::to_owned).collect(),
+        };
+        self.push(call, wanted);
+    }
+
+    fn push(&mut self, call: LoggedCall, wanted: Wanted) {
         if self.calls.len() == self.bound {
             self.calls.pop_front();
         }
-        call.body.shrink_to_fit();
-        self.calls.push_back(call);
+        self.calls.push_back((call, wanted));
     }
 
     pub(crate) fn clear(&mut self) {
@@ -71,21 +99,34 @@ impl CallLog {
     }
 
     pub(crate) fn records(&self) -> Vec<CallRecord> {
-        self.calls.iter().filter_map(LoggedCall::record).collect()
+        self.calls.iter().filter_map(|(call, wanted)| call.record(wanted)).collect()
     }
 }
 
 impl LoggedCall {
     /// The record of the call. It is never `None`, because the log holds only bodies that were parsed once.
-    fn record(&self) -> Option<CallRecord> {
-        let request = Request::parse(&self.body).ok()?;
+    fn record(&self, wanted: &Wanted) -> Option<CallRecord> {
+        let (repository_name, registry_id, digests) = match wanted {
+            Wanted::Images { repository_name, registry_id, named } => {
+                (repository_name.clone(), registry_id.clone(), named.clone())
+            }
+            Wanted::Body(body) => {
+                let request = Request::parse(body).ok()?;
+                (
+                    request.repository_name().to_owned(),
+                    request.registry_id.as_ref().map(|id| id.0.to_string()),
+                    request.digests().iter().map(|digest| digest.0.to_string()).collect(),
+                )
+            }
+        };
         Some(CallRecord {
             number: self.number,
             at: self.at,
             service: self.service,
-            repository_name: request.repository_name().to_owned(),
-            registry_id: request.registry_id.as_ref().map(|id| id.0.to_string()),
-            digests: request.digests().iter().map(|digest| digest.0.to_string()).collect(),
+            operation: self.operation,
+            repository_name,
+            registry_id,
+            digests,
             outcome: self.outcome.to_string(),
             faults: self.faults.clone(),
             user_agent: self.user_agent.clone(),

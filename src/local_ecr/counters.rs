@@ -2,6 +2,7 @@
 
 use super::faults::kind::FaultKind;
 use super::service::answer::Tally;
+use super::service::operation::{Operation, PerOperation};
 
 /// Counts since the start, or since the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,10 +11,12 @@ pub struct Counters {
     pub connections: u64,
     /// HTTP requests read completely, of any kind.
     pub requests: u64,
-    /// Requests that could be read as a call of the operation. Each has a call number.
+    /// Requests that could be read as a call of an operation. Each has a call number.
     pub calls: u64,
-    /// Digests in those calls, with repeats.
+    /// Layer digests in those calls, with repeats.
     pub digests: u64,
+    /// Manifests in answers of `BatchGetImage`, counted before faults of content.
+    pub manifests: u64,
     /// Calls that reached the repository and were answered, with or without a fault of content.
     pub answered: u64,
     /// Digests available in answered calls. This and the next three are counted before faults of content.
@@ -36,6 +39,7 @@ pub struct Counters {
     pub response_bytes: u64,
     /// Faults that took effect, in the order of `FaultKind::ALL`.
     faults: PerKind,
+    operations: PerOperation<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,17 @@ impl Counters {
     #[must_use]
     pub fn faults(&self, kind: FaultKind) -> u64 {
         self.faults.0[kind as usize]
+    }
+
+    /// Returns how many of the calls were of this operation.
+    #[must_use]
+    pub fn calls_of(&self, operation: Operation) -> u64 {
+        *self.operations.of(operation)
+    }
+
+    pub(crate) fn count_call(&mut self, operation: Operation) {
+        self.calls += 1;
+        *self.operations.of_mut(operation) += 1;
     }
 
     pub(crate) fn count_fault(&mut self, kind: FaultKind) {

@@ -1,5 +1,6 @@
 //! Errors in starting, filling or scripting the endpoint.
 
+use std::borrow::Cow;
 use std::{fmt, io, path::PathBuf};
 
 /// The reason why the endpoint could not be started, filled or scripted.
@@ -16,6 +17,8 @@ pub enum Error {
     Layout(PathBuf, String),
     /// The certificates of the TLS mode could not be created.
     Tls(String),
+    /// The service would refuse it: its error code and its message.
+    Refused(Cow<'static, str>, String),
     /// The server was closed.
     Closed,
 }
@@ -33,6 +36,7 @@ impl fmt::Display for Error {
             Self::Invalid(text) => out.write_str(text),
             Self::Read(path, error) => write!(out, "{}: {error}", path.display()),
             Self::Layout(path, text) => write!(out, "{}: {text}", path.display()),
+            Self::Refused(code, text) => write!(out, "{code}: {text}"),
             Self::Tls(text) => write!(out, "the local endpoint could not create its certificates: {text}"),
             Self::Closed => out.write_str("the local endpoint is closed"),
         }
@@ -43,7 +47,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen(error) | Self::Read(_, error) => Some(error),
-            Self::Invalid(_) | Self::Layout(..) | Self::Tls(_) | Self::Closed => None,
+            Self::Invalid(_) | Self::Layout(..) | Self::Refused(..) | Self::Tls(_) | Self::Closed => None,
         }
     }
 }

@@ -1,8 +1,11 @@
-//! The blobs of an image layout or an archive, for a repository of the endpoint.
+//! The blobs and manifests of an image layout or an archive, for a repository of the endpoint.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::error::Error;
+use super::operations::push::Push;
+use super::operations::request::check_tag;
 use super::service::key::Key;
 use crate::layout::{self, Layout, LayoutError, Options, ProblemKind, State};
 use crate::manifest::DigestFault;
@@ -32,15 +35,30 @@ pub struct Blob {
 /// cannot be read or names a part by a malformed digest; or if it is an archive of plain layers without a
 /// manifest, whose digests in a registry are not known. The error names the path.
 pub fn read_oci_layout(path: &Path, existing_only: bool) -> Result<Vec<Blob>, Error> {
+    Ok(blobs_of(&read(path, existing_only, false)?, existing_only))
+}
+
+/// Returns the blobs and the images of a layout: every manifest and index that is there, with the tags that the
+/// layout gives. Errors are those of [`read_oci_layout`].
+pub(super) fn read_contents(path: &Path, existing_only: bool) -> Result<(Vec<Blob>, Vec<Push>), Error> {
+    let layout = read(path, existing_only, true)?;
+    Ok((blobs_of(&layout, existing_only), images_of(&layout)))
+}
+
+fn read(path: &Path, existing_only: bool, keep_content: bool) -> Result<Layout, Error> {
     let mut check = || Ok(());
-    let mut options = Options { blobs: None, verify: None, keep_content: false, check: &mut check };
+    let mut options = Options { blobs: None, verify: None, keep_content, check: &mut check };
     let layout = layout::read_path(path, &mut options).map_err(|error| match error {
         LayoutError::Io(place, error) => Error::Read(place.into(), error),
         other => Error::Invalid(other.to_string()),
     })?;
-    if let Some(text) = defect(&layout, existing_only) {
-        return Err(Error::Layout(path.to_owned(), text));
+    match defect(&layout, existing_only) {
+        Some(text) => Err(Error::Layout(path.to_owned(), text)),
+        None => Ok(layout),
     }
+}
+
+fn blobs_of(layout: &Layout, existing_only: bool) -> Vec<Blob> {
     let blobs = layout.blobs.iter().filter_map(|blob| {
         // In a file with one document, nothing else is there or lacking.
         let on_disk = matches!(blob.state, State::Present | State::Unknown);
@@ -52,7 +70,41 @@ pub fn read_oci_layout(path: &Path, existing_only: bool) -> Result<Vec<Blob>, Er
             on_disk,
         })
     });
-    Ok(blobs.collect())
+    blobs.collect()
+}
+
+/// The documents of a layout as forced pushes, because a layout may lack platforms and layers.
+fn images_of(layout: &Layout) -> Vec<Push> {
+    let mut tags: HashMap<u32, Vec<String>> = HashMap::new();
+    for image in &layout.images {
+        let named = image.names.iter().filter_map(|name| tag_of(name));
+        tags.entry(image.document).or_default().extend(named);
+    }
+    let images = (0u32..).zip(&layout.documents).filter_map(|(number, document)| {
+        let text = std::str::from_utf8(document.content.as_deref()?).ok()?;
+        let mut tags = tags.remove(&number).unwrap_or_default();
+        tags.dedup();
+        let media_type = layout.media_type(document.media_type);
+        Some(Push {
+            manifest: text.to_owned(),
+            media_type: (!media_type.is_empty()).then(|| media_type.to_owned()),
+            digest: Some(document.digest?.0),
+            tags,
+            force: true,
+        })
+    });
+    images.collect()
+}
+
+/// The tag in a name, which is a tag or a reference such as `docker.io/library/app:v1`.
+fn tag_of(name: &str) -> Option<String> {
+    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    let last = name.rsplit('/').next()?;
+    let tag = match last.split_once(':') {
+        Some((_, tag)) => tag,
+        None => (last == name).then_some(name)?,
+    };
+    check_tag(tag).is_none().then(|| tag.to_owned())
 }
 
 /// Returns why a registry could not be filled with this layout.

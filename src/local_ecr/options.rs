@@ -17,6 +17,8 @@ pub struct Options {
     pub region_name: Option<String>,
     /// The port on 127.0.0.1; 0 chooses a free port.
     pub port: u16,
+    /// Who makes every call, as `GetCallerIdentity` answers; `None` is a role of the account.
+    pub caller_arn: Option<String>,
     /// Serve HTTPS, with this certificate of a private authority; `None` for HTTP.
     pub tls: Option<Certificate>,
     /// Seed of all random choices.
@@ -42,6 +44,7 @@ impl Default for Options {
             registry_alias: None,
             region_name: Some("us-east-1".into()),
             port: 0,
+            caller_arn: None,
             tls: None,
             seed: 0,
             latency_ms: 0.0,

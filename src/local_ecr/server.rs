@@ -14,19 +14,21 @@ use super::counters::Counters;
 use super::error::Error;
 use super::faults::Fault;
 use super::faults::access_keys::AccessKeys;
-use super::faults::throttle::{Throttle, ThrottleForm, TokenBucket};
+use super::faults::throttle::{OperationThrottle, Throttle};
 use super::http::connection;
 use super::http::tls::Tls;
 use super::options::{Options, check_latency, check_options};
 use super::service::Service;
 use super::service::key::Key;
+use super::service::operation::{Operation, PerOperation};
+use super::service::registry::Registry;
 use super::service::store::{Availability, Holding, Rule, Store};
 use super::state::{Latency, Settings, Shared, State};
 
 /// A running endpoint; closing or dropping this value ends it.
 #[derive(Debug)]
 pub struct LocalEcr {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     address: SocketAddr,
     ca_pem: Option<String>,
     running: Mutex<Option<Running>>,
@@ -57,17 +59,23 @@ impl LocalEcr {
             region_name: options.region_name,
             seed: options.seed,
             absent_as_failure: options.absent_as_failure,
+            endpoint_url: endpoint_url(tls.is_some(), address),
         };
+        let mut throttles = PerOperation::<OperationThrottle>::default();
+        throttles.all_mut().for_each(|it| *it = OperationThrottle::new(options.throttle.as_ref(), now));
+        let default_arn = || format!("arn:aws:sts::{}:assumed-role/local-ecr/session", settings.account_id);
         let state = State {
             store: Store::default(),
             faults: options.faults.into(),
             latency: Latency { ms: options.latency_ms, jitter_ms: options.jitter_ms },
-            bucket: options.throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, now)),
-            throttle_form: options.throttle.map_or_else(ThrottleForm::default, |it| it.form),
+            registry: Registry::new(options.caller_arn.unwrap_or_else(default_arn)),
+            throttles,
             access_keys: AccessKeys::default(),
             counters: Counters::default(),
             log: CallLog::new(options.log_calls),
             calls: 0,
+            operation_calls: PerOperation::default(),
+            deletions: Vec::new(),
             in_flight: 0,
         };
         let shared = Arc::new(Shared::new(settings, state, now));
@@ -117,8 +125,7 @@ impl LocalEcr {
     /// The URL for `endpoint_url`.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
-        let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        endpoint_url(self.ca_pem.is_some(), self.address)
     }
 
     /// The certificate, in PEM, by which clients trust a server with TLS; `None` without TLS.
@@ -213,15 +220,17 @@ impl LocalEcr {
         Ok(())
     }
 
-    /// Replaces the rate limit by a full bucket; `None` removes it.
+    /// Replaces the rate limit of operations by a full bucket for each; `None` removes it. No operations are all.
     ///
     /// # Errors
     /// If the rate, the burst or the status is not valid.
-    pub fn set_throttle(&self, throttle: Option<Throttle>) -> Result<(), Error> {
-        throttle.as_ref().map_or(Ok(()), Throttle::check)?;
+    pub fn set_throttle(&self, throttle: Option<&Throttle>, operations: &[Operation]) -> Result<(), Error> {
+        throttle.map_or(Ok(()), Throttle::check)?;
+        let operations = if operations.is_empty() { Operation::ALL } else { operations };
         let mut state = self.shared.state();
-        state.bucket = throttle.as_ref().map(|it| TokenBucket::new(it.rate, it.burst, Instant::now()));
-        state.throttle_form = throttle.map_or_else(ThrottleForm::default, |it| it.form);
+        for &operation in operations {
+            *state.throttles.of_mut(operation) = OperationThrottle::new(throttle, Instant::now());
+        }
         Ok(())
     }
 
@@ -284,7 +293,12 @@ async fn accept(
     }
 }
 
-fn check_name(repository: &str) -> Result<(), Error> {
+fn endpoint_url(has_tls: bool, address: SocketAddr) -> String {
+    let scheme = if has_tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+pub(super) fn check_name(repository: &str) -> Result<(), Error> {
     // Every name that is valid in ECR Public is valid in private ECR.
     match Service::Private.repository_name_fault(repository) {
         Some(fault) => Err(Error::Invalid(format!("repository {repository:?}: {fault}"))),

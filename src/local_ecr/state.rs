@@ -7,10 +7,14 @@ use super::call_log::CallLog;
 use super::counters::Counters;
 use super::faults::Fault;
 use super::faults::access_keys::AccessKeys;
-use super::faults::throttle::{ThrottleForm, TokenBucket};
+use super::faults::throttle::OperationThrottle;
+use super::operations::no_repository;
 use super::random::Random;
 use super::service::Service;
-use super::service::request::{Request, ServiceError};
+use super::service::key::Key;
+use super::service::operation::{Operation, PerOperation};
+use super::service::registry::Registry;
+use super::service::request::ServiceError;
 use super::service::store::Store;
 
 /// The options that do not change after the start.
@@ -21,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) region_name: Option<String>,
     pub(crate) seed: u64,
     pub(crate) absent_as_failure: bool,
+    pub(crate) endpoint_url: String,
 }
 
 impl Settings {
@@ -28,27 +33,27 @@ impl Settings {
     pub(crate) fn registry_id<'a>(
         &'a self,
         service: Service,
-        request: &Request<'_>,
+        asked: Option<&str>,
+        repository_name: &str,
     ) -> Result<&'a str, ServiceError> {
-        let Some(asked) = request.registry_id.as_ref().map(|id| &*id.0) else {
+        let Some(asked) = asked else {
             return Ok(&self.account_id);
         };
         let known = match service {
-            Service::Private => asked == self.account_id,
+            Service::Private | Service::Sts => asked == self.account_id,
             Service::Public => asked == self.account_id || self.registry_alias.as_deref() == Some(asked),
         };
         if known {
             return Ok(&self.account_id);
         }
+        if repository_name.is_empty() {
+            // A repository policy cannot allow an operation on a whole registry.
+            let text = "User is not authorized to perform this operation on the registry of another account";
+            return Err(ServiceError::new("AccessDeniedException", text));
+        }
         // Only the model of ECR Public has an error for unknown registries.
         Err(match service {
-            Service::Private => ServiceError::new(
-                "RepositoryNotFoundException",
-                format!(
-                    "The repository with name '{}' does not exist in the registry with id '{asked}'",
-                    request.repository_name()
-                ),
-            ),
+            Service::Private | Service::Sts => no_repository(repository_name, asked),
             Service::Public => ServiceError::new(
                 "RegistryNotFoundException",
                 format!("The registry with id '{asked}' does not exist"),
@@ -63,14 +68,42 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) faults: Arc<[Fault]>,
     pub(crate) latency: Latency,
-    pub(crate) bucket: Option<TokenBucket>,
-    pub(crate) throttle_form: ThrottleForm,
+    pub(crate) registry: Registry,
+    pub(crate) throttles: PerOperation<OperationThrottle>,
     pub(crate) access_keys: AccessKeys,
     pub(crate) counters: Counters,
     pub(crate) log: CallLog,
     /// Calls since the start. Not one of the counters, because a reset must not restart the fault script.
     pub(crate) calls: u64,
+    pub(crate) operation_calls: PerOperation<u64>,
+    pub(crate) deletions: Vec<Deletion>,
     pub(crate) in_flight: u64,
+}
+
+/// An image that is deleted just before a call is answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Deletion {
+    pub(crate) repository: String,
+    pub(crate) key: Key,
+    pub(crate) operation: Operation,
+    /// The number of the call among the calls of the operation since the start.
+    pub(crate) call: u64,
+}
+
+impl State {
+    /// Deletes the images whose call of this operation has come.
+    pub(crate) fn delete_due_images(&mut self, operation: Operation) {
+        let calls = *self.operation_calls.of(operation);
+        let Self { store, deletions, .. } = self;
+        deletions.retain(|deletion| {
+            let due = deletion.operation == operation && deletion.call <= calls;
+            if due && let Some(repository) = store.get_mut(&deletion.repository) {
+                let images = &mut repository.images;
+                images.find(&deletion.key).into_iter().for_each(|place| images.remove(place));
+            }
+            !due
+        });
+    }
 }
 
 /// What the server thread and its owner share.

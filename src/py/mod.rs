@@ -73,7 +73,7 @@ mod _core {
     use super::ledger::{PyColumns, PyLedger};
     #[cfg(feature = "local-ecr")]
     #[pymodule_export]
-    use super::local_ecr::PyLocalEcrServer;
+    use super::local_ecr::{PyLocalEcrImages, PyLocalEcrServer};
     #[pymodule_export]
     use super::memory::provide_thread_data;
     #[pymodule_export]

@@ -1,9 +1,10 @@
 """A local ECR endpoint for tests, correct by default and faulty on request.
 
-`LocalEcr` serves the wire protocol of `ecr` and `ecr-public` for the operation
-`BatchCheckLayerAvailability`, on 127.0.0.1, from a native thread that does not hold
-the interpreter lock. It enforces the limits that the service enforces (100 digests, names,
-registry ids, credentials of the right region), and it answers wrongly only if a `Fault` says so.
+`LocalEcr` serves the wire protocol of `ecr` on 127.0.0.1, from a native thread that does not hold the
+interpreter lock: the layer check `BatchCheckLayerAvailability`, which it also serves for `ecr-public`, and
+the operations of images (`Operation` names them all). It enforces the limits that the service enforces (100
+digests or images a call, pages of 1 to 1,000, names, registry ids, credentials of the right region), and it
+answers wrongly only if a `Fault` says so.
 
 The endpoint follows the service's botocore model and the AWS documentation. Where both are
 silent, the endpoint does the following:
@@ -15,12 +16,30 @@ silent, the endpoint does the following:
   failure `InvalidLayerDigest`; the empty string is a failure `MissingLayerDigest`.
 * Entries come in the order of the request. A digest that is asked twice is answered twice.
 * ECR Public does not have `ARCHIVED`: there an archived digest is `UNAVAILABLE`.
+* `DescribeImages` shows archived images that the request names. `BatchGetImage` answers them with a failure
+  `ImageInaccessible`.
+* `BatchGetImage` never converts a manifest. An image whose media type is not among the accepted ones is in
+  neither list of the answer, as users report. An image that is asked twice is answered twice.
+* A page token is good only for the same operation, repository and filter. Other tokens are an
+  `InvalidParameterException`.
+* A manifest without a media type of its own and of the push gets OCI's type for its members.
+* In a pull-through cache the endpoint imports nothing; `Counters.imports` counts what the service would
+  import.
 * It does not verify signatures, but it requires one that is scoped to the right region and service.
 """
 
-from layercheck.testing.contents import Availability, EvenDigests, FractionOfDigests, Layer, OciLayout, Seed
+from layercheck.testing.contents import (
+    Availability,
+    EvenDigests,
+    FractionOfDigests,
+    ImageRule,
+    Layer,
+    OciLayout,
+    Seed,
+)
 from layercheck.testing.counters import Call, Counters
-from layercheck.testing.faults import Fault, FaultKind, Throttle
+from layercheck.testing.faults import Fault, FaultKind, Operation, Throttle
+from layercheck.testing.images import Encryption, ImageStatus, TagMutability
 from layercheck.testing.local_ecr import LocalEcr
 from layercheck.testing.tls import Certificate
 
@@ -29,13 +48,18 @@ __all__ = [
     "Call",
     "Certificate",
     "Counters",
+    "Encryption",
     "EvenDigests",
     "Fault",
     "FaultKind",
     "FractionOfDigests",
+    "ImageRule",
+    "ImageStatus",
     "Layer",
     "LocalEcr",
     "OciLayout",
+    "Operation",
     "Seed",
+    "TagMutability",
     "Throttle",
 ]

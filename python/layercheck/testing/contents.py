@@ -1,4 +1,4 @@
-"""The contents of repositories: layers, rules and image layouts."""
+"""The contents of repositories: layers, images, rules and image layouts."""
 
 from __future__ import annotations
 
@@ -52,16 +52,58 @@ class FractionOfDigests:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OciLayout:
-    """A repository that holds the configs and layers of an OCI image layout folder.
+    """A repository that holds the configs, layers and manifests of an OCI image layout or an archive.
 
-    With `existing_only`, blobs and manifests that are not on disk are skipped.
+    With `existing_only`, blobs and manifests that are not there are skipped.
     """
 
     path: str | os.PathLike[str]
     existing_only: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageRule:
+    """A repository of made-up images, with their layers and with known damage.
+
+    The server makes each manifest from its number when a call needs it, so a million images take no
+    more memory than their digests. The same rule makes the same images. `LocalEcr.incomplete_images`
+    tells which are broken.
+
+    Attributes:
+        images: Images in the listing, indexes included. Each has the tag `v` and its number, except the
+            platforms of indexes.
+        layers: Layers of each image.
+        shared: The part of an image's layers that it shares with 99 others, 0 to 1.
+        broken: Images that lack their config or one of the layers that they do not share.
+        indexes: Images that are indexes of two platforms, at most a third.
+        seed: Another seed makes other digests and breaks other images.
+
+    Examples:
+        >>> from layercheck.testing import LocalEcr
+        >>> with LocalEcr({"app": ImageRule(1000, broken=3)}) as ecr:
+        ...     pages = ecr.client().get_paginator("list_images").paginate(repositoryName="app")
+        ...     images = sum(len(page["imageIds"]) for page in pages)
+        ...     broken = ecr.incomplete_images("app")
+        >>> images, len(broken)
+        (1000, 3)
+    """
+
+    images: int
+    _: dataclasses.KW_ONLY
+    layers: int = 10
+    shared: float = 0.5
+    broken: int = 0
+    indexes: int = 0
+    seed: int = 0
+
+
 Seed: TypeAlias = (
-    Iterable[str | bytes] | Mapping[str, Layer | int] | Path | OciLayout | EvenDigests | FractionOfDigests
+    Iterable[str | bytes]
+    | Mapping[str, Layer | int]
+    | Path
+    | OciLayout
+    | EvenDigests
+    | FractionOfDigests
+    | ImageRule
 )
 """The contents of a repository: digests, digests with a `Layer` or a size, a layout folder or a rule."""

@@ -23,6 +23,7 @@ FaultKind: TypeAlias = Literal[
     "html",
     "empty",
     "wrong_types",
+    "token_expired",
     "poison",
     "shuffle",
     "omit",
@@ -32,6 +33,16 @@ FaultKind: TypeAlias = Literal[
     "upper_case",
     "unknown_availability",
     "unknown_failure",
+    "page_repeat",
+    "page_null",
+    "token_loop",
+    "tag_repeat",
+    "image_deleted",
+    "failure_code",
+    "failure_without_digest",
+    "wrong_manifest",
+    "converted",
+    "big_answer",
     "truncate",
     "cut",
     "cut_head",
@@ -50,19 +61,37 @@ FaultKind: TypeAlias = Literal[
     "idle_close",
 ]
 
+Operation: TypeAlias = Literal[
+    "BatchCheckLayerAvailability",
+    "BatchGetImage",
+    "DescribeImages",
+    "DescribePullThroughCacheRules",
+    "DescribeRepositories",
+    "GetAccountSetting",
+    "GetCallerIdentity",
+    "GetDownloadUrlForLayer",
+    "ListImages",
+    "ListPullTimeUpdateExclusions",
+    "PutImage",
+]
+
 # The kinds that use each setting. A setting for another kind is a mistake.
 _SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     "share": frozenset(
-        {"omit", "repeat", "contradict", "foreign", "upper_case", "unknown_availability", "unknown_failure"}
+        {
+            *("omit", "repeat", "contradict", "foreign", "upper_case"),
+            *("unknown_availability", "unknown_failure"),
+            *("page_repeat", "page_null", "image_deleted", "failure_code", "wrong_manifest", "converted"),
+        }
     ),
     "ms": frozenset({"latency", "expired_key", "idle_close", "twice"}),
     "jitter_ms": frozenset({"latency"}),
-    "code": frozenset({"error", "throttle"}),
+    "code": frozenset({"error", "throttle", "failure_code"}),
     "status": frozenset({"error", "throttle", "error_page", "informational"}),
     "message": frozenset({"error"}),
     "word": frozenset({"unknown_availability", "unknown_failure"}),
     "digests": frozenset({"poison"}),
-    "bytes": frozenset({"padding"}),
+    "bytes": frozenset({"padding", "big_answer"}),
     "bytes_per_ms": frozenset({"slow", "slow_head"}),
     "uses": frozenset({"expired_key"}),
 }
@@ -123,6 +152,7 @@ class Fault:
     | `html` | in place | an HTML page, 200 | |
     | `empty` | in place | 200, no body | |
     | `wrong_types` | in place | JSON of the wrong shape, 200 | |
+    | `token_expired` | in place | InvalidParameterException for calls with a page token | |
     | `poison` | in place | InvalidParameterException for calls that ask for one of `digests` | `digests` |
     | `shuffle` | in the answer | puts the entries in another order | |
     | `omit` | in the answer | leaves out entries | `share` |
@@ -132,6 +162,16 @@ class Fault:
     | `upper_case` | in the answer | writes digests in upper-case hexadecimal | `share` |
     | `unknown_availability` | in the answer | an availability outside every service model | `share`, `word` |
     | `unknown_failure` | in the answer | a failure code outside every service model | `share`, `word` |
+    | `page_repeat` | in the answer | the next page starts with entries of this one again | `share` |
+    | `page_null` | in the answer | puts null entries into a page | `share` |
+    | `token_loop` | in the answer | the token for the next page leads to this page again | |
+    | `tag_repeat` | in the answer | an image once for each of its tags | |
+    | `image_deleted` | in the answer | deletes images that the call names, before it is answered | `share` |
+    | `failure_code` | in the answer | images fail with a code, KmsError by default | `share`, `code` |
+    | `failure_without_digest` | in the answer | failures have the tag "null" and no digest, as in moto | |
+    | `wrong_manifest` | in the answer | the manifest of another image | `share` |
+    | `converted` | in the answer | the manifest in another format (OCI, Docker), with its type | `share` |
+    | `big_answer` | in the answer | adds a member of `bytes` to each image | `bytes` |
     | `truncate` | on the wire | ends the JSON early; the content-length fits | |
     | `cut` | on the wire | closes in the body, before the content-length is reached | |
     | `cut_head` | on the wire | closes in the middle of the head | |
@@ -149,6 +189,11 @@ class Fault:
     | `close` | on the wire | a correct answer with `Connection: close` | |
     | `idle_close` | on the wire | a correct answer; closes without notice after `ms` of idleness | `ms` |
 
+    The kinds from `page_repeat` to `big_answer` concern the answers of images: pages of ListImages and
+    DescribeImages, and images of BatchGetImage. `shuffle`, `omit`, `repeat` and `upper_case` concern these
+    and the answers of layers. `contradict`, `foreign` and `unknown_failure` concern the answers of layers and
+    of BatchGetImage.
+
     The endpoint does not compress answers, because the service compresses only on request and botocore
     requests `identity`.
 
@@ -156,16 +201,20 @@ class Fault:
         kind: The kind, from the table.
         probability: The chance for each call in `calls`, 0 to 1. It depends only on the server's seed,
             the call's number and the fault's place in the list, so a run can be repeated.
-        calls: The first and the last call that the fault may affect, counted from 1; None as last for no end.
+        calls: The first and the last call that the fault may affect, counted from 1; None as last for no
+            end.
+        operations: The operations that the fault may affect; `calls` then counts their calls alone. Empty for
+            all operations.
         share: The share of an answer's entries that the fault affects, above 0 to 1.
         ms: Milliseconds.
         jitter_ms: Milliseconds.
-        code: An error code. For `error`, None is InternalFailure; for `throttle`, "" sends no body.
+        code: An error code. For `error`, None is InternalFailure; for `failure_code`, KmsError; for
+            `throttle`, "" sends no body.
         status: An HTTP status; None for the kind's default.
         message: An error message.
         word: The unknown word; the default is not in any service model.
         digests: Digests as the request spells them.
-        bytes: Bytes of padding; 100 MB by default.
+        bytes: Bytes of padding, for `big_answer` in each image; 100 MB by default.
         bytes_per_ms: Bytes per millisecond.
         uses: Calls that an access key is valid for; 0 for no limit.
 
@@ -176,12 +225,15 @@ class Fault:
         Fault('expired_token', calls=(21, None))
         >>> Fault("omit", share=0.05)  # each answer leaves out one digest in twenty
         Fault('omit', share=0.05)
+        >>> Fault("throttle", operations=("BatchGetImage",), calls=(1, 3))  # the first three of them
+        Fault('throttle', calls=(1, 3), operations=('BatchGetImage',))
     """
 
     kind: FaultKind
     _: dataclasses.KW_ONLY
     probability: float = 1.0
     calls: tuple[int, int | None] = (1, None)
+    operations: tuple[Operation, ...] = ()
     share: float = 0.1
     ms: float = 0.0
     jitter_ms: float = 0.0
@@ -199,6 +251,8 @@ class Fault:
             if self.kind not in kinds and getattr(self, name) != _FAULT_DEFAULTS[name]:
                 message = f"fault {self.kind!r} does not take {name}, a setting of {', '.join(sorted(kinds))}"
                 raise ValueError(message)
+        if isinstance(self.operations, str):
+            raise TypeError("operations must be a tuple of operations, not one operation")
         if isinstance(self.digests, str):
             raise TypeError("digests must be a tuple of digests, not one digest")
 

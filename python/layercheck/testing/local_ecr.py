@@ -14,20 +14,22 @@ from layercheck.testing.contents import (
     Availability,
     EvenDigests,
     FractionOfDigests,
+    ImageRule,
     Layer,
     OciLayout,
     Seed,
     layer_fields,
 )
 from layercheck.testing.counters import Call, Counters
-from layercheck.testing.faults import Fault, Throttle, throttle_fields
+from layercheck.testing.faults import Fault, Operation, Throttle, throttle_fields
+from layercheck.testing.images import Encryption, ImageContents, TagMutability
 from layercheck.testing.tls import CaFile, Certificate
 
 if TYPE_CHECKING:
     import boto3
 
 
-class LocalEcr:
+class LocalEcr(ImageContents):
     """A running local ECR endpoint; use it in a `with`, or `close` it.
 
     Args:
@@ -35,11 +37,12 @@ class LocalEcr:
         account_id: 12 digits.
         registry_alias: Another name of the public registry.
         region_name: The region in the scope of credentials; None accepts every region.
+        caller_arn: Who makes every call, as GetCallerIdentity answers; None is a role of the account.
         faults: Faults that change, delay or replace answers.
         seed: Seed of all random choices.
         latency_ms: Milliseconds before each answer.
         jitter_ms: The largest random addition to `latency_ms`.
-        throttle: A `Throttle`, or (rate, burst).
+        throttle: A `Throttle`, or (rate, burst), for each operation by itself.
         absent_as_failure: Answer absent digests with a failure, as moto does.
         log_calls: How many of the last calls `calls` keeps.
         port: The port on 127.0.0.1; 0 chooses a free port.
@@ -70,6 +73,7 @@ class LocalEcr:
         account_id: str = "123456789012",
         registry_alias: str | None = None,
         region_name: str | None = "us-east-1",
+        caller_arn: str | None = None,
         faults: Sequence[Fault] = (),
         seed: int = 0,
         latency_ms: float = 0.0,
@@ -88,6 +92,7 @@ class LocalEcr:
             account_id=account_id,
             registry_alias=registry_alias,
             region_name=region_name,
+            caller_arn=caller_arn,
             port=port,
             tls=("valid" if tls else None) if isinstance(tls, bool) else tls,
             seed=seed,
@@ -174,13 +179,30 @@ class LocalEcr:
         """Names of all repositories, sorted."""
         return self._server.repositories
 
-    def add_repository(self, repository_name: str) -> None:
+    def add_repository(
+        self,
+        repository_name: str,
+        *,
+        tag_mutability: TagMutability | None = None,
+        tag_filters: Sequence[str] = (),
+        encryption: Encryption = "AES256",
+    ) -> None:
         """Make an empty repository, unless a repository of this name exists.
 
+        Args:
+            repository_name: The repository.
+            tag_mutability: Whether tags may move to another image. With None, a repository that exists stays
+                as it is.
+            tag_filters: Tags that the mutability does not apply to, with `*` for any characters.
+            encryption: How DescribeRepositories says that the repository encrypts.
+
         Raises:
-            ValueError: If the name is not valid in ECR or ECR Public.
+            ValueError: If the name is not valid in ECR or ECR Public, or a word is not one of the service.
         """
         self._server.put(repository_name, ())
+        if tag_mutability is not None or tag_filters or encryption != "AES256":
+            mutability = tag_mutability or "MUTABLE"
+            self._server.images.set_details(repository_name, mutability, list(tag_filters), encryption)
 
     def put(
         self,
@@ -218,9 +240,10 @@ class LocalEcr:
     def put_oci_layout(
         self, repository_name: str, folder: str | os.PathLike[str], *, existing_only: bool = False
     ) -> int:
-        """Add the configs and layers of every image in an OCI image layout or an archive of images.
+        """Add the configs, the layers and the manifests of every image in an OCI layout or an archive.
 
-        The server follows nested indexes and checks that each document hashes to its name.
+        The server follows nested indexes and checks that each document hashes to its name. Images get the
+        tags that the layout gives.
 
         Args:
             repository_name: The repository.
@@ -270,6 +293,8 @@ class LocalEcr:
                 self.set_rule(repository_name, "fraction", fraction=fraction, seed=key)
             case OciLayout(path, existing_only):
                 self.put_oci_layout(repository_name, path, existing_only=existing_only)
+            case ImageRule():
+                self.set_image_rule(repository_name, seed)
             case Path():
                 self.put_oci_layout(repository_name, seed)
             case _:
@@ -328,9 +353,16 @@ class LocalEcr:
         """Replace the latency before each answer, in milliseconds."""
         self._server.set_latency(latency_ms, jitter_ms)
 
-    def set_throttle(self, throttle: Throttle | tuple[float, float] | None) -> None:
-        """Replace the token bucket by a full bucket; None removes it."""
-        self._server.set_throttle(throttle_fields(throttle))
+    def set_throttle(
+        self, throttle: Throttle | tuple[float, float] | None, operations: Sequence[Operation] = ()
+    ) -> None:
+        """Replace the token bucket of each operation by a full bucket; None removes it.
+
+        Args:
+            throttle: A `Throttle`, or (rate, burst).
+            operations: The operations; empty for all.
+        """
+        self._server.set_throttle(throttle_fields(throttle), list(operations))
 
     # Counters and calls.
 

@@ -13,9 +13,10 @@ pub(crate) fn deliver(
     spec: Option<&FaultSpec>,
     random: &mut Random,
     bytes: Bytes,
+    content_type: &'static str,
     request_id: &str,
 ) -> Response {
-    let good = |payload| Response::Answer { status: 200, content_type: JSON, payload, close: false };
+    let good = |payload| Response::Answer { status: 200, content_type, payload, close: false };
     let Some(spec) = spec else {
         return good(Payload::Whole(bytes));
     };
@@ -30,7 +31,7 @@ pub(crate) fn deliver(
         FaultSpec::Chunked => Payload::Chunked(bytes),
         FaultSpec::Close => {
             let payload = Payload::Whole(bytes);
-            return Response::Answer { status: 200, content_type: JSON, payload, close: true };
+            return Response::Answer { status: 200, content_type, payload, close: true };
         }
         raw => return Response::Raw(raw_response(raw, part, &bytes, request_id)),
     };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::FaultSpec;
 use crate::local_ecr::response::{AfterResponse, JSON, Payload, RawResponse, Response};
 use crate::local_ecr::service::answer;
+use crate::local_ecr::service::operation::Operation;
 use crate::local_ecr::service::request::ServiceError;
 
 const HTML_PAGE: &[u8] = b"<!DOCTYPE html>\n<html><head><title>Sign in to continue</title></head>\
@@ -18,8 +19,12 @@ const GARBAGE: &[u8] = b"\x16\x03\x01\x00\x00 220 mail.invalid ESMTP\r\n\r\n";
 const WRONG_TYPES: &[u8] =
     br#"{"layers":[null,7,{"layerDigest":7,"layerAvailability":[],"layerSize":"big"}],"failures":{"a":1}}"#;
 
+const WRONG_TYPES_OF_IMAGES: &[u8] = br#"{"images":[null,7,{"imageId":7,"imageManifest":[]}],"failures":{"a":1},"imageDetails":[7,{"imageDigest":[],"imageTags":7}],"imageIds":{"a":1},"repositories":[[],7],"nextToken":[7]}"#;
+/// The content type of the query protocol.
+pub(crate) const XML: &str = "text/xml";
+
 /// The error of a fault, in the service's words.
-pub(crate) fn service_error(spec: &FaultSpec) -> ServiceError {
+pub(crate) fn service_error(spec: &FaultSpec, operation: Operation) -> ServiceError {
     match spec {
         FaultSpec::ServerError => ServiceError {
             status: 500,
@@ -27,8 +32,11 @@ pub(crate) fn service_error(spec: &FaultSpec) -> ServiceError {
         },
         FaultSpec::AccessDenied => ServiceError::new(
             "AccessDeniedException",
-            "User is not authorized to perform: BatchCheckLayerAvailability on this resource because \
-             no identity-based policy allows the action",
+            format!(
+                "User is not authorized to perform: {} on this resource because no identity-based policy allows the \
+                 action",
+                operation.name()
+            ),
         ),
         FaultSpec::ExpiredToken | FaultSpec::ExpiredKey { .. } => ServiceError::new(
             "ExpiredTokenException",
@@ -41,6 +49,10 @@ pub(crate) fn service_error(spec: &FaultSpec) -> ServiceError {
             "RepositoryNotFoundException",
             "The repository with the name of this call does not exist in the registry any more",
         ),
+        // The wording is made up: AWS does not document what becomes of old tokens.
+        FaultSpec::TokenExpired => {
+            ServiceError::parameter("nextToken", "Member must not be an expired token")
+        }
         // Poison. The service's answer does not name the digest.
         _ => ServiceError::new(
             "InvalidParameterException",
@@ -89,6 +101,17 @@ pub(crate) fn html() -> Response {
 }
 
 /// The right member names with values of the wrong types.
-pub(crate) fn wrong_types() -> Response {
-    ok(JSON, WRONG_TYPES)
+pub(crate) fn wrong_types(operation: Operation) -> Response {
+    ok(
+        JSON,
+        match operation {
+            Operation::BatchCheckLayerAvailability => WRONG_TYPES,
+            _ => WRONG_TYPES_OF_IMAGES,
+        },
+    )
+}
+
+/// The response for an error, in the form of the query protocol.
+pub(crate) fn xml(error: &ServiceError, text: Vec<u8>) -> Response {
+    page(error.status, XML, text.into())
 }

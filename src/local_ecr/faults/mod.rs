@@ -4,175 +4,16 @@ pub(crate) mod access_keys;
 pub(crate) mod delivery;
 pub(crate) mod entries;
 pub(crate) mod error_responses;
+pub(crate) mod images;
 pub(crate) mod kind;
+mod spec;
 pub(crate) mod throttle;
-
-use std::collections::HashSet;
 
 use crate::local_ecr::error::Error;
 use crate::local_ecr::random::Random;
-use kind::{FaultKind, Stage};
+use crate::local_ecr::service::operation::{Operation, PerOperation};
+pub use spec::FaultSpec;
 use throttle::ThrottleForm;
-
-/// What a fault does, with its settings.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "`FaultKind` describes the variants and their fields")]
-pub enum FaultSpec {
-    Latency {
-        ms: f64,
-        jitter_ms: f64,
-    },
-    /// `None` is the form of the server.
-    Throttle {
-        form: Option<ThrottleForm>,
-    },
-    ServerError,
-    ServiceUnavailable,
-    ErrorPage {
-        status: u16,
-    },
-    AccessDenied,
-    ExpiredToken,
-    /// Zero is no limit.
-    ExpiredKey {
-        uses: u64,
-        ms: f64,
-    },
-    RepositoryDeleted,
-    Error {
-        code: String,
-        status: u16,
-        message: String,
-    },
-    Disconnect,
-    Reset,
-    Garbage,
-    Html,
-    Empty,
-    WrongTypes,
-    Poison {
-        digests: HashSet<String>,
-    },
-    Shuffle,
-    Omit {
-        share: f64,
-    },
-    Repeat {
-        share: f64,
-    },
-    Contradict {
-        share: f64,
-    },
-    Foreign {
-        share: f64,
-    },
-    UpperCase {
-        share: f64,
-    },
-    UnknownAvailability {
-        share: f64,
-        word: String,
-    },
-    UnknownFailure {
-        share: f64,
-        word: String,
-    },
-    Truncate,
-    Cut,
-    CutHead,
-    ResetHead,
-    ResetBody,
-    Unfinished,
-    Slow {
-        bytes_per_ms: u32,
-    },
-    SlowHead {
-        bytes_per_ms: u32,
-    },
-    Padding {
-        bytes: u64,
-    },
-    Endless,
-    Twice {
-        ms: f64,
-    },
-    Informational {
-        status: u16,
-    },
-    Chunked,
-    Http10,
-    Close,
-    IdleClose {
-        ms: f64,
-    },
-}
-
-impl FaultSpec {
-    /// The kind of the fault.
-    #[must_use]
-    pub fn kind(&self) -> FaultKind {
-        match self {
-            Self::Latency { .. } => FaultKind::Latency,
-            Self::Throttle { .. } => FaultKind::Throttle,
-            Self::ServerError => FaultKind::ServerError,
-            Self::ServiceUnavailable => FaultKind::ServiceUnavailable,
-            Self::ErrorPage { .. } => FaultKind::ErrorPage,
-            Self::AccessDenied => FaultKind::AccessDenied,
-            Self::ExpiredToken => FaultKind::ExpiredToken,
-            Self::ExpiredKey { .. } => FaultKind::ExpiredKey,
-            Self::RepositoryDeleted => FaultKind::RepositoryDeleted,
-            Self::Error { .. } => FaultKind::Error,
-            Self::Disconnect => FaultKind::Disconnect,
-            Self::Reset => FaultKind::Reset,
-            Self::Garbage => FaultKind::Garbage,
-            Self::Html => FaultKind::Html,
-            Self::Empty => FaultKind::Empty,
-            Self::WrongTypes => FaultKind::WrongTypes,
-            Self::Poison { .. } => FaultKind::Poison,
-            Self::Shuffle => FaultKind::Shuffle,
-            Self::Omit { .. } => FaultKind::Omit,
-            Self::Repeat { .. } => FaultKind::Repeat,
-            Self::Contradict { .. } => FaultKind::Contradict,
-            Self::Foreign { .. } => FaultKind::Foreign,
-            Self::UpperCase { .. } => FaultKind::UpperCase,
-            Self::UnknownAvailability { .. } => FaultKind::UnknownAvailability,
-            Self::UnknownFailure { .. } => FaultKind::UnknownFailure,
-            Self::Truncate => FaultKind::Truncate,
-            Self::Cut => FaultKind::Cut,
-            Self::CutHead => FaultKind::CutHead,
-            Self::ResetHead => FaultKind::ResetHead,
-            Self::ResetBody => FaultKind::ResetBody,
-            Self::Unfinished => FaultKind::Unfinished,
-            Self::Slow { .. } => FaultKind::Slow,
-            Self::SlowHead { .. } => FaultKind::SlowHead,
-            Self::Padding { .. } => FaultKind::Padding,
-            Self::Endless => FaultKind::Endless,
-            Self::Twice { .. } => FaultKind::Twice,
-            Self::Informational { .. } => FaultKind::Informational,
-            Self::Chunked => FaultKind::Chunked,
-            Self::Http10 => FaultKind::Http10,
-            Self::Close => FaultKind::Close,
-            Self::IdleClose { .. } => FaultKind::IdleClose,
-        }
-    }
-
-    pub(crate) fn stage(&self) -> Stage {
-        self.kind().stage()
-    }
-
-    fn share(&self) -> Option<f64> {
-        match self {
-            Self::Omit { share }
-            | Self::Repeat { share }
-            | Self::Contradict { share }
-            | Self::Foreign { share }
-            | Self::UpperCase { share }
-            | Self::UnknownAvailability { share, .. }
-            | Self::UnknownFailure { share, .. } => Some(*share),
-            _ => None,
-        }
-    }
-}
 
 /// One fault, with its script.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,19 +26,39 @@ pub struct Fault {
     pub first: u64,
     /// The last call that the fault may affect; `None` for no end.
     pub last: Option<u64>,
+    /// The operations that the fault may affect, whose calls alone are counted; empty for all.
+    pub operations: Vec<Operation>,
 }
 
 impl From<FaultSpec> for Fault {
     /// The fault affects every call.
     fn from(spec: FaultSpec) -> Self {
-        Self { spec, probability: 1.0, first: 1, last: None }
+        Self { spec, probability: 1.0, first: 1, last: None, operations: Vec::new() }
     }
 }
 
 /// Longest wait that a fault or the server may add. A longer wait is probably a mistake of units.
 const MAX_WAIT_MS: f64 = 3_600_000.0;
 
+/// Most bytes for each image of an answer that is too big, because the answer is made in memory.
+const MAX_PADDING: u64 = 100_000_000;
+
 impl Fault {
+    /// The number of a call as this fault counts: among the calls of its operations. `None` if the fault is not
+    /// for this operation.
+    pub(crate) fn call_number(
+        &self,
+        operation: Operation,
+        number: u64,
+        calls: &PerOperation<u64>,
+    ) -> Option<u64> {
+        if self.operations.is_empty() {
+            return Some(number);
+        }
+        let counted = || self.operations.iter().map(|&one| calls.of(one)).sum();
+        self.operations.contains(&operation).then(counted)
+    }
+
     /// Returns what is wrong with the settings.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let kind = self.spec.kind().name();
@@ -239,6 +100,9 @@ impl Fault {
             FaultSpec::Error { status, .. } if !(200..=599).contains(status) => {
                 refuse(format!("status must be 200 to 599, not {status}"))
             }
+            FaultSpec::BigAnswer { bytes } if *bytes > MAX_PADDING => {
+                refuse(format!("bytes must be at most {MAX_PADDING} for each image, not {bytes}"))
+            }
             FaultSpec::Poison { digests } if digests.is_empty() => refuse("needs digests".into()),
             _ => Ok(()),
         }
@@ -271,7 +135,7 @@ mod tests {
     use super::{Fault, FaultSpec, ThrottleForm};
 
     fn fault(probability: f64, first: u64, last: Option<u64>) -> Fault {
-        Fault { spec: FaultSpec::Shuffle, probability, first, last }
+        Fault { probability, first, last, ..FaultSpec::Shuffle.into() }
     }
 
     #[test]

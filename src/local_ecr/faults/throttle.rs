@@ -4,6 +4,26 @@ use std::time::{Duration, Instant};
 
 use crate::local_ecr::error::Error;
 
+/// The rate limit of one operation, and the form of its errors.
+#[derive(Debug, Default)]
+pub(crate) struct OperationThrottle {
+    bucket: Option<TokenBucket>,
+    pub(crate) form: ThrottleForm,
+}
+
+impl OperationThrottle {
+    /// A full bucket; without a throttle, no limit.
+    pub(crate) fn new(throttle: Option<&Throttle>, now: Instant) -> Self {
+        let bucket = throttle.map(|it| TokenBucket::new(it.rate, it.burst, now));
+        Self { bucket, form: throttle.map(|it| it.form.clone()).unwrap_or_default() }
+    }
+
+    /// Takes a token, if there is a limit; returns false if there is none left.
+    pub(crate) fn grants(&mut self, now: Instant) -> bool {
+        self.bucket.as_mut().is_none_or(|bucket| bucket.take(now))
+    }
+}
+
 /// A rate limit and the form of its errors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Throttle {

@@ -24,8 +24,8 @@ use crate::local_ecr::handler::{Received, handle};
 use crate::local_ecr::response::{Payload, RawResponse, Reply, Response};
 use crate::local_ecr::state::Shared;
 
-/// Longest request body. 100 digests of 1,000 characters, each escaped, are 600,000 bytes.
-const MAX_BODY: usize = 1 << 20;
+/// Longest request body. A manifest of 4 MiB has at most 6 bytes of JSON for each of its own.
+const MAX_BODY: usize = 25 << 20;
 /// Time for a request's head, and again for its body. Long, so that a client can run in a debugger.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 

@@ -45,6 +45,11 @@ pub(crate) fn access_key(header: &HeaderValue) -> Option<&str> {
     header.to_str().ok()?.split_once("Credential=")?.1.split('/').next()
 }
 
+/// The region in a checked header.
+pub(crate) fn region(header: &HeaderValue) -> Option<&str> {
+    scope(header.to_str().ok()?).map(|(region, _)| region)
+}
+
 /// Region and service of `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, ...`.
 fn scope(header: &str) -> Option<(&str, &str)> {
     let rest = header.strip_prefix("AWS4-HMAC-SHA256 ")?;

@@ -1,4 +1,4 @@
-//! The rules of the real services, and here the two services themselves with their limits.
+//! The rules of the real services, and here the services themselves with their limits.
 //!
 //! Source of prefixes, lengths and patterns: the botocore service models `ecr`
 //! (2015-09-21) and `ecr-public` (2020-10-30).
@@ -6,16 +6,23 @@
 pub(crate) mod answer;
 pub(crate) mod authorization;
 pub mod key;
+pub(crate) mod operation;
+pub(crate) mod registry;
+pub(crate) mod repository;
 pub(crate) mod request;
 pub(crate) mod store;
 
-/// Which of the two services a call is for.
+use operation::Operation;
+
+/// Which of the services a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// `ecr`: private registries.
     Private,
     /// `ecr-public`: the public gallery.
     Public,
+    /// `sts`: who the caller is.
+    Sts,
 }
 
 /// Digests in one call: botocore shape `BatchedOperationLayerDigestList`.
@@ -23,15 +30,22 @@ pub(crate) const MAX_DIGESTS: usize = 100;
 /// Characters in one digest of a request: shape `BatchedOperationLayerDigest`.
 pub(crate) const MAX_DIGEST_LENGTH: usize = 1000;
 
-pub(crate) const OPERATION: &str = "BatchCheckLayerAvailability";
-
 impl Service {
-    /// The service of an `X-Amz-Target`, if it names the operation of this endpoint.
-    pub(crate) fn of_target(target: &str) -> Option<Self> {
-        [Self::Private, Self::Public].into_iter().find(|service| {
-            target.strip_prefix(service.target_prefix()).and_then(|rest| rest.strip_prefix('.'))
-                == Some(OPERATION)
-        })
+    /// Service and operation of an `X-Amz-Target`, if this endpoint serves the operation.
+    pub(crate) fn of_target(target: &str) -> Option<(Self, Operation)> {
+        let (prefix, name) = target.split_once('.')?;
+        let service = [Self::Private, Self::Public].into_iter().find(|it| it.target_prefix() == prefix)?;
+        let operation = Operation::of_name(name)?;
+        service.has(operation).then_some((service, operation))
+    }
+
+    /// Whether this endpoint serves the operation for the service.
+    fn has(self, operation: Operation) -> bool {
+        match self {
+            Self::Private => operation != Operation::GetCallerIdentity,
+            Self::Public => operation == Operation::BatchCheckLayerAvailability,
+            Self::Sts => operation == Operation::GetCallerIdentity,
+        }
     }
 
     /// The first half of `X-Amz-Target`.
@@ -40,6 +54,7 @@ impl Service {
         match self {
             Self::Private => "AmazonEC2ContainerRegistry_V20150921",
             Self::Public => "SpencerFrontendService",
+            Self::Sts => "AWSSecurityTokenServiceV20110615",
         }
     }
 
@@ -49,13 +64,14 @@ impl Service {
         match self {
             Self::Private => "ecr",
             Self::Public => "ecr-public",
+            Self::Sts => "sts",
         }
     }
 
     /// The constraint that a repository name violates, in the service's words, or `None`.
     pub(crate) fn repository_name_fault(self, name: &str) -> Option<String> {
         let most = match self {
-            Self::Private => 256,
+            Self::Private | Self::Sts => 256,
             Self::Public => 205,
         };
         length_fault(name, 2, most).or_else(|| {
@@ -67,7 +83,7 @@ impl Service {
     /// The constraint that a registry id violates, in the service's words, or `None`.
     pub(crate) fn registry_id_fault(self, id: &str) -> Option<String> {
         match self {
-            Self::Private => (id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
+            Self::Private | Self::Sts => (id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
                 .then(|| "must satisfy regular expression '[0-9]{12}'".to_owned()),
             Self::Public => length_fault(id, 2, 50),
         }
@@ -75,7 +91,7 @@ impl Service {
 
     fn name_pattern(self) -> &'static str {
         match self {
-            Self::Private => {
+            Self::Private | Self::Sts => {
                 "(?:[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*"
             }
             Self::Public => "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*",
@@ -93,8 +109,8 @@ impl Service {
             && is_word(last)
             && bytes.split(|&byte| is_word(byte)).filter(|separator| !separator.is_empty()).all(|separator| {
                 match (self, separator) {
-                    (_, b"." | b"_" | b"-") | (Self::Private, b"__") => true,
-                    (Self::Private, dashes) => dashes.iter().all(|&byte| byte == b'-'),
+                    (_, b"." | b"_" | b"-") | (Self::Private | Self::Sts, b"__") => true,
+                    (Self::Private | Self::Sts, dashes) => dashes.iter().all(|&byte| byte == b'-'),
                     (Self::Public, _) => false,
                 }
             })
@@ -115,16 +131,23 @@ fn length_fault(text: &str, least: usize, most: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::Service::{self, Private, Public};
+    use super::operation::Operation;
 
     #[test]
     fn a_target_names_service_and_operation() {
         for service in [Private, Public] {
             let target = format!("{}.BatchCheckLayerAvailability", service.target_prefix());
-            assert_eq!(Service::of_target(&target), Some(service));
+            assert_eq!(Service::of_target(&target), Some((service, Operation::BatchCheckLayerAvailability)));
         }
-        for other in
-            ["", "SpencerFrontendService", "SpencerFrontendService.PutImage", "x.BatchCheckLayerAvailability"]
-        {
+        let target = format!("{}.PutImage", Private.target_prefix());
+        assert_eq!(Service::of_target(&target), Some((Private, Operation::PutImage)));
+        for other in [
+            "",
+            "SpencerFrontendService",
+            "SpencerFrontendService.PutImage",
+            "x.BatchCheckLayerAvailability",
+            "AmazonEC2ContainerRegistry_V20150921.GetCallerIdentity",
+        ] {
             assert_eq!(Service::of_target(other), None, "{other}");
         }
     }

@@ -62,7 +62,7 @@ impl ServiceError {
         }
     }
 
-    fn parameter(name: &str, constraint: &str) -> Self {
+    pub(crate) fn parameter(name: &str, constraint: &str) -> Self {
         // The wording is from reports of users of the service.
         Self::new(
             "InvalidParameterException",
@@ -71,20 +71,24 @@ impl ServiceError {
     }
 }
 
+/// Parses the body of a request of any operation.
+pub(crate) fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ServiceError> {
+    let error = |line, column| {
+        // Only the position, because serde's message may quote much of the body.
+        let text =
+            format!("The request body is not the JSON this operation takes (line {line}, column {column})");
+        ServiceError::new("SerializationException", text)
+    };
+    // Serde also accepts a list in place of a struct.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(error(1, 1));
+    }
+    serde_json::from_slice(body).map_err(|found| error(found.line(), found.column()))
+}
+
 impl<'a> Request<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, ServiceError> {
-        let error = |line, column| {
-            // Only the position, because serde's message may quote much of the body.
-            let text = format!(
-                "The request body is not the JSON this operation takes (line {line}, column {column})"
-            );
-            ServiceError::new("SerializationException", text)
-        };
-        // Serde also accepts a list in place of a struct.
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err(error(1, 1));
-        }
-        serde_json::from_slice(body).map_err(|found| error(found.line(), found.column()))
+        parse_object(body)
     }
 
     pub(crate) fn repository_name(&self) -> &str {

@@ -1,9 +1,12 @@
 //! The contents of repositories: stored digests, and rules.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::key::Key;
+use super::repository::RepositoryDetails;
+use crate::local_ecr::images::Images;
 use crate::local_ecr::random::mix;
 
 /// The media type of a gzipped OCI layer, used for digests without a media type.
@@ -93,11 +96,13 @@ pub(crate) fn made_size(key: &Key) -> u64 {
     1 + u64::from(u32::from_le_bytes([a, b, c, d]) % (64 << 20))
 }
 
-/// The digests of one repository.
+/// The contents of one repository.
 #[derive(Debug, Default)]
 pub(crate) struct Repository {
     holdings: HashMap<Key, Holding>,
     rule: Option<Rule>,
+    pub(crate) images: Images,
+    pub(crate) details: RepositoryDetails,
 }
 
 /// What a repository holds for one digest, complete for an answer.
@@ -118,11 +123,18 @@ impl Repository {
                 media_type: holding.media_type.as_deref().unwrap_or(LAYER_MEDIA_TYPE),
             });
         }
-        self.rule.filter(|rule| rule.holds(key)).map(|_| Found {
-            availability: Availability::Available,
-            size: made_size(key),
-            media_type: LAYER_MEDIA_TYPE,
-        })
+        if self.rule.is_some_and(|rule| rule.holds(key)) {
+            return Some(Found {
+                availability: Availability::Available,
+                size: made_size(key),
+                media_type: LAYER_MEDIA_TYPE,
+            });
+        }
+        self.images.made_blob(key)
+    }
+
+    pub(crate) fn holding_mut(&mut self, key: Key) -> &mut Holding {
+        self.holdings.entry(key).or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -132,7 +144,7 @@ impl Repository {
 
 /// Repositories by name.
 #[derive(Debug, Default)]
-pub(crate) struct Store(HashMap<String, Repository>);
+pub(crate) struct Store(BTreeMap<String, Repository>);
 
 impl Store {
     pub(crate) fn get(&self, name: &str) -> Option<&Repository> {
@@ -158,12 +170,20 @@ impl Store {
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.0.keys().cloned().collect();
-        names.sort();
-        names
+        self.0.keys().cloned().collect()
     }
 
-    fn entry(&mut self, name: &str) -> &mut Repository {
+    /// The repositories from a name on, sorted by name.
+    pub(crate) fn from(&self, name: &str) -> impl Iterator<Item = (&str, &Repository)> {
+        self.0.range::<str, _>((Bound::Included(name), Bound::Unbounded)).map(|(name, it)| (&**name, it))
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Repository> {
+        self.0.get_mut(name)
+    }
+
+    /// The repository, which is made if it does not exist.
+    pub(crate) fn entry(&mut self, name: &str) -> &mut Repository {
         self.0.entry(name.to_owned()).or_default()
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn keys(digests: &Bound<'_, PyAny>) -> PyResult<Vec<Key>> {
         .collect()
 }
 
-fn key_of(text: &str) -> PyResult<Key> {
+pub(super) fn key_of(text: &str) -> PyResult<Key> {
     key::parse(text).ok_or_else(|| {
         let shown: String = text.chars().take(100).collect();
         PyValueError::new_err(format!(

@@ -3,6 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::images::operation_of;
 use crate::local_ecr::{Fault, FaultKind, FaultSpec, Throttle, ThrottleForm};
 
 /// Rate, burst, error code, HTTP status.
@@ -26,6 +27,7 @@ pub(super) struct FaultArgs {
     bytes: u64,
     bytes_per_ms: u32,
     uses: u64,
+    operations: Vec<String>,
 }
 
 pub(super) fn throttle_of((rate, burst, code, status): ThrottleArgs) -> Throttle {
@@ -52,6 +54,7 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         let text = format!("unknown kind of fault {:?}; the kinds are {}", args.kind, known.join(", "));
         PyValueError::new_err(text)
     })?;
+    let operations = args.operations.iter().map(|name| operation_of(name)).collect::<PyResult<_>>()?;
     let FaultArgs { share, word, .. } = args;
     // The default words are outside every service model.
     let word_or = |default: &str| if word.is_empty() { default.to_owned() } else { word.clone() };
@@ -76,6 +79,7 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         FaultKind::Empty => FaultSpec::Empty,
         FaultKind::Html => FaultSpec::Html,
         FaultKind::WrongTypes => FaultSpec::WrongTypes,
+        FaultKind::TokenExpired => FaultSpec::TokenExpired,
         FaultKind::Poison => FaultSpec::Poison { digests: args.digests.into_iter().collect() },
         FaultKind::Shuffle => FaultSpec::Shuffle,
         FaultKind::Omit => FaultSpec::Omit { share },
@@ -87,6 +91,18 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
             FaultSpec::UnknownAvailability { share, word: word_or("QUARANTINED") }
         }
         FaultKind::UnknownFailure => FaultSpec::UnknownFailure { share, word: word_or("LayerQuarantined") },
+        FaultKind::PageRepeat => FaultSpec::PageRepeat { share },
+        FaultKind::PageNull => FaultSpec::PageNull { share },
+        FaultKind::TokenLoop => FaultSpec::TokenLoop,
+        FaultKind::TagRepeat => FaultSpec::TagRepeat,
+        FaultKind::ImageDeleted => FaultSpec::ImageDeleted { share },
+        FaultKind::FailureCode => {
+            FaultSpec::FailureCode { share, code: args.code.unwrap_or_else(|| "KmsError".into()) }
+        }
+        FaultKind::FailureWithoutDigest => FaultSpec::FailureWithoutDigest,
+        FaultKind::WrongManifest => FaultSpec::WrongManifest { share },
+        FaultKind::Converted => FaultSpec::Converted { share },
+        FaultKind::BigAnswer => FaultSpec::BigAnswer { bytes: args.bytes },
         FaultKind::Truncate => FaultSpec::Truncate,
         FaultKind::Cut => FaultSpec::Cut,
         FaultKind::CutHead => FaultSpec::CutHead,
@@ -104,5 +120,11 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         FaultKind::Close => FaultSpec::Close,
         FaultKind::IdleClose => FaultSpec::IdleClose { ms: args.ms },
     };
-    Ok(Fault { spec, probability: args.probability, first: args.first_call, last: args.last_call })
+    Ok(Fault {
+        spec,
+        probability: args.probability,
+        first: args.first_call,
+        last: args.last_call,
+        operations,
+    })
 }

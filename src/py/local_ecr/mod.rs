@@ -2,6 +2,7 @@
 
 mod contents;
 mod faults;
+mod images;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,24 +11,34 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::local_ecr::{
-    Availability, Certificate, Error, FaultKind, Holding, LocalEcr, Options, read_oci_layout,
-};
+use crate::local_ecr::{Availability, Certificate, Error, FaultKind, Holding, LocalEcr, Operation, Options};
 use contents::{LayerArgs, availability_of, holdings_of, keys, rule_of};
 use faults::{FaultArgs, ThrottleArgs, faults_of, throttle_of};
+pub(super) use images::PyLocalEcrImages;
+use images::operation_of;
 
 /// A running endpoint. Every method may be called from any thread at any time.
 #[pyclass(frozen, name = "LocalEcrServer", module = "layercheck._core")]
-pub(super) struct PyLocalEcrServer(LocalEcr);
+pub(super) struct PyLocalEcrServer(Arc<LocalEcr>);
 
-/// Number, nanoseconds, service, repository, registry, digests, outcome, faults, user agent.
-type CallFields =
-    (u64, u64, &'static str, String, Option<String>, Vec<String>, String, Vec<&'static str>, Option<String>);
+/// Number, nanoseconds, service, repository, registry, digests, outcome, faults, user agent, operation.
+type CallFields = (
+    u64,
+    u64,
+    &'static str,
+    String,
+    Option<String>,
+    Vec<String>,
+    String,
+    Vec<&'static str>,
+    Option<String>,
+    &'static str,
+);
 
 #[pymethods]
 impl PyLocalEcrServer {
     #[new]
-    #[pyo3(signature = (*, account_id, registry_alias, region_name, port, tls, seed, latency_ms, jitter_ms,
+    #[pyo3(signature = (*, account_id, registry_alias, region_name, caller_arn, port, tls, seed, latency_ms, jitter_ms,
                         throttle, faults, absent_as_failure, log_calls))]
     #[allow(clippy::too_many_arguments, reason = "keywords, from one caller")]
     fn new(
@@ -35,6 +46,7 @@ impl PyLocalEcrServer {
         account_id: String,
         registry_alias: Option<String>,
         region_name: Option<String>,
+        caller_arn: Option<String>,
         port: u16,
         tls: Option<&str>,
         seed: u64,
@@ -49,6 +61,7 @@ impl PyLocalEcrServer {
             account_id,
             registry_alias,
             region_name,
+            caller_arn,
             port,
             tls: tls.map(certificate_of).transpose()?,
             seed,
@@ -59,7 +72,13 @@ impl PyLocalEcrServer {
             absent_as_failure,
             log_calls,
         };
-        py.detach(|| LocalEcr::start(options)).map(Self).map_err(raised)
+        py.detach(|| LocalEcr::start(options)).map(|server| Self(Arc::new(server))).map_err(raised)
+    }
+
+    /// The images of the same server.
+    #[getter]
+    fn images(&self) -> PyLocalEcrImages {
+        PyLocalEcrImages(Arc::clone(&self.0))
     }
 
     #[getter]
@@ -125,17 +144,7 @@ impl PyLocalEcrServer {
         folder: PathBuf,
         existing_only: bool,
     ) -> PyResult<usize> {
-        py.detach(|| {
-            let blobs = read_oci_layout(&folder, existing_only)?;
-            let count = blobs.len();
-            let holdings = blobs.into_iter().map(|blob| {
-                let media_type = (!blob.media_type.is_empty()).then(|| blob.media_type.into());
-                let holding = Holding { size: blob.size, media_type, ..Holding::default() };
-                (blob.key, holding)
-            });
-            self.0.put(repository, holdings).map(|()| count)
-        })
-        .map_err(raised)
+        py.detach(|| self.0.put_oci_layout(repository, &folder, existing_only)).map_err(raised)
     }
 
     /// Sets the rule of a repository; `None` removes it.
@@ -178,11 +187,14 @@ impl PyLocalEcrServer {
         self.0.set_latency(ms, jitter_ms).map_err(raised)
     }
 
-    fn set_throttle(&self, throttle: Option<ThrottleArgs>) -> PyResult<()> {
-        self.0.set_throttle(throttle.map(throttle_of)).map_err(raised)
+    #[allow(clippy::needless_pass_by_value, reason = "what pyo3 extracts is owned")]
+    fn set_throttle(&self, throttle: Option<ThrottleArgs>, operations: Vec<String>) -> PyResult<()> {
+        let operations: Vec<Operation> =
+            operations.iter().map(|name| operation_of(name)).collect::<PyResult<_>>()?;
+        self.0.set_throttle(throttle.map(throttle_of).as_ref(), &operations).map_err(raised)
     }
 
-    /// Counts by name; `faults` is a dict of counts by kind.
+    /// Counts by name; `faults` is a dict of counts by kind, and `operations` one of calls by operation.
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counters = self.0.counters();
         let dict = PyDict::new(py);
@@ -191,6 +203,8 @@ impl PyLocalEcrServer {
             ("requests", counters.requests),
             ("calls", counters.calls),
             ("digests", counters.digests),
+            ("manifests", counters.manifests),
+            ("imports", self.0.imports()),
             ("answered", counters.answered),
             ("available", counters.available),
             ("unavailable", counters.unavailable),
@@ -210,6 +224,11 @@ impl PyLocalEcrServer {
             faults.set_item(kind.name(), counters.faults(kind))?;
         }
         dict.set_item("faults", faults)?;
+        let operations = PyDict::new(py);
+        for &operation in Operation::ALL {
+            operations.set_item(operation.name(), counters.calls_of(operation))?;
+        }
+        dict.set_item("operations", operations)?;
         Ok(dict)
     }
 
@@ -229,6 +248,7 @@ impl PyLocalEcrServer {
                     call.outcome,
                     call.faults,
                     call.user_agent,
+                    call.operation.name(),
                 )
             })
             .collect()
@@ -237,6 +257,12 @@ impl PyLocalEcrServer {
     /// Sets counters to zero and empties the log.
     fn reset(&self) {
         self.0.reset();
+    }
+
+    /// Names of all operations.
+    #[staticmethod]
+    fn operations() -> Vec<&'static str> {
+        Operation::ALL.iter().map(|operation| operation.name()).collect()
     }
 
     /// Names of all kinds of fault.
@@ -249,7 +275,7 @@ impl PyLocalEcrServer {
 fn raised(error: Error) -> PyErr {
     match error {
         Error::Invalid(text) => PyValueError::new_err(text),
-        Error::Layout(..) => PyValueError::new_err(error.to_string()),
+        Error::Layout(..) | Error::Refused(..) => PyValueError::new_err(error.to_string()),
         Error::Closed | Error::Tls(_) => PyRuntimeError::new_err(error.to_string()),
         Error::Listen(ref cause) | Error::Read(_, ref cause) => match cause.raw_os_error() {
             // With errno, OSError becomes the matching subclass, for instance FileNotFoundError.

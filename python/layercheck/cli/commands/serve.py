@@ -37,7 +37,7 @@ DEFAULT_REPOSITORY = "app"
     "layouts",
     multiple=True,
     metavar="[NAME=]DIR",
-    help="A repository with the configs and layers of an OCI image layout. Repeatable.",
+    help="A repository with the images, configs and layers of an OCI image layout. Repeatable.",
 )
 @click.option(
     "--fraction",
@@ -98,7 +98,8 @@ def serve(
 ) -> int:
     """Run a local ECR endpoint until Ctrl-C, without an AWS account. It accepts any credentials.
 
-    The endpoint speaks the protocol of ECR and ECR Public on 127.0.0.1. Standard output shows its address.
+    The endpoint speaks the protocol of ECR and ECR Public on 127.0.0.1: the layer check, and for images
+    ListImages, DescribeImages, BatchGetImage, PutImage and their like. Standard output shows its address.
     With --tls a second line shows the certificate file that clients need; the command deletes the file at
     its end.
     """
@@ -184,7 +185,9 @@ def _seed(
         except (OSError, ValueError) as error:
             reason = f"{error}; expected a folder with index.json and blobs"
             raise CommandError(f"cannot read the OCI layout {folder!r}: {reason}") from error
-        notes.append(f"{name} holds {count:,} configs and layers of {folder}")
+        images = len(ecr.images(name))
+        plural = "" if images == 1 else "s"
+        notes.append(f"{name} holds {count:,} configs and layers of {folder}, and {images:,} image{plural}")
     return notes
 
 
@@ -214,7 +217,9 @@ def _trust(ca_bundle: str) -> list[str]:
 
 def _call_counts(ecr: LocalEcr) -> str:
     counters = ecr.counters
-    return f"{counters.calls:,} calls for {counters.digests:,} digests, {counters.throttled:,} throttled"
+    manifests = f", {counters.manifests:,} manifests read" if counters.manifests else ""
+    calls = f"{counters.calls:,} calls for {counters.digests:,} digests{manifests}"
+    return f"{calls}, {counters.throttled:,} throttled"
 
 
 def _write_notes(lines: list[str]) -> None:
