@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::io;
 
 use layercheck::local_ecr::{
-    Fault, FaultKind, FaultSpec, Holding, LocalEcr, Options, Service, ThrottleForm, key,
+    Fault, FaultKind, FaultSpec, Holding, ImageRule, LocalEcr, Options, Push, Service, ThrottleForm, key,
 };
-use local_ecr_wire::{Answer, Connection, ask, body, digest, digests, request};
+use local_ecr_wire::{Answer, Connection, ask, body, digest, digests, operation, request};
+use serde_json::json;
 
 /// A server with these faults that holds digests 0 to 49.
 fn server(faults: impl IntoIterator<Item = FaultSpec>) -> LocalEcr {
@@ -423,6 +424,7 @@ fn every_kind_of_fault_takes_effect_and_is_counted_under_its_name() {
         FaultSpec::Html,
         FaultSpec::Empty,
         FaultSpec::WrongTypes,
+        FaultSpec::TokenExpired,
         FaultSpec::Poison { digests: [digest(1)].into() },
         FaultSpec::Shuffle,
         FaultSpec::Omit { share },
@@ -432,6 +434,16 @@ fn every_kind_of_fault_takes_effect_and_is_counted_under_its_name() {
         FaultSpec::UpperCase { share },
         FaultSpec::UnknownAvailability { share, word: "X".into() },
         FaultSpec::UnknownFailure { share, word: "X".into() },
+        FaultSpec::PageRepeat { share },
+        FaultSpec::PageNull { share },
+        FaultSpec::TokenLoop,
+        FaultSpec::TagRepeat,
+        FaultSpec::ImageDeleted { share: 0.01 },
+        FaultSpec::FailureCode { share, code: "X".into() },
+        FaultSpec::FailureWithoutDigest,
+        FaultSpec::WrongManifest { share },
+        FaultSpec::Converted { share },
+        FaultSpec::BigAnswer { bytes: 10 },
         FaultSpec::Truncate,
         FaultSpec::Cut,
         FaultSpec::CutHead,
@@ -452,15 +464,31 @@ fn every_kind_of_fault_takes_effect_and_is_counted_under_its_name() {
     let kinds: Vec<_> = all.iter().map(FaultSpec::kind).collect();
     assert_eq!(kinds, FaultKind::ALL);
     let server = server([]);
-    let asked = request(Service::Private, &body(&[digest(1)]));
+    server.set_image_rule("app", Some(ImageRule::default())).unwrap();
+    let two = Push { tags: vec!["one".into(), "two".into()], force: true, ..Push::default() };
+    server.put_image("app", two).unwrap();
+    let tags = (0..50).map(|number| format!("v{number}")).chain(["absent".into()]);
+    let ids: Vec<_> = tags.map(|tag| json!({"imageTag": tag})).collect();
+    let named = json!({"repositoryName": "app", "imageIds": ids});
+    // A call for each kind of answer, the last with a token.
+    let calls = [
+        request(Service::Private, &body(&[digest(1)])),
+        operation(Service::Private, "DescribeImages", r#"{"repositoryName":"app","maxResults":5}"#),
+        operation(Service::Private, "BatchGetImage", &named.to_string()),
+        operation(Service::Private, "ListImages", r#"{"repositoryName":"app","nextToken":"x"}"#),
+    ];
     for spec in all {
         let kind = spec.kind();
         server.set_faults(vec![spec.into()]).unwrap();
-        while server.counters().faults(kind) == 0 {
+        for asked in calls.iter().cycle().take(100) {
+            if server.counters().faults(kind) > 0 {
+                break;
+            }
             let mut connection = Connection::open(&server);
-            connection.send(&asked).unwrap();
+            connection.send(asked).unwrap();
             // The server has decided when the first byte or the end arrives.
             let _ = connection.read_some(&mut [0]);
         }
+        assert!(server.counters().faults(kind) > 0, "{kind:?}");
     }
 }

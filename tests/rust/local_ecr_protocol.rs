@@ -163,9 +163,11 @@ fn requests_that_are_not_calls_have_the_error_of_the_protocol() {
     let wrong_service = authorization(Service::Public, "us-east-1");
     let unknown = "UnknownOperationException";
     assert_eq!(
-        ask(post, "AmazonEC2ContainerRegistry_V20150921.PutImage", json, Some(&good)),
+        ask(post, "AmazonEC2ContainerRegistry_V20150921.DeleteRepository", json, Some(&good)),
         (400, unknown.into())
     );
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(ask(post, target, form, Some(&good)), (404, unknown.into()));
     assert_eq!(ask("GET / HTTP/1.1", target, json, Some(&good)), (404, unknown.into()));
     assert_eq!(ask("POST /v2/ HTTP/1.1", target, json, Some(&good)), (404, unknown.into()));
     assert_eq!(ask(post, target, "text/xml", Some(&good)), (404, unknown.into()));
@@ -177,17 +179,17 @@ fn requests_that_are_not_calls_have_the_error_of_the_protocol() {
 }
 
 #[test]
-fn bodies_beyond_a_mebibyte_are_refused_with_or_without_a_length() {
+fn bodies_beyond_25_mebibytes_are_refused_with_or_without_a_length() {
     let server = server();
     let mut connection = Connection::open(&server);
-    connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n").unwrap();
+    connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 26214401\r\n\r\n").unwrap();
     assert_eq!(connection.receive().unwrap().status, 413);
 
     let mut connection = Connection::open(&server);
     connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
     let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     // The server may answer and close before the test has sent everything.
-    for _ in 0..17 {
+    for _ in 0..401 {
         if connection.send(&chunk).is_err() {
             break;
         }
@@ -252,9 +254,9 @@ fn the_bucket_throttles_what_exceeds_the_burst() {
     let mut bare = Throttle { rate: 0.0, burst: 1.0, form: ThrottleForm::default() };
     bare.form.code = None;
     bare.form.status = 429;
-    server.set_throttle(Some(bare)).unwrap();
+    server.set_throttle(Some(&bare), &[]).unwrap();
     assert_eq!(statuses(), [200, 429, 429, 429, 429]);
-    server.set_throttle(None).unwrap();
+    server.set_throttle(None, &[]).unwrap();
     assert_eq!(statuses(), [200; 5]);
 }
 

@@ -22,6 +22,8 @@ mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr_faults;
 #[cfg(feature = "local-ecr")]
+mod local_ecr_images;
+#[cfg(feature = "local-ecr")]
 mod local_ecr_layout;
 #[cfg(feature = "local-ecr")]
 mod local_ecr_protocol;

@@ -7,12 +7,14 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import boto3
 import pyarrow.parquet
 import pytest
 
 from layercheck.cli.sample_data import expected_verdict, write_sample
 from layercheck.planning import plan
 from layercheck.verdict import Verdict
+from made_manifests import OCI_MANIFEST, digest_of, image
 
 from .conftest import COMMAND, SECRET, Layercheck, digest
 
@@ -151,3 +153,44 @@ def test_what_serve_prints_with_tls_works_when_pasted(environment: dict[str, str
     assert process.returncode == 0
     assert rest.strip().startswith("1 calls")
     assert not Path(ca_bundle).exists()
+
+
+def test_serve_shows_the_images_of_a_layout(environment: dict[str, str], tmp_path: Path) -> None:
+    manifest = image("base", "one")
+    layout = tmp_path / "layout"
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    for content in (manifest, "config of base one", "base", "one"):
+        (blobs / digest_of(content)[7:]).write_text(content)
+    descriptor = {
+        "mediaType": OCI_MANIFEST,
+        "digest": digest_of(manifest),
+        "size": len(manifest),
+        "annotations": {"org.opencontainers.image.ref.name": "v1"},
+    }
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [descriptor]}))
+    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    command = [*COMMAND, "serve", "--oci-layout", f"team/app={layout}"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().strip()
+        told = process.stderr.readline()
+        assert told == f"team/app holds 3 configs and layers of {layout}, and 1 image\n"
+        client = boto3.client(
+            "ecr",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key=SECRET,
+        )
+        (detail,) = client.describe_images(repositoryName="team/app")["imageDetails"]
+        assert (detail["imageDigest"], detail["imageTags"]) == (digest_of(manifest), ["v1"])
+        (found,) = client.batch_get_image(repositoryName="team/app", imageIds=[{"imageTag": "v1"}])["images"]
+        assert found["imageManifest"] == manifest
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate()
+    assert process.returncode == 0
+    assert "2 calls for 0 digests, 1 manifests read, 0 throttled" in rest

@@ -159,7 +159,7 @@ def test_unsigned_calls_are_refused(ecr: LocalEcr) -> None:
 
 def test_other_operations_are_unknown(ecr: LocalEcr) -> None:
     with pytest.raises(ClientError, match="UnknownOperationException"):
-        ecr.client(config=ONCE).describe_repositories()
+        ecr.client(config=ONCE).describe_registry()
 
 
 def test_rules_hold_digests_without_storing_them() -> None:
@@ -398,7 +398,7 @@ def test_settings_are_values() -> None:
 
 def test_a_setting_of_another_kind_of_fault_is_a_mistake() -> None:
     with pytest.raises(
-        ValueError, match="fault 'shuffle' does not take share, a setting of contradict, foreign"
+        ValueError, match="fault 'shuffle' does not take share, a setting of contradict, converted"
     ):
         Fault("shuffle", share=0.5)
     with pytest.raises(TypeError, match="tuple of digests"):

@@ -76,14 +76,14 @@ def test_pytest_finds_the_plugin_of_an_installed_layercheck() -> None:
     assert found.value == "layercheck.testing.pytest_plugin"
 
 
-def test_an_unknown_operation_is_told_which_one_is_served(tmp_path: Path) -> None:
+def test_an_unknown_operation_is_told_which_are_served(tmp_path: Path) -> None:
     suite = """
 import boto3, pytest
 
 def test_other_operations(local_ecr):
     with pytest.raises(Exception) as caught:
-        boto3.client("ecr").describe_repositories()
-    assert "one operation, BatchCheckLayerAvailability of ecr and ecr-public" in str(caught.value)
-    assert 'POST / "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories"' in str(caught.value)
+        boto3.client("ecr").describe_registry()
+    assert "the operations BatchCheckLayerAvailability, BatchGetImage, " in str(caught.value)
+    assert 'POST / "AmazonEC2ContainerRegistry_V20150921.DescribeRegistry"' in str(caught.value)
 """
     assert "1 passed" in run(tmp_path, suite)

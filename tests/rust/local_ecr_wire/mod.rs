@@ -115,7 +115,11 @@ pub(crate) fn authorization(service: Service, region: &str) -> String {
 }
 
 pub(crate) fn request(service: Service, body: &str) -> Vec<u8> {
-    let target = format!("{}.BatchCheckLayerAvailability", service.target_prefix());
+    operation(service, "BatchCheckLayerAvailability", body)
+}
+
+pub(crate) fn operation(service: Service, name: &str, body: &str) -> Vec<u8> {
+    let target = format!("{}.{name}", service.target_prefix());
     let authorization = authorization(service, "us-east-1");
     request_with(
         "POST / HTTP/1.1",
