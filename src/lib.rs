@@ -25,6 +25,7 @@ pub mod digest;
 pub mod dispatch;
 #[cfg(feature = "wire")]
 pub mod http;
+pub mod images;
 pub mod input;
 pub mod journal;
 pub mod json;

@@ -26,17 +26,24 @@ impl std::error::Error for CorruptRecord {}
 
 /// Writes a frame. The bytes `about` are not written but are part of the checksum, so that only a reader
 /// that knows them can open the frame.
-pub(super) struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
     /// Begins a small frame.
-    pub(super) fn new(kind: u8, room: usize) -> Self {
+    pub(crate) fn new(kind: u8, room: usize) -> Self {
         Self::begin(kind, Vec::with_capacity(HEAD + room))
     }
 
     /// Begins a large frame, which must not become longer than `room`.
-    pub(super) fn with_room(kind: u8, room: usize) -> Result<Self, OutOfMemory> {
+    pub(crate) fn with_room(kind: u8, room: usize) -> Result<Self, OutOfMemory> {
         memory::with_room(HEAD + room).map(|bytes| Self::begin(kind, bytes))
+    }
+
+    /// Begins a large frame of a format with a version of its own.
+    pub(crate) fn with_version(kind: u8, version: u8, room: usize) -> Result<Self, OutOfMemory> {
+        let mut bytes = memory::with_room(HEAD + room)?;
+        bytes.extend_from_slice(&[kind, version, 0, 0, 0, 0]);
+        Ok(Self(bytes))
     }
 
     fn begin(kind: u8, mut bytes: Vec<u8>) -> Self {
@@ -44,16 +51,16 @@ impl Writer {
         Self(bytes)
     }
 
-    pub(super) fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     /// Writes a number, seven bits in a byte, the lowest bits first.
-    pub(super) fn number(&mut self, mut number: u64) {
+    pub(crate) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);
             number >>= 7;
@@ -61,12 +68,12 @@ impl Writer {
         self.0.push(number as u8);
     }
 
-    pub(super) fn text(&mut self, text: &[u8]) {
+    pub(crate) fn text(&mut self, text: &[u8]) {
         self.number(text.len() as u64);
         self.raw(text);
     }
 
-    pub(super) fn seal(mut self, about: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(mut self, about: &[u8]) -> Vec<u8> {
         let sum = checksum(&self.0, about);
         self.0[2..HEAD].copy_from_slice(&sum.to_le_bytes());
         self.0
@@ -74,22 +81,27 @@ impl Writer {
 }
 
 /// Reads a frame's body from its start to its end.
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     /// Opens the body of a frame of this kind. [`Reader::check`] checks the checksum.
-    pub(super) fn open(kind: u8, frame: &'a [u8]) -> Result<Self, CorruptRecord> {
+    pub(crate) fn open(kind: u8, frame: &'a [u8]) -> Result<Self, CorruptRecord> {
+        Self::open_version(kind, VERSION, frame)
+    }
+
+    /// Opens the body of a frame of a format with a version of its own.
+    pub(crate) fn open_version(kind: u8, version: u8, frame: &'a [u8]) -> Result<Self, CorruptRecord> {
         let (head, body) = frame.split_at_checked(HEAD).ok_or(CorruptRecord("too short"))?;
         if head[0] != kind {
             return Err(CorruptRecord("of another kind"));
         }
-        if head[1] != VERSION {
+        if head[1] != version {
             return Err(CorruptRecord("of another version"));
         }
         Ok(Self(body))
     }
 
-    pub(super) fn check(frame: &[u8], about: &[u8]) -> Result<(), CorruptRecord> {
+    pub(crate) fn check(frame: &[u8], about: &[u8]) -> Result<(), CorruptRecord> {
         let written = frame.get(2..HEAD).ok_or(CorruptRecord("too short"))?;
         if written == checksum(frame, about).to_le_bytes() {
             Ok(())
@@ -98,17 +110,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, CorruptRecord> {
+    pub(crate) fn byte(&mut self) -> Result<u8, CorruptRecord> {
         Ok(self.take(1)?[0])
     }
 
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], CorruptRecord> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], CorruptRecord> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(CorruptRecord("cut short"))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, CorruptRecord> {
+    pub(crate) fn number(&mut self) -> Result<u64, CorruptRecord> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -125,19 +137,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a number that is at most `most`.
-    pub(super) fn count(&mut self, most: usize) -> Result<usize, CorruptRecord> {
+    pub(crate) fn count(&mut self, most: usize) -> Result<usize, CorruptRecord> {
         match usize::try_from(self.number()?) {
             Ok(count) if count <= most => Ok(count),
             _ => Err(CorruptRecord("a number is too large")),
         }
     }
 
-    pub(super) fn text(&mut self, most: usize) -> Result<&'a [u8], CorruptRecord> {
+    pub(crate) fn text(&mut self, most: usize) -> Result<&'a [u8], CorruptRecord> {
         let length = self.count(most)?;
         self.take(length)
     }
 
-    pub(super) fn end(&self) -> Result<(), CorruptRecord> {
+    pub(crate) fn end(&self) -> Result<(), CorruptRecord> {
         if self.0.is_empty() { Ok(()) } else { Err(CorruptRecord("longer than it should be")) }
     }
 }

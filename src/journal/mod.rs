@@ -4,7 +4,7 @@
 //! puts them into a database. All decoders take hostile bytes: a wrong bit anywhere is an error, and no
 //! memory is reserved for a number that was only read.
 
-mod frame;
+pub(crate) mod frame;
 pub mod outcomes;
 pub mod plan_parts;
 

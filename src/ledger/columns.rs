@@ -167,7 +167,7 @@ impl Columns {
 /// Numbered texts; 0 is no text. A hostile service can send a different text with every digest, so the
 /// number of texts is bounded, and `last` stands for every text beyond it.
 #[derive(Clone, Debug)]
-pub(super) struct Notes<T> {
+pub(crate) struct Notes<T> {
     pub(super) numbers: HashMap<T, u16>,
     pub(super) texts: Vec<T>,
     last: T,
@@ -176,12 +176,12 @@ pub(super) struct Notes<T> {
 }
 
 impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
-    fn new(last: T) -> Self {
+    pub(crate) fn new(last: T) -> Self {
         Self { numbers: HashMap::new(), texts: Vec::new(), last, full: false }
     }
 
     /// Returns the number of a text. `same` finds it among the first few texts; otherwise `make` makes it.
-    fn number(&mut self, same: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u16 {
+    pub(crate) fn number(&mut self, same: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u16 {
         // An honest service has only these few, and a comparison needs neither memory nor a hash.
         const FEW: usize = 4;
         if let Some(at) = self.texts.iter().take(FEW).position(same) {
@@ -210,7 +210,7 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
         self.texts.len() * size_of::<T>() + self.numbers.capacity() * size_of::<(T, u16)>()
     }
 
-    fn get(&self, number: u16) -> Option<&T> {
+    pub(crate) fn get(&self, number: u16) -> Option<&T> {
         match number {
             0 => None,
             u16::MAX => Some(&self.last),
@@ -220,6 +220,6 @@ impl<T: Clone + Eq + std::hash::Hash> Notes<T> {
 }
 
 /// Cuts `text` to at most [`MAX_NOTE`] bytes of whole characters.
-fn cut(text: &str) -> &str {
+pub(crate) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_NOTE)]
 }

@@ -129,6 +129,33 @@ impl Dedupe {
         Ok(())
     }
 
+    /// Returns the index of a digest; None if it was not added.
+    #[must_use]
+    pub fn find(&self, digest: &Digest) -> Option<u32> {
+        let tag = self.seed.tag(digest);
+        let mut at = self.home(tag);
+        loop {
+            let Seen { mut same, used } = self.buckets[at].look(tag);
+            while same != 0 {
+                let index = self.buckets[at].first(same) - 1;
+                if self.unique[index as usize] == *digest {
+                    return Some(index);
+                }
+                same &= same - 1;
+            }
+            if used < WIDTH {
+                return None;
+            }
+            at = self.next(at);
+        }
+    }
+
+    /// Returns the unique digests so far, in first-seen order.
+    #[must_use]
+    pub fn unique(&self) -> &[Digest] {
+        &self.unique
+    }
+
     /// Reserves memory for `more` unique digests. If the system refuses, nothing changes.
     pub fn expect(&mut self, more: usize) {
         let _ = memory::reserve_exact(&mut self.unique, more);

@@ -48,6 +48,13 @@ impl Plan {
         Self::of_parts(digests, Vec::new(), Rejects::default(), Default::default(), MAX_BATCH)
     }
 
+    /// Makes a plan with a row for each digest. The digests must differ, and `row_index` must count from 0.
+    pub(crate) fn of_unique(digests: Vec<Digest>, row_index: Vec<i64>, batch_size: usize) -> Self {
+        let mut spellings = [0; Spelling::ALL.len()];
+        spellings[Spelling::Canonical as usize] = digests.len() as u64;
+        Self::of_parts(digests, row_index, Rejects::default(), spellings, batch_size)
+    }
+
     /// Returns the number of input rows, valid or not.
     #[must_use]
     pub fn rows(&self) -> usize {

@@ -268,8 +268,8 @@ type PyRecord<'py> = (usize, usize, Bound<'py, PyBytes>);
 /// A frozen copy of a ledger's columns, which a report reads.
 #[pyclass(name = "Columns", module = "layercheck._core", frozen)]
 pub(super) struct PyColumns {
-    plan: Arc<Plan>,
-    columns: Arc<Columns>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) columns: Arc<Columns>,
     /// The verdict code of each row, made on the first use.
     codes: OnceLock<Arc<Vec<u8>>>,
 }

@@ -8,6 +8,7 @@ mod comparison;
 mod compression;
 #[cfg(feature = "wire")]
 mod http;
+mod images;
 mod input;
 mod journal;
 mod known_secrets;
@@ -61,6 +62,8 @@ mod _core {
     #[cfg(feature = "wire")]
     #[pymodule_export]
     use super::http::{PyWire, WireError, signature_headers};
+    #[pymodule_export]
+    use super::images::PyImageGraph;
     #[pymodule_export]
     use super::journal::{PyPlanParts, PyPlanReader};
     #[pymodule_export]

@@ -262,7 +262,7 @@ fn digest_of(value: &Bound<'_, PyAny>) -> PyResult<Option<Digest>> {
     Ok(bytes.try_into().map(Digest).ok().or_else(|| parse::parse(bytes).ok().map(|(digest, _)| digest)))
 }
 
-fn texts<'py>(py: Python<'py>, digests: &[Digest]) -> PyResult<Bound<'py, PyList>> {
+pub(super) fn texts<'py>(py: Python<'py>, digests: &[Digest]) -> PyResult<Bound<'py, PyList>> {
     // Item by item, because a list that is made as a whole panics without memory.
     let texts = PyList::empty(py);
     for digest in digests {

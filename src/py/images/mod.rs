@@ -1,0 +1,315 @@
+//! `ImageGraph` for Python.
+
+mod details;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+
+use self::details::Detail;
+use super::ledger::PyColumns;
+use super::memory;
+use super::plan::{PyPlan, texts};
+use crate::digest::Digest;
+use crate::images::{Circumstances, Graph, ImageVerdict, PlatformFilter, ReadError, ReadManifest, digest_of};
+use crate::memory::OutOfMemory;
+use crate::verdict::Verdict;
+
+/// The images of one repository: what it listed, what their manifests need, and a verdict for each image.
+///
+/// Digests are canonical texts. A digest that is not, or that the graph does not know, changes nothing.
+/// Thread-safe; long work releases the interpreter lock.
+#[pyclass(name = "ImageGraph", module = "layercheck._core", frozen)]
+pub(super) struct PyImageGraph {
+    graph: Arc<Mutex<Graph>>,
+}
+
+impl PyImageGraph {
+    /// Locks the graph. No thread calls Python while it holds the lock, so that a thread may wait for the lock
+    /// with the interpreter lock held.
+    fn lock(&self) -> MutexGuard<'_, Graph> {
+        lock(&self.graph)
+    }
+}
+
+/// See [`PyImageGraph::lock`].
+fn lock(graph: &Mutex<Graph>) -> MutexGuard<'_, Graph> {
+    graph.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[pymethods]
+impl PyImageGraph {
+    /// `platforms` are texts such as `linux/amd64` and `linux/arm/v7`: children of an index for other platforms
+    /// are not required. Without any, all children are. Raises `ValueError` for another text.
+    #[new]
+    #[pyo3(signature = (*, platforms = Vec::new()))]
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn new(platforms: Vec<String>) -> PyResult<Self> {
+        let filter = PlatformFilter::new(platforms.iter().map(String::as_str)).map_err(|text| {
+            let message = format!("{text:?} is not a platform; expected OS/ARCH or OS/ARCH/VARIANT");
+            PyValueError::new_err(message)
+        })?;
+        Ok(Self { graph: Arc::new(Mutex::new(Graph::new(filter)?)) })
+    }
+
+    /// Take a page of a listing: `imageDetails` of DescribeImages or `imageIds` of ListImages, as botocore
+    /// parsed it. Returns the number of images that were not listed before. An image that comes again gets more
+    /// tags. `imageStatus` may be added to the entries of ListImages; without it an image counts as ACTIVE.
+    ///
+    /// What cannot be used is left out and counted in `skipped`: entries that are null or without a canonical
+    /// sha256, and values of another type than the service documents.
+    fn list_page(&self, py: Python<'_>, details: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let mut skipped = 0;
+        let mut read = Vec::new();
+        match details.cast::<PyList>() {
+            Ok(entries) => read.extend(entries.iter().filter_map(|entry| Detail::read(&entry, &mut skipped))),
+            Err(_) => skipped += 1,
+        }
+        let images: Vec<_> = read.iter().map(Detail::image).collect();
+        let new = py.detach(|| {
+            let mut graph = self.lock();
+            (0..skipped).for_each(|_| graph.skip());
+            let mut new = 0;
+            for image in &images {
+                new += usize::from(graph.list(image)?);
+            }
+            Ok::<_, OutOfMemory>(new)
+        })?;
+        Ok(new)
+    }
+
+    /// The number of listed images.
+    fn __len__(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Entries and values of the listing that could not be used.
+    #[getter]
+    fn skipped(&self) -> usize {
+        self.lock().skipped()
+    }
+
+    /// Tags of all images.
+    #[getter]
+    fn tags(&self) -> usize {
+        self.lock().tags()
+    }
+
+    /// Different blobs that the manifests name.
+    #[getter]
+    fn blobs(&self) -> usize {
+        self.lock().blobs()
+    }
+
+    /// Manifests that were read or restored.
+    #[getter]
+    fn manifests(&self) -> usize {
+        self.lock().manifests()
+    }
+
+    /// Return the digests of at most `limit` listed images whose manifests are needed, and that were neither
+    /// handed out before nor failed. Archived images are left out.
+    #[pyo3(signature = (limit = 100))]
+    fn unread<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        let digests = self.lock().hand_out(limit);
+        texts(py, &digests)
+    }
+
+    /// Let `unread` hand out these images once more, unless they were read or failed meanwhile.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn again(&self, digests: Vec<Bound<'_, PyString>>) {
+        self.lock().take_back(&all(&digests));
+    }
+
+    /// Take manifests: (digest, text, media type of the answer). Each is verified and read with the interpreter
+    /// lock released. Returns what was not used, as (digest, code): `NotListed` for an image that the listing
+    /// does not name as active, and for images that are unreadable now `DigestMismatch`, `TooLarge`,
+    /// `ContradictoryManifest` and `NotAManifest`.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        images: Vec<(Bound<'py, PyString>, Bound<'py, PyString>, Option<Bound<'py, PyString>>)>,
+    ) -> PyResult<Vec<(Bound<'py, PyString>, &'static str)>> {
+        // A text that UTF-8 cannot hold has no sha256, so it does not match.
+        let documents: Vec<_> = images
+            .iter()
+            .map(|(digest, text, media_type)| {
+                let media_type = media_type.as_ref().and_then(|text| text.to_str().ok());
+                (digest.to_str().ok().and_then(digest_of), text.to_str().unwrap_or_default(), media_type)
+            })
+            .collect();
+        let problems = py.detach(|| {
+            let taken = documents.iter().map(|(digest, text, media_type)| {
+                let Some(digest) = digest.filter(|digest| self.lock().expects(digest)) else {
+                    return Ok(Some(ReadError::NotListed));
+                };
+                let manifest = ReadManifest::of(&digest, text, *media_type)?;
+                Ok(self.lock().take(&digest, &manifest)?.err())
+            });
+            taken.collect::<Result<Vec<_>, OutOfMemory>>()
+        })?;
+        let problems = images.iter().zip(problems);
+        Ok(problems.filter_map(|((digest, ..), problem)| Some((digest.clone(), problem?.code()))).collect())
+    }
+
+    /// Say that the manifest of an image could not be had: `unreadable` for good (`KmsError`,
+    /// `ImageInaccessible`), or else undecided. Nothing changes if it was read.
+    #[pyo3(signature = (digest, code, reason, *, unreadable))]
+    fn fail(&self, digest: &str, code: &str, reason: &str, unreadable: bool) {
+        if let Some(digest) = digest_of(digest) {
+            self.lock().fail(&digest, code, reason, unreadable);
+        }
+    }
+
+    /// Return what a store keeps of a manifest that was read: its parts, with a version and a checksum. None if
+    /// the image was not read.
+    fn projection<'py>(&self, py: Python<'py>, digest: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let Some(digest) = digest_of(digest) else { return Ok(None) };
+        let projection = self.lock().projection(&digest)?;
+        projection.map(|bytes| memory::bytes(py, &bytes)).transpose()
+    }
+
+    /// Take the manifest of a listed image from what `projection` returned for the same digest. Returns false,
+    /// and changes nothing, if the bytes are damaged, of another version or of another image, and if the image
+    /// is not listed as active.
+    fn restore(&self, py: Python<'_>, digest: &str, projection: &[u8]) -> PyResult<bool> {
+        let Some(digest) = digest_of(digest) else { return Ok(false) };
+        Ok(py.detach(|| self.lock().restore(&digest, projection))?)
+    }
+
+    /// Return the plan of all blobs that the manifests name (configs, layers, blobs that an index lists as
+    /// children, also layers that are not to be distributed): a row for each, in first-seen order.
+    #[pyo3(signature = (batch_size = 100))]
+    fn plan(&self, py: Python<'_>, batch_size: usize) -> PyResult<PyPlan> {
+        if batch_size == 0 || batch_size > crate::protocol::MAX_BATCH {
+            let most = crate::protocol::MAX_BATCH;
+            return Err(PyValueError::new_err(format!("batch_size is {batch_size}; expected 1 to {most}")));
+        }
+        Ok(PyPlan { plan: py.detach(|| self.lock().plan(batch_size))? })
+    }
+
+    /// Take the verdicts of the blobs. `columns` are those of a plan that `plan` returned, now or before more
+    /// manifests were read. They replace what earlier columns and second looks said. Raises `ValueError` for
+    /// columns of another plan.
+    fn set_verdicts(&self, py: Python<'_>, columns: &Bound<'_, PyColumns>) -> PyResult<()> {
+        let columns = columns.get();
+        if py.detach(|| self.lock().set_verdicts(&columns.plan, &columns.columns)) {
+            return Ok(());
+        }
+        Err(PyValueError::new_err("the columns are those of another plan than this graph's"))
+    }
+
+    /// Judge every listed image by what is known now, and return the number of images for each verdict. May be
+    /// called again after more is known.
+    ///
+    /// A child that is not listed counts as missing only if `listing_complete` (all pages were read, of images
+    /// in every status) and `pull_through` is False: the repository is known not to belong to a pull-through
+    /// cache.
+    #[pyo3(signature = (*, listing_complete, pull_through))]
+    fn judge<'py>(
+        &self,
+        py: Python<'py>,
+        listing_complete: bool,
+        pull_through: Option<bool>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let circumstances = Circumstances { listing_complete, pull_through };
+        counts(py, py.detach(|| self.lock().judge(circumstances))?)
+    }
+
+    /// Return the number of listed images for each verdict. Images that were not judged are `not_checked`.
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let by_code = self.lock().counts();
+        counts(py, by_code)
+    }
+
+    /// Return what a second look asks again: the incomplete images, and the missing blobs that they need.
+    fn suspects<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>)> {
+        let (images, blobs) = py.detach(|| self.lock().suspects())?;
+        Ok((texts(py, &images)?, texts(py, &blobs)?))
+    }
+
+    /// Return the children of indexes that are not listed and count as missing: a second look may ask for them
+    /// too, and tells `found` and `gone`.
+    fn missing_children<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let children = py.detach(|| self.lock().missing_children())?;
+        texts(py, &children)
+    }
+
+    /// Take the codes of `Verdict` that a second look brought for these blobs. Only blobs that the first check
+    /// denied change: denied again, they stay missing; available, they are available; without an answer, they
+    /// are undecided.
+    #[expect(clippy::needless_pass_by_value, reason = "the lists come out of Python objects by value")]
+    fn update(&self, digests: Vec<Bound<'_, PyString>>, codes: Vec<u8>) -> PyResult<()> {
+        if digests.len() != codes.len() {
+            let message = format!("{} digests and {} codes; expected one for each", digests.len(), codes.len());
+            return Err(PyValueError::new_err(message));
+        }
+        let mut graph = self.lock();
+        for (digest, code) in digests.iter().zip(codes) {
+            if let Some(digest) = digest.to_str().ok().and_then(digest_of) {
+                graph.look_again(&digest, Verdict::from_code(code).unwrap_or(Verdict::Other));
+            }
+        }
+        Ok(())
+    }
+
+    /// Say that a second look did not find these images, or these children that are not listed.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn gone(&self, digests: Vec<Bound<'_, PyString>>) {
+        let mut graph = self.lock();
+        all(&digests).iter().for_each(|digest| graph.gone(digest));
+    }
+
+    /// Say that a second look found these children, although they are not listed: the indexes that name them are
+    /// undecided.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn found(&self, digests: Vec<Bound<'_, PyString>>) {
+        let mut graph = self.lock();
+        all(&digests).iter().for_each(|digest| graph.found(digest));
+    }
+
+    /// Take the word of a second witness about a missing blob: True if it denied the blob too, False if it gave
+    /// it (images that need the blob are undecided then, with the code Contradiction), None if it did not tell.
+    fn confirm(&self, digest: &str, confirmed: Option<bool>) {
+        if let (Some(digest), Some(is_denied)) = (digest_of(digest), confirmed) {
+            self.lock().confirm(&digest, is_denied);
+        }
+    }
+
+    /// Say that the run ends here: images that were not judged, and images of which a missing part was denied
+    /// only once because no second look came to it, are `not_checked`.
+    fn not_checked(&self, py: Python<'_>) {
+        py.detach(|| self.lock().end_early());
+    }
+
+    /// Return the digests of the listed images with this code of `ImageVerdict`, in the order of the listing.
+    fn digests<'py>(&self, py: Python<'py>, verdict: u8) -> PyResult<Bound<'py, PyList>> {
+        let digests: Vec<Digest> = ImageVerdict::from_code(verdict)
+            .map_or_else(Vec::new, |verdict| self.lock().with_verdict(verdict).copied().collect());
+        texts(py, &digests)
+    }
+
+    /// Return how many blobs the active images need that were pulled since this time (seconds since 1970), and
+    /// how many of these blobs are missing. If most are, the question was wrong, and not the images.
+    fn recently_pulled(&self, py: Python<'_>, since: f64) -> PyResult<(usize, usize)> {
+        Ok(py.detach(|| self.lock().recently_pulled((since * 1_000.0) as i64))?)
+    }
+}
+
+/// Returns the digests among texts.
+fn all(digests: &[Bound<'_, PyString>]) -> Vec<Digest> {
+    digests.iter().filter_map(|digest| digest_of(digest.to_str().ok()?)).collect()
+}
+
+/// Makes a dict with all eight verdicts.
+fn counts(py: Python<'_>, by_code: [usize; 8]) -> PyResult<Bound<'_, PyDict>> {
+    let counts = PyDict::new(py);
+    // `not_checked` comes last for people, although its code is the first.
+    for verdict in ImageVerdict::ALL.iter().cycle().skip(1).take(ImageVerdict::ALL.len()) {
+        counts.set_item(verdict.name(), by_code[*verdict as usize])?;
+    }
+    Ok(counts)
+}
