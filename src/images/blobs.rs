@@ -250,26 +250,17 @@ impl Blobs {
         sizes.and_then(|sizes| sizes.get(blob as usize)).copied().unwrap_or(NO_SIZE)
     }
 
-    /// Returns the verdict, the code and the reason that tables show for a blob.
-    pub(super) fn shown(&self, blob: u32) -> (Verdict, &str, &str) {
+    /// Returns the verdict and the code that tables show for a blob.
+    pub(super) fn shown(&self, blob: u32) -> (Verdict, &str) {
         let at = blob as usize;
-        let first = self.columns.as_ref().filter(|columns| at < columns.verdicts().len());
-        let (first, code, reason) = first.map_or((Verdict::NotChecked, "", ""), |columns| {
-            let (code, reason) = columns.detail(at);
-            (columns.verdicts()[at], code, reason)
-        });
+        let columns = self.columns.as_ref().filter(|columns| at < columns.verdicts().len());
+        let first = columns.map_or(Verdict::NotChecked, |columns| columns.verdicts()[at]);
         match self.state(blob) {
-            State::Contradiction => (
-                Verdict::Other,
-                "Contradiction",
-                "one operation of the service denies the layer, and another gives it",
-            ),
-            State::Available => (Verdict::Available, "", ""),
-            State::Undecided if first == Verdict::Unavailable => {
-                (Verdict::Unanswered, "NoSecondAnswer", "denied at first, and without an answer when asked again")
-            }
-            State::Archived => (Verdict::Archived, "", ""),
-            _ => (first, code, reason),
+            State::Contradiction => (Verdict::Other, "Contradiction"),
+            State::Undecided if first == Verdict::Unavailable => (Verdict::Unanswered, "NoSecondAnswer"),
+            State::Available => (Verdict::Available, ""),
+            State::Archived => (Verdict::Archived, ""),
+            _ => (first, columns.map_or("", |columns| columns.detail(at).0)),
         }
     }
 

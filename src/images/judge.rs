@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::blobs::State;
+use super::blobs::{Part, State};
 use super::graph::{Child, Graph, NONE, Reading, fact};
 use super::parts::{NO_SIZE, flag};
 use super::reading::is_extra;
@@ -19,6 +19,17 @@ pub struct Circumstances {
     pub listing_complete: bool,
     /// Whether the repository belongs to a pull-through cache; None if that is not known.
     pub pull_through: Option<bool>,
+}
+
+impl Circumstances {
+    /// Returns why a child that is not listed does not count as missing.
+    pub(super) const fn not_listed(self) -> Code {
+        match self.pull_through {
+            Some(true) => Code::PullThrough,
+            None => Code::PullThroughUnknown,
+            Some(false) => Code::ListingIncomplete,
+        }
+    }
 }
 
 /// What was found out about the parts of one image. Each blob and each child counts once.
@@ -89,11 +100,6 @@ impl Tally {
 
     /// Returns the verdict: unreadable before incomplete, undecided, not checked, partial and complete.
     fn verdict(&self, circumstances: Circumstances) -> (ImageVerdict, Code) {
-        let not_listed = match (circumstances.pull_through, circumstances.listing_complete) {
-            (Some(true), _) => Code::PullThrough,
-            (None, _) => Code::PullThroughUnknown,
-            (Some(false), _) => Code::ListingIncomplete,
-        };
         let rules = [
             (self.malformed, ImageVerdict::Unreadable, Code::MalformedDigest),
             (self.missing_layers, ImageVerdict::Incomplete, Code::MissingLayer),
@@ -109,7 +115,7 @@ impl Tally {
             (self.unreadable_children, ImageVerdict::Undecided, Code::UnreadableChild),
             (self.found_later, ImageVerdict::Undecided, Code::ChildFoundLater),
             (self.not_checked, ImageVerdict::NotChecked, Code::None),
-            (self.unlisted_children, ImageVerdict::Partial, not_listed),
+            (self.unlisted_children, ImageVerdict::Partial, circumstances.not_listed()),
             (self.partial_children, ImageVerdict::Partial, Code::PartialChild),
         ];
         let first = rules.iter().find(|(count, _, _)| *count > 0);
@@ -229,11 +235,7 @@ impl Graph {
             return;
         }
         match state {
-            State::Available => {
-                let size = self.blobs.known_size(part.blob);
-                let differs = part.size != NO_SIZE && size != NO_SIZE && size != part.size;
-                tally.wrong_sizes += u32::from(differs || part.flags & flag::SIZES != 0);
-            }
+            State::Available => tally.wrong_sizes += u32::from(self.has_wrong_size(&part)),
             State::Missing => {
                 let is_layer = part.flags & flag::LAYER != 0;
                 *(if is_layer { &mut tally.missing_layers } else { &mut tally.missing_config }) += 1;
@@ -245,6 +247,14 @@ impl Graph {
             State::Contradiction => tally.contradictions += 1,
             State::NotChecked => tally.not_checked += 1,
         }
+    }
+
+    /// Returns true for a blob that is there, with another size than its descriptor says.
+    pub(super) fn has_wrong_size(&self, part: &Part) -> bool {
+        let size = self.blobs.known_size(part.blob);
+        let differs = part.size != NO_SIZE && size != NO_SIZE && size != part.size;
+        let is_there = self.blobs.state(part.blob) == State::Available;
+        is_there && part.flags & flag::FOREIGN == 0 && (differs || part.flags & flag::SIZES != 0)
     }
 
     /// Returns the listed image that a blob is, if it is one: an index may list a document under a media type

@@ -16,7 +16,7 @@ mod platforms;
 pub mod projection;
 mod reading;
 mod second_look;
-// pub mod table;
+pub mod tables;
 mod tags;
 mod verdict;
 

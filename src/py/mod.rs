@@ -23,6 +23,7 @@ mod planner;
 #[cfg(feature = "wire")]
 mod prepared_calls;
 mod python_file;
+mod record_table;
 mod rejects;
 mod request;
 mod rows;
@@ -88,6 +89,8 @@ mod _core {
     #[cfg(feature = "wire")]
     #[pymodule_export]
     use super::prepared_calls::PyPreparedCalls;
+    #[pymodule_export]
+    use super::record_table::PyRecordTable;
     #[pymodule_export]
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]

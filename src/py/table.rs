@@ -1,8 +1,8 @@
 //! `Table` for Python: chunks of lines, files, and the Arrow stream.
 
 use std::fs::File;
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::table::text::{self, Format};
 use crate::table::{Table, arrow, plan_table};
 
 /// Bytes collected before a write. A block of lines is larger and is written at once.
-const WRITE_BLOCK: usize = 1 << 18;
+pub(super) const WRITE_BLOCK: usize = 1 << 18;
 
 /// Time between two looks for a signal while a file is written.
 const BETWEEN_CHECKS: Duration = Duration::from_millis(20);
@@ -37,30 +37,37 @@ impl PyTable {
         Self { table }
     }
 
-    /// Creates the file and writes it with the interpreter lock released, which it takes for a moment now and
-    /// then to run signal handlers. Errors keep their `errno`.
-    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
-    fn write(&self, py: Python<'_>, path: PathBuf, format: Format, suffix: &str) -> PyResult<()> {
+    fn write(&self, py: Python<'_>, path: &Path, format: Format, suffix: &str) -> PyResult<()> {
         memory::ensure(text::MEMORY + WRITE_BLOCK)?;
         let compression = Compression::of_suffix(suffix);
-        let mut checked = Instant::now();
-        let check = || {
-            if checked.elapsed() < BETWEEN_CHECKS {
-                return Ok(());
-            }
-            checked = Instant::now();
-            let run_handlers = |py: Python<'_>| py.check_signals();
-            Ok(Python::attach(run_handlers)?)
-        };
-        let written = py.detach(|| {
-            let out = BufWriter::with_capacity(WRITE_BLOCK, File::create(&path)?);
-            text::write(&self.table, format, compression, out, check)
-        });
-        written.map_err(|error| match error.get_ref().and_then(|inner| inner.downcast_ref::<OutOfMemory>()) {
-            Some(refused) => (*refused).into(),
-            None => os_error(error, &path),
-        })
+        write_file(py, path, |out, check| text::write(&self.table, format, compression, out, check))
     }
+}
+
+/// Creates a file and writes it with the interpreter lock released, which it takes for a moment now and then to
+/// run signal handlers, whenever `write` calls its second argument. Errors keep their `errno`.
+pub(super) fn write_file(
+    py: Python<'_>,
+    path: &Path,
+    write: impl FnOnce(BufWriter<File>, &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> + Send,
+) -> PyResult<()> {
+    let mut checked = Instant::now();
+    let mut check = || {
+        if checked.elapsed() < BETWEEN_CHECKS {
+            return Ok(());
+        }
+        checked = Instant::now();
+        let run_handlers = |py: Python<'_>| py.check_signals();
+        Ok(Python::attach(run_handlers)?)
+    };
+    let written = py.detach(|| {
+        let out = BufWriter::with_capacity(WRITE_BLOCK, File::create(path)?);
+        write(out, &mut check)
+    });
+    written.map_err(|error| match error.get_ref().and_then(|inner| inner.downcast_ref::<OutOfMemory>()) {
+        Some(refused) => (*refused).into(),
+        None => os_error(error, path),
+    })
 }
 
 #[pymethods]
@@ -96,14 +103,16 @@ impl PyTable {
 
     /// Write CSV to `path`, replacing a file there. `suffix` is that of a compression, or anything else.
     #[pyo3(signature = (path, suffix = ""))]
+    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
     fn write_csv(&self, py: Python<'_>, path: PathBuf, suffix: &str) -> PyResult<()> {
-        self.write(py, path, CSV, suffix)
+        self.write(py, &path, CSV, suffix)
     }
 
     /// Write JSON Lines to `path`, as `write_csv` does.
     #[pyo3(signature = (path, suffix = ""))]
+    #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
     fn write_jsonl(&self, py: Python<'_>, path: PathBuf, suffix: &str) -> PyResult<()> {
-        self.write(py, path, JSON_LINES, suffix)
+        self.write(py, &path, JSON_LINES, suffix)
     }
 
     /// The table as an Arrow stream (PyCapsule interface).

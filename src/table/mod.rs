@@ -9,6 +9,7 @@ pub mod in_order;
 pub mod jsonl;
 #[cfg(feature = "arrow")]
 pub mod plan_table;
+pub mod records;
 pub mod rows;
 pub mod text;
 

@@ -12,9 +12,12 @@ use self::details::Detail;
 use super::ledger::PyColumns;
 use super::memory;
 use super::plan::{PyPlan, texts};
+use super::record_table::{PyRecordTable, line};
 use crate::digest::Digest;
+use crate::images::tables::{GraphTable, Place};
 use crate::images::{Circumstances, Graph, ImageVerdict, PlatformFilter, ReadError, ReadManifest, digest_of};
 use crate::memory::OutOfMemory;
+use crate::table::records::Records;
 use crate::verdict::Verdict;
 
 /// The images of one repository: what it listed, what their manifests need, and a verdict for each image.
@@ -292,10 +295,73 @@ impl PyImageGraph {
         texts(py, &digests)
     }
 
+    /// Return the line of one listed image as in the table of images; None if it is not listed. A search among
+    /// all listed images: for a few.
+    fn image<'py>(&self, py: Python<'py>, digest: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let place = digest_of(digest).and_then(|digest| self.lock().place(&digest));
+        let Some(place) = place else { return Ok(None) };
+        let table = GraphTable::images(Arc::clone(&self.graph), Place::default());
+        let Some(cells) = py.detach(|| table.line_of(place))? else { return Ok(None) };
+        let made = line(py, table.columns(), &cells)?;
+        for name in ["account_id", "region", "repository"] {
+            made.del_item(name)?;
+        }
+        Ok(Some(made))
+    }
+
+    /// Return the table of images, as they are judged now: a line for each listed image.
+    fn images_table(
+        &self,
+        py: Python<'_>,
+        account_id: Option<String>,
+        region: Option<String>,
+        repository: String,
+    ) -> PyRecordTable {
+        let place = place(account_id, region, repository);
+        PyRecordTable::new(Arc::new(py.detach(|| GraphTable::images(Arc::clone(&self.graph), place))))
+    }
+
+    /// Return the table of platforms: a line for each child of each index, and for each other image that is not
+    /// such a child, or has a tag of its own.
+    fn platforms_table(
+        &self,
+        py: Python<'_>,
+        account_id: Option<String>,
+        region: Option<String>,
+        repository: String,
+    ) -> PyRecordTable {
+        let place = place(account_id, region, repository);
+        PyRecordTable::new(Arc::new(py.detach(|| GraphTable::platforms(Arc::clone(&self.graph), place))))
+    }
+
+    /// Return the table of layers: a line for each blob that an active image needs and that is not available, or
+    /// has another size than a manifest says. With `all`, there is a line for every blob of these images.
+    #[pyo3(signature = (account_id, region, repository, *, all = false))]
+    fn layers_table(
+        &self,
+        py: Python<'_>,
+        account_id: Option<String>,
+        region: Option<String>,
+        repository: String,
+        all: bool,
+    ) -> PyResult<PyRecordTable> {
+        let place = place(account_id, region, repository);
+        let table = py.detach(|| GraphTable::layers(Arc::clone(&self.graph), place, all))?;
+        Ok(PyRecordTable::new(Arc::new(table)))
+    }
+
     /// Return how many blobs the active images need that were pulled since this time (seconds since 1970), and
     /// how many of these blobs are missing. If most are, the question was wrong, and not the images.
     fn recently_pulled(&self, py: Python<'_>, since: f64) -> PyResult<(usize, usize)> {
         Ok(py.detach(|| self.lock().recently_pulled((since * 1_000.0) as i64))?)
+    }
+}
+
+fn place(account_id: Option<String>, region: Option<String>, repository: String) -> Place {
+    Place {
+        account_id: account_id.unwrap_or_default(),
+        region: region.unwrap_or_default(),
+        repository,
     }
 }
 
