@@ -39,7 +39,7 @@ if _TYPE_CHECKING:
     from layercheck.layout import Layout, LayoutBlob, LayoutImage, LayoutPlatform, read_layout
     from layercheck.report import Report, Row
     from layercheck.types import BatchError, Progress, RunStats, Target
-    from layercheck.verdict import Verdict
+    from layercheck.verdict import ImageVerdict, Verdict
 
 # These names are imported on first use, so that `import layercheck` is fast.
 _LAZY = {
@@ -64,6 +64,7 @@ _LAZY = {
     "RunStats": "layercheck.types",
     "Target": "layercheck.types",
     "Verdict": "layercheck.verdict",
+    "ImageVerdict": "layercheck.verdict",
 }
 
 
@@ -113,6 +114,7 @@ __all__ = [
     "diff",
     "Changes",
     "Verdict",
+    "ImageVerdict",
     "Target",
     "RunStats",
     "BatchError",
