@@ -189,7 +189,9 @@ def state_of_part(repository: Repository, digest: str, described: list[Json]) ->
         is_layer = any(part["role"] == "layer" for part in described)
         return "missing layer" if is_layer else "missing config"
     sizes = {size_of(part) for part in described} - {None}
-    if state == "available" and (len(sizes) > 1 or (sizes and blob.size is not None and {blob.size} != sizes)):
+    if state == "available" and (
+        len(sizes) > 1 or (sizes and blob.size is not None and {blob.size} != sizes)
+    ):
         return "wrong size"
     return state
 

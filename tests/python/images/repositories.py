@@ -156,7 +156,15 @@ FIRST = ["available"] * 6 + [
     "unanswered",
     "not_checked",
 ]
-PLATFORMS = ["", "linux/amd64", "linux/arm64", "linux/arm64/v8", "linux/arm/v7", "linux/arm", "unknown/unknown"]
+PLATFORMS = [
+    "",
+    "linux/amd64",
+    "linux/arm64",
+    "linux/arm64/v8",
+    "linux/arm/v7",
+    "linux/arm",
+    "unknown/unknown",
+]
 FILTERS = [[], [], ["linux/amd64"], ["linux/arm64"], ["linux/arm/v7", "linux/amd64"], ["linux/arm64/v8"]]
 BAD_DIGESTS = ["sha512:" + "ab" * 64, "blake3:" + "cd" * 32, "sha256:" + "AB" * 32, "sha256:short", ""]
 

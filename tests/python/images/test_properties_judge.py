@@ -106,7 +106,9 @@ def test_a_restored_manifest_is_judged_as_the_read_one(audit: Audit) -> None:
     again = Audit(audit.known.platforms)
     again.known = audit.known
     for digest, listed in audit.known.listing.items():
-        again.graph.list_page([{"imageDigest": digest, "imageStatus": listed.status, "imageTags": listed.tags}])
+        again.graph.list_page(
+            [{"imageDigest": digest, "imageStatus": listed.status, "imageTags": listed.tags}]
+        )
         projection = audit.graph.projection(digest)
         assert (projection is not None) == (digest in audit.known.manifests)
         if projection is not None:
