@@ -11,6 +11,7 @@ mod http {
     #[cfg(feature = "local-ecr")]
     mod tls;
 }
+mod images;
 mod input {
     mod columns;
     mod decompress;
@@ -41,4 +42,5 @@ mod protocol {
     mod request;
 }
 mod table;
+mod table_records;
 mod table_text;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -150,7 +151,7 @@ def test_a_hundred_thousand_nested_indexes_need_no_stack() -> None:
     graph.list_page([{"imageDigest": digest} for digest in digests])
     audit = Audit()
     audit.graph = graph
-    for digest, below in zip(digests, digests[1:], strict=False):
+    for digest, below in pairwise(digests):
         audit.restore(digest, index(child(below)))
     counts = audit.judge()
     assert counts["unreadable"] == len(digests) - 9
@@ -749,7 +750,7 @@ def test_hostile_pages_never_raise() -> None:
             }
         ],
         [{"imageDigest": digest, "imageTags": "v1", "imagePushedAt": 10**400, "imageSizeInBytes": True}],
-        [{"imageDigest": digest, "imageTags": {"a": 1}, "imagePushedAt": datetime(1, 1, 1)}],  # noqa: DTZ001
+        [{"imageDigest": digest, "imageTags": {"a": 1}, "imagePushedAt": datetime(1, 1, 1)}],
     ]
     for page in pages:
         graph.list_page(page)

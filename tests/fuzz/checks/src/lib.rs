@@ -9,3 +9,4 @@ pub mod layout;
 pub mod lines;
 pub mod manifest;
 pub mod parse;
+pub mod projection;

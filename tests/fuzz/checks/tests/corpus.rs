@@ -55,3 +55,8 @@ fn manifests_of_the_corpus_are_read_alike() {
 fn archives_of_the_corpus_end_in_a_layout_or_an_error() {
     each_case("layout", checks::layout::check);
 }
+
+#[test]
+fn stored_manifests_of_the_corpus_are_read_as_they_would_be_written() {
+    each_case("projection", checks::projection::check);
+}
