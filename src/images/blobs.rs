@@ -134,7 +134,9 @@ impl Blobs {
         memory::reserve(&mut self.sizes, parts.len())?;
         memory::reserve(&mut self.states, parts.len())?;
         self.variant_numbers.try_reserve(parts.len()).map_err(|_| refused)?;
-        if self.len() + parts.len() >= VARIANT as usize || self.variants.len() + parts.len() >= VARIANT as usize {
+        if self.len() + parts.len() >= VARIANT as usize
+            || self.variants.len() + parts.len() >= VARIANT as usize
+        {
             return Err(refused);
         }
         self.open()?;
@@ -186,7 +188,12 @@ impl Blobs {
             return self.variants[(reference & !VARIANT) as usize];
         }
         let at = reference as usize;
-        Part { blob: reference, media_type: self.media_types[at], flags: self.flags[at], size: self.sizes[at] }
+        Part {
+            blob: reference,
+            media_type: self.media_types[at],
+            flags: self.flags[at],
+            size: self.sizes[at],
+        }
     }
 
     /// Returns the plan of all blobs: a row for each. The plan and the graph share the digests.

@@ -4,12 +4,12 @@
 
 use std::collections::HashMap;
 
+use super::MAX_DEPTH;
 use super::blobs::{Part, State};
 use super::graph::{Child, Graph, NONE, Reading, fact};
 use super::parts::{NO_SIZE, flag};
 use super::reading::is_extra;
 use super::verdict::{Code, ImageVerdict};
-use super::MAX_DEPTH;
 use crate::memory::{self, OutOfMemory};
 
 /// What must be known of a repository before a child that is not listed counts as missing.

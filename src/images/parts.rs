@@ -90,7 +90,8 @@ impl<'a> Parts<'a> {
         let mut children = Vec::new();
         memory::reserve_exact(&mut blobs, manifest.layers.len() + 1)?;
         let (mut seen_blobs, mut seen_children) = (Seen::default(), Seen::default());
-        let listed_blobs = manifest.children.iter().filter(|child| !child.is_document()).map(|blob| (flag::CHILD, blob));
+        let listed_blobs =
+            manifest.children.iter().filter(|child| !child.is_document()).map(|blob| (flag::CHILD, blob));
         let config = manifest.config.iter().map(|config| (0, config));
         for (role, part) in config
             .map(|(child, part)| (Role::Config, child, part))
@@ -132,7 +133,8 @@ impl<'a> Parts<'a> {
             };
             let mut flags = if is_attestation { flag::ATTESTATION } else { 0 };
             let platform = platform.map_or_else(Default::default, |platform| {
-                [&platform.os, &platform.architecture, &platform.variant, &platform.os_version].map(Cow::clone)
+                [&platform.os, &platform.architecture, &platform.variant, &platform.os_version]
+                    .map(Cow::clone)
             });
             if let Some(at) = seen_children.find(&digest, &children, |child: &ChildPart<'_>| &child.digest)? {
                 let first: &ChildPart<'_> = &children[at];

@@ -140,7 +140,8 @@ pub(super) fn decode<'a>(bytes: &'a [u8], digest: &Digest) -> Result<Parts<'a>, 
         if flags & !(flag::ATTESTATION | flag::REPEATED) != 0 {
             return Err(CorruptRecord("a child has flags that no child has").into());
         }
-        let mut word = || -> Result<Cow<'a, str>, CorruptRecord> { read_text(&mut reader).map(Cow::Borrowed) };
+        let mut word =
+            || -> Result<Cow<'a, str>, CorruptRecord> { read_text(&mut reader).map(Cow::Borrowed) };
         let platform = [word()?, word()?, word()?, word()?];
         let digest = read_digest(&mut reader)?;
         memory::push(&mut children, ChildPart { digest, platform, flags })?;

@@ -7,7 +7,9 @@ use super::graph::{Child, Fault, Graph, Reading, fact};
 use super::parts::{BlobPart, ChildPart, Faults, Parts, flag};
 use super::projection::{self, Refused};
 use crate::digest::Digest;
-use crate::manifest::{Kind, KnownType, Manifest, ManifestError, ManifestErrorKind, MediaType, Platform, verify};
+use crate::manifest::{
+    Kind, KnownType, Manifest, ManifestError, ManifestErrorKind, MediaType, Platform, verify,
+};
 use crate::memory::{self, OutOfMemory};
 
 /// Why a manifest of an answer was not used.
@@ -93,7 +95,11 @@ impl Graph {
     ///
     /// # Errors
     /// [`OutOfMemory`]; the graph is as before then.
-    pub fn take(&mut self, digest: &Digest, read: &ReadManifest<'_>) -> Result<Result<(), ReadError>, OutOfMemory> {
+    pub fn take(
+        &mut self,
+        digest: &Digest,
+        read: &ReadManifest<'_>,
+    ) -> Result<Result<(), ReadError>, OutOfMemory> {
         let Some(at) = self.find_listed(digest).filter(|at| self.document(*at).is_active()) else {
             return Ok(Err(ReadError::NotListed));
         };
@@ -130,7 +136,8 @@ impl Graph {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn projection(&self, digest: &Digest) -> Result<Option<Vec<u8>>, OutOfMemory> {
-        let Some(at) = self.index.find(digest).filter(|at| self.document(*at).reading == Reading::Read) else {
+        let Some(at) = self.index.find(digest).filter(|at| self.document(*at).reading == Reading::Read)
+        else {
             return Ok(None);
         };
         let document = self.document(at);

@@ -121,9 +121,8 @@ impl Graph {
     fn is_denied_twice(&self, at: u32) -> bool {
         let document = self.document(at);
         let parts = self.refs_of(document).iter().map(|reference| self.blobs.part(*reference));
-        let mut missing = parts.filter(|part| {
-            part.flags & flag::FOREIGN == 0 && self.blobs.state(part.blob) == State::Missing
-        });
+        let mut missing = parts
+            .filter(|part| part.flags & flag::FOREIGN == 0 && self.blobs.state(part.blob) == State::Missing);
         let mut children = self.all_children(at).filter(|child| child.is_wanted && !self.is_extra(child));
         missing.all(|part| self.blobs.is_denied_twice(part.blob))
             && children.all(|child| {

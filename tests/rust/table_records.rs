@@ -152,7 +152,8 @@ fn arrow_batches_have_the_types_of_the_columns() {
     let batch = batches.last().unwrap();
     let text = batch.column(0).as_string::<i32>();
     assert_eq!(text.iter().take(2).collect::<Vec<_>>(), [Some("a, \"b\"\u{1b}[2J\n"), None]);
-    let words = batch.column(1).as_dictionary::<Int8Type>().downcast_dict::<arrow_array::StringArray>().unwrap();
+    let words =
+        batch.column(1).as_dictionary::<Int8Type>().downcast_dict::<arrow_array::StringArray>().unwrap();
     assert_eq!(words.into_iter().take(2).collect::<Vec<_>>(), [Some("no"), None]);
     let ints = batch.column(2).as_primitive::<Int64Type>();
     assert_eq!(ints.iter().take(2).collect::<Vec<_>>(), [Some(-7), None]);

@@ -48,7 +48,8 @@ pub(super) fn line<'a>(graph: &'a Graph, at: u32, counted: &mut Counted, place: 
     // Of an image that was not read, nothing was counted.
     let count = |count: u32| if is_read { Cell::Int(i64::from(count)) } else { Cell::Null };
     let blobs = tally.missing_layers + tally.missing_config;
-    let is_confirmed = document.verdict == Some(ImageVerdict::Incomplete) && blobs > 0 && blobs == tally.confirmed;
+    let is_confirmed =
+        document.verdict == Some(ImageVerdict::Incomplete) && blobs > 0 && blobs == tally.confirmed;
     let has_subject = document.subject != NONE;
     let [account_id, region, repository] = place_cells(place);
     vec![

@@ -142,7 +142,11 @@ impl Graph {
     /// Returns the first tag of an image, or of the index with a tag that leads to it; empty without an image.
     fn first_tag(&self, image: u32) -> &str {
         let Some(document) = self.documents.get(image as usize) else { return "" };
-        let source = if document.tags.count > 0 { Some(document) } else { self.documents.get(document.tagged_by as usize) };
+        let source = if document.tags.count > 0 {
+            Some(document)
+        } else {
+            self.documents.get(document.tagged_by as usize)
+        };
         source.and_then(|source| self.tags.of(source.tags).next()).unwrap_or_default()
     }
 }

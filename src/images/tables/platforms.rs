@@ -96,7 +96,11 @@ fn child_line<'a>(
     }
     let is_attestation = child.flags & flag::ATTESTATION != 0;
     cells.extend([
-        if is_attestation { Cell::Word(DocumentKind::Attestation as u8) } else { kind(graph, child.document) },
+        if is_attestation {
+            Cell::Word(DocumentKind::Attestation as u8)
+        } else {
+            kind(graph, child.document)
+        },
         Cell::Word(verdict as u8),
         Cell::text(code),
         missing(graph, child.document, counted),

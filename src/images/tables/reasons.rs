@@ -28,8 +28,13 @@ pub(super) fn reason<'a>(graph: &'a Graph, at: u32, tally: &Tally) -> Cow<'a, st
 
 fn unusable(graph: &Graph, at: u32, tally: &Tally) -> String {
     let Some(fault) = graph.faults.get(&at) else { return String::new() };
-    let what = if tally.malformed > 0 { "is not a digest" } else { "is not a sha256, so ECR cannot be asked about it" };
-    let text = if fault.text.is_empty() { "a part without a digest".into() } else { format!("{:?}", fault.text) };
+    let what = if tally.malformed > 0 {
+        "is not a digest"
+    } else {
+        "is not a sha256, so ECR cannot be asked about it"
+    };
+    let text =
+        if fault.text.is_empty() { "a part without a digest".into() } else { format!("{:?}", fault.text) };
     format!("{text} {what} (byte {} of the manifest)", fault.offset)
 }
 
@@ -52,18 +57,31 @@ fn counts(graph: &Graph, at: u32, verdict: Option<ImageVerdict>, tally: &Tally) 
     say(tally.missing_config, "the config is missing".into());
     say(tally.with_urls, count(tally.with_urls, "of these has urls", "of these have urls"));
     say(tally.missing_children, of(tally.missing_children, children, "child", "children", "missing"));
-    say(tally.incomplete_children, of(tally.incomplete_children, children, "child", "children", "incomplete"));
+    say(
+        tally.incomplete_children,
+        of(tally.incomplete_children, children, "child", "children", "incomplete"),
+    );
     say(tally.archived, count(tally.archived, "part is archived", "parts are archived"));
-    let sizes = ("part has another size than the manifest says", "parts have other sizes than the manifest says");
+    let sizes =
+        ("part has another size than the manifest says", "parts have other sizes than the manifest says");
     say(tally.wrong_sizes, count(tally.wrong_sizes, sizes.0, sizes.1));
-    say(tally.contradictions, count(
+    say(
         tally.contradictions,
-        "part is denied by one operation and given by another",
-        "parts are denied by one operation and given by another",
-    ));
+        count(
+            tally.contradictions,
+            "part is denied by one operation and given by another",
+            "parts are denied by one operation and given by another",
+        ),
+    );
     if verdict != Some(ImageVerdict::Incomplete) || tally.undecided() > 0 {
-        say(tally.undecided_blobs, count(tally.undecided_blobs, "part has no answer", "parts have no answer"));
-        say(tally.undecided_children, count(tally.undecided_children, "child is undecided", "children are undecided"));
+        say(
+            tally.undecided_blobs,
+            count(tally.undecided_blobs, "part has no answer", "parts have no answer"),
+        );
+        say(
+            tally.undecided_children,
+            count(tally.undecided_children, "child is undecided", "children are undecided"),
+        );
         say(
             tally.unreadable_children,
             count(tally.unreadable_children, "child is unreadable", "children are unreadable"),
@@ -72,10 +90,7 @@ fn counts(graph: &Graph, at: u32, verdict: Option<ImageVerdict>, tally: &Tally) 
             tally.found_later,
             count(tally.found_later, "child came after the listing", "children came after the listing"),
         );
-        say(
-            tally.unsupported,
-            count(tally.unsupported, "digest is not a sha256", "digests are not sha256"),
-        );
+        say(tally.unsupported, count(tally.unsupported, "digest is not a sha256", "digests are not sha256"));
     }
     said.join("; ")
 }

@@ -247,7 +247,8 @@ impl PyImageGraph {
     #[expect(clippy::needless_pass_by_value, reason = "the lists come out of Python objects by value")]
     fn update(&self, digests: Vec<Bound<'_, PyString>>, codes: Vec<u8>) -> PyResult<()> {
         if digests.len() != codes.len() {
-            let message = format!("{} digests and {} codes; expected one for each", digests.len(), codes.len());
+            let message =
+                format!("{} digests and {} codes; expected one for each", digests.len(), codes.len());
             return Err(PyValueError::new_err(message));
         }
         let mut graph = self.lock();
@@ -358,11 +359,7 @@ impl PyImageGraph {
 }
 
 fn place(account_id: Option<String>, region: Option<String>, repository: String) -> Place {
-    Place {
-        account_id: account_id.unwrap_or_default(),
-        region: region.unwrap_or_default(),
-        repository,
-    }
+    Place { account_id: account_id.unwrap_or_default(), region: region.unwrap_or_default(), repository }
 }
 
 /// Returns the digests among texts.

@@ -1,4 +1,4 @@
-"""Writes what the core's store keeps of a manifest, by the description of the form in `src/images/projection.rs`.
+"""Writes what the core's store keeps of a manifest, by the form that `src/images/projection.rs` describes.
 
 With it, a test can give documents digests that no sha256 has: an index that contains itself.
 """

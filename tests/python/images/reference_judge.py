@@ -295,7 +295,7 @@ def is_wanted(repository: Repository, platform: Json | None) -> bool:
 
 
 def fault_of(digest: object) -> str:
-    """What is wrong with a digest: empty for a sha256, `unsupported` for another algorithm, or `malformed`."""
+    """What is wrong with a digest: nothing with a sha256, else `unsupported` (algorithm) or `malformed`."""
     if not isinstance(digest, str):
         return "malformed"
     if re.fullmatch("sha256:[0-9a-f]{64}", digest):
