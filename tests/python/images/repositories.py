@@ -79,7 +79,7 @@ class Audit:
         self.known = Repository(platforms=platforms or [])
         self.graph = ImageGraph(platforms=platforms or [])
 
-    def list(self, digest: str, status: str | None = None, tags: list[str] | None = None) -> str:
+    def take(self, digest: str, status: str | None = None, tags: list[str] | None = None) -> str:
         """Take an image into the listing."""
         self.known.listing[digest] = Listed(status, tags or [])
         self.graph.list_page([{"imageDigest": digest, "imageStatus": status, "imageTags": tags}])
@@ -88,7 +88,7 @@ class Audit:
     def add(self, manifest: Json, *tags: str, status: str | None = None) -> str:
         """Take an image into the listing, and read its manifest."""
         text = text_of(manifest)
-        digest = self.list(digest_of(text), status, list(tags))
+        digest = self.take(digest_of(text), status, list(tags))
         self.known.manifests[digest] = manifest
         assert self.graph.read([(digest, text, None)]) == []
         return digest
@@ -228,7 +228,7 @@ def audits(draw: st.DrawFn) -> Audit:
             continue
         status = {1: "ARCHIVED", 2: "ACTIVATING", 3: "ACTIVE", 4: "NEW_WORD"}.get(fate)
         tags = draw(st.lists(st.sampled_from(["v1", "v2", "latest"]), max_size=2))
-        audit.list(digest, status, tags)
+        audit.take(digest, status, tags)
         if fate == 5:
             audit.fail(digest, "KmsError", unreadable=draw(st.booleans()))
         elif fate > 2 and fate != 6:

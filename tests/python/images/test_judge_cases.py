@@ -57,7 +57,7 @@ def test_an_empty_repository_has_no_images() -> None:
 def test_an_image_deleted_before_it_was_read_is_gone() -> None:
     """Case 4."""
     audit = Audit()
-    deleted = audit.list(digest_of("deleted"))
+    deleted = audit.take(digest_of("deleted"))
     audit.known.gone.add(deleted)
     audit.graph.gone([deleted])
     audit.judge()
@@ -81,7 +81,7 @@ def test_an_image_with_a_thousand_tags_is_one_line() -> None:
     """Case 10."""
     audit = Audit()
     tags = [f"v{number}" for number in range(1_000)]
-    audit.list(digest_of("image"), tags=tags)
+    audit.take(digest_of("image"), tags=tags)
     [line] = lines(audit.graph.images_table(None, None, "app"))
     assert line["tags"] == tags
 
@@ -121,7 +121,7 @@ def test_a_child_that_an_index_lists_twice_counts_once() -> None:
 def test_an_index_that_contains_itself_is_unreadable() -> None:
     """Case 13."""
     audit = Audit()
-    itself, one, other, above = (audit.list(digest_of(name)) for name in ("itself", "one", "other", "above"))
+    itself, one, other, above = (audit.take(digest_of(name)) for name in ("itself", "one", "other", "above"))
     audit.restore(itself, index(child(itself)))
     audit.restore(one, index(child(other, media_type=INDEX)))
     audit.restore(other, index(child(one, media_type=INDEX)))
@@ -224,7 +224,7 @@ def test_a_child_that_is_not_listed_makes_a_partial_image_where_that_may_be(
 def test_an_archived_child_makes_its_index_incomplete(status: str) -> None:
     """Case 18."""
     audit = Audit()
-    below = audit.list(digest_of("archived"), status)
+    below = audit.take(digest_of("archived"), status)
     above = audit.add(index(child(below)))
     audit.judge()
     assert judged(audit, above) == Judged("incomplete", "ArchivedParts", archived=1)
@@ -244,7 +244,7 @@ def test_the_manifest_of_an_archived_image_is_not_asked_for(status: str) -> None
     """Case 20."""
     audit = Audit()
     text = text_of(image("a"))
-    archived = audit.list(digest_of(text), status)
+    archived = audit.take(digest_of(text), status)
     assert audit.graph.unread() == []
     assert audit.graph.read([(archived, text, None)]) == [(archived, "NotListed")]
     audit.judge()
@@ -456,7 +456,7 @@ def test_a_manifest_of_an_unknown_type_is_read_by_its_members(member: str) -> No
     """Case 33."""
     audit = Audit()
     text = text_of({"mediaType": "application/vnd.other+json", member: [descriptor("a")]})
-    one = audit.list(digest_of(text))
+    one = audit.take(digest_of(text))
     assert audit.graph.read([(one, text, None)]) == []
     assert audit.blobs() == [digest_of("a")]
     found = audit.graph.image(one)
@@ -470,7 +470,7 @@ def test_a_manifest_of_an_unknown_type_is_read_by_its_members(member: str) -> No
 def test_what_is_not_a_manifest_is_unreadable(text: str) -> None:
     """Case 33."""
     audit = Audit()
-    one = audit.list(digest_of(text if text != "\ud800" else b""))
+    one = audit.take(digest_of(text if text != "\ud800" else b""))
     [(digest, code)] = audit.graph.read([(one, text, None)])
     assert (digest, code) == (one, "NotAManifest")
     audit.known.failures[one] = (code, True)
@@ -552,7 +552,7 @@ def test_two_manifests_may_disagree_about_a_size_and_only_the_wrong_one_is_a_fin
 def test_a_manifest_that_does_not_have_its_digest_is_not_used() -> None:
     """Case 37."""
     audit = Audit()
-    one = audit.list(digest_of("another"))
+    one = audit.take(digest_of("another"))
     assert audit.graph.read([(one, text_of(image("a")), None)]) == [(one, "DigestMismatch")]
     audit.known.failures[one] = ("DigestMismatch", True)
     audit.judge()
@@ -564,7 +564,7 @@ def test_a_right_manifest_counts_whatever_wrong_ones_come_before_and_behind() ->
     """Cases 37 and 40: repeats agree, since the digest decides."""
     audit = Audit()
     text = text_of(image("a"))
-    one = audit.list(digest_of(text))
+    one = audit.take(digest_of(text))
     wrong, right = (one, "{}", None), (one, text, None)
     assert audit.graph.read([wrong, right, right, wrong]) == [(one, "DigestMismatch")] * 2
     audit.graph.fail(one, "KmsError", "later", unreadable=True)
@@ -590,7 +590,7 @@ def test_two_tags_of_an_image_share_its_verdict() -> None:
 def test_a_failure_keeps_its_code_and_reason(code: str, unreadable: bool) -> None:
     """Cases 39 and 40."""
     audit = Audit()
-    one = audit.list(digest_of("image"))
+    one = audit.take(digest_of("image"))
     audit.fail(one, code, unreadable=unreadable)
     audit.judge()
     assert judged(audit, one) == Judged("unreadable" if unreadable else "undecided", code)
@@ -640,7 +640,7 @@ def test_a_blob_shared_by_images_is_one_line_that_counts_them() -> None:
 def test_unread_hands_each_image_out_once_unless_it_comes_back() -> None:
     """Case 40."""
     audit = Audit()
-    digests = [audit.list(digest_of(str(number))) for number in range(5)]
+    digests = [audit.take(digest_of(str(number))) for number in range(5)]
     assert audit.graph.unread(2) == digests[:2]
     assert audit.graph.unread(2) == digests[2:4]
     audit.fail(digests[0], "ImageInaccessible", unreadable=True)

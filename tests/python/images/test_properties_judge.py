@@ -26,11 +26,11 @@ def check(audit: Audit, counts: dict[str, int]) -> None:
         note(f"{digest}: {verdict}")
         assert seen == verdict
     words = Counter(verdict.verdict for verdict in expected.values())
-    assert counts == {verdict.label: words[verdict.label] for verdict in lc.ImageVerdict}
+    assert counts == {word.label: words[word.label] for word in lc.ImageVerdict}
     assert sum(counts.values()) == len(audit.graph)
-    for verdict in lc.ImageVerdict:
-        named = audit.graph.digests(verdict)
-        assert named == [digest for digest, seen in found.items() if seen.verdict == verdict.label]
+    for word in lc.ImageVerdict:
+        named = audit.graph.digests(word)
+        assert named == [digest for digest, seen in found.items() if seen.verdict == word.label]
 
 
 def check_that_incomplete_was_denied(audit: Audit) -> None:
