@@ -6,9 +6,11 @@ use std::collections::HashMap;
 
 use super::MAX_DEPTH;
 use super::blobs::{Part, State};
+use super::depths::{CYCLIC, Depths};
 use super::graph::{Child, Graph, NONE, Reading, fact};
 use super::parts::{NO_SIZE, flag};
 use super::reading::is_extra;
+use super::tally::{ChildState, Tally};
 use super::verdict::{Code, ImageVerdict};
 use crate::memory::{self, OutOfMemory};
 
@@ -29,97 +31,6 @@ impl Circumstances {
             None => Code::PullThroughUnknown,
             Some(false) => Code::ListingIncomplete,
         }
-    }
-}
-
-/// What was found out about the parts of one image. Each blob and each child counts once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) missing_layers: u32,
-    pub(super) missing_config: u32,
-    pub(super) missing_children: u32,
-    pub(super) incomplete_children: u32,
-    pub(super) archived: u32,
-    pub(super) wrong_sizes: u32,
-    pub(super) contradictions: u32,
-    pub(super) undecided_blobs: u32,
-    pub(super) undecided_children: u32,
-    pub(super) unreadable_children: u32,
-    pub(super) found_later: u32,
-    pub(super) not_checked: u32,
-    pub(super) partial_children: u32,
-    pub(super) unlisted_children: u32,
-    pub(super) malformed: u32,
-    pub(super) unsupported: u32,
-    /// Missing blobs that have `urls`.
-    pub(super) with_urls: u32,
-    /// Missing blobs that a second witness denied too.
-    pub(super) confirmed: u32,
-    /// Layers that are not to be distributed and are not available.
-    pub(super) external: u32,
-    /// Attestations and artifacts of the index that are incomplete or missing.
-    pub(super) extras_incomplete: u32,
-}
-
-/// What a child is to its index, for a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ChildState {
-    /// It has a verdict of its own.
-    Judged(ImageVerdict),
-    /// Denied, or not in a complete listing.
-    Missing,
-    /// Not listed, where that may be.
-    Unlisted,
-    /// Not listed, and found by a second look.
-    FoundLater,
-}
-
-impl ChildState {
-    /// Returns true if it is known that a pull of the child fails.
-    fn is_broken(self) -> bool {
-        let broken = [ImageVerdict::Incomplete, ImageVerdict::Archived];
-        self == Self::Missing || broken.iter().any(|verdict| self == Self::Judged(*verdict))
-    }
-}
-
-impl Tally {
-    /// Returns the number of parts that are known to be missing or incomplete.
-    pub(super) fn missing(&self) -> u32 {
-        self.missing_layers + self.missing_config + self.missing_children + self.incomplete_children
-    }
-
-    /// Returns the number of parts without an answer.
-    pub(super) fn undecided(&self) -> u32 {
-        self.contradictions
-            + self.undecided_blobs
-            + self.undecided_children
-            + self.unreadable_children
-            + self.found_later
-            + self.unsupported
-    }
-
-    /// Returns the verdict: unreadable before incomplete, undecided, not checked, partial and complete.
-    fn verdict(&self, circumstances: Circumstances) -> (ImageVerdict, Code) {
-        let rules = [
-            (self.malformed, ImageVerdict::Unreadable, Code::MalformedDigest),
-            (self.missing_layers, ImageVerdict::Incomplete, Code::MissingLayer),
-            (self.missing_config, ImageVerdict::Incomplete, Code::MissingConfig),
-            (self.missing_children, ImageVerdict::Incomplete, Code::MissingChild),
-            (self.incomplete_children, ImageVerdict::Incomplete, Code::IncompleteChild),
-            (self.archived, ImageVerdict::Incomplete, Code::ArchivedParts),
-            (self.wrong_sizes, ImageVerdict::Incomplete, Code::SizeMismatch),
-            (self.contradictions, ImageVerdict::Undecided, Code::Contradiction),
-            (self.unsupported, ImageVerdict::Undecided, Code::UnsupportedAlgorithm),
-            (self.undecided_blobs, ImageVerdict::Undecided, Code::UndecidedParts),
-            (self.undecided_children, ImageVerdict::Undecided, Code::UndecidedChild),
-            (self.unreadable_children, ImageVerdict::Undecided, Code::UnreadableChild),
-            (self.found_later, ImageVerdict::Undecided, Code::ChildFoundLater),
-            (self.not_checked, ImageVerdict::NotChecked, Code::None),
-            (self.unlisted_children, ImageVerdict::Partial, circumstances.not_listed()),
-            (self.partial_children, ImageVerdict::Partial, Code::PartialChild),
-        ];
-        let first = rules.iter().find(|(count, _, _)| *count > 0);
-        first.map_or((ImageVerdict::Complete, Code::None), |(_, verdict, code)| (*verdict, *code))
     }
 }
 
@@ -295,7 +206,7 @@ impl Graph {
         [self.children_of(document), more.map_or(&[], Vec::as_slice)]
     }
 
-    fn child_at(&self, at: u32, place: usize) -> Option<u32> {
+    pub(super) fn child_at(&self, at: u32, place: usize) -> Option<u32> {
         let [children, more] = self.child_lists(at);
         let child = children.get(place).or_else(|| more.get(place - children.len()));
         child.map(|child| child.document)
@@ -349,80 +260,4 @@ impl Graph {
             }
         }
     }
-}
-
-impl Tally {
-    fn count_child(&mut self, state: ChildState) {
-        let count = match state {
-            ChildState::Judged(ImageVerdict::Complete) => return,
-            ChildState::Judged(ImageVerdict::Incomplete) => &mut self.incomplete_children,
-            ChildState::Judged(ImageVerdict::Unreadable) => &mut self.unreadable_children,
-            ChildState::Judged(ImageVerdict::Undecided) => &mut self.undecided_children,
-            ChildState::Judged(ImageVerdict::Partial) => &mut self.partial_children,
-            ChildState::Judged(ImageVerdict::Archived) => &mut self.archived,
-            ChildState::Judged(ImageVerdict::NotChecked) => &mut self.not_checked,
-            // A document that is gone is one of the two states below.
-            ChildState::Missing | ChildState::Judged(ImageVerdict::Gone) => &mut self.missing_children,
-            ChildState::Unlisted => &mut self.unlisted_children,
-            ChildState::FoundLater => &mut self.found_later,
-        };
-        *count += 1;
-    }
-}
-
-/// The depth of a document that reaches a cycle.
-const CYCLIC: u32 = u32::MAX;
-
-/// How deep each document nests, and the documents in an order in which children come before their indexes.
-struct Depths {
-    depth: Vec<u32>,
-    order: Vec<u32>,
-}
-
-impl Depths {
-    /// Walks over all documents without recursion, because hostile indexes nest as deep as they like.
-    fn of(graph: &Graph) -> Result<Self, OutOfMemory> {
-        const NEW: u32 = u32::MAX - 1;
-        const OPEN: u32 = u32::MAX - 2;
-        let count = graph.documents.len();
-        let mut depths = Self { depth: memory::filled(NEW, count)?, order: memory::with_room(count)? };
-        // Each open document: its number, its next child, and the depth so far.
-        let mut open: Vec<(u32, usize, u32)> = Vec::new();
-        for root in 0..count as u32 {
-            if depths.depth[root as usize] != NEW {
-                continue;
-            }
-            memory::push(&mut open, (root, 0, 0))?;
-            depths.depth[root as usize] = OPEN;
-            while let Some((at, next, deepest)) = open.last_mut() {
-                let child = child_of(graph, *at, *next);
-                *next += 1;
-                let Some(child) = child else {
-                    let (at, depth) = (*at, *deepest);
-                    open.pop();
-                    depths.depth[at as usize] = depth;
-                    depths.order.push(at);
-                    if let Some((_, _, deepest)) = open.last_mut() {
-                        *deepest = (*deepest).max(depth.saturating_add(1));
-                    }
-                    continue;
-                };
-                match depths.depth[child as usize] {
-                    NEW => {
-                        depths.depth[child as usize] = OPEN;
-                        memory::push(&mut open, (child, 0, 0))?;
-                    }
-                    OPEN => *deepest = CYCLIC,
-                    known => *deepest = (*deepest).max(known.saturating_add(1)),
-                }
-            }
-        }
-        Ok(depths)
-    }
-}
-
-/// Returns child number `place` of a document that was read and is not gone.
-fn child_of(graph: &Graph, at: u32, place: usize) -> Option<u32> {
-    let document = graph.document(at);
-    if document.reading == Reading::Read && document.is_active() { graph.child_at(at, place) } else { None }
 }

@@ -91,8 +91,11 @@ impl Graph {
 
     /// Returns at most `limit` listed images whose manifests are needed and were not handed out, and marks them
     /// as handed out.
-    pub fn hand_out(&mut self, limit: usize) -> Vec<Digest> {
-        let mut out = Vec::new();
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn hand_out(&mut self, limit: usize) -> Result<Vec<Digest>, OutOfMemory> {
+        let mut out = memory::with_room(limit.min(self.listed.len()))?;
         while let Some(at) = self.listed.get(self.next_unread)
             && out.len() < limit
         {
@@ -103,7 +106,7 @@ impl Graph {
                 out.push(self.index.digests()[*at as usize]);
             }
         }
-        out
+        Ok(out)
     }
 
     /// Takes back images that were handed out, so that they are handed out again.

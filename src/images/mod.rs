@@ -7,6 +7,7 @@
 //! ledger. Texts that repeat (media types, platforms, reasons) are kept once.
 
 mod blobs;
+mod depths;
 mod graph;
 mod judge;
 mod listing;
@@ -18,6 +19,7 @@ mod reading;
 mod second_look;
 pub mod tables;
 mod tags;
+mod tally;
 mod verdict;
 
 pub use graph::Graph;

@@ -44,7 +44,7 @@ impl Numbering {
         Ok(self.of_all(std::slice::from_ref(digest))?[0])
     }
 
-    /// Makes room for `more` digests of which nothing else may fail.
+    /// Returns the digests, in the order of their numbers.
     pub(super) fn into_digests(self) -> Vec<Digest> {
         self.dedupe.into_unique()
     }

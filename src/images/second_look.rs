@@ -2,8 +2,8 @@
 
 use super::blobs::State;
 use super::graph::{Graph, NO_TIME, Reading, fact};
-use super::judge::ChildState;
 use super::parts::flag;
+use super::tally::ChildState;
 use super::verdict::{Code, ImageVerdict};
 use crate::digest::Digest;
 use crate::memory::{self, OutOfMemory};

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::super::Graph;
 use super::super::graph::{Child, Reading};
-use super::super::judge::{ChildState, Counted};
+use super::super::judge::Counted;
 use super::super::parts::flag;
+use super::super::tally::ChildState;
 use super::super::verdict::{Code, ImageVerdict};
 use super::images::kind;
 use super::{KINDS, Place, column, place_cells, verdict_cell};

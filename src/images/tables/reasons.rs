@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::Graph;
-use super::super::judge::Tally;
+use super::super::tally::Tally;
 use super::super::verdict::{Code, ImageVerdict};
 use super::images::{children, layers};
 

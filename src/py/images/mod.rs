@@ -116,7 +116,7 @@ impl PyImageGraph {
     /// handed out before nor failed. Archived images are left out.
     #[pyo3(signature = (limit = 100))]
     fn unread<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
-        let digests = self.lock().hand_out(limit);
+        let digests = self.lock().hand_out(limit)?;
         texts(py, &digests)
     }
 
@@ -291,8 +291,12 @@ impl PyImageGraph {
 
     /// Return the digests of the listed images with this code of `ImageVerdict`, in the order of the listing.
     fn digests<'py>(&self, py: Python<'py>, verdict: u8) -> PyResult<Bound<'py, PyList>> {
-        let digests: Vec<Digest> = ImageVerdict::from_code(verdict)
-            .map_or_else(Vec::new, |verdict| self.lock().with_verdict(verdict).copied().collect());
+        let mut digests = Vec::new();
+        if let Some(verdict) = ImageVerdict::from_code(verdict) {
+            for digest in self.lock().with_verdict(verdict) {
+                crate::memory::push(&mut digests, *digest)?;
+            }
+        }
         texts(py, &digests)
     }
 
