@@ -126,7 +126,7 @@ impl Blobs {
         parts: &[Part],
         refs: &mut Vec<u32>,
     ) -> Result<(), OutOfMemory> {
-        let refused = OutOfMemory { bytes: size_of::<Part>() * parts.len() };
+        let refused = OutOfMemory { bytes: size_of_val(parts) };
         memory::reserve(refs, parts.len())?;
         memory::reserve(&mut self.variants, parts.len())?;
         memory::reserve(&mut self.media_types, parts.len())?;

@@ -121,7 +121,7 @@ impl Graph {
         }
         counted.next_turn();
         for child in self.all_children(at) {
-            let is_extra = self.is_extra(child);
+            let is_extra = self.is_extra(*child);
             if !is_extra && !child.is_wanted || !counted.is_first(child.document, is_extra) {
                 continue;
             }
@@ -213,7 +213,7 @@ impl Graph {
     }
 
     /// Returns true for a child that a pull does not need: an attestation or an artifact.
-    pub(super) fn is_extra(&self, child: &Child) -> bool {
+    pub(super) fn is_extra(&self, child: Child) -> bool {
         let document = self.document(child.document);
         child.flags & flag::ATTESTATION != 0 || document.reading == Reading::Read && is_extra(document.kind)
     }

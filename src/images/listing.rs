@@ -10,7 +10,7 @@ use crate::memory::{self, OutOfMemory};
 pub struct ListedImage<'a> {
     /// `imageDigest`.
     pub digest: &'a str,
-    /// `imageTags`, or the one `imageTag` of ListImages.
+    /// `imageTags`, or the one `imageTag` of `ListImages`.
     pub tags: Vec<&'a str>,
     /// `imageStatus`: ACTIVE, ARCHIVED, ACTIVATING. Any other word, and none, counts as ACTIVE.
     pub status: &'a str,

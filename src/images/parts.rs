@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::digest::Digest;
-use crate::manifest::{Descriptor, DigestFault, Kind, Manifest, MediaType, Role};
+use crate::manifest::{Descriptor, DigestFault, Kind, Manifest, MediaType};
 use crate::memory::{self, OutOfMemory};
 
 /// Facts about a part, as bits.
@@ -90,18 +90,11 @@ impl<'a> Parts<'a> {
         let mut children = Vec::new();
         memory::reserve_exact(&mut blobs, manifest.layers.len() + 1)?;
         let (mut seen_blobs, mut seen_children) = (Seen::default(), Seen::default());
-        let listed_blobs =
-            manifest.children.iter().filter(|child| !child.is_document()).map(|blob| (flag::CHILD, blob));
-        let config = manifest.config.iter().map(|config| (0, config));
-        for (role, part) in config
-            .map(|(child, part)| (Role::Config, child, part))
-            .chain(manifest.layers.iter().map(|part| (Role::Layer, 0, part)))
-            .chain(listed_blobs.map(|(child, part)| (Role::Layer, child, part)))
-            .map(|(role, child, part)| ((role, child), part))
-        {
-            let (role, child) = role;
-            let mut flags = child;
-            flags |= if role == Role::Config { flag::CONFIG } else { flag::LAYER };
+        let config = manifest.config.iter().map(|part| (flag::CONFIG, part));
+        let layers = manifest.layers.iter().map(|part| (flag::LAYER, part));
+        let listed = manifest.children.iter().filter(|child| !child.is_document());
+        let listed = listed.map(|part| (flag::LAYER | flag::CHILD, part));
+        for (mut flags, part) in config.chain(layers).chain(listed) {
             flags |= if part.media_type.is_foreign() { flag::FOREIGN } else { 0 };
             flags |= if part.has_urls { flag::URLS } else { 0 };
             let Some(digest) = part.key() else {
@@ -113,12 +106,11 @@ impl<'a> Parts<'a> {
             let size = part.size.and_then(|size| i64::try_from(size).ok()).filter(|size| *size < i64::MAX);
             let size = size.unwrap_or(NO_SIZE);
             let found = seen_blobs.find(&digest, &blobs, |blob: &BlobPart<'_>| &blob.digest)?;
-            match found {
-                Some(at) => blobs[at].join(size, flags),
-                None => {
-                    let blob = BlobPart { digest, size, media_type: part.media_type.clone(), flags };
-                    memory::push(&mut blobs, blob)?;
-                }
+            if let Some(at) = found {
+                blobs[at].join(size, flags);
+            } else {
+                let blob = BlobPart { digest, size, media_type: part.media_type.clone(), flags };
+                memory::push(&mut blobs, blob)?;
             }
         }
         for child in manifest.children.iter().filter(|child| child.is_document()) {

@@ -104,7 +104,7 @@ fn platforms(graph: &Graph, at: u32) -> u32 {
         DocumentKind::Attestation | DocumentKind::Artifact => 0,
         DocumentKind::Image | DocumentKind::Schema1 => 1,
         DocumentKind::Index | DocumentKind::Unknown => {
-            graph.all_children(at).filter(|child| !graph.is_extra(child)).count() as u32
+            graph.all_children(at).filter(|child| !graph.is_extra(**child)).count() as u32
         }
     }
 }

@@ -71,7 +71,8 @@ pub(super) fn needs(graph: &Graph, all: bool) -> Result<Vec<Need>, OutOfMemory> 
             let part = graph.blobs.part(*reference);
             let has_wrong_size = graph.has_wrong_size(&part);
             let is_finding = has_wrong_size || graph.blobs.state(part.blob) != State::Available;
-            if !all && !(is_finding && graph.is_needed(&part)) {
+            let is_wanted = all || is_finding && graph.is_needed(&part);
+            if !is_wanted {
                 continue;
             }
             let place = &mut places[part.blob as usize];

@@ -44,7 +44,7 @@ pub(super) fn each(
     take: &mut dyn FnMut(&[Cell<'_>]) -> bool,
 ) -> bool {
     if is_index(graph, at) {
-        return graph.all_children(at).all(|child| take(&child_line(graph, at, child, counted, place)));
+        return graph.all_children(at).all(|child| take(&child_line(graph, at, *child, counted, place)));
     }
     if !stands_alone(graph, at) {
         return true;
@@ -79,7 +79,7 @@ fn stands_alone(graph: &Graph, at: u32) -> bool {
 fn child_line<'a>(
     graph: &'a Graph,
     at: u32,
-    child: &Child,
+    child: Child,
     counted: &mut Counted,
     place: &'a Place,
 ) -> Vec<Cell<'a>> {

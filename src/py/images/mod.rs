@@ -57,9 +57,9 @@ impl PyImageGraph {
         Ok(Self { graph: Arc::new(Mutex::new(Graph::new(filter)?)) })
     }
 
-    /// Take a page of a listing: `imageDetails` of DescribeImages or `imageIds` of ListImages, as botocore
+    /// Take a page of a listing: `imageDetails` of `DescribeImages` or `imageIds` of `ListImages`, as botocore
     /// parsed it. Returns the number of images that were not listed before. An image that comes again gets more
-    /// tags. `imageStatus` may be added to the entries of ListImages; without it an image counts as ACTIVE.
+    /// tags. `imageStatus` may be added to the entries of `ListImages`; without it an image counts as ACTIVE.
     ///
     /// What cannot be used is left out and counted in `skipped`: entries that are null or without a canonical
     /// sha256, and values of another type than the service documents.
@@ -134,7 +134,7 @@ impl PyImageGraph {
     fn read<'py>(
         &self,
         py: Python<'py>,
-        images: Vec<(Bound<'py, PyString>, Bound<'py, PyString>, Option<Bound<'py, PyString>>)>,
+        images: Vec<Answered<'py>>,
     ) -> PyResult<Vec<(Bound<'py, PyString>, &'static str)>> {
         // A text that UTF-8 cannot hold has no sha256, so it does not match.
         let documents: Vec<_> = images
@@ -264,7 +264,9 @@ impl PyImageGraph {
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn gone(&self, digests: Vec<Bound<'_, PyString>>) {
         let mut graph = self.lock();
-        all(&digests).iter().for_each(|digest| graph.gone(digest));
+        for digest in all(&digests) {
+            graph.gone(&digest);
+        }
     }
 
     /// Say that a second look found these children, although they are not listed: the indexes that name them are
@@ -272,7 +274,9 @@ impl PyImageGraph {
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn found(&self, digests: Vec<Bound<'_, PyString>>) {
         let mut graph = self.lock();
-        all(&digests).iter().for_each(|digest| graph.found(digest));
+        for digest in all(&digests) {
+            graph.found(&digest);
+        }
     }
 
     /// Take the word of a second witness about a missing blob: True if it denied the blob too, False if it gave
@@ -365,6 +369,9 @@ impl PyImageGraph {
 fn place(account_id: Option<String>, region: Option<String>, repository: String) -> Place {
     Place { account_id: account_id.unwrap_or_default(), region: region.unwrap_or_default(), repository }
 }
+
+/// Digest, text and media type of a manifest in an answer.
+type Answered<'py> = (Bound<'py, PyString>, Bound<'py, PyString>, Option<Bound<'py, PyString>>);
 
 /// Returns the digests among texts.
 fn all(digests: &[Bound<'_, PyString>]) -> Vec<Digest> {

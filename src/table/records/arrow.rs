@@ -127,7 +127,9 @@ impl Builder {
             (Self::Time(builder), Cell::Time(milliseconds)) => builder.append_value(*milliseconds),
             (Self::Time(builder), _) => builder.append_null(),
             (Self::List(builder), Cell::List(texts)) => {
-                texts.iter().for_each(|text| builder.values().append_value(text));
+                for text in texts {
+                    builder.values().append_value(text);
+                }
                 builder.append(true);
             }
             (Self::List(builder), _) => builder.append(false),

@@ -46,7 +46,7 @@ pub fn write(
     let mut packer = Packer::new(compression);
     let mut text = Vec::new();
     if form == Form::Csv {
-        header(&mut text, columns)?;
+        header(&mut text, columns);
     }
     for block in 0..records.blocks() {
         let mut written = Ok(());
@@ -67,11 +67,10 @@ pub fn write(
     out.flush()
 }
 
-fn header(out: &mut Vec<u8>, columns: &[Column]) -> io::Result<()> {
+fn header(out: &mut Vec<u8>, columns: &[Column]) {
     let names: Vec<_> = columns.iter().map(|column| column.name).collect();
     out.extend_from_slice(names.join(",").as_bytes());
     out.push(b'\n');
-    Ok(())
 }
 
 /// Appends one line.
