@@ -403,6 +403,27 @@ class Layout:
     def unpacked(self) -> int: ...
     def table(self, name: str) -> RowsTable: ...
 
+def layout_graph(
+    layout: Layout,
+) -> tuple[
+    list[tuple[list[str], int]],
+    list[
+        tuple[
+            str | None,
+            str,
+            bool,
+            str,
+            int | None,
+            str,
+            str,
+            list[int],
+            list[tuple[int, Literal["config", "layer"]]],
+            int,
+        ]
+    ],
+    list[tuple[str, int | None, str, str, bool, bool]],
+    list[str],
+]: ...
 def read_layout(
     source: Any, *, blobs: str | os.PathLike[str] | None = None, verify: bool | None = None
 ) -> Layout: ...

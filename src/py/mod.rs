@@ -13,6 +13,7 @@ mod input;
 mod journal;
 mod known_secrets;
 mod layout;
+mod layout_graph;
 mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
@@ -73,6 +74,8 @@ mod _core {
     use super::layout::{
         PyLayout, image_source, layout_of_bytes, may_be_manifest, read_layout, verify_manifests,
     };
+    #[pymodule_export]
+    use super::layout_graph::layout_graph;
     #[pymodule_export]
     use super::ledger::{PyColumns, PyLedger};
     #[cfg(feature = "local-ecr")]
