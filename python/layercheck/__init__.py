@@ -24,6 +24,7 @@ from layercheck.errors import (
     JournalError,
     LayercheckError,
     LayoutError,
+    PushBlockedError,
     RepositoryNotFoundError,
     RunCancelled,
     UnansweredError,
@@ -37,6 +38,9 @@ if _TYPE_CHECKING:
     from layercheck.journal.history import JournalRun
     from layercheck.journal.reader import Journal, JournalStatus
     from layercheck.layout import Layout, LayoutBlob, LayoutImage, LayoutPlatform, read_layout
+    from layercheck.push.actions import PushRow
+    from layercheck.push.plan import ImagePlan, PushPlan
+    from layercheck.push.planning import push_plan
     from layercheck.report import Report, Row
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import ImageVerdict, Verdict
@@ -57,6 +61,10 @@ _LAZY = {
     "LayoutImage": "layercheck.layout",
     "LayoutPlatform": "layercheck.layout",
     "read_layout": "layercheck.layout",
+    "push_plan": "layercheck.push.planning",
+    "PushPlan": "layercheck.push.plan",
+    "PushRow": "layercheck.push.actions",
+    "ImagePlan": "layercheck.push.plan",
     "Report": "layercheck.report",
     "Row": "layercheck.report",
     "BatchError": "layercheck.types",
@@ -113,6 +121,10 @@ __all__ = [
     "JournalStatus",
     "diff",
     "Changes",
+    "push_plan",
+    "PushPlan",
+    "PushRow",
+    "ImagePlan",
     "Verdict",
     "ImageVerdict",
     "Target",
@@ -130,6 +142,7 @@ __all__ = [
     "LayoutError",
     "InvalidDigestError",
     "UnansweredError",
+    "PushBlockedError",
     "MAX_BATCH",
     "build_info",
     "__version__",

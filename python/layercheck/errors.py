@@ -99,3 +99,7 @@ class InvalidDigestError(LayercheckError, ValueError):
 
 class UnansweredError(LayercheckError):
     """Raised by `Report.raise_for_failures`: some digests have no answer, so the report is incomplete."""
+
+
+class PushBlockedError(LayercheckError):
+    """Raised by `PushPlan.raise_for_failures`: ECR would refuse the push, or parts of it are nowhere."""

@@ -23,6 +23,7 @@ _COMMANDS = {
     "check": "layercheck.cli.commands.check:check",
     "plan": "layercheck.cli.commands.plan:plan",
     "layout": "layercheck.cli.commands.layout:layout",
+    "push-plan": "layercheck.cli.commands.push_plan:push_plan",
     "journal": "layercheck.cli.commands.journal:journal",
     "diff": "layercheck.cli.commands.diff:diff",
     "serve": "layercheck.cli.commands.serve:serve",

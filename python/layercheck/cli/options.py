@@ -204,19 +204,33 @@ def input_shape(options: Mapping[str, Any]) -> InputShape:
     return InputShape(format_, int(column) if is_number else column, delimiter, raw)
 
 
+_ENDPOINT_URL = click.option(
+    "--endpoint-url", type=EndpointType(), metavar="URL", help="An endpoint in place of the region's own."
+)
+_PROFILE = click.option("--profile", metavar="NAME", help="Profile of the AWS configuration files.")
+_REGION = click.option("--region", metavar="REGION", help="Region of the registry.")
+
+
 def target_options(command: F) -> F:
     """Registry and credentials, with the option names of the AWS CLI."""
     for decorate in (
-        click.option(
-            "--endpoint-url",
-            type=EndpointType(),
-            metavar="URL",
-            help="An endpoint in place of the region's own.",
-        ),
-        click.option("--profile", metavar="NAME", help="Profile of the AWS configuration files."),
+        _ENDPOINT_URL,
+        _PROFILE,
         click.option("--registry-id", metavar="ID", help="Account of the registry, or ECR Public alias."),
         click.option("--public", is_flag=True, help="ECR Public instead of private ECR."),
-        click.option("--region", metavar="REGION", help="Region of the registry."),
+        _REGION,
+    ):
+        command = decorate(command)
+    return command
+
+
+def private_target_options(command: F) -> F:
+    """The same for commands that ask private ECR alone."""
+    for decorate in (
+        _ENDPOINT_URL,
+        _PROFILE,
+        click.option("--registry-id", metavar="ID", help="Account of the registry."),
+        _REGION,
     ):
         command = decorate(command)
     return command

@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import COMMAND, Layercheck, digest
 
-COMMANDS = ("check", "plan", "journal", "diff", "serve", "demo", "completion")
+COMMANDS = ("check", "plan", "push-plan", "journal", "diff", "serve", "demo", "completion")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,18 @@ def test_a_lazily_imported_name_is_the_same_object_and_listed() -> None:
 
 @pytest.mark.parametrize(
     "first",
-    ["planning", "inputs.files", "comparison", "report", "dispatch", "types", "verdict", "errors", "cli"],
+    [
+        "planning",
+        "inputs.files",
+        "comparison",
+        "report",
+        "dispatch",
+        "types",
+        "verdict",
+        "errors",
+        "cli",
+        "push",
+    ],
 )
 def test_the_order_of_imports_does_not_matter(first: str) -> None:
     code = (

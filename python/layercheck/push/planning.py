@@ -1,0 +1,334 @@
+"""`push_plan`: from a source and a repository to the plan of a push."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from layercheck.dispatch.checker import Checker
+from layercheck.dispatch.schedule.deadline import Deadline
+from layercheck.errors import InvalidParameterError, LayercheckError, RepositoryNotFoundError
+from layercheck.limits import Limits
+from layercheck.push.actions import PushRow, decide, must_be_asked
+from layercheck.push.lookups import Lookups
+from layercheck.push.obstacles import obstacles, tag_notes, tag_state
+from layercheck.push.plan import ImagePlan, PushPlan
+from layercheck.push.reading import SourceInput, read_source
+from layercheck.push.reference import PushTarget, push_target
+from layercheck.push.source import Need, Source, needs_of
+from layercheck.push.target import TargetFacts, TargetQuestions, available_in
+from layercheck.push.totals import bytes_of, counts_of, upload_bytes
+from layercheck.redact import clean
+from layercheck.types import EcrClient, ProgressCallback, Rate, Target
+from layercheck.verdict import Verdict
+
+if TYPE_CHECKING:
+    import os
+
+    from boto3 import Session
+    from botocore.config import Config
+
+
+def push_plan(
+    source: SourceInput,
+    repository_name: str,
+    *,
+    tag: str | None = None,
+    image: str | None = None,
+    platforms: str | Iterable[str] | None = None,
+    mount_from: str | Iterable[str] = (),
+    blobs: str | os.PathLike[str] | None = None,
+    registry_id: str | None = None,
+    session: Session | None = None,
+    client: EcrClient | None = None,
+    region_name: str | None = None,
+    profile_name: str | None = None,
+    endpoint_url: str | None = None,
+    config: Config | None = None,
+    rate: Rate = None,
+    max_in_flight: int | None = None,
+    progress: ProgressCallback | bool | None = None,
+    timeout_s: float | None = None,
+    dry_run: bool = False,
+) -> PushPlan:
+    """Tell what a push would skip, mount and upload, blob by blob, before the push.
+
+    Nothing is pushed, and nothing in the registry changes: blobs are asked by
+    `BatchCheckLayerAvailability`, manifests and the tag by `DescribeImages`, which does not count as a pull.
+    What was denied or has no answer is `undecided` or stands in `notes`.
+
+    Args:
+        source: An OCI layout folder, an archive (plain, gzip or zstd; `docker save` and OCI), an open binary
+            file, or a `Layout` of `layercheck.read_layout`.
+        repository_name: Name, image URI or ARN of the repository, in private ECR. A tag behind it is `tag`.
+        tag: The tag of the push. None: the image is pushed by digest, and no tag is looked at.
+        image: Plan this image of the source alone: one of its names, or its digest.
+        platforms: Plan these platforms alone, such as `"linux/amd64"`. The images of the platforms are then
+            pushed by themselves, without the index that lists them.
+        mount_from: Repositories of the same registry that the client may mount blobs from.
+        blobs: A folder with blobs that the layout leaves out, in the form of `blobs/` of a layout.
+        registry_id: As for `Checker`, like all arguments up to `max_in_flight`.
+        session: A `boto3.Session` to make the client from.
+        client: A ready boto3 client, never modified.
+        region_name: AWS region.
+        profile_name: Named profile.
+        endpoint_url: Another endpoint.
+        config: A `botocore.config.Config`; what it sets wins.
+        rate: Layer checks per second; None, a number, `"quota"` or `"max"`. The other questions keep to 10 a
+            second.
+        max_in_flight: Layer checks at once.
+        progress: A callback for `Progress` of the layer check, or True for a bar.
+        timeout_s: Most seconds until the last question, from the start; the plan then holds what is known by
+            then.
+        dry_run: Ask nothing: what would need an answer is `undecided`. Needs no credentials.
+
+    Returns:
+        The plan: one action for every blob and every manifest.
+
+    Raises:
+        InvalidParameterError: Arguments that cannot be right, an image or platform that the source does not
+            have, or a repository of ECR Public.
+        LayercheckError: A fatal error of the layer check, see `Checker.check`; a repository that does not
+            exist is not an error.
+        LayoutError: The source is not a layout or an archive of images, or is damaged; the message says what
+            it looks like.
+        OSError: The source cannot be read.
+        KeyboardInterrupt: Ctrl-C; its attribute `push_plan` has the plan with what is known, once the source
+            was read.
+
+    Examples:
+        >>> import layercheck as lc
+        >>> plan = lc.push_plan("app.tar", "team/app", tag="v2")  # doctest: +SKIP
+        >>> plan.counts["upload"], plan.upload_bytes.most, plan.blocked  # doctest: +SKIP
+        (2, 41209340, ())
+    """
+    deadline = Deadline.of(timeout_s)
+    to = push_target(repository_name, registry_id, region_name, tag, mount_from)
+    wanted = (platforms,) if isinstance(platforms, str) else tuple(platforms or ())
+
+    def read() -> Source:
+        found = read_source(source, image=image, platforms=wanted, blobs=blobs)
+        roots = {each.root for each in found.images}
+        if to.tag is not None and len(roots) > 1:
+            raise InvalidParameterError(
+                f"tag is {to.tag!r}, and the source has {len(roots):,} images to push; choose one by image "
+                "or platforms, or leave the tag out"
+            )
+        return found
+
+    if dry_run:
+        place = Target(to.repository_name, to.registry_id, to.region_name, endpoint_url)
+        return _plan(read(), to, place, TargetFacts(), asked=False)
+    with Checker(
+        to.repository_name,
+        registry_id=to.registry_id,
+        session=session,
+        client=client,
+        region_name=to.region_name,
+        profile_name=profile_name,
+        endpoint_url=endpoint_url,
+        config=config,
+        rate=rate,
+        max_in_flight=max_in_flight,
+    ) as checker:
+        # The client comes first, so that a wrong profile shows before a long archive is read.
+        run = _Asking(checker, to, read(), deadline, progress, rate)
+        try:
+            run.ask(owned=client is None)
+        except KeyboardInterrupt as stop:
+            run.facts.blobs = run.facts.blobs or getattr(stop, "report", None)
+            stop.__dict__["push_plan"] = run.plan()
+            raise
+        return run.plan()
+
+
+class _Asking:
+    """The questions of one plan, in an order in which an answer may make others unnecessary."""
+
+    def __init__(
+        self,
+        checker: Checker,
+        to: PushTarget,
+        source: Source,
+        deadline: Deadline,
+        progress: ProgressCallback | bool | None,
+        rate: Rate,
+    ) -> None:
+        self.facts = TargetFacts()
+        self._checker = checker
+        self._to = to
+        self._source = source
+        self._needs = needs_of(source)
+        self._deadline = deadline
+        self._progress = progress
+        self._rate = rate
+
+    def plan(self) -> PushPlan:
+        """The plan from the answers so far."""
+        return _plan(self._source, self._to, self._checker.target, self.facts, asked=True, needs=self._needs)
+
+    def ask(self, *, owned: bool) -> None:
+        """Put all questions."""
+        lookups = Lookups(
+            self._checker._connection.client,
+            self._deadline,
+            owned=owned,
+            call_deadline_s=Limits().call_deadline_s,
+        )
+        questions = TargetQuestions(lookups, self._to.repository_name, self._to.registry_id, self.facts)
+        questions.ask_repository()
+        if self.facts.repository.exists is not False:
+            self._check_blobs()
+        if self.facts.repository.exists is False:
+            questions.ask_templates()
+        else:
+            if self._to.tag is not None:
+                questions.ask_tag(self._to.tag)
+            questions.ask_manifests(self._open_manifests())
+        if self.facts.repository.exists is not False or self.facts.created_on_push:
+            self._ask_mounts(questions)
+
+    def _check_blobs(self) -> None:
+        digests = [need.digest for need in self._needs if must_be_asked(need)]
+        try:
+            self.facts.blobs = self._checker.check(
+                digests, progress=self._progress, timeout_s=self._deadline.left_s
+            )
+        except RepositoryNotFoundError:
+            self.facts.repository.exists = False
+
+    def _open_manifests(self) -> list[str]:
+        """The manifests to ask for.
+
+        Those whose blobs or children are not all there need no question, because ECR refuses a manifest
+        whose parts it does not have: such a manifest is not there, or is pushed again to be whole.
+        """
+        known = self.facts.manifests
+        open_: list[str] = []
+        # Children come before the index that lists them.
+        walked = {
+            key: document for image in self._source.images for key, document in self._source.walk(image)
+        }
+        for key, document in walked.items():
+            if document.digest is None or document.digest in known:
+                continue
+            if document.present and self._lacks_parts(key):
+                known[document.digest] = "absent"
+            else:
+                open_.append(document.digest)
+        return open_
+
+    def _lacks_parts(self, key: str) -> bool:
+        document = self._source.documents[key]
+        report = self.facts.blobs
+        gone = (
+            report is not None
+            and part.distributable
+            and part.digest is not None
+            and part.digest in report
+            and report[part.digest].verdict is Verdict.UNAVAILABLE
+            for part in document.parts
+        )
+        children = (self._source.documents.get(child) for child in document.children)
+        return any(gone) or any(
+            child is not None
+            and child.digest is not None
+            and self.facts.manifests.get(child.digest) == "absent"
+            for child in children
+        )
+
+    def _ask_mounts(self, questions: TargetQuestions) -> None:
+        report = self.facts.blobs
+        wanted = [
+            need.digest
+            for need in self._needs
+            if must_be_asked(need)
+            and need.digest is not None
+            and (report is None or report[need.digest].verdict is Verdict.UNAVAILABLE)
+        ]
+        for name in self._to.mount_from:
+            if not wanted:
+                return
+            found = questions.ask_mount(name)
+            if found.mountable is False:
+                continue
+            try:
+                with Checker(
+                    name,
+                    registry_id=self._to.registry_id,
+                    client=self._checker._connection.client,
+                    rate=self._rate,
+                ) as checker:
+                    found.available = available_in(checker.check(wanted, timeout_s=self._deadline.left_s))
+            except LayercheckError as error:
+                self.facts.add_note(f"what {name} has is not known: {error}")
+                continue
+            if found.mountable:
+                wanted = [digest for digest in wanted if digest not in found.available]
+
+
+def _plan(
+    source: Source,
+    to: PushTarget,
+    target: Target,
+    facts: TargetFacts,
+    *,
+    asked: bool,
+    needs: Sequence[Need] | None = None,
+) -> PushPlan:
+    needs = needs_of(source) if needs is None else needs
+    rows = decide(needs, facts)
+    state = tag_state(needs, facts, to.tag)
+    if not asked and to.tag is not None:
+        state = "unknown"
+    return PushPlan(
+        source.name,
+        target,
+        to.tag,
+        state,
+        rows,
+        _images(source, rows),
+        obstacles(source, needs, rows, facts, repository_name=to.repository_name, tag=to.tag, state=state),
+        (*source.notes, *_how_to_get(rows), *facts.notes, *tag_notes(facts, to.tag, state)),
+        asked,
+        facts.blobs,
+    )
+
+
+def _how_to_get(rows: Sequence[PushRow]) -> Iterator[str]:
+    """What to do about what is lacking, once for all of it."""
+    lacking = [row for row in rows if row.action == "lacking"]
+    if lacking:
+        platforms = list(dict.fromkeys(platform for row in lacking for platform in row.platforms))
+        of = f" of {clean(', '.join(platforms), 200)}" if platforms else ""
+        yield (
+            f"{len(lacking):,} lacking{of}: pull the whole image before it is saved, or name a folder that "
+            "has these blobs"
+        )
+
+
+def _images(source: Source, rows: Sequence[PushRow]) -> tuple[ImagePlan, ...]:
+    """The numbers of each image of the source."""
+    found = []
+    of_image: dict[str, list[PushRow]] = {}
+    for row in rows:
+        for label in row.images:
+            of_image.setdefault(label, []).append(row)
+    for image in source.images:
+        label = image.label(source.documents)
+        its = of_image.get(label, [])
+        blobs = [row for row in its if not row.is_manifest]
+        platforms = dict.fromkeys(platform for row in its for platform in row.platforms)
+        root = source.documents[image.root]
+        found.append(
+            ImagePlan(
+                label,
+                image.names,
+                root.digest,
+                tuple(platforms),
+                counts_of(blobs),
+                bytes_of(blobs),
+                upload_bytes(blobs),
+            )
+        )
+    return tuple(found)
