@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from layercheck.push.facts import TargetFacts
 from layercheck.push.source import Document, Need, Part, Role
-from layercheck.push.target import TargetFacts
 from layercheck.redact import clean
 from layercheck.verdict import Verdict
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from layercheck.push.actions import PushRow
+from layercheck.push.facts import RepositoryFacts, TargetFacts
 from layercheck.push.source import Need, Source
-from layercheck.push.target import RepositoryFacts, TargetFacts
 from layercheck.redact import clean
 
 MANIFEST_BYTES = 4 << 20

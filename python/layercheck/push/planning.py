@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 
 from layercheck.dispatch.checker import Checker
 from layercheck.dispatch.schedule.deadline import Deadline
-from layercheck.errors import InvalidParameterError, LayercheckError, RepositoryNotFoundError
-from layercheck.limits import Limits
-from layercheck.push.actions import PushRow, decide, must_be_asked
-from layercheck.push.lookups import Lookups
+from layercheck.errors import InvalidParameterError
+from layercheck.push.actions import PushRow, decide
+from layercheck.push.asking import Asking
+from layercheck.push.facts import TargetFacts
 from layercheck.push.obstacles import obstacles, tag_notes, tag_state
 from layercheck.push.plan import ImagePlan, PushPlan
 from layercheck.push.reading import SourceInput, read_source
 from layercheck.push.reference import PushTarget, push_target
 from layercheck.push.source import Need, Source, needs_of
-from layercheck.push.target import TargetFacts, TargetQuestions, available_in
 from layercheck.push.totals import bytes_of, counts_of, upload_bytes
 from layercheck.redact import clean
 from layercheck.types import EcrClient, ProgressCallback, Rate, Target
-from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
     import os
@@ -132,139 +130,18 @@ def push_plan(
         max_in_flight=max_in_flight,
     ) as checker:
         # The client comes first, so that a wrong profile shows before a long archive is read.
-        run = _Asking(checker, to, read(), deadline, progress, rate)
+        run = Asking(checker, to, read(), deadline, progress, rate)
+
+        def known() -> PushPlan:
+            return _plan(run.source, to, checker.target, run.facts, asked=True, needs=run.needs)
+
         try:
             run.ask(owned=client is None)
         except KeyboardInterrupt as stop:
             run.facts.blobs = run.facts.blobs or getattr(stop, "report", None)
-            stop.__dict__["push_plan"] = run.plan()
+            stop.__dict__["push_plan"] = known()
             raise
-        return run.plan()
-
-
-class _Asking:
-    """The questions of one plan, in an order in which an answer may make others unnecessary."""
-
-    def __init__(
-        self,
-        checker: Checker,
-        to: PushTarget,
-        source: Source,
-        deadline: Deadline,
-        progress: ProgressCallback | bool | None,
-        rate: Rate,
-    ) -> None:
-        self.facts = TargetFacts()
-        self._checker = checker
-        self._to = to
-        self._source = source
-        self._needs = needs_of(source)
-        self._deadline = deadline
-        self._progress = progress
-        self._rate = rate
-
-    def plan(self) -> PushPlan:
-        """The plan from the answers so far."""
-        return _plan(self._source, self._to, self._checker.target, self.facts, asked=True, needs=self._needs)
-
-    def ask(self, *, owned: bool) -> None:
-        """Put all questions."""
-        lookups = Lookups(
-            self._checker._connection.client,
-            self._deadline,
-            owned=owned,
-            call_deadline_s=Limits().call_deadline_s,
-        )
-        questions = TargetQuestions(lookups, self._to.repository_name, self._to.registry_id, self.facts)
-        questions.ask_repository()
-        if self.facts.repository.exists is not False:
-            self._check_blobs()
-        if self.facts.repository.exists is False:
-            questions.ask_templates()
-        else:
-            if self._to.tag is not None:
-                questions.ask_tag(self._to.tag)
-            questions.ask_manifests(self._open_manifests())
-        if self.facts.repository.exists is not False or self.facts.created_on_push:
-            self._ask_mounts(questions)
-
-    def _check_blobs(self) -> None:
-        digests = [need.digest for need in self._needs if must_be_asked(need)]
-        try:
-            self.facts.blobs = self._checker.check(
-                digests, progress=self._progress, timeout_s=self._deadline.left_s
-            )
-        except RepositoryNotFoundError:
-            self.facts.repository.exists = False
-
-    def _open_manifests(self) -> list[str]:
-        """The manifests to ask for.
-
-        Those whose blobs or children are not all there need no question, because ECR refuses a manifest
-        whose parts it does not have: such a manifest is not there, or is pushed again to be whole.
-        """
-        known = self.facts.manifests
-        open_: list[str] = []
-        # Children come before the index that lists them.
-        walked = {
-            key: document for image in self._source.images for key, document in self._source.walk(image)
-        }
-        for key, document in walked.items():
-            if document.digest is None or document.digest in known:
-                continue
-            if document.present and self._lacks_parts(key):
-                known[document.digest] = "absent"
-            else:
-                open_.append(document.digest)
-        return open_
-
-    def _lacks_parts(self, key: str) -> bool:
-        document = self._source.documents[key]
-        report = self.facts.blobs
-        gone = (
-            report is not None
-            and part.distributable
-            and part.digest is not None
-            and part.digest in report
-            and report[part.digest].verdict is Verdict.UNAVAILABLE
-            for part in document.parts
-        )
-        children = (self._source.documents.get(child) for child in document.children)
-        return any(gone) or any(
-            child is not None
-            and child.digest is not None
-            and self.facts.manifests.get(child.digest) == "absent"
-            for child in children
-        )
-
-    def _ask_mounts(self, questions: TargetQuestions) -> None:
-        report = self.facts.blobs
-        wanted = [
-            need.digest
-            for need in self._needs
-            if must_be_asked(need)
-            and need.digest is not None
-            and (report is None or report[need.digest].verdict is Verdict.UNAVAILABLE)
-        ]
-        for name in self._to.mount_from:
-            if not wanted:
-                return
-            found = questions.ask_mount(name)
-            if found.mountable is False:
-                continue
-            try:
-                with Checker(
-                    name,
-                    registry_id=self._to.registry_id,
-                    client=self._checker._connection.client,
-                    rate=self._rate,
-                ) as checker:
-                    found.available = available_in(checker.check(wanted, timeout_s=self._deadline.left_s))
-            except LayercheckError as error:
-                self.facts.add_note(f"what {name} has is not known: {error}")
-                continue
-            if found.mountable:
-                wanted = [digest for digest in wanted if digest not in found.available]
+        return known()
 
 
 def _plan(
