@@ -6,6 +6,9 @@ use pyo3::types::{PyList, PyTuple};
 use super::layout::PyLayout;
 use crate::layout::{Document, Layout, ProblemKind};
 
+/// Images, documents, blobs and problems.
+type Graph<'py> = (Bound<'py, PyList>, Bound<'py, PyList>, Bound<'py, PyList>, Vec<String>);
+
 /// The graph of a layout as plain tuples: images, documents, blobs, and what is wrong beside what is lacking.
 ///
 /// * An image: its names, and the number of its document.
@@ -15,10 +18,7 @@ use crate::layout::{Document, Layout, ProblemKind};
 /// * A blob: digest, size or None, media type, state, whether it is not to be distributed, and whether it is a
 ///   plain tar.
 #[pyfunction]
-pub(super) fn layout_graph<'py>(
-    py: Python<'py>,
-    layout: &PyLayout,
-) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>, Bound<'py, PyList>, Vec<String>)> {
+pub(super) fn layout_graph<'py>(py: Python<'py>, layout: &PyLayout) -> PyResult<Graph<'py>> {
     let layout = &*layout.layout;
     let images = PyList::new(py, layout.images.iter().map(|image| (&image.names, image.document)))?;
     let documents = PyList::empty(py);
