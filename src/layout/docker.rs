@@ -58,20 +58,19 @@ pub(super) fn complete(walk: &mut Walk<'_>, archive: &Archive, entries: &[Entry]
             let parts = &walk.layout.documents[document as usize].parts;
             !wants_layers || parts.iter().any(|part| part.role == Role::Layer)
         };
-        match found.filter(|document| is_whole(*document)) {
-            Some(document) => walk.image(tops[&document], names(entry))?,
-            None => {
-                if let Some(document) = found {
-                    // Docker 25.0.0 wrote manifests without their layers.
-                    walk.drop_image(document);
-                    walk.note(
-                        "the manifest that index.json names has no layers and the one in manifest.json has, so \
-                         manifest.json counts",
-                    );
-                }
-                add(walk, archive, entry)?;
-            }
+        if let Some(document) = found.filter(|document| is_whole(*document)) {
+            walk.image(tops[&document], names(entry))?;
+            continue;
         }
+        if let Some(document) = found {
+            // Docker 25.0.0 wrote manifests without their layers.
+            walk.drop_image(document);
+            walk.note(
+                "the manifest that index.json names has no layers and the one in manifest.json has, so \
+                 manifest.json counts",
+            );
+        }
+        add(walk, archive, entry)?;
     }
     for blob in &mut walk.layout.blobs {
         let media_type = &walk.layout.media_types[blob.media_type as usize];
@@ -186,7 +185,7 @@ fn part(
         Role::Layer => layer_type(content),
     };
     let media_type = walk.media_type(media_type)?;
-    let blob = walk.file(Blob {
+    let blob = walk.file(&Blob {
         digest,
         size: file.map(|file| file.size),
         media_type,

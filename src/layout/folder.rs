@@ -17,7 +17,7 @@ const CHUNK: usize = 1 << 18;
 
 /// Blobs in a folder, `<hex>` in it.
 pub(super) struct Folder<'a> {
-    folder: PathBuf,
+    blobs: PathBuf,
     /// Another folder, for what the first lacks.
     shared: Option<PathBuf>,
     /// Whether blobs are hashed.
@@ -34,19 +34,19 @@ impl<'a> Folder<'a> {
         check: Check<'a>,
     ) -> Result<Self, LayoutError> {
         let shared = shared.map(shared_folder).transpose()?;
-        Ok(Self { folder: layout.join("blobs/sha256"), shared, hash, check })
+        Ok(Self { blobs: layout.join("blobs/sha256"), shared, hash, check })
     }
 
     /// Opens a shared folder alone.
     pub(super) fn shared(shared: &Path, hash: bool, check: Check<'a>) -> Result<Self, LayoutError> {
-        Ok(Self { folder: shared_folder(shared)?, shared: None, hash, check })
+        Ok(Self { blobs: shared_folder(shared)?, shared: None, hash, check })
     }
 
     /// Finds the file of a digest, with its size.
     fn find(&self, digest: &Digest) -> Result<Option<(PathBuf, fs::Metadata)>, LayoutError> {
         // The text comes from 32 bytes, so it has 64 digits and cannot be a path.
         let name = hex(digest);
-        for folder in [Some(&self.folder), self.shared.as_ref()].into_iter().flatten() {
+        for folder in [Some(&self.blobs), self.shared.as_ref()].into_iter().flatten() {
             let path = folder.join(&name);
             match fs::metadata(&path) {
                 Ok(metadata) => return Ok(Some((path, metadata))),

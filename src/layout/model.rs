@@ -1,6 +1,6 @@
 //! What a layout holds: images, the documents that make them, the blobs that these name.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -147,6 +147,7 @@ pub enum Target {
 }
 
 /// A config or a layer, once for the whole layout.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blob {
     /// Its digest.
@@ -250,12 +251,12 @@ impl Layout {
     #[must_use]
     pub fn below(&self, document: u32) -> Vec<u32> {
         let mut order = vec![document];
-        let mut seen: HashMap<u32, ()> = HashMap::from([(document, ())]);
+        let mut seen = HashSet::from([document]);
         let mut next = 0;
         while let Some(&at) = order.get(next) {
             next += 1;
             for &child in &self.documents[at as usize].children {
-                if seen.insert(child, ()).is_none() {
+                if seen.insert(child) {
                     order.push(child);
                 }
             }

@@ -3,6 +3,7 @@
 //! The headers are read by the crate `tar`; the walk over them is here, because that of the crate takes a long
 //! name of any length into memory, and says neither where a broken archive ends nor in which entry.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
 use tar::{EntryType, GnuExtSparseHeader, Header, PaxExtensions};
@@ -103,7 +104,7 @@ impl<R: Read> Tar<R> {
                      write the archive again",
                 ));
             }
-            let size = header.entry_size().map_err(|error| self.broken(start, &error.to_string()))?;
+            let size = header.entry_size().map_err(|error| Self::broken(start, &error.to_string()))?;
             match header.entry_type() {
                 EntryType::GNULongName => extended.name = Some(self.long_name(start, size)?),
                 EntryType::GNULongLink => extended.link = Some(self.long_name(start, size)?),
@@ -132,16 +133,17 @@ impl<R: Read> Tar<R> {
         let shown = Quoted(&name).to_string();
         let size = extended.size.or(self.global.size).unwrap_or(size);
         if extended.is_sparse {
-            return Err(self.broken(
+            return Err(Self::broken(
                 start,
-                &format!("the entry {shown} is stored with holes in a form that is not read; write the archive without --sparse"),
+                &format!(
+                    "the entry {shown} is stored with holes in a form that is not read; write the archive without --sparse"
+                ),
             ));
         }
-        let link =
-            || extended.link.clone().or_else(|| header.link_name_bytes().map(|link| link.into_owned()));
+        let link = || extended.link.clone().or_else(|| header.link_name_bytes().map(Cow::into_owned));
         let is_too_long = name.len() > MAX_NAME || link().is_some_and(|link| link.len() > MAX_NAME);
         if is_too_long {
-            return Err(self.broken(start, &format!("the name {shown} is longer than {MAX_NAME} bytes")));
+            return Err(Self::broken(start, &format!("the name {shown} is longer than {MAX_NAME} bytes")));
         }
         let mut entry =
             Entry { name: clean(&name), shown, kind: EntryKind::Other, size: 0, stored: 0, pieces: None };
@@ -169,36 +171,37 @@ impl<R: Read> Tar<R> {
 
     /// Reads where the pieces of a file with holes stand, in the form of GNU.
     fn holes(&mut self, start: u64, header: &Header, entry: &mut Entry) -> Result<(), LayoutError> {
-        let broken = |tar: &Self| tar.broken(start, "the map of a file with holes cannot be read");
-        let gnu = header.as_gnu().ok_or_else(|| broken(self))?;
-        let real = gnu.real_size().map_err(|_| broken(self))?;
+        let broken = || Self::broken(start, "the map of a file with holes cannot be read");
+        let gnu = header.as_gnu().ok_or_else(|| broken())?;
+        let real = gnu.real_size().map_err(|_| broken())?;
         if real > MAX_SPARSE {
-            return Err(
-                self.broken(start, &format!("the entry {} has more than 64 GiB with its holes", entry.shown))
-            );
+            return Err(Self::broken(
+                start,
+                &format!("the entry {} has more than 64 GiB with its holes", entry.shown),
+            ));
         }
         let mut pieces = Vec::new();
         let mut more = gnu.is_extended();
-        let mut take = |tar: &Self, sparse: &[tar::GnuSparseHeader]| {
+        let mut take = |sparse: &[tar::GnuSparseHeader]| {
             for piece in sparse.iter().filter(|piece| !piece.is_empty()) {
                 let (offset, length) = (piece.offset(), piece.length());
-                pieces.push((offset.map_err(|_| broken(tar))?, length.map_err(|_| broken(tar))?));
+                pieces.push((offset.map_err(|_| broken())?, length.map_err(|_| broken())?));
             }
-            if pieces.len() > 1 << 16 { Err(broken(tar)) } else { Ok(()) }
+            if pieces.len() > 1 << 16 { Err(broken()) } else { Ok(()) }
         };
-        take(self, &gnu.sparse)?;
+        take(&gnu.sparse)?;
         while more {
             let mut block = GnuExtSparseHeader::new();
             if self.fill(block.as_mut_bytes())? != BLOCK {
                 return Err(self.cut("the map of a file with holes"));
             }
-            take(self, block.sparse())?;
+            take(block.sparse())?;
             more = block.isextended[0] == 1;
         }
         let mut end = 0;
         for &(offset, length) in &pieces {
             let next = offset.checked_add(length).filter(|next| offset >= end && *next <= real);
-            end = next.ok_or_else(|| broken(self))?;
+            end = next.ok_or_else(|| broken())?;
         }
         entry.size = real;
         entry.pieces = Some(pieces);
@@ -263,7 +266,7 @@ impl<R: Read> Tar<R> {
     /// Reads the content of a header that is small.
     fn small(&mut self, start: u64, size: u64, most: u64) -> Result<Vec<u8>, LayoutError> {
         if size > most {
-            return Err(self.broken(start, &format!("an extended header of {size} bytes")));
+            return Err(Self::broken(start, &format!("an extended header of {size} bytes")));
         }
         let mut content = vec![0; size.next_multiple_of(BLOCK as u64) as usize];
         if self.fill(&mut content)? != content.len() {
@@ -276,7 +279,7 @@ impl<R: Read> Tar<R> {
     /// Reads a long name of GNU, which ends in a zero.
     fn long_name(&mut self, start: u64, size: u64) -> Result<Vec<u8>, LayoutError> {
         if size > MAX_NAME as u64 + 1 {
-            return Err(self.broken(start, &format!("a name longer than {MAX_NAME} bytes")));
+            return Err(Self::broken(start, &format!("a name longer than {MAX_NAME} bytes")));
         }
         let mut name = self.small(start, size, size)?;
         if name.last() == Some(&0) {
@@ -320,7 +323,7 @@ impl<R: Read> Tar<R> {
         )
     }
 
-    fn broken(&self, start: u64, text: &str) -> LayoutError {
+    fn broken(start: u64, text: &str) -> LayoutError {
         LayoutError::unusable(format!("byte {start}"), format!("broken tar archive: {text}"))
     }
 }

@@ -212,27 +212,23 @@ impl<'a> Walk<'a> {
         self.layout.documents[at].kind = if is_attestation { Kind::Attestation } else { manifest.kind };
         self.layout.documents[at].is_attestation = is_attestation;
         for (role, blob) in manifest.blobs() {
-            match self.blob(blob, role)? {
-                Some(blob) => self.part(document, Target::Blob(blob), role)?,
-                None => {
-                    let text = blob.digest.as_ref().err().map(|unusable| &*unusable.text);
-                    self.unusable(place, blob);
-                    self.unusable_part(document, text.unwrap_or_default(), role)?;
-                }
+            if let Some(blob) = self.blob(blob, role)? {
+                self.part(document, Target::Blob(blob), role)?;
+            } else {
+                let text = blob.digest.as_ref().err().map(|unusable| &*unusable.text);
+                self.unusable(place, blob);
+                self.unusable_part(document, text.unwrap_or_default(), role)?;
             }
         }
         let mut listed = HashSet::new();
         for child in manifest.documents() {
-            match self.child(child, depth + 1)? {
-                Some(child) => {
-                    if listed.insert(child) {
-                        memory::push(&mut self.layout.documents[at].children, child)?;
-                    }
+            if let Some(child) = self.child(child, depth + 1)? {
+                if listed.insert(child) {
+                    memory::push(&mut self.layout.documents[at].children, child)?;
                 }
-                None => {
-                    self.layout.documents[at].unusable += 1;
-                    self.unusable(place, child);
-                }
+            } else {
+                self.layout.documents[at].unusable += 1;
+                self.unusable(place, child);
             }
         }
         if manifest.kind == Kind::Image && self.layout.documents[at].platform.is_none() {
@@ -260,12 +256,11 @@ impl<'a> Walk<'a> {
             return Ok(None);
         };
         let is_foreign = part.media_type.is_foreign();
-        let number = match self.blobs.get(&digest) {
-            Some(&known) => known,
-            None => {
-                let blob = self.look_at(digest, part)?;
-                self.new_blob(blob)?
-            }
+        let number = if let Some(&known) = self.blobs.get(&digest) {
+            known
+        } else {
+            let blob = self.look_at(digest, part)?;
+            self.new_blob(blob)?
         };
         let blob = &mut self.layout.blobs[number as usize];
         blob.is_config |= role == Role::Config;
@@ -318,7 +313,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds a blob of a docker archive by the hash of its file.
-    pub(super) fn file(&mut self, blob: Blob) -> Result<u32, LayoutError> {
+    pub(super) fn file(&mut self, blob: &Blob) -> Result<u32, LayoutError> {
         let number = match self.blobs.get(&blob.digest) {
             Some(&known) => known,
             None => self.new_blob(blob.clone())?,
@@ -425,6 +420,7 @@ pub(super) fn not_an_index(error: ManifestError) -> String {
     format!("not a manifest or an index: it {} (byte {})", error.kind.says(), error.offset)
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "documents hold a box, because few have one")]
 fn kept(platform: &Platform<'_>) -> Box<Platform<'static>> {
     let word = |text: &str| Cow::Owned(shortened(text, MAX_WORD).into_owned());
     Box::new(Platform {

@@ -183,7 +183,7 @@ struct List<'a> {
     /// Whether the document has the member, be it null.
     is_there: bool,
     /// Whether the document has a list.
-    is_list: bool,
+    is_array: bool,
     items: Vec<Descriptor<'a>>,
 }
 
@@ -224,12 +224,12 @@ impl<'a> Members<'a> {
         {
             return contradiction;
         }
-        let is_image = self.layers.is_list || self.config.is_some();
+        let is_image = self.layers.is_array || self.config.is_some();
         let found = [
-            (Family::Index, self.manifests.is_list),
+            (Family::Index, self.manifests.is_array),
             (Family::Image, is_image),
-            (Family::Schema1, self.fs_layers.is_list),
-            (Family::Blobs, self.blobs.is_list),
+            (Family::Schema1, self.fs_layers.is_array),
+            (Family::Blobs, self.blobs.is_array),
         ];
         // A list that is null says what the document is if nothing else does.
         let named = [
@@ -299,7 +299,7 @@ impl<'a> List<'a> {
             return Ok(());
         }
         let items = &mut self.items;
-        self.is_list = json.list(|json| {
+        self.is_array = json.list(|json| {
             let at = json.at();
             *read += 1;
             if *read > MAX_DESCRIPTORS {
@@ -311,7 +311,7 @@ impl<'a> List<'a> {
             let last = items.len() - 1;
             descriptor::read(json, place, before, &mut items[last])
         })?;
-        if self.is_list { Ok(()) } else { Err(ManifestErrorKind::NotAList.at(at)) }
+        if self.is_array { Ok(()) } else { Err(ManifestErrorKind::NotAList.at(at)) }
     }
 }
 

@@ -56,7 +56,7 @@ fn raised(error: LayoutError) -> PyErr {
         LayoutError::Memory(error) => error.into(),
         LayoutError::Unusable(..) => PyValueError::new_err(error.to_string()),
         LayoutError::Io(place, error) => {
-            if error.get_ref().is_some_and(|inner| inner.is::<PyErr>()) {
+            if matches!(error.get_ref(), Some(inner) if inner.is::<PyErr>()) {
                 return error.into();
             }
             match error.raw_os_error() {

@@ -107,8 +107,8 @@ impl PyPlanner {
     fn extend_layout(&mut self, py: Python<'_>, layout: &Bound<'_, PyLayout>) -> PyResult<Vec<String>> {
         let planner = self.planner.as_mut().ok_or_else(used_up)?;
         let layout = &layout.get().layout;
-        let planned = py.detach(|| layout_rows::plan(layout, planner));
-        let notes = planned.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let taken = py.detach(|| layout_rows::plan(layout, planner));
+        let notes = taken.map_err(|error| PyValueError::new_err(error.to_string()))?;
         planner.check()?;
         Ok(notes)
     }

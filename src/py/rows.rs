@@ -52,7 +52,8 @@ pub(super) fn signal_check() -> impl FnMut() -> std::io::Result<()> + Send {
             return Ok(());
         }
         checked = Instant::now();
-        Ok(Python::attach(|py| py.check_signals())?)
+        let run_handlers = |py: Python<'_>| py.check_signals();
+        Ok(Python::attach(run_handlers)?)
     }
 }
 

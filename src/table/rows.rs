@@ -146,7 +146,7 @@ pub fn write(
 
 fn record<'a>(out: &mut Vec<u8>, cells: impl Iterator<Item = Cow<'a, str>>) -> io::Result<()> {
     let mut writer = csv::WriterBuilder::new().buffer_capacity(512).from_writer(out);
-    writer.write_record(cells.map(|cell| cell.into_owned())).map_err(io::Error::other)?;
+    writer.write_record(cells.map(Cow::into_owned)).map_err(io::Error::other)?;
     writer.flush()
 }
 
