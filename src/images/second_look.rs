@@ -123,7 +123,7 @@ impl Graph {
         let parts = self.refs_of(document).iter().map(|reference| self.blobs.part(*reference));
         let mut missing = parts
             .filter(|part| part.flags & flag::FOREIGN == 0 && self.blobs.state(part.blob) == State::Missing);
-        let mut children = self.all_children(at).filter(|child| child.is_wanted && !self.is_extra(*child));
+        let mut children = self.all_children(at).filter(|child| child.is_wanted && !self.is_extra(**child));
         missing.all(|part| self.blobs.is_denied_twice(part.blob))
             && children.all(|child| {
                 let document = self.document(child.document);

@@ -88,7 +88,7 @@ def test_an_archive_in_a_pipe_is_an_input() -> None:
             return self._file.read(min(size, 1_000) if size >= 0 else -1)
 
     for content in (layout().archive(), gzip.compress(layout().archive()), manifest(indent=2)):
-        assert digests(lc.plan(Pipe(content))) == EXPECTED  # type: ignore[arg-type]
+        assert digests(lc.plan(Pipe(content))) == EXPECTED
 
 
 def test_a_large_archive_of_zstd_is_told_by_its_first_block(tmp_path: Path) -> None:

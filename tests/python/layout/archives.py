@@ -109,7 +109,8 @@ class Oci:
 
 
 def path_of(descriptor: Json) -> str:
-    return "blobs/" + descriptor["digest"].replace(":", "/")
+    digest: str = descriptor["digest"]
+    return "blobs/" + digest.replace(":", "/")
 
 
 def named(name: str) -> Json:
@@ -126,7 +127,7 @@ def pack(
 ) -> bytes:
     """The files as a tar archive."""
     file = io.BytesIO()
-    names = list(files) if order == "given" else list(reversed(files))
+    names = list(files) if order == "given" else list(files)[::-1]
     with tarfile.open(fileobj=file, mode="w", format=format) as tar:
         for name in names:
             entry, content = tarfile.TarInfo(prefix + name), files[name]
@@ -147,7 +148,7 @@ def _json(value: object) -> bytes:
 def docker_1_9(*layers: bytes, tags: Mapping[str, str] | None = None) -> Files:
     """`docker save` before 1.10: a folder for each layer, which names its parent, and `repositories`."""
     files: Files = {}
-    parent = None
+    parent = ""
     for number, layer in enumerate(layers):
         name = f"{number + 1:064x}"
         files[f"{name}/VERSION"] = b"1.0"

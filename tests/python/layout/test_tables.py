@@ -133,7 +133,8 @@ def test_other_bytes_are_no_pickled_layout(stored: bytes, layout: lc.Layout) -> 
 
     with pytest.raises(ValueError, match="not a pickled Layout"):
         _core.layout_of_bytes(stored)
-    make, (whole,) = layout._layout.__reduce__()  # type: ignore[misc]
+    reduced: Any = layout._layout.__reduce__()
+    make, (whole,) = reduced
     hostile = whole.replace(b'"document":0', b'"document":99')
     assert hostile != whole
     with pytest.raises(ValueError, match="not a pickled Layout"):
