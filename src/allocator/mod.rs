@@ -20,7 +20,7 @@ pub(crate) use mapping::can_map;
 use reserve::{Reserve, SMALL};
 
 #[global_allocator]
-static ALLOCATOR: Allocator = Allocator { reserve: Reserve::NEW };
+static ALLOCATOR: Allocator = Allocator { reserve: Reserve::new() };
 
 struct Allocator {
     reserve: Reserve,

@@ -36,8 +36,9 @@ struct State {
 unsafe impl Sync for Reserve {}
 
 impl Reserve {
-    pub(super) const NEW: Self =
-        Self { locked: AtomicBool::new(false), state: UnsafeCell::new(State { used: 0, live: 0 }) };
+    pub(super) const fn new() -> Self {
+        Self { locked: AtomicBool::new(false), state: UnsafeCell::new(State { used: 0, live: 0 }) }
+    }
 
     fn with_state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         while self.locked.swap(true, Ordering::Acquire) {

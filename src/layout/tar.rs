@@ -172,7 +172,7 @@ impl<R: Read> Tar<R> {
     /// Reads where the pieces of a file with holes stand, in the form of GNU.
     fn holes(&mut self, start: u64, header: &Header, entry: &mut Entry) -> Result<(), LayoutError> {
         let broken = || Self::broken(start, "the map of a file with holes cannot be read");
-        let gnu = header.as_gnu().ok_or_else(|| broken())?;
+        let gnu = header.as_gnu().ok_or_else(broken)?;
         let real = gnu.real_size().map_err(|_| broken())?;
         if real > MAX_SPARSE {
             return Err(Self::broken(
@@ -201,7 +201,7 @@ impl<R: Read> Tar<R> {
         let mut end = 0;
         for &(offset, length) in &pieces {
             let next = offset.checked_add(length).filter(|next| offset >= end && *next <= real);
-            end = next.ok_or_else(|| broken())?;
+            end = next.ok_or_else(broken)?;
         }
         entry.size = real;
         entry.pieces = Some(pieces);
