@@ -50,8 +50,8 @@ def shown(secret: str, output: str) -> Iterator[str]:
     """Yield the names of the spellings of `secret` of which a piece is in `output`."""
     for name, spell in SPELLINGS.items():
         spelled = spell(secret)
-        # Of a spelling that is longer than the secret, a longer piece.
-        length = -(-PIECE * len(spelled) // len(secret))
+        # Of a spelling that is longer than the secret, a longer piece. A shorter one may be there by chance.
+        length = max(PIECE, -(-PIECE * len(spelled) // len(secret)))
         pieces = [spelled[at : at + length] for at in range(0, len(spelled) - length + 1, length)]
         if any(piece in output for piece in pieces):
             yield name

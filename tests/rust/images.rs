@@ -78,7 +78,7 @@ fn a_denied_blob_breaks_every_image_that_needs_it() {
     let mut graph = graph();
     let shared = layer("shared", 5, "application/vnd.oci.image.layer.v1.tar+gzip");
     let other = layer("other", 5, "application/vnd.oci.image.layer.v1.tar+gzip");
-    let first = add(&mut graph, &image(&[shared.clone()]));
+    let first = add(&mut graph, &image(std::slice::from_ref(&shared)));
     let second = add(&mut graph, &image(&[other.clone(), shared]));
     add(&mut graph, &image(&[other]));
     let above = add(&mut graph, &index(&[second]));

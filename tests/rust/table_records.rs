@@ -147,7 +147,7 @@ fn arrow_batches_have_the_types_of_the_columns() {
     use layercheck::table::records::arrow::{Reader, schema};
 
     let batches: Vec<_> = Reader::new(Arc::new(Twice(50_000))).map(Result::unwrap).collect();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 100_000);
+    assert_eq!(batches.iter().map(arrow_array::RecordBatch::num_rows).sum::<usize>(), 100_000);
     assert!(batches.iter().all(|batch| batch.schema() == schema(COLUMNS)));
     let batch = batches.last().unwrap();
     let text = batch.column(0).as_string::<i32>();
