@@ -19,11 +19,14 @@ from layercheck.errors import (
     AccessDeniedError,
     CredentialsError,
     EndpointError,
+    IncompleteImagesError,
     InvalidDigestError,
     InvalidParameterError,
     JournalError,
     LayercheckError,
     LayoutError,
+    ManifestStoreError,
+    PullTimeError,
     PushBlockedError,
     RepositoryNotFoundError,
     RunCancelled,
@@ -35,6 +38,12 @@ from layercheck.planning import plan
 if _TYPE_CHECKING:
     from layercheck.comparison.changes import Changes, diff
     from layercheck.dispatch import Answer, Checker, Run, check
+    from layercheck.images.check_images import check_images
+    from layercheck.images.image_checker import ImageChecker
+    from layercheck.images.image_progress import ImageProgress
+    from layercheck.images.image_report import ImageReport
+    from layercheck.images.image_run import ImageRun
+    from layercheck.images.repository_report import RepositoryReport
     from layercheck.journal.history import JournalRun
     from layercheck.journal.reader import Journal, JournalStatus
     from layercheck.layout import Layout, LayoutBlob, LayoutImage, LayoutPlatform, read_layout
@@ -51,6 +60,12 @@ _LAZY = {
     "Checker": "layercheck.dispatch",
     "Run": "layercheck.dispatch",
     "check": "layercheck.dispatch",
+    "check_images": "layercheck.images.check_images",
+    "ImageChecker": "layercheck.images.image_checker",
+    "ImageRun": "layercheck.images.image_run",
+    "ImageReport": "layercheck.images.image_report",
+    "RepositoryReport": "layercheck.images.repository_report",
+    "ImageProgress": "layercheck.images.image_progress",
     "diff": "layercheck.comparison.changes",
     "Changes": "layercheck.comparison.changes",
     "Journal": "layercheck.journal.reader",
@@ -119,6 +134,12 @@ __all__ = [
     "Journal",
     "JournalRun",
     "JournalStatus",
+    "check_images",
+    "ImageChecker",
+    "ImageRun",
+    "ImageReport",
+    "RepositoryReport",
+    "ImageProgress",
     "diff",
     "Changes",
     "push_plan",
@@ -143,6 +164,9 @@ __all__ = [
     "InvalidDigestError",
     "UnansweredError",
     "PushBlockedError",
+    "IncompleteImagesError",
+    "ManifestStoreError",
+    "PullTimeError",
     "MAX_BATCH",
     "build_info",
     "__version__",

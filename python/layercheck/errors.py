@@ -93,6 +93,18 @@ class LayoutError(LayercheckError, ValueError):
     """A source is not a layout, an archive of images or a manifest, or it is broken or cut short."""
 
 
+class ManifestStoreError(LayercheckError):
+    """The file that keeps manifests cannot be read or written, or is not such a file."""
+
+
+class PullTimeError(LayercheckError, PermissionError):
+    """Reading images would renew their pull times, and `require_exclusion` forbids that."""
+
+
+class IncompleteImagesError(LayercheckError):
+    """Raised by `ImageReport.raise_for_failures`: parts of some images are missing, or cannot be read."""
+
+
 class InvalidDigestError(LayercheckError, ValueError):
     """Raised by `Report.raise_for_failures`: some rows were rejected locally and never sent."""
 

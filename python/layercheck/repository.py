@@ -178,6 +178,22 @@ def parse_repository(reference: str) -> Repository:
     return Repository(_checked(name), ignored=ignored)
 
 
+def registry_of_host(text: str) -> Repository | None:
+    """Returns the registry of private ECR that a host names; None if the text is not the host of one.
+
+    Examples:
+        >>> registry = registry_of_host("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+        >>> registry and (registry.registry_id, registry.region_name, registry.name)
+        ('123456789012', 'eu-west-1', '')
+        >>> registry_of_host("team/app") is None
+        True
+    """
+    match = _PRIVATE_HOST.fullmatch(text.lower().removesuffix("."))
+    if match is None or not _ACCOUNT.fullmatch(match["account"]) or match["suffix"] not in REGISTRY_SUFFIXES:
+        return None
+    return Repository("", match["account"], match["region"])
+
+
 def _from_arn(text: str, shown: str) -> Repository:
     match = _ARN.fullmatch(text)
     if match is None:

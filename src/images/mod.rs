@@ -11,6 +11,7 @@ mod depths;
 mod graph;
 mod judge;
 mod listing;
+mod missing;
 mod numbering;
 mod parts;
 mod platforms;

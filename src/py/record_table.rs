@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_arrow::{PyRecordBatchReader, PySchema};
@@ -11,6 +11,7 @@ use pyo3_arrow::{PyRecordBatchReader, PySchema};
 use super::table::{WRITE_BLOCK, write_file};
 use crate::input::content::Compression;
 use crate::memory::{self, OutOfMemory};
+use crate::table::records::made::Joined;
 use crate::table::records::text::{self, Form, word};
 use crate::table::records::{Cell, Column, Records, arrow, iso};
 
@@ -49,6 +50,17 @@ impl PyRecordTable {
         Err(PyTypeError::new_err(
             "a RecordTable is a view, so it cannot be pickled or copied; send pyarrow.table(table)",
         ))
+    }
+
+    /// Return tables with the same columns as one table, whose lines are those of the tables in turn.
+    #[staticmethod]
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn joined(tables: Vec<PyRef<'_, Self>>) -> PyResult<Self> {
+        let parts = tables.iter().map(|table| Arc::clone(&table.records)).collect();
+        match Joined::of(parts) {
+            Some(joined) => Ok(Self::new(Arc::new(joined))),
+            None => Err(PyValueError::new_err("expected tables that have the same columns, and at least one")),
+        }
     }
 
     /// Return the lines from number `start` to `stop` as dicts. Times are texts as in JSON Lines.

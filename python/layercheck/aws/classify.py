@@ -14,6 +14,7 @@ from layercheck.aws import error_codes
 from layercheck.aws.chained_cause import safe_cause
 from layercheck.aws.credential_sources import CredentialSourceError
 from layercheck.aws.network_advice import SERVER_TLS, is_bad_url, is_hung_up, is_not_http, reason_of
+from layercheck.aws.response_limit import TOO_LONG
 from layercheck.aws.service_clock import difference_in
 from layercheck.errors import (
     AccessDeniedError,
@@ -106,6 +107,11 @@ class Failure:
     advice: str = ""
     foreign: bool = False
     hung_up: bool = False
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the answer was longer than what is read."""
+        return TOO_LONG in self.message
 
     @property
     def summary(self) -> str:

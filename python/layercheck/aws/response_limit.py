@@ -24,6 +24,9 @@ CHUNK_BYTES = 1 << 16
 IMAGE_OPERATIONS = (".BatchGetImage", ".DescribeImages", ".DescribeRepositories", ".ListImages")
 """How the header `X-Amz-Target` of operations ends whose answers may be large."""
 
+TOO_LONG = "the body of the answer is longer than"
+"""Stands in the error of an answer that was too long."""
+
 
 class _HttpSession(Protocol):
     def send(self, request: Any) -> Any: ...
@@ -91,7 +94,7 @@ class BoundedSession:
 
         announced = headers.get("content-length", "")
         expected = int(announced) if announced.isascii() and announced.isdigit() else None
-        too_long = HTTPClientError(error=f"the body of the answer is longer than {limit_bytes:,} bytes")
+        too_long = HTTPClientError(error=f"{TOO_LONG} {limit_bytes:,} bytes")
         if expected is not None and expected > limit_bytes:
             raise too_long
         # One network read at a time, so that the deadline is checked between reads, because `read(n)` loops

@@ -24,6 +24,7 @@ _COMMANDS = {
     "plan": "layercheck.cli.commands.plan:plan",
     "layout": "layercheck.cli.commands.layout:layout",
     "push-plan": "layercheck.cli.commands.push_plan:push_plan",
+    "images": "layercheck.cli.commands.images:images",
     "journal": "layercheck.cli.commands.journal:journal",
     "diff": "layercheck.cli.commands.diff:diff",
     "serve": "layercheck.cli.commands.serve:serve",

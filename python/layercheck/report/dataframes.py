@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from layercheck._core import PlanTable, RowsTable, Table
+    from layercheck._core import PlanTable, RecordTable, RowsTable, Table
 
 
 def imported(name: str, purpose: str, *, extra: str) -> Any:
@@ -34,12 +34,12 @@ def pyarrow(purpose: str) -> Any:
     return imported("pyarrow", purpose, extra="parquet")
 
 
-def to_arrow(table: Table | PlanTable | RowsTable) -> pa.Table:
+def to_arrow(table: Table | PlanTable | RowsTable | RecordTable) -> pa.Table:
     """The table as a pyarrow table."""
     return pyarrow("to_arrow()").table(table)
 
 
-def to_pandas(table: Table | PlanTable | RowsTable) -> pd.DataFrame:
+def to_pandas(table: Table | PlanTable | RowsTable | RecordTable) -> pd.DataFrame:
     """The table as a pandas DataFrame; verdict and media type are categories.
 
     Integers stay integers: a column that may have nulls has pandas' dtype `Int64`, because pandas would
@@ -54,7 +54,7 @@ def to_pandas(table: Table | PlanTable | RowsTable) -> pd.DataFrame:
     return frame
 
 
-def to_polars(table: Table | PlanTable | RowsTable) -> pl.DataFrame:
+def to_polars(table: Table | PlanTable | RowsTable | RecordTable) -> pl.DataFrame:
     """The table as a polars DataFrame."""
     polars = imported("polars", "to_polars()", extra="polars")
     frame: pl.DataFrame = polars.DataFrame(table)

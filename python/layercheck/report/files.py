@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from layercheck._core import RowsTable, Table
+from layercheck._core import RecordTable, RowsTable, Table
 from layercheck.file_formats import (
     COMPRESSIBLE,
     REPORT_FORMATS,
@@ -21,12 +21,16 @@ from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
 from layercheck.report.read_ahead import one_ahead
 
-AnyTable: TypeAlias = Table | RowsTable
+AnyTable: TypeAlias = Table | RowsTable | RecordTable
 
 Writer: TypeAlias = Callable[[AnyTable, str, str], None]
 """Writes a table to a path, with the suffix of a compression or an empty one."""
 
-_REPEATING = ["verdict", "media_type", "code", "reason"]
+_REPEATING = [
+    *("verdict", "media_type", "code", "reason"),
+    *("account_id", "region", "repository", "kind", "artifact_type", "status", "role", "state"),
+    *("os", "architecture", "variant", "os_version"),
+]
 
 
 def format_of(path: str | os.PathLike[str], format: str | None = None) -> ReportFormat:

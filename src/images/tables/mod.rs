@@ -7,6 +7,7 @@ mod images;
 mod layers;
 mod platforms;
 mod reasons;
+pub mod repositories;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -106,6 +107,18 @@ impl GraphTable {
         let mut counted = Counted::of(&graph)?;
         let line = graph.listed.get(image).map(|at| images::line(&graph, *at, &mut counted, &self.place));
         Ok(line.map(|cells| cells.into_iter().map(Cell::into_owned).collect()))
+    }
+
+    /// Returns the lines of listed images at these places.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn lines_of(&self, places: &[usize]) -> Result<Vec<Vec<Cell<'static>>>, OutOfMemory> {
+        let graph = lock(&self.graph);
+        let mut counted = Counted::of(&graph)?;
+        let listed = places.iter().filter_map(|place| graph.listed.get(*place));
+        let lines = listed.map(|at| images::line(&graph, *at, &mut counted, &self.place));
+        Ok(lines.map(|cells| cells.into_iter().map(Cell::into_owned).collect()).collect())
     }
 
     fn make(

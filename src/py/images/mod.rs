@@ -1,6 +1,7 @@
 //! `ImageGraph` for Python.
 
 mod details;
+mod repositories;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -311,11 +312,46 @@ impl PyImageGraph {
         let Some(place) = place else { return Ok(None) };
         let table = GraphTable::images(Arc::clone(&self.graph), Place::default());
         let Some(cells) = py.detach(|| table.line_of(place))? else { return Ok(None) };
-        let made = line(py, table.columns(), &cells)?;
-        for name in ["account_id", "region", "repository"] {
-            made.del_item(name)?;
+        Ok(Some(without_place(line(py, table.columns(), &cells)?)?))
+    }
+
+    /// Return the lines of at most `limit` images with this code of `ImageVerdict`, from place `start` of the
+    /// listing, and the place to go on from; None at the end. Each line has `lacking` too: the digests of the
+    /// parts that a pull cannot have.
+    fn images_with<'py>(
+        &self,
+        py: Python<'py>,
+        verdict: u8,
+        start: usize,
+        limit: usize,
+    ) -> PyResult<(Bound<'py, PyList>, Option<usize>)> {
+        let made = PyList::empty(py);
+        let Some(verdict) = ImageVerdict::from_code(verdict) else { return Ok((made, None)) };
+        let places = self.lock().places_with(verdict, start, limit);
+        let table = GraphTable::images(Arc::clone(&self.graph), Place::default());
+        let lines = py.detach(|| table.lines_of(&places))?;
+        for (place, cells) in places.iter().zip(&lines) {
+            let line = without_place(line(py, table.columns(), cells)?)?;
+            let lacking = self.lock().lacking(*place)?;
+            line.set_item("lacking", texts(py, &lacking)?)?;
+            made.append(line)?;
         }
-        Ok(Some(made))
+        let next = places.last().filter(|_| places.len() == limit).map(|last| last + 1);
+        Ok((made, next))
+    }
+
+    /// Return the children, of the images that were read, that are not listed and were not said to be gone: what
+    /// is to be looked up if only some images were listed.
+    fn unlisted_children<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let children = py.detach(|| self.lock().unlisted_children())?;
+        texts(py, &children)
+    }
+
+    /// Return the table of repositories, of lines that are dicts.
+    #[staticmethod]
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn repositories_table(lines: Vec<Bound<'_, PyDict>>) -> PyResult<PyRecordTable> {
+        repositories::table(&lines)
     }
 
     /// Return the table of images, as they are judged now: a line for each listed image.
@@ -364,6 +400,13 @@ impl PyImageGraph {
     fn recently_pulled(&self, py: Python<'_>, since: f64) -> PyResult<(usize, usize)> {
         Ok(py.detach(|| self.lock().recently_pulled((since * 1_000.0) as i64))?)
     }
+}
+
+fn without_place(line: Bound<'_, PyDict>) -> PyResult<Bound<'_, PyDict>> {
+    for name in ["account_id", "region", "repository"] {
+        line.del_item(name)?;
+    }
+    Ok(line)
 }
 
 fn place(account_id: Option<String>, region: Option<String>, repository: String) -> Place {

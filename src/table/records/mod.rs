@@ -5,6 +5,7 @@
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
+pub mod made;
 pub mod text;
 mod time;
 

@@ -40,6 +40,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }.items():
             monkeypatch.setenv(name, value)
+        layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": DIGESTS[0], "size": 1}
+        ecr.put_image("team/app", {"config": layer, "layers": [layer]}, ["v1.2"], force=True)
+        (tmp_path / "audit").mkdir()
         (tmp_path / "digests.txt").write_text("".join(f"{each}\n" for each in DIGESTS))
         (tmp_path / "layers.csv").write_text("image,digest\n" + "".join(f"app,{each}\n" for each in DIGESTS))
         images = gzip.decompress((ROOT / "tests/data/images/umoci-skopeo-oci-archive.tar.gz").read_bytes())

@@ -28,19 +28,21 @@ class LaneKey(NamedTuple):
     region_name: str | None
     endpoint_url: str | None
     account: str
+    operation: str = "BatchCheckLayerAvailability"
 
 
-def key_of(client: Any, target: Target) -> LaneKey | None:
+def key_of(client: Any, target: Target, operation: str = "BatchCheckLayerAvailability") -> LaneKey | None:
     """Return the lane of a client; None if the account that calls is not known.
 
     The quota belongs to the account that calls, whatever registry it asks, so `registry_id` is not part of
-    the key. Two users or roles of one account share a lane if their key ids show the account.
+    the key. Two users or roles of one account share a lane if their key ids show the account. Each operation
+    has a quota of its own, and so a lane of its own.
     """
     account = credentials.account(client)
     if account is None:
         return None
     service = "ecr-public" if target.public else "ecr"
-    return LaneKey(service, target.region_name, target.endpoint_url, account)
+    return LaneKey(service, target.region_name, target.endpoint_url, account, operation)
 
 
 class LaneHandle:
@@ -95,9 +97,17 @@ class LaneHandle:
     def record(self, outcome: Outcome) -> None:
         """Tell the lane whether the service throttled a request."""
         if outcome.merged is not None:
-            self._pacer.answered(outcome.call.started_at)
+            self.answered(outcome.call.started_at)
         elif outcome.failure is not None and outcome.failure.kind == "throttled":
-            self._pacer.throttled(outcome.call.started_at)
+            self.throttled(outcome.call.started_at)
+
+    def answered(self, started_at: float) -> None:
+        """Tell the lane that the service did not throttle a request which started then."""
+        self._pacer.answered(started_at)
+
+    def throttled(self, started_at: float) -> None:
+        """Tell the lane that the service throttled a request which started then."""
+        self._pacer.throttled(started_at)
 
     def record_answers(self, answers: Sequence[Answer]) -> None:
         """Take note of calls that the service did not throttle."""

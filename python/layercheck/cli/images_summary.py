@@ -1,0 +1,184 @@
+"""The summary of a check of images, as rich tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from layercheck.cli.numbers_table import numbers_table
+from layercheck.display.wording import duration, percent
+from layercheck.redact import one_line, visible
+
+if TYPE_CHECKING:
+    from layercheck.images.estimate import ImageCost
+    from layercheck.images.image_report import ImageReport
+    from layercheck.images.repository_report import Image
+
+STYLES = {
+    "complete": "green",
+    "incomplete": "red",
+    "unreadable": "bright_red",
+    "partial": "cyan",
+    "archived": "yellow",
+    "gone": "dim",
+    "undecided": "bold yellow",
+    "not_checked": "dim",
+}
+"""Verdict of an image to its colour on a terminal."""
+
+_NOTES = {
+    "complete": "every part is there",
+    "incomplete": "parts are missing",
+    "unreadable": "the manifest cannot be read",
+    "partial": "children are not listed: a pull-through cache, or that is not known",
+    "archived": "archived, not pullable now",
+    "gone": "deleted while it was checked",
+    "undecided": "a part has no answer",
+    "not_checked": "the check ended first",
+}
+_ALWAYS_SHOWN = ("complete", "incomplete")
+_SHOWN = 20
+_SEARCHED = 5_000
+"""Findings that are looked at for those to show."""
+_TAGS = 3
+_TAG_WIDTH = 40
+_REASON_WIDTH = 160
+
+
+def summary(report: ImageReport) -> Group:
+    """The result of a check: verdicts, the first broken images, and what a reader should know."""
+    lines: list[RenderableType] = [_headline(report), Text(), _verdicts(report), Text()]
+    lines.append(Text(_effort(report), style="dim"))
+    lines += _findings(report)
+    # The other notes were on standard error as soon as they were known.
+    notes = [note for each in report.repositories for note in each.notes]
+    lines += [Text(f"\n{one_line(note)}", style="dim") for note in notes]
+    return Group(*lines)
+
+
+def _headline(report: ImageReport) -> Text:
+    number = len(report.repositories)
+    if number == 1:
+        line = Text(visible(report.repositories[0].repository_name), style="bold")
+    else:
+        line = Text(f"{number:,} repositories", style="bold")
+    target = report.target
+    account = report.repositories[0].account_id if report.repositories else target.registry_id
+    places = [f"registry {visible(account)}" if account else "", visible(target.region_name or "")]
+    where = ", ".join(each for each in places if each)
+    if where:
+        line.append(f"  {where}", style="dim")
+    return line
+
+
+def _verdicts(report: ImageReport) -> Table:
+    table = numbers_table("verdict", "images", "share")
+    table.add_column("", style="dim", overflow="fold")
+    counts, images = report.counts, report.images
+    for word, style in STYLES.items():
+        count = counts[word]
+        if count or word in _ALWAYS_SHOWN:
+            shown = style if count else "dim"
+            table.add_row(Text(word, style=shown), f"{count:,}", percent(count, images), _NOTES[word])
+    table.add_row("all", f"{images:,}", "", "", style="bold")
+    return table
+
+
+def _effort(report: ImageReport) -> str:
+    calls = report.stats.calls
+    parts = [f"{sum(calls.values()):,} calls in {duration(report.stats.seconds)}"]
+    read = calls.get("BatchGetImage", 0)
+    parts.append(f"{read:,} of them read manifests")
+    if report.stats.manifests_known:
+        parts.append(f"{report.stats.manifests_known:,} manifests were known")
+    throttled = sum(report.stats.throttles.values())
+    if throttled:
+        parts.append(f"{throttled:,} throttled")
+    return ", ".join(parts)
+
+
+def _findings(report: ImageReport) -> list[RenderableType]:
+    counts = report.counts
+    total = counts["incomplete"] + counts["unreadable"]
+    if not total:
+        return []
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    several = len(report.repositories) > 1
+    if several:
+        table.add_column("repository", overflow="fold")
+    table.add_column("image", overflow="fold")
+    table.add_column("what", overflow="fold")
+    for image in _first(report):
+        cells = [Text(visible(image.repository))] if several else []
+        table.add_row(*cells, Text(_name(image)), Text(_what(image)))
+    lines: list[RenderableType] = [
+        Text(f"\nbroken images, {min(total, _SHOWN)} of {total:,}", style="bold"),
+        table,
+    ]
+    if total > _SHOWN:
+        lines.append(Text("all of them: --format jsonl, or -o images.parquet", style="dim"))
+    return lines + _parts(report)
+
+
+def _first(report: ImageReport) -> list[Image]:
+    """The first broken images, those with tags before those without."""
+    found = list(islice(chain(report.find("incomplete"), report.find("unreadable")), _SEARCHED))
+    return sorted(found, key=lambda image: not image.tags)[:_SHOWN]
+
+
+def _parts(report: ImageReport) -> list[RenderableType]:
+    """How many layers are not available, and the one that most images need."""
+    tables = [each.table("layers") for each in report.repositories if each.counts["incomplete"]]
+    number = sum(map(len, tables))
+    if not number:
+        return []
+    lines = (line for table in tables for line in table.lines(0, _SEARCHED))
+    worst = max(lines, key=lambda line: line["images"] or 0)
+    images = worst["images"] or 0
+    needed = f"; {worst['digest'][:19]}… is needed by {images:,} images" if images > 1 else ""
+    what = f"\nlayers and configs that are not available: {number:,}{needed} (--table layers)"
+    return [Text(what, style="dim")]
+
+
+def _name(image: Image) -> str:
+    """The tags of an image, or its short digest."""
+    if not image.tags:
+        return f"{image.digest[:19]}…"
+    shown = [_cut(visible(tag), _TAG_WIDTH) for tag in image.tags[:_TAGS]]
+    more = len(image.tags) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def _what(image: Image) -> str:
+    text = _cut(one_line(image.reason or image.code or image.verdict.label), _REASON_WIDTH)
+    return f"{text}: {image.missing[0][:19]}…" if len(image.missing) == 1 else text
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def cost_table(cost: ImageCost) -> Group:
+    """What a check would cost."""
+    table = numbers_table("step", "calls", "at least")
+    table.add_column("", style="dim", overflow="fold")
+    for line in cost.lines:
+        calls = f"{line.calls:,}" if line.exact else f"≤ {line.calls:,}"
+        table.add_row(line.step, calls, duration(line.seconds), line.operation)
+    return Group(*_cost_lines(cost), Text(), table)
+
+
+def _cost_lines(cost: ImageCost) -> Iterator[RenderableType]:
+    repositories = f"{cost.repositories:,} repositor{'y' if cost.repositories == 1 else 'ies'}"
+    yield Text(f"{repositories}, {cost.images:,} images", style="bold")
+    if cost.known:
+        yield Text(f"{cost.known:,} manifests are known and would not be read", style="dim")
+    read = cost.images - cost.known
+    yield Text(
+        f"nothing was read; a check would read {read:,} images, which ECR counts as pulls", style="dim"
+    )

@@ -1,0 +1,224 @@
+"""Lists the images of a repository: digests, tags, states and sizes, in pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from layercheck.errors import AccessDeniedError
+from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.stopping import StopSignal
+
+PAGE = 1_000
+"""Images in one page: the most that ECR allows."""
+
+_LOOKED_UP = 100
+"""Images that one call may name."""
+
+_WITHOUT_NEWS = 20
+"""Pages in a row without a new image after which a listing is taken for endless."""
+
+
+class TakesPages(Protocol):
+    """Takes the pages of a listing."""
+
+    def list_page(self, details: Sequence[Any]) -> int:
+        """Take a page; return how many of its images are new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a repository said that it holds, at one time.
+
+    Attributes:
+        listed_at: When the listing began, seconds since 1970.
+        complete: All pages were read.
+        archived: Archived images are in it; False if this boto3 cannot ask for them.
+        details: The listing has sizes, dates and media types; False if only ListImages was allowed.
+        note: Why it is incomplete, in words; else empty.
+    """
+
+    listed_at: float = field(default_factory=time.time)
+    complete: bool = True
+    archived: bool = True
+    details: bool = True
+    note: str = ""
+
+
+def list_images(operations: Operations, repository_name: str, graph: TakesPages, stop: StopSignal) -> Listing:
+    """List all images of a repository into a graph.
+
+    DescribeImages names each image once, with all that is needed, and leaves the pull times as they are. If
+    it is denied, ListImages names digests and tags.
+
+    Args:
+        operations: Makes the calls.
+        repository_name: The repository.
+        graph: Takes the images.
+        stop: Ends it early.
+
+    Raises:
+        CallFailed: The repository cannot be listed.
+        CheckStopped: Everything is to stop.
+    """
+    listed_at = time.time()
+    archived = operations.has_member("DescribeImages", "filter", "imageStatus")
+    filters = {"filter": {"imageStatus": "ANY"}} if archived else {}
+    try:
+        note = _list(operations, "DescribeImages", "imageDetails", repository_name, filters, graph, stop)
+        return Listing(listed_at, complete=not note, archived=archived, note=note)
+    except CallFailed as failed:
+        if not issubclass(failed.failure.raises, AccessDeniedError):
+            raise
+        denied = failed
+    return _list_by_ids(operations, repository_name, graph, stop, listed_at, denied)
+
+
+def _list_by_ids(
+    operations: Operations,
+    repository_name: str,
+    graph: TakesPages,
+    stop: StopSignal,
+    listed_at: float,
+    denied: CallFailed,
+) -> Listing:
+    archived = operations.has_member("ListImages", "filter", "imageStatus")
+    note = ""
+    try:
+        # ListImages does not tell the state, so each state is listed by itself.
+        for state in ("ACTIVE", "ACTIVATING", "ARCHIVED") if archived else ("",):
+            filters = {"filter": {"imageStatus": state}} if state else {}
+            note = note or _list(
+                operations, "ListImages", "imageIds", repository_name, filters, graph, stop, state
+            )
+    except CallFailed:
+        # The user asked for what DescribeImages gives.
+        raise denied from None
+    return Listing(listed_at, complete=not note, archived=archived, details=False, note=note)
+
+
+def _list(
+    operations: Operations,
+    operation: str,
+    member: str,
+    repository_name: str,
+    filters: Mapping[str, Any],
+    graph: TakesPages,
+    stop: StopSignal,
+    state: str = "",
+) -> str:
+    """Read all pages, once more from the start if a token became invalid; return why pages are missing."""
+    most_without_news = _WITHOUT_NEWS
+    for attempt in range(2):
+        pages = _pages(operations, operation, repository_name, filters, stop)
+        without_news = 0
+        try:
+            for page in pages:
+                entries = page.get(member)
+                entries = entries if isinstance(entries, list) else []
+                if state:
+                    entries = [_with_state(entry, state) for entry in entries]
+                without_news = 0 if graph.list_page(entries) else without_news + 1
+                # Read from the start again, as many pages bring nothing new.
+                most_without_news += not attempt
+                if without_news > (most_without_news if attempt else _WITHOUT_NEWS):
+                    return f"{without_news} pages in a row named no new image"
+        except _BadTokenError as error:
+            if attempt:
+                return str(error)
+            continue
+        except _RepeatedTokenError as error:
+            return str(error)
+        return ""
+    return ""
+
+
+def _with_state(entry: object, state: str) -> object:
+    return {**entry, "imageStatus": state} if isinstance(entry, Mapping) else entry
+
+
+def _pages(
+    operations: Operations,
+    operation: str,
+    repository_name: str,
+    filters: Mapping[str, Any],
+    stop: StopSignal,
+) -> Iterator[Mapping[str, Any]]:
+    seen: set[str] = set()
+    token: dict[str, str] = {}
+    while True:
+        try:
+            page = operations.call(
+                operation, stop, repositoryName=repository_name, maxResults=PAGE, **filters, **token
+            )
+        except CallFailed as failed:
+            if token and failed.failure.kind == "batch":
+                # The first page was accepted, so the token is refused: it has expired.
+                raise _BadTokenError(f"a page was refused: {failed.failure.summary}") from failed
+            raise
+        yield page
+        following = page.get("nextToken")
+        if not isinstance(following, str) or not following:
+            return
+        if following in seen:
+            raise _RepeatedTokenError("the service named the same page twice")
+        seen.add(following)
+        token = {"nextToken": following}
+
+
+class _BadTokenError(Exception):
+    """The service refuses the token of a page."""
+
+
+class _RepeatedTokenError(Exception):
+    """The service names a page that was read before."""
+
+
+def look_up(
+    operations: Operations, repository_name: str, ids: list[dict[str, str]], stop: StopSignal
+) -> tuple[list[Any], list[dict[str, str]]]:
+    """Ask for images by digest or tag.
+
+    The service refuses a call of which one image is not there, and does not say which, so that such a call is
+    halved.
+
+    Args:
+        operations: Makes the calls.
+        repository_name: The repository.
+        ids: What is asked: `imageDigest` or `imageTag`.
+        stop: Ends it early.
+
+    Returns:
+        The details of the images that are there, and the ids of those that are not.
+
+    Raises:
+        CallFailed: The service does not answer.
+        CheckStopped: Everything is to stop.
+    """
+    there: list[Any] = []
+    missing: list[dict[str, str]] = []
+    waiting = [ids[at : at + _LOOKED_UP] for at in range(0, len(ids), _LOOKED_UP)][::-1]
+    while waiting:
+        part = waiting.pop()
+        try:
+            page = operations.call(
+                "DescribeImages",
+                stop,
+                final=("ImageNotFoundException",),
+                repositoryName=repository_name,
+                imageIds=part,
+            )
+        except CallFailed as failed:
+            if failed.failure.code != "ImageNotFoundException":
+                raise
+            if len(part) == 1:
+                missing += part
+            else:
+                half = len(part) // 2
+                waiting += [part[half:], part[:half]]
+            continue
+        details = page.get("imageDetails")
+        there += details if isinstance(details, list) else []
+    return there, missing

@@ -1,0 +1,67 @@
+"""Tells whether a repository is in the namespace of a pull-through cache."""
+
+from __future__ import annotations
+
+from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.stopping import StopSignal
+
+_ALL = "ROOT"
+"""The prefix of a rule for all repositories."""
+
+
+class PullThroughRules:
+    """The pull-through cache rules of a registry.
+
+    Args:
+        prefixes: Prefixes of the names; None if the rules cannot be read.
+    """
+
+    def __init__(self, prefixes: frozenset[str] | None) -> None:
+        self._prefixes = prefixes
+
+    def applies_to(self, repository_name: str) -> bool | None:
+        """Whether a repository may be a cache; None if the rules cannot be read.
+
+        Examples:
+            >>> PullThroughRules(frozenset(("hub",))).applies_to("hub/library/nginx")
+            True
+            >>> PullThroughRules(None).applies_to("app") is None
+            True
+        """
+        if self._prefixes is None:
+            return None
+        if _ALL in self._prefixes:
+            return True
+        parts = repository_name.split("/")
+        return any("/".join(parts[:length]) in self._prefixes for length in range(1, len(parts)))
+
+
+def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
+    """Ask for the rules. Where that is denied or fails, nothing is known of them.
+
+    Raises:
+        CheckStopped: Everything is to stop.
+    """
+    operation = "DescribePullThroughCacheRules"
+    if not operations.has(operation):
+        return PullThroughRules(None)
+    prefixes: set[str] = set()
+    token: dict[str, str] = {}
+    seen: set[str] = set()
+    try:
+        while True:
+            page = operations.call(operation, stop, maxResults=1000, **token)
+            rules = page.get("pullThroughCacheRules")
+            for rule in rules if isinstance(rules, list) else []:
+                prefix = rule.get("ecrRepositoryPrefix") if isinstance(rule, dict) else None
+                if isinstance(prefix, str) and prefix:
+                    prefixes.add(prefix.strip("/"))
+            following = page.get("nextToken")
+            if not isinstance(following, str) or not following:
+                return PullThroughRules(frozenset(prefixes))
+            if following in seen:
+                return PullThroughRules(None)
+            seen.add(following)
+            token = {"nextToken": following}
+    except CallFailed:
+        return PullThroughRules(None)

@@ -1,0 +1,111 @@
+"""Reading an image counts as a pull: says so before the first, or refuses to read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from layercheck.aws.caller_identity import is_same_principal
+from layercheck.errors import PullTimeError
+from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.stopping import StopSignal
+
+_OPERATION = "ListPullTimeUpdateExclusions"
+
+
+class PullTimeGuard:
+    """Looks once, before the first manifest is read, whether reading it renews the pull times of images.
+
+    `lastRecordedPullTime` of an image is when it was last pulled, and lifecycle rules go by it. BatchGetImage
+    renews it, unless the role that calls is excluded
+    (https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-time-update-exclusions.html).
+
+    Args:
+        operations: Makes the calls.
+        caller: Returns the ARN of the role or user that calls; None if it is not known.
+        required: Refuse to read unless the role is excluded.
+        several: Whether images of several repositories are read, so that their number is not known yet.
+        note: Takes a line for the user.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        caller: Callable[[], str | None],
+        *,
+        required: bool,
+        several: bool,
+        note: Callable[[str], None],
+    ) -> None:
+        self._operations = operations
+        self._caller = caller
+        self._required = required
+        self._several = several
+        self._note = note
+        self._lock = threading.Lock()
+        self._refusal: str | None = None
+        self._looked = False
+
+    def before_reading(self, images: int, stop: StopSignal) -> None:
+        """Call this before the manifests of so many images are read.
+
+        Raises:
+            PullTimeError: The role is not excluded, and that is required.
+            CheckStopped: Everything is to stop.
+        """
+        with self._lock:
+            if not self._looked:
+                text = self._look(images, stop)
+                self._looked = True
+                if text and self._required:
+                    self._refusal = f"nothing was read: {text}"
+                elif text:
+                    self._note(text)
+        if self._refusal is not None:
+            raise PullTimeError(self._refusal)
+
+    def _look(self, images: int, stop: StopSignal) -> str:
+        """Return what is to be said; empty if pull times stay as they are."""
+        excluded = self._exclusions(stop)
+        arn = self._caller()
+        if excluded is not None and arn is not None:
+            if any(is_same_principal(each, arn) for each in excluded):
+                return ""
+            what = f"reading {images:,} images renews their pull times"
+            if self._several:
+                what = "reading images renews their pull times"
+            elif images == 1:
+                what = "reading the image renews its pull time"
+            if self._required:
+                what = f"{arn} is not excluded from pull times"
+            return (
+                f"{what}; to exclude this role once and for all: "
+                f"aws ecr register-pull-time-update-exclusion --principal-arn {arn}"
+            )
+        why = (
+            "the exclusions cannot be read"
+            if excluded is None
+            else "the role of the credentials is not known"
+        )
+        return f"reading images may renew their pull times: {why}"
+
+    def _exclusions(self, stop: StopSignal) -> list[str] | None:
+        if not self._operations.has(_OPERATION):
+            return None
+        found: list[str] = []
+        token: dict[str, str] = {}
+        seen: set[str] = set()
+        try:
+            while True:
+                page = self._operations.call(_OPERATION, stop, **token)
+                entries = page.get("pullTimeUpdateExclusions")
+                found += (
+                    [each for each in entries if isinstance(each, str)] if isinstance(entries, list) else []
+                )
+                following = page.get("nextToken")
+                if not isinstance(following, str) or not following or following in seen:
+                    return found
+                seen.add(following)
+                token = {"nextToken": following}
+        except CallFailed:
+            return None

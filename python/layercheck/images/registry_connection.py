@@ -1,0 +1,159 @@
+"""`RegistryConnection`: what all checks of images in one account and region share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from layercheck.aws import credentials
+from layercheck.aws.caller_identity import caller_arn
+from layercheck.aws.client import open_client
+from layercheck.dispatch.checker import Checker
+from layercheck.dispatch.rate.lanes import LANES, LaneHandle, key_of
+from layercheck.dispatch.transport.signing import Signing
+from layercheck.errors import InvalidParameterError
+from layercheck.images.call_threads import CallThreads
+from layercheck.images.operations import Operations
+from layercheck.limits import Limits
+from layercheck.types import EcrClient, Rate, Target
+
+if TYPE_CHECKING:
+    from boto3 import Session
+    from botocore.config import Config
+
+ANSWER_LIMIT_BYTES = 9 << 20
+"""Largest answer that is read: one manifest of 4 MiB as JSON text. Of a larger one, half is asked."""
+
+CALLS_AT_ONCE = 8
+"""Calls that list and read, at once."""
+
+LISTING_RATE = 10.0
+"""Calls per second of each operation that lists, whose quotas AWS does not document."""
+
+READING_RATE = 10.0
+"""Calls of BatchGetImage per second. Its quota is 2,000 per second, but each pull in the account draws on it,
+and it is not documented whether it counts calls or images."""
+
+WITNESS_RATE = 50.0
+"""Calls of GetDownloadUrlForLayer per second, of a quota of 3,000."""
+
+LISTING = ("DescribeRepositories", "DescribeImages", "ListImages")
+
+
+class RegistryConnection:
+    """A client, and the lane of each operation. The arguments are those of `ImageChecker`.
+
+    Attributes:
+        target: The registry; its repository name is `*`.
+        settings: How the client reaches the service, for messages.
+        rates: Calls per second by operation; None for no limit.
+        operations: Makes the calls that list and read.
+        threads: Where several of them are made at once.
+    """
+
+    def __init__(
+        self,
+        registry_id: str | None,
+        *,
+        session: Session | None,
+        client: EcrClient | None,
+        region_name: str | None,
+        profile_name: str | None,
+        endpoint_url: str | None,
+        config: Config | None,
+        rate: Rate,
+        image_rate: float | str | None,
+        list_rate: float | str | None,
+        max_in_flight: int | None,
+        limits: Limits,
+    ) -> None:
+        listing = _number("list_rate", list_rate, LISTING_RATE)
+        reading = _number("image_rate", image_rate, READING_RATE)
+        self._given_client = client
+        self._options: dict[str, Any] = {
+            "endpoint_url": endpoint_url,
+            "config": config,
+            "rate": rate,
+            "max_in_flight": max_in_flight,
+            "_limits": limits,
+        }
+        self._open = open_client(
+            "*",
+            registry_id,
+            public=False,
+            session=session,
+            client=client,
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=endpoint_url,
+            config=config,
+            max_in_flight=max_in_flight,
+            plain=True,
+            limits=replace(limits, body_limit_bytes=max(ANSWER_LIMIT_BYTES, limits.body_limit_bytes)),
+        )
+        self.target: Target = self._open.target
+        self.settings = self._open.settings
+        self._paces: dict[str, LaneHandle] = {}
+        rates: dict[str, float | None] = {
+            **dict.fromkeys(LISTING, listing),
+            "BatchGetImage": reading,
+            "GetDownloadUrlForLayer": WITNESS_RATE,
+        }
+        self.rates = rates
+        for operation, number in rates.items():
+            key = key_of(self._open.client, self.target, operation)
+            self._paces[operation] = LANES.join(key, number, recovery=limits.recovery)
+        self.operations = Operations(
+            self._open.client,
+            Signing(self._open.client, owned=self._open.owned),
+            self.target.registry_id,
+            self._paces,
+            renewable=credentials.can_be_renewed(self._open.client),
+            retry=limits.retry,
+        )
+        self.threads = CallThreads(CALLS_AT_ONCE, "layercheck-images")
+
+    @property
+    def account_id(self) -> str | None:
+        """The account of the registry, if it is named or the credentials show it."""
+        return self.target.registry_id or credentials.known_account(self._open.client)
+
+    def caller(self) -> str | None:
+        """The ARN of the role or user that calls, as STS tells it; None if it is not known."""
+        return caller_arn(self._open.session, self.target.region_name, self.target.endpoint_url)
+
+    def checker(self, repository_name: str) -> Checker:
+        """Return a Checker of a repository, which the caller closes."""
+        if self._given_client is not None:
+            options = {name: self._options[name] for name in ("rate", "max_in_flight", "_limits")}
+            return Checker(
+                repository_name, registry_id=self.target.registry_id, client=self._given_client, **options
+            )
+        return Checker(
+            repository_name,
+            registry_id=self.target.registry_id,
+            session=self._open.session,
+            region_name=self.target.region_name,
+            **self._options,
+        )
+
+    def close(self) -> None:
+        """Leave the lanes, let the threads end, and close the client if it was made here."""
+        self.threads.close()
+        for pace in self._paces.values():
+            pace.leave()
+        self._open.close()
+
+
+def _number(name: str, value: float | str | None, default: float) -> float | None:
+    """The calls per second that an argument asks for; None for no limit."""
+    if value is None:
+        return default
+    if value == "max":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidParameterError(f'{name} is {value!r}; expected calls per second, "max" or None')
+    if not (math.isfinite(value) and value > 0):
+        raise InvalidParameterError(f'{name} is {value!r}; expected more than 0 calls per second, or "max"')
+    return float(value)

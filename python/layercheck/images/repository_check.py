@@ -1,0 +1,334 @@
+"""`RepositoryCheck`: checks the images of one repository, from its listing to the verdicts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from layercheck._core import ImageGraph
+from layercheck.errors import (
+    AccessDeniedError,
+    LayercheckError,
+    RepositoryNotFoundError,
+    RunCancelled,
+)
+from layercheck.images.admission import Admission
+from layercheck.images.failures import as_error
+from layercheck.images.image_progress import ProgressCounter
+from layercheck.images.listing import Listing, list_images, look_up
+from layercheck.images.manifest_store import ManifestStore
+from layercheck.images.operations import CallFailed
+from layercheck.images.pull_through import PullThroughRules
+from layercheck.images.pull_time import PullTimeGuard
+from layercheck.images.reading import ManifestReader
+from layercheck.images.registry_connection import RegistryConnection
+from layercheck.images.repositories import FoundRepository
+from layercheck.images.repository_report import RepositoryReport, State
+from layercheck.images.second_look import SecondWitness, Suspects, digest_of, look_again
+from layercheck.images.selection import Selection
+from layercheck.images.stopping import CheckStopped, StopSignal
+from layercheck.verdict import ImageVerdict
+
+if TYPE_CHECKING:
+    from layercheck._core import Plan
+    from layercheck.dispatch import Checker
+    from layercheck.report import Report
+
+_SLICE_S = 0.1
+_RECENT_S = 86_400.0
+_DEPTH = 8
+"""How deep indexes may stand in indexes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckParts:
+    """What the checks of all repositories of one run share.
+
+    Attributes:
+        connection: Client and lanes.
+        selection: Which images are checked.
+        platforms: Platforms of an index that must be whole; empty for all.
+        store: Manifests of earlier checks; None for none.
+        guard: Looks at the pull times before the first manifest is read.
+        rules: Which repositories are pull-through caches.
+        witness: Confirms missing blobs; None to confirm nothing.
+        admission: Bounds the images under way.
+        progress: Counts what is done.
+        stop: Ends everything.
+    """
+
+    connection: RegistryConnection
+    selection: Selection
+    platforms: tuple[str, ...]
+    store: ManifestStore | None
+    guard: PullTimeGuard
+    rules: PullThroughRules
+    witness: SecondWitness | None
+    admission: Admission
+    progress: ProgressCounter
+    stop: StopSignal
+
+
+class RepositoryCheck:
+    """Lists, reads, checks the blobs, looks again, and judges.
+
+    Args:
+        found: The repository.
+        parts: What all repositories share.
+    """
+
+    def __init__(self, found: FoundRepository, parts: CheckParts) -> None:
+        self._found = found
+        self._parts = parts
+        self._operations = parts.connection.operations.counted()
+        self._graph = ImageGraph(platforms=parts.platforms)
+        self._listing = Listing(complete=False)
+        self._blobs: Report | None = None
+        # Nobody may take back verdicts between a judgement and the questions that follow from it.
+        self._judging = threading.Lock()
+        self._notes: list[str] = []
+        self._state: State = "partial"
+        self._error: LayercheckError | None = None
+        self._described = ("", "")
+        self._requests = self._throttles = 0
+        self._began_at = time.monotonic()
+        self._reader = ManifestReader(
+            self._operations,
+            parts.connection.threads,
+            parts.store,
+            before_reading=lambda images: parts.guard.before_reading(images, parts.stop),
+        )
+
+    def __call__(self) -> RepositoryReport:
+        """Do it all; whatever fails, what is known is in the report.
+
+        Raises:
+            LayercheckError: An error that concerns every repository: credentials, endpoint, pull times.
+            CallFailed: Likewise.
+        """
+        try:
+            self._check()
+            self._state = "done"
+        except CheckStopped:
+            self._described = "Stopped", "the check ended first"
+        except (CallFailed, LayercheckError) as error:
+            self._state = self._state_of(error)
+            self._described = _described(error)
+            if self._state == "gone":
+                self._all_gone()
+            else:
+                self._error = self._as_error(error)
+        return self.so_far()
+
+    def so_far(self) -> RepositoryReport:
+        """Return what is known at this moment: images that are not judged yet are not checked."""
+        connection = self._parts.connection
+        code, reason = self._described
+        blobs = self._blobs
+        if self._state not in ("done", "gone"):
+            with self._judging:
+                # What was denied only once counts as not checked.
+                self._graph.not_checked()
+        return RepositoryReport(
+            self._graph,
+            account_id=connection.account_id,
+            region_name=connection.target.region_name,
+            repository_name=self._found.name,
+            state=self._state,
+            listing=self._listing,
+            blobs=blobs,
+            pull_through=self._parts.rules.applies_to(self._found.name),
+            encryption=self._found.encryption,
+            calls=sum(self.calls.values()),
+            seconds=time.monotonic() - self._began_at,
+            code=code,
+            reason=reason,
+            notes=tuple(self._notes),
+            error=self._error,
+        )
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Requests sent, by operation."""
+        return self._operations.calls + Counter(BatchCheckLayerAvailability=self._requests)
+
+    @property
+    def throttles(self) -> Counter[str]:
+        """Requests that the service throttled, by operation."""
+        return self._operations.throttles + Counter(BatchCheckLayerAvailability=self._throttles)
+
+    @property
+    def manifests_known(self) -> int:
+        """Manifests that the store had."""
+        return self._reader.from_store
+
+    def _as_error(self, error: CallFailed | LayercheckError) -> LayercheckError:
+        if isinstance(error, LayercheckError):
+            return error
+        connection = self._parts.connection
+        return as_error(error, connection.target, connection.settings, self._found.name)
+
+    def _check(self) -> None:
+        parts, stop = self._parts, self._parts.stop
+        self._list()
+        parts.progress.listed(len(self._graph))
+        with parts.admission.of(len(self._graph), stop):
+            self._read()
+            plan = self._graph.plan()
+            with closing(parts.connection.checker(self._found.name)) as checker:
+                if plan.unique:
+                    self._blobs = self._check_blobs(checker, plan)
+                    self._graph.set_verdicts(self._blobs._columns)
+                self._look_again(checker)
+        stop.check()
+
+    def _list(self) -> None:
+        name, target, selection = self._found.name, self._found.target, self._parts.selection
+        stop = self._parts.stop
+        if target.is_one_image:
+            image_id = (
+                {"imageDigest": target.digest} if target.digest is not None else {"imageTag": str(target.tag)}
+            )
+            details, missing = look_up(self._operations, name, [image_id], stop)
+            if missing:
+                raise RepositoryNotFoundError(
+                    f"repository {name!r} has no image {target.digest or target.tag!r}; list its tags with: "
+                    f"aws ecr describe-images --repository-name {name}"
+                )
+            self._graph.list_page(details)
+            self._listing = Listing()
+        elif selection.is_all:
+            self._listing = list_images(self._operations, name, self._graph, stop)
+        else:
+            pages = _Pages()
+            self._listing = list_images(self._operations, name, pages, stop)
+            self._graph.list_page(selection.choose(pages.details))
+        if not self._listing.archived:
+            self._notes.append(
+                f"{name}: archived images were not listed, because this boto3 cannot ask for them; update it"
+            )
+        if self._listing.note:
+            self._notes.append(f"the listing of {name} is incomplete: {self._listing.note}")
+
+    def _read(self) -> None:
+        """Read the manifests, and of chosen images also those that they need."""
+        name, stop = self._found.name, self._parts.stop
+        self._reader.read(name, self._graph, stop)
+        if self._parts.selection.is_all and not self._found.target.is_one_image:
+            return
+        for _ in range(_DEPTH):
+            children = [{"imageDigest": each} for each in self._graph.unlisted_children()]
+            if not children:
+                return
+            there, missing = look_up(self._operations, name, children, stop)
+            self._graph.list_page(there)
+            self._graph.gone([each["imageDigest"] for each in missing])
+            self._reader.read(name, self._graph, stop)
+
+    def _check_blobs(self, checker: Checker, plan: Plan) -> Report:
+        """Check blobs until the end, or until everything is to stop."""
+        stop = self._parts.stop
+        run = checker.submit(plan, progress=self._parts.progress.of_blobs())
+        while not run._wait(_SLICE_S):
+            if stop.is_set:
+                run.cancel()
+        try:
+            report = run.result()
+        except RunCancelled as cancelled:
+            if cancelled.report is None:
+                raise
+            report = cancelled.report
+        except LayercheckError as error:
+            if error.report is not None and self._blobs is None:
+                self._blobs = error.report
+                self._graph.set_verdicts(error.report._columns)
+            raise
+        self._requests += report.stats.requests
+        self._throttles += report.stats.throttles
+        return report
+
+    def _all_gone(self) -> None:
+        """Say of all images that they are gone with their repository."""
+        with self._judging:
+            self._graph.not_checked()
+            for verdict in ImageVerdict:
+                self._graph.gone(self._graph.digests(int(verdict)))
+            self._judge()
+
+    def _judge(self) -> None:
+        self._graph.judge(
+            listing_complete=self._listing.complete and self._listing.archived,
+            pull_through=self._parts.rules.applies_to(self._found.name),
+        )
+
+    def _look_again(self, checker: Checker) -> None:
+        parts, stop = self._parts, self._parts.stop
+
+        def check(digests: Sequence[str]) -> Report:
+            from layercheck.planning import plan
+
+            return self._check_blobs(checker, plan(digests))
+
+        with self._judging:
+            self._judge()
+            suspects = Suspects(*self._graph.suspects(), self._graph.missing_children())
+        look_again(self._operations, self._found.name, self._graph, suspects, check, stop)
+        if parts.witness is not None and parts.rules.applies_to(self._found.name) is False:
+            with self._judging:
+                self._judge()
+                _, blobs = self._graph.suspects()
+            parts.witness.confirm(self._found.name, self._graph, blobs, stop)
+        self._judge()
+        self._doubt()
+
+    def _doubt(self) -> None:
+        """Say so if most blobs of images that were pulled lately are called missing."""
+        blobs, missing = self._graph.recently_pulled(time.time() - _RECENT_S)
+        if missing * 2 > blobs:
+            self._notes.append(
+                f"{self._found.name}: {missing:,} of {blobs:,} blobs of images that were pulled within a day "
+                "are called missing; check the registry id, the region and the repository's policy before "
+                "you act on it"
+            )
+
+    def _state_of(self, error: CallFailed | LayercheckError) -> State:
+        raises = error.failure.raises if isinstance(error, CallFailed) else type(error)
+        fatal = isinstance(error, LayercheckError) or error.failure.kind == "fatal"
+        if issubclass(raises, RepositoryNotFoundError):
+            # It was there when it was listed.
+            was_there = self._found.target.is_pattern or len(self._graph) > 0
+            return "gone" if was_there else "failed"
+        if issubclass(raises, AccessDeniedError):
+            return "denied"
+        if fatal:
+            raise error
+        return "failed"
+
+
+class _Pages:
+    """Takes pages of a listing in place of a graph."""
+
+    def __init__(self) -> None:
+        self._details: dict[str, Any] = {}
+
+    @property
+    def details(self) -> list[Any]:
+        return list(self._details.values())
+
+    def list_page(self, details: Sequence[Any]) -> int:
+        before = len(self._details)
+        for each in details:
+            if digest := digest_of(each):
+                self._details.setdefault(digest, each)
+        return len(self._details) - before
+
+
+def _described(error: CallFailed | LayercheckError | None) -> tuple[str, str]:
+    if isinstance(error, CallFailed):
+        return error.failure.code, f"{error.operation}: {error.failure.message or error.failure.code}"
+    return ("", "") if error is None else (type(error).__name__, str(error))

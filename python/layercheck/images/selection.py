@@ -1,0 +1,90 @@
+"""`Selection`: which images of a repository are checked."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias, get_args
+
+from layercheck.errors import InvalidParameterError
+
+Status: TypeAlias = Literal["any", "active", "archived"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Images to be checked, and with them the images that an index among them needs.
+
+    Attributes:
+        tags: Patterns of tags, one of which an image must have; empty for all images.
+        tagged: True for images with a tag only, False for those without, None for all.
+        status: `active`, `archived` or `any`.
+        pushed_after: Only images pushed at this time or later.
+        pushed_before: Only images pushed earlier.
+        newest: Only so many, the newest; None for all.
+    """
+
+    tags: tuple[str, ...] = ()
+    tagged: bool | None = None
+    status: Status = "any"
+    pushed_after: datetime | None = None
+    pushed_before: datetime | None = None
+    newest: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise InvalidParameterError(f"status is {self.status!r}; expected one of: {', '.join(STATUSES)}")
+        if self.newest is not None and (isinstance(self.newest, bool) or self.newest < 1):
+            raise InvalidParameterError(f"newest is {self.newest!r}; expected at least 1, or None for all")
+
+    @property
+    def is_all(self) -> bool:
+        """Whether all images are checked."""
+        return self == Selection()
+
+    def choose(self, details: Iterable[Any]) -> list[Mapping[str, Any]]:
+        """Return the images that are chosen, in the order of the listing.
+
+        Args:
+            details: `imageDetails` of a whole repository.
+        """
+        chosen = [each for each in details if isinstance(each, Mapping) and self._takes(each)]
+        if self.newest is None or len(chosen) <= self.newest:
+            return chosen
+        newest = sorted(range(len(chosen)), key=lambda at: _pushed(chosen[at]), reverse=True)[: self.newest]
+        return [chosen[at] for at in sorted(newest)]
+
+    def _takes(self, image: Mapping[str, Any]) -> bool:
+        tags = _tags(image)
+        if self.tagged is not None and bool(tags) != self.tagged:
+            return False
+        if self.tags and not any(fnmatch.fnmatchcase(tag, each) for tag in tags for each in self.tags):
+            return False
+        if self.status != "any" and (image.get("imageStatus") or "ACTIVE") != self.status.upper():
+            return False
+        pushed = _pushed(image)
+        if self.pushed_after is not None and pushed < _utc(self.pushed_after):
+            return False
+        return self.pushed_before is None or pushed < _utc(self.pushed_before)
+
+
+def _tags(image: Mapping[str, Any]) -> Sequence[str]:
+    tags = image.get("imageTags")
+    if isinstance(tags, list):
+        return [each for each in tags if isinstance(each, str)]
+    tag = image.get("imageTag")
+    return [tag] if isinstance(tag, str) else []
+
+
+def _pushed(image: Mapping[str, Any]) -> datetime:
+    """When an image was pushed; the year 1 if that is not known."""
+    pushed = image.get("imagePushedAt")
+    return _utc(pushed) if isinstance(pushed, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _utc(time: datetime) -> datetime:
+    """The time as UTC; without a zone it is of this machine."""
+    return time.astimezone(UTC)

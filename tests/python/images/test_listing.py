@@ -1,0 +1,198 @@
+"""Which images a check finds: pages, states, repositories and what goes wrong there."""
+
+from __future__ import annotations
+
+import pytest
+
+import layercheck as lc
+from layercheck.testing import Fault, ImageRule, LocalEcr
+from made_images import FAST, REPOSITORY, asked, check, index, manifest, put, sha, verdicts
+
+RULE = ImageRule(2_500, layers=2, broken=5)
+
+
+def test_an_empty_repository_and_an_empty_registry_have_no_images() -> None:
+    """Case 1."""
+    with LocalEcr({REPOSITORY: {}}) as ecr:
+        report = check(ecr)
+        assert (report.images, report.complete) == (0, True)
+    with LocalEcr({}) as ecr:
+        report = check(ecr, "*")
+        assert (report.images, report.repositories, report.complete) == (0, (), True)
+
+
+def test_one_repository_that_denies_leaves_the_others_alone() -> None:
+    """Case 2."""
+    fault = Fault("access_denied", operations=("BatchGetImage",), calls=(2, 2))
+    with LocalEcr({f"team/{name}": ImageRule(20, layers=2) for name in "abc"}, faults=[fault]) as ecr:
+        report = check(ecr, "team/*")
+    (error,) = report.errors
+    assert error.state == "denied"
+    assert error.code == "AccessDeniedException"
+    assert report.counts == {**dict.fromkeys(report.counts, 0), "complete": 40, "not_checked": 20}
+    assert not report.complete
+    with pytest.raises(lc.UnansweredError, match="1 repositories could not be checked to the end"):
+        report.raise_for_failures()
+
+
+def test_a_repository_that_is_deleted_after_the_listing_is_gone_with_its_images() -> None:
+    """Case 3."""
+    fault = Fault("repository_deleted", operations=("BatchGetImage",))
+    with LocalEcr({REPOSITORY: ImageRule(20, layers=2)}, faults=[fault]) as ecr:
+        report = check(ecr)
+    assert report.repository(REPOSITORY).state == "gone"
+    assert report.counts["gone"] == 20
+    assert report.complete
+
+
+def test_an_image_that_is_deleted_after_the_listing_is_gone() -> None:
+    """Case 4."""
+    with LocalEcr({REPOSITORY: ImageRule(20, layers=2)}) as ecr:
+        gone = ecr.images(REPOSITORY)[3]
+        ecr.delete_during(REPOSITORY, gone)
+        report = check(ecr)
+    assert [image.digest for image in report.find("gone")] == [gone]
+    assert report.counts["complete"] == 19
+
+
+def test_a_digest_on_several_pages_counts_once_and_null_entries_do_not_count() -> None:
+    """Case 7."""
+    faults = [Fault("page_repeat"), Fault("page_null"), Fault("tag_repeat")]
+    with LocalEcr({REPOSITORY: RULE}, faults=faults) as ecr:
+        report = check(ecr)
+        truth = set(ecr.incomplete_images(REPOSITORY))
+    assert report.images == 2_500
+    assert {image.digest for image in report.find("incomplete")} == truth
+    assert report.complete
+
+
+def test_a_token_that_leads_to_the_same_page_ends_the_listing_as_incomplete() -> None:
+    """Case 8."""
+    with LocalEcr({REPOSITORY: RULE}, faults=[Fault("token_loop", operations=("DescribeImages",))]) as ecr:
+        report = check(ecr)
+    assert 0 < report.images < 2_500
+    assert not report.complete
+    assert "the service named the same page twice" in " ".join(report.notes)
+
+
+def test_a_page_token_that_expires_lists_the_repository_once_more() -> None:
+    """Case 9."""
+    once = Fault("token_expired", operations=("DescribeImages",), calls=(2, 2))
+    with LocalEcr({REPOSITORY: RULE}, faults=[once]) as ecr:
+        report = check(ecr)
+    assert (report.images, report.complete) == (2_500, True)
+    with LocalEcr({REPOSITORY: RULE}, faults=[Fault("token_expired", operations=("DescribeImages",))]) as ecr:
+        report = check(ecr)
+    assert (report.images, report.complete) == (1_000, False)
+
+
+def test_an_image_with_a_thousand_tags_is_one_line() -> None:
+    """Case 10."""
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("a"), *[f"v{number}" for number in range(1_000)])
+        report = check(ecr)
+    (line,) = report.to_arrow().to_pylist()
+    assert len(line["tags"]) == 1_000
+
+
+def test_archived_images_are_listed_and_their_manifests_are_not_read() -> None:
+    """Case 20."""
+    with LocalEcr({}) as ecr:
+        archived = put(ecr, manifest("a"), "old")
+        active = put(ecr, manifest("b"), "new")
+        ecr.archive(REPOSITORY, archived)
+        report = check(ecr)
+        assert verdicts(report) == {archived: ("archived", None), active: ("complete", None)}
+        assert asked(ecr, "BatchGetImage") == [active]
+
+
+def test_without_describe_images_the_images_are_listed_by_list_images() -> None:
+    denied = Fault("access_denied", operations=("DescribeImages",))
+    with LocalEcr({REPOSITORY: RULE}, faults=[denied]) as ecr:
+        report = check(ecr)
+        truth = set(ecr.incomplete_images(REPOSITORY))
+    assert report.images == 2_500
+    assert {image.digest for image in report.find("incomplete")} == truth
+    assert next(report.find("incomplete")).tags
+
+
+def test_without_both_listings_the_error_names_the_action_to_allow() -> None:
+    denied = Fault("access_denied", operations=("DescribeImages", "ListImages"))
+    with (
+        LocalEcr({REPOSITORY: RULE}, faults=[denied]) as ecr,
+        pytest.raises(lc.AccessDeniedError, match="ecr:DescribeImages") as caught,
+    ):
+        check(ecr)
+    assert caught.value.images.images == 0  # type: ignore[attr-defined]
+
+
+def test_a_pattern_that_matches_nothing_names_the_nearest_repositories() -> None:
+    """Case 48."""
+    with LocalEcr({"team/backend": {}, "team/frontend": {}}) as ecr:
+        with pytest.raises(lc.RepositoryNotFoundError, match="near it are: team/backend"):
+            check(ecr, "team/backens*")
+        with pytest.raises(lc.RepositoryNotFoundError, match="team/nothing"):
+            check(ecr, "team/nothing")
+
+
+def test_patterns_choose_repositories_and_exclude_leaves_some_out() -> None:
+    names = ["base/python", "team/app", "team/scratch-1", "team/web"]
+    with LocalEcr({name: ImageRule(3, layers=1) for name in names}) as ecr:
+        report = check(ecr, ["team/*", "base/python"], exclude=["*/scratch-*"])
+    assert [each.repository_name for each in report.repositories] == ["base/python", "team/app", "team/web"]
+
+
+def test_one_image_is_chosen_by_tag_or_digest_together_with_what_it_needs() -> None:
+    """Also: nothing is asked for that no listing named."""
+    with LocalEcr({}, log_calls=10_000) as ecr:
+        first, second = manifest("a"), manifest("b")
+        put(ecr, first)
+        put(ecr, manifest("unrelated"), "other")
+        whole = put(ecr, index(first, second), "multi")
+        report = check(ecr, f"{REPOSITORY}:multi")
+        assert verdicts(report) == {
+            whole: ("incomplete", "MissingChild"),
+            sha(first): ("complete", None),
+        }
+        assert next(report.find("incomplete")).missing == (sha(second),)
+        assert set(asked(ecr, "BatchGetImage")) == {whole, sha(first)}
+        by_digest = check(ecr, f"{REPOSITORY}@{whole}")
+        assert verdicts(by_digest) == verdicts(report)
+        with pytest.raises(lc.RepositoryNotFoundError, match="has no image 'v9'"):
+            check(ecr, f"{REPOSITORY}:v9")
+
+
+def test_chosen_images_bring_the_children_and_attestations_that_they_need() -> None:
+    with LocalEcr({}) as ecr:
+        first, second = manifest("a"), manifest("b")
+        children = [put(ecr, first), put(ecr, second)]
+        whole = put(ecr, index(first, second), "multi")
+        put(ecr, manifest("c"), "other")
+        report = check(ecr, tags=["mul*"])
+    assert set(verdicts(report)) == {whole, *children}
+    assert report.counts["complete"] == 3
+
+
+def test_a_boto3_that_cannot_ask_for_archived_images_lists_the_active_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Section 12 of the design; the real old boto3 is used by `test_old_boto3`."""
+    from layercheck.images.operations import Operations
+
+    with LocalEcr({}) as ecr:
+        archived = put(ecr, manifest("a"), "old")
+        ecr.archive(REPOSITORY, archived)
+        put(ecr, manifest("b"), "new")
+        monkeypatch.setattr(Operations, "has_member", lambda *names: "imageStatus" not in names)
+        report = check(ecr)
+    assert report.images == 1
+    assert not report.repository(REPOSITORY).archived_listed
+    assert "archived images were not listed" in " ".join(report.notes)
+
+
+def test_the_rates_of_a_wrong_kind_are_refused_before_anything_is_asked() -> None:
+    with LocalEcr({}) as ecr:
+        for wrong in (0, -1, float("nan"), True, "fast"):
+            with pytest.raises(lc.InvalidParameterError, match="image_rate"):
+                check(ecr, **{**FAST, "image_rate": wrong})
+        assert not ecr.calls

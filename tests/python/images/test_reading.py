@@ -1,0 +1,150 @@
+"""Reading manifests: what an answer brings, what it leaves out, and what is never asked."""
+
+from __future__ import annotations
+
+import pytest
+
+import layercheck as lc
+from layercheck.testing import Fault, ImageRule, LocalEcr
+from made_images import MANIFEST, REPOSITORY, asked, check, index, manifest, put, sha, verdicts
+
+RULE = ImageRule(300, layers=2, broken=3)
+
+
+def broken_by(*faults: Fault) -> tuple[lc.ImageReport, set[str]]:
+    with LocalEcr({REPOSITORY: RULE}, faults=faults) as ecr:
+        return check(ecr), set(ecr.incomplete_images(REPOSITORY))
+
+
+def digests(report: lc.ImageReport, verdict: str) -> set[str]:
+    return {image.digest for image in report.find(verdict)}
+
+
+@pytest.mark.parametrize("kind", ["repeat", "foreign", "shuffle", "omit", "wrong_manifest", "image_deleted"])
+def test_what_one_answer_does_wrong_is_asked_again(kind: str) -> None:
+    """Cases 40 and 41."""
+    report, truth = broken_by(Fault(kind, operations=("BatchGetImage",), calls=(1, 1)))  # type: ignore[arg-type]
+    gone = digests(report, "gone")
+    assert bool(gone) == (kind == "image_deleted")
+    assert digests(report, "incomplete") == truth - gone
+    assert report.counts["complete"] == 300 - len(truth | gone)
+
+
+def test_an_image_that_every_answer_leaves_out_is_undecided() -> None:
+    """Case 40."""
+    report, _ = broken_by(Fault("omit", operations=("BatchGetImage",), share=1.0))
+    assert report.counts["undecided"] == 300
+    assert {code for _, code in verdicts(report).values()} == {"LeftOutOfAnswer"}
+
+
+def test_a_failure_without_a_digest_is_an_answer_for_no_image() -> None:
+    """Case 40."""
+    faults = [
+        Fault("failure_code", operations=("BatchGetImage",), share=0.01),
+        Fault("failure_without_digest", operations=("BatchGetImage",)),
+    ]
+    report, _ = broken_by(*faults)
+    assert report.counts["undecided"] > 0
+    assert report.counts["unreadable"] == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("KmsError", "unreadable"),
+        ("ImageInaccessible", "unreadable"),
+        ("UpstreamUnavailable", "undecided"),
+        ("UpstreamTooManyRequests", "undecided"),
+        ("ImageNotFound", "gone"),
+        ("SomethingNew", "undecided"),
+    ],
+)
+def test_failures_of_images_are_told_apart(code: str, verdict: str) -> None:
+    """Case 39."""
+    report, _ = broken_by(Fault("failure_code", code=code, share=1.0, operations=("BatchGetImage",)))
+    assert report.counts[verdict] == 300
+    assert {found for _, found in verdicts(report).values()} == {None if verdict == "gone" else code}
+
+
+def test_a_manifest_with_another_digest_makes_the_image_unreadable() -> None:
+    """Case 37."""
+    report, _ = broken_by(Fault("wrong_manifest", share=1.0, operations=("BatchGetImage",)))
+    assert {code for _, code in verdicts(report).values()} == {"DigestMismatch"}
+    assert report.counts["unreadable"] == 300
+
+
+def test_an_answer_that_is_too_long_is_asked_for_in_halves() -> None:
+    big = Fault("big_answer", bytes=200_000, operations=("BatchGetImage",))
+    with LocalEcr({REPOSITORY: ImageRule(60, layers=2, broken=1)}, faults=[big]) as ecr:
+        report = check(ecr)
+        assert digests(report, "incomplete") == set(ecr.incomplete_images(REPOSITORY))
+        assert report.counts["complete"] == 59
+        assert ecr.counters.operations["BatchGetImage"] == 3
+
+
+def test_an_answer_of_20_mb_for_each_image_leaves_it_undecided() -> None:
+    """Also: the answer is not read to its end, and one of all images is halved, not repeated."""
+    faults = [Fault("big_answer", bytes=20_000_000, operations=("BatchGetImage",))]
+    with LocalEcr({REPOSITORY: ImageRule(4, layers=1)}, faults=faults) as ecr:
+        report = check(ecr)
+        assert report.counts["undecided"] == 4
+        assert ecr.counters.operations["BatchGetImage"] == 7
+
+
+def test_a_call_without_any_answer_leaves_its_images_undecided() -> None:
+    fault = Fault("poison", operations=("BatchGetImage",), digests=())
+    with LocalEcr({REPOSITORY: ImageRule(40, layers=1)}) as ecr:
+        poisoned = ecr.images(REPOSITORY)[7]
+        ecr.set_faults([Fault("poison", operations=fault.operations, digests=(poisoned,))])
+        report = check(ecr)
+    assert {digest for digest, found in verdicts(report).items() if found[0] != "complete"} == {poisoned}
+
+
+def test_what_is_no_manifest_is_unreadable() -> None:
+    """Cases 13, 33 and 35."""
+    texts = ["{}", "not JSON", '{"layers": 7}', '{"config": {"digest": "sha256:ABC"}, "layers": []}']
+    with LocalEcr({}) as ecr:
+        for text in texts:
+            ecr.put_image(REPOSITORY, text, media_type=MANIFEST, force=True)
+        report = check(ecr)
+    assert report.counts["unreadable"] == len(texts), verdicts(report)
+
+
+def test_children_that_are_not_listed_are_never_asked_for() -> None:
+    """Cases 16 and 17."""
+    with LocalEcr({}, log_calls=10_000) as ecr:
+        for repository in (REPOSITORY, "hub/library/nginx"):
+            put(ecr, manifest("a"), repository=repository)
+            put(ecr, index(manifest("a"), manifest("b")), "multi", repository=repository)
+        ecr.pull_through("hub")
+        report = check(ecr, "*")
+        counts = {each.repository_name: each.counts for each in report.repositories}
+        assert counts[REPOSITORY]["incomplete"] == 1
+        assert counts["hub/library/nginx"]["partial"] == 1
+        assert sha(manifest("b")) not in asked(ecr, "BatchGetImage")
+        assert ecr.counters.imports == 0
+
+
+def test_without_the_pull_through_rules_a_child_that_is_not_listed_makes_the_index_partial() -> None:
+    denied = Fault("access_denied", operations=("DescribePullThroughCacheRules",))
+    with LocalEcr({}, faults=[denied]) as ecr:
+        whole = put(ecr, index(manifest("a")), "multi")
+        assert verdicts(check(ecr)) == {whole: ("partial", "PullThroughUnknown")}
+
+
+def test_a_denied_batch_get_image_names_the_action() -> None:
+    denied = Fault("access_denied", operations=("BatchGetImage",))
+    with (
+        LocalEcr({REPOSITORY: RULE}, faults=[denied]) as ecr,
+        pytest.raises(lc.AccessDeniedError, match="allow is ecr:BatchGetImage") as caught,
+    ):
+        check(ecr)
+    assert caught.value.images.counts["not_checked"] == 300  # type: ignore[attr-defined]
+
+
+def test_no_digest_is_asked_that_no_listing_named() -> None:
+    with LocalEcr({REPOSITORY: RULE}, log_calls=10_000) as ecr:
+        check(ecr)
+        read = asked(ecr, "BatchGetImage")
+        assert sorted(read) == sorted(ecr.images(REPOSITORY))
+        assert all(call.digests for call in ecr.calls if call.operation == "BatchGetImage")

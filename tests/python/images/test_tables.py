@@ -1,0 +1,101 @@
+"""The four tables of a check, as files and in other libraries."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import gzip
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.ipc
+import pyarrow.parquet
+import pytest
+
+import layercheck as lc
+from layercheck.testing import ImageRule, LocalEcr
+from made_images import check, index, manifest, put
+
+
+@pytest.fixture(scope="module")
+def report() -> Iterator[lc.ImageReport]:
+    with LocalEcr({"team/a": ImageRule(1_500, layers=3, broken=7), "team/empty": {}}) as ecr:
+        put(ecr, manifest("a"), "v1", repository="team/b", lacking=["a"])
+        put(ecr, index(manifest("a")), "multi", repository="team/b")
+        yield check(ecr, "team/*")
+
+
+@pytest.mark.parametrize("table", ["images", "platforms", "layers", "repositories"])
+def test_every_format_of_a_table_has_the_same_lines(
+    report: lc.ImageReport, table: str, tmp_path: Path
+) -> None:
+    lines = report.to_arrow(table).to_pylist()
+    assert len(report.table(table)) == len(lines)
+    for suffix in ("csv", "jsonl", "jsonl.gz", "csv.zst", "parquet", "arrow"):
+        report.write(tmp_path / f"t.{suffix}", table=table)
+    assert pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist() == lines
+    with pyarrow.ipc.open_file(tmp_path / "t.arrow") as file:
+        assert file.read_all().to_pylist() == lines
+    text = (tmp_path / "t.jsonl").read_text()
+    assert gzip.decompress((tmp_path / "t.jsonl.gz").read_bytes()).decode() == text
+    parsed = [json.loads(line) for line in text.splitlines()]
+    plain: list[Any] = [
+        {name: value for name, value in line.items() if not name.endswith("_at")} for line in lines
+    ]
+    assert [{name: line[name] for name in plain[0]} for line in parsed] == plain
+    with (tmp_path / "t.csv").open(newline="") as file:
+        assert [row["repository"] for row in csv.DictReader(file)] == [each["repository"] for each in lines]
+
+
+def test_tables_of_several_repositories_stand_one_behind_the_other(report: lc.ImageReport) -> None:
+    lines = report.to_arrow("images").to_pylist()
+    assert [line["repository"] for line in lines] == ["team/a"] * 1_500 + ["team/b"] * 2
+    counts = {line["repository"]: line["images"] for line in report.to_arrow("repositories").to_pylist()}
+    assert counts == {"team/a": 1_500, "team/b": 2, "team/empty": 0}
+    assert report.repository("team/b").table("images").lines(0, 5) == report.table().lines(1_500, 1_505)
+    with pytest.raises(KeyError, match="was not checked"):
+        report.repository("team/c")
+
+
+def test_layers_are_those_that_are_not_available_or_all(report: lc.ImageReport, tmp_path: Path) -> None:
+    assert len(report.table("layers")) == 8
+    report.write(tmp_path / "all.csv", table="layers", all_layers=True)
+    blobs = sum(each["blobs"] for each in report.to_arrow("repositories").to_pylist())
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == blobs + 1
+
+
+def test_other_libraries_take_the_tables(report: lc.ImageReport) -> None:
+    frame = report.to_pandas()
+    assert (frame["verdict"] == "incomplete").sum() == report.counts["incomplete"] == 9
+    assert report.to_polars("repositories").height == 3
+
+
+def test_an_unknown_table_or_verdict_lists_the_known_ones(report: lc.ImageReport) -> None:
+    with pytest.raises(ValueError, match="images, platforms, layers, repositories"):
+        report.table("nonsense")
+    with pytest.raises(ValueError, match="unreadable"):
+        next(report.find("nonsense"))
+
+
+def test_a_report_of_no_repositories_has_empty_tables() -> None:
+    with LocalEcr({}) as ecr:
+        report = check(ecr, "*")
+    for table in report.tables:
+        assert report.to_arrow(table).num_rows == 0
+
+
+def test_pickling_and_copying_say_what_to_send_instead(report: lc.ImageReport) -> None:
+    for held in (report, report.repository("team/b")):
+        for way in (pickle.dumps, copy.copy):
+            with pytest.raises(TypeError, match="to_arrow"):
+                way(held)
+
+
+def test_failures_raise_and_name_the_first_image(report: lc.ImageReport) -> None:
+    with pytest.raises(
+        lc.IncompleteImagesError, match="9 images are incomplete and 0 unreadable; first: team/a"
+    ):
+        report.raise_for_failures()
