@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from layercheck.aws import credentials
 from layercheck.aws.caller_identity import caller_arn
-from layercheck.aws.client import open_client
 from layercheck.dispatch.checker import Checker
+from layercheck.dispatch.connection import Connection
 from layercheck.dispatch.rate.lanes import LANES, LaneHandle, key_of
-from layercheck.dispatch.transport.signing import Signing
 from layercheck.errors import InvalidParameterError
 from layercheck.images.call_threads import CallThreads
 from layercheck.images.operations import Operations
@@ -21,9 +18,6 @@ from layercheck.types import EcrClient, Rate, Target
 if TYPE_CHECKING:
     from boto3 import Session
     from botocore.config import Config
-
-ANSWER_LIMIT_BYTES = 9 << 20
-"""Largest answer that is read: one manifest of 4 MiB as JSON text. Of a larger one, half is asked."""
 
 CALLS_AT_ONCE = 8
 """Calls that list and read, at once."""
@@ -70,15 +64,8 @@ class RegistryConnection:
     ) -> None:
         listing = _number("list_rate", list_rate, LISTING_RATE)
         reading = _number("image_rate", image_rate, READING_RATE)
-        self._given_client = client
-        self._options: dict[str, Any] = {
-            "endpoint_url": endpoint_url,
-            "config": config,
-            "rate": rate,
-            "max_in_flight": max_in_flight,
-            "_limits": limits,
-        }
-        self._open = open_client(
+        self._limits = limits
+        self._shared = Connection(
             "*",
             registry_id,
             public=False,
@@ -88,12 +75,13 @@ class RegistryConnection:
             profile_name=profile_name,
             endpoint_url=endpoint_url,
             config=config,
+            rate=rate,
             max_in_flight=max_in_flight,
-            plain=True,
-            limits=replace(limits, body_limit_bytes=max(ANSWER_LIMIT_BYTES, limits.body_limit_bytes)),
+            transport=None,
+            limits=limits,
         )
-        self.target: Target = self._open.target
-        self.settings = self._open.settings
+        self.target: Target = self._shared.target
+        self.settings = self._shared.settings
         self._paces: dict[str, LaneHandle] = {}
         rates: dict[str, float | None] = {
             **dict.fromkeys(LISTING, listing),
@@ -102,14 +90,14 @@ class RegistryConnection:
         }
         self.rates = rates
         for operation, number in rates.items():
-            key = key_of(self._open.client, self.target, operation)
+            key = key_of(self._shared.client, self.target, operation)
             self._paces[operation] = LANES.join(key, number, recovery=limits.recovery)
         self.operations = Operations(
-            self._open.client,
-            Signing(self._open.client, owned=self._open.owned),
+            self._shared.client,
+            self._shared.signing,
             self.target.registry_id,
             self._paces,
-            renewable=credentials.can_be_renewed(self._open.client),
+            renewable=self._shared.renewable,
             retry=limits.retry,
         )
         self.threads = CallThreads(CALLS_AT_ONCE, "layercheck-images")
@@ -117,33 +105,22 @@ class RegistryConnection:
     @property
     def account_id(self) -> str | None:
         """The account of the registry, if it is named or the credentials show it."""
-        return self.target.registry_id or credentials.known_account(self._open.client)
+        return self.target.registry_id or self._shared.account_id
 
     def caller(self) -> str | None:
         """The ARN of the role or user that calls, as STS tells it; None if it is not known."""
-        return caller_arn(self._open.session, self.target.region_name, self.target.endpoint_url)
+        return caller_arn(self._shared.session, self.target.region_name, self.target.endpoint_url)
 
     def checker(self, repository_name: str) -> Checker:
-        """Return a Checker of a repository, which the caller closes."""
-        if self._given_client is not None:
-            options = {name: self._options[name] for name in ("rate", "max_in_flight", "_limits")}
-            return Checker(
-                repository_name, registry_id=self.target.registry_id, client=self._given_client, **options
-            )
-        return Checker(
-            repository_name,
-            registry_id=self.target.registry_id,
-            session=self._open.session,
-            region_name=self.target.region_name,
-            **self._options,
-        )
+        """Return a Checker of a repository, which the caller closes. All share client, lanes and threads."""
+        return Checker._over(self._shared.of_repository(repository_name), self._limits)
 
     def close(self) -> None:
         """Leave the lanes, let the threads end, and close the client if it was made here."""
         self.threads.close()
         for pace in self._paces.values():
             pace.leave()
-        self._open.close()
+        self._shared.close(())
 
 
 def _number(name: str, value: float | str | None, default: float) -> float | None:

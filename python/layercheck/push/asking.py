@@ -127,12 +127,8 @@ class Asking:
             if found.mountable is False:
                 continue
             try:
-                with Checker(
-                    name,
-                    registry_id=self._to.registry_id,
-                    client=self._checker._connection.client,
-                    rate=self._rate,
-                ) as checker:
+                other = self._checker._connection.of_repository(name)
+                with Checker._over(other, Limits()) as checker:
                     found.available = available_in(checker.check(wanted, timeout_s=self._deadline.left_s))
             except LayercheckError as error:
                 self.facts.add_note(f"what {name} has is not known: {error}")

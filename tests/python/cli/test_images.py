@@ -140,7 +140,7 @@ def test_a_server_that_echoes_secrets_gives_none_away(images: LocalEcr, layerche
         ("BatchGetImage",),
         ("BatchCheckLayerAvailability",),
     ):
-        fault = Fault("error", code="AccessDeniedException", message=said, operations=operations)  # type: ignore[arg-type]
+        fault = Fault("error", code="AccessDeniedException", message=said, operations=operations)
         images.set_faults([fault])
         ended = layercheck(*at(images), "--all", "--format", "jsonl", "--table", "repositories")
         assert ended.code in (1, 4)
