@@ -32,7 +32,9 @@ impl Graph {
                 memory::push(&mut lacking, *digest)?;
             }
         }
-        for child in self.all_children(at).filter(|child| child.is_wanted && child.flags & flag::REPEATED == 0) {
+        for child in
+            self.all_children(at).filter(|child| child.is_wanted && child.flags & flag::REPEATED == 0)
+        {
             if !self.is_extra(*child) && self.child_state(child.document).is_broken() {
                 memory::push(&mut lacking, *self.digest(child.document))?;
             }

@@ -59,7 +59,9 @@ impl PyRecordTable {
         let parts = tables.iter().map(|table| Arc::clone(&table.records)).collect();
         match Joined::of(parts) {
             Some(joined) => Ok(Self::new(Arc::new(joined))),
-            None => Err(PyValueError::new_err("expected tables that have the same columns, and at least one")),
+            None => {
+                Err(PyValueError::new_err("expected tables that have the same columns, and at least one"))
+            }
         }
     }
 

@@ -232,6 +232,11 @@ class ImageReport:
         number = len(self.repositories)
         return f"ImageReport(repositories={number}, {counts or 'no images'}, {state})"
 
+    def _repr_html_(self) -> str:
+        from layercheck.images.notebook import render
+
+        return render(self)
+
     def __reduce__(self) -> Any:
         raise TypeError(
             "an ImageReport cannot be pickled or copied; send one of its tables, such as to_arrow()"

@@ -12,7 +12,8 @@ use crate::table::records::{Cell, Kind};
 
 /// Makes the table. A key that is not there is null.
 pub(super) fn table(lines: &[Bound<'_, PyDict>]) -> PyResult<PyRecordTable> {
-    let made = lines.iter().map(|line| COLUMNS.iter().map(|column| cell(line, column.name, column.kind)).collect());
+    let made =
+        lines.iter().map(|line| COLUMNS.iter().map(|column| cell(line, column.name, column.kind)).collect());
     let made = made.collect::<PyResult<Vec<_>>>()?;
     Ok(PyRecordTable::new(Arc::new(Lines::new(COLUMNS, made))))
 }

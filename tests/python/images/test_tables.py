@@ -95,7 +95,15 @@ def test_pickling_and_copying_say_what_to_send_instead(report: lc.ImageReport) -
 
 
 def test_failures_raise_and_name_the_first_image(report: lc.ImageReport) -> None:
-    with pytest.raises(
-        lc.IncompleteImagesError, match="9 images are incomplete and 0 unreadable; first: team/a"
-    ):
+    said = "9 images are incomplete and 0 unreadable; first: team/a"
+    with pytest.raises(lc.IncompleteImagesError, match=said):
         report.raise_for_failures()
+
+
+def test_a_notebook_shows_verdicts_and_the_first_broken_images(report: lc.ImageReport) -> None:
+    view = report._repr_html_()
+    assert "3 repositories" in view
+    assert "10 of the" not in view
+    assert "1 of 1 layer is missing" in view
+    with LocalEcr({}) as ecr:
+        assert "0 images" in check(ecr, "*")._repr_html_()
