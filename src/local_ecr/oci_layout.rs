@@ -1,6 +1,7 @@
 //! The blobs and manifests of an image layout or an archive, for a repository of the endpoint.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
 use super::error::Error;
@@ -46,16 +47,14 @@ pub(super) fn read_contents(path: &Path, existing_only: bool) -> Result<(Vec<Blo
 }
 
 fn read(path: &Path, existing_only: bool, keep_content: bool) -> Result<Layout, Error> {
-    let mut check = || Ok(());
-    let mut options = Options { blobs: None, verify: None, keep_content, check: &mut check };
+    let mut go_on = || Ok(());
+    let mut options = Options { blobs: None, verify: None, keep_content, check: &mut go_on };
     let layout = layout::read_path(path, &mut options).map_err(|error| match error {
         LayoutError::Io(place, error) => Error::Read(place.into(), error),
         other => Error::Invalid(other.to_string()),
     })?;
-    match defect(&layout, existing_only) {
-        Some(text) => Err(Error::Layout(path.to_owned(), text)),
-        None => Ok(layout),
-    }
+    check(path, &layout, existing_only)?;
+    Ok(layout)
 }
 
 fn blobs_of(layout: &Layout, existing_only: bool) -> Vec<Blob> {
@@ -107,20 +106,25 @@ fn tag_of(name: &str) -> Option<String> {
     check_tag(tag).is_none().then(|| tag.to_owned())
 }
 
-/// Returns why a registry could not be filled with this layout.
-fn defect(layout: &Layout, existing_only: bool) -> Option<String> {
+/// Refuses a layout with which a registry could not be filled.
+fn check(path: &Path, layout: &Layout, existing_only: bool) -> Result<(), Error> {
     let accepted = |kind| match kind {
         ProblemKind::Lacking => existing_only,
         ProblemKind::Digest(fault) => fault == DigestFault::UnsupportedAlgorithm,
         ProblemKind::Damaged | ProblemKind::Unreadable | ProblemKind::Name => false,
     };
     if let Some(problem) = layout.problems.iter().find(|problem| !accepted(problem.kind)) {
-        return Some(problem.to_string());
+        if problem.kind == ProblemKind::Lacking {
+            let error = io::Error::from_raw_os_error(libc::ENOENT);
+            return Err(Error::Read(path.join(&problem.place), error));
+        }
+        return Err(Error::Layout(path.to_owned(), problem.to_string()));
     }
     let without_manifest = layout.documents.iter().any(|document| document.digest.is_none());
-    (without_manifest && layout.blobs.iter().any(|blob| blob.is_unpacked)).then(|| {
-        "its layers are plain tars, which are compressed when they are pushed, so their digests in a registry \
-         are not known; write an OCI archive, with: skopeo copy docker-archive:FILE oci-archive:FILE"
-            .to_owned()
-    })
+    if without_manifest && layout.blobs.iter().any(|blob| blob.is_unpacked) {
+        let text = "its layers are plain tars, which are compressed when they are pushed, so their digests in a registry \
+         are not known; write an OCI archive, with: skopeo copy docker-archive:FILE oci-archive:FILE";
+        return Err(Error::Layout(path.to_owned(), text.to_owned()));
+    }
+    Ok(())
 }

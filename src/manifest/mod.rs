@@ -130,7 +130,7 @@ impl<'a> Manifest<'a> {
     /// let index = Manifest::read(document, None).unwrap();
     /// assert_eq!((index.kind, index.children.len()), (Kind::Index, 2));
     /// assert_eq!(index.children[0].digest.as_ref().unwrap_err().fault.name(), "malformed_digest");
-    /// assert_eq!(index.children[1].offset, 47);
+    /// assert_eq!(index.children[1].offset, 52);
     /// ```
     ///
     /// # Errors

@@ -98,19 +98,25 @@ pub(super) fn image_source(head: &[u8]) -> Option<&'static str> {
                 Ok(read @ 1..) => unpacked.extend_from_slice(&block[..read]),
                 Ok(0) | Err(_) => break,
             }
-            if unpacked.len() >= 512 && layout::guess(&unpacked) == Guess::Archive {
+            if unpacked.len() >= 512 && is_archive(&unpacked) {
                 return Some("archive");
             }
         }
     }
     let head = if unpacked.is_empty() { head } else { &unpacked[..] };
     match layout::guess(head) {
-        Guess::Archive => Some("archive"),
+        Guess::Archive if is_archive(head) => Some("archive"),
         Guess::Json if memchr::memmem::find(head, b"\"schemaVersion\"").is_some() => {
             Manifest::read(head, None).is_ok().then_some("manifest")
         }
-        Guess::Json | Guess::Neither => None,
+        Guess::Archive | Guess::Json | Guess::Neither => None,
     }
+}
+
+/// Whether a file begins with the header of an archive. A file of zeros may be an archive without files, or
+/// anything else, so it is not taken for images unasked.
+fn is_archive(head: &[u8]) -> bool {
+    layout::guess(head) == Guess::Archive && head.iter().any(|byte| *byte != 0)
 }
 
 /// Read manifests, and verify that each hashes to its digest; `media_type` is that of the answer they came with.

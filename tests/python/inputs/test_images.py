@@ -110,6 +110,11 @@ def test_a_column_or_another_format_asks_for_rows_and_not_for_images(tmp_path: P
     assert lc.plan(lc.read(path, "csv")).unique == 0
 
 
+def test_zeros_are_a_row_of_text_and_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "zeros").write_bytes(bytes(2_000))
+    assert lc.plan(tmp_path / "zeros").invalid == 1
+
+
 def test_json_lines_of_manifests_stay_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "layers.jsonl"
     path.write_bytes(manifest() + b"\n" + manifest())

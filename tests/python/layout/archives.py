@@ -155,7 +155,7 @@ def docker_1_9(*layers: bytes, tags: Mapping[str, str] | None = None) -> Files:
         files[f"{name}/json"] = _json({"id": name, **({"parent": parent} if parent else {}), "os": "linux"})
         files[f"{name}/layer.tar"] = layer
         parent = name
-    files["repositories"] = _json({"team/app": dict(tags or {"v1": parent})})
+    files["repositories"] = _json({"team/app": dict(tags) if tags else {"v1": parent}})
     return files
 
 
