@@ -21,9 +21,13 @@ from layercheck.cli.signals import InterruptHandler
 from layercheck.redact import visible
 
 if TYPE_CHECKING:
+    from layercheck.images.image_report import ImageReport
     from layercheck.report import Report
 
 _REPOSITORY = "team/app"
+_IMAGES = "team/images"
+_MADE_IMAGES = 3_000
+_BROKEN_IMAGES = 7
 
 
 @click.command("demo", short_help="Run a complete check without AWS.")
@@ -58,7 +62,8 @@ def demo(rows: int, directory: Path, latency_ms: float, quiet: bool, **options: 
 
     Writes a file of digests with repeats, several spellings and invalid rows. Starts a local ECR endpoint
     that holds a known part of them, checks the file, compares each verdict with the right one and writes a
-    report. Reads no credentials and sends nothing off this machine.
+    report. Then it looks for the broken images in a repository of made-up images. Reads no credentials and
+    sends nothing off this machine.
     """
     parquet = importlib.util.find_spec("pyarrow") is not None
     try:
@@ -73,14 +78,37 @@ def demo(rows: int, directory: Path, latency_ms: float, quiet: bool, **options: 
         sample = _write_sample(directory / "digests.txt", rows, shown)
         report, wrong = _run(sample, latency_ms, shown)
         outputs.write(report, output)
-    if not quiet:
-        _show(report, sample, output, parquet=parquet)
+        images, broken = _check_images(shown)
     if wrong:
         raise CommandError(
             f"{wrong:,} of {rows:,} rows have a wrong verdict; please report this, with the files in "
             f"{directory}"
         )
+    if {image.digest for image in images.find("incomplete")} != broken:
+        raise CommandError("other images than the broken ones are called incomplete; please report this")
+    if not quiet:
+        _show(report, sample, output, parquet=parquet)
+        _show_images(images)
     return ExitCode.DONE
+
+
+def _check_images(shown: Display) -> tuple[ImageReport, set[str]]:
+    """The images of a repository, and the digests of those that are broken."""
+    import layercheck as lc
+    from layercheck.testing import ImageRule, LocalEcr
+
+    rule = ImageRule(_MADE_IMAGES, indexes=_MADE_IMAGES // 20, broken=_BROKEN_IMAGES)
+    with LocalEcr({_IMAGES: rule}) as ecr:
+        shown.note(f"checking a repository of {_MADE_IMAGES:,} images, some of them broken")
+        report = lc.check_images(
+            _IMAGES,
+            session=ecr.session(),
+            endpoint_url=ecr.endpoint_url,
+            rate="max",
+            image_rate="max",
+            list_rate="max",
+        )
+        return report, set(ecr.incomplete_images(_IMAGES))
 
 
 def _write_sample(path: Path, rows: int, shown: Display) -> SampleFile:
@@ -142,6 +170,16 @@ def _ignore_user_settings() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+
+
+def _show_images(report: ImageReport) -> None:
+    from layercheck.cli.images_summary import summary
+    from layercheck.cli.numbers_table import show
+
+    with outputs.stdout_failures():
+        sys.stdout.write("\n")
+        show(summary(report), sys.stdout)
+        sys.stdout.write("\nThe images that are called incomplete are exactly those that are broken.\n")
 
 
 def _show(report: Report, sample: SampleFile, output: outputs.Output, *, parquet: bool) -> None:
