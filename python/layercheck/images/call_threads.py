@@ -5,10 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import ParamSpec, TypeVar
 
 from layercheck.daemon_thread import DaemonThread
+from layercheck.images.stopping import StopSignal
+
+_SLICE_S = 0.1
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -71,3 +74,15 @@ class CallThreads:
             run()
             with self._lock:
                 self._idle += 1
+
+
+def result_in_time(future: Future[T], stop: StopSignal) -> T:
+    """Wait for what a thread does, also if its call hangs.
+
+    Raises:
+        CheckStopped: Everything is to stop.
+        BaseException: What the thread raised.
+    """
+    while not wait([future], _SLICE_S).done:
+        stop.check()
+    return future.result()

@@ -25,7 +25,7 @@ from layercheck.images.image_progress import ImageProgressCallback, ProgressCoun
 from layercheck.images.image_report import ImageReport, ImageStats
 from layercheck.images.manifest_store import ManifestStore
 from layercheck.images.operations import CallFailed
-from layercheck.images.pull_through import read_rules
+from layercheck.images.pull_through import RulesUnderWay, read_rules
 from layercheck.images.pull_time import PullTimeGuard
 from layercheck.images.registry_connection import RegistryConnection
 from layercheck.images.repositories import FoundRepository, find_repositories
@@ -226,9 +226,10 @@ class ImageRun(Future[ImageReport]):
             self._call_progress()
 
     def _find(self) -> tuple[list[FoundRepository], CheckParts]:
-        options = self._options
+        options, threads = self._options, self._connection.threads
+        rules = RulesUnderWay(threads.submit(read_rules, self._operations, self._stop))
         found = find_repositories(self._operations, options.targets, options.exclude, self._stop)
-        return found, self._parts(len(found))
+        return found, self._parts(len(found), rules)
 
     def _in_time(self, future: Future[T]) -> T:
         """Wait for a result, also of a call that hangs.
@@ -258,7 +259,7 @@ class ImageRun(Future[ImageReport]):
             self._grace_until = time.monotonic() + _GRACE_S
         return time.monotonic() < self._grace_until
 
-    def _parts(self, repositories: int) -> CheckParts:
+    def _parts(self, repositories: int, rules: RulesUnderWay) -> CheckParts:
         options = self._options
         guard = PullTimeGuard(
             self._operations,
@@ -267,13 +268,14 @@ class ImageRun(Future[ImageReport]):
             several=repositories > 1,
             note=self._note,
         )
+        guard.ask_ahead(self._connection.threads, self._stop)
         return CheckParts(
             self._connection,
             options.selection,
             options.platforms,
             options.store,
             guard,
-            read_rules(self._operations, self._stop),
+            rules,
             SecondWitness(self._operations) if options.confirm else None,
             Admission(),
             self._counter,

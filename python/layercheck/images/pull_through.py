@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
+from layercheck.images.call_threads import result_in_time
 from layercheck.images.operations import CallFailed, Operations
 from layercheck.images.stopping import StopSignal
 
@@ -34,6 +37,31 @@ class PullThroughRules:
             return True
         parts = repository_name.split("/")
         return any("/".join(parts[:length]) in self._prefixes for length in range(1, len(parts)))
+
+
+class RulesUnderWay:
+    """The rules of a registry, which another thread asks for meanwhile.
+
+    Args:
+        rules: What the thread will return.
+    """
+
+    def __init__(self, rules: Future[PullThroughRules]) -> None:
+        self._rules = rules
+
+    def wait(self, stop: StopSignal) -> None:
+        """Wait until the rules are there.
+
+        Raises:
+            CheckStopped: Everything is to stop.
+        """
+        result_in_time(self._rules, stop)
+
+    def applies_to(self, repository_name: str) -> bool | None:
+        """See `PullThroughRules`; None while the rules are not there."""
+        if not self._rules.done() or self._rules.exception() is not None:
+            return None
+        return self._rules.result().applies_to(repository_name)
 
 
 def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from layercheck.aws.caller_identity import is_same_principal
 from layercheck.errors import PullTimeError
+from layercheck.images.call_threads import CallThreads, result_in_time
 from layercheck.images.operations import CallFailed, Operations
 from layercheck.images.stopping import StopSignal
 
@@ -43,8 +45,13 @@ class PullTimeGuard:
         self._several = several
         self._note = note
         self._lock = threading.Lock()
+        self._under_way: tuple[Future[list[str] | None], Future[str | None]] | None = None
         self._refusal: str | None = None
         self._looked = False
+
+    def ask_ahead(self, threads: CallThreads, stop: StopSignal) -> None:
+        """Ask on other threads what `before_reading` needs to know, while images are listed."""
+        self._under_way = threads.submit(self._exclusions, stop), threads.submit(self._caller)
 
     def before_reading(self, images: int, stop: StopSignal) -> None:
         """Call this before the manifests of so many images are read.
@@ -66,8 +73,11 @@ class PullTimeGuard:
 
     def _look(self, images: int, stop: StopSignal) -> str:
         """Return what is to be said; empty if pull times stay as they are."""
-        excluded = self._exclusions(stop)
-        arn = self._caller()
+        if self._under_way is None:
+            excluded, arn = self._exclusions(stop), self._caller()
+        else:
+            exclusions, caller = self._under_way
+            excluded, arn = result_in_time(exclusions, stop), result_in_time(caller, stop)
         if excluded is not None and arn is not None:
             if any(is_same_principal(each, arn) for each in excluded):
                 return ""

@@ -23,7 +23,7 @@ from layercheck.images.image_progress import ProgressCounter
 from layercheck.images.listing import Listing, list_images, look_up
 from layercheck.images.manifest_store import ManifestStore
 from layercheck.images.operations import CallFailed
-from layercheck.images.pull_through import PullThroughRules
+from layercheck.images.pull_through import RulesUnderWay
 from layercheck.images.pull_time import PullTimeGuard
 from layercheck.images.reading import ManifestReader
 from layercheck.images.registry_connection import RegistryConnection
@@ -67,7 +67,7 @@ class CheckParts:
     platforms: tuple[str, ...]
     store: ManifestStore | None
     guard: PullTimeGuard
-    rules: PullThroughRules
+    rules: RulesUnderWay
     witness: SecondWitness | None
     admission: Admission
     progress: ProgressCounter
@@ -181,6 +181,7 @@ class RepositoryCheck:
             self._read()
             plan = self._graph.plan()
             with closing(parts.connection.checker(self._found.name)) as checker:
+                parts.rules.wait(stop)
                 if plan.unique:
                     self._blobs = self._check_blobs(checker, plan)
                     self._graph.set_verdicts(self._blobs._columns)
@@ -277,12 +278,13 @@ class RepositoryCheck:
         with self._judging:
             self._judge()
             suspects = Suspects(*self._graph.suspects(), self._graph.missing_children())
-        look_again(self._operations, self._found.name, self._graph, suspects, check, stop)
+        threads = parts.connection.threads
+        look_again(self._operations, threads, self._found.name, self._graph, suspects, check, stop)
         if parts.witness is not None and parts.rules.applies_to(self._found.name) is False:
             with self._judging:
                 self._judge()
                 _, blobs = self._graph.suspects()
-            parts.witness.confirm(self._found.name, self._graph, blobs, stop)
+            parts.witness.confirm(self._found.name, self._graph, blobs, threads, stop)
         self._judge()
         self._doubt()
 

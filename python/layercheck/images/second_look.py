@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from layercheck.images.call_threads import CallThreads, result_in_time
 from layercheck.images.listing import look_up
 from layercheck.images.operations import CallFailed, Operations
 from layercheck.images.stopping import StopSignal
@@ -33,6 +34,7 @@ class Suspects(NamedTuple):
 
 def look_again(
     operations: Operations,
+    threads: CallThreads,
     repository_name: str,
     graph: ImageGraph,
     suspects: Suspects,
@@ -47,6 +49,7 @@ def look_again(
 
     Args:
         operations: Makes the calls.
+        threads: Where images are asked for, while blobs are checked.
         repository_name: The repository.
         graph: Takes what is found out; the verdicts follow at the next judgement.
         suspects: What is asked.
@@ -61,16 +64,17 @@ def look_again(
         return
     asked_digests = list(dict.fromkeys((*images, *children)))
     asked = [{"imageDigest": each} for each in asked_digests]
+    looking = threads.submit(look_up, operations, repository_name, asked, stop)
+    report = check(blobs) if blobs else None
     try:
-        there, _ = look_up(operations, repository_name, asked, stop)
+        there, _ = result_in_time(looking, stop)
     except CallFailed:
         pass  # DescribeImages is denied, or fails: nothing more is known of the images
     else:
         found = {digest for each in there if (digest := digest_of(each))}
         graph.gone([each for each in asked_digests if each not in found])
         graph.found([each for each in children if each in found])
-    if blobs:
-        report = check(blobs)
+    if report is not None:
         graph.update(blobs, report.verdicts.tolist())
 
 
@@ -99,18 +103,27 @@ class SecondWitness:
         self.left = CONFIRMED_AT_MOST
 
     def confirm(
-        self, repository_name: str, graph: ImageGraph, blobs: Sequence[str], stop: StopSignal
+        self,
+        repository_name: str,
+        graph: ImageGraph,
+        blobs: Sequence[str],
+        threads: CallThreads,
+        stop: StopSignal,
     ) -> None:
         """Confirm the missing blobs of a repository, or contradict.
 
         Raises:
             CheckStopped: Everything is to stop.
         """
-        for digest in blobs[: max(self.left, 0)]:
+        asked = blobs[: max(self.left, 0)]
+        self.left -= len(asked)
+        for at in range(0, len(asked), threads.most):
             if self._is_denied:
                 return
-            self.left -= 1
-            graph.confirm(digest, self._is_missing(repository_name, digest, stop))
+            part = asked[at : at + threads.most]
+            answers = [threads.submit(self._is_missing, repository_name, each, stop) for each in part]
+            for digest, answer in zip(part, answers, strict=True):
+                graph.confirm(digest, result_in_time(answer, stop))
 
     def _is_missing(self, repository_name: str, digest: str, stop: StopSignal) -> bool | None:
         try:
