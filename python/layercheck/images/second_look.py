@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from layercheck.images.call_threads import CallThreads, result_in_time
@@ -78,6 +78,11 @@ def look_again(
         graph.update(blobs, report.verdicts.tolist())
 
 
+def batched(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """Yield the items in order, at most so many at once."""
+    return (items[at : at + most] for at in range(0, len(items), most))
+
+
 def digest_of(details: object) -> str | None:
     """The digest of an entry of DescribeImages; None for what is not one."""
     digest = details.get("imageDigest") if isinstance(details, Mapping) else None
@@ -117,10 +122,10 @@ class SecondWitness:
         """
         asked = blobs[: max(self.left, 0)]
         self.left -= len(asked)
-        for at in range(0, len(asked), threads.most):
+        # The first alone, because it may be denied.
+        for part in (asked[:1], *batched(asked[1:], threads.most)):
             if self._is_denied:
                 return
-            part = asked[at : at + threads.most]
             answers = [threads.submit(self._is_missing, repository_name, each, stop) for each in part]
             for digest, answer in zip(part, answers, strict=True):
                 graph.confirm(digest, result_in_time(answer, stop))

@@ -217,7 +217,8 @@ def test_no_thread_is_left_when_a_check_has_ended() -> None:
     until = time.monotonic() + 30
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    # Threads of the test before may have ended meanwhile.
+    assert threading.active_count() <= before
 
 
 def test_a_check_whose_thread_is_refused_raises(monkeypatch: pytest.MonkeyPatch) -> None:
