@@ -22,7 +22,8 @@ pub fn check(bytes: &[u8]) {
     assert!(again.restore(&DIGEST, &written).unwrap(), "not taken as it was written");
     assert_eq!(again.projection(&DIGEST).unwrap().as_deref(), Some(&written[..]));
     for graph in [&mut taken, &mut again] {
-        let counts = graph.judge(Circumstances { listing_complete: true, pull_through: Some(false) }).unwrap();
+        let counts =
+            graph.judge(Circumstances { listing_complete: true, pull_through: Some(false) }).unwrap();
         assert_eq!(counts.iter().sum::<usize>(), 1);
     }
     assert_eq!(taken.counts(), again.counts());
