@@ -11,15 +11,15 @@ import boto3
 import pytest
 
 import layercheck as lc
+import moto_server
 from made_images import MANIFEST, REPOSITORY, manifest, verdicts
-
-moto = pytest.importorskip("moto")
 
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    with moto.mock_aws():
-        made = boto3.client("ecr", region_name="eu-west-1")
+    with moto_server.serving() as url:
+        session = boto3.Session("testing", "testing", region_name="eu-west-1")
+        made: Any = session.client("ecr", endpoint_url=url)
         made.create_repository(repositoryName=REPOSITORY)
         yield made
 
