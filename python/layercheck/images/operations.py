@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from layercheck.aws.classify import Failure, classify
+from layercheck.aws.classify import Failure, UnreadableAnswer, classify
 from layercheck.dispatch.rate.lanes import LaneHandle
 from layercheck.dispatch.schedule.exchange import forget_frames
 from layercheck.dispatch.transport.signing import Signing
@@ -19,6 +19,20 @@ from layercheck.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from layercheck._core import KnownSecrets
+
+
+_MEMBERS: Mapping[str, tuple[str, type]] = {
+    "DescribeImages": ("imageDetails", list),
+    "DescribePullThroughCacheRules": ("pullThroughCacheRules", list),
+    "DescribeRepositories": ("repositories", list),
+    "GetDownloadUrlForLayer": ("downloadUrl", str),
+    "ListImages": ("imageIds", list),
+}
+"""A member that every answer of an operation has, also an empty one, and its type.
+
+boto3 reads a body that is not JSON, such as the page of a proxy or an answer that was cut, as an answer
+without members. Without this check it would say that there are no images.
+"""
 
 
 class CallFailed(Exception):  # noqa: N818 (it names what failed)
@@ -127,7 +141,7 @@ class Operations:
         first_at = self._clock()
         while True:
             started_at = self._start(operation, stop)
-            failure = self._ask(method, arguments)
+            failure = self._ask(operation, method, arguments)
             if not isinstance(failure, Failure):
                 self._answered(operation, started_at)
                 return failure
@@ -149,11 +163,14 @@ class Operations:
                     return self._clock()
             stop.sleep(delay)
 
-    def _ask(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
+    def _ask(
+        self, operation: str, method: Callable[..., Any], arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any] | Failure:
         try:
             self._signing.check_credentials()
             with self._signing.one_call():
                 answer = method(**arguments)
+            _check_members(operation, answer)
         except Exception as error:  # noqa: BLE001 (each is classified)
             forget_frames(error)
             return classify(error, self._signing.known)
@@ -195,6 +212,18 @@ class Operations:
             reached=self._reached,
             draw=self._random.uniform,
         )
+
+
+def _check_members(operation: str, answer: object) -> None:
+    """Raise for what is no answer of the operation.
+
+    Raises:
+        UnreadableAnswer: The answer lacks a member that each has.
+    """
+    if operation in _MEMBERS:
+        name, kind = _MEMBERS[operation]
+        if not isinstance(answer, Mapping) or not isinstance(answer.get(name), kind):
+            raise UnreadableAnswer(f"the answer has no {name}, or it was cut")
 
 
 def _python_name(operation: str) -> str:

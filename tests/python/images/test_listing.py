@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import layercheck as lc
@@ -196,3 +198,24 @@ def test_the_rates_of_a_wrong_kind_are_refused_before_anything_is_asked() -> Non
             with pytest.raises(lc.InvalidParameterError, match="image_rate"):
                 check(ecr, **{**FAST, "image_rate": wrong})
         assert not ecr.calls
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "target"),
+    [("html", "DescribeImages", REPOSITORY), ("truncate", "DescribeRepositories", "*")],
+)
+def test_an_answer_that_is_no_listing_is_no_empty_repository(kind: Any, operation: Any, target: str) -> None:
+    """boto3 reads a body that is not JSON, such as the page of a proxy, as an answer without members."""
+    with LocalEcr({}, faults=[Fault(kind, operations=(operation,))]) as ecr:
+        put(ecr, manifest("a"), "v1", lacking=["a"])
+        with pytest.raises(lc.EndpointError, match=f"{operation}: UnreadableAnswer"):
+            check(ecr, target)
+
+
+def test_an_answer_that_is_no_list_of_rules_does_not_deny_a_pull_through_cache() -> None:
+    fault = Fault("html", operations=("DescribePullThroughCacheRules",))
+    with LocalEcr({}, faults=[fault]) as ecr:
+        put(ecr, manifest("a"))
+        whole = put(ecr, index(manifest("a"), manifest("b")), "multi")
+        report = check(ecr)
+    assert verdicts(report)[whole] == ("partial", "PullThroughUnknown")
