@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from layercheck.errors import AccessDeniedError
@@ -47,7 +48,51 @@ class Listing:
     note: str = ""
 
 
-def list_images(operations: Operations, repository_name: str, graph: TakesPages, stop: StopSignal) -> Listing:
+class ListedPages:
+    """Keeps the images of a listing, each once, with the tags of all its entries."""
+
+    def __init__(self) -> None:
+        self._details: dict[str, dict[str, Any]] = {}
+
+    @property
+    def details(self) -> list[dict[str, Any]]:
+        """An entry for each image, in the order of the listing."""
+        return list(self._details.values())
+
+    def list_page(self, details: Sequence[Any]) -> int:
+        """Take a page; return how many of its images are new."""
+        before = len(self._details)
+        for each in details:
+            digest = each.get("imageDigest") if isinstance(each, Mapping) else None
+            if not isinstance(digest, str) or not digest:
+                continue
+            kept = self._details.setdefault(digest, {})
+            # ListImages names an image once for each of its tags.
+            tags = dict.fromkeys((*tags_of(kept), *tags_of(each)))
+            for name, value in each.items():
+                kept.setdefault(name, value)
+            if tags:
+                kept["imageTags"] = list(tags)
+        return len(self._details) - before
+
+
+def tags_of(image: Mapping[str, Any]) -> Sequence[str]:
+    """The tags of an entry of DescribeImages or ListImages."""
+    tags = image.get("imageTags")
+    if isinstance(tags, list):
+        return [each for each in tags if isinstance(each, str)]
+    tag = image.get("imageTag")
+    return [tag] if isinstance(tag, str) else []
+
+
+def list_images(
+    operations: Operations,
+    repository_name: str,
+    graph: TakesPages,
+    stop: StopSignal,
+    *,
+    needs_dates: bool = False,
+) -> Listing:
     """List all images of a repository into a graph.
 
     DescribeImages names each image once, with all that is needed, and leaves the pull times as they are. If
@@ -58,6 +103,7 @@ def list_images(operations: Operations, repository_name: str, graph: TakesPages,
         repository_name: The repository.
         graph: Takes the images.
         stop: Ends it early.
+        needs_dates: When images were pushed must be known, which ListImages does not tell.
 
     Raises:
         CallFailed: The repository cannot be listed.
@@ -70,7 +116,7 @@ def list_images(operations: Operations, repository_name: str, graph: TakesPages,
         note = _list(operations, "DescribeImages", "imageDetails", repository_name, filters, graph, stop)
         return Listing(listed_at, complete=not note, archived=archived, note=note)
     except CallFailed as failed:
-        if not issubclass(failed.failure.raises, AccessDeniedError):
+        if needs_dates or not issubclass(failed.failure.raises, AccessDeniedError):
             raise
         denied = failed
     return _list_by_ids(operations, repository_name, graph, stop, listed_at, denied)
@@ -191,7 +237,8 @@ def look_up(
         stop: Ends it early.
 
     Returns:
-        The details of the images that are there, and the ids of those that are not.
+        The details of the images that are there, and the ids of those of which the service said that they are
+        not there. An image that no answer names is in neither.
 
     Raises:
         CallFailed: The service does not answer.
@@ -221,4 +268,18 @@ def look_up(
             continue
         details = page.get("imageDetails")
         there += details if isinstance(details, list) else []
+        left = [each for each in part if not any(map(partial(_is_about, each), details or ()))]
+        if left and len(part) > 1:
+            half = (len(left) + 1) // 2
+            waiting += [each for each in (left[half:], left[:half]) if each]
     return there, missing
+
+
+def _is_about(image_id: Mapping[str, str], details: object) -> bool:
+    """Whether an entry of an answer is about the image that was asked for."""
+    if not isinstance(details, Mapping):
+        return False
+    if "imageDigest" in image_id:
+        return bool(details.get("imageDigest") == image_id["imageDigest"])
+    tags = details.get("imageTags")
+    return isinstance(tags, list) and image_id["imageTag"] in tags

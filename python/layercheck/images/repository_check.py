@@ -7,12 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from layercheck._core import ImageGraph
+from layercheck.aws.classify import Failure
 from layercheck.errors import (
     AccessDeniedError,
+    EndpointError,
     LayercheckError,
     RepositoryNotFoundError,
     RunCancelled,
@@ -20,7 +22,7 @@ from layercheck.errors import (
 from layercheck.images.admission import Admission
 from layercheck.images.failures import as_error
 from layercheck.images.image_progress import ProgressCounter
-from layercheck.images.listing import Listing, list_images, look_up
+from layercheck.images.listing import ListedPages, Listing, list_images, look_up
 from layercheck.images.manifest_store import ManifestStore
 from layercheck.images.operations import CallFailed
 from layercheck.images.pull_through import RulesUnderWay
@@ -29,7 +31,7 @@ from layercheck.images.reading import ManifestReader
 from layercheck.images.registry_connection import RegistryConnection
 from layercheck.images.repositories import FoundRepository
 from layercheck.images.repository_report import RepositoryReport, State
-from layercheck.images.second_look import SecondWitness, Suspects, digest_of, look_again
+from layercheck.images.second_look import SecondWitness, Suspects, look_again
 from layercheck.images.selection import Selection
 from layercheck.images.stopping import CheckStopped, StopSignal
 from layercheck.verdict import ImageVerdict
@@ -201,13 +203,16 @@ class RepositoryCheck:
                     f"repository {name!r} has no image {target.digest or target.tag!r}; list its tags with: "
                     f"aws ecr describe-images --repository-name {name}"
                 )
-            self._graph.list_page(details)
+            if not self._graph.list_page(details):
+                raise CallFailed("DescribeImages", _left_out())
             self._listing = Listing()
         elif selection.is_all:
             self._listing = list_images(self._operations, name, self._graph, stop)
         else:
-            pages = _Pages()
-            self._listing = list_images(self._operations, name, pages, stop)
+            pages = ListedPages()
+            self._listing = list_images(
+                self._operations, name, pages, stop, needs_dates=selection.needs_dates
+            )
             self._graph.list_page(selection.choose(pages.details))
         if not self._listing.archived:
             self._notes.append(
@@ -279,7 +284,10 @@ class RepositoryCheck:
             self._judge()
             suspects = Suspects(*self._graph.suspects(), self._graph.missing_children())
         threads = parts.connection.threads
-        look_again(self._operations, threads, self._found.name, self._graph, suspects, check, stop)
+        unknown = look_again(self._operations, threads, self._found.name, self._graph, suspects, check, stop)
+        if unknown:
+            self._listing = replace(self._listing, complete=False, note=unknown)
+            self._notes.append(f"{self._found.name}: {unknown}")
         if parts.witness is not None and parts.rules.applies_to(self._found.name) is False:
             with self._judging:
                 self._judge()
@@ -312,22 +320,9 @@ class RepositoryCheck:
         return "failed"
 
 
-class _Pages:
-    """Takes pages of a listing in place of a graph."""
-
-    def __init__(self) -> None:
-        self._details: dict[str, Any] = {}
-
-    @property
-    def details(self) -> list[Any]:
-        return list(self._details.values())
-
-    def list_page(self, details: Sequence[Any]) -> int:
-        before = len(self._details)
-        for each in details:
-            if digest := digest_of(each):
-                self._details.setdefault(digest, each)
-        return len(self._details) - before
+def _left_out() -> Failure:
+    text = "the service did not answer for this image"
+    return Failure("transient", "LeftOutOfAnswer", text, RuntimeError(text), EndpointError)
 
 
 def _described(error: CallFailed | LayercheckError | None) -> tuple[str, str]:

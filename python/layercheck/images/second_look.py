@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layercheck.images.call_threads import CallThreads, result_in_time
-from layercheck.images.listing import look_up
+from layercheck.images.listing import ListedPages, list_images, look_up
 from layercheck.images.operations import CallFailed, Operations
 from layercheck.images.stopping import StopSignal
 
@@ -40,7 +40,7 @@ def look_again(
     suspects: Suspects,
     check: Callable[[Sequence[str]], Report],
     stop: StopSignal,
-) -> None:
+) -> str:
     """Ask once more for images with missing parts, and for the parts.
 
     Images may be deleted while they are checked, and layers pushed. So an image counts as incomplete only if
@@ -56,31 +56,53 @@ def look_again(
         check: Checks digests in the repository.
         stop: Ends it early.
 
+    Returns:
+        Why it is not known whether children that are not listed are there; empty if all were asked for.
+
     Raises:
         CheckStopped: Everything is to stop.
     """
     images, blobs, children = suspects
     if not images:
-        return
+        return ""
     asked_digests = list(dict.fromkeys((*images, *children)))
     asked = [{"imageDigest": each} for each in asked_digests]
     looking = threads.submit(look_up, operations, repository_name, asked, stop)
     report = check(blobs) if blobs else None
+    why = ""
     try:
-        there, _ = result_in_time(looking, stop)
-    except CallFailed:
-        pass  # DescribeImages is denied, or fails: nothing more is known of the images
-    else:
-        found = {digest for each in there if (digest := digest_of(each))}
-        graph.gone([each for each in asked_digests if each not in found])
-        graph.found([each for each in children if each in found])
+        there, missing = result_in_time(looking, stop)
+    except CallFailed as failed:
+        # Without children, nothing but the images is unknown: whether they were deleted meanwhile.
+        why = f"DescribeImages: {failed.failure.summary}"
+        there, missing = _listed_again(operations, repository_name, asked, stop) if children else ([], [])
+    found = {digest for each in there if (digest := digest_of(each))}
+    gone = {each["imageDigest"] for each in missing} - found
+    graph.gone([each for each in asked_digests if each in gone])
+    graph.found([each for each in children if each in found])
     if report is not None:
         graph.update(blobs, report.verdicts.tolist())
+    unknown = [each for each in children if each not in found and each not in gone]
+    if not unknown:
+        return ""
+    return (
+        f"{len(unknown):,} children of indexes are not listed, and could not be asked for again: "
+        f"{why or 'the service did not answer for them'}"
+    )
 
 
-def batched(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
-    """Yield the items in order, at most so many at once."""
-    return (items[at : at + most] for at in range(0, len(items), most))
+def _listed_again(
+    operations: Operations, repository_name: str, asked: Sequence[dict[str, str]], stop: StopSignal
+) -> tuple[list[Any], list[dict[str, str]]]:
+    """List a repository once more, and return the same as `look_up`; empty lists if that fails."""
+    pages = ListedPages()
+    try:
+        listing = list_images(operations, repository_name, pages, stop)
+    except CallFailed:
+        return [], []
+    found = {each["imageDigest"] for each in pages.details}
+    is_whole = listing.complete and listing.archived
+    return pages.details, [each for each in asked if is_whole and each["imageDigest"] not in found]
 
 
 def digest_of(details: object) -> str | None:
@@ -104,7 +126,7 @@ class SecondWitness:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
-        self._is_denied = False
+        self._is_denied = self._is_allowed = False
         self.left = CONFIRMED_AT_MOST
 
     def confirm(
@@ -122,10 +144,11 @@ class SecondWitness:
         """
         asked = blobs[: max(self.left, 0)]
         self.left -= len(asked)
-        # The first alone, because it may be denied.
-        for part in (asked[:1], *batched(asked[1:], threads.most)):
-            if self._is_denied:
-                return
+        at = 0
+        while at < len(asked) and not self._is_denied:
+            # One call tells whether the operation is allowed.
+            part = asked[at : at + (threads.most if self._is_allowed else 1)]
+            at += len(part)
             answers = [threads.submit(self._is_missing, repository_name, each, stop) for each in part]
             for digest, answer in zip(part, answers, strict=True):
                 graph.confirm(digest, result_in_time(answer, stop))
@@ -145,7 +168,9 @@ class SecondWitness:
             )
         except CallFailed as failed:
             if failed.failure.code == "LayersNotFoundException":
+                self._is_allowed = True
                 return True
-            self._is_denied = failed.failure.kind == "fatal"
+            self._is_denied = self._is_denied or failed.failure.kind == "fatal"
             return None
+        self._is_allowed = True
         return False

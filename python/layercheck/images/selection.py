@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 from layercheck.errors import InvalidParameterError
+from layercheck.images.listing import tags_of
 
 Status: TypeAlias = Literal["any", "active", "archived"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -45,6 +46,11 @@ class Selection:
         """Whether all images are checked."""
         return self == Selection()
 
+    @property
+    def needs_dates(self) -> bool:
+        """Whether images are chosen by when they were pushed."""
+        return any(each is not None for each in (self.pushed_after, self.pushed_before, self.newest))
+
     def choose(self, details: Iterable[Any]) -> list[Mapping[str, Any]]:
         """Return the images that are chosen, in the order of the listing.
 
@@ -58,7 +64,7 @@ class Selection:
         return [chosen[at] for at in sorted(newest)]
 
     def _takes(self, image: Mapping[str, Any]) -> bool:
-        tags = _tags(image)
+        tags = tags_of(image)
         if self.tagged is not None and bool(tags) != self.tagged:
             return False
         if self.tags and not any(fnmatch.fnmatchcase(tag, each) for tag in tags for each in self.tags):
@@ -69,14 +75,6 @@ class Selection:
         if self.pushed_after is not None and pushed < _utc(self.pushed_after):
             return False
         return self.pushed_before is None or pushed < _utc(self.pushed_before)
-
-
-def _tags(image: Mapping[str, Any]) -> Sequence[str]:
-    tags = image.get("imageTags")
-    if isinstance(tags, list):
-        return [each for each in tags if isinstance(each, str)]
-    tag = image.get("imageTag")
-    return [tag] if isinstance(tag, str) else []
 
 
 def _pushed(image: Mapping[str, Any]) -> datetime:

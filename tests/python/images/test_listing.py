@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -219,3 +220,30 @@ def test_an_answer_that_is_no_list_of_rules_does_not_deny_a_pull_through_cache()
         whole = put(ecr, index(manifest("a"), manifest("b")), "multi")
         report = check(ecr)
     assert verdicts(report)[whole] == ("partial", "PullThroughUnknown")
+
+
+@pytest.mark.parametrize("fault", ["access_denied", "tag_repeat"])
+def test_every_tag_chooses_its_image_also_if_a_listing_names_an_image_once_a_tag(fault: Any) -> None:
+    with LocalEcr({}, faults=[Fault(fault, operations=("DescribeImages",), calls=(1, 1))]) as ecr:
+        image = put(ecr, manifest("a"), "v1", "v2", lacking=["a"])
+        report = check(ecr, tags=["v2"])
+    assert verdicts(report) == {image: ("incomplete", "MissingLayer")}
+    assert report.to_arrow().to_pylist()[0]["tags"] == ["v1", "v2"]
+
+
+def test_a_choice_by_date_needs_describe_images() -> None:
+    """ListImages tells no dates: no image would be new, and any would be the newest."""
+    denied = Fault("access_denied", operations=("DescribeImages",))
+    with LocalEcr({}, faults=[denied]) as ecr:
+        put(ecr, manifest("a"), "v1", lacking=["a"])
+        for choice in ({"newest": 1}, {"pushed_after": datetime(2020, 1, 1, tzinfo=UTC)}):
+            with pytest.raises(lc.AccessDeniedError, match="ecr:DescribeImages"):
+                check(ecr, **choice)
+
+
+def test_an_answer_that_leaves_the_chosen_image_out_is_no_verdict() -> None:
+    fault = Fault("omit", share=1.0, operations=("DescribeImages",))
+    with LocalEcr({}, faults=[fault]) as ecr:
+        put(ecr, manifest("a"), "v1", lacking=["a"])
+        with pytest.raises(lc.EndpointError, match="did not answer for this image"):
+            check(ecr, f"{REPOSITORY}:v1")

@@ -169,3 +169,34 @@ def test_throttling_of_one_operation_slows_that_one_alone(operation: str, others
         assert {image.digest for image in report.find("incomplete")} == set(ecr.incomplete_images(REPOSITORY))
         assert report.stats.throttles[operation] == 2
         assert not any(report.stats.throttles.get(other) for other in others)
+
+
+def test_an_answer_that_leaves_an_image_out_does_not_say_that_it_is_gone() -> None:
+    with LocalEcr({}) as ecr:
+        image = put(ecr, manifest("a"), "v1", lacking=["a"])
+        ecr.set_faults([Fault("omit", share=1.0, operations=("DescribeImages",), calls=(2, None))])
+        report = check(ecr)
+    assert verdicts(report) == {image: ("incomplete", "MissingLayer")}
+
+
+def test_a_child_that_could_not_be_asked_for_again_is_not_missing() -> None:
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("b"))
+        whole = put(ecr, index(manifest("b"), manifest("c")), "multi")
+        ecr.set_faults([Fault("server_error", operations=("DescribeImages",), calls=(2, None))])
+        report = check(ecr)
+    assert verdicts(report)[whole] == ("partial", "ListingIncomplete")
+    assert not report.complete
+    assert "1 children of indexes are not listed, and could not be asked for again" in " ".join(report.notes)
+
+
+def test_without_describe_images_the_second_look_lists_once_more() -> None:
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("b"))
+        whole = put(ecr, index(manifest("b"), manifest("c")), "multi")
+        ecr.set_faults([Fault("access_denied", operations=("DescribeImages",))])
+        report = check(ecr)
+        assert verdicts(report)[whole] == ("incomplete", "MissingChild")
+        assert report.complete
+        # One pass for each of three states.
+        assert ecr.counters.operations["ListImages"] == 6
