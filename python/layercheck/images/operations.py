@@ -171,6 +171,8 @@ class Operations:
             with self._signing.one_call():
                 answer = method(**arguments)
             _check_members(operation, answer)
+            # As long as the signature of this call is known.
+            answer = _without_secrets(answer, self._signing.known)
         except Exception as error:  # noqa: BLE001 (each is classified)
             forget_frames(error)
             return classify(error, self._signing.known)
@@ -224,6 +226,24 @@ def _check_members(operation: str, answer: object) -> None:
         name, kind = _MEMBERS[operation]
         if not isinstance(answer, Mapping) or not isinstance(answer.get(name), kind):
             raise UnreadableAnswer(f"the answer has no {name}, or it was cut")
+
+
+def _without_secrets(answer: Any, known: KnownSecrets) -> Any:
+    """The answer, in whose texts the secrets of the client are hidden: a server may echo them, also as tags.
+
+    Manifests are left alone: their digests are checked, and they are long.
+    """
+    if isinstance(answer, str):
+        text = answer if answer.isascii() else answer.encode("utf-8", "replace").decode()
+        return known.hide(text, len(text) + 1)
+    if isinstance(answer, list):
+        return [_without_secrets(each, known) for each in answer]
+    if isinstance(answer, dict):
+        return {
+            name: value if name == "imageManifest" else _without_secrets(value, known)
+            for name, value in answer.items()
+        }
+    return answer
 
 
 def _python_name(operation: str) -> str:

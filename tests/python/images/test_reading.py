@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 import layercheck as lc
@@ -148,3 +151,24 @@ def test_no_digest_is_asked_that_no_listing_named() -> None:
         read = asked(ecr, "BatchGetImage")
         assert sorted(read) == sorted(ecr.images(REPOSITORY))
         assert all(call.digests for call in ecr.calls if call.operation == "BatchGetImage")
+
+
+def test_a_secret_that_the_service_sends_back_as_a_tag_is_shown_nowhere(tmp_path: Path) -> None:
+    token = "a-session-token-that-is-long-enough/0123456789+abcdefghijklmnop=="
+
+    def echo(parsed: dict[str, Any], **_: Any) -> None:
+        for each in parsed.get("imageDetails", []):
+            each["imageTags"] = [f"v1-{token}"]
+            each["artifactMediaType"] = token
+
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("a"), "v1", lacking=["a"])
+        keys: Any = {"aws_access_key_id": "local-ecr", "aws_secret_access_key": "local-ecr"}
+        client = ecr.client(aws_session_token=token, **keys)
+        client.meta.events.register("after-call.ecr.DescribeImages", echo)
+        report = check(ecr, client=client)
+    report.write(tmp_path / "images.csv")
+    shown = f"{report.to_arrow().to_pylist()}{(tmp_path / 'images.csv').read_text()}"
+    assert report.counts["incomplete"] == 1
+    assert token not in shown
+    assert "v1-***" in shown
