@@ -204,6 +204,7 @@ class Execution:
             settle(now)
         else:
             self._scheduler.land(call)
+            self._metrics.landed(now)
         if self._scheduler.finished:
             self.changed.notify_all()
 

@@ -66,6 +66,10 @@ class Metrics:
         self.calls += len(answers)
         self._last_at = answers[-1][3]
 
+    def landed(self, now: float) -> None:
+        """Note that a thread came back from the core. A report that came before it told this time."""
+        self._last_at = now
+
     def seconds(self, now: float, *, finished: bool) -> float:
         """Return the seconds from the first request until the last result, or until now."""
         if self._first_at is None:

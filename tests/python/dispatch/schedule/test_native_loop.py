@@ -446,3 +446,26 @@ def test_a_report_in_the_midst_counts_what_the_core_merged(in_the_core: InTheCor
     assert report.stats.calls >= 100
     known = report.counts["available"] + report.counts["unavailable"]
     assert known >= 100
+
+
+def test_the_seconds_of_the_last_report_are_not_less_than_those_of_an_earlier_one(
+    monkeypatch: pytest.MonkeyPatch, in_the_core: InTheCore
+) -> None:
+    running: list[lc.Run] = []
+    seconds: list[float] = []
+    follow = native.NativeTransport.follow
+
+    def reporting(self: native.NativeTransport, *arguments: Any) -> Any:
+        answer = follow(self, *arguments)  # the answers are counted, and the thread has not come back
+        seconds.extend(run.report().stats.seconds for run in running)
+        return answer
+
+    monkeypatch.setattr(native.NativeTransport, "follow", reporting)
+    with (
+        LocalEcr({"team/app": EvenDigests()}) as ecr,
+        opened(ecr.endpoint_url, session=ecr.session()) as checker,
+    ):
+        running.append(checker.submit(singly(MANY)))
+        seconds.append(running[0].result(60).stats.seconds)
+    assert seconds[-1] == max(seconds)
+    assert in_the_core.calls > 100
