@@ -61,17 +61,19 @@ class Exchange:
             Exception: Anything that `classify` can look at.
         """
         if self._loop is None or call.seat is None:
-            answer: Mapping[str, Any] | bytes | None = self._transport(self._batch(call))
+            answered: tuple[Mapping[str, Any] | bytes, Call] | None
+            answered = self._transport(self._batch(call)), call
         else:
-            answer = self._loop.ask(call)
-        if answer is None or call.abandoned:
+            answered = self._loop.ask(call)
+        if answered is None or call.abandoned:
             return None
-        merged = self._merge(call, answer)
+        answer, asked = answered
+        merged = self._merge(asked, answer)
         if merged.left_out:
-            if merged.foreign or merged.left_out == call.size:
+            if merged.foreign or merged.left_out == asked.size:
                 self._transport.distrust()
-            if merged.left_out == call.size:
-                raise MismatchedAnswer(call.size, merged.foreign)
+            if merged.left_out == asked.size:
+                raise MismatchedAnswer(asked.size, merged.foreign)
         return merged
 
     def _batch(self, call: Call) -> Batch:

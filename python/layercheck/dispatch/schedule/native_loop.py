@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from layercheck._core import CallLoop, Ledger, Plan
@@ -89,13 +90,14 @@ class NativeLoop:
         self.is_open = False
         scheduler.take_back()
 
-    def ask(self, call: Call) -> Mapping[str, Any] | bytes | None:
+    def ask(self, call: Call) -> tuple[Mapping[str, Any] | bytes, Call] | None:
         """Make a call that has a seat, and then calls in the core.
 
-        Without the lock.
+        Without the lock, and so without a change to `call`: a look may bring it up to date just then.
 
         Returns:
-            The answer to the call that the seat is at now; None if it was counted or given up.
+            The answer to the call that the seat is at now, and a copy of that call; None if it was counted or
+            given up.
 
         Raises:
             Exception: See `Transport`; of the call that the seat is at now.
@@ -107,10 +109,9 @@ class NativeLoop:
             Batch(self._plan, call.start, call.stop, self._repository), calls, seat
         )
         current = calls.current(seat)
-        if current is None:
+        if answer is None or current is None:
             return None
-        call.move(*current[:3])
-        return answer
+        return answer, replace(call, start=current[0], stop=current[1])
 
     def leave(self, call: Call) -> bool:
         """End the seat of a call; return whether the call needs an outcome."""
