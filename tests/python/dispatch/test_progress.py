@@ -9,11 +9,13 @@ import re
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import layercheck as lc
+from dispatch.gate import Gate
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
 from layercheck.dispatch.call import Call
@@ -55,6 +57,21 @@ def test_progress_counts_rows_and_batches_and_ends_with_all_of_them() -> None:
     last = states[-1]
     assert (last.rows_done, last.batches_done, last.seconds_left) == (1502, 10, 0.0)
     assert last.counts == report.unique_counts
+
+
+def test_the_seconds_of_progress_go_on_while_calls_of_a_cancelled_run_hang() -> None:
+    gate, states = Gate(20), list[lc.Progress]()
+    limits = replace(QUICK, grace_s=0.2)
+    with ScriptedServer(gate) as server, checker_for(server, _limits=limits) as checker:
+        run = checker.submit(ROWS, progress=states.append)
+        assert gate.held.wait(60)
+        run.cancel()
+        with pytest.raises(lc.RunCancelled):
+            run.result(60)
+        gate.opened.set()
+    seconds = [state.seconds for state in states]
+    assert states[-1].done
+    assert seconds == sorted(seconds)
 
 
 def test_a_split_batch_is_done_when_its_last_digest_is_done() -> None:

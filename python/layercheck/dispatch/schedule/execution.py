@@ -427,7 +427,7 @@ class Execution:
                 requests=stats.requests,
                 throttles=stats.throttles,
                 in_flight=len(self._scheduler.in_flight),
-                seconds=stats.seconds,
+                seconds=self._metrics.seconds(now, finished=False),
                 rate=stats.rate,
                 done=done,
                 rows=self._plan.rows,
