@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from layercheck.images.listing import PAGE, list_images
+from layercheck.images.listing import PAGE, ListedPages, list_images
 from layercheck.images.manifest_store import ManifestStore
 from layercheck.images.reading import BATCH
 from layercheck.images.registry_connection import LISTING_RATE, READING_RATE, RegistryConnection
@@ -21,6 +22,8 @@ LAYERS = 30
 
 _READ = ("ACTIVE", None, "")
 """States of images whose manifests are read."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 CHECK_RATE = 500.0
 """Calls of BatchCheckLayerAvailability per second by default."""
@@ -69,6 +72,7 @@ def estimate(
     selection: Selection,
     store: ManifestStore | None,
     rates: dict[str, float | None],
+    stop: StopSignal,
 ) -> ImageCost:
     """List repositories and images, read and check nothing, and count the calls of a check.
 
@@ -79,11 +83,12 @@ def estimate(
         selection: Which images.
         store: Manifests that need not be read.
         rates: Calls per second by operation; None for no limit.
+        stop: Ends it early.
 
     Raises:
         CallFailed: Something cannot be listed.
+        CheckStopped: Everything is to stop.
     """
-    stop = StopSignal()
     found = find_repositories(connection.operations, targets, exclude, stop)
     images = known = listing = reading = checking = 0
     for repository in found:
@@ -91,9 +96,11 @@ def estimate(
         if repository.target.is_one_image:
             counter.digests = [""]
         else:
-            list_images(connection.operations, repository.name, counter, stop)
+            list_images(
+                connection.operations, repository.name, counter, stop, needs_dates=selection.needs_dates
+            )
         digests = counter.chosen()
-        stored = 0 if store is None else len(store.get([each for each in digests if each]))
+        stored = 0 if store is None else len(store.get([each for each in digests if _DIGEST.fullmatch(each)]))
         images, known = images + len(digests), known + stored
         listing += max(1, -(-counter.listed // PAGE))
         reading += -(-(len(digests) - stored) // BATCH)
@@ -128,24 +135,25 @@ class _Counter:
         self.listed = 0
         self._selection = selection
         self._seen: set[str] = set()
-        self._details: list[Any] = []
+        self._pages = ListedPages()
 
     def list_page(self, details: Sequence[Any]) -> int:
+        if not self._selection.is_all:
+            new_images = self._pages.list_page(details)
+            self.listed += new_images
+            return new_images
         new = [each for each in details if (digest := digest_of(each)) and digest not in self._seen]
         digests = [digest for each in new if (digest := digest_of(each))]
         self.listed += len(new)
         self._seen.update(digests)
-        if self._selection.is_all:
-            self.digests += [
-                digest for each, digest in zip(new, digests, strict=True) if each.get("imageStatus") in _READ
-            ]
-        else:
-            self._details += new
+        self.digests += [
+            digest for each, digest in zip(new, digests, strict=True) if each.get("imageStatus") in _READ
+        ]
         return len(new)
 
     def chosen(self) -> list[str]:
         if not self._selection.is_all:
-            chosen = self._selection.choose(self._details)
+            chosen = self._selection.choose(self._pages.details)
             self.digests = [
                 digest for each in chosen if each.get("imageStatus") in _READ and (digest := digest_of(each))
             ]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from layercheck._core import ImageGraph
 from layercheck.dispatch.making_process import MakingProcess
 from layercheck.dispatch.schedule.deadline import Deadline
-from layercheck.errors import InvalidParameterError, LayercheckError
+from layercheck.errors import InvalidParameterError, LayercheckError, UnansweredError
+from layercheck.images.call_threads import result_in_time
 from layercheck.images.failures import as_error
 from layercheck.images.image_run import ImageCheckOptions, ImageRun
 from layercheck.images.manifest_store import ManifestStore
@@ -19,6 +20,7 @@ from layercheck.images.operations import CallFailed
 from layercheck.images.progress_display import as_callback
 from layercheck.images.registry_connection import RegistryConnection
 from layercheck.images.selection import Selection
+from layercheck.images.stopping import CheckStopped, StopSignal
 from layercheck.images.targets import parse_targets
 from layercheck.limits import Limits
 
@@ -231,26 +233,40 @@ class ImageChecker:
         finally:
             run.cancel()
 
-    def estimate(self) -> ImageCost:
+    def estimate(self, *, timeout_s: float | None = None) -> ImageCost:
         """List repositories and images, read and check nothing, and count the calls of a check.
 
+        Args:
+            timeout_s: Most seconds in all.
+
         Raises:
+            UnansweredError: The time was up before all images were listed.
             LayercheckError: Something cannot be listed.
         """
         from layercheck.images.estimate import estimate
 
         self._process.check()
+        stop = StopSignal(Deadline.of(timeout_s).left_s or math.inf)
+        work = self._connection.threads.submit(
+            estimate,
+            self._connection,
+            self._targets,
+            self._exclude,
+            self._selection,
+            self._store,
+            self._connection.rates,
+            stop,
+        )
         try:
-            return estimate(
-                self._connection,
-                self._targets,
-                self._exclude,
-                self._selection,
-                self._store,
-                self._connection.rates,
-            )
+            return result_in_time(work, stop)
         except CallFailed as failed:
             raise as_error(failed, self.target, self._connection.settings) from failed.failure.cause
+        except CheckStopped:
+            raise UnansweredError(
+                "the time was up before all images were listed; allow more time, or name fewer repositories"
+            ) from None
+        finally:
+            stop.set()
 
     def close(self) -> None:
         """Cancel what is under way, and close the connections. Safe to call twice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,3 +248,21 @@ def test_an_answer_that_leaves_the_chosen_image_out_is_no_verdict() -> None:
         put(ecr, manifest("a"), "v1", lacking=["a"])
         with pytest.raises(lc.EndpointError, match="did not answer for this image"):
             check(ecr, f"{REPOSITORY}:v1")
+
+
+def test_an_estimate_counts_the_images_that_a_check_would_take(tmp_path: Path) -> None:
+    """Also with digests that are none, and a listing that names an image once a tag."""
+    repeated = Fault("tag_repeat", operations=("DescribeImages",))
+    with LocalEcr({}, faults=[repeated]) as ecr:
+        put(ecr, manifest("a"), "v1", "v2")
+        put(ecr, manifest("b"), "v1-old")
+        with lc.ImageChecker(REPOSITORY, client=ecr.client(), tags=["v2"], **FAST) as checker:
+            assert checker.estimate().images == 1
+        client = ecr.client()
+
+        def spoil(parsed: dict[str, Any], **_: Any) -> None:
+            parsed["imageDetails"][0]["imageDigest"] = "sha512:odd"
+
+        client.meta.events.register("after-call.ecr.DescribeImages", spoil)
+        with lc.ImageChecker(REPOSITORY, client=client, manifests=tmp_path / "m.db", **FAST) as checker:
+            assert checker.estimate().repositories == 1

@@ -290,14 +290,17 @@ def _why_incomplete(report: ImageReport) -> str:
 def _dry_run(names: tuple[str, ...], options: dict[str, Any]) -> ExitCode:
     from layercheck.cli.images_summary import cost_table
     from layercheck.cli.numbers_table import show
-    from layercheck.errors import InvalidParameterError, LayercheckError
+    from layercheck.errors import InvalidParameterError, LayercheckError, UnansweredError
     from layercheck.images.image_checker import ImageChecker
 
     try:
         with ImageChecker(names, **_keywords(options)) as checker:
-            cost = checker.estimate()
+            cost = checker.estimate(timeout_s=options["timeout"])
     except InvalidParameterError as error:
         raise click.UsageError(_in_options(one_line(str(error)))) from error
+    except UnansweredError as error:
+        say(str(error))
+        return ExitCode.INCOMPLETE
     except LayercheckError as error:
         raise CommandError(_in_options(one_line(str(error)))) from error
     with outputs.stdout_failures():
