@@ -73,6 +73,11 @@ def parse_target(reference: object) -> ImageTarget:
     if not isinstance(reference, str):
         raise TypeError(f"a target is a {type(reference).__name__}; expected a str")
     text = reference.strip()
+    if text.startswith(("/", "./", "../", "~")):
+        raise InvalidParameterError(
+            f"{clean(text, 100)!r} is a path and no repository; name a repository, or look into an image "
+            "file with: layercheck layout"
+        )
     registry = registry_of_host(_SCHEME.sub("", text, count=1).rstrip("/"))
     if registry is not None:
         return ImageTarget("*", registry_id=registry.registry_id, region_name=registry.region_name)

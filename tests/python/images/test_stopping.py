@@ -235,9 +235,9 @@ def test_a_check_whose_thread_is_refused_raises(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_timeout_ends_an_estimate_although_a_call_hangs() -> None:
     hangs = Fault("latency", ms=60_000, operations=("DescribeImages",))
-    with LocalEcr({REPOSITORY: {}}, faults=[hangs]) as ecr:
-        with (
-            lc.ImageChecker(REPOSITORY, client=ecr.client()) as checker,
-            pytest.raises(lc.UnansweredError, match="the time was up"),
-        ):
-            checker.estimate(timeout_s=0.5)
+    with (
+        LocalEcr({REPOSITORY: {}}, faults=[hangs]) as ecr,
+        lc.ImageChecker(REPOSITORY, client=ecr.client()) as checker,
+        pytest.raises(lc.UnansweredError, match="the time was up"),
+    ):
+        checker.estimate(timeout_s=0.5)

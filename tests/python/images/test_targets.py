@@ -32,6 +32,7 @@ def test_a_target_names_repositories_and_images(text: str, target: ImageTarget) 
 
 
 REFUSED = {
+    "a path of a file": ("./image.tar", "is a path and no repository"),
     "a pattern with a tag": ("team/*:v1", "a pattern with a tag or digest"),
     "a colon without a tag": ("app:", "ends with a colon"),
     "another algorithm": ("app@sha512:abcd", "64 lower-case hex digits"),
