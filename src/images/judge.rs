@@ -170,7 +170,7 @@ impl Graph {
 
     /// Returns the listed image that a blob is, if it is one: an index may list a document under a media type
     /// that is not known as that of a document.
-    fn listed_blob(&self, blob: u32) -> Option<u32> {
+    pub(super) fn listed_blob(&self, blob: u32) -> Option<u32> {
         self.find_listed(self.blobs.digest(blob))
     }
 

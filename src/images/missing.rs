@@ -1,5 +1,7 @@
 //! Which images have a verdict, and what they lack.
 
+use std::collections::HashSet;
+
 use super::blobs::State;
 use super::graph::{Graph, fact};
 use super::parts::flag;
@@ -43,15 +45,25 @@ impl Graph {
     }
 
     /// Returns the children of the images that were read which are not listed, and of which no second look told
-    /// anything: what is to be looked up if only some images were listed.
+    /// anything: what is to be looked up if only some images were listed. What an index lists under an unknown
+    /// media type is among them, because it may be an image.
     ///
     /// # Errors
     /// [`OutOfMemory`].
     pub fn unlisted_children(&self) -> Result<Vec<Digest>, OutOfMemory> {
         let mut is_taken = memory::filled(false, self.documents.len())?;
         let mut unlisted = Vec::new();
+        let mut blobs = HashSet::new();
         for at in &self.listed {
-            for child in self.children_of(self.document(*at)).iter().filter(|child| child.is_wanted) {
+            let index = self.document(*at);
+            let parts = self.refs_of(index).iter().map(|reference| self.blobs.part(*reference));
+            for part in parts.filter(|part| index.is(fact::BLOB_CHILDREN) && part.flags & flag::CHILD != 0) {
+                blobs.try_reserve(1).map_err(|_| OutOfMemory { bytes: size_of::<u32>() })?;
+                if self.listed_blob(part.blob).is_none() && blobs.insert(part.blob) {
+                    memory::push(&mut unlisted, *self.blobs.digest(part.blob))?;
+                }
+            }
+            for child in self.children_of(index).iter().filter(|child| child.is_wanted) {
                 let document = self.document(child.document);
                 if document.facts & (fact::LISTED | fact::GONE) == 0
                     && !std::mem::replace(&mut is_taken[child.document as usize], true)

@@ -93,8 +93,8 @@ def estimate(
     images = known = listing = reading = checking = 0
     for repository in found:
         counter = _Counter(selection)
-        if repository.target.is_one_image:
-            counter.digests = [""]
+        if repository.image_ids:
+            counter.digests = [name for image_id in repository.image_ids for name in image_id.values()]
         else:
             list_images(
                 connection.operations, repository.name, counter, stop, needs_dates=selection.needs_dates

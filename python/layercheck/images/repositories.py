@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from layercheck.errors import RepositoryNotFoundError
@@ -24,12 +24,14 @@ class FoundRepository:
 
     Attributes:
         name: Its name.
-        target: The reference that names it.
+        target: The reference that names it, the first if there are several.
+        image_ids: The images that the references choose, as the API takes them; empty for all.
         encryption: How it is encrypted, such as `AES256` or `KMS`; None if that was not asked.
     """
 
     name: str
     target: ImageTarget
+    image_ids: tuple[dict[str, str], ...] = field(default=(), compare=False)
     encryption: str | None = None
 
 
@@ -52,17 +54,28 @@ def find_repositories(
         CheckStopped: Everything is to stop.
     """
     listed = dict(_all(operations, stop)) if any(each.is_pattern for each in targets) else {}
-    found: dict[tuple[str, str | None, str | None], FoundRepository] = {}
+    found: dict[str, FoundRepository] = {}
     for target in targets:
         names = [name for name in listed if target.matches(name)] if target.is_pattern else [target.name]
         if not names and not (target.name == "*" and not listed):
             raise RepositoryNotFoundError(_nothing_matches(target, list(listed)))
         for name in names:
             if not any(fnmatch.fnmatchcase(name, pattern) for pattern in exclude):
-                key = (name, target.tag, target.digest)
-                found.setdefault(key, FoundRepository(name, target, listed.get(name)))
-    whole = {name for name, tag, digest in found if tag is None and digest is None}
-    return [each for key, each in found.items() if key[0] not in whole or key[1:] == (None, None)]
+                found[name] = _joined(
+                    found.get(name), FoundRepository(name, target, target.image_ids, listed.get(name))
+                )
+    return list(found.values())
+
+
+def _joined(before: FoundRepository | None, found: FoundRepository) -> FoundRepository:
+    """Join what two references choose of a repository: all its images if one of them names it whole."""
+    if before is None:
+        return found
+    encryption = before.encryption or found.encryption
+    if not (before.image_ids and found.image_ids):
+        return replace(before, image_ids=(), encryption=encryption)
+    more = tuple(each for each in found.image_ids if each not in before.image_ids)
+    return replace(before, image_ids=before.image_ids + more, encryption=encryption)
 
 
 def _all(operations: Operations, stop: StopSignal) -> Iterator[tuple[str, str | None]]:

@@ -96,6 +96,7 @@ class RepositoryCheck:
         self._notes: list[str] = []
         self._state: State = "partial"
         self._error: LayercheckError | None = None
+        self._absent: RepositoryNotFoundError | None = None
         self._described = ("", "")
         self._requests = self._throttles = 0
         self._began_at = time.monotonic()
@@ -116,6 +117,9 @@ class RepositoryCheck:
         try:
             self._check()
             self._state = "done"
+            if self._absent is not None:
+                # Not an error of the check, because the other images have their verdicts.
+                self._state, self._described = "failed", _described(self._absent)
         except CheckStopped:
             self._described = "Stopped", "the check ended first"
         except (CallFailed, LayercheckError) as error:
@@ -191,21 +195,10 @@ class RepositoryCheck:
         stop.check()
 
     def _list(self) -> None:
-        name, target, selection = self._found.name, self._found.target, self._parts.selection
+        name, selection = self._found.name, self._parts.selection
         stop = self._parts.stop
-        if target.is_one_image:
-            image_id = (
-                {"imageDigest": target.digest} if target.digest is not None else {"imageTag": str(target.tag)}
-            )
-            details, missing = look_up(self._operations, name, [image_id], stop)
-            if missing:
-                raise RepositoryNotFoundError(
-                    f"repository {name!r} has no image {target.digest or target.tag!r}; list its tags with: "
-                    f"aws ecr describe-images --repository-name {name}"
-                )
-            if not self._graph.list_page(details):
-                raise CallFailed("DescribeImages", _left_out())
-            self._listing = Listing()
+        if self._found.image_ids:
+            self._list_named(list(self._found.image_ids))
         elif selection.is_all:
             self._listing = list_images(self._operations, name, self._graph, stop)
         else:
@@ -221,17 +214,37 @@ class RepositoryCheck:
         if self._listing.note:
             self._notes.append(f"the listing of {name} is incomplete: {self._listing.note}")
 
+    def _list_named(self, image_ids: list[dict[str, str]]) -> None:
+        """List the images that the targets name. Those that are not there take nothing from the others."""
+        name = self._found.name
+        details, missing = look_up(self._operations, name, image_ids, self._parts.stop)
+        if missing:
+            what = ", ".join(repr(each) for image_id in missing for each in image_id.values())
+            self._absent = RepositoryNotFoundError(
+                f"repository {name!r} has no image {what}; list its tags with: "
+                f"aws ecr describe-images --repository-name {name}"
+            )
+            if len(missing) == len(image_ids):
+                raise self._absent
+        if not self._graph.list_page(details):
+            raise CallFailed("DescribeImages", _left_out())
+        self._listing = Listing()
+
     def _read(self) -> None:
         """Read the manifests, and of chosen images also those that they need."""
         name, stop = self._found.name, self._parts.stop
         self._reader.read(name, self._graph, stop)
-        if self._parts.selection.is_all and not self._found.target.is_one_image:
+        if self._parts.selection.is_all and not self._found.image_ids:
             return
+        asked: set[str] = set()
         for _ in range(_DEPTH):
-            children = [{"imageDigest": each} for each in self._graph.unlisted_children()]
+            children = [each for each in self._graph.unlisted_children() if each not in asked]
             if not children:
                 return
-            there, missing = look_up(self._operations, name, children, stop)
+            asked.update(children)
+            there, missing = look_up(
+                self._operations, name, [{"imageDigest": each} for each in children], stop
+            )
             self._graph.list_page(there)
             self._graph.gone([each["imageDigest"] for each in missing])
             self._reader.read(name, self._graph, stop)

@@ -44,6 +44,13 @@ class ImageTarget:
         """Whether only one image is to be checked."""
         return self.tag is not None or self.digest is not None
 
+    @property
+    def image_ids(self) -> tuple[dict[str, str], ...]:
+        """The image that is chosen, as the API takes it; empty for all."""
+        if self.digest is not None:
+            return ({"imageDigest": self.digest},)
+        return () if self.tag is None else ({"imageTag": self.tag},)
+
     def matches(self, repository_name: str) -> bool:
         """Whether a repository is among those that are named."""
         return (

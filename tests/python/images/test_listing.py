@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 import layercheck as lc
 from layercheck.testing import Fault, ImageRule, LocalEcr
-from made_images import FAST, REPOSITORY, asked, check, index, manifest, put, sha, verdicts
+from made_images import FAST, INDEX, REPOSITORY, asked, check, index, manifest, put, sha, verdicts
 
 RULE = ImageRule(2_500, layers=2, broken=5)
 
@@ -266,3 +267,33 @@ def test_an_estimate_counts_the_images_that_a_check_would_take(tmp_path: Path) -
         client.meta.events.register("after-call.ecr.DescribeImages", spoil)
         with lc.ImageChecker(REPOSITORY, client=client, manifests=tmp_path / "m.db", **FAST) as checker:
             assert checker.estimate().repositories == 1
+
+
+def test_an_image_that_an_index_lists_under_an_unknown_type_is_looked_up_for_one_tag_too() -> None:
+    listed = json.loads(index(manifest("a")))
+    listed["manifests"][0]["mediaType"] = "application/vnd.custom+json"
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("a"))
+        ecr.put_image(REPOSITORY, json.dumps(listed), ["multi"], media_type=INDEX, force=True)
+        whole, one = check(ecr), check(ecr, f"{REPOSITORY}:multi")
+    assert whole.counts["complete"] == one.counts["complete"] == one.images == 2
+
+
+def test_two_tags_of_one_image_are_one_image_of_one_repository() -> None:
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("a"), "v1", "v2")
+        put(ecr, manifest("b"), "v3")
+        report = check(ecr, [f"{REPOSITORY}:v1", f"{REPOSITORY}:v2"])
+        with_all = check(ecr, [f"{REPOSITORY}:v1", REPOSITORY])
+    assert report.images == len(report.repositories) == 1
+    assert (with_all.images, len(with_all.repositories)) == (2, 1)
+
+
+def test_a_tag_that_is_not_there_takes_nothing_from_the_others() -> None:
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("a"), "v1")
+        report = check(ecr, [f"{REPOSITORY}:v1", f"{REPOSITORY}:v9"])
+    assert report.counts["complete"] == 1
+    assert not report.complete
+    (error,) = report.errors
+    assert "has no image 'v9'; list its tags with" in error.reason
