@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,16 @@ Exit codes:
        checked; run it again
   130  interrupted (Ctrl-C, SIGTERM, SIGHUP); what is known was written
 """
+
+
+_OPTIONS = {
+    "tags=": "--tag",
+    "platforms": "--platform",
+    "image_rate": "--image-rate",
+    "list_rate": "--list-rate",
+    "require_exclusion": "--require-exclusion",
+}
+_KEYWORD = re.compile("|".join(rf"\b{keyword}" for keyword in _OPTIONS))
 
 
 class _PaceType(RateType):
@@ -242,9 +253,11 @@ def _check(names: tuple[str, ...], options: dict[str, Any], shown: Any) -> Image
 
 
 def _in_options(text: str) -> str:
+    """A message of the package with this command's words in place of Python's."""
     from layercheck.cli.error_messages import in_options
 
-    return in_options(text)
+    text = _KEYWORD.sub(lambda match: _OPTIONS[match[0]], text)
+    return in_options(text).replace("REPOSITORY", "TARGET")
 
 
 def _present(report: ImageReport, output: ImageOutput, *, quiet: bool) -> CommandError | None:
