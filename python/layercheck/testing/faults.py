@@ -61,6 +61,14 @@ FaultKind: TypeAlias = Literal[
     "idle_close",
 ]
 
+IMAGE_FAULTS: Final = frozenset(
+    {
+        *("token_expired", "page_repeat", "page_null", "token_loop", "tag_repeat", "image_deleted"),
+        *("failure_code", "failure_without_digest", "wrong_manifest", "converted", "big_answer"),
+    }
+)
+"""The kinds that change answers about images only."""
+
 Operation: TypeAlias = Literal[
     "BatchCheckLayerAvailability",
     "BatchGetImage",

@@ -20,6 +20,7 @@ from layercheck.dispatch.transport.selection import NAMES, TransportName
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
 from layercheck.testing import Call, EvenDigests, Fault, FaultKind, LocalEcr, Throttle
+from layercheck.testing.faults import IMAGE_FAULTS
 
 Scene = Literal["in_order", "at_once", "tls"]
 """One call in flight; eight calls in flight; one call in flight, over TLS."""
@@ -261,6 +262,6 @@ def test_throttling_by_a_token_bucket_costs_time_but_no_verdict(
 
 
 def test_every_kind_of_fault_is_in_the_matrix(record_testsuite_property: Any) -> None:
-    assert {case.fault.kind for case in CASES} == set(get_args(FaultKind))
+    assert {case.fault.kind for case in CASES} == set(get_args(FaultKind)) - IMAGE_FAULTS
     record_testsuite_property("faults", len(CASES))
     record_testsuite_property("runs", len(SCENES) * len(NAMES))
