@@ -96,13 +96,13 @@ def test_dict_keys_and_duplicates_across_blocks_are_fine() -> None:
     assert twice.row_index.tolist() == list(range(10_000)) * 2
 
 
-def test_a_missing_file_and_a_folder_are_the_usual_os_errors(tmp_path: Path) -> None:
+def test_a_missing_file_is_the_usual_os_error_and_a_folder_is_read_as_a_layout(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as missing:
         lc.plan(tmp_path / "missing")
     assert (missing.value.errno, missing.value.filename) == (2, str(tmp_path / "missing"))
-    with pytest.raises(IsADirectoryError) as folder:
+    with pytest.raises(ValueError, match="not an OCI image layout: it has no index") as folder:
         lc.plan(tmp_path)
-    assert str(folder.value) == f"[Errno 21] Is a directory: '{tmp_path}'"
+    assert str(tmp_path) in str(folder.value)
 
 
 @pytest.mark.parametrize("format", ["gzip", "zstd"])
