@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,11 @@ VERSION = 1
 # With row ids: the rows are too long for a tree ordered by digest, which would take a page for each.
 _TABLE = "CREATE TABLE manifests (digest BLOB NOT NULL UNIQUE, parts BLOB NOT NULL)"
 _PER_QUERY = 500
+
+_WAIT_S = 10.0
+"""Longest wait for another process that makes the table, seconds."""
+
+_PAUSE_S = 0.02
 
 
 class ManifestStore:
@@ -112,21 +118,38 @@ class ManifestStore:
         return f"ManifestStore({str(self.path)!r})"
 
     def _prepare(self) -> None:
-        if self._is_store():
-            return
-        execute = self._connection.execute
-        execute("PRAGMA journal_mode=WAL")
-        execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have made it meanwhile.
+        """Make the table in an empty file. Another process may be making it just now."""
+        until = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                self._make()
+                return
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait by itself for a change of the journal mode.
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def _make(self) -> None:
+        with self._transaction("BEGIN"):  # so that all that is read is of one moment
+            if self._is_store():
+                return
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        with self._transaction("BEGIN IMMEDIATE"):
             if not self._is_store():
-                execute(_TABLE)
-                execute(f"PRAGMA application_id={APPLICATION_ID}")
-                execute(f"PRAGMA user_version={VERSION}")
+                self._connection.execute(_TABLE)
+                self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                self._connection.execute(f"PRAGMA user_version={VERSION}")
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        self._connection.execute(begin)
+        try:
+            yield
         except BaseException:
-            execute("ROLLBACK")
+            self._connection.execute("ROLLBACK")
             raise
-        execute("COMMIT")
+        self._connection.execute("COMMIT")
 
     def _is_store(self) -> bool:
         """Whether the file is a store; False if it is empty.
