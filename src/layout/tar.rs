@@ -104,7 +104,7 @@ impl<R: Read> Tar<R> {
                      write the archive again",
                 ));
             }
-            let size = header.entry_size().map_err(|error| Self::broken(start, &error.to_string()))?;
+            let size = header.entry_size().map_err(|_| Self::broken(start, "a size is not a number"))?;
             match header.entry_type() {
                 EntryType::GNULongName => extended.name = Some(self.long_name(start, size)?),
                 EntryType::GNULongLink => extended.link = Some(self.long_name(start, size)?),

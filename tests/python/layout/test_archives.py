@@ -126,6 +126,14 @@ def test_a_broken_header_is_an_error_with_the_offset() -> None:
     assert error(bytes(archive)).startswith(f"byte {offset}: broken tar archive: a header is expected here")
 
 
+def test_a_size_that_is_no_number_is_an_error_without_its_bytes() -> None:
+    head = bytearray(_entry("file", 0))
+    head[124:136] = b"\x1b[2J\x16000000\0"
+    head[148:156] = b"        "
+    head[148:156] = b"%06o\0 " % sum(head)
+    assert error(bytes(head)) == "byte 0: broken tar archive: a size is not a number"
+
+
 def _entry(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     entry = tarfile.TarInfo(name)
     entry.size, entry.type = size, kind
