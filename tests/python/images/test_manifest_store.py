@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,19 +40,19 @@ def _text(path: Path) -> None:
 
 
 def _journal(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE meta (key, value)")
 
 
 def _newer(path: Path) -> None:
     ManifestStore(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"PRAGMA user_version={VERSION + 1}")
 
 
 def _view(path: Path) -> None:
     ManifestStore(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE manifests")
         connection.execute("CREATE VIEW manifests AS SELECT 1 AS digest, 2 AS parts")
 
