@@ -263,7 +263,7 @@ def test_a_bug_in_layercheck_ends_the_run_with_its_verdicts(
         settle(self, call, *rest)
 
     def fail_to_count(self: Metrics, answers: Sequence[Answer]) -> None:
-        if answers[-1][0] >= 1000:
+        if any(start >= 1000 for start, *_ in answers):
             raise ZeroDivisionError("a mistake")
         record(self, answers)
 
