@@ -30,6 +30,17 @@ struct State {
     flow: Flow,
 }
 
+/// What a budget says to a call that would start in the core.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// It may start, and is booked.
+    Now,
+    /// It may start in so many seconds, if no other call takes its place. Nothing is booked.
+    In(f64),
+    /// It may not, because something is to be decided elsewhere. Nothing is booked.
+    Never,
+}
+
 /// The rate that calls may use which start in the core.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Allowed {
@@ -56,13 +67,19 @@ impl Budget {
         self.lock().reserve(now, rate)
     }
 
-    /// Books one call that starts in the core; returns false, with nothing booked, if it may not start now.
+    /// Books one call that starts in the core, if it may start now.
     ///
-    /// `rate` is that of the caller. If the budget does not have the same, the caller has to look for the
-    /// reason elsewhere.
-    pub fn start(&self, now: f64, rate: Option<f64>) -> bool {
+    /// `rate` is that of the caller. If the budget does not have the same, no call may start, and the caller
+    /// has to look for the reason elsewhere.
+    pub fn start(&self, now: f64, rate: Option<f64>) -> Start {
         let mut state = self.lock();
-        state.allowed == Allowed::Rate(rate) && state.reserve(now, rate) == 0.0
+        if state.allowed != Allowed::Rate(rate) {
+            return Start::Never;
+        }
+        match state.reserve(now, rate) {
+            0.0 => Start::Now,
+            wait_s => Start::In(wait_s),
+        }
     }
 
     /// Lets calls start in the core at this rate; None for without a limit.

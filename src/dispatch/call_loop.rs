@@ -6,12 +6,23 @@
 //!
 //! The scheduler looks into the loop at any time: it drains the answers that were counted, it sees which call
 //! each seat is at, it gives a call up, and it takes the range back, which ends the loop.
+//!
+//! Where a rate spaces the calls, a thread waits here for its next one, but not for long. Of those that wait,
+//! one keeps the time. The others wait until it has started its call.
 
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::budget::Start;
 use crate::memory::{self, OutOfMemory};
+
+/// How long a thread waits for its next call, seconds. A thread that waits stands in the way of whoever stops
+/// the run, so this is a part of the tenth of a second that is promised for Ctrl-C.
+const PATIENCE_S: f64 = 0.05;
+/// Shortest sleep of the thread that keeps the time, seconds. It lets more than one call start at a time
+/// where calls are closer together, and is a tenth of the burst, so that none is lost.
+const TICK_S: f64 = 0.002;
 
 /// A place in the loop, for one thread. A number is never given twice.
 pub type Seat = u64;
@@ -45,6 +56,8 @@ pub struct CallLoop {
     began: Instant,
     began_s: f64,
     state: Mutex<State>,
+    /// Wakes a thread that waits, so that it keeps the time; or all, because the range was taken back.
+    turn: Condvar,
 }
 
 #[derive(Debug)]
@@ -58,6 +71,12 @@ struct State {
     most: usize,
     seats: Vec<Option<(Seat, Current)>>,
     last_seat: Seat,
+    /// Threads that wait for their next call.
+    waiting: usize,
+    /// One of them sleeps until that call may start.
+    keeps_time: bool,
+    /// One of them was woken to keep the time. Threads that come later wait, so that each gets its turn.
+    handed_over: bool,
 }
 
 impl CallLoop {
@@ -76,8 +95,18 @@ impl CallLoop {
         seats.resize(threads, None);
         // Room for the answers of all threads beyond `most`, because each may have one under way.
         let answered = memory::with_room(most + threads)?;
-        let state = State { lent: 0..0, taken: 0, answered, most, seats, last_seat: 0 };
-        Ok(Self { batch_size, began: at, began_s: now, state: Mutex::new(state) })
+        let state = Mutex::new(State {
+            lent: 0..0,
+            taken: 0,
+            answered,
+            most,
+            seats,
+            last_seat: 0,
+            waiting: 0,
+            keeps_time: false,
+            handed_over: false,
+        });
+        Ok(Self { batch_size, began: at, began_s: now, state, turn: Condvar::new() })
     }
 
     /// Returns the time on the clock of the loop.
@@ -86,24 +115,24 @@ impl CallLoop {
         self.began_s + self.began.elapsed().as_secs_f64()
     }
 
-    /// Makes the call of a seat, and then one call of the range after the other, as long as `may_start` says
-    /// so and `ask` returns nothing. `ask` makes a call and merges its answer; it returns whatever is not a
-    /// good answer. Returns what the last `ask` returned; None if the call of the seat was counted or given
-    /// up.
+    /// Makes the call of a seat, and then one call of the range after the other, as `start` says and as long
+    /// as `ask` returns nothing. `ask` makes a call and merges its answer; it returns whatever is not a good
+    /// answer. Returns what the last `ask` returned; None if the call of the seat was counted or given up.
+    /// `start` is called with the lock held.
     ///
     /// # Errors
     /// Those of `ask`. The seat is still at the call then.
     pub fn follow<T, E>(
         &self,
         seat: Seat,
-        may_start: impl Fn(f64) -> bool,
+        start: impl Fn(f64) -> Start,
         mut ask: impl FnMut(Range<usize>) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         while let Some(current) = self.current(seat).filter(|current| current.open) {
             if let Some(unusual) = ask(current.call)? {
                 return Ok(Some(unusual));
             }
-            if !(self.count(seat) && may_start(self.now()) && self.next(seat)) {
+            if !(self.count(seat) && self.next(seat, &start)) {
                 break;
             }
         }
@@ -120,6 +149,7 @@ impl CallLoop {
         let mut state = self.lock();
         let left = state.lent.clone();
         state.lent.start = left.end;
+        self.turn.notify_all();
         left
     }
 
@@ -132,6 +162,12 @@ impl CallLoop {
     #[must_use]
     pub fn left(&self) -> usize {
         self.lock().lent.len()
+    }
+
+    /// Returns the number of threads that wait for their next call.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting
     }
 
     /// Gives a seat to a thread that makes this call; None if there is no free seat.
@@ -162,10 +198,11 @@ impl CallLoop {
     }
 
     /// Ends a seat; returns what it was at. A thread that makes a call there stops after it, and its answer
-    /// is not counted.
+    /// is not counted. A thread that waits there stops at once.
     pub fn leave(&self, seat: Seat) -> Option<Current> {
         let mut state = self.lock();
         let left = state.seats.iter_mut().find(|each| matches!(each, Some((taken, _)) if *taken == seat))?;
+        self.turn.notify_all();
         left.take().map(|(_, current)| current)
     }
 
@@ -208,18 +245,51 @@ impl CallLoop {
         state.answered.len() < state.most && !state.lent.is_empty()
     }
 
-    /// Takes the next call of the range; returns false if nothing is left, or the seat was left.
-    fn next(&self, seat: Seat) -> bool {
-        let now = self.now();
+    /// Takes the next call of the range when it may start; returns false if nothing is left, if the seat was
+    /// left, or if the call may not start soon.
+    fn next(&self, seat: Seat, start: &impl Fn(f64) -> Start) -> bool {
+        let until = self.now() + PATIENCE_S;
+        let mut waited = false;
         let mut state = self.lock();
-        if state.at(seat).is_none() {
-            return false;
+        let taken = loop {
+            if state.lent.is_empty() || state.at(seat).is_none() {
+                break false;
+            }
+            let now = self.now();
+            if state.keeps_time || (state.handed_over && !waited) {
+                if now >= until {
+                    break false;
+                }
+                waited = true;
+                state = self.wait(state, until - now);
+                continue;
+            }
+            state.handed_over = false;
+            match start(now) {
+                Start::Now => break state.begin(seat, self.batch_size, now),
+                Start::In(wait_s) if now + wait_s < until => {
+                    state.keeps_time = true;
+                    state = self.wait(state, wait_s.max(TICK_S));
+                    state.keeps_time = false;
+                }
+                Start::In(_) | Start::Never => break false,
+            }
+        };
+        if state.lent.is_empty() {
+            self.turn.notify_all();
+        } else if !state.keeps_time {
+            state.handed_over = state.waiting > 0;
+            self.turn.notify_one();
         }
-        let Some(call) = state.take(self.batch_size) else { return false };
-        state.taken += 1;
-        let Some(current) = state.at(seat) else { return false };
-        *current = Current { call, started_at: now, open: true };
-        true
+        taken
+    }
+
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>, wait_s: f64) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        let waited = self.turn.wait_timeout(state, Duration::from_secs_f64(wait_s));
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -231,6 +301,15 @@ impl CallLoop {
 impl State {
     fn at(&mut self, seat: Seat) -> Option<&mut Current> {
         self.seats.iter_mut().flatten().find(|(taken, _)| *taken == seat).map(|(_, current)| current)
+    }
+
+    /// Lets a seat begin the next call of the range; returns whether there is one.
+    fn begin(&mut self, seat: Seat, batch_size: usize, now: f64) -> bool {
+        let Some(call) = self.take(batch_size) else { return false };
+        self.taken += 1;
+        let Some(current) = self.at(seat) else { return false };
+        *current = Current { call, started_at: now, open: true };
+        true
     }
 
     fn take(&mut self, batch_size: usize) -> Option<Range<usize>> {

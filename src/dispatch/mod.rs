@@ -3,5 +3,5 @@
 pub mod budget;
 pub mod call_loop;
 
-pub use budget::Budget;
+pub use budget::{Budget, Start};
 pub use call_loop::{Answered, CallLoop, Seat};

@@ -9,7 +9,7 @@ use pyo3::types::PyList;
 
 use super::budget::PyBudget;
 use super::ledger::PyLedger;
-use crate::dispatch::{Answered, Budget, CallLoop, Seat};
+use crate::dispatch::{Answered, Budget, CallLoop, Seat, Start};
 use crate::memory;
 
 /// How precisely the clock of Python is read, if the system lets it.
@@ -30,8 +30,8 @@ pub(super) struct PyCallLoop {
 }
 
 impl PyCallLoop {
-    /// Whether a call may start now, by the rate.
-    pub(super) fn may_start(&self, now: f64) -> bool {
+    /// When a call may start, by the rate.
+    pub(super) fn start(&self, now: f64) -> Start {
         self.budget.start(now, self.own_rate)
     }
 
@@ -91,6 +91,12 @@ impl PyCallLoop {
     #[getter]
     fn left(&self) -> usize {
         self.calls.left()
+    }
+
+    /// The number of threads that wait in the core until the rate lets their next call start.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.calls.waiting()
     }
 
     /// Give a seat to a thread that makes this call; None if all are taken.

@@ -16,6 +16,7 @@ use super::memory;
 use super::plan::{PyPlan, range};
 use super::request::PyPacker;
 use crate::digest::Digest;
+use crate::dispatch::Start;
 use crate::http::{Prepared, Response};
 use crate::protocol::request::Packer;
 
@@ -141,7 +142,7 @@ impl PyPreparedCalls {
         let unusual = py.detach(|| {
             calls.calls.follow(
                 seat,
-                |now| self.lasts() && calls.may_start(now),
+                |now| if self.lasts() { calls.start(now) } else { Start::Never },
                 |call| {
                     let now = SystemTime::now();
                     let digests = &plan.digests()[call.clone()];

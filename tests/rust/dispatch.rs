@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use layercheck::dispatch::call_loop::Current;
-use layercheck::dispatch::{Answered, Budget, CallLoop, Seat};
+use layercheck::dispatch::{Answered, Budget, CallLoop, Seat, Start};
 
 fn call_loop(threads: usize, most: usize) -> CallLoop {
     CallLoop::new(100, threads, most, (Instant::now(), 1_000.0)).unwrap()
@@ -19,6 +19,10 @@ fn answers(calls: &CallLoop) -> (Vec<Answered>, usize) {
     let taken = calls.answers(&mut seen);
     calls.forget(seen.len(), taken);
     (seen, taken)
+}
+
+fn at_once(_: f64) -> Start {
+    Start::Now
 }
 
 #[allow(clippy::unnecessary_wraps)] // the form of an `ask`
@@ -40,7 +44,7 @@ fn threads_ask_every_batch_of_the_range_once() {
                     asked.lock().unwrap().push(call);
                     Ok::<_, Infallible>(None::<()>)
                 };
-                assert_eq!(calls.follow(seat, |_| true, note), Ok(None));
+                assert_eq!(calls.follow(seat, at_once, note), Ok(None));
                 assert!(!calls.leave(seat).unwrap().open);
             });
         }
@@ -64,10 +68,10 @@ fn a_thread_stops_at_the_call_whose_answer_is_not_good() {
     calls.lend(100..1_000);
     let seat = calls.sit(0..100, calls.now()).unwrap();
     let ask = |call: Range<usize>| Ok::<_, Infallible>((call.start == 300).then_some("odd"));
-    assert_eq!(calls.follow(seat, |_| true, ask), Ok(Some("odd")));
+    assert_eq!(calls.follow(seat, at_once, ask), Ok(Some("odd")));
     let current = calls.current(seat).unwrap();
     assert_eq!((current.call, current.open), (300..400, true));
-    let error = calls.follow(seat, |_| true, |_| Err::<Option<()>, _>("closed"));
+    let error = calls.follow(seat, at_once, |_| Err::<Option<()>, _>("closed"));
     assert_eq!(error, Err("closed"));
     assert_eq!(calls.leave(seat).unwrap().call, 300..400);
     assert_eq!(answers(&calls).0.len(), 3);
@@ -86,7 +90,7 @@ fn a_range_that_is_taken_back_stops_the_threads_after_the_call_they_make() {
         }
         good(call)
     };
-    assert_eq!(calls.follow(seat, |_| true, ask), Ok(None));
+    assert_eq!(calls.follow(seat, at_once, ask), Ok(None));
     assert_eq!(taken.into_inner().unwrap(), 300..1_000);
     assert_eq!((calls.left(), calls.take_one()), (0, None));
     let started_at = answers(&calls).0.last().unwrap().started_at;
@@ -103,13 +107,13 @@ fn a_call_that_was_given_up_is_not_counted_and_its_thread_takes_no_other() {
         assert!(calls.give_up(seat, call.start));
         good(call)
     };
-    assert_eq!(calls.follow(seat, |_| true, ask), Ok(None));
+    assert_eq!(calls.follow(seat, at_once, ask), Ok(None));
     assert_eq!(answers(&calls), (Vec::new(), 0));
     assert_eq!((calls.current(seat), calls.leave(seat)), (None, None));
     assert_eq!(calls.take_one(), Some(100..200));
     let next = calls.sit(0..100, calls.now()).unwrap();
     assert_ne!(next, seat, "a late thread must not find another call in its place");
-    assert_eq!(calls.follow(seat, |_| true, |_| -> Result<Option<()>, Infallible> { panic!() }), Ok(None));
+    assert_eq!(calls.follow(seat, at_once, |_| -> Result<Option<()>, Infallible> { panic!() }), Ok(None));
 }
 
 #[test]
@@ -121,7 +125,7 @@ fn threads_come_back_when_many_answers_wait_and_none_is_lost() {
     thread::scope(|scope| {
         for seat in &seats {
             let calls = &calls;
-            scope.spawn(move || assert_eq!(calls.follow(*seat, |_| true, good), Ok(None)));
+            scope.spawn(move || assert_eq!(calls.follow(*seat, at_once, good), Ok(None)));
         }
     });
     let (seen, taken) = answers(&calls);
@@ -140,7 +144,8 @@ fn no_more_calls_start_than_the_rate_allows_on_any_number_of_threads() {
             scope.spawn(move || {
                 for tick in 0..1_000 {
                     let now = 10.0 + f64::from(tick) / 1_000.0;
-                    started.fetch_add(usize::from(budget.start(now, Some(1_000.0))), Ordering::Relaxed);
+                    let starts = budget.start(now, Some(1_000.0)) == Start::Now;
+                    started.fetch_add(usize::from(starts), Ordering::Relaxed);
                 }
             });
         }
@@ -153,17 +158,101 @@ fn no_more_calls_start_than_the_rate_allows_on_any_number_of_threads() {
 #[test]
 fn calls_start_in_the_core_only_at_the_rate_that_is_allowed() {
     let budget = Budget::new(0.02);
-    assert!(!budget.start(1.0, None), "nothing was allowed yet");
+    assert_eq!(budget.start(1.0, None), Start::Never, "nothing was allowed yet");
     budget.allow(None);
-    assert!(budget.start(1.0, None));
-    assert!(!budget.start(1.0, Some(5.0)), "the lane has another rate");
+    assert_eq!(budget.start(1.0, None), Start::Now);
+    assert_eq!(budget.start(1.0, Some(5.0)), Start::Never, "the lane has another rate");
     budget.allow(Some(5.0));
-    assert!(budget.start(1.0, Some(5.0)));
-    assert!(!budget.start(1.0, Some(5.0)), "the budget is used up");
+    assert_eq!(budget.start(1.0, Some(5.0)), Start::Now);
+    let Start::In(wait_s) = budget.start(1.0, Some(5.0)) else { panic!("the budget is used up") };
+    assert!((wait_s - 0.2).abs() < 1e-9);
     assert!((budget.reserve(1.0, Some(5.0)) - 0.2).abs() < 1e-9);
     budget.hold();
-    assert!(!budget.start(9.0, Some(5.0)));
+    assert_eq!(budget.start(9.0, Some(5.0)), Start::Never);
     assert!(budget.reserve(9.0, Some(5.0)) <= 0.0, "others go on");
+}
+
+#[test]
+fn threads_wait_for_the_rate_and_come_back_only_when_their_patience_is_over() {
+    const RATE: f64 = 500.0;
+    let calls = call_loop(4, 10_000);
+    let budget = Budget::new(0.02);
+    budget.allow(Some(RATE));
+    calls.lend(400..20_000);
+    let (began, came_back) = (Instant::now(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for first in 0..4 {
+            let (calls, budget, came_back) = (&calls, &budget, &came_back);
+            scope.spawn(move || {
+                let mut call = Some(first * 100..first * 100 + 100);
+                while let Some(next) = call {
+                    let seat = calls.sit(next, calls.now()).unwrap();
+                    assert_eq!(calls.follow(seat, |now| budget.start(now, Some(RATE)), good), Ok(None));
+                    came_back.fetch_add(1, Ordering::Relaxed);
+                    calls.leave(seat);
+                    call = loop {
+                        if calls.left() == 0 {
+                            break None;
+                        }
+                        if budget.start(calls.now(), Some(RATE)) == Start::Now {
+                            break calls.take_one();
+                        }
+                        thread::yield_now();
+                    };
+                }
+            });
+        }
+    });
+    // Each time costs a thread 50 ms.
+    let most = 4.0 * (began.elapsed().as_secs_f64() / 0.05 + 1.0);
+    assert!((came_back.into_inner() as f64) <= most);
+    let (seen, _) = answers(&calls);
+    assert_eq!((seen.len(), calls.waiting()), (200, 0));
+    // The budget booked the others; the first four began without it.
+    let mut starts: Vec<f64> =
+        seen.iter().filter(|at| at.call.start >= 400).map(|at| at.started_at).collect();
+    starts.sort_by(f64::total_cmp);
+    for (at, start) in starts.iter().enumerate() {
+        for (later, end) in starts.iter().enumerate().skip(at) {
+            let most = (end - start) * RATE + 0.02 * RATE + 1.0;
+            assert!((later - at) as f64 <= most, "{} calls in {} s", later - at + 1, end - start);
+        }
+    }
+}
+
+#[test]
+fn a_thread_comes_back_if_its_next_call_is_far_away_or_decided_elsewhere() {
+    let far = |_: f64| Start::In(0.2);
+    let never = |_: f64| Start::Never;
+    for start in [&far as &dyn Fn(f64) -> Start, &never] {
+        let calls = call_loop(1, 100);
+        calls.lend(100..1_000);
+        let seat = calls.sit(0..100, calls.now()).unwrap();
+        assert_eq!(calls.follow(seat, start, good), Ok(None));
+        assert_eq!((calls.left(), calls.waiting()), (900, 0));
+        assert!(!calls.leave(seat).unwrap().open, "its call was counted");
+    }
+}
+
+#[test]
+fn threads_that_wait_come_back_when_the_range_is_taken_back() {
+    let calls = call_loop(3, 100);
+    calls.lend(300..1_000);
+    thread::scope(|scope| {
+        for first in 0..3 {
+            let calls = &calls;
+            scope.spawn(move || {
+                let seat = calls.sit(first * 100..first * 100 + 100, calls.now()).unwrap();
+                // Never now: only a range that is gone, or the end of its patience, brings a thread back.
+                assert_eq!(calls.follow(seat, |_| Start::In(0.02), good), Ok(None));
+            });
+        }
+        while calls.waiting() == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(calls.take_back(), 300..1_000);
+    });
+    assert_eq!(calls.waiting(), 0);
 }
 
 #[test]

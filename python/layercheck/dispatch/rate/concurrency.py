@@ -35,7 +35,9 @@ class ConcurrencyLimit:
     """
 
     START = 8
-    """Limit before anything is known. It doubles with each latency."""
+    """Limit before anything is known."""
+    START_WITHOUT_RATE = 16
+    """The same where no rate limits what a service that hangs would get. It doubles with each latency."""
     LEAST = 8
     HEADROOM = 2.0
     RISE, FALL = 0.2, 0.05
@@ -48,7 +50,8 @@ class ConcurrencyLimit:
     def __init__(self, most: int, limiter: RateLimiter) -> None:
         self._most = most
         self._limiter = limiter
-        self._free = float(min(self.START, most))
+        start = self.START_WITHOUT_RATE if limiter.rate is None else self.START
+        self._free = float(min(start, most))
         self._latency_s: float | None = None
         self._best_s = self._best_before_s = math.inf
         self._span_since = -math.inf

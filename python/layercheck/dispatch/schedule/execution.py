@@ -19,7 +19,7 @@ from layercheck.dispatch.schedule.error_log import ErrorLog
 from layercheck.dispatch.schedule.exchange import Exchange, forget_frames
 from layercheck.dispatch.schedule.journal_feed import JournalFeed
 from layercheck.dispatch.schedule.metrics import Metrics
-from layercheck.dispatch.schedule.native_loop import ANSWERS, NativeLoop
+from layercheck.dispatch.schedule.native_loop import ANSWERS, LOOK_FOR_WAITING_S, NativeLoop
 from layercheck.dispatch.schedule.progress import RunProgress
 from layercheck.dispatch.schedule.retry_decision import RetryDecision
 from layercheck.dispatch.schedule.scheduler import Scheduler
@@ -124,6 +124,8 @@ class Execution:
         """See `WorkSource`."""
         if self._journal is not None and self._journal.backlogged:
             return None
+        if self._loop is not None and self._loop.has_waiting:
+            return now + LOOK_FOR_WAITING_S
         return self._scheduler.due(now)
 
     def take(self, now: float) -> Call:

@@ -20,6 +20,10 @@ LOOK_S = 0.04
 """Interval at which the thread of the run looks into the loop, seconds: whether calls are still made in the
 same way, and which answers there are. Threads come back from the core without a look for 0.1 s."""
 
+LOOK_FOR_WAITING_S = 0.01
+"""While a thread waits in the core for the rate, the pool looks so often whether one still does, seconds. It is
+half the burst of the rate, so that no call is lost when none does."""
+
 ANSWERS = 1024
 """Answers that may wait in the core to be counted: those of one look, at 20,000 calls a second."""
 
@@ -70,6 +74,11 @@ class NativeLoop:
     def may_open(self) -> bool:
         """Whether the transport can make calls in the core, and the rate does not change."""
         return self._transport.may_follow and self._rate.is_steady
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a thread waits in the core for its next call, so that no other needs to start it."""
+        return self.is_open and self._calls is not None and self._calls.waiting > 0
 
     def join(self, call: Call, scheduler: Scheduler) -> None:
         """Open the loop, if it is not open, and let the thread of a fresh call take part."""

@@ -58,13 +58,14 @@ def test_the_limit_is_rate_times_latency_with_headroom_and_capped(
 
 
 def test_before_the_first_answer_only_a_few_calls_go_out() -> None:
-    assert ConcurrencyLimit(128, FixedRate()).limit == ConcurrencyLimit.START
+    assert ConcurrencyLimit(128, FixedRate(500.0)).limit == ConcurrencyLimit.START
+    assert ConcurrencyLimit(128, FixedRate()).limit == ConcurrencyLimit.START_WITHOUT_RATE
     assert ConcurrencyLimit(3, FixedRate()).limit == 3
 
 
 def test_without_a_rate_the_limit_grows_to_all_slots_in_a_few_latencies() -> None:
     concurrency = ConcurrencyLimit(64, FixedRate())
-    answers(concurrency, 64 - ConcurrencyLimit.START, 0.01, 0.0)
+    answers(concurrency, 64 - ConcurrencyLimit.START_WITHOUT_RATE, 0.01, 0.0)
     assert concurrency.limit == 64
 
 
