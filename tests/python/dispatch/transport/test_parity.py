@@ -61,7 +61,9 @@ def test_all_transports_report_the_same_of_every_row(script: Callable[[Asked], R
         for name, report in reports.items()
     }
     assert told["slim"] == told["wire"] == told["native"] == told["plain"]
-    assert {report.stats.requests for report in reports.values()} == {reports["plain"].stats.requests}
+    if not reports["plain"].counts["unanswered"]:
+        # How often a batch is asked that is never answered depends on how long its attempts take.
+        assert {report.stats.requests for report in reports.values()} == {reports["plain"].stats.requests}
 
 
 @by_transport
