@@ -73,6 +73,8 @@ pub(super) struct Blobs {
     states: Vec<u8>,
     /// The columns that the states come from.
     columns: Option<Arc<Columns>>,
+    /// The sizes that a second look brought.
+    later_sizes: HashMap<u32, i64>,
 }
 
 /// The digests: with a table to add more, or those of a plan, whose memory is shared with it.
@@ -93,6 +95,7 @@ impl Blobs {
             variant_numbers: HashMap::new(),
             states: Vec::new(),
             columns: None,
+            later_sizes: HashMap::new(),
         })
     }
 
@@ -235,6 +238,7 @@ impl Blobs {
             };
         }
         self.columns = Some(Arc::clone(columns));
+        self.later_sizes.clear();
         true
     }
 
@@ -250,9 +254,14 @@ impl Blobs {
         }
     }
 
-    /// Returns the blob's size in the repository, if the service gave it.
+    /// Returns the blob's size in the repository, if the service gave it: at the second look, or at the first.
     #[inline]
     pub(super) fn known_size(&self, blob: u32) -> i64 {
+        if self.states[blob as usize] & bit::LOOKED != 0
+            && let Some(size) = self.later_sizes.get(&blob)
+        {
+            return *size;
+        }
         let sizes = self.columns.as_ref().map(|columns| columns.sizes());
         sizes.and_then(|sizes| sizes.get(blob as usize)).copied().unwrap_or(NO_SIZE)
     }
@@ -271,11 +280,18 @@ impl Blobs {
         }
     }
 
-    /// Takes the verdict of a second look at a blob that the first check denied.
-    pub(super) fn look_again(&mut self, blob: u32, verdict: Verdict) {
+    /// Takes the verdict of a second look at a blob that the first check denied, and the size if it came.
+    pub(super) fn look_again(&mut self, blob: u32, verdict: Verdict, size: i64) -> Result<(), OutOfMemory> {
         let state = &mut self.states[blob as usize];
         if *state & bit::SUSPECT == 0 || *state & bit::STATE == State::Contradiction as u8 {
-            return;
+            return Ok(());
+        }
+        if size == NO_SIZE {
+            self.later_sizes.remove(&blob);
+        } else {
+            let refused = OutOfMemory { bytes: size_of::<(u32, i64)>() };
+            self.later_sizes.try_reserve(1).map_err(|_| refused)?;
+            self.later_sizes.insert(blob, size);
         }
         let later = match verdict {
             Verdict::Available => State::Available,
@@ -284,6 +300,7 @@ impl Blobs {
             _ => State::Undecided,
         };
         *state = (*state & bit::CONFIRMED) | bit::SUSPECT | bit::LOOKED | later as u8;
+        Ok(())
     }
 
     /// Takes the word of a second witness about a missing blob: denied too, or given.

@@ -149,6 +149,21 @@ impl<'a> Parts<'a> {
     }
 }
 
+impl<'a> Parts<'a> {
+    /// Calls `change` with each text that is not a word of a standard.
+    pub(super) fn each_text(&mut self, mut change: impl FnMut(&mut Cow<'a, str>)) {
+        let blobs = self.blobs.iter_mut().map(|blob| &mut blob.media_type);
+        for media_type in blobs.chain([&mut self.media_type]) {
+            if let MediaType::Other(text) = media_type {
+                change(text);
+            }
+        }
+        self.children.iter_mut().flat_map(|child| &mut child.platform).for_each(&mut change);
+        change(&mut self.artifact_type);
+        change(&mut self.faults.text);
+    }
+}
+
 impl BlobPart<'_> {
     /// Joins what another descriptor of the same document says of the same blob.
     fn join(&mut self, size: i64, flags: u8) {

@@ -7,10 +7,14 @@ use super::graph::{Child, Fault, Graph, Reading, fact};
 use super::parts::{BlobPart, ChildPart, Faults, Parts, flag};
 use super::projection::{self, Refused};
 use crate::digest::Digest;
+use crate::known_secrets::{KnownSecrets, MIN_LENGTH};
 use crate::manifest::{
     Kind, KnownType, Manifest, ManifestError, ManifestErrorKind, MediaType, Platform, verify,
 };
 use crate::memory::{self, OutOfMemory};
+
+/// Most bytes of a text that are searched for secrets; the graph keeps fewer.
+const MAX_TEXT: usize = 4_000;
 
 /// Why a manifest of an answer was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +83,21 @@ impl<'a> ReadManifest<'a> {
                 }
                 Parts::of(manifest).map(|parts| Self(Ok(parts)))
             }
+        }
+    }
+}
+
+impl ReadManifest<'_> {
+    /// Hides the secrets of a client in all texts of the manifest that are kept.
+    pub fn hide(&mut self, known: &KnownSecrets) {
+        if let Ok(parts) = &mut self.0 {
+            parts.each_text(|text| {
+                if text.len() >= MIN_LENGTH
+                    && let Cow::Owned(hidden) = known.hide(text, MAX_TEXT)
+                {
+                    *text = Cow::Owned(hidden);
+                }
+            });
         }
     }
 }

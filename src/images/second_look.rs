@@ -6,8 +6,9 @@ use super::parts::flag;
 use super::tally::ChildState;
 use super::verdict::{Code, ImageVerdict};
 use crate::digest::Digest;
+use crate::ledger::columns::Columns;
 use crate::memory::{self, OutOfMemory};
-use crate::verdict::Verdict;
+use crate::plan::Plan;
 
 impl Graph {
     /// Returns the incomplete images, and the missing blobs that they need.
@@ -60,12 +61,19 @@ impl Graph {
         self.listed.iter().copied().filter(is)
     }
 
-    /// Takes the verdict of a second look at a blob. Only a blob that the first check denied changes: it is
-    /// missing if it is denied again, and undecided without an answer.
-    pub fn look_again(&mut self, digest: &Digest, verdict: Verdict) {
-        if let Some(blob) = self.blobs.find(digest) {
-            self.blobs.look_again(blob, verdict);
+    /// Takes what a second look at blobs brought. Only blobs that the first check denied change: each is
+    /// missing if it is denied again, and undecided without an answer. The later size counts.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn look_again(&mut self, plan: &Plan, columns: &Columns) -> Result<(), OutOfMemory> {
+        let brought = columns.verdicts().iter().zip(columns.sizes());
+        for (digest, (verdict, size)) in plan.digests().iter().zip(brought) {
+            if let Some(blob) = self.blobs.find(digest) {
+                self.blobs.look_again(blob, *verdict, *size)?;
+            }
         }
+        Ok(())
     }
 
     /// Says that a second look did not find this image, or this child that is not listed.

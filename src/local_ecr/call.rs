@@ -264,7 +264,8 @@ impl Call {
             state.counters.manifests += answer.images.len() as u64;
         }
         for (fault, random) in active {
-            if fault.spec.stage() == Stage::Content && images::apply(&fault.spec, random.clone(), &mut answer)
+            if fault.spec.stage() == Stage::Content
+                && images::apply(&fault.spec, asked.operation, random.clone(), &mut answer)
             {
                 self.count_fault(fault, state);
             }

@@ -9,7 +9,7 @@ use layercheck::images::{
 use layercheck::manifest::{KnownType, sha256};
 use layercheck::protocol::entry::{Entry, EntryStatus};
 use layercheck::table::records::{Cell, Records};
-use layercheck::{Digest, Ledger, Verdict};
+use layercheck::{Digest, Ledger, Planner};
 
 const SURE: Circumstances = Circumstances { listing_complete: true, pull_through: Some(false) };
 
@@ -187,11 +187,19 @@ fn a_second_look_without_an_answer_is_never_missing() {
     let mut graph = graph();
     let one = add(&mut graph, &image(&[layer("a", 1, "")]));
     answer(&mut graph, &["a"]);
-    for verdict in Verdict::ALL {
-        graph.look_again(&blob("a"), verdict);
+    let mut planner = Planner::new(false);
+    planner.row(blob("a").to_string().as_bytes());
+    let plan = Arc::new(planner.finish(100).unwrap());
+    for word in ["AVAILABLE", "UNAVAILABLE", "ARCHIVED", "NEW_WORD", ""] {
+        let mut ledger = Ledger::new(Arc::clone(&plan)).unwrap();
+        if !word.is_empty() {
+            let status = EntryStatus::Layer { availability: word, size: None, media_type: None };
+            ledger.merge(0..1, [Entry { digest: Some(blob("a")), status }].into_iter());
+        }
+        graph.look_again(&plan, &ledger.columns().unwrap()).unwrap();
         graph.judge(SURE).unwrap();
         let is_missing = graph.with_verdict(ImageVerdict::Incomplete).any(|digest| *digest == one);
-        assert_eq!(is_missing, matches!(verdict, Verdict::Unavailable | Verdict::Archived), "{verdict:?}");
+        assert_eq!(is_missing, matches!(word, "UNAVAILABLE" | "ARCHIVED"), "{word:?}");
     }
 }
 

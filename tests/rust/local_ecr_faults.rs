@@ -437,6 +437,7 @@ fn every_kind_of_fault_takes_effect_and_is_counted_under_its_name() {
         FaultSpec::PageRepeat { share },
         FaultSpec::PageNull { share },
         FaultSpec::TokenLoop,
+        FaultSpec::TokenEndless,
         FaultSpec::TagRepeat,
         FaultSpec::ImageDeleted { share: 0.01 },
         FaultSpec::FailureCode { share, code: "X".into() },

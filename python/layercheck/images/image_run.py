@@ -227,9 +227,18 @@ class ImageRun(Future[ImageReport]):
 
     def _find(self) -> tuple[list[FoundRepository], CheckParts]:
         options, threads = self._options, self._connection.threads
+        # These three are asked while repositories are found and images are listed.
         rules = RulesUnderWay(threads.submit(read_rules, self._operations, self._stop))
+        guard = PullTimeGuard(
+            self._operations,
+            self._connection.caller,
+            required=options.require_exclusion,
+            note=self._note,
+        )
+        guard.ask_ahead(threads, self._stop)
         found = find_repositories(self._operations, options.targets, options.exclude, self._stop)
-        return found, self._parts(len(found), rules)
+        guard.several = len(found) > 1
+        return found, self._parts(guard, rules)
 
     def _in_time(self, future: Future[T]) -> T:
         """Wait for a result, also of a call that hangs.
@@ -259,16 +268,8 @@ class ImageRun(Future[ImageReport]):
             self._grace_until = time.monotonic() + _GRACE_S
         return time.monotonic() < self._grace_until
 
-    def _parts(self, repositories: int, rules: RulesUnderWay) -> CheckParts:
+    def _parts(self, guard: PullTimeGuard, rules: RulesUnderWay) -> CheckParts:
         options = self._options
-        guard = PullTimeGuard(
-            self._operations,
-            self._connection.caller,
-            required=options.require_exclusion,
-            several=repositories > 1,
-            note=self._note,
-        )
-        guard.ask_ahead(self._connection.threads, self._stop)
         return CheckParts(
             self._connection,
             options.selection,

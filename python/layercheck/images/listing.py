@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 from layercheck.errors import AccessDeniedError
 from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 
 PAGE = 1_000
@@ -17,9 +18,6 @@ PAGE = 1_000
 
 _LOOKED_UP = 100
 """Images that one call may name."""
-
-_WITHOUT_NEWS = 20
-"""Pages in a row without a new image after which a listing is taken for endless."""
 
 
 class TakesPages(Protocol):
@@ -113,7 +111,9 @@ def list_images(
     archived = operations.has_member("DescribeImages", "filter", "imageStatus")
     filters = {"filter": {"imageStatus": "ANY"}} if archived else {}
     try:
-        note = _list(operations, "DescribeImages", "imageDetails", repository_name, filters, graph, stop)
+        note = _list(
+            operations, "DescribeImages", "imageDetails", repository_name, filters, graph, stop, News()
+        )
         return Listing(listed_at, complete=not note, archived=archived, note=note)
     except CallFailed as failed:
         if needs_dates or not issubclass(failed.failure.raises, AccessDeniedError):
@@ -131,13 +131,13 @@ def _list_by_ids(
     denied: CallFailed,
 ) -> Listing:
     archived = operations.has_member("ListImages", "filter", "imageStatus")
-    note = ""
+    note, news = "", News()
     try:
         # ListImages does not tell the state, so each state is listed by itself.
         for state in ("ACTIVE", "ACTIVATING", "ARCHIVED") if archived else ("",):
             filters = {"filter": {"imageStatus": state}} if state else {}
             note = note or _list(
-                operations, "ListImages", "imageIds", repository_name, filters, graph, stop, state
+                operations, "ListImages", "imageIds", repository_name, filters, graph, stop, news, state
             )
     except CallFailed:
         # The user asked for what DescribeImages gives.
@@ -153,73 +153,32 @@ def _list(
     filters: Mapping[str, Any],
     graph: TakesPages,
     stop: StopSignal,
+    news: News,
     state: str = "",
 ) -> str:
     """Read all pages, once more from the start if a token became invalid; return why pages are missing."""
-    most_without_news = _WITHOUT_NEWS
-    for attempt in range(2):
-        pages = _pages(operations, operation, repository_name, filters, stop)
-        without_news = 0
+    refused = ""
+    for _ in range(2):
         try:
-            for page in pages:
+            for page in pages(
+                operations, operation, stop, repositoryName=repository_name, maxResults=PAGE, **filters
+            ):
                 entries = page.get(member)
                 entries = entries if isinstance(entries, list) else []
                 if state:
                     entries = [_with_state(entry, state) for entry in entries]
-                without_news = 0 if graph.list_page(entries) else without_news + 1
-                # Read from the start again, as many pages bring nothing new.
-                most_without_news += not attempt
-                if without_news > (most_without_news if attempt else _WITHOUT_NEWS):
-                    return f"{without_news} pages in a row named no new image"
-        except _BadTokenError as error:
-            if attempt:
-                return str(error)
-            continue
-        except _RepeatedTokenError as error:
+                news.page(is_new=graph.list_page(entries) > 0)
+        except BadTokenError as error:
+            refused = str(error)
+        except EndlessListError as error:
             return str(error)
-        return ""
-    return ""
+        else:
+            return ""
+    return refused
 
 
 def _with_state(entry: object, state: str) -> object:
     return {**entry, "imageStatus": state} if isinstance(entry, Mapping) else entry
-
-
-def _pages(
-    operations: Operations,
-    operation: str,
-    repository_name: str,
-    filters: Mapping[str, Any],
-    stop: StopSignal,
-) -> Iterator[Mapping[str, Any]]:
-    seen: set[str] = set()
-    token: dict[str, str] = {}
-    while True:
-        try:
-            page = operations.call(
-                operation, stop, repositoryName=repository_name, maxResults=PAGE, **filters, **token
-            )
-        except CallFailed as failed:
-            if token and failed.failure.kind == "batch":
-                # The first page was accepted, so the token is refused: it has expired.
-                raise _BadTokenError(f"a page was refused: {failed.failure.summary}") from failed
-            raise
-        yield page
-        following = page.get("nextToken")
-        if not isinstance(following, str) or not following:
-            return
-        if following in seen:
-            raise _RepeatedTokenError("the service named the same page twice")
-        seen.add(following)
-        token = {"nextToken": following}
-
-
-class _BadTokenError(Exception):
-    """The service refuses the token of a page."""
-
-
-class _RepeatedTokenError(Exception):
-    """The service names a page that was read before."""
 
 
 def look_up(

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 
 from layercheck.images.call_threads import result_in_time
 from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 
 _ALL = "ROOT"
@@ -74,22 +75,16 @@ def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
     if not operations.has(operation):
         return PullThroughRules(None)
     prefixes: set[str] = set()
-    token: dict[str, str] = {}
-    seen: set[str] = set()
+    news = News()
     try:
-        while True:
-            page = operations.call(operation, stop, maxResults=1000, **token)
+        for page in pages(operations, operation, stop, maxResults=1000):
+            before = len(prefixes)
             rules = page.get("pullThroughCacheRules")
             for rule in rules if isinstance(rules, list) else []:
                 prefix = rule.get("ecrRepositoryPrefix") if isinstance(rule, dict) else None
                 if isinstance(prefix, str) and prefix:
                     prefixes.add(prefix.strip("/"))
-            following = page.get("nextToken")
-            if not isinstance(following, str) or not following:
-                return PullThroughRules(frozenset(prefixes))
-            if following in seen:
-                return PullThroughRules(None)
-            seen.add(following)
-            token = {"nextToken": following}
-    except CallFailed:
+            news.page(is_new=len(prefixes) > before)
+    except (BadTokenError, CallFailed, EndlessListError):
         return PullThroughRules(None)
+    return PullThroughRules(frozenset(prefixes))

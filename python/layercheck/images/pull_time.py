@@ -10,6 +10,7 @@ from layercheck.aws.caller_identity import is_same_principal
 from layercheck.errors import PullTimeError
 from layercheck.images.call_threads import CallThreads, result_in_time
 from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 
 _OPERATION = "ListPullTimeUpdateExclusions"
@@ -26,8 +27,10 @@ class PullTimeGuard:
         operations: Makes the calls.
         caller: Returns the ARN of the role or user that calls; None if it is not known.
         required: Refuse to read unless the role is excluded.
-        several: Whether images of several repositories are read, so that their number is not known yet.
         note: Takes a line for the user.
+
+    Attributes:
+        several: Whether images of several repositories are read, so that their number is not known yet.
     """
 
     def __init__(
@@ -36,13 +39,12 @@ class PullTimeGuard:
         caller: Callable[[], str | None],
         *,
         required: bool,
-        several: bool,
         note: Callable[[str], None],
     ) -> None:
         self._operations = operations
         self._caller = caller
         self._required = required
-        self._several = several
+        self.several = False
         self._note = note
         self._lock = threading.Lock()
         self._under_way: tuple[Future[list[str] | None], Future[str | None]] | None = None
@@ -82,7 +84,7 @@ class PullTimeGuard:
             if any(is_same_principal(each, arn) for each in excluded):
                 return ""
             what = f"reading {images:,} images renews their pull times"
-            if self._several:
+            if self.several:
                 what = "reading images renews their pull times"
             elif images == 1:
                 what = "reading the image renews its pull time"
@@ -102,20 +104,15 @@ class PullTimeGuard:
     def _exclusions(self, stop: StopSignal) -> list[str] | None:
         if not self._operations.has(_OPERATION):
             return None
-        found: list[str] = []
-        token: dict[str, str] = {}
-        seen: set[str] = set()
+        found: set[str] = set()
+        news = News()
         try:
-            while True:
-                page = self._operations.call(_OPERATION, stop, **token)
+            for page in pages(self._operations, _OPERATION, stop):
+                before = len(found)
                 entries = page.get("pullTimeUpdateExclusions")
-                found += (
-                    [each for each in entries if isinstance(each, str)] if isinstance(entries, list) else []
-                )
-                following = page.get("nextToken")
-                if not isinstance(following, str) or not following or following in seen:
-                    return found
-                seen.add(following)
-                token = {"nextToken": following}
-        except CallFailed:
+                if isinstance(entries, list):
+                    found.update(each for each in entries if isinstance(each, str))
+                news.page(is_new=len(found) > before)
+        except (BadTokenError, CallFailed, EndlessListError):
             return None
+        return list(found)

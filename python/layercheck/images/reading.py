@@ -162,7 +162,7 @@ class ManifestReader:
             if digest in open_ and isinstance(manifest, str):
                 media_type = image.get("imageManifestMediaType")
                 read.append((digest, manifest, media_type if isinstance(media_type, str) else None))
-        wrong = dict.fromkeys(digest for digest, code in graph.read(read) if code == "DigestMismatch")
+        wrong = dict.fromkeys(digest for digest, code in graph.read(read, self._operations.known) if code == "DigestMismatch")
         for digest, _, _ in read:
             open_.pop(digest, None)
         if self._store is not None:

@@ -29,8 +29,8 @@ READING_RATE = 10.0
 """Calls of BatchGetImage per second. Its quota is 2,000 per second, but each pull in the account draws on it,
 and it is not documented whether it counts calls or images."""
 
-WITNESS_RATE = 50.0
-"""Calls of GetDownloadUrlForLayer per second, of a quota of 3,000."""
+WITNESS_RATE = 100.0
+"""Calls of GetDownloadUrlForLayer per second, of a quota of 3,000. A check makes 1,000 at most."""
 
 LISTING = ("DescribeRepositories", "DescribeImages", "ListImages")
 
@@ -101,6 +101,7 @@ class RegistryConnection:
             retry=limits.retry,
         )
         self.threads = CallThreads(CALLS_AT_ONCE, "layercheck-images")
+        self._caller: str | None = None
 
     @property
     def account_id(self) -> str | None:
@@ -108,8 +109,12 @@ class RegistryConnection:
         return self.target.registry_id or self._shared.account_id
 
     def caller(self) -> str | None:
-        """The ARN of the role or user that calls, as STS tells it; None if it is not known."""
-        return caller_arn(self._shared.session, self.target.region_name, self.target.endpoint_url)
+        """The ARN of the role or user that calls, as STS tells it once; None if it is not known."""
+        if self._caller is None:
+            self._caller = caller_arn(
+                self._shared.session, self.target.region_name, self.target.endpoint_url
+            )
+        return self._caller
 
     def checker(self, repository_name: str) -> Checker:
         """Return a Checker of a repository, which the caller closes. All share client, lanes and threads."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from layercheck.errors import RepositoryNotFoundError
+from layercheck.aws.classify import Failure
+from layercheck.errors import EndpointError, RepositoryNotFoundError
 from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 from layercheck.images.targets import ImageTarget
 from layercheck.redact import clean
@@ -53,7 +55,7 @@ def find_repositories(
         CallFailed: The repositories cannot be listed.
         CheckStopped: Everything is to stop.
     """
-    listed = dict(_all(operations, stop)) if any(each.is_pattern for each in targets) else {}
+    listed = _all(operations, stop) if any(each.is_pattern for each in targets) else {}
     found: dict[str, FoundRepository] = {}
     for target in targets:
         names = [name for name in listed if target.matches(name)] if target.is_pattern else [target.name]
@@ -78,31 +80,25 @@ def _joined(before: FoundRepository | None, found: FoundRepository) -> FoundRepo
     return replace(before, image_ids=before.image_ids + more, encryption=encryption)
 
 
-def _all(operations: Operations, stop: StopSignal) -> Iterator[tuple[str, str | None]]:
-    token: dict[str, str] = {}
-    seen: set[str] = set()
-    while True:
-        page = operations.call("DescribeRepositories", stop, maxResults=_PAGE, **token)
-        repositories = page.get("repositories")
-        for repository in repositories if isinstance(repositories, list) else []:
-            name = repository.get("repositoryName") if isinstance(repository, Mapping) else None
-            if isinstance(name, str) and name:
-                yield name, _encryption(repository)
-        following = page.get("nextToken")
-        if not isinstance(following, str) or not following:
-            return
-        if following in seen:
-            raise CallFailed("DescribeRepositories", _repeated())
-        seen.add(following)
-        token = {"nextToken": following}
-
-
-def _repeated() -> Any:
-    from layercheck.aws.classify import Failure
-    from layercheck.errors import EndpointError
-
-    text = "the service named the same page twice, so that the repositories cannot be listed"
-    return Failure("transient", "RepeatedPage", text, RuntimeError(text), EndpointError)
+def _all(operations: Operations, stop: StopSignal) -> Mapping[str, str | None]:
+    """All repositories of the registry, with their encryption."""
+    operation = "DescribeRepositories"
+    found: dict[str, str | None] = {}
+    news = News()
+    try:
+        for page in pages(operations, operation, stop, maxResults=_PAGE):
+            before = len(found)
+            repositories = page.get("repositories")
+            for repository in repositories if isinstance(repositories, list) else []:
+                name = repository.get("repositoryName") if isinstance(repository, Mapping) else None
+                if isinstance(name, str) and name:
+                    found[name] = _encryption(repository)
+            news.page(is_new=len(found) > before)
+    except (BadTokenError, EndlessListError) as error:
+        text = f"{error}, so that the repositories cannot be listed"
+        failure = Failure("transient", "EndlessList", text, RuntimeError(text), EndpointError)
+        raise CallFailed(operation, failure) from None
+    return found
 
 
 def _encryption(repository: Mapping[str, Any]) -> str | None:

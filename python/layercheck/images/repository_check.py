@@ -296,16 +296,18 @@ class RepositoryCheck:
         with self._judging:
             self._judge()
             suspects = Suspects(*self._graph.suspects(), self._graph.missing_children())
-        threads = parts.connection.threads
-        unknown = look_again(self._operations, threads, self._found.name, self._graph, suspects, check, stop)
+        threads, name = parts.connection.threads, self._found.name
+        witness = parts.witness if parts.rules.applies_to(name) is False else None
+        ahead = {} if witness is None else witness.ask_ahead(name, suspects.blobs, threads, stop)
+        unknown = look_again(self._operations, threads, name, self._graph, suspects, check, stop)
         if unknown:
             self._listing = replace(self._listing, complete=False, note=unknown)
-            self._notes.append(f"{self._found.name}: {unknown}")
-        if parts.witness is not None and parts.rules.applies_to(self._found.name) is False:
+            self._notes.append(f"{name}: {unknown}")
+        if witness is not None:
             with self._judging:
                 self._judge()
                 _, blobs = self._graph.suspects()
-            parts.witness.confirm(self._found.name, self._graph, blobs, threads, stop)
+            witness.confirm(name, self._graph, blobs, threads, stop, ahead)
         self._judge()
         self._doubt()
 

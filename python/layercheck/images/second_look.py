@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from layercheck.images.call_threads import CallThreads, result_in_time
 from layercheck.images.listing import ListedPages, list_images, look_up
@@ -11,6 +11,8 @@ from layercheck.images.operations import CallFailed, Operations
 from layercheck.images.stopping import StopSignal
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from layercheck._core import ImageGraph
     from layercheck.report import Report
 
@@ -81,7 +83,7 @@ def look_again(
     graph.gone([each for each in asked_digests if each in gone])
     graph.found([each for each in children if each in found])
     if report is not None:
-        graph.update(blobs, report.verdicts.tolist())
+        graph.look_again(report._columns)
     unknown = [each for each in children if each not in found and each not in gone]
     if not unknown:
         return ""
@@ -111,6 +113,10 @@ def digest_of(details: object) -> str | None:
     return digest if isinstance(digest, str) else None
 
 
+AskedAhead: TypeAlias = Mapping[str, "Future[bool | None]"]
+"""Calls of a second witness under way, by the blob that they ask about."""
+
+
 class SecondWitness:
     """Asks GetDownloadUrlForLayer about missing blobs: another operation that knows whether a blob is there.
 
@@ -129,6 +135,17 @@ class SecondWitness:
         self._is_denied = self._is_allowed = False
         self.left = CONFIRMED_AT_MOST
 
+    def ask_ahead(
+        self, repository_name: str, blobs: Sequence[str], threads: CallThreads, stop: StopSignal
+    ) -> AskedAhead:
+        """Ask about the first of a few blobs while a second look is made, whose answer may make it needless.
+
+        Returns:
+            What `confirm` takes.
+        """
+        is_one = 0 < len(blobs) <= threads.most and self.left > 0 and not self._is_denied
+        return self._ask(repository_name, blobs[:1], threads, stop) if is_one else {}
+
     def confirm(
         self,
         repository_name: str,
@@ -136,22 +153,30 @@ class SecondWitness:
         blobs: Sequence[str],
         threads: CallThreads,
         stop: StopSignal,
+        ahead: AskedAhead,
     ) -> None:
         """Confirm the missing blobs of a repository, or contradict.
 
         Raises:
             CheckStopped: Everything is to stop.
         """
-        asked = blobs[: max(self.left, 0)]
-        self.left -= len(asked)
+        for digest, answer in ahead.items():
+            # Of a blob that is there by now, the graph takes no word of a witness.
+            graph.confirm(digest, result_in_time(answer, stop))
+        asked = [each for each in blobs if each not in ahead][: max(self.left, 0)]
         at = 0
         while at < len(asked) and not self._is_denied:
             # One call tells whether the operation is allowed.
             part = asked[at : at + (threads.most if self._is_allowed else 1)]
             at += len(part)
-            answers = [threads.submit(self._is_missing, repository_name, each, stop) for each in part]
-            for digest, answer in zip(part, answers, strict=True):
+            for digest, answer in self._ask(repository_name, part, threads, stop).items():
                 graph.confirm(digest, result_in_time(answer, stop))
+
+    def _ask(
+        self, repository_name: str, blobs: Sequence[str], threads: CallThreads, stop: StopSignal
+    ) -> AskedAhead:
+        self.left -= len(blobs)
+        return {each: threads.submit(self._is_missing, repository_name, each, stop) for each in blobs}
 
     def _is_missing(self, repository_name: str, digest: str, stop: StopSignal) -> bool | None:
         try:

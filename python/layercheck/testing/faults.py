@@ -36,6 +36,7 @@ FaultKind: TypeAlias = Literal[
     "page_repeat",
     "page_null",
     "token_loop",
+    "token_endless",
     "tag_repeat",
     "image_deleted",
     "failure_code",
@@ -63,8 +64,8 @@ FaultKind: TypeAlias = Literal[
 
 IMAGE_FAULTS: Final = frozenset(
     {
-        *("token_expired", "page_repeat", "page_null", "token_loop", "tag_repeat", "image_deleted"),
-        *("failure_code", "failure_without_digest", "wrong_manifest", "converted", "big_answer"),
+        *("token_expired", "page_repeat", "page_null", "token_loop", "token_endless", "tag_repeat"),
+        *("image_deleted", "failure_code", "failure_without_digest", "wrong_manifest", "converted", "big_answer"),
     }
 )
 """The kinds that change answers about images only."""
@@ -173,13 +174,14 @@ class Fault:
     | `page_repeat` | in the answer | the next page starts with entries of this one again | `share` |
     | `page_null` | in the answer | puts null entries into a page | `share` |
     | `token_loop` | in the answer | the token for the next page leads to this page again | |
+    | `token_endless` | in the answer | each page has a new token; behind the last page comes the first again | |
     | `tag_repeat` | in the answer | an image once for each of its tags | |
     | `image_deleted` | in the answer | deletes images that the call names, before it is answered | `share` |
     | `failure_code` | in the answer | images fail with a code, KmsError by default | `share`, `code` |
     | `failure_without_digest` | in the answer | failures have the tag "null" and no digest, as in moto | |
     | `wrong_manifest` | in the answer | the manifest of another image | `share` |
     | `converted` | in the answer | the manifest in another format (OCI, Docker), with its type | `share` |
-    | `big_answer` | in the answer | adds a member of `bytes` to each image | `bytes` |
+    | `big_answer` | in the answer | adds a member of `bytes` to each image, at most 100 MB in all | `bytes` |
     | `truncate` | on the wire | ends the JSON early; the content-length fits | |
     | `cut` | on the wire | closes in the body, before the content-length is reached | |
     | `cut_head` | on the wire | closes in the middle of the head | |
@@ -222,7 +224,8 @@ class Fault:
         message: An error message.
         word: The unknown word; the default is not in any service model.
         digests: Digests as the request spells them.
-        bytes: Bytes of padding, for `big_answer` in each image; 100 MB by default.
+        bytes: Bytes of padding, for `big_answer` in each image; 100 MB by default. The images of one answer
+            share 100 MB at most.
         bytes_per_ms: Bytes per millisecond.
         uses: Calls that an access key is valid for; 0 for no limit.
 

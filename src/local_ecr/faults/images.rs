@@ -1,23 +1,48 @@
 //! Faults of content in the answers of images: pages of listings, and manifests.
 
-use super::FaultSpec;
+use super::{FaultSpec, MAX_PADDING};
 use crate::local_ecr::images::Images;
 use crate::local_ecr::images::made::{ImageRule, MadeImages};
-use crate::local_ecr::operations::request::{ImageId, ImagesRequest};
+use crate::local_ecr::operations::request::{ENDLESS, ImageId, ImagesRequest};
 use crate::local_ecr::operations::{
     Answer, Image, ImageDetail, ImageFailure, ImagesAnswer, Page, find_image,
 };
 use crate::local_ecr::random::Random;
 use crate::local_ecr::service::key;
+use crate::local_ecr::service::operation::Operation;
 
 /// Applies one fault of content to an answer; returns whether it changed it.
-pub(crate) fn apply(spec: &FaultSpec, random: Random, answer: &mut Answer) -> bool {
+pub(crate) fn apply(
+    spec: &FaultSpec,
+    operation: Operation,
+    mut random: Random,
+    answer: &mut Answer,
+) -> bool {
+    if let FaultSpec::TokenEndless = spec {
+        return operation.is_paged() && make_endless(random.next(), answer);
+    }
     match answer {
         Answer::Details(page) => apply_to_page(spec, random, page),
         Answer::Ids(page) => apply_to_page(spec, random, page),
         Answer::Images(answer) => apply_to_images(spec, random, answer),
         Answer::Bytes(_) => false,
     }
+}
+
+/// Puts a token that was never given before in place of the token of the next page, if there is one.
+fn make_endless(number: u64, answer: &mut Answer) -> bool {
+    let token = |real: Option<&str>| format!("{ENDLESS}{number:016x}-{}", real.unwrap_or_default());
+    match answer {
+        Answer::Details(page) => page.next_token = Some(token(page.next_token.as_deref())),
+        Answer::Ids(page) => page.next_token = Some(token(page.next_token.as_deref())),
+        Answer::Images(_) => return false,
+        Answer::Bytes(bytes) => {
+            let Ok(mut page) = serde_json::from_slice::<serde_json::Value>(bytes) else { return false };
+            page["nextToken"] = token(page["nextToken"].as_str()).into();
+            *bytes = page.to_string().into_bytes();
+        }
+    }
+    true
 }
 
 /// Deletes a share of the images that a request names; returns whether there was one.
@@ -199,8 +224,10 @@ fn apply_to_images(spec: &FaultSpec, mut random: Random, answer: &mut ImagesAnsw
             }
         }
         FaultSpec::BigAnswer { bytes } => {
+            // The answer is made in memory.
+            let each = (*bytes).min(MAX_PADDING / len as u64);
             for image in images {
-                image.padding = "x".repeat(*bytes as usize);
+                image.padding = "x".repeat(each as usize);
             }
         }
         _ => return false,

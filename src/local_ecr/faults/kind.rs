@@ -69,6 +69,7 @@ kinds! {
     PageRepeat "page_repeat" Content "The next page of a listing starts with some entries of this page again.",
     PageNull "page_null" Content "Puts null entries into a page of a listing.",
     TokenLoop "token_loop" Content "The token for the next page of a listing leads to this page again.",
+    TokenEndless "token_endless" Content "Each page names a next page by a new token; behind the last comes the first.",
     TagRepeat "tag_repeat" Content "Sends an image once for each of its tags.",
     ImageDeleted "image_deleted" Content "Deletes some of the images that the call names, before it is answered.",
     FailureCode "failure_code" Content "Some images fail with the given code.",

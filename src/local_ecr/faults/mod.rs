@@ -40,8 +40,8 @@ impl From<FaultSpec> for Fault {
 /// Longest wait that a fault or the server may add. A longer wait is probably a mistake of units.
 const MAX_WAIT_MS: f64 = 3_600_000.0;
 
-/// Most bytes for each image of an answer that is too big, because the answer is made in memory.
-const MAX_PADDING: u64 = 100_000_000;
+/// Most bytes that are put into the images of an answer, because it is made in memory.
+pub(crate) const MAX_PADDING: u64 = 100_000_000;
 
 impl Fault {
     /// The number of a call as this fault counts: among the calls of its operations. `None` if the fault is not

@@ -76,6 +76,7 @@ pub enum FaultSpec {
         share: f64,
     },
     TokenLoop,
+    TokenEndless,
     TagRepeat,
     ImageDeleted {
         share: f64,
@@ -91,7 +92,7 @@ pub enum FaultSpec {
     Converted {
         share: f64,
     },
-    /// Bytes for each image.
+    /// Bytes for each image, as far as the whole answer has room.
     BigAnswer {
         bytes: u64,
     },
@@ -159,6 +160,7 @@ impl FaultSpec {
             Self::PageRepeat { .. } => FaultKind::PageRepeat,
             Self::PageNull { .. } => FaultKind::PageNull,
             Self::TokenLoop => FaultKind::TokenLoop,
+            Self::TokenEndless => FaultKind::TokenEndless,
             Self::TagRepeat => FaultKind::TagRepeat,
             Self::ImageDeleted { .. } => FaultKind::ImageDeleted,
             Self::FailureCode { .. } => FaultKind::FailureCode,

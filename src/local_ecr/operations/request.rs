@@ -52,6 +52,9 @@ pub(crate) struct Filter {
     pub(crate) image_status: Option<String>,
 }
 
+/// Start of the tokens of an endless listing, in front of a number and the token that a page has otherwise.
+pub(crate) const ENDLESS: &str = "endless-";
+
 const NULL: &str = "Member must not be null";
 /// Entries of a list in a request: shapes `ImageIdentifierList`, `MediaTypeList`, `RepositoryNameList` and
 /// `PullThroughCacheRuleRepositoryPrefixList`.
@@ -65,7 +68,12 @@ const MAX_TAG: usize = 300;
 
 impl ImagesRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ServiceError> {
-        parse_object(body)
+        let mut request: Self = parse_object(body)?;
+        request.next_token = request.next_token.and_then(|token| match token.strip_prefix(ENDLESS) {
+            Some(made) => made.split_once('-').map(|(_, real)| real.to_owned()).filter(|real| !real.is_empty()),
+            None => Some(token),
+        });
+        Ok(request)
     }
 
     pub(crate) fn repository_name(&self) -> &str {

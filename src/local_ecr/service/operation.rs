@@ -43,6 +43,18 @@ impl Operation {
         Self::ALL.iter().copied().find(|operation| operation.name() == name)
     }
 
+    /// Whether the answer is a page of a list.
+    pub(crate) fn is_paged(self) -> bool {
+        matches!(
+            self,
+            Self::DescribeImages
+                | Self::DescribePullThroughCacheRules
+                | Self::DescribeRepositories
+                | Self::ListImages
+                | Self::ListPullTimeUpdateExclusions
+        )
+    }
+
     /// Whether a request must name a repository.
     pub(crate) fn needs_repository(self) -> bool {
         matches!(

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use self::details::Detail;
+use super::known_secrets::PyKnownSecrets;
 use super::ledger::PyColumns;
 use super::memory;
 use super::plan::{PyPlan, texts};
@@ -19,7 +20,6 @@ use crate::images::tables::{GraphTable, Place};
 use crate::images::{Circumstances, Graph, ImageVerdict, PlatformFilter, ReadError, ReadManifest, digest_of};
 use crate::memory::OutOfMemory;
 use crate::table::records::Records;
-use crate::verdict::Verdict;
 
 /// The images of one repository: what it listed, what their manifests need, and a verdict for each image.
 ///
@@ -131,11 +131,15 @@ impl PyImageGraph {
     /// lock released. Returns what was not used, as (digest, code): `NotListed` for an image that the listing
     /// does not name as active, and for images that are unreadable now `DigestMismatch`, `TooLarge`,
     /// `ContradictoryManifest` and `NotAManifest`.
+    ///
+    /// The secrets of `known` are hidden in the texts that are kept.
+    #[pyo3(signature = (images, known = None))]
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn read<'py>(
         &self,
         py: Python<'py>,
         images: Vec<Answered<'py>>,
+        known: Option<&Bound<'py, PyKnownSecrets>>,
     ) -> PyResult<Vec<(Bound<'py, PyString>, &'static str)>> {
         // A text that UTF-8 cannot hold has no sha256, so it does not match.
         let documents: Vec<_> = images
@@ -145,12 +149,16 @@ impl PyImageGraph {
                 (digest.to_str().ok().and_then(digest_of), text.to_str().unwrap_or_default(), media_type)
             })
             .collect();
+        let known = known.map(Bound::get);
         let problems = py.detach(|| {
             let taken = documents.iter().map(|(digest, text, media_type)| {
                 let Some(digest) = digest.filter(|digest| self.lock().expects(digest)) else {
                     return Ok(Some(ReadError::NotListed));
                 };
-                let manifest = ReadManifest::of(&digest, text, *media_type)?;
+                let mut manifest = ReadManifest::of(&digest, text, *media_type)?;
+                if let Some(known) = known {
+                    manifest.hide(&known.known);
+                }
                 Ok(self.lock().take(&digest, &manifest)?.err())
             });
             taken.collect::<Result<Vec<_>, OutOfMemory>>()
@@ -242,23 +250,12 @@ impl PyImageGraph {
         texts(py, &children)
     }
 
-    /// Take the codes of `Verdict` that a second look brought for these blobs. Only blobs that the first check
-    /// denied change: denied again, they stay missing; available, they are available; without an answer, they
-    /// are undecided.
-    #[expect(clippy::needless_pass_by_value, reason = "the lists come out of Python objects by value")]
-    fn update(&self, digests: Vec<Bound<'_, PyString>>, codes: Vec<u8>) -> PyResult<()> {
-        if digests.len() != codes.len() {
-            let message =
-                format!("{} digests and {} codes; expected one for each", digests.len(), codes.len());
-            return Err(PyValueError::new_err(message));
-        }
-        let mut graph = self.lock();
-        for (digest, code) in digests.iter().zip(codes) {
-            if let Some(digest) = digest.to_str().ok().and_then(digest_of) {
-                graph.look_again(&digest, Verdict::from_code(code).unwrap_or(Verdict::Other));
-            }
-        }
-        Ok(())
+    /// Take what a second look at blobs brought. Only blobs that the first check denied change: denied again,
+    /// they stay missing; available, they are available; without an answer, they are undecided. The size of the
+    /// later answer counts.
+    fn look_again(&self, py: Python<'_>, columns: &Bound<'_, PyColumns>) -> PyResult<()> {
+        let columns = columns.get();
+        Ok(py.detach(|| self.lock().look_again(&columns.plan, &columns.columns))?)
     }
 
     /// Say that a second look did not find these images, or these children that are not listed.

@@ -94,6 +94,7 @@ fn fault_of(args: FaultArgs) -> PyResult<Fault> {
         FaultKind::PageRepeat => FaultSpec::PageRepeat { share },
         FaultKind::PageNull => FaultSpec::PageNull { share },
         FaultKind::TokenLoop => FaultSpec::TokenLoop,
+        FaultKind::TokenEndless => FaultSpec::TokenEndless,
         FaultKind::TagRepeat => FaultSpec::TagRepeat,
         FaultKind::ImageDeleted => FaultSpec::ImageDeleted { share },
         FaultKind::FailureCode => {

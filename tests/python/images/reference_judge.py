@@ -40,6 +40,7 @@ class Blob:
     second: str | None = None
     denied_too: bool | None = None
     size: int | None = None
+    second_size: int | None = None
 
 
 @dataclass
@@ -189,11 +190,17 @@ def state_of_part(repository: Repository, digest: str, described: list[Json]) ->
         is_layer = any(part["role"] == "layer" for part in described)
         return "missing layer" if is_layer else "missing config"
     sizes = {size_of(part) for part in described} - {None}
-    if state == "available" and (
-        len(sizes) > 1 or (sizes and blob.size is not None and {blob.size} != sizes)
-    ):
+    size = size_of_blob(blob)
+    if state == "available" and (len(sizes) > 1 or (sizes and size is not None and {size} != sizes)):
         return "wrong size"
     return state
+
+
+def size_of_blob(blob: Blob) -> int | None:
+    """The size in the repository: that of the last answer which gave one."""
+    if blob.first == "unavailable" and blob.second is not None and blob.second_size is not None:
+        return blob.second_size
+    return blob.size
 
 
 def state_of_blob(blob: Blob) -> str:

@@ -116,11 +116,12 @@ class Audit:
         self.known.blobs = {d: blobs.get(d, Blob()) for d in plan.texts(0, plan.unique)}
         self.graph.set_verdicts(columns_for(plan, list(self.known.blobs.values())))
 
-    def look(self, digest: str, verdict: str) -> None:
+    def look(self, digest: str, verdict: str, size: int | None = None) -> None:
         """A second look at a blob."""
-        self.graph.update([digest], [CODES[verdict]])
+        self.graph.look_again(columns_for(lc.plan([digest]), [Blob(verdict, size=size)]))
         if digest in self.known.blobs:
             self.known.blobs[digest].second = verdict
+            self.known.blobs[digest].second_size = size
 
     def witness(self, digest: str, denied: bool | None) -> None:
         self.graph.confirm(digest, denied)

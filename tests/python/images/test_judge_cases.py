@@ -683,6 +683,23 @@ def test_a_blob_that_comes_back_is_available_and_one_without_an_answer_is_undeci
     assert judged(audit, third) == Judged("incomplete", "MissingLayer", missing=1)
 
 
+def test_a_blob_that_comes_back_has_the_size_of_the_second_answer() -> None:
+    """Case 36."""
+    audit = Audit()
+    honest, wrong = audit.add(image("a")), audit.add(image(descriptor("b", size=None)))
+    other = audit.add(image("c"))
+    audit.answer(a="unavailable", b="unavailable", c="unavailable")
+    audit.judge()
+    for layer, size in (("a", 100), ("b", 70), ("c", 7)):
+        audit.look(digest_of(layer), "available", size)
+    audit.judge()
+    assert judged(audit, honest) == judged(audit, wrong) == Judged("complete", None)
+    assert judged(audit, other) == Judged("incomplete", "SizeMismatch")
+    table = audit.graph.layers_table(None, None, "app", all=True)
+    sizes = {line["digest"]: line["size"] for line in lines(table)}
+    assert (sizes[digest_of("a")], sizes[digest_of("b")]) == (100, 70)
+
+
 def test_a_witness_that_gives_the_blob_makes_the_image_undecided() -> None:
     audit = Audit()
     one, other = audit.add(image("a")), audit.add(image("b"))

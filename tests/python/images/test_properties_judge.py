@@ -72,7 +72,8 @@ def test_a_second_look_changes_what_the_reference_says_it_changes(
     assert all(audit.known.blobs[digest].first == "unavailable" for digest in blobs)
     for digest in audit.known.blobs:
         if digest in blobs or data.draw(st.integers(0, 9)) == 0:
-            audit.look(digest, data.draw(st.sampled_from(LATER)))
+            size = data.draw(st.sampled_from([None, 100, 100, 7]))
+            audit.look(digest, data.draw(st.sampled_from(LATER)), size)
     check(audit, audit.judge(pull_through=pull_through))
     for digest in audit.known.blobs:
         if data.draw(st.booleans()):

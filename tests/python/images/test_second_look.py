@@ -14,14 +14,14 @@ from made_images import FOREIGN, REPOSITORY, asked, check, index, manifest, part
 BLOBS: Final = "BatchCheckLayerAvailability"
 
 
-def client_that_puts(ecr: LocalEcr, name: str, operation: str, call: int) -> Any:
-    """A client of the caller, before whose call of an operation the repository gets a layer."""
+def client_that_puts(ecr: LocalEcr, names: str, operation: str, call: int) -> Any:
+    """A client of the caller, before whose call of an operation the repository gets layers, one a letter."""
     client = ecr.client()
     calls = itertools.count(1)
 
     def before(**_: Any) -> None:
         if next(calls) == call:
-            ecr.put(REPOSITORY, {sha(name): len(name)})
+            ecr.put(REPOSITORY, {sha(name): len(name) for name in names})
 
     client.meta.events.register(f"before-call.ecr.{operation}", before)
     return client
@@ -73,11 +73,32 @@ def test_a_second_witness_that_is_denied_confirms_nothing_and_is_asked_once() ->
         assert ecr.counters.operations["GetDownloadUrlForLayer"] == 1
 
 
-def test_two_operations_that_contradict_each_other_leave_the_image_undecided() -> None:
+MANY: Final = "abcdefghi"
+"""More layers than are few enough to be asked about while the second look is made."""
+
+
+def test_layers_that_come_between_second_look_and_witness_leave_the_image_undecided() -> None:
+    with LocalEcr({}) as ecr:
+        image = put(ecr, manifest(*MANY), "v1", lacking=MANY)
+        report = check(ecr, client=client_that_puts(ecr, MANY, "GetDownloadUrlForLayer", 1))
+    assert verdicts(report) == {image: ("undecided", "Contradiction")}
+
+
+@pytest.mark.parametrize("layers", ["a", "ab", MANY])
+def test_two_operations_that_contradict_each_other_leave_the_image_undecided(layers: str) -> None:
+    denied = Fault("unknown_availability", word="UNAVAILABLE", share=1.0, operations=(BLOBS,))
+    with LocalEcr({}, faults=[denied]) as ecr:
+        image = put(ecr, manifest(*layers), "v1")
+        report = check(ecr)
+    assert verdicts(report) == {image: ("undecided", "Contradiction")}
+
+
+def test_a_layer_that_comes_while_both_are_asked_is_not_missing() -> None:
+    """The first witness is asked while the second look is made, and either may come first."""
     with LocalEcr({}) as ecr:
         image = put(ecr, manifest("a"), "v1", lacking=["a"])
         report = check(ecr, client=client_that_puts(ecr, "a", "GetDownloadUrlForLayer", 1))
-    assert verdicts(report) == {image: ("undecided", "Contradiction")}
+    assert verdicts(report)[image] in {("complete", None), ("undecided", "Contradiction")}
 
 
 def test_a_pull_through_cache_is_never_asked_for_a_download() -> None:

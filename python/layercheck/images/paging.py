@@ -1,0 +1,85 @@
+"""Reads the pages of a list, and notices when a service would send pages for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.stopping import StopSignal
+
+MOST_PAGES = 10_000
+"""Pages of one list. The images of a repository fill 100 pages by ECR's quota of 100,000."""
+
+PATIENCE = 200
+"""Pages in a row without news that are still read, beside as many as brought news.
+
+A list with a filter may have many empty pages: if a service filters after it has cut the pages, the archived
+images of a repository stand behind a page for each 1,000 active ones. A list that is read from its start once
+more brings as many pages without news as were read before."""
+
+
+class EndlessListError(Exception):
+    """A service names page after page."""
+
+
+class BadTokenError(Exception):
+    """A service refuses the token of a page, so that the list may be read from its start."""
+
+
+def pages(
+    operations: Operations, operation: str, stop: StopSignal, **arguments: Any
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the pages of a list.
+
+    Args:
+        operations: Makes the calls.
+        operation: Its name in the API.
+        stop: Ends it early.
+        **arguments: What is asked for each page.
+
+    Raises:
+        EndlessListError: A token comes a second time, or there are too many pages.
+        BadTokenError: The token of a page is refused.
+        CallFailed: A page cannot be had.
+        CheckStopped: Everything is to stop.
+    """
+    seen: set[str] = set()
+    token: dict[str, str] = {}
+    for _ in range(MOST_PAGES):
+        try:
+            page = operations.call(operation, stop, **arguments, **token)
+        except CallFailed as failed:
+            if token and failed.failure.kind == "batch":
+                # The first page was accepted, so the token is refused: it has expired.
+                raise BadTokenError(f"a page was refused: {failed.failure.summary}") from failed
+            raise
+        yield page
+        following = page.get("nextToken")
+        if not isinstance(following, str) or not following:
+            return
+        if following in seen:
+            raise EndlessListError("the service named the same page twice")
+        seen.add(following)
+        token = {"nextToken": following}
+    raise EndlessListError(f"the service named more than {MOST_PAGES:,} pages")
+
+
+class News:
+    """Counts the pages that brought something new, and those in a row that did not."""
+
+    def __init__(self) -> None:
+        self._with = self._without = 0
+
+    def page(self, *, is_new: bool) -> None:
+        """Count a page.
+
+        Raises:
+            EndlessListError: Too many pages in a row brought nothing new.
+        """
+        if is_new:
+            self._with, self._without = self._with + 1, 0
+            return
+        self._without += 1
+        if self._without > PATIENCE + self._with:
+            raise EndlessListError(f"{self._without:,} pages in a row named nothing new")
