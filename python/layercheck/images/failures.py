@@ -5,8 +5,8 @@ from __future__ import annotations
 from layercheck.aws.classify import exception_for
 from layercheck.aws.network_advice import advice
 from layercheck.aws.network_settings import NetworkSettings
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import AccessDeniedError, LayercheckError, RepositoryNotFoundError
-from layercheck.images.operations import CallFailed
 from layercheck.types import Target
 
 

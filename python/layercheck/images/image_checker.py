@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from layercheck._core import ImageGraph
 from layercheck.dispatch.making_process import MakingProcess
 from layercheck.dispatch.schedule.deadline import Deadline
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import InvalidParameterError, LayercheckError, UnansweredError
 from layercheck.images.call_threads import result_in_time
 from layercheck.images.failures import as_error
 from layercheck.images.image_run import ImageCheckOptions, ImageRun
 from layercheck.images.manifest_store import ManifestStore
-from layercheck.images.operations import CallFailed
 from layercheck.images.progress_display import as_callback
 from layercheck.images.registry_connection import RegistryConnection
 from layercheck.images.selection import Selection

@@ -17,6 +17,7 @@ from typing import NoReturn, TypeVar
 
 from layercheck.daemon_thread import DaemonThread
 from layercheck.dispatch.making_process import MakingProcess
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import LayercheckError, RunCancelled
 from layercheck.images.admission import Admission
 from layercheck.images.call_threads import CallThreads
@@ -24,7 +25,6 @@ from layercheck.images.failures import as_error
 from layercheck.images.image_progress import ImageProgressCallback, ProgressCounter
 from layercheck.images.image_report import ImageReport, ImageStats
 from layercheck.images.manifest_store import ManifestStore
-from layercheck.images.operations import CallFailed
 from layercheck.images.pull_through import RulesUnderWay, read_rules
 from layercheck.images.pull_time import PullTimeGuard
 from layercheck.images.registry_connection import RegistryConnection

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import AccessDeniedError
-from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.operations import Operations
 from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 
@@ -159,6 +160,7 @@ def _list(
     """Read all pages, once more from the start if a token became invalid; return why pages are missing."""
     refused = ""
     for _ in range(2):
+        news.start()
         try:
             for page in pages(
                 operations, operation, stop, repositoryName=repository_name, maxResults=PAGE, **filters
@@ -167,7 +169,7 @@ def _list(
                 entries = entries if isinstance(entries, list) else []
                 if state:
                     entries = [_with_state(entry, state) for entry in entries]
-                news.page(is_new=graph.list_page(entries) > 0)
+                news.page(len(entries), is_new=graph.list_page(entries) > 0)
         except BadTokenError as error:
             refused = str(error)
         except EndlessListError as error:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import random
-import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from layercheck.aws.classify import Failure, UnreadableAnswer, classify
+from layercheck.aws.classify import UnreadableAnswer
 from layercheck.dispatch.rate.lanes import LaneHandle
-from layercheck.dispatch.schedule.exchange import forget_frames
+from layercheck.dispatch.single_calls import SingleCalls
 from layercheck.dispatch.transport.signing import Signing
 from layercheck.images.stopping import StopSignal
-from layercheck.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from layercheck._core import KnownSecrets
@@ -35,38 +29,16 @@ without members. Without this check it would say that there are no images.
 """
 
 
-class CallFailed(Exception):  # noqa: N818 (it names what failed)
-    """A call failed, and asking again would not help, or did not.
-
-    Attributes:
-        operation: The operation.
-        failure: Why.
-    """
-
-    def __init__(self, operation: str, failure: Failure) -> None:
-        super().__init__(f"{operation}: {failure.summary}")
-        self.operation = operation
-        self.failure = failure
-
-
-class Operations:
-    """Makes plain boto3 calls of any operation. Thread-safe.
-
-    A call waits for the pace of its operation, without holding anything. Throttling slows that operation
-    alone. Throttled and transient failures are asked again, as `RetryPolicy` says.
+class Operations(SingleCalls):
+    """Makes plain boto3 calls of the operations of images; see `SingleCalls`. Thread-safe.
 
     Args:
         client: A boto3 client of ECR.
         signing: Its credentials and clock.
         registry_id: Account id of the registry; None for the registry of the credentials.
-        paces: The lane of each operation, by its name in the API. Others are not paced.
-        renewable: The client gets new credentials when these expire.
-        retry: How often a call is made again.
-        clock: Seconds, monotonic.
-
-    Attributes:
-        calls: Requests sent, by operation.
-        throttles: Requests that the service throttled, by operation.
+        paces: The lane of each operation, by its name in the API, because throttling slows one operation
+            alone. Others are not paced.
+        **options: See `SingleCalls`.
     """
 
     def __init__(
@@ -75,29 +47,11 @@ class Operations:
         signing: Signing,
         registry_id: str | None,
         paces: Mapping[str, LaneHandle],
-        *,
-        renewable: bool = False,
-        retry: RetryPolicy | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        **options: Any,
     ) -> None:
-        self.calls: Counter[str] = Counter()
-        self.throttles: Counter[str] = Counter()
+        super().__init__(signing, paces.get, **options)
         self._client = client
-        self._signing = signing
         self._registry = {} if registry_id is None else {"registryId": registry_id}
-        self._paces = paces
-        self._renewable = renewable
-        self._retry = retry or RetryPolicy()
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._reached = False
-        self._random = random.Random()  # noqa: S311 (jitter)
-
-    def counted(self) -> Operations:
-        """Return the same with counts of its own."""
-        copied = copy.copy(self)
-        copied.calls, copied.throttles = Counter(), Counter()
-        return copied
 
     @property
     def known(self) -> KnownSecrets:
@@ -137,83 +91,12 @@ class Operations:
         """
         method: Callable[..., Any] = getattr(self._client, _python_name(operation))
         arguments = {**self._registry, **arguments} if self.has_member(operation, "registryId") else arguments
-        tries: Counter[str] = Counter()
-        first_at = self._clock()
-        while True:
-            started_at = self._start(operation, stop)
-            failure = self._ask(operation, method, arguments)
-            if not isinstance(failure, Failure):
-                self._answered(operation, started_at)
-                return failure
-            is_final = failure.code in final
-            delay = None if is_final else self._delay(operation, failure, tries, started_at, first_at)
-            if delay is None:
-                raise CallFailed(operation, failure)
-            stop.sleep(delay)
+        return self.make(operation, lambda: method(**arguments), stop, final=final)
 
-    def _start(self, operation: str, stop: StopSignal) -> float:
-        """Wait for the pace; return when the call starts."""
-        pace = self._paces.get(operation)
-        while True:
-            stop.check()
-            with self._lock:
-                delay = 0.0 if pace is None else pace.reserve()
-                if not delay:
-                    self.calls[operation] += 1
-                    return self._clock()
-            stop.sleep(delay)
-
-    def _ask(
-        self, operation: str, method: Callable[..., Any], arguments: Mapping[str, Any]
-    ) -> Mapping[str, Any] | Failure:
-        try:
-            self._signing.check_credentials()
-            with self._signing.one_call():
-                answer = method(**arguments)
-            _check_members(operation, answer)
-            # As long as the signature of this call is known.
-            answer = _without_secrets(answer, self._signing.known)
-        except Exception as error:  # noqa: BLE001 (each is classified)
-            forget_frames(error)
-            return classify(error, self._signing.known)
-        finally:
-            self._signing.known.end_call()
-        return answer if isinstance(answer, Mapping) else {}
-
-    def _answered(self, operation: str, started_at: float) -> None:
-        self._reached = True
-        pace = self._paces.get(operation)
-        if pace is not None:
-            pace.answered(started_at)
-
-    def _delay(
-        self, operation: str, failure: Failure, tries: Counter[str], started_at: float, first_at: float
-    ) -> float | None:
-        """Return the seconds until the call is made again; None if it is not."""
-        kind: str = failure.kind
-        self._reached = self._reached or failure.connected
-        if failure.resigns and not tries["signed again"]:
-            tries["signed again"] += 1
-            return 0.0
-        if (
-            kind == "batch"
-            or failure.too_long
-            or (kind == "fatal" and not (failure.renews and self._renewable))
-        ):
-            return None
-        if kind == "throttled":
-            self.throttles[operation] += 1
-            pace = self._paces.get(operation)
-            if pace is not None:
-                pace.throttled(started_at)
-        tries[kind] += 1
-        return self._retry.delay_s(
-            kind,
-            tries=tries[kind],
-            asked_for_s=self._clock() - first_at,
-            reached=self._reached,
-            draw=self._random.uniform,
-        )
+    def read(self, operation: str, answer: Any) -> Any:
+        """See `SingleCalls`."""
+        _check_members(operation, answer)
+        return _without_secrets(answer, self.known)
 
 
 def _check_members(operation: str, answer: object) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layercheck.images.operations import CallFailed, Operations
+from layercheck.dispatch.single_calls import CallFailed
+from layercheck.images.operations import Operations
 from layercheck.images.stopping import StopSignal
 
 MOST_PAGES = 10_000
 """Pages of one list. The images of a repository fill 100 pages by ECR's quota of 100,000."""
 
-PATIENCE = 200
-"""Pages in a row without news that are still read, beside as many as brought news.
+EMPTY_IN_A_ROW, REPEATED_IN_A_ROW = 200, 20
+"""Pages in a row that are empty, or name only what was named before, beside as many pages as brought news.
 
 A list with a filter may have many empty pages: if a service filters after it has cut the pages, the archived
 images of a repository stand behind a page for each 1,000 active ones. A list that is read from its start once
@@ -66,20 +67,27 @@ def pages(
 
 
 class News:
-    """Counts the pages that brought something new, and those in a row that did not."""
+    """Counts the pages of a list that brought something new, and those in a row that did not."""
 
     def __init__(self) -> None:
-        self._with = self._without = 0
+        self._with = self._empty = self._repeated = 0
 
-    def page(self, *, is_new: bool) -> None:
-        """Count a page.
+    def start(self) -> None:
+        """The list is read from its start, or a part of it with another filter is."""
+        self._empty = self._repeated = 0
+
+    def page(self, entries: int, *, is_new: bool) -> None:
+        """Count a page with so many entries.
 
         Raises:
             EndlessListError: Too many pages in a row brought nothing new.
         """
         if is_new:
-            self._with, self._without = self._with + 1, 0
+            self._with += 1
+            self.start()
             return
-        self._without += 1
-        if self._without > PATIENCE + self._with:
-            raise EndlessListError(f"{self._without:,} pages in a row named nothing new")
+        self._empty += not entries
+        self._repeated += entries > 0
+        if self._empty > EMPTY_IN_A_ROW + self._with or self._repeated > REPEATED_IN_A_ROW + self._with:
+            without = self._empty + self._repeated
+            raise EndlessListError(f"{without:,} pages in a row named nothing new")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.images.call_threads import result_in_time
-from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.operations import Operations
 from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 
@@ -79,12 +80,13 @@ def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
     try:
         for page in pages(operations, operation, stop, maxResults=1000):
             before = len(prefixes)
-            rules = page.get("pullThroughCacheRules")
-            for rule in rules if isinstance(rules, list) else []:
+            listed = page.get("pullThroughCacheRules")
+            rules = listed if isinstance(listed, list) else []
+            for rule in rules:
                 prefix = rule.get("ecrRepositoryPrefix") if isinstance(rule, dict) else None
                 if isinstance(prefix, str) and prefix:
                     prefixes.add(prefix.strip("/"))
-            news.page(is_new=len(prefixes) > before)
+            news.page(len(rules), is_new=len(prefixes) > before)
     except (BadTokenError, CallFailed, EndlessListError):
         return PullThroughRules(None)
     return PullThroughRules(frozenset(prefixes))

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from layercheck.aws.caller_identity import is_same_principal
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import PullTimeError
 from layercheck.images.call_threads import CallThreads, result_in_time
-from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.operations import Operations
 from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 
@@ -109,10 +110,10 @@ class PullTimeGuard:
         try:
             for page in pages(self._operations, _OPERATION, stop):
                 before = len(found)
-                entries = page.get("pullTimeUpdateExclusions")
-                if isinstance(entries, list):
-                    found.update(each for each in entries if isinstance(each, str))
-                news.page(is_new=len(found) > before)
+                listed = page.get("pullTimeUpdateExclusions")
+                entries = listed if isinstance(listed, list) else []
+                found.update(each for each in entries if isinstance(each, str))
+                news.page(len(entries), is_new=len(found) > before)
         except (BadTokenError, CallFailed, EndlessListError):
             return None
         return list(found)

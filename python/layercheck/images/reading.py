@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from layercheck.images.operations import CallFailed, Operations
+from layercheck.dispatch.single_calls import CallFailed
+from layercheck.images.operations import Operations
 from layercheck.images.stopping import StopSignal
 from layercheck.redact import clean
 
@@ -162,7 +163,9 @@ class ManifestReader:
             if digest in open_ and isinstance(manifest, str):
                 media_type = image.get("imageManifestMediaType")
                 read.append((digest, manifest, media_type if isinstance(media_type, str) else None))
-        wrong = dict.fromkeys(digest for digest, code in graph.read(read, self._operations.known) if code == "DigestMismatch")
+        wrong = dict.fromkeys(
+            digest for digest, code in graph.read(read, self._operations.known) if code == "DigestMismatch"
+        )
         for digest, _, _ in read:
             open_.pop(digest, None)
         if self._store is not None:

@@ -99,6 +99,7 @@ class RegistryConnection:
             self._paces,
             renewable=self._shared.renewable,
             retry=limits.retry,
+            call_deadline_s=limits.call_deadline_s,
         )
         self.threads = CallThreads(CALLS_AT_ONCE, "layercheck-images")
         self._caller: str | None = None
@@ -111,9 +112,7 @@ class RegistryConnection:
     def caller(self) -> str | None:
         """The ARN of the role or user that calls, as STS tells it once; None if it is not known."""
         if self._caller is None:
-            self._caller = caller_arn(
-                self._shared.session, self.target.region_name, self.target.endpoint_url
-            )
+            self._caller = caller_arn(self._shared.session, self.target.region_name, self.target.endpoint_url)
         return self._caller
 
     def checker(self, repository_name: str) -> Checker:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from layercheck.aws.classify import Failure
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import EndpointError, RepositoryNotFoundError
-from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.operations import Operations
 from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
 from layercheck.images.targets import ImageTarget
@@ -88,12 +89,13 @@ def _all(operations: Operations, stop: StopSignal) -> Mapping[str, str | None]:
     try:
         for page in pages(operations, operation, stop, maxResults=_PAGE):
             before = len(found)
-            repositories = page.get("repositories")
-            for repository in repositories if isinstance(repositories, list) else []:
+            listed = page.get("repositories")
+            repositories = listed if isinstance(listed, list) else []
+            for repository in repositories:
                 name = repository.get("repositoryName") if isinstance(repository, Mapping) else None
                 if isinstance(name, str) and name:
                     found[name] = _encryption(repository)
-            news.page(is_new=len(found) > before)
+            news.page(len(repositories), is_new=len(found) > before)
     except (BadTokenError, EndlessListError) as error:
         text = f"{error}, so that the repositories cannot be listed"
         failure = Failure("transient", "EndlessList", text, RuntimeError(text), EndpointError)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from layercheck._core import ImageGraph
 from layercheck.aws.classify import Failure
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import (
     AccessDeniedError,
     EndpointError,
@@ -24,7 +25,6 @@ from layercheck.images.failures import as_error
 from layercheck.images.image_progress import ProgressCounter
 from layercheck.images.listing import ListedPages, Listing, list_images, look_up
 from layercheck.images.manifest_store import ManifestStore
-from layercheck.images.operations import CallFailed
 from layercheck.images.pull_through import RulesUnderWay
 from layercheck.images.pull_time import PullTimeGuard
 from layercheck.images.reading import ManifestReader

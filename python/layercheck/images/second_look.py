@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from layercheck.dispatch.single_calls import CallFailed
 from layercheck.images.call_threads import CallThreads, result_in_time
 from layercheck.images.listing import ListedPages, list_images, look_up
-from layercheck.images.operations import CallFailed, Operations
+from layercheck.images.operations import Operations
 from layercheck.images.stopping import StopSignal
 
 if TYPE_CHECKING:

@@ -61,3 +61,7 @@ class StopSignal:
         left = self._deadline - time.monotonic()
         if self._event.wait(min(seconds, max(left, 0.0))) or seconds >= left:
             raise CheckStopped
+
+    def for_a_call_s(self, most_s: float) -> float:
+        """Seconds that a call may take: its answer is still of use while a check that stops ends."""
+        return most_s

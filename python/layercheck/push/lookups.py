@@ -1,19 +1,14 @@
-"""Asks ECR what stands beside the layer check: repositories, images, settings. One call at a time.
-
-Each call runs in a thread of its own, so that neither Ctrl-C nor a time limit waits for a server that hangs.
-"""
+"""Asks ECR what stands beside the layer check: repositories, images, settings. One call at a time."""
 
 from __future__ import annotations
 
-import random
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from layercheck.aws.classify import CallAbandoned, Failure, classify
-from layercheck.daemon_thread import DaemonThread
 from layercheck.dispatch.schedule.deadline import Deadline
+from layercheck.dispatch.single_calls import CallFailed, SingleCalls
 from layercheck.dispatch.transport.signing import Signing
 from layercheck.retry import RetryPolicy
 
@@ -21,7 +16,9 @@ CALLS_PER_SECOND = 10.0
 """AWS documents no quota for these operations, and users report throttling in big accounts, such as
 https://github.com/mondoohq/mql/pull/8450."""
 
-POLICY = RetryPolicy(attempts=4, first_contact_attempts=4, throttle_attempts=8, asking_s=60.0)
+POLICY = RetryPolicy(
+    attempts=4, first_contact_attempts=4, throttle_attempts=8, renewal_attempts=2, asking_s=60.0
+)
 """Fewer attempts than for layers, because a plan can be made without these answers."""
 
 ANSWERS = frozenset(
@@ -38,8 +35,6 @@ ANSWERS = frozenset(
 
 _BURST_S = 1.0
 """The calls of so many seconds may be made at once, so that a small plan does not wait."""
-
-_TICK_S = 0.2
 
 
 class OperationMissing(Exception):  # noqa: N818 - named for what is missing
@@ -65,7 +60,7 @@ class LookupFailed(Exception):  # noqa: N818 - the plan goes on without this ans
 
 
 class Lookups:
-    """Asks one question after the other with a client, and repeats those that failed in passing.
+    """Asks questions with a client, each at most so long, and repeats those that failed in passing.
 
     Args:
         client: A boto3 client of `ecr`.
@@ -76,12 +71,20 @@ class Lookups:
 
     def __init__(self, client: Any, deadline: Deadline, *, owned: bool, call_deadline_s: float) -> None:
         self._client = client
-        self._signing = Signing(client, owned=owned)
-        self._deadline = deadline
-        self._call_deadline_s = call_deadline_s
-        self._draw = random.Random().uniform  # noqa: S311 - jitter
-        self._next_at = 0.0
-        self.calls = 0
+        self._patience = _Patience(deadline)
+        pace = _Pace()
+        self._single = SingleCalls(
+            Signing(client, owned=owned),
+            lambda _: pace,
+            renewable=True,
+            retry=POLICY,
+            call_deadline_s=call_deadline_s,
+        )
+
+    @property
+    def calls(self) -> int:
+        """Requests sent."""
+        return self._single.calls.total()
 
     def ask(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """Return the answer to one question. A parameter that is None is left out.
@@ -93,66 +96,60 @@ class Lookups:
         method = getattr(self._client, operation, None)
         if method is None:
             raise LookupFailed(operation, classify(OperationMissing("upgrade boto3, which does not know it")))
-        started = time.monotonic()
-        renewed = False
-        for tries in range(1, POLICY.throttle_attempts + 1):
-            self._wait(max(self._next_at - time.monotonic(), 0.0), operation)
-            self._next_at = max(self._next_at, time.monotonic() - _BURST_S) + 1 / CALLS_PER_SECOND
-            result = self._call(lambda: method(**given))
-            if not isinstance(result, Failure):
-                return result
-            failure = result
-            if (failure.renews or failure.resigns) and not renewed:
-                # The next attempt has new credentials, or a signature of the service's time.
-                renewed = True
-                continue
-            delay_s = None
-            if failure.kind in ("throttled", "transient") and failure.code not in ANSWERS:
-                delay_s = POLICY.delay_s(
-                    failure.kind,
-                    tries=tries,
-                    asked_for_s=time.monotonic() - started,
-                    reached=failure.connected,
-                    draw=self._draw,
-                )
-            if delay_s is None:
-                raise LookupFailed(operation, failure)
-            self._wait(delay_s, operation)
-        raise LookupFailed(operation, failure)
-
-    def _call(self, method: Callable[[], Any]) -> Mapping[str, Any] | Failure:
-        results: list[Any] = []
-        done = threading.Event()
-
-        def call() -> None:
-            try:
-                self._signing.check_credentials()
-                with self._signing.one_call():
-                    results.append(method())
-            except BaseException as error:  # noqa: BLE001 - classified on the other thread
-                results.append(error)
-            finally:
-                done.set()
-
-        self.calls += 1
         try:
-            DaemonThread(target=call, name="layercheck-lookup").start()
-        except RuntimeError as error:  # the system starts no more threads
-            return classify(error)
-        until = time.monotonic() + min(self._call_deadline_s, self._deadline.left_s or self._call_deadline_s)
-        while not done.wait(_TICK_S):
-            if time.monotonic() >= until:
-                results.append(CallAbandoned("no answer in time"))
-                break
-        result = results[0]
-        if isinstance(result, BaseException):
-            return classify(result, self._signing.known)
-        # A server may send anything; what is not an object has no members to read.
-        return result if isinstance(result, Mapping) else {}
+            return self._single.make(operation, lambda: method(**given), self._patience, final=ANSWERS)
+        except CallFailed as failed:
+            raise LookupFailed(operation, failed.failure) from None
+        except CallAbandoned as error:
+            raise LookupFailed(operation, classify(error)) from None
 
-    def _wait(self, seconds: float, operation: str) -> None:
+
+class _Pace:
+    """A rate with a burst, for all questions of one plan together."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+
+    def reserve(self) -> float:
+        now = time.monotonic()
+        if self._next_at > now:
+            return self._next_at - now
+        self._next_at = max(self._next_at, now - _BURST_S) + 1 / CALLS_PER_SECOND
+        return 0.0
+
+    def answered(self, started_at: float) -> None:
+        """Nothing follows: the rate is fixed."""
+
+    def throttled(self, started_at: float) -> None:
+        """Nothing follows: the retries wait."""
+
+
+class _Patience:
+    """How long a plan waits.
+
+    Args:
+        deadline: When the plan must be done.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def check(self) -> None:
+        """See `Patience`."""
+        self.sleep(0.0)
+
+    def sleep(self, seconds: float) -> None:
+        """See `Patience`.
+
+        Raises:
+            CallAbandoned: The time of the plan would be up.
+        """
         left = self._deadline.left_s
         if left is not None and left <= max(seconds, 1e-6):
-            raise LookupFailed(operation, classify(CallAbandoned("the time of the plan was up")))
+            raise CallAbandoned("the time of the plan was up")
         if seconds > 0:
             time.sleep(seconds)
+
+    def for_a_call_s(self, most_s: float) -> float:
+        """See `Patience`."""
+        return min(most_s, self._deadline.left_s or most_s)

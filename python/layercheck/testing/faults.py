@@ -65,7 +65,14 @@ FaultKind: TypeAlias = Literal[
 IMAGE_FAULTS: Final = frozenset(
     {
         *("token_expired", "page_repeat", "page_null", "token_loop", "token_endless", "tag_repeat"),
-        *("image_deleted", "failure_code", "failure_without_digest", "wrong_manifest", "converted", "big_answer"),
+        *(
+            "image_deleted",
+            "failure_code",
+            "failure_without_digest",
+            "wrong_manifest",
+            "converted",
+            "big_answer",
+        ),
     }
 )
 """The kinds that change answers about images only."""
@@ -174,7 +181,7 @@ class Fault:
     | `page_repeat` | in the answer | the next page starts with entries of this one again | `share` |
     | `page_null` | in the answer | puts null entries into a page | `share` |
     | `token_loop` | in the answer | the token for the next page leads to this page again | |
-    | `token_endless` | in the answer | each page has a new token; behind the last page comes the first again | |
+    | `token_endless` | in the answer | each page has a new token; behind the last comes the first | |
     | `tag_repeat` | in the answer | an image once for each of its tags | |
     | `image_deleted` | in the answer | deletes images that the call names, before it is answered | `share` |
     | `failure_code` | in the answer | images fail with a code, KmsError by default | `share`, `code` |

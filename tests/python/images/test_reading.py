@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 import layercheck as lc
 from layercheck.testing import Fault, ImageRule, LocalEcr
-from made_images import MANIFEST, REPOSITORY, asked, check, index, manifest, put, sha, verdicts
+from made_images import INDEX, MANIFEST, REPOSITORY, asked, check, index, manifest, part, put, sha, verdicts
 
 RULE = ImageRule(300, layers=2, broken=3)
 
@@ -172,3 +173,33 @@ def test_a_secret_that_the_service_sends_back_as_a_tag_is_shown_nowhere(tmp_path
     assert report.counts["incomplete"] == 1
     assert token not in shown
     assert "v1-***" in shown
+
+
+def test_a_secret_inside_a_manifest_is_shown_nowhere(tmp_path: Path) -> None:
+    """Media types, platforms, the type of an artifact and a text in place of a digest."""
+    token = "a-session-token-that-is-long-enough/0123456789+abcdefghijklmnop=="
+    images = [
+        manifest("a", artifactType=f"application/{token}"),
+        manifest("b", mediaType=MANIFEST, config=part("b-config", f"x/{token}")),
+        manifest("c", layers=[part("d", f"y/{token}"), {**part("e"), "digest": f"no digest {token}"}]),
+    ]
+    whole = json.loads(index(manifest("f"), manifest("g")))
+    whole["manifests"][0]["platform"] = {"os": token, "architecture": f"arm-{token}", "variant": token}
+    whole["manifests"][1]["platform"]["os.version"] = token
+    store = tmp_path / "manifests"
+    with LocalEcr({}) as ecr:
+        for text in images:
+            ecr.put_image(REPOSITORY, text, force=True)
+        ecr.put_image(REPOSITORY, json.dumps(whole), ["multi"], media_type=INDEX, force=True)
+        keys: Any = {"aws_access_key_id": "local-ecr", "aws_secret_access_key": "local-ecr"}
+        client = ecr.client(aws_session_token=token, **keys)
+        report = check(ecr, client=client, manifests=store)
+    shown = "".join(f"{report.to_arrow(name).to_pylist()}" for name in report.tables)
+    report.write(tmp_path / "platforms.csv", table="platforms")
+    shown += (tmp_path / "platforms.csv").read_text()
+    assert report.counts["incomplete"] == 3, verdicts(report)
+    assert report.counts["unreadable"] == 1
+    assert token not in shown
+    for words in ("application/***", "arm-***", "x/***", "no digest ***"):
+        assert words in shown
+    assert token.encode() not in store.read_bytes()
