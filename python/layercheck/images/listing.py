@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from layercheck.dispatch.single_calls import CallFailed
-from layercheck.errors import AccessDeniedError
+from layercheck.errors import AccessDeniedError, CredentialsError
 from layercheck.images.operations import Operations
 from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
 from layercheck.images.stopping import StopSignal
@@ -140,7 +140,9 @@ def _list_by_ids(
             note = note or _list(
                 operations, "ListImages", "imageIds", repository_name, filters, graph, stop, news, state
             )
-    except CallFailed:
+    except CallFailed as failed:
+        if issubclass(failed.failure.raises, CredentialsError):
+            raise
         # The user asked for what DescribeImages gives.
         raise denied from None
     return Listing(listed_at, complete=not note, archived=archived, details=False, note=note)
