@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from layercheck._core import KnownSecrets
 
 
-_MEMBERS: Mapping[str, tuple[str, type]] = {
-    "DescribeImages": ("imageDetails", list),
-    "DescribePullThroughCacheRules": ("pullThroughCacheRules", list),
-    "DescribeRepositories": ("repositories", list),
-    "GetDownloadUrlForLayer": ("downloadUrl", str),
-    "ListImages": ("imageIds", list),
+_MEMBERS: Mapping[str, tuple[tuple[str, ...], type]] = {
+    "BatchGetImage": (("images", "failures"), list),
+    "DescribeImages": (("imageDetails",), list),
+    "DescribePullThroughCacheRules": (("pullThroughCacheRules",), list),
+    "DescribeRepositories": (("repositories",), list),
+    "GetDownloadUrlForLayer": (("downloadUrl",), str),
+    "ListImages": (("imageIds",), list),
 }
-"""A member that every answer of an operation has, also an empty one, and its type.
+"""Members of which every answer of an operation has one, also an empty answer, and their type.
 
 boto3 reads a body that is not JSON, such as the page of a proxy or an answer that was cut, as an answer
 without members. Without this check it would say that there are no images.
@@ -106,9 +107,10 @@ def _check_members(operation: str, answer: object) -> None:
         UnreadableAnswer: The answer lacks a member that each has.
     """
     if operation in _MEMBERS:
-        name, kind = _MEMBERS[operation]
-        if not isinstance(answer, Mapping) or not isinstance(answer.get(name), kind):
-            raise UnreadableAnswer(f"the answer has no {name}, or it was cut")
+        names, kind = _MEMBERS[operation]
+        has_one = isinstance(answer, Mapping) and any(isinstance(answer.get(name), kind) for name in names)
+        if not has_one:
+            raise UnreadableAnswer(f"the answer has no {names[0]}, or it was cut")
 
 
 def _without_secrets(answer: Any, known: KnownSecrets) -> Any:

@@ -33,6 +33,9 @@ def pages(
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the pages of a list.
 
+    A page that is longer than what is read is asked for again with a tenth of the entries: images may have
+    1,000 tags of 300 letters each.
+
     Args:
         operations: Makes the calls.
         operation: Its name in the API.
@@ -51,6 +54,10 @@ def pages(
         try:
             page = operations.call(operation, stop, **arguments, **token)
         except CallFailed as failed:
+            entries = arguments.get("maxResults", 1)
+            if failed.failure.too_long and entries > 1:
+                arguments["maxResults"] = max(1, entries // 10)
+                continue
             if token and failed.failure.kind == "batch":
                 # The first page was accepted, so the token is refused: it has expired.
                 raise BadTokenError(f"a page was refused: {failed.failure.summary}") from failed

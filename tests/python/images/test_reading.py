@@ -203,3 +203,22 @@ def test_a_secret_inside_a_manifest_is_shown_nowhere(tmp_path: Path) -> None:
     for words in ("application/***", "arm-***", "x/***", "no digest ***"):
         assert words in shown
     assert token.encode() not in store.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["html", "truncate", "empty", "wrong_types"])
+def test_an_answer_that_is_not_json_is_asked_for_again_like_another_passing_error(kind: Any) -> None:
+    """Three times: more often than an answer that leaves images out."""
+    with LocalEcr({REPOSITORY: ImageRule(20, layers=1, broken=2)}) as ecr:
+        ecr.set_faults([Fault(kind, operations=("BatchGetImage",), calls=(1, 3))])
+        report = check(ecr)
+        assert digests(report, "incomplete") == set(ecr.incomplete_images(REPOSITORY))
+        assert report.complete
+        assert ecr.counters.operations["BatchGetImage"] == 4
+
+
+def test_answers_that_are_never_json_leave_their_images_undecided() -> None:
+    fault = Fault("html", operations=("BatchGetImage",))
+    with LocalEcr({REPOSITORY: ImageRule(20, layers=1)}, faults=[fault]) as ecr:
+        report = check(ecr)
+        assert set(verdicts(report).values()) == {("undecided", "UnreadableAnswer")}
+        assert ecr.counters.operations["BatchGetImage"] == 7
