@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
+import pytest
 from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,9 @@ SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+json"
 CONTENTS = [f"blob {number}" for number in range(6)]
 NAMES = ["team/app", "team/web", "hub/library/nginx"]
 """The last is in the namespace of a pull-through cache."""
+
+# A thread that the last check left behind may draw a random number while an example is made.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 # No shrinking, because every try is a whole check with its own server, and the order of calls may differ.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
@@ -154,17 +158,17 @@ def worlds(draw: st.DrawFn, *, deletions: bool) -> World:
 
 
 @st.composite
-def faults(draw: st.DrawFn, kinds: list[Any], *, for_ever: bool) -> list[Fault]:
+def faults(draw: st.DrawFn, kinds: list[Any], *, lying: bool) -> list[Fault]:
     made = []
     for _ in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(kinds))
-        calls = draw(st.sampled_from([(1, 1), (1, 3), (2, 3), *([(1, None), (2, None)] if for_ever else [])]))
+        kind, operation = draw(st.sampled_from(kinds)), draw(st.sampled_from(OPERATIONS))
+        if lying and draw(st.booleans()):
+            # These come nearest to a finding that is not one.
+            kind, operation = "omit", draw(st.sampled_from(OPERATIONS[1:4]))
+        calls = draw(st.sampled_from([(1, 1), (1, 3), (2, 3), *([(1, None), (2, None)] if lying else [])]))
         options: dict[str, Any] = {"share": draw(st.sampled_from([0.1, 0.5, 1.0]))} if kind in SHARED else {}
         if kind == "failure_code":
-            options["code"] = draw(
-                st.sampled_from(["KmsError", "ImageNotFound", "UpstreamUnavailable", "New"])
-            )
-        operation = draw(st.sampled_from(OPERATIONS))
+            options["code"] = draw(st.sampled_from(FAILURES))
         probability = draw(st.sampled_from([1.0, 1.0, 0.5]))
         made.append(Fault(kind, operations=(operation,), calls=calls, probability=probability, **options))
     return made
@@ -199,7 +203,7 @@ def lines_of(report: lc.ImageReport, name: str) -> dict[str, Judged]:
 
 @given(
     worlds(deletions=False),
-    st.booleans().flatmap(lambda some: faults(PASSING, for_ever=False) if some else st.just([])),
+    st.booleans().flatmap(lambda some: faults(PASSING, lying=False) if some else st.just([])),
 )
 @settings(max_examples=60, deadline=None, phases=PHASES)
 def test_each_image_has_the_verdict_of_the_reference_whatever_passes(world: World, made: list[Fault]) -> None:
@@ -214,7 +218,7 @@ def test_each_image_has_the_verdict_of_the_reference_whatever_passes(world: Worl
     assert sum(report.counts.values()) == report.images
 
 
-@given(worlds(deletions=True), faults([*PASSING, *CHANGING, "access_denied", "expired_token"], for_ever=True))
+@given(worlds(deletions=True), faults([*PASSING, *CHANGING, "access_denied", "expired_token"], lying=True))
 @settings(max_examples=100, deadline=None, phases=PHASES)
 def test_no_fault_and_no_deletion_makes_a_finding_of_what_is_there(world: World, made: list[Fault]) -> None:
     note(f"{made} {world.deleted}")
