@@ -147,3 +147,16 @@ def test_a_server_that_echoes_secrets_gives_none_away(images: LocalEcr, layerche
         assert TOKEN not in ended.out + ended.err
         assert SECRET not in ended.out + ended.err
         assert "token" in ended.err
+
+
+def test_a_listing_that_never_ends_is_said_and_ends_with_four(
+    images: LocalEcr, layercheck: Layercheck
+) -> None:
+    """Case 8."""
+    images.set_faults([Fault("token_endless", operations=("DescribeImages",))])
+    ended = layercheck(*at(images), "base/python", "--list-rate", "max")
+    assert ended.code == 4
+    said = " ".join(ended.out.split())
+    assert "the listing of base/python is incomplete: 22 pages in a row named nothing new" in said
+    assert "complete 30 100 %" in said
+    assert "a listing is incomplete; run the same command again" in ended.err

@@ -134,6 +134,27 @@ def test_a_token_leads_to_the_same_page_for_ever(size: int) -> None:
         assert ecr.counters.faults["token_loop"] == 3
 
 
+def test_a_list_never_ends_and_each_token_is_a_new_one() -> None:
+    """Behind the last page comes the first again."""
+    with serving(Fault("token_endless")) as ecr:
+        seen: list[str] = []
+        found: list[list[str]] = []
+        more: dict[str, str] = {}
+        for _ in range(8):
+            page = describe(ecr, maxResults=5, **more)
+            more = {"nextToken": page["nextToken"]}
+            seen.append(page["nextToken"])
+            found.append(digests(page["imageDetails"]))
+        assert len(set(seen)) == 8
+        assert found[:4] == found[4:]
+        assert sorted(itertools.chain(*found[:4])) == sorted(ecr.images("app"))
+        rules = ecr.client().describe_pull_through_cache_rules()
+        assert rules["pullThroughCacheRules"] == []
+        assert rules["nextToken"]
+        assert ecr.counters.faults["token_endless"] == 9
+        assert get(ecr)["images"]
+
+
 def test_images_are_deleted_before_the_call_is_answered_and_stay_deleted() -> None:
     with serving(Fault("image_deleted", share=0.1, operations=("BatchGetImage",), calls=(1, 1))) as ecr:
         asked = ecr.images("app")
