@@ -6,6 +6,7 @@ use layercheck::images::tables::{GraphTable, Place};
 use layercheck::images::{
     Circumstances, Graph, ImageVerdict, ListedImage, PlatformFilter, ReadError, ReadManifest,
 };
+use layercheck::known_secrets::KnownSecrets;
 use layercheck::manifest::{KnownType, sha256};
 use layercheck::protocol::entry::{Entry, EntryStatus};
 use layercheck::table::records::{Cell, Records};
@@ -201,6 +202,45 @@ fn a_second_look_without_an_answer_is_never_missing() {
         let is_missing = graph.with_verdict(ImageVerdict::Incomplete).any(|digest| *digest == one);
         assert_eq!(is_missing, matches!(word, "UNAVAILABLE" | "ARCHIVED"), "{word:?}");
     }
+}
+
+#[test]
+fn a_second_look_brings_the_size_that_counts() {
+    let mut graph = graph();
+    let (one, other) =
+        (add(&mut graph, &image(&[layer("a", 9, "")])), add(&mut graph, &image(&[layer("b", 9, "")])));
+    answer(&mut graph, &["a", "b"]);
+    let mut planner = Planner::new(false);
+    planner.row(blob("a").to_string().as_bytes());
+    planner.row(blob("b").to_string().as_bytes());
+    let plan = Arc::new(planner.finish(100).unwrap());
+    let mut ledger = Ledger::new(Arc::clone(&plan)).unwrap();
+    let entry = |name, size| Entry {
+        digest: Some(blob(name)),
+        status: EntryStatus::Layer { availability: "AVAILABLE", size: Some(size), media_type: None },
+    };
+    ledger.merge(0..2, [entry("a", 9), entry("b", 8)].into_iter());
+    graph.look_again(&plan, &ledger.columns().unwrap()).unwrap();
+    graph.judge(SURE).unwrap();
+    assert_eq!(graph.with_verdict(ImageVerdict::Complete).collect::<Vec<_>>(), [&one]);
+    assert_eq!(graph.with_verdict(ImageVerdict::Incomplete).collect::<Vec<_>>(), [&other]);
+}
+
+#[test]
+fn secrets_in_the_texts_of_a_manifest_are_hidden() {
+    let known = KnownSecrets::default();
+    let secret = "a-secret-key-that-is-long-enough";
+    known.learn("AKIDEXAMPLE", secret, None);
+    let document = image(&[layer("a", 1, &format!("x/{secret}"))]);
+    let digest = sha256(document.as_bytes());
+    let mut graph = graph();
+    list(&mut graph, &digest);
+    let mut read = ReadManifest::of(&digest, &document, None).unwrap();
+    read.hide(&known);
+    assert_eq!(graph.take(&digest, &read).unwrap(), Ok(()));
+    let kept = graph.projection(&digest).unwrap().unwrap();
+    assert!(kept.windows(5).any(|bytes| bytes == b"x/***"));
+    assert!(!kept.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()));
 }
 
 #[test]

@@ -12,12 +12,7 @@ use crate::local_ecr::service::key;
 use crate::local_ecr::service::operation::Operation;
 
 /// Applies one fault of content to an answer; returns whether it changed it.
-pub(crate) fn apply(
-    spec: &FaultSpec,
-    operation: Operation,
-    mut random: Random,
-    answer: &mut Answer,
-) -> bool {
+pub(crate) fn apply(spec: &FaultSpec, operation: Operation, mut random: Random, answer: &mut Answer) -> bool {
     if let FaultSpec::TokenEndless = spec {
         return operation.is_paged() && make_endless(random.next(), answer);
     }

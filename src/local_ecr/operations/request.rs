@@ -70,7 +70,9 @@ impl ImagesRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ServiceError> {
         let mut request: Self = parse_object(body)?;
         request.next_token = request.next_token.and_then(|token| match token.strip_prefix(ENDLESS) {
-            Some(made) => made.split_once('-').map(|(_, real)| real.to_owned()).filter(|real| !real.is_empty()),
+            Some(made) => {
+                made.split_once('-').map(|(_, real)| real.to_owned()).filter(|real| !real.is_empty())
+            }
             None => Some(token),
         });
         Ok(request)
