@@ -46,6 +46,11 @@ class Limits:
         idle_s: How long a thread waits for work before it ends.
         errors_kept: How many batch errors the report lists one by one.
         recovery: How a lane comes back after the service throttled, by a name of `dispatch/rate/recovery.py`.
+        rate_floor: The lowest rate of a lane after throttles, calls per second: half a percent of the default
+            quota, which is enough to notice soon that the service has recovered. A task that has a share of
+            a rate has the same share of this.
+        own_lane: The Checker shares its rate with no other Checker of the process. Two tasks of a distributed
+            run in one process have each their own share.
     """
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -63,3 +68,5 @@ class Limits:
     idle_s: float = 10.0
     errors_kept: int = 1000
     recovery: str = "cubic"
+    rate_floor: float = 5.0
+    own_lane: bool = False

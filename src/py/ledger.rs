@@ -347,13 +347,13 @@ impl PyColumns {
     }
 
     /// Return the report table: a line for each row, or for each digest. `only` holds the codes of the
-    /// verdicts whose lines it has; None stands for all.
-    #[pyo3(signature = (*, unique = false, only = None))]
-    fn table(&self, py: Python<'_>, unique: bool, only: Option<Vec<u8>>) -> PyTable {
+    /// verdicts whose lines it has; None stands for all. With `plain` its Arrow stream has no dictionaries.
+    #[pyo3(signature = (*, unique = false, only = None, plain = false))]
+    fn table(&self, py: Python<'_>, unique: bool, only: Option<Vec<u8>>, plain: bool) -> PyTable {
         let table = Table::new(Arc::clone(&self.plan), Arc::clone(&self.columns), unique);
-        let Some(codes) = only else { return PyTable::new(table) };
+        let Some(codes) = only else { return PyTable::new(table, plain) };
         let verdicts: Vec<_> = codes.iter().filter_map(|code| Verdict::from_code(*code)).collect();
-        PyTable::new(py.detach(|| table.only(&verdicts)))
+        PyTable::new(py.detach(|| table.only(&verdicts)), plain)
     }
 }
 

@@ -30,11 +30,13 @@ const BETWEEN_CHECKS: Duration = Duration::from_millis(20);
 #[pyclass(name = "Table", module = "layercheck._core", frozen)]
 pub(super) struct PyTable {
     table: Table,
+    /// Whether its Arrow stream has no dictionaries.
+    plain: bool,
 }
 
 impl PyTable {
-    pub(super) fn new(table: Table) -> Self {
-        Self { table }
+    pub(super) fn new(table: Table, plain: bool) -> Self {
+        Self { table, plain }
     }
 
     fn write(&self, py: Python<'_>, path: &Path, format: Format, suffix: &str) -> PyResult<()> {
@@ -122,14 +124,15 @@ impl PyTable {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let reader = PyRecordBatchReader::new(Box::new(arrow::Reader::new(self.table.clone())));
-        Bound::new(py, reader)?.call_method1("__arrow_c_stream__", (requested_schema,))
+        let table = self.table.clone();
+        let reader = if self.plain { arrow::Reader::plain(table) } else { arrow::Reader::new(table) };
+        Bound::new(py, PyRecordBatchReader::new(Box::new(reader)))?.call_method1("__arrow_c_stream__", (requested_schema,))
     }
 
     /// The table's Arrow schema (PyCapsule interface).
-    #[expect(clippy::unused_self, reason = "the protocol calls it on an object")]
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Bound::new(py, PySchema::new(arrow::schema()))?.call_method0("__arrow_c_schema__")
+        let schema = if self.plain { arrow::plain_schema() } else { arrow::schema() };
+        Bound::new(py, PySchema::new(schema))?.call_method0("__arrow_c_schema__")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{ArrayBuilder, Int64Builder, StringBuilder, StringDictionaryBuilder};
-use arrow_array::types::{Int8Type, Int32Type};
+use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int32Type};
 use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, RecordBatchReader, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
@@ -14,6 +14,10 @@ use crate::verdict::Verdict;
 
 /// Lines in a record batch: about ten megabytes, for a table of any length.
 pub const LINES: usize = 65_536;
+
+/// Lines in a record batch of plain types. Larger batches let Spark's JVM and its Python worker wait for each
+/// other when a task ends early (apache/spark#36065).
+pub const PLAIN_LINES: usize = 50_000;
 
 /// Bytes of memory for a line of a record batch with a reason of usual length, while the columns grow.
 pub(super) const LINE_MEMORY: usize = 512;
@@ -37,13 +41,29 @@ pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Reads a table as record batches of [`LINES`] lines.
+/// Returns the types of the columns without dictionaries, each of which may hold nulls. Engines such as Spark
+/// take neither dictionaries nor, with a check of schemas, columns without nulls.
+#[must_use]
+pub fn plain_schema() -> SchemaRef {
+    let fields = schema().fields().iter().map(|field| {
+        let kind = match field.data_type() {
+            DataType::Dictionary(_, value) => value.as_ref().clone(),
+            kind => kind.clone(),
+        };
+        Field::new(field.name(), kind, true)
+    }).collect::<Vec<_>>();
+    Arc::new(Schema::new(fields))
+}
+
+/// Reads a table as record batches of [`LINES`] lines, or of [`PLAIN_LINES`] lines of plain types.
 #[derive(Debug)]
 pub struct Reader {
     table: Table,
     schema: SchemaRef,
     verdicts: ArrayRef,
     media_types: StringArray,
+    /// Whether the columns have no dictionaries.
+    plain: bool,
     /// Lines returned so far.
     line: usize,
     /// The input row to continue with, behind the row of the last line.
@@ -56,11 +76,18 @@ impl Reader {
     pub fn new(table: Table) -> Self {
         let verdicts = Arc::new(StringArray::from_iter_values(Verdict::ALL.map(Verdict::name)));
         let media_types = StringArray::from_iter_values(table.columns.media_type_names());
-        Self { table, schema: schema(), verdicts, media_types, line: 0, row: 0 }
+        Self { table, schema: schema(), verdicts, media_types, plain: false, line: 0, row: 0 }
+    }
+
+    /// Makes a reader of plain types at the start of `table`.
+    #[must_use]
+    pub fn plain(table: Table) -> Self {
+        Self { schema: plain_schema(), plain: true, ..Self::new(table) }
     }
 
     fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
-        let count = LINES.min(self.table.len() - self.line);
+        let most = if self.plain { PLAIN_LINES } else { LINES };
+        let count = most.min(self.table.len() - self.line);
         // The builders end the process without memory.
         memory::ensure(count * LINE_MEMORY)
             .map_err(|refused| ArrowError::MemoryError(refused.to_string()))?;
@@ -89,17 +116,33 @@ impl Reader {
             self.row = line.row + 1;
         }
         self.line += row.len();
+        let verdict = DictionaryArray::<Int8Type>::new(verdict.into(), Arc::clone(&self.verdicts));
+        let media_type = media_type.finish();
         let columns: Vec<ArrayRef> = vec![
             Arc::new(row.finish()),
             Arc::new(digest.finish()),
-            Arc::new(DictionaryArray::<Int8Type>::new(verdict.into(), Arc::clone(&self.verdicts))),
+            self.typed(verdict)?,
             Arc::new(size.finish()),
-            Arc::new(media_type.finish()),
+            self.typed(media_type)?,
             Arc::new(code.finish()),
             Arc::new(reason.finish()),
             Arc::new(input.finish()),
         ];
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
+    }
+
+    /// Returns a column of a dictionary as it is, or as plain text.
+    fn typed<Key: ArrowDictionaryKeyType>(
+        &self,
+        column: DictionaryArray<Key>,
+    ) -> Result<ArrayRef, ArrowError> {
+        if !self.plain {
+            return Ok(Arc::new(column));
+        }
+        let texts = column
+            .downcast_dict::<StringArray>()
+            .ok_or_else(|| ArrowError::CastError("a dictionary without text".to_owned()))?;
+        Ok(Arc::new(texts.into_iter().collect::<StringArray>()))
     }
 }
 

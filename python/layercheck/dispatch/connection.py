@@ -82,7 +82,8 @@ class Connection:
         self.signing = Signing(self.client, owned=self._open.owned)
         self._is_shared = False
         number = self._choose(transport, rate)
-        self.rate = LANES.join(key_of(self.client, self.target), number, recovery=limits.recovery)
+        key = None if limits.own_lane else key_of(self.client, self.target)
+        self.rate = LANES.join(key, number, recovery=limits.recovery, floor=limits.rate_floor)
         self.pool = WorkerPool(self.max_in_flight, self.rate, idle_s=limits.idle_s)
 
     def _choose(self, transport: TransportName | None, rate: Rate) -> float | None:

@@ -197,18 +197,20 @@ class Report:
         for start in range(0, self.rows, _CHUNK):
             yield from map(Row.of_line, table.lines(start, start + _CHUNK))
 
-    def table(self, *, unique: bool = False, only: Only = None) -> Table:
+    def table(self, *, unique: bool = False, only: Only = None, plain: bool = False) -> Table:
         """Return the report table, which other tools read in chunks through `__arrow_c_stream__`.
 
         Args:
             unique: One line for each digest instead of one for each row.
             only: Only the lines with these verdicts: a word, a `Verdict`, or several of them. None: all.
+            plain: In Arrow, text in place of dictionaries, every column nullable, and at most 50,000 lines in
+                a record batch. Engines such as Spark take no dictionaries.
 
         Raises:
             ValueError: If there is no such verdict.
         """
         codes = None if only is None else [int(each) for each in _verdicts(only)]
-        return self._columns.table(unique=unique, only=codes)
+        return self._columns.table(unique=unique, only=codes, plain=plain)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The table of rows as an Arrow stream (PyCapsule interface), in bounded memory."""
@@ -218,16 +220,17 @@ class Report:
         """The schema of `__arrow_c_stream__`."""
         return self.table().__arrow_c_schema__()
 
-    def to_arrow(self, *, unique: bool = False) -> pa.Table:
+    def to_arrow(self, *, unique: bool = False, plain: bool = False) -> pa.Table:
         """Return the table as a `pyarrow.Table`.
 
         Args:
             unique: One line for each digest instead of one for each row.
+            plain: Text in place of dictionaries, and every column nullable, as `table` has it.
 
         Raises:
             ImportError: If pyarrow is not installed; the message says how to install it.
         """
-        return dataframes.to_arrow(self.table(unique=unique))
+        return dataframes.to_arrow(self.table(unique=unique, plain=plain))
 
     def to_pandas(self, *, unique: bool = False) -> pd.DataFrame:
         """Return the table as a pandas DataFrame; verdict and media type are categories.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from layercheck._core import Budget
 from layercheck.aws import credentials
 from layercheck.dispatch.outcome import Answer, Outcome
-from layercheck.dispatch.rate.pacer import BURST_S, Pacer
+from layercheck.dispatch.rate.pacer import BURST_S, FLOOR, Pacer
 from layercheck.dispatch.rate.recovery import recovery_named
 from layercheck.types import Target
 
@@ -123,8 +123,8 @@ class LaneHandle:
 class _Lane:
     """A pacer and the handles that share it. Under the lock of its `LaneRegistry`."""
 
-    def __init__(self, lock: threading.Lock, clock: Callable[[], float], recovery: str) -> None:
-        self.pacer = Pacer(None, clock=clock, recovery=recovery_named(recovery))
+    def __init__(self, lock: threading.Lock, clock: Callable[[], float], recovery: str, floor: float) -> None:
+        self.pacer = Pacer(None, clock=clock, recovery=recovery_named(recovery), floor=floor)
         # Weakly, so that a Checker that was never closed does not keep up the lane's rate for ever.
         self.handles: weakref.WeakSet[LaneHandle] = weakref.WeakSet()
         self.left_at = clock()
@@ -160,21 +160,24 @@ class LaneRegistry:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def join(self, key: LaneKey | None, rate: float | None, *, recovery: str = "cubic") -> LaneHandle:
+    def join(
+        self, key: LaneKey | None, rate: float | None, *, recovery: str = "cubic", floor: float = FLOOR
+    ) -> LaneHandle:
         """Return a part in the lane of this key; without a key, in a lane of its own.
 
         Args:
             key: The lane.
             rate: Most calls per second of this part; None for no limit.
             recovery: How a new lane comes back after a throttle, by name; an existing lane keeps its own.
+            floor: The lowest rate of a new lane after throttles, calls per second; likewise.
         """
         with self._lock:
             self._forget_old()
             if key is None:
-                return _Lane(self._lock, self._clock, recovery).join(rate)
+                return _Lane(self._lock, self._clock, recovery, floor).join(rate)
             lane = self._lanes.get(key)
             if lane is None:
-                lane = self._lanes[key] = _Lane(self._lock, self._clock, recovery)
+                lane = self._lanes[key] = _Lane(self._lock, self._clock, recovery, floor)
             return lane.join(rate)
 
     def forget(self) -> None:

@@ -13,6 +13,10 @@ from layercheck.dispatch.rate.recovery import CubicRecovery, Recovery
 BURST_S = 0.02
 """Calls that may start at once, as seconds of rate: a fifth of the tenth of a second that is promised."""
 
+FLOOR = 5.0
+"""The lowest rate after throttles, calls per second: half a percent of the default quota, which is enough to
+notice soon that the service has recovered."""
+
 
 class Pacer:
     """Says when the next call may start, and slows down when the service throttles.
@@ -33,8 +37,7 @@ class Pacer:
         recovery: How far the rate falls and by which curve it comes back.
         burst_s: Calls that may start at once, as seconds of rate; always at least one call.
         hold_off_s: Seconds after a decrease before a single throttle leads to the next.
-        floor: The lowest rate, calls per second: half a percent of the default quota, which is enough to
-            notice soon that the service has recovered.
+        floor: The lowest rate, calls per second.
 
     Examples:
         >>> now = 0.0
@@ -57,7 +60,7 @@ class Pacer:
         recovery: Recovery | None = None,
         burst_s: float = BURST_S,
         hold_off_s: float = 0.1,
-        floor: float = 5.0,
+        floor: float = FLOOR,
     ) -> None:
         self._lock = threading.Lock()
         self._clock = clock

@@ -1,0 +1,144 @@
+"""`Folder`: where the driver keeps small files beside the tables of a run, on any file system."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from layercheck.errors import JournalError
+from layercheck.redact import clean
+from layercheck.report.atomic_write import atomic_write
+from layercheck.shard.table import arrow
+
+LIMIT_BYTES = 1 << 20
+"""Most bytes of a file that is read: a manifest has about 1 kB, and the record of 4,096 slices under 400 kB."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+class Folder(Protocol):
+    """A folder with small files. Engines with a file system of their own pass an object with these methods."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return at most `LIMIT_BYTES` and one byte of a file; None if there is no such file."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a whole file so that a reader finds either the old one or the new one."""
+
+    def names(self) -> list[str]:
+        """Return the names of the files; nothing for a folder that does not exist."""
+
+
+def open_folder(path: str | os.PathLike[str]) -> Folder:
+    """Return the folder of a path or of a URL that pyarrow knows (`s3://`, `hdfs://`, `gs://`, `file:`).
+
+    `s3a://` and `s3n://`, which Spark uses, are `s3://`, and `dbfs:/` is `/dbfs/`.
+
+    Raises:
+        JournalError: The URL names no file system that pyarrow can reach.
+    """
+    text = os.fspath(path)
+    text = re.sub(r"\As3[an]://", "s3://", text)
+    text = re.sub(r"\Adbfs:/+", "/dbfs/", text)
+    text = re.sub(r"\Afile:/+", "/", text)
+    if not _SCHEME.match(text):
+        return _LocalFolder(Path(text))
+    filesystem = importlib.import_module("pyarrow.fs")
+    try:
+        system, inner = filesystem.FileSystem.from_uri(text)
+    except (arrow().ArrowException, OSError, ValueError) as error:
+        raise JournalError(f"cannot open {clean(text, 200)!r}: {clean(str(error), 300)}") from None
+    return _ArrowFolder(system, inner.rstrip("/"), text)
+
+
+class _LocalFolder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __repr__(self) -> str:
+        return str(self._path)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            with (self._path / name).open("rb") as file:
+                return file.read(LIMIT_BYTES + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _failed("read", self, name, error) from error
+
+    def write(self, name: str, content: bytes) -> None:
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            with atomic_write(self._path / name) as temporary:
+                Path(temporary).write_bytes(content)
+        except OSError as error:
+            raise _failed("written", self, name, error) from error
+
+    def names(self) -> list[str]:
+        try:
+            return sorted(each.name for each in self._path.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _failed("read", self, "", error) from error
+
+
+class _ArrowFolder:
+    def __init__(self, system: Any, path: str, shown: str) -> None:
+        self._system = system
+        self._path = path
+        self._shown = clean(shown, 200)
+
+    def __repr__(self) -> str:
+        return self._shown
+
+    def read(self, name: str) -> bytes | None:
+        def read() -> bytes:
+            with self._system.open_input_stream(f"{self._path}/{name}") as file:
+                return bytes(file.read(LIMIT_BYTES + 1))
+
+        try:
+            return self._tried("read", name, read)
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        def write() -> None:
+            self._system.create_dir(self._path, recursive=True)
+            # An object store shows an object when it is whole. Elsewhere the rename does.
+            whole = self._system.type_name in ("s3", "gcs", "abfs")
+            temporary = name if whole else f".{name}.part"
+            with self._system.open_output_stream(f"{self._path}/{temporary}") as file:
+                file.write(content)
+            if not whole:
+                self._system.move(f"{self._path}/{temporary}", f"{self._path}/{name}")
+
+        self._tried("written", name, write)
+
+    def names(self) -> list[str]:
+        selector = importlib.import_module("pyarrow.fs").FileSelector
+
+        def names() -> list[str]:
+            found = self._system.get_file_info(selector(self._path, allow_not_found=True))
+            return sorted(each.base_name for each in found)
+
+        listed: list[str] = self._tried("read", "", names)
+        return listed
+
+    def _tried(self, verb: str, name: str, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except FileNotFoundError:
+            raise
+        except (arrow().ArrowException, OSError) as error:
+            raise _failed(verb, self, name, error) from error
+
+
+def _failed(verb: str, folder: Folder, name: str, error: BaseException) -> JournalError:
+    where = f"{folder!r}/{name}" if name else repr(folder)
+    return JournalError(f"{clean(where, 300)} cannot be {verb}: {clean(str(error), 300)}")

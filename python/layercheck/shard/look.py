@@ -1,0 +1,120 @@
+"""`look`: one task on one worker finds out whether the settings work there, before all others start."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+
+from layercheck._core import build_info
+from layercheck.errors import InvalidParameterError, LayercheckError
+from layercheck.shard.opening import open_checker
+from layercheck.shard.outcome import PartError
+from layercheck.shard.settings import Settings
+from layercheck.shard.share import FLOOR, Share
+
+_ANY_DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a worker found: its version, where it asks, how fast it may, or why it cannot.
+
+    Attributes:
+        version: Version of layercheck in the worker.
+        core: Profile and features of its core, as text.
+        python: Version of Python in the worker.
+        account: Account of the worker's credentials; None if they do not show it.
+        region_name: Region of the worker's client.
+        endpoint_url: Its endpoint.
+        rate: Calls per second of all workers together: the number of the settings, half the default quota,
+            or what Service Quotas answered; None after an error.
+        error: Why the worker cannot ask; None if it can.
+    """
+
+    version: str
+    core: str
+    python: str
+    account: str | None = None
+    region_name: str | None = None
+    endpoint_url: str | None = None
+    rate: float | None = None
+    error: PartError | None = None
+
+    def to_json(self) -> str:
+        """Return this as a text of a few hundred bytes, for engines that return rows only."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Look:
+        """Return what `to_json` returned."""
+        values = json.loads(text)
+        error = values.pop("error")
+        return cls(**values, error=PartError(**error) if error else None)
+
+
+def look(settings: Settings) -> Look:
+    """Make a session and a client in this process, and ask for one digest. Call it in one worker.
+
+    It raises nothing of layercheck: what went wrong is in `Look.error`.
+
+    Examples:
+        >>> from layercheck import shard
+        >>> from layercheck.testing import LocalEcr
+        >>> with LocalEcr(["app"], region_name=None) as ecr:
+        ...     seen = shard.look(shard.Settings("app", region_name="us-east-1", endpoint_url=ecr.endpoint_url))
+        >>> seen.rate, seen.error
+        (500.0, None)
+    """
+    try:
+        with open_checker(settings, None) as checker:
+            connection = checker._connection
+            rate = checker.rate
+            account = connection.account_id
+            checker.check([_ANY_DIGEST])
+            target = checker.target
+    except LayercheckError as error:
+        return _this(error=PartError.of(error))
+    return _this(account=account, region_name=target.region_name, endpoint_url=target.endpoint_url, rate=rate)
+
+
+def accept(settings: Settings, seen: Look) -> Settings:
+    """Return the settings for all workers, with the rate as a number. Call it on the driver.
+
+    Raises:
+        LayercheckError: What the worker found, as the class that `layercheck.check` would raise.
+        InvalidParameterError: The worker has another version of layercheck than the driver.
+    """
+    own = _this()
+    if (seen.version, seen.core) != (own.version, own.core):
+        raise InvalidParameterError(
+            f"the worker has layercheck {seen.version} ({seen.core}) and the driver {own.version} ({own.core}); "
+            "install the same version on both"
+        )
+    if seen.error is not None:
+        raise seen.error.exception()
+    if seen.rate is None:
+        raise InvalidParameterError("the worker told no rate; pass rate= as calls per second")
+    return settings.at_rate(seen.rate)
+
+
+def _this(
+    *,
+    account: str | None = None,
+    region_name: str | None = None,
+    endpoint_url: str | None = None,
+    rate: float | None = None,
+    error: PartError | None = None,
+) -> Look:
+    info = build_info()
+    core = ", ".join(f"{name} {info[name]}" for name in sorted(info) if name in ("abi", "profile"))
+    return Look(
+        info["version"],
+        core,
+        platform.python_version(),
+        account,
+        region_name,
+        endpoint_url,
+        rate,
+        error,
+    )

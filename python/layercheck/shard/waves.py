@@ -1,0 +1,202 @@
+"""`Waves`: which slices are still to be asked, and what the driver does after each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from layercheck._core import MAX_BATCH
+from layercheck.display.callback import as_callback
+from layercheck.errors import JournalError, LayercheckError
+from layercheck.shard.fingerprint import Fingerprint
+from layercheck.shard.folder import Folder
+from layercheck.shard.look import Look
+from layercheck.shard.manifest import Manifest, numbers, version
+from layercheck.shard.outcome import Outcome
+from layercheck.shard.preparation import Preparation
+from layercheck.shard.settings import Settings
+from layercheck.shard.table import OPEN
+from layercheck.types import Progress, ProgressCallback
+
+
+class Waves:
+    """The slices of one run: those that are done, those that are open, and the last one.
+
+    A slice is done when its manifest is there, which `finish` writes after the engine has written its table.
+    A driver that dies leaves at most one slice without a manifest, and a rerun asks that one again.
+
+    Args:
+        folder: Where the manifests are.
+        settings: What `accept` returned.
+        seen: What the first worker found.
+        preparation: The digests of each slice.
+        max_age_s: Ask slices again whose manifest is older, seconds.
+        progress: As for `layercheck.check`: called after each slice.
+        clock: Seconds since 1970.
+
+    Attributes:
+        last: The number of the slice that asks once more what has no final verdict.
+
+    Raises:
+        JournalError: A manifest is broken, or belongs to another run; the message says what differs.
+        TypeError: `progress` is not a callable, a bool or None.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        settings: Settings,
+        seen: Look,
+        preparation: Preparation,
+        *,
+        max_age_s: float | None = None,
+        progress: ProgressCallback | bool | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._target = _target(settings, seen)
+        self._preparation = preparation
+        self._rate = settings.rate if isinstance(settings.rate, float) else None
+        self._callback = as_callback(progress)
+        self._clock = clock
+        self._began = clock()
+        self._asked_s = 0.0
+        self._asked_digests = 0
+        self.last = preparation.slices
+        self._done: dict[int, Manifest] = {}
+        oldest = -math.inf if max_age_s is None else clock() - max_age_s
+        for number in numbers(folder):
+            found = Manifest.read(folder, number)
+            if found is not None and self._fits(number, found) and found.ended >= oldest:
+                self._done[number] = found
+
+    @property
+    def open(self) -> list[int]:
+        """The slices to ask, in order; without slices that have no digests, and without the last one."""
+        return [number for number in sorted(self._preparation.fingerprints) if number not in self._done]
+
+    @property
+    def done(self) -> Mapping[int, Manifest]:
+        """The manifests of the slices that are done, the last one among them."""
+        return dict(self._done)
+
+    @property
+    def needs_last(self) -> bool:
+        """Whether the last slice is to be asked: all others are done, and digests have no final verdict."""
+        left = self._left()
+        if self.open or not left:
+            return False
+        found = self._done.get(self.last)
+        if found is None or not found.outcome.is_final or found.outcome.asked.digests != left:
+            return True
+        return any(each.ended > found.began for number, each in self._done.items() if number != self.last)
+
+    def finish(
+        self, slice: int, outcome: Outcome, *, began: float, expected: Fingerprint | None = None
+    ) -> Manifest:
+        """Write the manifest of a slice whose table is written, and call the progress callback.
+
+        Args:
+            slice: A number of `open`, or `last`.
+            outcome: The sum of the outcomes of its parts.
+            began: When it began, seconds since 1970.
+            expected: The digests of the last slice; the others are known.
+
+        Raises:
+            LayercheckError: The error of a part, as the class that `layercheck.check` would raise; or lines
+                were lost or doubled on their way. The slice stays open.
+        """
+        outcome.raise_error()
+        wanted = expected if slice == self.last else self._preparation.fingerprints.get(slice, Fingerprint())
+        if wanted is not None and outcome.asked != wanted:
+            raise LayercheckError(
+                f"slice {slice} asked {outcome.asked.digests:,} digests (hash {outcome.asked.text}) and should "
+                f"have asked {wanted.digests:,} (hash {wanted.text}); run the same again to ask it anew"
+            )
+        manifest = Manifest(
+            slice, self._preparation.slices, self._target, version(), outcome, began, self._clock()
+        )
+        manifest.write(self._folder)
+        self._done[slice] = manifest
+        self._asked_s += max(0.0, manifest.ended - began)
+        self._asked_digests += outcome.asked.digests
+        if self._callback is not None:
+            self._callback(self.progress())
+        return manifest
+
+    def progress(self) -> Progress:
+        """Return how far the run is, the slices of earlier runs included."""
+        total = Outcome()
+        for number, manifest in self._done.items():
+            if number != self.last:
+                total += manifest.outcome
+        unique = self._preparation.unique
+        settled = total.asked.digests
+        batches = -(-unique // MAX_BATCH)
+        rows = self._preparation.counts.rows
+        share = settled / unique if unique else 1.0
+        speed = self._asked_digests / self._asked_s if self._asked_s else 0.0
+        return Progress(
+            unique=unique,
+            settled=settled,
+            counts={**total.counts, "invalid": 0},
+            calls=total.calls,
+            requests=total.requests,
+            throttles=total.throttles,
+            in_flight=0,
+            seconds=self._clock() - self._began,
+            rate=self._rate,
+            done=not self.open and not self.needs_last,
+            rows=rows,
+            rows_done=rows if settled == unique else int(rows * share),
+            batches=batches,
+            batches_done=batches if settled == unique else int(batches * share),
+            seconds_left=(unique - settled) / speed if speed else None,
+        )
+
+    def _left(self) -> int:
+        """Digests of the slices that are done which have no final verdict."""
+        others = (each.outcome.counts for number, each in self._done.items() if number != self.last)
+        return sum(counts[verdict] for counts in others for verdict in OPEN)
+
+    def _fits(self, number: int, found: Manifest) -> bool:
+        """Whether a manifest says that its slice is done.
+
+        Raises:
+            JournalError: It is of another run.
+        """
+        differing = [
+            f"{name} {found.target.get(name)!r} instead of {wanted!r}"
+            for name, wanted in self._target.items()
+            if found.target.get(name) != wanted
+        ]
+        if found.slices != self._preparation.slices:
+            differing.append(f"{found.slices:,} slices instead of {self._preparation.slices:,}")
+        if found.slice != number:
+            differing.append(f"number {found.slice}")
+        wanted = self._preparation.fingerprints.get(number, Fingerprint())
+        if number != self.last and not differing and found.outcome.asked != wanted:
+            asked = found.outcome.asked
+            differing.append(
+                f"{asked.digests:,} digests (hash {asked.text}) instead of {wanted.digests:,} "
+                f"(hash {wanted.text})"
+            )
+        if differing:
+            raise JournalError(
+                f"{self._folder!r}/{found.name} belongs to another run: it has {', '.join(differing)}; "
+                "pass what that run had to go on, or another path to begin anew"
+            )
+        return True
+
+
+def _target(settings: Settings, seen: Look) -> dict[str, Any]:
+    return {
+        "account": seen.account,
+        "registry_id": settings.registry_id,
+        "region_name": seen.region_name,
+        "endpoint_url": seen.endpoint_url,
+        "repository_name": settings.repository_name,
+        "public": settings.public,
+    }
