@@ -38,6 +38,8 @@ def plan(
     `__arrow_c_array__`                             polars, DuckDB, arro3, nanoarrow ...: utf8 and binary
                                                     (also large and view), dictionaries, fixed-size
                                                     binary of 64 or 71 (text) or 32 (raw digests)
+    any iterable of such objects                    record batches, as they come: from a scan of a data set,
+                                                    a `RecordBatchReader`, an engine
     ============================================== =====================================================
 
     In files, blank lines and lines starting with `#` are not rows. None, NaN, a null and any object that

@@ -1,8 +1,9 @@
 """The contract of a distributed check, without an engine: what each worker and the driver do.
 
-An engine (Spark, Dask, Ray, or a queue of your own) moves rows, starts tasks and writes tables. Everything that
-makes an answer right or wrong is here: which settings cross to a worker, how rows become digests, how a part is
-asked, what its table looks like, which share of the rate it has, and what is recorded so that a run can resume.
+An engine (Spark, Dask, Ray, or a queue of your own) moves rows, starts tasks and writes tables. Everything
+that makes an answer right or wrong is here: which settings cross to a worker, how rows become digests, how a
+part is asked, what its table looks like, which share of the rate it has, and what is recorded so that a run
+can resume.
 
 `import layercheck.shard` loads neither pyarrow nor boto3. pyarrow is needed from the first call on.
 """

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from layercheck._core import MAX_BATCH, Ledger, Plan, Planner
-from layercheck.errors import CredentialsError, InvalidParameterError, LayercheckError, UnansweredError
+from layercheck.errors import CredentialsError, InvalidParameterError, UnansweredError
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.opening import open_checker
 from layercheck.shard.outcome import VERDICTS, Outcome, PartError
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 BLOCK_DIGESTS = 1_000_000
 """Digests that are planned and asked at once: about 64 MB, whatever the size of the part."""
 _CREDENTIALS_S = 30.0
-"""How long a part that has asked nothing yet looks for credentials again. Many processes that start together ask
-the metadata service at once, and some get no answer (boto3#902, botocore#2304)."""
+"""How long a part that has asked nothing yet looks for credentials again. Many processes that start together
+ask the metadata service at once, and some get no answer (boto3#902, botocore#2304)."""
 
 
 @dataclass(slots=True)
@@ -90,9 +90,11 @@ class Asking:
         if self.outcome.error is None:
             try:
                 report = self._check(plan)
-            except LayercheckError as error:
+            except MemoryError:
+                raise  # the engine tries the part again, perhaps where there is more
+            except Exception as error:  # noqa: BLE001 (an engine would try it four times, and lose its class)
                 self._fail(PartError.of(error))
-                report = error.report or _unasked(plan, self._settings)
+                report = getattr(error, "report", None) or _unasked(plan, self._settings)
             else:
                 if report.stats.ended != "done":
                     self._fail(
@@ -115,8 +117,10 @@ class Asking:
                 if self._checker is None:
                     self._checker = open_checker(self._settings, self._share)
                 report = self._checker.check(plan)
-            except CredentialsError:
-                if self._answered or self._patience.clock() - began >= _CREDENTIALS_S:
+            except CredentialsError as error:
+                # What the service itself refuses does not change by waiting.
+                late = self._answered or self._patience.clock() - began >= _CREDENTIALS_S
+                if late or error.response is not None:
                     raise
                 if self._checker is not None:
                     self._checker.close(cancel=True)
@@ -158,13 +162,14 @@ def ask(
 ) -> Asking:
     """Ask for the digests of a part, at this task's share of the rate.
 
-    A client is made when the first digest comes; a part without digests makes none. A dead end raises nothing:
-    the digests that were not asked are `not_checked`, with its code and reason, and `Asking.outcome` has it.
+    A client is made when the first digest comes; a part without digests makes none. A dead end raises
+    nothing: the digests that were not asked are `not_checked`, with its code and reason, and
+    `Asking.outcome` has it.
     Exceptions of `batches` pass through, so that the engine tries the task again.
 
     Args:
-        batches: Record batches whose first column holds raw digests of 32 bytes, as `prepare` yields them. The
-            digests of a part should be different; those of a million are deduplicated.
+        batches: Record batches whose first column holds raw digests of 32 bytes, as `prepare` yields them.
+            The digests of a part should be different; those of a million are deduplicated.
         settings: What `accept` returned.
         share: What `share_of` returned.
         patience: How to wait for credentials that are not there yet; for tests.

@@ -1,4 +1,4 @@
-"""`Fingerprint`: tells whether two runs have the same digests, however these are ordered and cut into parts."""
+"""`Fingerprint`: tells whether two runs have the same digests, in any order and in any parts."""
 
 from __future__ import annotations
 

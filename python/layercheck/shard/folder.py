@@ -15,13 +15,13 @@ from layercheck.report.atomic_write import atomic_write
 from layercheck.shard.table import arrow
 
 LIMIT_BYTES = 1 << 20
-"""Most bytes of a file that is read: a manifest has about 1 kB, and the record of 4,096 slices under 400 kB."""
+"""Most bytes of a file that is read: a manifest has about 1 kB, the record of 4,096 slices under 400 kB."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 class Folder(Protocol):
-    """A folder with small files. Engines with a file system of their own pass an object with these methods."""
+    """A folder with small files. An engine with a file system of its own passes an object of this kind."""
 
     def read(self, name: str) -> bytes | None:
         """Return at most `LIMIT_BYTES` and one byte of a file; None if there is no such file."""

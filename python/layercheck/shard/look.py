@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from layercheck._core import build_info
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.shard.opening import open_checker
 from layercheck.shard.outcome import PartError
 from layercheck.shard.settings import Settings
-from layercheck.shard.share import FLOOR, Share
 
 _ANY_DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
 
@@ -62,7 +61,8 @@ def look(settings: Settings) -> Look:
         >>> from layercheck import shard
         >>> from layercheck.testing import LocalEcr
         >>> with LocalEcr(["app"], region_name=None) as ecr:
-        ...     seen = shard.look(shard.Settings("app", region_name="us-east-1", endpoint_url=ecr.endpoint_url))
+        ...     settings = shard.Settings("app", region_name="us-east-1", endpoint_url=ecr.endpoint_url)
+        ...     seen = shard.look(settings)
         >>> seen.rate, seen.error
         (500.0, None)
     """
@@ -79,7 +79,11 @@ def look(settings: Settings) -> Look:
 
 
 def accept(settings: Settings, seen: Look) -> Settings:
-    """Return the settings for all workers, with the rate as a number. Call it on the driver.
+    """Return the settings for all workers. Call it on the driver.
+
+    The rate is a number then. Region, account and endpoint are those of the first worker, because a worker
+    with other settings of its own would ask another registry. One whose credentials are of another account
+    comes to a dead end.
 
     Raises:
         LayercheckError: What the worker found, as the class that `layercheck.check` would raise.
@@ -88,14 +92,20 @@ def accept(settings: Settings, seen: Look) -> Settings:
     own = _this()
     if (seen.version, seen.core) != (own.version, own.core):
         raise InvalidParameterError(
-            f"the worker has layercheck {seen.version} ({seen.core}) and the driver {own.version} ({own.core}); "
-            "install the same version on both"
+            f"the worker has layercheck {seen.version} ({seen.core}) and the driver {own.version} "
+            f"({own.core}); install the same version on both"
         )
     if seen.error is not None:
         raise seen.error.exception()
     if seen.rate is None:
         raise InvalidParameterError("the worker told no rate; pass rate= as calls per second")
-    return settings.at_rate(seen.rate)
+    return replace(
+        settings,
+        rate=seen.rate,
+        region_name=seen.region_name,
+        account=seen.account,
+        asked_url=seen.endpoint_url,
+    )
 
 
 def _this(

@@ -1,13 +1,13 @@
 """`Outcome`: how a part went, as data that travels beside its rows or among them.
 
-An exception in a task is a stranger to most engines: Spark tries it four times and shows a trace as text, Ray
-Data wraps it. So a part never raises for a dead end. It returns lines that are `not_checked`, and an outcome that
-holds the error; the driver raises it again as our class.
+Most engines do not know an exception of a task: Spark tries it four times and shows its trace as text, and
+Ray Data wraps it. So a part never raises for a dead end. It returns lines that are `not_checked`, and an outcome
+that holds the error. The driver raises it again in the class of layercheck.
 
-Where a task returns Python objects (Dask, Ray), the outcome is returned as it is. Where only record batches of
-one schema come back (Spark's `mapInArrow`, also through Connect), it is written behind the verdicts as notes:
-lines with a null `digest` and a null `verdict`, the name of the note in `code`, its number in `size`, its text in
-`reason`. The engine adds up the notes by name while the rows pass (`Observation`) and drops them.
+Where a task returns Python objects (Dask, Ray), it returns the outcome as it is. Where only record batches of
+one schema come back (Spark's `mapInArrow`, also through Connect), the outcome stands behind the verdicts as
+notes: lines with a null `digest` and a null `verdict`, the name of the note in `code`, its number in `size`,
+its text in `reason`. The engine adds up the notes by name while the rows pass (`Observation`) and drops them.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class PartError:
     message: str
 
     @classmethod
-    def of(cls, error: LayercheckError) -> PartError:
-        """Return an exception of layercheck as data."""
-        response = error.response if isinstance(error.response, Mapping) else {}
-        code = response.get("Error", {}).get("Code") if isinstance(response.get("Error"), Mapping) else None
-        kind = type(error).__name__
-        return cls(
-            kind, clean(code, 100) if isinstance(code, str) and code else kind, clean(str(error), 2_000)
-        )
+    def of(cls, error: Exception) -> PartError:
+        """Return an exception as data; one that is not of layercheck becomes a `LayercheckError`."""
+        name = type(error).__name__
+        if not isinstance(error, LayercheckError):
+            return cls(LayercheckError.__name__, name, clean(f"a part failed: {name}: {error}", 500))
+        found = error.response.get("Error") if isinstance(error.response, Mapping) else None
+        code = found.get("Code") if isinstance(found, Mapping) else None
+        return cls(name, clean(code, 100) if isinstance(code, str) and code else name, clean(error, 2_000))
 
     def exception(self) -> LayercheckError:
         """Return the exception of layercheck that this stands for; `LayercheckError` for an unknown name."""
@@ -133,8 +133,9 @@ class Outcome:
             sizes.append(None)
             reasons.append(json.dumps(asdict(self.error)))
         none = [None] * len(codes)
-        columns = dict(digest=none, verdict=none, size=sizes, media_type=none, code=codes, reason=reasons)
-        return arrow().RecordBatch.from_pydict({**columns, "asked_at": none}, schema=schema())
+        columns = dict.fromkeys(schema().names, none)
+        columns |= {"size": sizes, "code": codes, "reason": reasons}
+        return arrow().RecordBatch.from_pydict(columns, schema=schema())
 
     @classmethod
     def of_notes(cls, notes: Mapping[str, Any]) -> Outcome:

@@ -1,7 +1,7 @@
 """Where a worker's boto3 session comes from: the worker's own chain, a profile, or a function by its name.
 
-An engine pickles what a task needs, and cloudpickle takes a boto3 session with its keys and token inside. These
-end in Spark's broadcast files, on the Dask scheduler or in Ray's store. So only names cross to a worker.
+An engine pickles what a task needs, and cloudpickle takes a boto3 session with its keys and token inside.
+They end in Spark's broadcast files, on the Dask scheduler or in Ray's store. So only names cross to a worker.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def session_name(session: object) -> str | None:
     inside = _holds_credentials(session)
     if inside is not None:
         raise TypeError(
-            f"session is a {type(session).__name__} that holds {inside}, and a distributed run would pickle its "
-            f"keys into the engine's files; {_HINT}"
+            f"session is a {type(session).__name__} that holds {inside}, and a distributed run would pickle "
+            f"its keys into the engine's files; {_HINT}"
         )
     if isinstance(session, types.FunctionType):
         return _importable(session)
@@ -126,8 +126,8 @@ def _importable(function: types.FunctionType) -> str:
         raise TypeError(f"{where}, which has no name that a worker can import; {_HINT}")
     if function.__module__ in ("__main__", "__mp_main__", None):
         raise TypeError(
-            f"{where} of the script or notebook itself, which a worker cannot import; put it into a module that "
-            "the workers have"
+            f"{where} of the script or notebook itself, which a worker cannot import; put it into a module "
+            "that the workers have"
         )
     name = f"{function.__module__}:{function.__qualname__}"
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from layercheck.errors import InvalidParameterError
@@ -40,6 +40,9 @@ class Settings:
             `"quota"` lets the first worker ask Service Quotas. `"max"` is refused, because nobody would keep
             the sum of all workers within bounds.
         transport: As for `layercheck.check`.
+        account: The account that the credentials of each worker must be of, unless `registry_id` names the
+            registry. `accept` fills it in, as it does the next.
+        asked_url: The endpoint that the client of each worker must have.
 
     Raises:
         TypeError: `session` is a session, a client, credentials or a function that holds one, or another
@@ -65,6 +68,8 @@ second, or "quota"
     session: str | Callable[..., Any] | None = None
     rate: float | Literal["quota"] | None = None
     transport: str | None = None
+    account: str | None = None
+    asked_url: str | None = None
 
     def __post_init__(self) -> None:
         session = session_name(self.session)  # before anything else could show or pickle it
@@ -77,7 +82,7 @@ second, or "quota"
         url = _text("endpoint_url", self.endpoint_url)
         if url is not None and has_secret(url):
             raise InvalidParameterError(
-                "endpoint_url holds a user name or a password, which would be sent to every worker; leave it out"
+                "endpoint_url holds a user name or a password, which every worker would get; leave it out"
             )
         self._set("session", session)
         self._set("repository_name", repository.name)
@@ -85,20 +90,17 @@ second, or "quota"
         self._set("region_name", repository.region_name)
         self._set("public", repository.public)
         self._set("rate", _rate(self.rate))
-        _text("transport", self.transport)
+        for name in ("transport", "account", "asked_url"):
+            _text(name, getattr(self, name))
         size = len(pickle.dumps(self))
         if size > _MAX_PICKLE:
             raise InvalidParameterError(
-                f"the settings are {size:,} bytes when pickled; expected at most {_MAX_PICKLE:,}, which short "
-                "names do not reach"
+                f"the settings are {size:,} bytes when pickled; expected at most {_MAX_PICKLE:,}, so shorten "
+                "the names"
             )
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # normalised while it is made; nobody has seen it yet
-
-    def at_rate(self, rate: float) -> Settings:
-        """Return the settings with a rate in calls per second."""
-        return replace(self, rate=rate)
 
     @property
     def session_name(self) -> str | None:

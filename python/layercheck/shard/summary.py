@@ -63,8 +63,9 @@ class Summary:
             "complete" if self.complete else f"incomplete: {len(self.open):,} of {self.slices:,} slices open"
         )
         return (
-            f"{self.rows:,} rows, {self.invalid:,} invalid, {self.digests:,} digests: {counts or 'none asked'}; "
-            f"{self.calls:,} calls, {self.throttles:,} throttled, {self.seconds:,.1f} s; {state}"
+            f"{self.rows:,} rows, {self.invalid:,} invalid, {self.digests:,} digests: "
+            f"{counts or 'none asked'}; {self.calls:,} calls, {self.throttles:,} throttled, "
+            f"{self.seconds:,.1f} s; {state}"
         )
 
 

@@ -112,8 +112,8 @@ class Waves:
         wanted = expected if slice == self.last else self._preparation.fingerprints.get(slice, Fingerprint())
         if wanted is not None and outcome.asked != wanted:
             raise LayercheckError(
-                f"slice {slice} asked {outcome.asked.digests:,} digests (hash {outcome.asked.text}) and should "
-                f"have asked {wanted.digests:,} (hash {wanted.text}); run the same again to ask it anew"
+                f"slice {slice} asked {outcome.asked.digests:,} digests (hash {outcome.asked.text}) and "
+                f"should have asked {wanted.digests:,} (hash {wanted.text}); run the same again"
             )
         manifest = Manifest(
             slice, self._preparation.slices, self._target, version(), outcome, began, self._clock()

@@ -1,14 +1,15 @@
-//! Rows from any iterable: str, bytes, None, and objects that are not text.
+//! Rows from any iterable: str, bytes, None, Arrow data of many rows, and objects that are not text.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
 
+use super::arrow;
 use super::block::{Block, LONG_ROW};
 use crate::memory;
 use crate::plan::planner::Planner;
 
-/// Takes every item as a row; with `raw`, bytes are raw digests and not text. Exceptions of the iterable pass
-/// through.
+/// Takes every item as a row, or the rows of an item that is Arrow data, such as a record batch. With `raw`,
+/// bytes are raw digests and not text. Exceptions of the iterable pass through.
 pub(in crate::py) fn extend(
     planner: &mut Planner,
     block: &mut Block,
@@ -53,6 +54,9 @@ impl Taker<'_> {
         }
         if item.is_none() {
             self.block.push_null()?;
+        } else if is_arrow(item)? {
+            self.flush(item.py())?;
+            return arrow::extend(self.planner, item, self.raw);
         } else {
             self.block.push_other(describe(item).as_bytes())?;
         }
@@ -95,6 +99,14 @@ impl Taker<'_> {
         // A long list may run no Python code, so Ctrl-C is checked here.
         py.check_signals()
     }
+}
+
+/// Returns whether an item holds rows itself: a record batch, an array, a table.
+#[cold]
+fn is_arrow(item: &Bound<'_, PyAny>) -> PyResult<bool> {
+    // Looked up on the type, because an object may make up attributes.
+    let kind = item.get_type();
+    Ok(kind.hasattr("__arrow_c_array__")? || kind.hasattr("__arrow_c_stream__")?)
 }
 
 /// Describes a row that is not text, for the report. The object's `repr` is the caller's code and may fail.
