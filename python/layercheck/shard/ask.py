@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from layercheck._core import MAX_BATCH, Ledger, Plan, Planner
 from layercheck.errors import CredentialsError, InvalidParameterError, UnansweredError
 from layercheck.shard.fingerprint import Fingerprint
-from layercheck.shard.opening import open_checker
+from layercheck.shard.opening import KEEP_S, forget_session, open_checker
 from layercheck.shard.outcome import VERDICTS, Outcome, PartError
 from layercheck.shard.settings import Settings
 from layercheck.shard.share import Share
@@ -58,6 +58,7 @@ class Asking:
         self._share = share
         self._patience = patience or Patience()
         self._checker: Checker | None = None
+        self._opened_at = 0.0
         self._answered = False
         self.outcome = Outcome(parts=1)
 
@@ -74,9 +75,7 @@ class Asking:
         except InvalidParameterError as error:
             self._fail(PartError.of(error))
         finally:
-            if self._checker is not None:
-                self._checker.close(cancel=True)
-                self._checker = None
+            self._close()
 
     def with_outcome(self) -> Iterator[pa.RecordBatch]:
         """Yield the same, and the outcome behind them as notes; see `Outcome`."""
@@ -114,22 +113,31 @@ class Asking:
         pause_s = 0.5
         while True:
             try:
-                if self._checker is None:
-                    self._checker = open_checker(self._settings, self._share)
-                report = self._checker.check(plan)
+                return self._open().check(plan)
             except CredentialsError as error:
+                self._close()
+                forget_session(self._settings)
                 # What the service itself refuses does not change by waiting.
                 late = self._answered or self._patience.clock() - began >= _CREDENTIALS_S
                 if late or error.response is not None:
                     raise
-                if self._checker is not None:
-                    self._checker.close(cancel=True)
-                    self._checker = None
                 self._patience.sleep(self._patience.draw(0.0, pause_s))
                 pause_s = min(2 * pause_s, 8.0)
-            else:
-                self._answered = True
-                return report
+
+    def _open(self) -> Checker:
+        """Return the checker of this part; a new one with a new session if the last one is old."""
+        now = self._patience.clock()
+        if self._checker is not None and now - self._opened_at >= KEEP_S:
+            self._close()
+        if self._checker is None:
+            self._checker = open_checker(self._settings, self._share)
+            self._opened_at = now
+        return self._checker
+
+    def _close(self) -> None:
+        if self._checker is not None:
+            self._checker.close(cancel=True)
+            self._checker = None
 
     def _fail(self, error: PartError) -> None:
         self.outcome = self.outcome + Outcome(error=error)
@@ -137,6 +145,7 @@ class Asking:
     def _lines(self, plan: Plan, report: Report, asked_at: datetime) -> Iterator[pa.RecordBatch]:
         # Counted before the lines are yielded, because the engine may never ask for the end of the iterator.
         stats = report.stats
+        self._answered = self._answered or stats.calls > 0
         self.outcome += Outcome(
             asked=Fingerprint.of(plan.digests),
             counts={verdict: report.unique_counts[verdict] for verdict in VERDICTS},

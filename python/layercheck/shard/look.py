@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from layercheck._core import build_info
 from layercheck.errors import InvalidParameterError, LayercheckError
-from layercheck.shard.opening import open_checker
+from layercheck.shard.opening import forget_session, open_checker
 from layercheck.shard.outcome import PartError
 from layercheck.shard.settings import Settings
 
@@ -74,6 +74,7 @@ def look(settings: Settings) -> Look:
             checker.check([_ANY_DIGEST])
             target = checker.target
     except LayercheckError as error:
+        forget_session(settings)
         return _this(error=PartError.of(error))
     return _this(account=account, region_name=target.region_name, endpoint_url=target.endpoint_url, rate=rate)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from typing import TYPE_CHECKING
 
 from layercheck.errors import InvalidParameterError
@@ -11,7 +14,43 @@ from layercheck.shard.settings import Settings
 from layercheck.shard.share import Share
 
 if TYPE_CHECKING:
+    from boto3 import Session
+
     from layercheck.dispatch import Checker
+
+KEEP_S = 900.0
+"""How long a session is used, seconds. A worker lives through many parts, and a session of its own would cost
+each of them a tenth of a second. The keys of an old one may have been replaced in their file meanwhile."""
+
+
+class _Sessions:
+    """The sessions of this process, by profile; None for the default one."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew in a child process, whose parent may have held the lock."""
+        self._lock = threading.Lock()
+        self._kept: dict[str | None, tuple[Session, float]] = {}
+
+    def get(self, profile: str | None) -> Session | None:
+        with self._lock:
+            session, since = self._kept.get(profile, (None, 0.0))
+            return session if time.monotonic() - since < KEEP_S else None
+
+    def keep(self, profile: str | None, session: Session | None) -> None:
+        with self._lock:
+            if session is None:
+                self._kept.pop(profile, None)
+            elif profile not in self._kept or self._kept[profile][0] is not session:
+                self._kept[profile] = session, time.monotonic()
+
+
+_SESSIONS = _Sessions()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_SESSIONS.forget)
 
 
 def open_checker(settings: Settings, share: Share | None) -> Checker:
@@ -30,26 +69,36 @@ def open_checker(settings: Settings, share: Share | None) -> Checker:
     from layercheck.dispatch import Checker  # here, so that the import of this room stays light
 
     name = settings.session_name
-    session = open_session(name, region_name=settings.region_name, registry_id=settings.registry_id)
-    profile = None if name is None or is_function_name(name) else name
+    is_function = name is not None and is_function_name(name)
+    if is_function:
+        session = open_session(name, region_name=settings.region_name, registry_id=settings.registry_id)
+    else:
+        session = _SESSIONS.get(name)
     checker = Checker(
         settings.repository_name,
         registry_id=settings.registry_id,
         public=settings.public,
         session=session,
         region_name=settings.region_name,
-        profile_name=profile,
+        profile_name=name if session is None else None,
         endpoint_url=settings.endpoint_url,
         rate=settings.rate if share is None else share.rate,
         max_in_flight=None if share is None else share.max_in_flight,
         transport=settings.transport,  # type: ignore[arg-type] # checked by Checker
         _limits=Limits() if share is None else Limits(rate_floor=share.floor, own_lane=True),
     )
+    if not is_function:
+        _SESSIONS.keep(name, checker._connection.session)
     wrong = _wrong_place(settings, checker)
     if wrong is not None:
         checker.close()
         raise InvalidParameterError(wrong)
     return checker
+
+
+def forget_session(settings: Settings) -> None:
+    """Let the next checker make a new session, because the credentials of this one were of no use."""
+    _SESSIONS.keep(settings.session_name, None)
 
 
 def _wrong_place(settings: Settings, checker: Checker) -> str | None:

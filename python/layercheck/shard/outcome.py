@@ -1,13 +1,13 @@
 """`Outcome`: how a part went, as data that travels beside its rows or among them.
 
 Most engines do not know an exception of a task: Spark tries it four times and shows its trace as text, and
-Ray Data wraps it. So a part never raises for a dead end. It returns lines that are `not_checked`, and an outcome
-that holds the error. The driver raises it again in the class of layercheck.
+Ray Data wraps it. So a part never raises for a dead end. It returns lines that are `not_checked`, and an
+outcome that holds the error. The driver raises it again in the class of layercheck.
 
 Where a task returns Python objects (Dask, Ray), it returns the outcome as it is. Where only record batches of
 one schema come back (Spark's `mapInArrow`, also through Connect), the outcome stands behind the verdicts as
 notes: lines with a null `digest` and a null `verdict`, the name of the note in `code`, its number in `size`,
-its text in `reason`. The engine adds up the notes by name while the rows pass (`Observation`) and drops them.
+its text in `reason`. The engine adds up the notes by name while the rows pass and drops them.
 """
 
 from __future__ import annotations

@@ -79,6 +79,8 @@ def slices_of(batches: Iterable[pa.RecordBatch], slices: int) -> Iterator[tuple[
     pa = arrow()
     check_slices(slices)
     for batch in batches:
+        if not batch.num_rows:
+            continue
         numbers = _numbers(raw_digests(batch.column(0)), slices)
         order = np.argsort(numbers, kind="stable")
         found, starts = np.unique(numbers[order], return_index=True)
