@@ -13,7 +13,7 @@ from layercheck.errors import JournalError, LayercheckError
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.folder import Folder
 from layercheck.shard.look import Look
-from layercheck.shard.manifest import Manifest, numbers, version
+from layercheck.shard.manifest import Manifest, name_of, numbers, version
 from layercheck.shard.outcome import Outcome
 from layercheck.shard.preparation import Preparation
 from layercheck.shard.settings import Settings
@@ -79,8 +79,8 @@ class Waves:
 
     @property
     def done(self) -> Mapping[int, Manifest]:
-        """The manifests of the slices that are done, the last one among them."""
-        return dict(self._done)
+        """The manifests of the slices that are done, in order, the last one among them."""
+        return dict(sorted(self._done.items()))
 
     @property
     def needs_last(self) -> bool:
@@ -185,7 +185,7 @@ class Waves:
             )
         if differing:
             raise JournalError(
-                f"{self._folder!r}/{found.name} belongs to another run: it has {', '.join(differing)}; "
+                f"{self._folder!r}/{name_of(number)} belongs to another run: it has {', '.join(differing)}; "
                 "pass what that run had to go on, or another path to begin anew"
             )
         return True

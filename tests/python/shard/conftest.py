@@ -25,7 +25,7 @@ def ecr() -> Iterator[LocalEcr]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def _new_worker() -> None:
-    """Each test is a worker of its own, without the session of another test."""
+@pytest.fixture
+def new_worker() -> None:
+    """Make this process a worker without the session of another test."""
     opening._SESSIONS.forget()

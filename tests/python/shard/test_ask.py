@@ -145,6 +145,7 @@ def _no_patience() -> Patience:
     return Patience(clock=lambda: now[0], sleep=sleep, draw=lambda low, high: high)
 
 
+@pytest.mark.usefixtures("new_worker")
 def test_credentials_that_come_late_are_waited_for(ecr: LocalEcr, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     slept: list[float] = []
@@ -162,6 +163,7 @@ def test_credentials_that_come_late_are_waited_for(ecr: LocalEcr, monkeypatch: p
     assert slept == [0.5, 1.0, 2.0]
 
 
+@pytest.mark.usefixtures("new_worker")
 def test_credentials_that_never_come_are_a_dead_end_after_half_a_minute(
     ecr: LocalEcr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
