@@ -134,6 +134,12 @@ def dictionary(rows: Rows, index: Any, value: Any) -> Any:
     return pa.array(rows, pa.string()).dictionary_encode().cast(pa.dictionary(index, value))
 
 
+def batches(rows: Rows) -> list[pa.RecordBatch]:
+    """Record batches of one column, one of them empty."""
+    chunks = gathered(pa.array(rows, pa.string()), 5, 5, 40).chunks
+    return [pa.record_batch({"digest": chunk}) for chunk in chunks]
+
+
 def null_values(rows: Rows) -> Any:
     """A dictionary array with nulls in its values, and a value that no row uses."""
     values = ["never asked for", *dict.fromkeys(rows)]
@@ -244,6 +250,17 @@ FORMS = [
         "pyarrow reader",
         ALL,
         lambda rows, _: pa.table({"digest": gathered(pa.array(rows, pa.string()), 4, 9)}).to_reader(),
+    ),
+    Form("list of batches", ALL, lambda rows, _: batches(rows)),
+    Form("generator of batches", ALL, lambda rows, _: (batch for batch in batches(rows))),
+    Form(
+        "tuple of tables", ALL, lambda rows, _: tuple(pa.Table.from_batches([each]) for each in batches(rows))
+    ),
+    Form("list of chunks", ALL, lambda rows, _: gathered(pa.array(rows, pa.string()), 3, 3, 50).chunks),
+    Form(
+        "batches between rows",
+        ALL,
+        lambda rows, _: [*rows[:3], pa.array(rows[3:7], pa.string()), *rows[7:]],
     ),
     Form("pyarrow struct with nulls", ALL, lambda rows, _: null_structs(rows)),
     Form(

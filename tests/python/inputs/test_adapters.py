@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,32 @@ def test_text_of_a_fixed_width_is_text(width: int) -> None:
     same(lc.plan(array), iterated([*rows, None]))
     same(lc.plan(array.slice(2).dictionary_encode()), iterated([*rows[2:], None]))
     same(lc.plan(np.array(rows, dtype=f"S{width}")), iterated(rows))
+
+
+def test_record_batches_of_raw_digests_are_raw_digests() -> None:
+    values = [b"a" * 32, None, b"b" * 31, b"a" * 32]
+    batches = [pa.record_batch({"digest": pa.array(values[start:], pa.binary())}) for start in (0, 2)]
+    same(lc.plan(batches, raw=True), lc.plan([*values, *values[2:]], raw=True))
+    fixed = [pa.array(values[:2], pa.binary(32)), *batches]
+    same(lc.plan(fixed, raw=True), lc.plan([*values[:2], *values, *values[2:]], raw=True))
+
+
+def test_a_record_batch_of_several_columns_is_refused_among_others() -> None:
+    wide = pa.record_batch({"a": ["x"], "b": ["y"]})
+    with pytest.raises(ValueError, match="2 columns"):
+        lc.plan([pa.record_batch({"a": ["x"]}), wide])
+
+
+def test_the_exception_of_a_generator_of_batches_passes_through() -> None:
+    class EngineError(Exception):
+        pass
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"a": ["x"]})
+        raise EngineError
+
+    with pytest.raises(EngineError):
+        lc.plan(batches())
 
 
 def test_an_arrow_column_with_only_nulls_is_invalid_rows() -> None:

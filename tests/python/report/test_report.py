@@ -80,6 +80,25 @@ def test_the_unique_table_has_a_line_per_digest() -> None:
     assert [(line["row"], line["digest"]) for line in lines] == [(0, A), (1, B), (4, C), (5, D)]
 
 
+@pytest.mark.parametrize("unique", [False, True])
+def test_a_plain_table_says_the_same_in_types_that_every_engine_takes(unique: bool) -> None:
+    made = report()
+    plain = made.to_arrow(unique=unique, plain=True)
+    assert plain.to_pylist() == made.to_arrow(unique=unique).to_pylist()
+    assert {str(field.type) for field in plain.schema} == {"int64", "string"}
+    assert all(field.nullable for field in plain.schema)
+    assert plain.column_names == COLUMNS
+    table = made.table(unique=unique, only="unavailable", plain=True)
+    assert pa.table(table).to_pylist() == pa.table(made.table(unique=unique, only="unavailable")).to_pylist()
+    assert pa.schema(table) == plain.schema
+
+
+def test_a_plain_table_comes_in_batches_of_50_000_lines() -> None:
+    made = report([f"{number:064x}" for number in range(120_000)])
+    reader = pa.RecordBatchReader.from_stream(made.table(plain=True))
+    assert [batch.num_rows for batch in reader] == [50_000, 50_000, 20_000]
+
+
 def test_pandas_polars_and_the_stream_agree_with_arrow() -> None:
     made = report()
     expected = made.to_arrow().to_pylist()

@@ -379,12 +379,8 @@ def test_progress_is_told_after_each_slice(tmp_path: Path) -> None:
 
 
 def test_no_file_and_no_text_of_a_run_holds_a_secret(tmp_path: Path) -> None:
-    settings_: shard.Settings
     with _server() as ecr:
         settings_ = _settings(ecr, session=session)
-        settings_ = (
-            _settings(ecr, session=f"{__package__}.test_settings:session") if __package__ else settings_
-        )
         by_hand.audit(PARTS, settings_, tmp_path)
         texts = [repr(shard.look(settings_)), str(shard.summary(tmp_path)), repr(settings_)]
     kept = [each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()]
