@@ -46,11 +46,10 @@ class Limits:
         idle_s: How long a thread waits for work before it ends.
         errors_kept: How many batch errors the report lists one by one.
         recovery: How a lane comes back after the service throttled, by a name of `dispatch/rate/recovery.py`.
-        rate_floor: The lowest rate of a lane after throttles, calls per second: half a percent of the default
-            quota, which is enough to notice soon that the service has recovered. A task that has a share of
-            a rate has the same share of this.
-        own_lane: The Checker shares its rate with no other Checker of the process. Two tasks of a distributed
-            run in one process have each their own share.
+        lane_share: The share of a lane that a task of a distributed run has for itself. The Checker then
+            shares its rate with no other Checker of the process, and its rates of the other operations and
+            the floor of its rate after throttles are this share of the usual ones. None: Checkers of one
+            lane share its rate.
     """
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -68,5 +67,4 @@ class Limits:
     idle_s: float = 10.0
     errors_kept: int = 1000
     recovery: str = "cubic"
-    rate_floor: float = 5.0
-    own_lane: bool = False
+    lane_share: float | None = None

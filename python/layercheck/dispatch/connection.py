@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from layercheck.aws import credentials
 from layercheck.aws.client import open_client
 from layercheck.aws.service_quotas import calls_per_second
-from layercheck.dispatch.rate.lanes import LANES, key_of
+from layercheck.dispatch.rate.lanes import join_lane
 from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport import choose
 from layercheck.dispatch.transport.selection import TransportName, check_name
@@ -82,8 +82,7 @@ class Connection:
         self.signing = Signing(self.client, owned=self._open.owned)
         self._is_shared = False
         number = self._choose(transport, rate)
-        key = None if limits.own_lane else key_of(self.client, self.target)
-        self.rate = LANES.join(key, number, recovery=limits.recovery, floor=limits.rate_floor)
+        self.rate = join_lane(self.client, self.target, number, limits)
         self.pool = WorkerPool(self.max_in_flight, self.rate, idle_s=limits.idle_s)
 
     def _choose(self, transport: TransportName | None, rate: Rate) -> float | None:

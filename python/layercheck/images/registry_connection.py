@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from layercheck.aws.caller_identity import caller_arn
 from layercheck.dispatch.checker import Checker
 from layercheck.dispatch.connection import Connection
-from layercheck.dispatch.rate.lanes import LANES, LaneHandle, key_of
+from layercheck.dispatch.rate.lanes import LaneHandle, join_lane
 from layercheck.errors import InvalidParameterError
 from layercheck.images.call_threads import CallThreads
 from layercheck.images.operations import Operations
@@ -62,8 +62,9 @@ class RegistryConnection:
         max_in_flight: int | None,
         limits: Limits,
     ) -> None:
-        listing = _number("list_rate", list_rate, LISTING_RATE)
-        reading = _number("image_rate", image_rate, READING_RATE)
+        share = limits.lane_share or 1.0
+        listing = _number("list_rate", list_rate, LISTING_RATE * share)
+        reading = _number("image_rate", image_rate, READING_RATE * share)
         self._limits = limits
         self._shared = Connection(
             "*",
@@ -86,12 +87,11 @@ class RegistryConnection:
         rates: dict[str, float | None] = {
             **dict.fromkeys(LISTING, listing),
             "BatchGetImage": reading,
-            "GetDownloadUrlForLayer": WITNESS_RATE,
+            "GetDownloadUrlForLayer": WITNESS_RATE * share,
         }
         self.rates = rates
         for operation, number in rates.items():
-            key = key_of(self._shared.client, self.target, operation)
-            self._paces[operation] = LANES.join(key, number, recovery=limits.recovery)
+            self._paces[operation] = join_lane(self._shared.client, self.target, number, limits, operation)
         self.operations = Operations(
             self._shared.client,
             self._shared.signing,

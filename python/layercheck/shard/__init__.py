@@ -15,9 +15,18 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from layercheck.shard.ask import Asking, ask
 from layercheck.shard.fingerprint import Fingerprint, fingerprint
 from layercheck.shard.folder import Folder, open_folder
+from layercheck.shard.image_settings import ImageSettings
+from layercheck.shard.images import (
+    ImageAsking,
+    ImageOutcome,
+    ask_images,
+    image_parts,
+    images_schema,
+)
 from layercheck.shard.look import Look, accept, look
 from layercheck.shard.manifest import Manifest
 from layercheck.shard.outcome import ERROR, NOTES, Outcome
+from layercheck.shard.packing import Piece, pack_repositories
 from layercheck.shard.preparation import Preparation
 from layercheck.shard.prepare import PREPARED_NOTES, Counts, Prepared, prepare
 from layercheck.shard.settings import Settings
@@ -67,6 +76,14 @@ __all__ = [
     "open_folder",
     "Manifest",
     "Waves",
+    "Piece",
+    "pack_repositories",
+    "ImageSettings",
+    "ImageAsking",
+    "ImageOutcome",
+    "ask_images",
+    "image_parts",
+    "images_schema",
     "Summary",
     "summary",
 ]

@@ -192,7 +192,9 @@ def ask(
         >>> from layercheck.testing import LocalEcr
         >>> there, gone = "sha256:" + "aa" * 32, "sha256:" + "bb" * 32
         >>> with LocalEcr({"app": [there]}, region_name=None) as ecr:
-        ...     settings = shard.Settings("app", region_name="us-east-1", endpoint_url=ecr.endpoint_url)
+        ...     settings = shard.Settings(
+        ...         "app", endpoint_url=ecr.endpoint_url, session="layercheck.testing:dummy_session"
+        ...     )
         ...     settings = shard.accept(settings, shard.look(settings))
         ...     rows = shard.prepare([pa.record_batch({"digest": [there, gone, there]})])
         ...     asking = shard.ask(rows, settings, shard.share_of(settings.rate))

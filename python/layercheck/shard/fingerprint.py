@@ -72,6 +72,7 @@ def fingerprint(batches: Iterable[pa.RecordBatch]) -> Fingerprint:
         batches: Record batches whose first column holds 32 raw bytes a row. Nulls do not count.
 
     Examples:
+        >>> import pyarrow as pa
         >>> from layercheck import shard
         >>> prepared = shard.prepare([pa.record_batch({"digest": ["sha256:" + "ab" * 32]})])
         >>> shard.fingerprint(prepared)

@@ -61,7 +61,9 @@ def look(settings: Settings) -> Look:
         >>> from layercheck import shard
         >>> from layercheck.testing import LocalEcr
         >>> with LocalEcr(["app"], region_name=None) as ecr:
-        ...     settings = shard.Settings("app", region_name="us-east-1", endpoint_url=ecr.endpoint_url)
+        ...     settings = shard.Settings(
+        ...         "app", endpoint_url=ecr.endpoint_url, session="layercheck.testing:dummy_session"
+        ...     )
         ...     seen = shard.look(settings)
         >>> seen.rate, seen.error
         (500.0, None)

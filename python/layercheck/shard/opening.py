@@ -85,7 +85,7 @@ def open_checker(settings: Settings, share: Share | None) -> Checker:
         rate=settings.rate if share is None else share.rate,
         max_in_flight=None if share is None else share.max_in_flight,
         transport=settings.transport,  # type: ignore[arg-type] # checked by Checker
-        _limits=Limits() if share is None else Limits(rate_floor=share.floor, own_lane=True),
+        _limits=Limits() if share is None else Limits(lane_share=share.part),
     )
     if not is_function:
         _SESSIONS.keep(name, checker._connection.session)

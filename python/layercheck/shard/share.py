@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from layercheck.dispatch.rate.pacer import FLOOR
 from layercheck.errors import InvalidParameterError
 from layercheck.limits import DEFAULT_MAX_IN_FLIGHT
 
@@ -13,8 +14,6 @@ CALLS_PER_ASKER = 500.0
 LEAST_RATE = 50.0
 """Below so many calls per second an asker is throttled more often: 1.2 % at 50, 2.5 % at 31, 18 % at 5, where
 others leave 300 of a quota (simulated with the package's own pacer)."""
-FLOOR = 5.0
-"""The lowest rate of all askers together after throttles, calls per second: that of one process."""
 _LEAST_IN_FLIGHT = 8
 
 
@@ -37,6 +36,11 @@ class Share:
     rate: float
     max_in_flight: int
     floor: float
+
+    @property
+    def part(self) -> float:
+        """The part of the lane that each has, from 0 to 1."""
+        return self.floor / FLOOR
 
 
 def share_of(

@@ -28,6 +28,7 @@ silent, the endpoint does the following:
 * It does not verify signatures, but it requires one that is scoped to the right region and service.
 """
 
+from layercheck.testing.clients import dummy_session
 from layercheck.testing.contents import (
     Availability,
     EvenDigests,
@@ -62,4 +63,5 @@ __all__ = [
     "Seed",
     "TagMutability",
     "Throttle",
+    "dummy_session",
 ]

@@ -34,3 +34,20 @@ def session(region_name: str, ca_bundle: str | None, lifetime_s: float | None) -
     chain = inner.get_component("credential_provider")
     chain.insert_before(chain.providers[0].METHOD, provider(lifetime_s))
     return boto3.Session(region_name=region_name, botocore_session=inner)
+
+
+def dummy_session(region_name: str = "us-east-1") -> boto3.Session:
+    """Return a boto3 session with the dummy credentials that a `LocalEcr` accepts.
+
+    A worker of a distributed run, which takes no session but the name of a function, makes one by
+    `session="layercheck.testing:dummy_session"`.
+
+    Args:
+        region_name: The region of the session.
+
+    Examples:
+        >>> from layercheck.testing import dummy_session
+        >>> dummy_session("eu-west-1").region_name
+        'eu-west-1'
+    """
+    return session(region_name or "us-east-1", None, None)

@@ -14,6 +14,7 @@ from layercheck.aws import credentials
 from layercheck.dispatch.outcome import Answer, Outcome
 from layercheck.dispatch.rate.pacer import BURST_S, FLOOR, Pacer
 from layercheck.dispatch.rate.recovery import recovery_named
+from layercheck.limits import Limits
 from layercheck.types import Target
 
 KEEP_S = 30.0
@@ -193,6 +194,29 @@ class LaneRegistry:
 
 LANES = LaneRegistry()
 """The lanes of this process."""
+
+
+def join_lane(
+    client: Any,
+    target: Target,
+    rate: float | None,
+    limits: Limits,
+    operation: str = "BatchCheckLayerAvailability",
+) -> LaneHandle:
+    """Return a part in the lane of a client, or in a lane of its own if the limits give it a share of one.
+
+    Args:
+        client: Its credentials tell the account.
+        target: Where it asks.
+        rate: Most calls per second of this part; None for no limit.
+        limits: Recovery and share.
+        operation: What is asked.
+    """
+    share = limits.lane_share
+    if share is None:
+        return LANES.join(key_of(client, target, operation), rate, recovery=limits.recovery)
+    return LANES.join(None, rate, recovery=limits.recovery, floor=FLOOR * share)
+
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=LANES.forget)
