@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 BLOCK_DIGESTS = 1_000_000
 """Digests that are planned and asked at once: about 64 MB, whatever the size of the part."""
+_LOOK_S = 0.1
 _CREDENTIALS_S = 30.0
 """How long a part that has asked nothing yet looks for credentials again. Many processes that start together
 ask the metadata service at once, and some get no answer (boto3#902, botocore#2304)."""
@@ -49,13 +51,20 @@ class Asking:
     """
 
     def __init__(
-        self, batches: Iterable[Any], settings: Settings, share: Share, *, patience: Patience | None = None
+        self,
+        batches: Iterable[Any],
+        settings: Settings,
+        share: Share,
+        *,
+        stop: Callable[[], bool] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         if not isinstance(settings.rate, float):
             raise InvalidParameterError("the settings have no rate yet; use those that accept() returned")
         self._batches = batches
         self._settings = settings
         self._share = share
+        self._stop = stop
         self._patience = patience or Patience()
         self._checker: Checker | None = None
         self._opened_at = 0.0
@@ -113,7 +122,7 @@ class Asking:
         pause_s = 0.5
         while True:
             try:
-                return self._open().check(plan)
+                return self._result(self._open(), plan)
             except CredentialsError as error:
                 self._close()
                 forget_session(self._settings)
@@ -123,6 +132,26 @@ class Asking:
                     raise
                 self._patience.sleep(self._patience.draw(0.0, pause_s))
                 pause_s = min(2 * pause_s, 8.0)
+
+    def _result(self, checker: Checker, plan: Plan) -> Report:
+        """Wait for the report, and look at `stop` meanwhile.
+
+        Raises:
+            RunCancelled: `stop` said so; the answers up to then are its report.
+        """
+        if self._stop is None:
+            return checker.check(plan)
+        run = checker.submit(plan)
+        try:
+            while not run.done():
+                if self._stop():
+                    run.cancel()
+                    break
+                wait([run], _LOOK_S)
+        except BaseException:
+            run.cancel()
+            raise
+        return run.result()
 
     def _open(self) -> Checker:
         """Return the checker of this part; a new one with a new session if the last one is old."""
@@ -167,6 +196,7 @@ def ask(
     settings: Settings,
     share: Share,
     *,
+    stop: Callable[[], bool] | None = None,
     patience: Patience | None = None,
 ) -> Asking:
     """Ask for the digests of a part, at this task's share of the rate.
@@ -181,6 +211,8 @@ def ask(
             The digests of a part should be different; those of a million are deduplicated.
         settings: What `accept` returned.
         share: What `share_of` returned.
+        stop: Asked several times a second, on the thread that iterates. When it says True, nothing more is
+            asked, and the outcome's error is a `RunCancelled`.
         patience: How to wait for credentials that are not there yet; for tests.
 
     Returns:
@@ -202,7 +234,7 @@ def ask(
         >>> lines["verdict"].to_pylist(), asking.outcome.calls
         (['available', 'unavailable'], 1)
     """
-    return Asking(batches, settings, share, patience=patience)
+    return Asking(batches, settings, share, stop=stop, patience=patience)
 
 
 def _blocks(batches: Iterable[Any]) -> Iterator[Plan]:

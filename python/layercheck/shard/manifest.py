@@ -15,6 +15,7 @@ from layercheck.redact import clean
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.folder import LIMIT_BYTES, Folder
 from layercheck.shard.outcome import VERDICTS, Outcome
+from layercheck.shard.table import OPEN
 
 FORMAT = 1
 _NAME = re.compile(r"slice=([0-9]{1,4})\.json")
@@ -230,6 +231,25 @@ def numbers(folder: Folder) -> list[int]:
     """Return the numbers of the slices that have a manifest, in order."""
     found = (_NAME.fullmatch(name) for name in folder.names())
     return sorted(int(match[1]) for match in found if match)
+
+
+def last_that_counts(manifests: Mapping[int, Manifest], last: int) -> Manifest | None:
+    """Return the manifest of the last slice if its answers are in the verdict table; else None.
+
+    They are if the last slice asked for all digests that the others left open, and began after each of these
+    had ended. Otherwise a slice was asked again meanwhile, and what the last one says is old.
+
+    Args:
+        manifests: The manifests of a run, by the number of the slice.
+        last: The number of the last slice.
+    """
+    found = manifests.get(last)
+    if found is None:
+        return None
+    others = [each for number, each in manifests.items() if number != last]
+    left = sum(each.outcome.counts[verdict] for each in others for verdict in OPEN)
+    is_after = all(found.began >= each.ended for each in others)
+    return found if left and is_after and found.outcome.asked.digests == left else None
 
 
 def version() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from layercheck.errors import JournalError
 from layercheck.shard.folder import Folder, open_folder
-from layercheck.shard.manifest import Manifest, numbers
+from layercheck.shard.manifest import Manifest, last_that_counts, numbers
 from layercheck.shard.outcome import Outcome
 from layercheck.shard.preparation import Preparation
 from layercheck.shard.table import OPEN
@@ -86,7 +86,8 @@ def summary(path: str | os.PathLike[str], *, folder: Folder | None = None) -> Su
         raise JournalError(f"no run began in {os.fspath(path)!r}; expected a path that was given to audit")
     found = {number: Manifest.read(folder, number) for number in numbers(folder)}
     done = {number: each for number, each in found.items() if each is not None}
-    last = done.pop(preparation.slices, None)
+    last = last_that_counts(done, preparation.slices)
+    done.pop(preparation.slices, None)
     total = sum((each.outcome for each in done.values()), Outcome())
     counts = dict(total.counts)
     if last is not None:

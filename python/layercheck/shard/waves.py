@@ -13,7 +13,7 @@ from layercheck.errors import JournalError, LayercheckError
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.folder import Folder
 from layercheck.shard.look import Look
-from layercheck.shard.manifest import Manifest, name_of, numbers, version
+from layercheck.shard.manifest import Manifest, last_that_counts, name_of, numbers, version
 from layercheck.shard.outcome import Outcome
 from layercheck.shard.preparation import Preparation
 from layercheck.shard.settings import Settings
@@ -85,13 +85,15 @@ class Waves:
     @property
     def needs_last(self) -> bool:
         """Whether the last slice is to be asked: all others are done, and digests have no final verdict."""
-        left = self._left()
-        if self.open or not left:
+        if self.open or not self._left():
             return False
-        found = self._done.get(self.last)
-        if found is None or not found.outcome.is_final or found.outcome.asked.digests != left:
-            return True
-        return any(each.ended > found.began for number, each in self._done.items() if number != self.last)
+        found = last_that_counts(self._done, self.last)
+        return found is None or not found.outcome.is_final
+
+    @property
+    def has_last(self) -> bool:
+        """Whether the verdict table takes the digests that other slices left open from the last slice."""
+        return last_that_counts(self._done, self.last) is not None
 
     def finish(
         self, slice: int, outcome: Outcome, *, began: float, expected: Fingerprint | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ def _ask(
     waves: shard.Waves,
     on: Callable[[str, int], object],
 ) -> None:
+    began = time.time()
     outcome = shard.Outcome()
     rows: list[pa.RecordBatch] = []
     for asker in range(share.askers):
@@ -99,7 +101,7 @@ def _ask(
     pq.write_table(pa.Table.from_batches(rows, schema=shard.SCHEMA), temporary)
     temporary.rename(path / f"slice={number:04d}.parquet")
     on("written", number)
-    waves.finish(number, outcome, began=0.0)
+    waves.finish(number, outcome, began=began)
     on("finished", number)
 
 
@@ -107,7 +109,7 @@ def table(path: Path, waves: shard.Waves) -> pa.Table:
     """The verdict table: a line for each digest."""
     slices = [number for number in waves.done if number != waves.last]
     found = pa.concat_tables([shard.empty_table(), *_tables(path, slices)])
-    if waves.last in waves.done:
+    if waves.has_last:
         final = pa.compute.invert(pa.compute.is_in(found["verdict"], pa.array(shard.OPEN)))
         found = pa.concat_tables([found.filter(final), *_tables(path, [waves.last])])
     return found

@@ -177,6 +177,30 @@ def test_credentials_that_never_come_are_a_dead_end_after_half_a_minute(
         asking.outcome.raise_error()
 
 
+def test_a_part_stops_when_it_is_told_to() -> None:
+    texts = digests(20_000)
+    with LocalEcr({"app": texts[::2]}, region_name=None, latency_ms=5) as ecr:
+
+        def stop() -> bool:
+            return ecr.counters.calls >= 20
+
+        share = shard.Share(1, 200.0, 8, 5.0)
+        asking = shard.ask(part(texts), settings_of(ecr), share, stop=stop)
+        found = pa.Table.from_batches(asking)
+        assert ecr.counters.calls < 200
+    assert found.num_rows == len(texts)
+    assert asking.outcome.counts["not_checked"] > 0
+    assert asking.outcome.counts["available"] > 0
+    with pytest.raises(lc.RunCancelled):
+        asking.outcome.raise_error()
+
+
+def test_a_part_that_is_not_told_to_stop_is_asked_to_the_end(ecr: LocalEcr) -> None:
+    asking = shard.ask(part(HELD), settings_of(ecr), SHARE, stop=lambda: False)
+    assert sum(batch.num_rows for batch in asking) == len(HELD)
+    assert asking.outcome.error is None
+
+
 def test_exceptions_of_the_engine_pass_through(ecr: LocalEcr) -> None:
     class EngineError(Exception):
         pass

@@ -177,6 +177,16 @@ def test_what_the_last_slice_left_open_is_asked_by_the_next_run(tmp_path: Path) 
     assert shard.summary(tmp_path).complete
 
 
+def test_a_last_slice_counts_no_more_when_the_others_were_asked_again(tmp_path: Path) -> None:
+    with _server(faults=[Fault("contradict", calls=(2, 9), share=1.0)]) as ecr:
+        by_hand.audit(PARTS, _settings(ecr), tmp_path)
+        assert (tmp_path / "_layercheck/slice=0004.json").exists()
+        found = by_hand.audit(PARTS, _settings(ecr), tmp_path, max_age_s=0.0)
+    assert _verdicts(found) == EXPECTED
+    summed = shard.summary(tmp_path)
+    assert sum(summed.counts.values()) == summed.settled == summed.digests == len(DIGESTS)
+
+
 def test_a_dead_end_in_the_middle_leaves_the_slice_open_and_the_rerun_goes_on(tmp_path: Path) -> None:
     with _server(faults=[Fault("access_denied", calls=(5, 8))]) as ecr:
         with pytest.raises(lc.AccessDeniedError):
