@@ -28,6 +28,7 @@ without notice.
 """
 MODULES = {
     "layercheck": "What `import layercheck` offers.",
+    "layercheck.shard": "What a distributed run does on every engine, without an engine.",
     "layercheck.testing": "A local endpoint to test against.",
     "layercheck.types": "Types that annotations speak of.",
 }

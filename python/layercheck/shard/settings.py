@@ -50,6 +50,7 @@ class Settings:
         InvalidParameterError: An argument cannot be right.
 
     Examples:
+        >>> import pickle
         >>> from layercheck import shard
         >>> settings = shard.Settings("team/app", region_name="eu-west-1", rate=200)
         >>> settings.rate, len(pickle.dumps(settings)) < 2_000

@@ -1,4 +1,4 @@
-"""The page on distributed runs: its messages are those of the package, and its figures those of the contract."""
+"""The page on distributed runs: its messages are those of the package, its table is the schema."""
 
 from __future__ import annotations
 
