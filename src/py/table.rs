@@ -126,7 +126,8 @@ impl PyTable {
     ) -> PyResult<Bound<'py, PyAny>> {
         let table = self.table.clone();
         let reader = if self.plain { arrow::Reader::plain(table) } else { arrow::Reader::new(table) };
-        Bound::new(py, PyRecordBatchReader::new(Box::new(reader)))?.call_method1("__arrow_c_stream__", (requested_schema,))
+        Bound::new(py, PyRecordBatchReader::new(Box::new(reader)))?
+            .call_method1("__arrow_c_stream__", (requested_schema,))
     }
 
     /// The table's Arrow schema (PyCapsule interface).

@@ -45,14 +45,16 @@ pub fn schema() -> SchemaRef {
 /// take neither dictionaries nor, with a check of schemas, columns without nulls.
 #[must_use]
 pub fn plain_schema() -> SchemaRef {
-    let fields = schema().fields().iter().map(|field| {
-        let kind = match field.data_type() {
-            DataType::Dictionary(_, value) => value.as_ref().clone(),
-            kind => kind.clone(),
-        };
-        Field::new(field.name(), kind, true)
-    }).collect::<Vec<_>>();
+    let fields = schema().fields().iter().map(|field| plain(field)).collect::<Vec<_>>();
     Arc::new(Schema::new(fields))
+}
+
+fn plain(field: &Field) -> Field {
+    let kind = match field.data_type() {
+        DataType::Dictionary(_, value) => value.as_ref().clone(),
+        kind => kind.clone(),
+    };
+    Field::new(field.name(), kind, true)
 }
 
 /// Reads a table as record batches of [`LINES`] lines, or of [`PLAIN_LINES`] lines of plain types.

@@ -78,6 +78,27 @@ fn json_lines_have_every_column_in_each_object() {
 
 #[cfg(feature = "arrow")]
 #[test]
+fn a_plain_batch_says_the_same_without_dictionaries() {
+    use arrow_array::StringArray;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Int8Type, Int32Type};
+    use arrow_schema::DataType;
+    use layercheck::table::arrow::Reader;
+
+    let table = table(false);
+    let (with, plain) = (Reader::new(table.clone()).next(), Reader::plain(table).next());
+    let (with, plain) = (with.unwrap().unwrap(), plain.unwrap().unwrap());
+    assert!(plain.schema().fields().iter().all(|field| field.is_nullable()));
+    let kinds: Vec<_> = plain.schema().fields().iter().map(|field| field.data_type().clone()).collect();
+    assert!(kinds.iter().all(|kind| [DataType::Int64, DataType::Utf8].contains(kind)));
+    let verdicts = with["verdict"].as_dictionary::<Int8Type>().downcast_dict::<StringArray>().unwrap();
+    assert!(verdicts.into_iter().eq(plain["verdict"].as_string::<i32>().iter()));
+    let types = with["media_type"].as_dictionary::<Int32Type>().downcast_dict::<StringArray>().unwrap();
+    assert!(types.into_iter().eq(plain["media_type"].as_string::<i32>().iter()));
+}
+
+#[cfg(feature = "arrow")]
+#[test]
 fn arrow_batches_follow_each_other_without_gap_or_overlap() {
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
@@ -94,13 +115,15 @@ fn arrow_batches_follow_each_other_without_gap_or_overlap() {
     let ledger = Ledger::new(Arc::new(planner.finish(100).unwrap())).unwrap();
     for unique in [false, true] {
         let table = Table::new(Arc::clone(ledger.plan()), ledger.columns().unwrap(), unique);
-        let batches: Vec<_> = Reader::new(table.clone()).map(Result::unwrap).collect();
-        assert!(batches.len() > 1);
-        let seen: Vec<i64> = batches
-            .iter()
-            .flat_map(|batch| batch["row"].as_primitive::<Int64Type>().values().to_vec())
-            .collect();
         let expected: Vec<i64> = table.lines(0).map(|line| line.row as i64).collect();
-        assert_eq!(seen, expected);
+        for reader in [Reader::new(table.clone()), Reader::plain(table.clone())] {
+            let batches: Vec<_> = reader.map(Result::unwrap).collect();
+            assert!(batches.len() > 1);
+            let seen: Vec<i64> = batches
+                .iter()
+                .flat_map(|batch| batch["row"].as_primitive::<Int64Type>().values().to_vec())
+                .collect();
+            assert_eq!(seen, expected);
+        }
     }
 }

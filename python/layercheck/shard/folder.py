@@ -103,9 +103,10 @@ class _ArrowFolder:
                 return bytes(file.read(LIMIT_BYTES + 1))
 
         try:
-            return self._tried("read", name, read)
+            content: bytes = self._tried("read", name, read)
         except FileNotFoundError:
             return None
+        return content
 
     def write(self, name: str, content: bytes) -> None:
         def write() -> None:

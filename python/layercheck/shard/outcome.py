@@ -65,9 +65,10 @@ class PartError:
 
     def exception(self) -> LayercheckError:
         """Return the exception of layercheck that this stands for; `LayercheckError` for an unknown name."""
-        found = getattr(errors, self.kind, None)
-        known = isinstance(found, type) and issubclass(found, LayercheckError)
-        return (found if known else LayercheckError)(self.message)
+        found: object = getattr(errors, self.kind, None)
+        if isinstance(found, type) and issubclass(found, LayercheckError):
+            return found(self.message)
+        return LayercheckError(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Outcome:
         return Outcome(
             self.asked + other.asked,
             {verdict: self.counts[verdict] + other.counts[verdict] for verdict in VERDICTS},
-            *(getattr(self, name) + getattr(other, name) for name in _COUNTS),
+            **{name: getattr(self, name) + getattr(other, name) for name in _COUNTS},
             parts=self.parts + other.parts,
             error=self.error or other.error,
         )
@@ -132,7 +133,7 @@ class Outcome:
             codes.append(ERROR)
             sizes.append(None)
             reasons.append(json.dumps(asdict(self.error)))
-        none = [None] * len(codes)
+        none: list[Any] = [None] * len(codes)
         columns = dict.fromkeys(schema().names, none)
         columns |= {"size": sizes, "code": codes, "reason": reasons}
         return arrow().RecordBatch.from_pydict(columns, schema=schema())
@@ -151,7 +152,7 @@ class Outcome:
         return cls(
             asked,
             {verdict: found[verdict] for verdict in VERDICTS},
-            *(found[name] for name in _COUNTS),
+            **{name: found[name] for name in _COUNTS},
             parts=found["parts"],
             error=PartError(**json.loads(text)) if text else None,
         )

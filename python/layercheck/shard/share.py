@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from layercheck.dispatch.rate.pacer import FLOOR
 from layercheck.errors import InvalidParameterError
@@ -69,10 +70,11 @@ def share_of(
         >>> share_of(500.0, speculation=True).rate
         125.0
     """
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not (math.isfinite(rate) and rate > 0):
+    numbers: tuple[object, object, object] = rate, slots, askers
+    if not _is_number(numbers[0], int | float) or not (math.isfinite(rate) and rate > 0):
         raise InvalidParameterError(f"rate is {rate!r}; expected calls per second, more than 0")
-    for name, number in (("slots", slots), ("askers", askers)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+    for name, number in zip(("slots", "askers"), numbers[1:], strict=True):
+        if number is not None and (not _is_number(number, int) or number < 1):  # type: ignore[operator]
             raise InvalidParameterError(
                 f"{name} is {number!r}; expected a whole number of at least 1, or None"
             )
@@ -84,3 +86,7 @@ def share_of(
     copies = count * 2 if speculation else count
     in_flight = max(_LEAST_IN_FLIGHT, math.ceil(DEFAULT_MAX_IN_FLIGHT / count))
     return Share(count, rate / copies, in_flight, FLOOR / copies)
+
+
+def _is_number(value: object, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ from typing import Any
 
 from layercheck._core import MAX_BATCH
 from layercheck.display.callback import as_callback
-from layercheck.errors import JournalError, LayercheckError
+from layercheck.errors import InvalidParameterError, JournalError, LayercheckError
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.folder import Folder
 from layercheck.shard.look import Look
@@ -41,6 +41,7 @@ class Waves:
 
     Raises:
         JournalError: A manifest is broken, or belongs to another run; the message says what differs.
+        InvalidParameterError: `max_age_s` is not a number of seconds.
         TypeError: `progress` is not a callable, a bool or None.
     """
 
@@ -66,7 +67,7 @@ class Waves:
         self._asked_digests = 0
         self.last = preparation.slices
         self._done: dict[int, Manifest] = {}
-        oldest = -math.inf if max_age_s is None else clock() - max_age_s
+        oldest = -math.inf if max_age_s is None else clock() - _checked_age(max_age_s)
         for number in numbers(folder):
             found = Manifest.read(folder, number)
             if found is not None and self._fits(number, found) and found.ended >= oldest:
@@ -115,7 +116,8 @@ class Waves:
         if wanted is not None and outcome.asked != wanted:
             raise LayercheckError(
                 f"slice {slice} asked {outcome.asked.digests:,} digests (hash {outcome.asked.text}) and "
-                f"should have asked {wanted.digests:,} (hash {wanted.text}); run the same again"
+                f"should have asked {wanted.digests:,} (hash {wanted.text}); run the same again, and with "
+                "another path if that does not help"
             )
         manifest = Manifest(
             slice, self._preparation.slices, self._target, version(), outcome, began, self._clock()
@@ -191,6 +193,12 @@ class Waves:
                 "pass what that run had to go on, or another path to begin anew"
             )
         return True
+
+
+def _checked_age(max_age_s: object) -> float:
+    if isinstance(max_age_s, bool) or not isinstance(max_age_s, int | float) or not max_age_s >= 0:
+        raise InvalidParameterError(f"max_age_s is {max_age_s!r}; expected seconds, from 0 on, or None")
+    return float(max_age_s)
 
 
 def _target(settings: Settings, seen: Look) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import boto3
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import pytest
 from botocore.credentials import Credentials
 
@@ -23,6 +25,10 @@ def session() -> boto3.Session:
     return boto3.Session(
         aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key=SECRET, aws_session_token=TOKEN
     )
+
+
+def credentials() -> Any:
+    return session().get_credentials()
 
 
 def session_of(region_name: str) -> boto3.Session:
@@ -70,10 +76,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a session": (session, "session is a boto3 Session"),
     "a client": (lambda: session().client("ecr", region_name="us-east-1"), "session is a boto3 client"),
     "a resource": (lambda: session().resource("s3", region_name="us-east-1"), "session is a boto3 resource"),
-    "credentials": (lambda: session().get_credentials(), "session is credentials of boto3"),
+    "credentials": (credentials, "session is credentials of boto3"),
     "made credentials": (lambda: Credentials("AKIDEXAMPLE", SECRET), "session is credentials of boto3"),
     "frozen credentials": (
-        lambda: session().get_credentials().get_frozen_credentials(),
+        lambda: credentials().get_frozen_credentials(),
         "session is credentials of boto3",
     ),
     "a checker": (lambda: lc.Checker("app", region_name="us-east-1"), "session is a layercheck Checker"),
@@ -110,12 +116,20 @@ def test_a_function_of_the_script_is_refused_because_no_worker_can_import_it() -
         shard.Settings("app", session=scope["session"])
 
 
+def test_the_room_loads_neither_pyarrow_nor_boto3_nor_numpy() -> None:
+    heavy = {"pyarrow", "boto3", "botocore", "numpy"}
+    code = f"import sys, layercheck.shard; print(*{heavy} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_a_function_crosses_by_its_name() -> None:
     settings = shard.Settings("app", session=session)
     assert settings.session_name == f"{__name__}:session"
     made = open_session(settings.session_name)
     assert made is not None
-    assert made.get_credentials().secret_key == SECRET
+    found: Any = made.get_credentials()
+    assert found.secret_key == SECRET
 
 
 def test_a_function_gets_the_region_if_it_has_a_parameter_for_it() -> None:

@@ -151,6 +151,12 @@ def test_old_slices_are_asked_again(tmp_path: Path) -> None:
         assert ecr.counters.digests == calls + old["digests"] + 2
 
 
+@pytest.mark.parametrize("age", [-1, True, "1h", float("nan")])
+def test_an_age_that_is_none_is_refused(age: Any, server: LocalEcr, run: Path) -> None:
+    with pytest.raises(lc.InvalidParameterError, match=r"max_age_s is .*; expected seconds, from 0 on"):
+        by_hand.audit(PARTS, _settings(server), run, max_age_s=age)
+
+
 def test_the_last_slice_asks_once_more_what_has_no_final_verdict(tmp_path: Path) -> None:
     # Answers that contradict themselves about a digest twice leave it unanswered.
     with _server(faults=[Fault("contradict", calls=(2, 9), share=1.0)]) as ecr:
