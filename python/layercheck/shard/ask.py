@@ -17,7 +17,7 @@ from layercheck.shard.opening import KEEP_S, forget_session, open_checker
 from layercheck.shard.outcome import VERDICTS, Outcome, PartError
 from layercheck.shard.settings import Settings
 from layercheck.shard.share import Share
-from layercheck.shard.table import BATCH_ROWS, arrow, schema
+from layercheck.shard.table import BATCH_ROWS, OPEN, arrow, schema
 from layercheck.types import RunStats
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ BLOCK_DIGESTS = 1_000_000
 """Digests that are planned and asked at once: about 64 MB, whatever the size of the part."""
 _LOOK_S = 0.1
 _CREDENTIALS_S = 30.0
-"""How long a part that has asked nothing yet looks for credentials again. Many processes that start together
-ask the metadata service at once, and some get no answer (boto3#902, botocore#2304)."""
+"""How long a part looks for credentials again. Many processes that start together ask the metadata service at
+once, and some get no answer (boto3#902, botocore#2304)."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,6 @@ class Asking:
         self._patience = patience or Patience()
         self._checker: Checker | None = None
         self._opened_at = 0.0
-        self._answered = False
         self.outcome = Outcome(parts=1)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -126,9 +125,10 @@ class Asking:
             except CredentialsError as error:
                 self._close()
                 forget_session(self._settings)
-                # What the service itself refuses does not change by waiting.
-                late = self._answered or self._patience.clock() - began >= _CREDENTIALS_S
-                if late or error.response is not None:
+                # What the service itself refuses does not change by waiting, and answers are not asked twice.
+                late = self._patience.clock() - began >= _CREDENTIALS_S
+                stopped = self._stop is not None and self._stop()
+                if late or stopped or error.response is not None or _has_answers(error.report):
                     raise
                 self._patience.sleep(self._patience.draw(0.0, pause_s))
                 pause_s = min(2 * pause_s, 8.0)
@@ -174,7 +174,6 @@ class Asking:
     def _lines(self, plan: Plan, report: Report, asked_at: datetime) -> Iterator[pa.RecordBatch]:
         # Counted before the lines are yielded, because the engine may never ask for the end of the iterator.
         stats = report.stats
-        self._answered = self._answered or stats.calls > 0
         self.outcome += Outcome(
             asked=Fingerprint.of(plan.digests),
             counts={verdict: report.unique_counts[verdict] for verdict in VERDICTS},
@@ -197,7 +196,7 @@ def ask(
     share: Share,
     *,
     stop: Callable[[], bool] | None = None,
-    patience: Patience | None = None,
+    _patience: Patience | None = None,
 ) -> Asking:
     """Ask for the digests of a part, at this task's share of the rate.
 
@@ -213,7 +212,6 @@ def ask(
         share: What `share_of` returned.
         stop: Asked several times a second, on the thread that iterates. When it says True, nothing more is
             asked, and the outcome's error is a `RunCancelled`.
-        patience: How to wait for credentials that are not there yet; for tests.
 
     Returns:
         The lines, and after them the outcome.
@@ -234,7 +232,7 @@ def ask(
         >>> lines["verdict"].to_pylist(), asking.outcome.calls
         (['available', 'unavailable'], 1)
     """
-    return Asking(batches, settings, share, stop=stop, patience=patience)
+    return Asking(batches, settings, share, stop=stop, patience=_patience)
 
 
 def _blocks(batches: Iterable[Any]) -> Iterator[Plan]:
@@ -264,6 +262,13 @@ def _is_binary(kind: Any) -> bool:
     pa = arrow()
     types = pa.types
     return bool(types.is_binary(kind) or types.is_large_binary(kind) or kind == pa.binary(32))
+
+
+def _has_answers(report: Report | None) -> bool:
+    if report is None:
+        return False
+    counts = report.unique_counts
+    return any(counts[verdict] for verdict in VERDICTS if verdict not in OPEN)
 
 
 def _unasked(plan: Plan, settings: Settings) -> Report:

@@ -106,7 +106,7 @@ def test_a_dead_end_is_data_and_the_driver_raises_our_class(
 ) -> None:
     texts = digests(2_000)
     with LocalEcr({"app": texts[::2]}, region_name=None, faults=faults) as ecr:
-        asking = shard.ask(part(texts), settings_of(ecr, **given), SHARE, patience=_no_patience())
+        asking = shard.ask(part(texts), settings_of(ecr, **given), SHARE, _patience=_no_patience())
         rows, outcome = shard.Outcome.split(asking.with_outcome())
     found = pa.Table.from_batches(rows)
     assert outcome == asking.outcome
@@ -156,7 +156,7 @@ def test_credentials_that_come_late_are_waited_for(ecr: LocalEcr, monkeypatch: p
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 
     patience = Patience(clock=lambda: sum(slept), sleep=sleep, draw=lambda low, high: high)
-    asking = shard.ask(part(HELD), settings_of(ecr), SHARE, patience=patience)
+    asking = shard.ask(part(HELD), settings_of(ecr), SHARE, _patience=patience)
     found = pa.Table.from_batches(asking)
     assert "not_checked" not in found["verdict"].to_pylist()
     assert asking.outcome.error is None
@@ -170,7 +170,7 @@ def test_credentials_that_never_come_are_a_dead_end_after_half_a_minute(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     slept: list[float] = []
     patience = Patience(clock=lambda: sum(slept), sleep=slept.append, draw=lambda low, high: high)
-    asking = shard.ask(part(HELD), settings_of(ecr), SHARE, patience=patience)
+    asking = shard.ask(part(HELD), settings_of(ecr), SHARE, _patience=patience)
     list(asking)
     assert 30 <= sum(slept) <= 40
     with pytest.raises(lc.CredentialsError):
