@@ -13,7 +13,7 @@ say = @printf '\n==> %s\n' '$(1)'
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
-  bench-overhead bench-cancelled bench-giving-up bench-images bench-local-ecr soak exhaustion journal-kills journal-disk coverage format clean
+  bench-overhead bench-cancelled bench-giving-up bench-images bench-shares bench-local-ecr soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -200,6 +200,9 @@ bench-giving-up: setup build ## what is unanswered when calls fail at random, so
 
 bench-images: setup build ## checks of whole repositories, beside a script; writes bench/results/images.json
 	$(BIN)/python bench studies.images --keep
+
+bench-shares: setup build ## the calls of several askers in each second, one of them killed, some 3 minutes; writes bench/results/shares.json
+	$(BIN)/python bench studies.shares --keep
 
 bench-local-ecr: ## calls a second that the local endpoint answers on one core; writes bench/results/local_ecr.json
 	cargo run --release --locked --features local-ecr --example bench_local_ecr

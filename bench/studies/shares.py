@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Final
 import pyarrow as pa
 
 from layercheck import shard
-from layercheck.testing import EvenDigests, LocalEcr
+from layercheck.testing import Call, EvenDigests, LocalEcr
 
 RESULT = Path(__file__).parent.parent / "results" / "shares.json"
 RATE: Final = 400.0
@@ -105,18 +106,18 @@ def measure(askers: int, *, kill: bool, calls: int = CALLS, rate: float = RATE) 
         len(at),
         len(at) - calls,
         round(worst / rate, 4),
-        round(_used(at, askers, rate, log_parts(log, askers, calls)), 4),
+        round(_used(at, askers, rate, times_of_parts(log, askers, calls)), 4),
         throttled,
         round(max(later - earlier for earlier, later in pairwise(of_first)), 2) if kill else 0.0,
     )
 
 
-def log_parts(log: list[object], askers: int, calls: int) -> list[list[float]]:
+def times_of_parts(log: Sequence[Call], askers: int, calls: int) -> list[list[float]]:
     """When the calls of each part came."""
     part_of = {f"sha256:{each}": part for part in range(askers) for each in digests(part, askers, calls)}
     parts: list[list[float]] = [[] for _ in range(askers)]
     for call in log:
-        parts[part_of[call.digests[0]]].append(call.at_ns / 1e9)  # type: ignore[attr-defined]
+        parts[part_of[call.digests[0]]].append(call.at_ns / 1e9)
     return parts
 
 

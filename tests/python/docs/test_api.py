@@ -9,6 +9,7 @@ import griffe
 import pytest
 
 import layercheck
+import layercheck.shard
 import layercheck.testing
 from docs.pages import ROOT
 
@@ -29,7 +30,7 @@ def test_the_page_on_the_api_is_fresh(api: ModuleType) -> None:
 
 def test_every_public_name_is_on_the_page(api: ModuleType) -> None:
     headings = {line.split()[-1] for line in api.PAGE.read_text().splitlines() if line.startswith("### ")}
-    assert {*layercheck.__all__, *layercheck.testing.__all__} <= headings
+    assert {*layercheck.__all__, *layercheck.shard.__all__, *layercheck.testing.__all__} <= headings
 
 
 def test_several_classes_before_one_colon_are_all_named(api: ModuleType) -> None:
