@@ -7,7 +7,7 @@ import platform
 from dataclasses import asdict, dataclass, replace
 
 from layercheck._core import build_info
-from layercheck.errors import InvalidParameterError, LayercheckError
+from layercheck.errors import InvalidParameterError
 from layercheck.shard.opening import forget_session, open_checker
 from layercheck.shard.outcome import PartError
 from layercheck.shard.settings import Settings
@@ -55,7 +55,7 @@ class Look:
 def look(settings: Settings) -> Look:
     """Make a session and a client in this process, and ask for one digest. Call it in one worker.
 
-    It raises nothing of layercheck: what went wrong is in `Look.error`.
+    It raises nothing: what went wrong is in `Look.error`.
 
     Examples:
         >>> from layercheck import shard
@@ -75,7 +75,9 @@ def look(settings: Settings) -> Look:
             account = connection.account_id
             checker.check([_ANY_DIGEST])
             target = checker.target
-    except LayercheckError as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 (an engine would lose its class, and show its text)
         forget_session(settings)
         return _this(error=PartError.of(error))
     return _this(account=account, region_name=target.region_name, endpoint_url=target.endpoint_url, rate=rate)

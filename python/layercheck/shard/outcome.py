@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from layercheck import errors
@@ -55,10 +56,13 @@ class PartError:
 
     @classmethod
     def of(cls, error: Exception) -> PartError:
-        """Return an exception as data; one that is not of layercheck becomes a `LayercheckError`."""
+        """Return an exception as data; one that is not of layercheck becomes a `LayercheckError`.
+
+        Of such a one the message has the class and the place, and not the text, which may hold a secret.
+        """
         name = type(error).__name__
         if not isinstance(error, LayercheckError):
-            return cls(LayercheckError.__name__, name, clean(f"a part failed: {name}: {error}", 500))
+            return cls(LayercheckError.__name__, name, f"a part failed: {name}{_place_of(error)}")
         found = error.response.get("Error") if isinstance(error.response, Mapping) else None
         code = found.get("Code") if isinstance(found, Mapping) else None
         return cls(name, clean(code, 100) if isinstance(code, str) and code else name, clean(error, 2_000))
@@ -69,6 +73,16 @@ class PartError:
         if isinstance(found, type) and issubclass(found, LayercheckError):
             return found(self.message)
         return LayercheckError(self.message)
+
+
+def _place_of(error: Exception) -> str:
+    """Where an exception was raised, as ` in file.py, line 12`; empty if it was not raised."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return ""
+    return f" in {PurePath(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno}"
 
 
 @dataclass(frozen=True, slots=True)

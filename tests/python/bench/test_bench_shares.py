@@ -1,4 +1,4 @@
-"""The benchmark of shares on a small input: a killed asker is replaced, and every part is asked to its end."""
+"""The benchmark of shares on a small input: every part is asked to its end, whoever is killed."""
 
 from __future__ import annotations
 

@@ -213,6 +213,39 @@ def test_exceptions_of_the_engine_pass_through(ecr: LocalEcr) -> None:
         list(shard.ask(batches(), settings_of(ecr), SHARE))
 
 
+class BrokenSession:
+    """What a function may return by mistake: it looks like a session, and fails with a secret in its text."""
+
+    region_name = "us-east-1"
+
+    def client(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError(f"no client with {SECRET}")
+
+    def get_credentials(self) -> None:
+        return None
+
+
+def broken_session() -> Any:
+    return BrokenSession()
+
+
+def test_an_exception_that_is_not_ours_is_data_without_its_text(ecr: LocalEcr) -> None:
+    settings = settings_of(ecr, session=f"{__name__}:broken_session")
+    seen = shard.look(settings)
+    assert seen.error is not None
+    assert SECRET not in seen.to_json()
+    asking = shard.ask(part(HELD), settings, SHARE)
+    found = pa.Table.from_batches(asking).to_pylist()
+    assert {row["verdict"] for row in found} == {"not_checked"}
+    assert {row["code"] for row in found} == {"RuntimeError"}
+    assert SECRET not in str(found)
+    with pytest.raises(
+        lc.LayercheckError, match="a part failed: RuntimeError in test_ask.py, line"
+    ) as raised:
+        asking.outcome.raise_error()
+    assert type(raised.value) is lc.LayercheckError
+
+
 def test_rows_that_were_not_prepared_are_a_dead_end(ecr: LocalEcr) -> None:
     for column in (pa.array(HELD), pa.array([b"short"], pa.binary()), pa.array([1])):
         asking = shard.ask([pa.record_batch({"digest": column})], settings_of(ecr), SHARE)
