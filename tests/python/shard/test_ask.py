@@ -240,7 +240,7 @@ def test_an_exception_that_is_not_ours_is_data_without_its_text(ecr: LocalEcr) -
     assert {row["code"] for row in found} == {"RuntimeError"}
     assert SECRET not in str(found)
     with pytest.raises(
-        lc.LayercheckError, match="a part failed: RuntimeError in test_ask.py, line"
+        lc.LayercheckError, match=r"a part failed: RuntimeError in test_ask\.py, line"
     ) as raised:
         asking.outcome.raise_error()
     assert type(raised.value) is lc.LayercheckError
