@@ -76,7 +76,7 @@ def fingerprint(batches: Iterable[pa.RecordBatch]) -> Fingerprint:
         >>> from layercheck import shard
         >>> prepared = shard.prepare([pa.record_batch({"digest": ["sha256:" + "ab" * 32]})])
         >>> shard.fingerprint(prepared)
-        Fingerprint(digests=1, hash=12219535221757698943)
+        Fingerprint(digests=1, hash=11279294387844246391)
     """
     total = Fingerprint()
     for batch in batches:
