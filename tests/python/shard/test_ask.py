@@ -201,6 +201,17 @@ def test_a_part_that_is_not_told_to_stop_is_asked_to_the_end(ecr: LocalEcr) -> N
     assert asking.outcome.error is None
 
 
+def test_credentials_that_the_service_refuses_are_not_waited_for() -> None:
+    slept: list[float] = []
+    patience = Patience(clock=lambda: sum(slept), sleep=slept.append, draw=lambda low, high: high)
+    with LocalEcr(["app"], region_name=None, faults=[Fault("expired_token")]) as ecr:
+        asking = shard.ask(part(HELD), settings_of(ecr), SHARE, _patience=patience)
+        list(asking)
+    with pytest.raises(lc.CredentialsError):
+        asking.outcome.raise_error()
+    assert slept == []
+
+
 def test_exceptions_of_the_engine_pass_through(ecr: LocalEcr) -> None:
     class EngineError(Exception):
         pass

@@ -123,6 +123,17 @@ def test_an_account_that_cannot_be_asked_leaves_the_others_alone(ecr: LocalEcr) 
     assert asking.outcome.error.kind == "CredentialsError"
 
 
+def test_repositories_that_nothing_was_asked_about_say_why(
+    ecr: LocalEcr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    asking = shard.ask_images([_rows("empty", "team/whole")], _settings(ecr), shard.share_of(500.0))
+    lines = _table(asking).to_pylist()
+    assert [(line["state"], line["code"]) for line in lines] == [("failed", "CredentialsError")] * 2
+    assert asking.outcome.repositories == {"failed": 2}
+    assert asking.outcome.error is not None
+
+
 def session_of_account(registry_id: str, region_name: str) -> boto3.Session:
     if registry_id != "123456789012":
         raise RuntimeError(f"cannot assume the role of {registry_id} with {SECRET}")
