@@ -32,7 +32,9 @@ def _server(**given: Any) -> LocalEcr:
 
 
 def _settings(ecr: LocalEcr, **given: Any) -> shard.Settings:
-    given = {"repository_name": "app", "region_name": "us-east-1", "rate": 5_000, **given}
+    # By a function, because fixtures of the module are made without the environment of a test.
+    made = {"session": "layercheck.testing:dummy_session", "region_name": "us-east-1", "rate": 5_000}
+    given = {"repository_name": "app", **made, **given}
     return shard.Settings(endpoint_url=ecr.endpoint_url, **given)
 
 
