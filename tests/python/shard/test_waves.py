@@ -32,9 +32,7 @@ def _server(**given: Any) -> LocalEcr:
 
 
 def _settings(ecr: LocalEcr, **given: Any) -> shard.Settings:
-    # By a function, because fixtures of the module are made without the environment of a test.
-    made = {"session": "layercheck.testing:dummy_session", "region_name": "us-east-1", "rate": 5_000}
-    given = {"repository_name": "app", **made, **given}
+    given = {"repository_name": "app", "region_name": "us-east-1", "rate": 5_000, **given}
     return shard.Settings(endpoint_url=ecr.endpoint_url, **given)
 
 
@@ -64,7 +62,8 @@ def server() -> Iterator[LocalEcr]:
 @pytest.fixture(scope="module")
 def finished(server: LocalEcr, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("finished")
-    by_hand.audit(PARTS, _settings(server), path)
+    # By a function, because a fixture of the module is made without the environment of a test.
+    by_hand.audit(PARTS, _settings(server, session="layercheck.testing:dummy_session"), path)
     return path
 
 
