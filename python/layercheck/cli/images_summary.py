@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from layercheck.cli.numbers_table import numbers_table
+from layercheck.cli.numbers_table import numbers_table, shortened
 from layercheck.display.wording import duration, percent
 from layercheck.redact import one_line, visible
 
@@ -43,18 +43,20 @@ _NOTES = {
 }
 _ALWAYS_SHOWN = ("complete", "incomplete")
 _SHOWN = 20
+_REPOSITORIES = 10
 _SEARCHED = 5_000
 """Findings that are looked at for those to show."""
 _TAGS = 3
 _TAG_WIDTH = 40
 _REASON_WIDTH = 160
+_REPOSITORY_WIDTH = 60
 
 
 def summary(report: ImageReport) -> Group:
     """The result of a check: verdicts, the first broken images, and what a reader should know."""
     lines: list[RenderableType] = [_headline(report), Text(), _verdicts(report), Text()]
     lines.append(Text(_effort(report), style="dim"))
-    lines += _findings(report)
+    lines += [*_repositories(report), *_findings(report)]
     # The other notes were on standard error as soon as they were known.
     notes = [note for each in report.repositories for note in each.notes]
     lines += [Text(f"\n{one_line(note)}", style="dim") for note in notes]
@@ -102,9 +104,30 @@ def _effort(report: ImageReport) -> str:
     return ", ".join(parts)
 
 
+def _repositories(report: ImageReport) -> list[RenderableType]:
+    """Where the broken images are, if several repositories were checked."""
+    broken = [(_broken(each.counts), each) for each in report.repositories if _broken(each.counts)]
+    if len(report.repositories) < 2 or not broken:
+        return []
+    table = numbers_table("repository", "broken", "of images")
+    table.columns[0].no_wrap = False
+    table.columns[0].overflow = "fold"
+    for number, each in sorted(broken, key=lambda pair: -pair[0])[:_REPOSITORIES]:
+        name = shortened(each.repository_name, _REPOSITORY_WIDTH)
+        table.add_row(name, f"{number:,}", f"{sum(each.counts.values()):,}")
+    title = f"\nrepositories with broken images: {len(broken):,} of {len(report.repositories):,}"
+    lines: list[RenderableType] = [Text(title, style="bold"), table]
+    if len(broken) > _REPOSITORIES:
+        lines.append(Text(f"and {len(broken) - _REPOSITORIES:,} more: --table repositories", style="dim"))
+    return lines
+
+
+def _broken(counts: Mapping[str, int]) -> int:
+    return counts["incomplete"] + counts["unreadable"]
+
+
 def _findings(report: ImageReport) -> list[RenderableType]:
-    counts = report.counts
-    total = counts["incomplete"] + counts["unreadable"]
+    total = _broken(report.counts)
     if not total:
         return []
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
@@ -114,7 +137,7 @@ def _findings(report: ImageReport) -> list[RenderableType]:
     table.add_column("image", overflow="fold")
     table.add_column("what", overflow="fold")
     for image in _first(report):
-        cells = [Text(visible(image.repository))] if several else []
+        cells = [shortened(image.repository, _REPOSITORY_WIDTH)] if several else []
         table.add_row(*cells, Text(_name(image)), Text(_what(image)))
     lines: list[RenderableType] = [
         Text(f"\nbroken images, {min(total, _SHOWN)} of {total:,}", style="bold"),
@@ -149,18 +172,14 @@ def _name(image: Image) -> str:
     """The tags of an image, or its short digest."""
     if not image.tags:
         return f"{image.digest[:19]}…"
-    shown = [_cut(visible(tag), _TAG_WIDTH) for tag in image.tags[:_TAGS]]
+    shown = [shortened(tag, _TAG_WIDTH).plain for tag in image.tags[:_TAGS]]
     more = len(image.tags) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def _what(image: Image) -> str:
-    text = _cut(one_line(image.reason or image.code or image.verdict.label), _REASON_WIDTH)
+    text = shortened(one_line(image.reason or image.code or image.verdict.label), _REASON_WIDTH).plain
     return f"{text}: {image.missing[0][:19]}…" if len(image.missing) == 1 else text
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def cost_table(cost: ImageCost) -> Group:

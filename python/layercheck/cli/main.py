@@ -47,6 +47,19 @@ class _Group(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - true of every entry in the table above
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            if near:
+                error.message = f"{error.message.rstrip('.')}; did you mean {near[0]!r}?"
+            raise
+
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _reader_may_leave():
             return super().make_context(*args, **extra)

@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from layercheck.display.terminal import Terminal
+from layercheck.redact import visible
 
 _NARROWEST_NOTE = 12
 
@@ -69,3 +70,13 @@ def numbers_table(*columns: str) -> NumbersTable:
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
     return table
+
+
+def shortened(text: str, most: int) -> Text:
+    """Text from outside for a cell: on one line, at most `most` columns wide, with `…` where it is cut.
+
+    A name of 300 characters would take the room of the other columns. Files have the names as they are.
+    """
+    cell = Text(visible(text))
+    cell.truncate(most, overflow="ellipsis")
+    return cell

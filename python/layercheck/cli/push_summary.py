@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from layercheck.cli.numbers_table import NumbersTable, numbers_table
+from layercheck.cli.numbers_table import NumbersTable, numbers_table, shortened
 from layercheck.display.terminal import Terminal
 from layercheck.display.wording import bytes_text, duration
 from layercheck.push.actions import ACTIONS
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _ROWS = 10
 _LINES = 10
+_NAME_WIDTH = 100
+_PLATFORMS = 3
+_PLATFORM_WIDTH = 32
 _WIDE = 140
 """Columns from which a digest is shown whole beside its notes."""
 
@@ -101,7 +104,7 @@ def _images(plan: PushPlan) -> Table:
     table.columns[0].overflow = "fold"
     for image in islice(plan.images, _LINES):
         blobs = sum(image.counts.values())
-        table.add_row(Text(visible(image.name)), f"{blobs:,}", range_of_bytes(image.upload_bytes))
+        table.add_row(shortened(image.name, _NAME_WIDTH), f"{blobs:,}", range_of_bytes(image.upload_bytes))
     if len(plan.images) > _LINES:
         table.add_row(Text(f"and {len(plan.images) - _LINES:,} more", style="dim"), "", "")
     return table
@@ -127,13 +130,20 @@ def _rows(plan: PushPlan, wide: bool) -> list[RenderableType]:
             bytes_text(row.size) if row.size is not None else "",
             _digest(row, wide),
             row.role,
-            *((Text(visible(", ".join(row.platforms))),) if with_platforms else ()),
+            *((_platforms(row),) if with_platforms else ()),
             Text(visible(row.note)),
         )
     lines: list[RenderableType] = [Text(), table]
     if len(moving) > _ROWS:
         lines.append(Text(f"{_ROWS} of {len(moving):,}; all: --format jsonl, or -o FILE", style="dim"))
     return lines
+
+
+def _platforms(row: PushRow) -> Text:
+    """The first platforms of a row: a layer of a base image may be in all of them."""
+    shown = [shortened(each, _PLATFORM_WIDTH).plain for each in row.platforms[:_PLATFORMS]]
+    more = len(row.platforms) - len(shown)
+    return Text(", ".join(shown) + (f" and {more:,} more" if more else ""))
 
 
 def _digest(row: PushRow, wide: bool) -> str:

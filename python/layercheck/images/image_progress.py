@@ -25,6 +25,10 @@ class ImageProgress:
         incomplete: Images found incomplete or unreadable so far.
         seconds: Seconds since the check began.
         done: True in the last callback of the check.
+        images_read: Images whose manifest was read or known, or could not be had.
+        asked_again: Questions of the second look: images with missing parts by DescribeImages, these parts by
+            the layer check, and as many as are confirmed by GetDownloadUrlForLayer.
+        asked_again_done: Those of them that have an answer.
     """
 
     repositories: int
@@ -36,6 +40,9 @@ class ImageProgress:
     incomplete: int = 0
     seconds: float = 0.0
     done: bool = False
+    images_read: int = 0
+    asked_again: int = 0
+    asked_again_done: int = 0
 
 
 ImageProgressCallback: TypeAlias = Callable[[ImageProgress], object]
@@ -49,7 +56,8 @@ class ProgressCounter:
         self._began_at = time.monotonic()
         self._repositories = self._repositories_done = 0
         self._images = self._images_done = self._incomplete = 0
-        self._blobs = self._blobs_done = 0
+        self._blobs = self._blobs_done = self._images_read = 0
+        self._asked_again = self._asked_again_done = 0
 
     def found(self, repositories: int) -> None:
         """Note how many repositories there are to check."""
@@ -60,6 +68,21 @@ class ProgressCounter:
         """Note that a repository was listed."""
         with self._lock:
             self._images += images
+
+    def read(self, images: int) -> None:
+        """Note that manifests were read, or were known."""
+        with self._lock:
+            self._images_read += images
+
+    def asks_again(self, questions: int) -> None:
+        """Note that a second look begins."""
+        with self._lock:
+            self._asked_again += questions
+
+    def asked_again(self, questions: int) -> None:
+        """Note that questions of a second look have their answers."""
+        with self._lock:
+            self._asked_again_done += questions
 
     def finished(self, images: int, incomplete: int) -> None:
         """Note that a repository is done."""
@@ -80,6 +103,17 @@ class ProgressCounter:
 
         return note
 
+    def of_blobs_again(self) -> ProgressCallback:
+        """Return a callback for the second check of a repository's missing blobs."""
+        before = 0
+
+        def note(progress: Progress) -> None:
+            nonlocal before
+            self.asked_again(progress.settled - before)
+            before = progress.settled
+
+        return note
+
     def now(self, *, done: bool = False) -> ImageProgress:
         """Return the state at this moment."""
         with self._lock:
@@ -93,4 +127,7 @@ class ProgressCounter:
                 self._incomplete,
                 time.monotonic() - self._began_at,
                 done,
+                self._images_read,
+                self._asked_again,
+                self._asked_again_done,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -186,7 +186,11 @@ def _with_state(entry: object, state: str) -> object:
 
 
 def look_up(
-    operations: Operations, repository_name: str, ids: list[dict[str, str]], stop: StopSignal
+    operations: Operations,
+    repository_name: str,
+    ids: list[dict[str, str]],
+    stop: StopSignal,
+    on_answered: Callable[[int], None] = lambda _: None,
 ) -> tuple[list[Any], list[dict[str, str]]]:
     """Ask for images by digest or tag.
 
@@ -198,6 +202,7 @@ def look_up(
         repository_name: The repository.
         ids: What is asked: `imageDigest` or `imageTag`.
         stop: Ends it early.
+        on_answered: Called after each call with the number of ids that it settled.
 
     Returns:
         The details of the images that are there, and the ids of those of which the service said that they are
@@ -225,6 +230,7 @@ def look_up(
                 raise
             if len(part) == 1:
                 missing += part
+                on_answered(1)
             else:
                 half = len(part) // 2
                 waiting += [part[half:], part[:half]]
@@ -235,6 +241,9 @@ def look_up(
         if left and len(part) > 1:
             half = (len(left) + 1) // 2
             waiting += [each for each in (left[half:], left[:half]) if each]
+            on_answered(len(part) - len(left))
+        else:
+            on_answered(len(part))
     return there, missing
 
 

@@ -120,7 +120,8 @@ def _without_secrets(answer: Any, known: KnownSecrets) -> Any:
     """
     if isinstance(answer, str):
         text = answer if answer.isascii() else answer.encode("utf-8", "replace").decode()
-        return known.hide(text, len(text) + 1)
+        # The limit counts bytes, and a character has at most four.
+        return known.hide(text, 4 * len(text) + 1)
     if isinstance(answer, list):
         return [_without_secrets(each, known) for each in answer]
     if isinstance(answer, dict):

@@ -11,21 +11,37 @@ from layercheck.display.plain_lines import INTERVAL_S, to_stderr
 from layercheck.images.image_progress import ImageProgress, ImageProgressCallback
 
 
-def progress_line(progress: ImageProgress) -> str:
+def progress_line(progress: ImageProgress, room: int | None = None) -> str:
     """How far a check of images is.
 
+    Args:
+        progress: The state.
+        room: Most characters; what is known longest is left out as a whole, so that no number is cut. None
+            for no limit.
+
     Examples:
-        >>> progress_line(ImageProgress(312, 12, 48_000, 21_000, 90_000, 80_000, 17))
+        >>> state = ImageProgress(312, 12, 48_000, 21_000, 90_000, 80_000, 17)
+        >>> progress_line(state)
         '12 of 312 repositories, 48,000 images listed, 80,000 of 90,000 blobs checked, 17 images broken'
+        >>> progress_line(state, 60)
+        '80,000 of 90,000 blobs checked, 17 images broken'
     """
     words = []
     if progress.repositories > 1:
         words.append(f"{progress.repositories_done:,} of {progress.repositories:,} repositories")
-    words.append(f"{progress.images:,} images listed")
+    words.append(f"{progress.images:,} image{'' if progress.images == 1 else 's'} listed")
+    if 0 < progress.images_read < progress.images:
+        words.append(f"{progress.images_read:,} read")
     if progress.blobs:
         words.append(f"{progress.blobs_done:,} of {progress.blobs:,} blobs checked")
+    if progress.asked_again_done < progress.asked_again:
+        words.append(
+            f"asking again about missing parts: {progress.asked_again_done:,} of {progress.asked_again:,}"
+        )
     if progress.incomplete:
         words.append(f"{progress.incomplete:,} image{'' if progress.incomplete == 1 else 's'} broken")
+    while room is not None and len(words) > 1 and len(", ".join(words)) > room:
+        del words[0]
     return ", ".join(words)
 
 
@@ -67,8 +83,10 @@ class ImageStatusLine:
         if progress.done:
             self._status.stop()
             return
-        text = progress_line(progress) if progress.repositories else "finding repositories"
-        self._status.update(text[: max(self.console.width - 4, 10)])
+        # The spinner and a space stand before the text.
+        room = max(self.console.width - 4, 10)
+        text = progress_line(progress, room) if progress.repositories else "finding repositories"
+        self._status.update(text[:room])
         self._status.start()
 
 

@@ -52,6 +52,7 @@ class ManifestReader:
         store: Manifests of earlier checks; None for none.
         before_reading: Called before the first manifest is read, with the number of images that are not read
             yet; it may raise.
+        on_read: Called with the number of images that were read, or were known.
 
     Attributes:
         from_store: Manifests that the store had.
@@ -64,12 +65,14 @@ class ManifestReader:
         store: ManifestStore | None,
         *,
         before_reading: Callable[[int], None],
+        on_read: Callable[[int], None],
     ) -> None:
         self.from_store = 0
         self._operations = operations
         self._threads = threads
         self._store = store
         self._before_reading = before_reading
+        self._on_read = on_read
 
     def read(self, repository_name: str, graph: ImageGraph, stop: StopSignal) -> None:
         """Read the manifests of all listed images that are active.
@@ -103,6 +106,7 @@ class ManifestReader:
             known = self._store.get(digests)
             unknown = [each for each in digests if not (each in known and graph.restore(each, known[each]))]
             self.from_store += len(digests) - len(unknown)
+            self._on_read(len(digests) - len(unknown))
             if unknown:
                 return unknown
         return []
@@ -146,6 +150,7 @@ class ManifestReader:
                         "the service did not answer for this image",
                         unreadable=False,
                     )
+        self._on_read(len(digests))
 
     def _take(
         self, graph: ImageGraph, asked: list[str], answer: Mapping[str, Any]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from layercheck._core import Plan
     from layercheck.dispatch import Checker
     from layercheck.report import Report
+    from layercheck.types import ProgressCallback
 
 _SLICE_S = 0.1
 _RECENT_S = 86_400.0
@@ -105,6 +106,7 @@ class RepositoryCheck:
             parts.connection.threads,
             parts.store,
             before_reading=lambda images: parts.guard.before_reading(images, parts.stop),
+            on_read=parts.progress.read,
         )
 
     def __call__(self) -> RepositoryReport:
@@ -189,7 +191,7 @@ class RepositoryCheck:
             with closing(parts.connection.checker(self._found.name)) as checker:
                 parts.rules.wait(stop)
                 if plan.unique:
-                    self._blobs = self._check_blobs(checker, plan)
+                    self._blobs = self._check_blobs(checker, plan, parts.progress.of_blobs())
                     self._graph.set_verdicts(self._blobs._columns)
                 self._look_again(checker)
         stop.check()
@@ -249,10 +251,10 @@ class RepositoryCheck:
             self._graph.gone([each["imageDigest"] for each in missing])
             self._reader.read(name, self._graph, stop)
 
-    def _check_blobs(self, checker: Checker, plan: Plan) -> Report:
+    def _check_blobs(self, checker: Checker, plan: Plan, progress: ProgressCallback) -> Report:
         """Check blobs until the end, or until everything is to stop."""
         stop = self._parts.stop
-        run = checker.submit(plan, progress=self._parts.progress.of_blobs())
+        run = checker.submit(plan, progress=progress)
         while not run._wait(_SLICE_S):
             if stop.is_set:
                 run.cancel()
@@ -291,7 +293,7 @@ class RepositoryCheck:
         def check(digests: Sequence[str]) -> Report:
             from layercheck.planning import plan
 
-            return self._check_blobs(checker, plan(digests))
+            return self._check_blobs(checker, plan(digests), parts.progress.of_blobs_again())
 
         with self._judging:
             self._judge()
@@ -299,7 +301,9 @@ class RepositoryCheck:
         threads, name = parts.connection.threads, self._found.name
         witness = parts.witness if parts.rules.applies_to(name) is False else None
         ahead = {} if witness is None else witness.ask_ahead(name, suspects.blobs, threads, stop)
-        unknown = look_again(self._operations, threads, name, self._graph, suspects, check, stop)
+        unknown = look_again(
+            self._operations, threads, name, self._graph, suspects, check, stop, parts.progress
+        )
         if unknown:
             self._listing = replace(self._listing, complete=False, note=unknown)
             self._notes.append(f"{name}: {unknown}")
@@ -307,7 +311,7 @@ class RepositoryCheck:
             with self._judging:
                 self._judge()
                 _, blobs = self._graph.suspects()
-            witness.confirm(name, self._graph, blobs, threads, stop, ahead)
+            witness.confirm(name, self._graph, blobs, threads, stop, ahead, parts.progress)
         self._judge()
         self._doubt()
 

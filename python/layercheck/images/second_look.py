@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from layercheck._core import ImageGraph
+    from layercheck.images.image_progress import ProgressCounter
     from layercheck.report import Report
 
 CONFIRMED_AT_MOST = 1_000
@@ -43,6 +44,7 @@ def look_again(
     suspects: Suspects,
     check: Callable[[Sequence[str]], Report],
     stop: StopSignal,
+    progress: ProgressCounter,
 ) -> str:
     """Ask once more for images with missing parts, and for the parts.
 
@@ -58,6 +60,7 @@ def look_again(
         suspects: What is asked.
         check: Checks digests in the repository.
         stop: Ends it early.
+        progress: Counts the questions.
 
     Returns:
         Why it is not known whether children that are not listed are there; empty if all were asked for.
@@ -70,7 +73,15 @@ def look_again(
         return ""
     asked_digests = list(dict.fromkeys((*images, *children)))
     asked = [{"imageDigest": each} for each in asked_digests]
-    looking = threads.submit(look_up, operations, repository_name, asked, stop)
+    progress.asks_again(len(asked) + len(blobs))
+    open_ = len(asked)
+
+    def on_answered(images: int) -> None:
+        nonlocal open_
+        open_ -= images
+        progress.asked_again(images)
+
+    looking = threads.submit(look_up, operations, repository_name, asked, stop, on_answered)
     report = check(blobs) if blobs else None
     why = ""
     try:
@@ -78,6 +89,7 @@ def look_again(
     except CallFailed as failed:
         # Without children, nothing but the images is unknown: whether they were deleted meanwhile.
         why = f"DescribeImages: {failed.failure.summary}"
+        progress.asked_again(open_)
         there, missing = _listed_again(operations, repository_name, asked, stop) if children else ([], [])
     found = {digest for each in there if (digest := digest_of(each))}
     gone = {each["imageDigest"] for each in missing} - found
@@ -155,6 +167,7 @@ class SecondWitness:
         threads: CallThreads,
         stop: StopSignal,
         ahead: AskedAhead,
+        progress: ProgressCounter,
     ) -> None:
         """Confirm the missing blobs of a repository, or contradict.
 
@@ -165,6 +178,7 @@ class SecondWitness:
             # Of a blob that is there by now, the graph takes no word of a witness.
             graph.confirm(digest, result_in_time(answer, stop))
         asked = [each for each in blobs if each not in ahead][: max(self.left, 0)]
+        progress.asks_again(len(asked))
         at = 0
         while at < len(asked) and not self._is_denied:
             # One call tells whether the operation is allowed.
@@ -172,6 +186,9 @@ class SecondWitness:
             at += len(part)
             for digest, answer in self._ask(repository_name, part, threads, stop).items():
                 graph.confirm(digest, result_in_time(answer, stop))
+                progress.asked_again(1)
+        # Where the operation is denied, nobody is asked about the rest.
+        progress.asked_again(len(asked) - at)
 
     def _ask(
         self, repository_name: str, blobs: Sequence[str], threads: CallThreads, stop: StopSignal

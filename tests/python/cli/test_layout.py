@@ -70,7 +70,7 @@ def test_what_is_missing_is_shown_and_ends_with_code_3(
     assert main(["layout", str(partial)]) == 3
     out = capfd.readouterr().out
     assert "1 lacking" in out
-    assert f"{digest_of(TWO)}  layer, " in out
+    assert f"{digest_of(TWO)}  {len(TWO)} B" in out
     assert main(["layout", str(partial), "--fail-on", "none"]) == 0
     assert main(["layout", str(partial), "--fail-on", "damaged", "-q"]) == 0
     assert main(["layout", str(partial), "--fail-on", "lacking", "-q"]) == 3

@@ -49,6 +49,13 @@ _OPTIONS = {
     "list_rate": "--list-rate",
     "require_exclusion": "--require-exclusion",
 }
+_CHOOSING = {
+    "tags": "--tag",
+    "tagged": "--tagged or --untagged",
+    "status": "--status",
+    "pushed_after": "--pushed-after",
+    "pushed_before": "--pushed-before",
+}
 _KEYWORD = re.compile("|".join(rf"\b{keyword}" for keyword in _OPTIONS))
 
 
@@ -190,6 +197,9 @@ def images(targets: tuple[str, ...], **options: Any) -> int:
     if failure is not None:
         raise failure
     assert report is not None  # noqa: S101 (for the type checker)
+    chosen_by = ", ".join(_CHOOSING[name] for name in _CHOOSING if options[name] not in (None, (), "any"))
+    if not report.images and chosen_by and not quiet:
+        say(f"no image was checked: none passes {chosen_by}, or the repositories are empty")
     return _exit_code(report, options["fail_on"])
 
 

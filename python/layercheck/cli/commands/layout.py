@@ -204,13 +204,15 @@ _FORMS = {
 }
 _SHOWN_PLATFORMS = 40
 _SHOWN_MISSING = 10
+_NAME_WIDTH = 100
+_PLATFORM_WIDTH = 32
 
 
 def _platforms(found: Layout) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    from layercheck.cli.numbers_table import numbers_table
+    from layercheck.cli.numbers_table import numbers_table, shortened
     from layercheck.display.wording import bytes_text
     from layercheck.layout.notebook import platform_text
 
@@ -226,8 +228,8 @@ def _platforms(found: Layout) -> Any:
         image = (each.image, each.image_digest)
         shown = each.image or _short(each.image_digest) or "(no name)"
         table.add_row(
-            Text("" if image == before else visible(shown)),
-            Text(visible(platform_text(each) or each.kind)),
+            Text() if image == before else shortened(shown, _NAME_WIDTH),
+            shortened(platform_text(each) or each.kind, _PLATFORM_WIDTH),
             f"{each.layers:,}" if each.state in ("present", "unknown") else "",
             bytes_text(each.size) if each.state in ("present", "unknown") else "",
             Text(_state(each.state, each.lacking, each.damaged), style="red"),
@@ -258,18 +260,15 @@ def _missing(found: Layout) -> Any:
 
     from layercheck.display.wording import bytes_text
 
-    blobs = [
-        (blob.digest, f"{blob.role}{'' if blob.size is None else f', {bytes_text(blob.size)}'}, {blob.state}")
-        for blob in found.blobs
-        if blob.state in ("lacking", "damaged") and not blob.foreign
-    ]
+    blobs = [blob for blob in found.blobs if blob.state in ("lacking", "damaged") and not blob.foreign]
     if not blobs:
         return None
     lines = [Text(f"blobs that are missing: {len(blobs):,}", style="bold")]
-    lines += [
-        Text(f"{digest}  {words}", no_wrap=True, overflow="ignore")
-        for digest, words in blobs[:_SHOWN_MISSING]
-    ]
+    # A digest has 71 characters, so that one short word beside it fits into 80 columns.
+    for blob in blobs[:_SHOWN_MISSING]:
+        size = "" if blob.size is None else bytes_text(blob.size)
+        word = "damaged" if blob.state == "damaged" else "config" if blob.role == "config" else size
+        lines.append(Text(f"{blob.digest}  {word}".rstrip(), no_wrap=True, overflow="ignore"))
     if len(blobs) > _SHOWN_MISSING:
         lines.append(Text("all of them: --table blobs --format jsonl", style="dim"))
     return Group(*lines)
