@@ -66,6 +66,8 @@ impl Archive {
         let mut archive = Self::default();
         while let Some(entry) = tar.next()? {
             archive.entries += 1;
+            // An archive may have millions of entries without content.
+            (options.check)().map_err(|error| LayoutError::Io(String::new(), error))?;
             if archive.entries > MAX_ENTRIES {
                 return Err(LayoutError::whole(format!("the archive has more than {MAX_ENTRIES} entries")));
             }

@@ -46,7 +46,7 @@ use std::borrow::Cow;
 
 pub use error::LayoutError;
 pub use model::{Blob, Document, Form, Image, Layout, Part, Problem, ProblemKind, State, Target};
-pub use source::{Guess, guess, read_path, read_stream};
+pub use source::{Guess, guess, read_file, read_path, read_stream};
 pub use store::{Content, Options};
 
 /// Most levels of indexes below `index.json`. Real indexes nest once or twice.

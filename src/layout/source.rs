@@ -52,6 +52,14 @@ pub fn read_path(path: &Path, options: &mut Options<'_>) -> Result<Layout, Layou
         return read_folder(path, options);
     }
     let file = File::open(path).map_err(|error| LayoutError::Io(path.display().to_string(), error))?;
+    read_file(file, path, options)
+}
+
+/// Reads an archive or a manifest that was opened at a path.
+///
+/// # Errors
+/// As [`read_path`].
+pub fn read_file(file: impl Read, path: &Path, options: &mut Options<'_>) -> Result<Layout, LayoutError> {
     read_stream(file, options).map_err(|error| within(path, error))
 }
 
@@ -77,8 +85,8 @@ fn read_folder(path: &Path, options: &mut Options<'_>) -> Result<Layout, LayoutE
         return Err(LayoutError::unusable(place, "larger than the 4 MiB of a manifest"));
     }
     let check = Check::new(&mut *options.check);
-    let store = Folder::new(path, options.blobs, options.verify == Some(true), check)?;
-    let mut walk = Walk::new(&store, Form::Folder, options.keep_content);
+    let store = Folder::new(path, options.blobs, options.verify == Some(true), check.clone())?;
+    let mut walk = Walk::new(&store, Form::Folder, options.keep_content, check);
     walk.index(&place, &content)?;
     Ok(walk.finish())
 }
@@ -167,14 +175,13 @@ fn read_archive(file: impl Read, options: &mut Options<'_>) -> Result<Layout, La
         (None, None, None) => return Err(LayoutError::whole(not_of_images(&archive))),
     };
     let problems = std::mem::take(&mut archive.problems);
+    let check = Check::new(&mut *options.check);
     let shared = match options.blobs {
-        Some(shared) => {
-            Some(Folder::shared(shared, options.verify == Some(true), Check::new(&mut *options.check))?)
-        }
+        Some(shared) => Some(Folder::shared(shared, options.verify == Some(true), check.clone())?),
         None => None,
     };
     let store = WithShared { archive: &archive, shared };
-    let mut walk = Walk::new(&store, form, options.keep_content);
+    let mut walk = Walk::new(&store, form, options.keep_content, check);
     walk.problems.append(problems);
     walk.layout.notes.clone_from(&archive.notes);
     match (form, &index, &entries, &repositories) {
@@ -267,15 +274,14 @@ impl Store for Nowhere {
 /// folder of blobs.
 fn read_manifest(content: &[u8], options: &mut Options<'_>) -> Result<Layout, LayoutError> {
     Manifest::read(content, None).map_err(|error| LayoutError::whole(not_an_index(error)))?;
+    let check = Check::new(&mut *options.check);
     let shared = match options.blobs {
-        Some(shared) => {
-            Some(Folder::shared(shared, options.verify == Some(true), Check::new(&mut *options.check))?)
-        }
+        Some(shared) => Some(Folder::shared(shared, options.verify == Some(true), check.clone())?),
         None => None,
     };
     let is_alone = shared.is_none();
     let store: &dyn Store = shared.as_ref().map_or(&Nowhere, |shared| shared);
-    let mut walk = Walk::new(store, Form::Document, options.keep_content);
+    let mut walk = Walk::new(store, Form::Document, options.keep_content, check);
     let document = walk.new_document(Some(digest_of(content)), State::Present)?;
     let top = &mut walk.layout.documents[document as usize];
     top.size = Some(content.len() as u64);

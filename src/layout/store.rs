@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::error::LayoutError;
@@ -56,11 +57,12 @@ pub(super) enum Found {
 }
 
 /// Calls the caller's check now and then, from behind a shared reference.
-pub(super) struct Check<'a>(RefCell<&'a mut (dyn FnMut() -> io::Result<()> + Send)>);
+#[derive(Clone)]
+pub(super) struct Check<'a>(Rc<RefCell<&'a mut (dyn FnMut() -> io::Result<()> + Send)>>);
 
 impl<'a> Check<'a> {
     pub(super) fn new(check: &'a mut (dyn FnMut() -> io::Result<()> + Send)) -> Self {
-        Self(RefCell::new(check))
+        Self(Rc::new(RefCell::new(check)))
     }
 
     pub(super) fn call(&self) -> Result<(), LayoutError> {

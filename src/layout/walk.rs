@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::archive::hex;
 use super::error::LayoutError;
 use super::model::{Blob, Document, Form, Image, Layout, Part, Problem, ProblemKind, State, Target};
-use super::store::{Content, Found, Store};
+use super::store::{Check, Content, Found, Store};
 use super::{MAX_DEPTH, MAX_DOCUMENTS, Problems, shortened};
 use crate::digest::Digest;
 use crate::manifest::{
@@ -36,11 +36,12 @@ pub(super) struct Walk<'a> {
     images: HashMap<u32, usize>,
     names: HashSet<(u32, String)>,
     keep_content: bool,
+    check: Check<'a>,
     pub(super) problems: Problems,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(store: &'a dyn Store, form: Form, keep_content: bool) -> Self {
+    pub(super) fn new(store: &'a dyn Store, form: Form, keep_content: bool, check: Check<'a>) -> Self {
         Self {
             store,
             layout: Layout::new(form),
@@ -50,6 +51,7 @@ impl<'a> Walk<'a> {
             images: HashMap::new(),
             names: HashSet::new(),
             keep_content,
+            check,
             problems: Problems::default(),
         }
     }
@@ -135,6 +137,7 @@ impl<'a> Walk<'a> {
 
     /// Adds the document of a descriptor, and what it names; returns None if its digest cannot be used.
     fn child(&mut self, child: &Descriptor<'_>, depth: usize) -> Result<Option<u32>, LayoutError> {
+        self.check.call()?;
         let Some(digest) = child.key() else {
             return Ok(None);
         };
@@ -335,7 +338,9 @@ impl<'a> Walk<'a> {
 
     pub(super) fn new_document(&mut self, digest: Option<Digest>, state: State) -> Result<u32, LayoutError> {
         if self.layout.documents.len() >= MAX_DOCUMENTS {
-            return Err(LayoutError::whole(format!("more than {MAX_DOCUMENTS} indexes and manifests")));
+            return Err(LayoutError::whole(format!(
+                "more than {MAX_DOCUMENTS} indexes and manifests, which is the most of one layout; split it"
+            )));
         }
         let number = self.layout.documents.len() as u32;
         let document = Document {

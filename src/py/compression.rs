@@ -1,9 +1,15 @@
 //! What a file is by its first bytes, for the Python code that looks at a file before the core reads it.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
 
+use super::memory;
 use crate::input::content::{Compression, Container};
 use crate::input::foreign::HEAD;
+use crate::memory::OutOfMemory;
+use crate::table::compress;
 
 /// Suffixes that names of compressed files have, lower case.
 pub(super) const SUFFIXES: (&str, &str) = (Compression::Gzip.suffix(), Compression::Zstd.suffix());
@@ -12,6 +18,23 @@ pub(super) const SUFFIXES: (&str, &str) = (Compression::Gzip.suffix(), Compressi
 #[pyfunction]
 pub(super) fn is_compressed(head: &[u8]) -> bool {
     Compression::of(head).is_some()
+}
+
+/// Compress a content, as files of tables are: to one gzip member or one zstd frame. `suffix` is `.gz` or `.zst`.
+#[pyfunction]
+pub(super) fn compressed<'py>(
+    py: Python<'py>,
+    content: PyBackedBytes,
+    suffix: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let compression = Compression::of_suffix(suffix)
+        .ok_or_else(|| PyValueError::new_err(format!("{suffix:?} names no compression")))?;
+    let packed = py.detach(|| {
+        let owned = crate::memory::copy(&content)?;
+        // Nothing but memory can be lacking.
+        compress::compressed(owned, compression).map_err(|_| OutOfMemory { bytes: content.len() })
+    });
+    memory::bytes(py, &packed?)
 }
 
 /// First bytes of a file that are enough for `container`, and for `image_source` of an archive.

@@ -1,8 +1,11 @@
 //! Layouts for Python: reading them, and their tables.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -11,7 +14,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory;
 use super::python_file::{PythonFile, os_error};
-use super::rows::{PyRowsTable, signal_check};
+use super::rows::{BETWEEN_CHECKS, PyRowsTable};
 use crate::Digest;
 use crate::layout::pickled;
 use crate::layout::tables::{LayoutTable, Which};
@@ -26,29 +29,77 @@ pub(super) struct PyLayout {
 
 /// Read a layout folder, an archive or a manifest: a path, or an object with `read(size)` that returns bytes.
 ///
+/// `on_bytes` is called some 50 times a second with the number of bytes of the file that were read since its last
+/// call, perhaps none. What it raises ends the reading.
+///
 /// Raises `ValueError` if it is none of these, broken or beyond a limit, and `OSError` if it cannot be read.
-/// Exceptions of the object pass through.
+/// Exceptions of the object and of `on_bytes` pass through.
 #[pyfunction]
-#[pyo3(signature = (source, *, blobs = None, verify = None))]
+#[pyo3(signature = (source, *, blobs = None, verify = None, on_bytes = None))]
 #[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
 pub(super) fn read_layout(
     source: &Bound<'_, PyAny>,
     blobs: Option<PathBuf>,
     verify: Option<bool>,
+    on_bytes: Option<Py<PyAny>>,
 ) -> PyResult<PyLayout> {
     let py = source.py();
-    let mut check = signal_check();
+    let bytes = AtomicU64::new(0);
+    let mut check = reading_check(&bytes, on_bytes.as_ref());
     let mut options = Options { blobs: blobs.as_deref(), verify, keep_content: false, check: &mut check };
     let read = if source.hasattr("read")? {
-        let file = PythonFile(source.clone().unbind());
+        let file = Counted { file: PythonFile(source.clone().unbind()), bytes: &bytes };
         py.detach(|| layout::read_stream(file, &mut options))
     } else {
         let path: PathBuf = source.extract()?;
-        py.detach(|| layout::read_path(&path, &mut options))
+        py.detach(|| {
+            if path.is_dir() {
+                return layout::read_path(&path, &mut options);
+            }
+            let file =
+                File::open(&path).map_err(|error| LayoutError::Io(path.display().to_string(), error))?;
+            layout::read_file(Counted { file, bytes: &bytes }, &path, &mut options)
+        })
     };
+    if let (Ok(_), Some(on_bytes)) = (&read, &on_bytes) {
+        on_bytes.call1(py, (bytes.swap(0, Ordering::Relaxed),))?;
+    }
     // A signal that came at the end.
     py.check_signals()?;
     Ok(PyLayout { layout: Arc::new(read.map_err(raised)?) })
+}
+
+/// A file that counts what is read of it.
+struct Counted<'a, R> {
+    file: R,
+    bytes: &'a AtomicU64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(block)?;
+        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// Returns a check that runs signal handlers and tells how many bytes were read, now and then.
+fn reading_check(bytes: &AtomicU64, on_bytes: Option<&Py<PyAny>>) -> impl FnMut() -> io::Result<()> + Send {
+    let mut checked = Instant::now();
+    move || {
+        if checked.elapsed() < BETWEEN_CHECKS {
+            return Ok(());
+        }
+        checked = Instant::now();
+        let told = Python::attach(|py| {
+            py.check_signals()?;
+            if let Some(on_bytes) = on_bytes {
+                on_bytes.call1(py, (bytes.swap(0, Ordering::Relaxed),))?;
+            }
+            PyResult::Ok(())
+        });
+        Ok(told?)
+    }
 }
 
 fn raised(error: LayoutError) -> PyErr {

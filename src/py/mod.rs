@@ -60,7 +60,7 @@ mod _core {
     #[pymodule_export]
     use super::comparison::PyComparison;
     #[pymodule_export]
-    use super::compression::{container, is_compressed};
+    use super::compression::{compressed, container, is_compressed};
     #[cfg(feature = "wire")]
     #[pymodule_export]
     use super::http::{PyWire, WireError, signature_headers};

@@ -132,6 +132,18 @@ impl<W: Write> Packed<W> {
     }
 }
 
+/// Compresses a content that is there as a whole.
+///
+/// # Errors
+/// If the system gives no memory.
+pub fn compressed(content: Vec<u8>, compression: Compression) -> io::Result<Vec<u8>> {
+    let mut packed = memory::with_room(content.len() / 2 + DEFLATE_ROOM).map_err(refused)?;
+    let mut file = Packed::new(&mut packed, Some(compression), false, 1)?;
+    file.write(&Packer::new(Some(compression)).pack(content)?)?;
+    file.finish()?;
+    Ok(packed)
+}
+
 /// Whether the system starts so many threads now.
 fn can_start(threads: usize) -> bool {
     let gate = Mutex::new(());

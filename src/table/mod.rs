@@ -2,7 +2,7 @@
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
-mod compress;
+pub mod compress;
 pub mod csv;
 pub mod escape;
 pub mod in_order;

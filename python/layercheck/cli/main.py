@@ -57,7 +57,8 @@ class _Group(click.Group):
 
             near = get_close_matches(args[0], _COMMANDS, n=1)
             if near:
-                error.message = f"{error.message.rstrip('.')}; did you mean {near[0]!r}?"
+                words = f"{error.message.rstrip('.')}; did you mean {near[0]!r}?"
+                raise click.UsageError(words, ctx) from error
             raise
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

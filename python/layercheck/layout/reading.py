@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 from typing import TYPE_CHECKING
 
-from layercheck import _core
-from layercheck.errors import LayoutError
 from layercheck.layout.layout import Layout
+from layercheck.layout.watched import read_watched
 
 if TYPE_CHECKING:
     from layercheck.inputs.content import BinaryFile
@@ -59,10 +57,4 @@ def read_layout(
         >>> layout.blobs[0].state, layout.digests == [layer["digest"]]
         ('unknown', True)
     """
-    if isinstance(source, io.TextIOBase):
-        raise TypeError("the file is open in text mode: open it with mode 'rb', or pass its path")
-    name = os.fsdecode(source) if isinstance(source, (str, os.PathLike)) else None
-    try:
-        return Layout(_core.read_layout(source, blobs=blobs, verify=verify), name)
-    except ValueError as error:
-        raise LayoutError(str(error)) from error
+    return read_watched(source, blobs=blobs, verify=verify)

@@ -49,6 +49,7 @@ class LookupFailed(Exception):  # noqa: N818 - the plan goes on without this ans
         code: Error code of the service, or name of the exception.
         message: `code: message`, for people.
         denied: Whether the credentials do not allow the action.
+        too_long: Whether the answer was longer than layercheck reads, so that less must be asked for.
     """
 
     def __init__(self, operation: str, failure: Failure) -> None:
@@ -57,6 +58,7 @@ class LookupFailed(Exception):  # noqa: N818 - the plan goes on without this ans
         self.code = failure.code
         self.message = failure.summary
         self.denied = failure.raises.__name__ == "AccessDeniedError"
+        self.too_long = failure.too_long
 
 
 class Lookups:

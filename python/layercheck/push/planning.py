@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from layercheck.dispatch.checker import Checker
 from layercheck.dispatch.schedule.deadline import Deadline
-from layercheck.errors import InvalidParameterError
+from layercheck.errors import InvalidParameterError, UnansweredError
+from layercheck.layout.watched import OnBytes
 from layercheck.push.actions import PushRow, decide
 from layercheck.push.asking import Asking
 from layercheck.push.facts import TargetFacts
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from boto3 import Session
     from botocore.config import Config
+
+_MOMENT_S = 1e-6
 
 
 def push_plan(
@@ -48,6 +51,7 @@ def push_plan(
     progress: ProgressCallback | bool | None = None,
     timeout_s: float | None = None,
     dry_run: bool = False,
+    _on_bytes: OnBytes | None = None,
 ) -> PushPlan:
     """Tell what a push would skip, mount and upload, blob by blob, before the push.
 
@@ -76,8 +80,8 @@ def push_plan(
             second.
         max_in_flight: Layer checks at once.
         progress: A callback for `Progress` of the layer check, or True for a bar.
-        timeout_s: Most seconds until the last question, from the start; the plan then holds what is known by
-            then.
+        timeout_s: Most seconds until the last question, from the start, reading included; the plan then holds
+            what is known by then.
         dry_run: Ask nothing: what would need an answer is `undecided`. Needs no credentials.
 
     Returns:
@@ -86,6 +90,7 @@ def push_plan(
     Raises:
         InvalidParameterError: Arguments that cannot be right, an image or platform that the source does not
             have, or a repository of ECR Public.
+        UnansweredError: `timeout_s` was over before the source was read.
         LayercheckError: A fatal error of the layer check, see `Checker.check`; a repository that does not
             exist is not an error.
         LayoutError: The source is not a layout or an archive of images, or is damaged; the message says what
@@ -104,8 +109,17 @@ def push_plan(
     to = push_target(repository_name, registry_id, region_name, tag, mount_from)
     wanted = (platforms,) if isinstance(platforms, str) else tuple(platforms or ())
 
+    def on_bytes(count: int) -> None:
+        if _on_bytes is not None:
+            _on_bytes(count)
+        if deadline.left_s is not None and deadline.left_s < _MOMENT_S:
+            raise UnansweredError(
+                f"timeout_s is {timeout_s:g} seconds, and the source was not read to its end in that time; "
+                "nothing was asked; allow more time"
+            )
+
     def read() -> Source:
-        found = read_source(source, image=image, platforms=wanted, blobs=blobs)
+        found = read_source(source, image=image, platforms=wanted, blobs=blobs, on_bytes=on_bytes)
         roots = {each.root for each in found.images}
         if to.tag is not None and len(roots) > 1:
             raise InvalidParameterError(

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from layercheck._core import layout_graph
 from layercheck.errors import InvalidParameterError
 from layercheck.inputs.content import BinaryFile
-from layercheck.layout import Layout, read_layout
+from layercheck.layout import Layout
+from layercheck.layout.watched import OnBytes, read_watched
 from layercheck.push.selection import select
 from layercheck.push.source import Document, Image, Part, Role, Source
 from layercheck.redact import clean
@@ -42,8 +43,9 @@ def read_source(
     image: str | None,
     platforms: Iterable[str],
     blobs: str | os.PathLike[str] | None,
+    on_bytes: OnBytes | None = None,
 ) -> Source:
-    """Read a source, and choose what is pushed of it.
+    """Read a source, and choose what is pushed of it. `on_bytes` is that of `read_watched`.
 
     Raises:
         InvalidParameterError: The source does not have the image or the platform, or `blobs` is given with a
@@ -52,7 +54,7 @@ def read_source(
         OSError: It cannot be read.
     """
     if not isinstance(source, Layout):
-        layout = read_layout(source, blobs=blobs)
+        layout = read_watched(source, blobs=blobs, on_bytes=on_bytes)
     elif blobs is None:
         layout = source
     else:

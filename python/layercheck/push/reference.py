@@ -52,6 +52,7 @@ def push_target(
             "repository_name is in ECR Public, and push plans are for private ECR; check the blobs with "
             "check and public=True"
         )
+    _check_is_one("repository_name", named.name)
     mounts = tuple(
         _mount(name, named.registry_id, named.region_name)
         for name in ((mount_from,) if isinstance(mount_from, str) else mount_from)
@@ -66,6 +67,18 @@ def push_target(
         named.region_name,
         _tag(named.ignored, tag),
         tuple(dict.fromkeys(mounts)),
+    )
+
+
+def _check_is_one(argument: str, name: str) -> None:
+    """Refuse a pattern before anything is read: the service would refuse it after a long archive was read."""
+    if not any(character in name for character in "*?["):
+        return
+    shown = f"{clean(name, 100)!r}, a pattern"
+    raise InvalidParameterError(
+        f'{argument} is {shown}, and a push goes to one repository; give the name of one, such as "team/app"'
+        if argument == "repository_name"
+        else f"{argument} has {shown}; name each repository"
     )
 
 
@@ -95,6 +108,7 @@ def _mount(name: object, registry_id: str | None, region_name: str | None) -> st
     if not isinstance(name, str):
         raise TypeError(f"mount_from holds a {type(name).__name__}; expected the names of repositories")
     source = resolve_repository(name)
+    _check_is_one("mount_from", source.name)
     if source.public:
         raise InvalidParameterError(
             f"mount_from: {clean(name, 100)!r} is in ECR Public; a mount stays in private ECR"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import importlib
 import io
 import json
@@ -14,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from layercheck._core import compressed
 from layercheck.file_formats import compressed_suffix
 from layercheck.push.actions import PushRow
 from layercheck.report.atomic_write import atomic_write
@@ -59,13 +59,9 @@ def save(rows: Sequence[PushRow], path: str | os.PathLike[str], format: str | No
     """Write the rows to `path`, as `PushPlan.write` describes."""
     chosen = format_of(path, format)
     suffix = compressed_suffix(path)
-    if suffix == ".zst":
-        raise ValueError(
-            f"{os.fspath(path)!r}: a push plan is compressed with gzip alone; end the name in .gz"
-        )
     content = as_bytes(rows, chosen)
     with atomic_write(Path(path)) as temporary:
-        Path(temporary).write_bytes(gzip.compress(content, mtime=0) if suffix else content)
+        Path(temporary).write_bytes(compressed(content, suffix) if suffix else content)
 
 
 def as_bytes(rows: Sequence[PushRow], format: str) -> bytes:

@@ -84,7 +84,9 @@ class TargetQuestions:
                 if failure.code == "ImageNotFoundException" and len(batch) == 1:
                     self._facts.manifests[batch[0]] = "absent"
                     continue
-                if failure.code != "ImageNotFoundException":
+                # An image of a thousand tags takes 300 kB of an answer.
+                too_long = failure.too_long and len(batch) > 1
+                if failure.code != "ImageNotFoundException" and not too_long:
                     # The next batches would most probably fail alike, after as many attempts.
                     self._unknown(failure, "which manifests are there is not known")
                     return

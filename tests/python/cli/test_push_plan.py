@@ -189,7 +189,9 @@ def test_a_dry_run_needs_no_credentials_and_no_network(layercheck: Layercheck, l
         (["team/app", "--fail-on", "missing"], "'missing' is unknown; expected none, or some of: blocked"),
         (["team/app", "--fail-on", "undecided"], "always ends with exit code 4"),
         (["team/app", "--blobs", "nowhere"], "'nowhere' does not exist"),
-        (["team/app", "-o", "plan.csv.zst"], "compressed with gzip alone; end it in .gz"),
+        (["team/app", "-o", "plan.parquet.zst"], "the suffix does not name a format"),
+        (["team/*"], "REPOSITORY is 'team/*', a pattern, and a push goes to one repository"),
+        (["team/app", "--mount-from", "base*"], "--mount-from has 'base*', a pattern; name each repository"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

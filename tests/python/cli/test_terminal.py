@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,9 +15,16 @@ from .conftest import COMMAND, digest
 
 
 def on_a_terminal(
-    environment: dict[str, str], *arguments: str, keys: bytes = b"", stdin_too: bool = False
+    environment: dict[str, str],
+    *arguments: str,
+    keys: bytes = b"",
+    stdin_too: bool = False,
+    interrupt_at: bytes = b"",
 ) -> tuple[int, str]:
-    """The exit code, and the text that the command wrote to its terminal."""
+    """The exit code, and the text that the command wrote to its terminal.
+
+    With `interrupt_at`, the command gets SIGINT when it has written this text.
+    """
     test_end, child_end = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, *arguments],
@@ -40,6 +48,9 @@ def on_a_terminal(
             if keys and b"Ctrl-D" in written:
                 os.write(test_end, keys)
                 keys = b""
+            if interrupt_at and interrupt_at in written:
+                process.send_signal(signal.SIGINT)
+                interrupt_at = b""
     except BaseException:
         process.kill()
         raise

@@ -225,3 +225,26 @@ def test_an_operation_that_an_old_boto3_lacks_is_a_note(
         "whether blobs may be mounted is not known: OperationMissing: upgrade boto3, which does not know it",
     )
     client.close()
+
+
+def test_answers_too_long_to_read_are_asked_for_in_halves(
+    layout: Layout, repo: Repo, registry: Registry, plan: Plan
+) -> None:
+    made = [layout.image([APP], name=f"v{number}") for number in range(80)]
+    everything(layout, repo, *(image["digest"] for image in made))
+    repo.images = dict.fromkeys((image["digest"] for image in made), "ACTIVE")
+    tags = ["t" * 293 + f"{number:07}" for number in range(1_000)]
+
+    def with_tags(body: Mapping[str, Any]) -> Answer:
+        answer = registry.answer("DescribeImages", body)
+        assert isinstance(answer, dict)
+        for image in answer["imageDetails"]:
+            image["imageTags"] = tags
+        return answer
+
+    registry.replaced["DescribeImages"] = with_tags
+    planned = plan()
+    assert {actions(planned)[image["digest"]] for image in made} == {"skip"}
+    assert planned.notes == ()
+    asked = [len(body["imageIds"]) for operation, body in registry.asked if operation == "DescribeImages"]
+    assert asked == [80, 40, 20, 20, 40, 20, 20]

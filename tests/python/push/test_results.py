@@ -11,6 +11,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
@@ -67,12 +68,21 @@ def test_text_of_the_source_is_disarmed_in_files(made: lc.PushPlan, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("plan.txt", "cannot tell a format"), ("plan.csv.zst", "compressed with gzip alone")]
+    ("name", "said"), [("plan.txt", "cannot tell a format"), ("plan.parquet.zst", "cannot tell a format")]
 )
 def test_a_name_that_is_no_format_is_refused(made: lc.PushPlan, tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         made.write(tmp_path / name)
     assert list(tmp_path.glob("plan*")) == []
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_are_compressed_to_one_member_or_frame(made: lc.PushPlan, tmp_path: Path, suffix: str) -> None:
+    for name in (suffix, f"{suffix}.gz", f"{suffix}.zst"):
+        made.write(tmp_path / f"plan{name}")
+    plain = (tmp_path / f"plan{suffix}").read_bytes()
+    assert gzip.decompress((tmp_path / f"plan{suffix}.gz").read_bytes()) == plain
+    assert pa.input_stream(str(tmp_path / f"plan{suffix}.zst"), compression="zstd").read() == plain
 
 
 def test_a_plan_crosses_processes(made: lc.PushPlan) -> None:
@@ -134,6 +144,9 @@ def test_the_caller_s_own_client_is_used_and_never_modified(layout: Layout, repo
         ("team/app:v1", {"tag": "v2"}, "repository_name has the tag 'v1' and tag is 'v2'; leave one out"),
         ("team/app", {"tag": "-x"}, "tag is '-x'; expected letters, digits"),
         ("team/app", {"tag": ""}, "tag is ''; expected letters, digits"),
+        ("team/*", {}, "a pattern, and a push goes to one repository; give the name of one"),
+        ("team/ap[p]", {}, "repository_name is 'team/ap.p.', a pattern"),
+        ("team/app", {"mount_from": "base/?"}, "mount_from has 'base/.', a pattern; name each repository"),
     ],
 )
 def test_a_target_that_cannot_be_is_refused(

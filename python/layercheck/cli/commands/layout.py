@@ -13,7 +13,9 @@ import click
 
 from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
-from layercheck.errors import LayoutError
+from layercheck.cli.image_source import open_source, reading, size_of
+from layercheck.cli.options import quiet_options
+from layercheck.cli.progress import Display, ProgressStyle, display
 from layercheck.redact import visible
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def _fail_on(context: click.Context, parameter: click.Parameter, value: str) -> 
     callback=_fail_on,
     help="What ends with exit code 3: parts that are lacking, parts that are damaged or unreadable.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Show errors only: no summary and no notes.")
+@quiet_options
 def layout(
     source: str,
     output: str | None,
@@ -90,6 +92,8 @@ def layout(
     verify: bool | None,
     fail_on: frozenset[str],
     quiet: bool,
+    progress: ProgressStyle,
+    no_progress: bool,
 ) -> int:
     """Show what SOURCE holds, offline: images, platforms, blobs and sizes, and what is missing.
 
@@ -99,7 +103,8 @@ def layout(
     """
     names = [] if source == _STDIN else [source]
     target = outputs.prepare(output, format_, [name for name in names if Path(name).is_file()])
-    found = _read(source, blobs, verify)
+    with display(quiet=quiet, progress="none" if no_progress else progress) as shown:
+        found = _read(source, blobs, verify, shown)
     if target.format != "table":
         _write(found, table, target)
     if not quiet and not target.to_stdout:
@@ -111,27 +116,13 @@ def layout(
     return ExitCode.FOUND if any(sums[word] for word in fail_on) else ExitCode.DONE
 
 
-def _read(source: str, blobs: str | None, verify: bool | None) -> Layout:
-    from layercheck.layout import read_layout
+def _read(source: str, blobs: str | None, verify: bool | None, shown: Display) -> Layout:
+    from layercheck.layout.watched import read_watched
 
-    shown = "standard input" if source == _STDIN else repr(source)
-    if source == _STDIN and sys.stdin is None:
-        raise CommandError("standard input is closed; name SOURCE")
-    if source == _STDIN and sys.stdin.isatty():
-        raise click.UsageError("standard input is a terminal; pipe an archive into it, or name SOURCE")
-    try:
-        return read_layout(sys.stdin.buffer if source == _STDIN else source, blobs=blobs, verify=verify)
-    except LayoutError as error:
-        raise CommandError(f"{shown}: {error}" if source == _STDIN else str(error)) from error
-    except FileNotFoundError as error:
-        raise CommandError(
-            f"no such file or folder: {shown}; check the path, or use - for standard input"
-        ) from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CommandError(
-            f"cannot read {error.filename or shown!s}: {reason}; check its owner and mode"
-        ) from error
+    opened = open_source(source)
+    shown.reading(size_of(source))
+    with reading(source):
+        return read_watched(opened, blobs=blobs, verify=verify, on_bytes=shown.on_bytes)
 
 
 def _write(found: Layout, table: LayoutTableName, target: outputs.Output) -> None:

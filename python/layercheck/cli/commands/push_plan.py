@@ -12,6 +12,7 @@ import click
 from layercheck.cli import output as outputs
 from layercheck.cli.error_messages import explain, in_options
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
+from layercheck.cli.image_source import open_source, reading, size_of
 from layercheck.cli.options import (
     ParamType,
     pace_options,
@@ -21,9 +22,7 @@ from layercheck.cli.options import (
 )
 from layercheck.cli.progress import display
 from layercheck.cli.signals import InterruptHandler
-from layercheck.errors import InvalidParameterError, LayercheckError, LayoutError
-from layercheck.file_formats import compressed_suffix
-from layercheck.redact import one_line
+from layercheck.errors import InvalidParameterError, LayercheckError, LayoutError, UnansweredError
 
 if TYPE_CHECKING:
     from layercheck.push.plan import PushPlan
@@ -92,7 +91,7 @@ class FailOnType(ParamType):
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows here: .jsonl or .csv (also .gz), .parquet, .arrow; - is standard output.",
+    help="Write the rows here: .jsonl or .csv (also .gz, .zst), .parquet, .arrow; - is standard output.",
 )
 @click.option(
     "--format",
@@ -124,8 +123,6 @@ def push_plan(source: str, repository: str, **options: Any) -> int:
     output = outputs.prepare(
         options["output"], options["format_"], [source] if source != "-" and Path(source).exists() else []
     )
-    if output.path is not None and compressed_suffix(output.path) == ".zst":
-        raise click.UsageError(f"-o {output.path}: push plans are compressed with gzip alone; end it in .gz")
     quiet: bool = options["quiet"]
     with InterruptHandler() as interrupts:
         plan = _planned(source, target, options)
@@ -165,14 +162,12 @@ def _target(repository: str, options: dict[str, Any]) -> dict[str, Any]:
 def _planned(source: str, target: dict[str, Any], options: dict[str, Any]) -> PushPlan:
     from layercheck.push.planning import push_plan as make
 
-    if source == "-" and sys.stdin is None:
-        raise CommandError("standard input is closed; name SOURCE")
-    if source == "-" and sys.stdin.isatty():
-        raise click.UsageError("standard input is a terminal; pipe an archive into it, or name SOURCE")
-    with display(quiet=options["quiet"], progress=progress_style(options)) as shown:
+    opened = open_source(source)
+    with display(quiet=options["quiet"], progress=progress_style(options)) as shown, reading(source):
+        shown.reading(size_of(source))
         try:
             return make(
-                source if source != "-" else sys.stdin.buffer,
+                opened,
                 **target,
                 image=options["image"],
                 platforms=options["platforms"],
@@ -182,26 +177,24 @@ def _planned(source: str, target: dict[str, Any], options: dict[str, Any]) -> Pu
                 timeout_s=options["timeout"],
                 progress=shown.on_progress,
                 dry_run=options["dry_run"],
+                _on_bytes=shown.on_bytes,
             )
         except KeyboardInterrupt as stop:
             known: PushPlan | None = getattr(stop, "push_plan", None)
             if known is None:
                 raise
             return known
-        except LayoutError as error:
-            raise CommandError(one_line(str(error))) from error
+        except LayoutError:
+            raise
+        except UnansweredError as error:
+            raise CommandError(
+                "the time of --timeout was over before SOURCE was read to its end; nothing was asked; "
+                "allow more time",
+                ExitCode.INCOMPLETE,
+            ) from error
         except LayercheckError as error:
             failure = explain(error, {**target, "public": False})
             raise CommandError(_in_options(str(failure)), failure.code) from error
-        except FileNotFoundError as error:
-            raise CommandError(
-                f"no such file or folder: {source!r}; check the path, or use - for standard input"
-            ) from error
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise CommandError(
-                f"cannot read {error.filename or source!r}: {reason}; check its owner and mode"
-            ) from error
 
 
 def _in_options(message: str) -> str:
