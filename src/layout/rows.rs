@@ -1,9 +1,10 @@
 //! The configs and layers of a layout as rows of a plan, each with its place: image, platform, role.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::model::{Form, Layout, Target};
+use super::model::{Form, Layout, State, Target};
+use super::walk::place_of;
 use crate::manifest::{Kind, Role};
 use crate::plan::planner::Planner;
 
@@ -93,7 +94,7 @@ impl Places {
 }
 
 /// Why a layout has no rows, or none that mean anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoRows {
     /// Only manifests are named, and these are elsewhere.
     IndexAlone(usize),
@@ -101,6 +102,8 @@ pub enum NoRows {
     Unpacked(usize),
     /// The documents are not there, so nobody knows the layers.
     Lacking(usize),
+    /// The documents cannot be read: how many, and what is wrong with the first.
+    Broken(usize, String),
 }
 
 impl fmt::Display for NoRows {
@@ -119,8 +122,14 @@ impl fmt::Display for NoRows {
             ),
             Self::Lacking(count) => write!(
                 f,
-                "{count} manifests are named and not in the layout, so their layers are not known; copy them \
-                 too, with: skopeo copy --all docker://IMAGE oci:FOLDER"
+                "{} named and not in the layout, so the layers are not known; copy the whole image, with: skopeo \
+                 copy --all docker://IMAGE oci:FOLDER",
+                plural(*count, "manifest is", "manifests are")
+            ),
+            Self::Broken(count, problem) => write!(
+                f,
+                "{problem}; so the layers of {} not known; write the layout again",
+                plural(*count, "manifest are", "manifests are")
             ),
         }
     }
@@ -146,7 +155,18 @@ pub fn plan(layout: &Layout, planner: &mut Planner) -> Result<Vec<String>, NoRow
     let elsewhere = elsewhere.count();
     if places.is_empty() && elsewhere > 0 {
         let is_alone = layout.form == Form::Document;
-        return Err(if is_alone { NoRows::IndexAlone(elsewhere) } else { NoRows::Lacking(elsewhere) });
+        let broken: HashSet<String> = layout
+            .documents
+            .iter()
+            .filter(|document| matches!(document.state, State::Unreadable | State::Damaged))
+            .filter_map(|document| document.digest.map(|digest| place_of(&digest)))
+            .collect();
+        let broken = layout.problems.iter().find(|problem| broken.contains(&problem.place));
+        return Err(match broken {
+            _ if is_alone => NoRows::IndexAlone(elsewhere),
+            Some(problem) => NoRows::Broken(elsewhere, problem.to_string()),
+            None => NoRows::Lacking(elsewhere),
+        });
     }
     for &place in &places.rows {
         let document = &layout.documents[place.document as usize];
@@ -169,11 +189,14 @@ fn shown(layout: &Layout, places: &Places, place: Place) -> String {
     format!("{}{platform}, {role}", places.image(layout, place))
 }
 
+/// Returns a number and its word.
+fn plural(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
 fn notes(layout: &Layout, places: &Places, unpacked: usize, elsewhere: usize) -> Vec<String> {
-    let plural =
-        |count: usize, one: &str, more: &str| if count == 1 { one.to_owned() } else { more.to_owned() };
     let images = layout.images.len();
-    let mut notes = vec![format!("configs and layers of {images} {}", plural(images, "image", "images"))];
+    let mut notes = vec![format!("configs and layers of {}", plural(images, "image", "images"))];
     let foreign = layout.blobs.iter().filter(|blob| blob.is_foreign).count();
     if foreign > 0 {
         notes.push(format!("without {foreign} layers that are not to be distributed"));
@@ -182,7 +205,8 @@ fn notes(layout: &Layout, places: &Places, unpacked: usize, elsewhere: usize) ->
         notes.push(format!("with {unpacked} plain layers, which docker push would compress and so rename,"));
     }
     if elsewhere > 0 && layout.form != Form::Document {
-        notes.push(format!("without the layers of {elsewhere} manifests that are not in it"));
+        let manifests = plural(elsewhere, "manifest", "manifests");
+        notes.push(format!("without the layers of {manifests} that are not in it, or not readable,"));
     }
     notes
 }

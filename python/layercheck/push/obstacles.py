@@ -125,7 +125,7 @@ def _of_source(source: Source, needs: Sequence[Need]) -> Iterator[str]:
             continue
         name = document.digest or clean(need.images[0] if need.images else source.name, 100)
         if document.unusable:
-            yield f"{name}: ECR has sha256 alone, and {document.unusable} of its parts have another digest"
+            yield f"{name}: ECR has sha256 alone, and {document.unusable:,} of its parts have another digest"
         if document.size is not None and document.size > MANIFEST_BYTES:
             yield f"{name}: a manifest of {document.size:,} bytes, and ECR takes at most 4 MiB"
         if document.present and document.role in ("manifest", "attestation") and not _has_layers(need):
