@@ -13,7 +13,7 @@ say = @printf '\n==> %s\n' '$(1)'
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
-  bench-overhead bench-cancelled bench-giving-up bench-images bench-shares bench-local-ecr soak exhaustion journal-kills journal-disk coverage format clean
+  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-local-ecr soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -203,6 +203,9 @@ bench-images: setup build ## checks of whole repositories, beside a script; writ
 
 bench-shares: setup build ## the calls of several askers in each second, one of them killed, some 3 minutes; writes bench/results/shares.json
 	$(BIN)/python bench studies.shares --keep
+
+bench-manifests: setup build ## what a manifest costs, part by part, beside json and hashlib; writes bench/results/manifests.json
+	$(BIN)/python bench studies.manifests --keep
 
 bench-local-ecr: ## calls a second that the local endpoint answers on one core; writes bench/results/local_ecr.json
 	cargo run --release --locked --features local-ecr --example bench_local_ecr

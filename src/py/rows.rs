@@ -66,7 +66,8 @@ impl PyRowsTable {
     #[expect(clippy::unused_self, reason = "Python calls it as a method")]
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err(
-            "a table is a view of what it was made of, so it cannot be pickled or copied; send that, or to_arrow()",
+            "a RowsTable is a view of a Layout, so it cannot be pickled or copied; send the Layout, or \
+             pyarrow.table(table)",
         ))
     }
 

@@ -67,7 +67,7 @@ def padded_to(size: int, layers: list[str]) -> bytes:
 
 
 def of_parts(number: int) -> bytes:
-    """A manifest with so many layers, which have no digest that can be used, because others take too much room."""
+    """A manifest with so many layers, without digests, because these would take too much room."""
     return b'{"schemaVersion":2,"layers":[' + b",".join([b"{}"] * number) + b"]}"
 
 

@@ -1,4 +1,4 @@
-"""The limits of a layout: what stands at one is read in bounded memory, and what is beyond is refused by its name."""
+"""The limits of a layout: what is at a limit is read in bounded memory, and what is beyond is refused."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import multiprocessing
 import pickle
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 import cloudpickle  # type: ignore[import-untyped]
 import joblib  # type: ignore[import-untyped]
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import layercheck as lc
@@ -215,3 +217,12 @@ def test_a_table_says_what_to_send_instead(report: lc.Report, way: Way) -> None:
         way(report.table())
     with pytest.raises(TypeError, match=r"send the plan, or plan\.to_arrow\(\)"):
         way(report.plan.table())
+
+
+def test_a_table_of_a_layout_says_what_to_send() -> None:
+    layout = lc.read_layout(io.BytesIO(b'{"schemaVersion": 2, "layers": []}'))
+    assert by_pickle(layout).images == layout.images
+    table = layout.table("blobs")
+    with pytest.raises(TypeError, match=r"send the Layout, or pyarrow\.table\(table\)"):
+        pickle.dumps(table)
+    assert pa.table(table).num_rows == 0
