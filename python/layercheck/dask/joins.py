@@ -1,0 +1,79 @@
+"""`canonical` and `attach`: join rows with their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from layercheck.parts.join_rows import ADDED, KEY, added_columns, canonical_column, filled_verdicts
+from layercheck.shard.table import arrow
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+
+
+def canonical(column: dd.Series, *, raw: bool = False, strict: bool = False) -> dd.Series:
+    """Return the 32 bytes of each row's digest, null where a row has none: one value for every spelling.
+
+    Args:
+        column: A Dask Series of text, or of bytes with `raw`.
+        raw: Bytes are raw digests.
+        strict: Accept only `sha256:` followed by 64 lower-case hex digits.
+
+    Returns:
+        A lazy Dask Series of `binary[pyarrow]`, for joins. It asks nothing.
+    """
+    import pandas as pd
+
+    meta = pd.Series([], dtype=pd.ArrowDtype(arrow().binary()), name=column.name)
+    return column.map_partitions(_canonical, raw, strict, meta=meta)
+
+
+def attach(
+    frame: dd.DataFrame,
+    verdicts: dd.DataFrame,
+    *,
+    column: str = "digest",
+    raw: bool = False,
+    strict: bool = False,
+    columns: Sequence[str] = ADDED,
+) -> dd.DataFrame:
+    """Return the rows of a frame, each with its verdict.
+
+    Args:
+        frame: Rows with a column of digests in any spelling.
+        verdicts: What `audit`, `read` or `verdicts` returned.
+        column: The column with the digests.
+        raw: Bytes are raw digests.
+        strict: Accept one spelling only.
+        columns: Which columns the rows get; `verdict` is always one of them.
+
+    Returns:
+        A lazy Dask DataFrame with all rows, in any order: their columns, and `verdict`, `size`, `media_type`,
+        `code`, `reason`, `asked_at`. A row without a digest is `invalid`, one whose digest has no line in the
+        table is `not_checked`; `verdict` is never null.
+
+    Raises:
+        InvalidParameterError: The frame lacks the column, or has a column of one of these names.
+    """
+    added = added_columns(list(frame.columns), column, columns)
+    left = frame.assign(**{KEY: canonical(frame[column], raw=raw, strict=strict)})
+    right = verdicts.assign(**{KEY: canonical(verdicts["digest"])})[[KEY, *added]]
+    joined = left.merge(right, on=KEY, how="left")
+    kept = [*frame.columns, *added]
+    return joined.map_partitions(_filled, kept, meta=joined._meta[kept])
+
+
+def _canonical(series: Any, raw: bool, strict: bool) -> Any:
+    import pandas as pd
+
+    values = canonical_column(arrow().Array.from_pandas(series), raw=raw, strict=strict)
+    return pd.Series(pd.arrays.ArrowExtensionArray(values), index=series.index, name=series.name)
+
+
+def _filled(joined: Any, columns: list[str]) -> Any:
+    import pandas as pd
+
+    pa = arrow()
+    words = filled_verdicts(pa.array(joined["verdict"]), pa.array(joined[KEY]))
+    return joined.assign(verdict=pd.Series(pd.arrays.ArrowExtensionArray(words), index=joined.index))[columns]

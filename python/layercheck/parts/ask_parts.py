@@ -1,0 +1,159 @@
+"""Parts: the digests of one file -> a file of verdicts with the outcome in its metadata.
+
+The functions run in workers. A part that is asked again, because its worker was lost after it had finished or
+because the driver was, finds its file and asks nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from layercheck._core import MAX_BATCH, Planner
+from layercheck.parts.files import Files, part_file
+from layercheck.parts.prepare_pieces import read_digests, write_parts
+from layercheck.shard.ask import ask
+from layercheck.shard.fingerprint import Fingerprint
+from layercheck.shard.outcome import VERDICTS, Outcome
+from layercheck.shard.settings import Settings
+from layercheck.shard.share import Share
+from layercheck.shard.table import OPEN, arrow, schema
+
+_NOTE = "layercheck.outcome"
+_NUMBERS = ("calls", "requests", "retries", "throttles", "milliseconds", "parts")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a slice, as the driver sends it to a worker.
+
+    Attributes:
+        path: The folder of the run.
+        digests: The name of the file with its digests.
+        verdicts: The name of the file that it writes.
+        run: Who asks where, as text: another run does not take over its file.
+        since: Seconds since 1970; an older file is asked again.
+    """
+
+    path: str
+    digests: str
+    verdicts: str
+    run: str
+    since: float
+
+
+class _DeadEndError(Exception):
+    """Ends the writing of a file that is not whole."""
+
+
+def ask_part(
+    part: Part, settings: Settings, share: Share, *, stop: Callable[[], bool] | None = None
+) -> Outcome:
+    """Ask for the digests of a part and write its verdicts, unless its file is there.
+
+    A part that came to a dead end, or was stopped, leaves no file.
+
+    Args:
+        part: What to ask and where to write.
+        settings: What `shard.accept` returned.
+        share: What this task may do.
+        stop: Says whether to stop; called some times a second.
+
+    Returns:
+        The outcome, of some 300 bytes when pickled.
+    """
+    files = Files(part.path)
+    known = _outcome_of(files.note(part.verdicts, _NOTE), part)
+    if known is not None:
+        return known
+    began = time.time()
+    asking = ask(read_digests(part.path, part.digests), settings, share, stop=stop)
+
+    def lines() -> Iterator[Any]:
+        yield from asking
+        if asking.outcome.error is not None:
+            raise _DeadEndError
+
+    with suppress(_DeadEndError):
+        files.write(
+            part.verdicts, lines(), schema(), notes=lambda: {_NOTE: _note(asking.outcome, part, began)}
+        )
+    return asking.outcome
+
+
+def write_open(path: str, files: Sequence[str], folder: str, slice: int, parts: int) -> Fingerprint:
+    """Write the digests that have no final verdict, as the digests of one more slice.
+
+    Args:
+        path: The folder of the run.
+        files: Files of verdicts.
+        folder: Where the files of digests are.
+        slice: The number of the slice.
+        parts: Its parts.
+
+    Returns:
+        The fingerprint of the digests.
+    """
+    planner = Planner(threads=1)
+    for name in files:
+        for batch in open_lines(path, name):
+            planner.extend_arrow(batch.column(0))
+    digests = planner.finish(MAX_BATCH).digests
+    return write_parts(path, folder, digests, 1, parts, at=slice).get(slice, Fingerprint())
+
+
+def open_lines(path: str, name: str) -> Iterator[Any]:
+    """Yield the lines of a file of verdicts that have no final verdict."""
+    import pyarrow.compute as pc
+
+    with Files(path).table(name) as file:
+        for batch in file.iter_batches(columns=["digest", "verdict"]):
+            yield batch.filter(pc.is_in(batch.column(1), value_set=arrow().array(OPEN)))
+
+
+def parts_of(path: str, digests: str, slice: int, verdicts: str, run: str, since: float) -> list[Part]:
+    """Return the parts of a slice, by the files with its digests.
+
+    Args:
+        path: The folder of the run.
+        digests: The folder of the digests.
+        slice: The number of the slice.
+        verdicts: The folder of the verdicts.
+        run: As in `Part`.
+        since: As in `Part`.
+    """
+    folder = part_file(digests, slice, 0, 0).rpartition("/")[0]
+    beside = part_file(verdicts, slice, 0, 0).rpartition("/")[0]
+    return [
+        Part(path, f"{folder}/{name}", f"{beside}/{name}", run, since) for name in Files(path).names(folder)
+    ]
+
+
+def _note(outcome: Outcome, part: Part, began: float) -> str:
+    values = {name: getattr(outcome, name) for name in _NUMBERS}
+    asked = [outcome.asked.digests, outcome.asked.text]
+    return json.dumps(
+        {**values, "asked": asked, "counts": dict(outcome.counts), "run": part.run, "began": began}
+    )
+
+
+def _outcome_of(note: bytes | None, part: Part) -> Outcome | None:
+    """Return the outcome in a file of verdicts; None if the file is to be written anew."""
+    if note is None:
+        return None
+    try:
+        values = json.loads(note)
+        if values["run"] != part.run or values["began"] < part.since:
+            return None
+        digests, text = values["asked"]
+        counts = {verdict: int(values["counts"][verdict]) for verdict in VERDICTS}
+        if sum(counts.values()) != digests:
+            return None
+        numbers: dict[str, Any] = {name: int(values[name]) for name in _NUMBERS}
+        return Outcome(Fingerprint(int(digests), int(text, 16)), counts, **numbers)
+    except (ValueError, KeyError, TypeError):  # the file was changed
+        return None

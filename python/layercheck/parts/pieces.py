@@ -1,0 +1,102 @@
+"""Pieces of the input: what they may be, and how a worker reads one."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layercheck.parts.drive import Engine, Task
+from layercheck.parts.files import Files
+from layercheck.parts.prepare_pieces import Piece, Rows, count_piece, write_piece
+from layercheck.shard.table import arrow
+
+_BATCH_ROWS = 1 << 16
+_AHEAD = 2
+"""Pieces under way for each slot, so that no slot waits for the driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPieces:
+    """An input whose pieces are known.
+
+    Attributes:
+        listed: Paths of Parquet files, fragments of a dataset, Arrow tables, pandas frames, or what the
+            engine turns into one of these before it calls a function with it.
+    """
+
+    listed: Sequence[Any]
+
+    def pieces(self, engine: Engine, rows: Rows, path: str, folder: str) -> Iterator[Piece]:
+        """See `Source`."""
+
+        def tasks() -> Iterator[Task]:
+            for number, piece in enumerate(self.listed):
+                name = f"{folder}piece-{number:06d}.parquet" if folder else ""
+                yield Task(f"piece {number} of the input", read_piece, (piece, rows, path, name))
+
+        for _, found in engine.run(tasks(), _AHEAD * engine.slots):
+            yield found
+
+
+def read_piece(piece: Any, rows: Rows, path: str, name: str) -> Piece:
+    """Count the rows of one piece in a worker, and write its digests if a name for their file is given."""
+    batches = batches_of(piece, rows.column)
+    return write_piece(batches, rows, path, name) if name else count_piece(batches, rows)
+
+
+def listed(table: Any) -> list[Any] | None:
+    """Return the pieces of an input that is not of an engine; None if it is none of these.
+
+    Args:
+        table: The path of a Parquet file or of a folder with such files, a list of paths or of Arrow tables,
+            a dataset of pyarrow, or an Arrow table.
+    """
+    dataset = importlib.import_module("pyarrow.dataset")
+    pa = arrow()
+    if isinstance(table, str | os.PathLike):
+        table = dataset.dataset(_everywhere(table), format="parquet")
+    if isinstance(table, dataset.Dataset):
+        return list(table.get_fragments())
+    if isinstance(table, pa.Table | pa.RecordBatch):
+        return [table]
+    if isinstance(table, list | tuple):
+        return [_everywhere(each) if isinstance(each, str | os.PathLike) else each for each in table]
+    return None
+
+
+def batches_of(piece: Any, column: str | None) -> Iterable[Any]:
+    """Return the record batches of a piece, with only the column of the digests where it is there.
+
+    Raises:
+        OSError: A file cannot be read.
+        TypeError: The piece is something else.
+    """
+    dataset = importlib.import_module("pyarrow.dataset")
+    pa = arrow()
+    if isinstance(piece, str):
+        piece = dataset.dataset(piece, format="parquet")
+    if isinstance(piece, dataset.Fragment | dataset.Dataset):
+        schema = piece.schema if isinstance(piece, dataset.Dataset) else piece.physical_schema
+        columns = [column] if column in schema.names else None
+        return piece.to_batches(columns=columns, batch_size=_BATCH_ROWS)  # type: ignore[no-any-return]
+    if isinstance(piece, pa.RecordBatch):
+        return [piece]
+    if isinstance(piece, pa.Table):
+        return piece.to_batches(max_chunksize=_BATCH_ROWS)  # type: ignore[no-any-return]
+    if type(piece).__module__.partition(".")[0] == "pandas":
+        frame = piece[[column]] if column in piece.columns else piece
+        return pa.Table.from_pandas(frame, preserve_index=False).to_batches(max_chunksize=_BATCH_ROWS)  # type: ignore[no-any-return]
+    raise TypeError(
+        f"a piece of the input is a {type(piece).__name__}; expected the path of a Parquet file, a Table or "
+        "RecordBatch of pyarrow, or a DataFrame of pandas"
+    )
+
+
+def _everywhere(path: str | os.PathLike[str]) -> str:
+    """Return a path that means the same in every worker."""
+    text = os.fspath(path)
+    return Files.at(text).path if text else str(Path.cwd())
