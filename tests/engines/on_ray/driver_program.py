@@ -1,0 +1,17 @@
+"""One audit in a process of its own with a Ray of its own, so that a test can end the driver.
+
+python -m on_ray.driver_program FOLDER ARGUMENTS: ARGUMENTS are the keywords of `layercheck.ray.audit` as
+JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import layercheck.ray
+from on_ray.small_ray import start_ray
+
+if __name__ == "__main__":
+    start_ray(sys.argv[1])
+    layercheck.ray.audit(**json.loads(sys.argv[2]))

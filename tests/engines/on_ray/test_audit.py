@@ -1,0 +1,297 @@
+"""An audit on Ray: inputs, verdicts, errors, rate, and what the end of an actor or of the driver costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pyarrow.dataset as pds
+import pytest
+import ray
+import ray.data
+
+import layercheck as lc
+import layercheck.ray
+from audited import (
+    REPOSITORY,
+    Line,
+    digests,
+    lines,
+    most_calls_in_a_second,
+    of_one_process,
+    raw,
+    server,
+    wait_for_calls,
+    write_parts,
+)
+from layercheck import shard
+from layercheck.testing import Fault, LocalEcr
+from processes import descendants, end, end_all
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+DIGESTS = digests(1_000)
+ROWS = [*DIGESTS, *DIGESTS[:50], "junk", "", None]
+MANY = digests(20_000)
+MANY_CALLS = len(MANY) // 100
+
+
+def as_table(dataset: Any) -> pa.Table:
+    """A dataset as one table; one without rows may have lost its schema."""
+    tables = [ray.get(reference) for reference in dataset.to_arrow_refs()]
+    tables = [table for table in tables if table.num_columns]
+    return pa.concat_tables(tables) if tables else shard.empty_table()
+
+
+def audit(ecr: LocalEcr, table: Any, tmp_path: Path, **more: Any) -> pa.Table:
+    """Audit a table quickly; returns the verdict table."""
+    keywords = {
+        "endpoint_url": ecr.endpoint_url,
+        "region_name": "us-east-1",
+        "rate": 400,
+        "slices": 2,
+        **more,
+    }
+    return as_table(layercheck.ray.audit(table, REPOSITORY, path=tmp_path / "verdicts", **keywords))
+
+
+def table_at(path: Path) -> list[Line]:
+    """The lines of the verdict table at a path."""
+    return lines(as_table(layercheck.ray.read(path)))
+
+
+def as_paths(folder: Path) -> Any:
+    return write_parts(folder / "rows", ROWS, 3)
+
+
+def as_an_arrow_dataset(folder: Path) -> Any:
+    return pds.dataset(as_paths(folder))
+
+
+def as_a_dataset(folder: Path) -> Any:
+    return ray.data.read_parquet(as_paths(folder))
+
+
+def as_tables(_: Path) -> list[pa.Table]:
+    return [pa.table({"digest": ROWS[:600]}), pa.table({"digest": ROWS[600:]})]
+
+
+def as_references(folder: Path) -> Any:
+    return [ray.put(table) for table in as_tables(folder)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [as_paths, as_an_arrow_dataset, as_a_dataset, as_tables, as_references],
+    ids=lambda make: make.__name__,
+)
+def test_every_form_of_input_gives_the_verdicts_of_one_process(tmp_path: Path, make: Any) -> None:
+    with server() as ecr:
+        table = audit(ecr, make(tmp_path), tmp_path)
+        assert table.schema.equals(shard.schema())
+        assert lines(table) == of_one_process(ecr, ROWS)
+
+
+RAW = [*raw(DIGESTS), None, b"", b"short", bytes(32)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "is_raw"),
+    [
+        pytest.param(ROWS, pa.large_string(), False, id="large_string"),
+        pytest.param(ROWS, pa.string(), False, id="string"),
+        pytest.param(RAW, pa.binary(), True, id="binary"),
+        pytest.param([row for row in RAW if row is None or len(row) == 32], pa.binary(32), True, id="fixed"),
+        pytest.param([None] * 5, pa.string(), False, id="nulls"),
+        pytest.param([], pa.string(), False, id="empty"),
+    ],
+)
+def test_every_type_gives_the_verdicts_of_one_process(
+    tmp_path: Path, rows: list[Any], kind: pa.DataType, is_raw: bool
+) -> None:
+    dataset = ray.data.from_arrow(pa.table({"digest": pa.array(rows, type=kind)}))
+    with server() as ecr:
+        table = audit(ecr, dataset, tmp_path, raw=is_raw)
+        assert lines(table) == of_one_process(ecr, rows, raw=is_raw)
+
+
+def test_a_type_that_ray_cannot_carry_is_read_from_its_files(tmp_path: Path) -> None:
+    paths = write_parts(tmp_path / "rows", ROWS, 2, type=pa.string_view())
+    with server() as ecr:
+        assert lines(audit(ecr, paths, tmp_path)) == of_one_process(ecr, ROWS)
+
+
+def test_a_second_audit_asks_nothing_and_another_input_is_refused(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, as_paths(tmp_path), tmp_path)
+        before = ecr.counters.calls
+        audit(ecr, as_paths(tmp_path), tmp_path)
+        assert ecr.counters.calls - before <= 1  # it may look first
+        with pytest.raises(lc.JournalError, match="the input is not that"):
+            audit(ecr, [pa.table({"digest": DIGESTS[1:]})], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        pytest.param("access_denied", lc.AccessDeniedError, id="access denied"),
+        pytest.param("expired_token", lc.CredentialsError, id="expired token"),
+    ],
+)
+def test_a_dead_end_is_raised_here_as_the_class_of_layercheck_and_tried_once(
+    tmp_path: Path, fault: Any, error: type[lc.LayercheckError]
+) -> None:
+    with server(faults=[Fault(fault)]) as ecr:
+        with pytest.raises(error) as raised:
+            audit(ecr, as_paths(tmp_path), tmp_path)
+        assert type(raised.value) is error
+        assert ecr.counters.requests <= 4
+
+
+def test_a_dead_end_in_the_middle_is_raised_and_the_same_call_goes_on(tmp_path: Path) -> None:
+    with server(faults=[Fault("access_denied", calls=(8, None))]) as ecr:
+        with pytest.raises(lc.AccessDeniedError):
+            audit(ecr, as_paths(tmp_path), tmp_path, slices=4, rate=50)
+        ecr.set_faults([])
+        assert lines(audit(ecr, as_paths(tmp_path), tmp_path, slices=4)) == of_one_process(ecr, ROWS)
+
+
+@pytest.mark.parametrize("make", [as_tables, as_a_dataset], ids=["tables", "dataset"])
+def test_a_column_that_is_not_there_is_named(tmp_path: Path, make: Any) -> None:
+    with server() as ecr, pytest.raises(ValueError, match="'sum'"):
+        audit(ecr, make(tmp_path), tmp_path, column="sum")
+
+
+def test_a_column_of_numbers_is_a_type_error(tmp_path: Path) -> None:
+    with server() as ecr, pytest.raises(TypeError):
+        audit(ecr, ray.data.from_arrow(pa.table({"digest": [1, 2]})), tmp_path)
+
+
+HELD = boto3.Session("AKIDEXAMPLE", "MARKER", region_name="us-east-1")
+
+
+@pytest.mark.parametrize("make", [lambda: HELD, lambda: HELD.client("ecr"), lambda: lambda: HELD])
+def test_what_holds_credentials_is_refused(tmp_path: Path, make: Any) -> None:
+    with pytest.raises(TypeError, match="session is"):
+        layercheck.ray.audit(["rows.parquet"], REPOSITORY, path=tmp_path, session=make())
+
+
+def test_cancelling_ends_the_actors_and_the_same_call_goes_on(tmp_path: Path) -> None:
+    with server() as ecr:
+        table = [pa.table({"digest": MANY})]
+        keywords: dict[str, Any] = {"path": tmp_path / "verdicts", "endpoint_url": ecr.endpoint_url}
+        run = layercheck.ray.submit(table, REPOSITORY, **keywords, rate=100, slices=4)
+        wait_for_calls(ecr, 80)
+        assert run.cancel()
+        with pytest.raises(lc.RunCancelled):
+            run.result()
+        audit(ecr, table, tmp_path, slices=4, rate=100)
+        assert ecr.counters.calls <= MANY_CALLS + 2 + 8 + 2 * MANY_CALLS // 8
+        assert table_at(tmp_path / "verdicts") == of_one_process(ecr, MANY)
+
+
+def test_progress_comes_after_each_slice(tmp_path: Path) -> None:
+    seen: list[lc.Progress] = []
+    with server() as ecr:
+        audit(ecr, as_paths(tmp_path), tmp_path, slices=4, progress=seen.append)
+    assert len(seen) >= 4
+    assert seen[-1].done
+    assert seen[-1].settled == seen[-1].unique == len(DIGESTS)
+
+
+@pytest.mark.parametrize("askers", [1, 4])
+def test_all_askers_together_keep_to_the_rate(tmp_path: Path, askers: int) -> None:
+    with server() as ecr:
+        audit(ecr, [pa.table({"digest": MANY})], tmp_path, rate=100, askers=askers, slices=1)
+        assert most_calls_in_a_second(ecr) <= 102 + 2 * askers
+
+
+def test_attach_gives_every_row_one_of_the_eight_words(tmp_path: Path) -> None:
+    with server() as ecr:
+        rows = pa.table({"digest": ROWS, "row": range(len(ROWS))})
+        asked = ray.data.from_arrow(rows.filter([row != 700 for row in range(len(ROWS))]))
+        verdicts = layercheck.ray.audit(
+            asked, REPOSITORY, path=tmp_path / "verdicts", endpoint_url=ecr.endpoint_url
+        )
+        whole = as_table(layercheck.ray.attach(ray.data.from_arrow(rows), verdicts)).sort_by("row")
+        report = lc.check(ROWS, REPOSITORY, session=ecr.session(), endpoint_url=ecr.endpoint_url)
+    expected = [lc.Verdict(code).label for code in report.verdicts]
+    expected[700] = "not_checked"
+    assert whole["row"].to_pylist() == list(range(len(ROWS)))
+    assert whole["verdict"].to_pylist() == expected
+
+
+def test_verdicts_are_lazy_and_those_of_one_process(tmp_path: Path) -> None:
+    with server() as ecr:
+        dataset = layercheck.ray.verdicts(
+            ray.data.read_parquet(as_paths(tmp_path)), REPOSITORY, endpoint_url=ecr.endpoint_url, rate=400
+        )
+        assert ecr.counters.calls <= 1
+        assert lines(as_table(dataset)) == of_one_process(ecr, ROWS)
+
+
+def test_canonical_is_one_value_for_every_spelling() -> None:
+    rows = [DIGESTS[0], DIGESTS[0].upper(), DIGESTS[0][7:], "junk", None]
+    table = as_table(layercheck.ray.canonical(ray.data.from_arrow(pa.table({"digest": rows}))))
+    assert table["canonical"].to_pylist() == [*raw(DIGESTS[:1]) * 3, None, None]
+
+
+def askers() -> list[int]:
+    """The processes of the actors that ask."""
+    found = descendants(os.getpid())
+    return [number for number, command in found.items() if "ray::_Asker" in command]
+
+
+def test_an_actor_killed_while_it_asks_costs_its_part(tmp_path: Path) -> None:
+    with server() as ecr:
+        table = [pa.table({"digest": MANY})]
+        keywords: dict[str, Any] = {"path": tmp_path / "verdicts", "endpoint_url": ecr.endpoint_url}
+        run = layercheck.ray.submit(table, REPOSITORY, **keywords, rate=100, slices=4)
+        wait_for_calls(ecr, 60)
+        end(askers()[0])
+        run.result()
+        asked = ecr.counters.calls
+        assert table_at(tmp_path / "verdicts") == of_one_process(ecr, MANY)
+    assert asked <= MANY_CALLS + 1 + 8 + 2 * MANY_CALLS // 8
+
+
+def test_a_part_that_ends_every_worker_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with server() as ecr:
+        keywords = {"session": "poison:deadly_to_actors", "askers": 1, "slices": 1}
+        with pytest.raises(lc.LayercheckError, match=r"ended its worker 3 times") as raised:
+            audit(ecr, as_tables(tmp_path), tmp_path, **keywords)
+        assert "\n" not in str(raised.value)
+
+
+def test_the_same_call_goes_on_after_the_driver_is_gone(tmp_path: Path) -> None:
+    with server() as ecr, tempfile.TemporaryDirectory(prefix="lc-") as folder:
+        keywords = {
+            "table": write_parts(tmp_path / "rows", MANY, 3),
+            "repository_name": REPOSITORY,
+            "path": str(tmp_path / "verdicts"),
+            "endpoint_url": ecr.endpoint_url,
+            "rate": 100,
+            "slices": 4,
+        }
+        command = [sys.executable, "-m", "on_ray.driver_program", folder, json.dumps(keywords)]
+        driver = subprocess.Popen(command)
+        wait_for_calls(ecr, 90)
+        family = [driver.pid, *descendants(driver.pid)]
+        end(driver.pid)
+        driver.wait()
+        try:
+            layercheck.ray.audit(**keywords)
+            asked = ecr.counters.calls
+        finally:
+            for process in family:
+                end_all(process)
+        assert table_at(tmp_path / "verdicts") == of_one_process(ecr, MANY)
+    # The actors of the killed driver go on until Ray ends them.
+    assert asked <= MANY_CALLS + 2 + 8 + 4 * MANY_CALLS // 8
