@@ -12,8 +12,9 @@ say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
+  test-engines test-dask test-ray \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
-  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-local-ecr soak exhaustion journal-kills journal-disk coverage format clean
+  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-local-ecr bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,8 +67,8 @@ lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml --all
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
-	$(BIN)/ruff format --check --quiet python tests/python bench
-	$(BIN)/ruff check --quiet python tests/python bench
+	$(BIN)/ruff format --check --quiet python tests/python tests/engines bench
+	$(BIN)/ruff check --quiet python tests/python tests/engines bench
 	$(BIN)/ruff format --check --quiet docs examples && $(BIN)/ruff check --quiet docs examples
 
 imports: setup ## one direction: each stage of the Python package imports only the stages below it
@@ -128,6 +129,37 @@ deny: ## licences, banned crates and sources of the Rust dependencies; needs car
 advisories: ## known vulnerabilities of the Rust dependencies; needs cargo-deny and the network
 	$(cargo-deny)
 	cargo deny --locked check advisories
+
+##@ Engines
+
+# Each engine has a virtual environment of its own, with the pinned packages of tests/engines/requirements-NAME.txt and a
+# wheel of this build. These tests start real clusters on 127.0.0.1 and kill their processes.
+ENGINES := $(VENV)/engines
+
+test-engines: test-dask test-ray ## the adapters on real engines, with real kills: some 15 minutes
+
+$(ENGINES)/wheel/.done: $(VENV)/.tools $(RUST) $(shell find python -name '*.py')
+	@rm -rf $(@D)
+	PIP_QUIET=1 $(BIN)/maturin build --release --locked --compatibility linux --interpreter $(BIN)/python --out $(@D)
+	@touch $@
+
+$(ENGINES)/%/.engine: tests/engines/requirements-%.txt
+	$(call say,install $* into a virtual environment of its own: some 1 minute)
+	@rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(ENGINES)/%/.done: $(ENGINES)/%/.engine $(ENGINES)/wheel/.done
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(ENGINES)/wheel/*.whl
+	@touch $@
+
+test-dask: $(ENGINES)/dask/.done ## Dask with processes on 127.0.0.1, some 4 minutes
+	$(ENGINES)/dask/bin/python -m pytest -q tests/engines/on_dask
+
+# Ray listens on every interface, so these tests run in a network namespace of their own, which has only loopback.
+test-ray: $(ENGINES)/ray/.done ## Ray in a network namespace of its own, some 3 minutes; skipped where none can be made
+	$(ENGINES)/ray/bin/python tests/engines/on_ray/loopback_only.py $(ENGINES)/ray/bin/python -m pytest -q tests/engines/on_ray
 
 ##@ Measure
 
@@ -207,6 +239,12 @@ bench-shares: setup build ## the calls of several askers in each second, one of 
 bench-manifests: setup build ## what a manifest costs, part by part, beside json and hashlib; writes bench/results/manifests.json
 	$(BIN)/python bench studies.manifests --keep
 
+bench-dask: $(ENGINES)/dask/.done ## audits on Dask: rate, deaths, beside one process, some 10 minutes; writes bench/results/dask.json
+	PYTHONPATH=tests/engines $(ENGINES)/dask/bin/python bench engines.dask --keep
+
+bench-ray: $(ENGINES)/ray/.done ## audits on Ray: rate, deaths, beside one process, some 10 minutes; writes bench/results/ray.json
+	PYTHONPATH=tests/engines $(ENGINES)/ray/bin/python tests/engines/on_ray/loopback_only.py $(ENGINES)/ray/bin/python bench engines.ray --keep
+
 bench-local-ecr: ## calls a second that the local endpoint answers on one core; writes bench/results/local_ecr.json
 	cargo run --release --locked --features local-ecr --example bench_local_ecr
 
@@ -276,8 +314,8 @@ wheels: setup $(VENV)/.zig ## the wheel for Linux (manylinux_2_28) and the sdist
 
 format: setup ## rewrite the sources in the house format
 	cargo fmt
-	$(BIN)/ruff format python tests/python bench docs examples
-	$(BIN)/ruff check --fix python tests/python bench docs examples
+	$(BIN)/ruff format python tests/python tests/engines bench docs examples
+	$(BIN)/ruff check --fix python tests/python tests/engines bench docs examples
 
 api: setup build ## write docs/reference/api.md from the docstrings
 	$(BIN)/python docs/api.py
