@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from layercheck.errors import LayercheckError, RunCancelled
-from layercheck.parts.drive import Task
+from layercheck.parts.drive import Task, lacks_layercheck
 
 _LOOK_S = 0.5
 """How often the driver looks whether the scheduler is there while it waits, seconds."""
@@ -109,6 +109,8 @@ class Cluster:
             raise RunCancelled(f"{task.what} was cancelled on the cluster; run the same again to go on")
         try:
             return future.result()
+        except (ImportError, RuntimeError) as error:
+            raise lacks_layercheck(error) or error from None
         except distributed.scheduler.KilledWorker as error:
             raise LayercheckError(
                 f"{task.what} ended its worker {error.allowed_failures + 1} times, for instance for lack of "

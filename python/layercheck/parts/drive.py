@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -51,6 +52,15 @@ class Task:
     arguments: tuple[Any, ...]
     mark: Any = None
     asks: bool = False
+
+
+def lacks_layercheck(error: BaseException) -> LayercheckError | None:
+    """Return what to raise if a process of the cluster has no layercheck; None if that is not the error."""
+    if not re.search(r"No module named '?layercheck\b", str(error)):
+        return None
+    return LayercheckError(
+        "a process of the cluster cannot import layercheck; install the same version on all of them"
+    )
 
 
 class Engine(Protocol):

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from layercheck.errors import LayercheckError, RunCancelled
-from layercheck.parts.drive import Task
+from layercheck.parts.drive import Task, lacks_layercheck
 
 _LOOK_S = 0.5
 """How often the driver looks whether the audit was cancelled while it waits, seconds."""
@@ -93,7 +93,8 @@ class Cluster:
         except errors.RayTaskError as error:
             # The exception as it was raised in the worker, without the colours and lines that Ray adds.
             cause = error.cause
-            raise (cause if isinstance(cause, Exception) else error) from None
+            found = lacks_layercheck(error)
+            raise found or (cause if isinstance(cause, Exception) else error) from None
         except (errors.RayActorError, errors.WorkerCrashedError, errors.OutOfMemoryError) as error:
             raise LayercheckError(
                 f"{task.what} ended its worker {_TRIES} times, for instance for lack of memory; see the log "

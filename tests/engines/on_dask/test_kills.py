@@ -112,6 +112,25 @@ def test_a_part_that_ends_every_worker_is_an_error_that_says_so(
         cluster.end()
 
 
+def test_a_cluster_without_layercheck_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "without"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import sys; sys.modules['layercheck'] = None")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    cluster = start(tmp_path / "cluster")
+    try:
+        with (
+            server() as ecr,
+            Client(cluster.address) as client,
+            pytest.raises(lc.LayercheckError, match="cannot import layercheck"),
+        ):
+            layercheck.dask.audit(**options(tmp_path, ecr), client=client)
+    finally:
+        cluster.end()
+
+
 def test_the_same_call_goes_on_after_the_scheduler_is_gone(cluster: Cluster, tmp_path: Path) -> None:
     with server() as ecr:
         with Client(cluster.address) as client:
