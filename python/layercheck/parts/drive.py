@@ -56,7 +56,8 @@ class Task:
 
 def lacks_layercheck(error: BaseException) -> LayercheckError | None:
     """Return what to raise if a process of the cluster has no layercheck; None if that is not the error."""
-    if not re.search(r"No module named '?layercheck\b", str(error)):
+    # The scheduler of Dask does not say which module it lacks, only that it cannot unpickle a task.
+    if not re.search(r"No module named '?layercheck\b|deserialization of the task graph", str(error)):
         return None
     return LayercheckError(
         "a process of the cluster cannot import layercheck; install the same version on all of them"
