@@ -1,0 +1,186 @@
+"""An audit in parts, without an engine: the table is that of one process, however it is cut and ended."""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import layercheck as lc
+from fake_account import digests
+from layercheck import shard
+from layercheck.testing import Fault, LocalEcr
+from parts.one_by_one import REPOSITORY, DriverDiedError, OneByOne, audit, lines, table_at
+
+DIGESTS = digests(1_000)
+ROWS = [*DIGESTS, *DIGESTS[:50], "junk", "", None]
+
+
+def server(**options: Any) -> LocalEcr:
+    """A server that has a half of all digests."""
+    ecr = LocalEcr([REPOSITORY, "team/other"], region_name=None, **options)
+    for name in ecr.repositories:
+        ecr.set_rule(name, "fraction", fraction=0.5)
+    return ecr
+
+
+def of_one_process(ecr: LocalEcr, rows: list[Any]) -> list[tuple[Any, ...]]:
+    """The lines that one process makes."""
+    report = lc.check(rows, REPOSITORY, session=ecr.session(), endpoint_url=ecr.endpoint_url, rate="max")
+    assert report.complete
+    return lines(report.to_arrow(unique=True))
+
+
+def pieces(rows: list[Any], cuts: list[int]) -> list[pa.Table]:
+    """Rows cut at some places."""
+    bounds = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
+    return [pa.table({"digest": pa.array(rows[start:stop], pa.string())}) for start, stop in pairwise(bounds)]
+
+
+@settings(max_examples=8)
+@given(
+    cuts=st.lists(st.integers(0, len(ROWS)), max_size=5),
+    slices=st.sampled_from([1, 4, 4096]),
+    askers=st.integers(1, 3),
+)
+def test_any_cutting_gives_the_table_of_one_process(cuts: list[int], slices: int, askers: int) -> None:
+    with server() as ecr, tempfile.TemporaryDirectory() as folder:
+        engine = OneByOne(slots=3)
+        rows = ROWS if slices < 4096 else ROWS[:20]  # a file for each part
+        table = audit(
+            ecr, pieces(rows, cuts), Path(folder) / "run", engine=engine, slices=slices, askers=askers
+        )
+        assert table.schema == shard.schema()
+        assert lines(table) == of_one_process(ecr, rows)
+        seen = shard.summary(Path(folder) / "run")
+        assert (seen.rows, seen.digests, seen.complete) == (len(rows), len(table), True)
+
+
+@pytest.mark.parametrize("dies_after", range(8))
+def test_the_same_call_goes_on_with_the_parts_that_are_left(tmp_path: Path, dies_after: int) -> None:
+    with server() as ecr:
+        options = {"slices": 4, "askers": 2}
+        with pytest.raises(DriverDiedError):
+            audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=dies_after), **options)
+        before = ecr.counters.digests
+        table = audit(ecr, pieces(ROWS, [300, 700]), tmp_path, engine=OneByOne(), **options)
+        assert lines(table) == of_one_process(ecr, ROWS)
+    left = sum(pq.read_metadata(each).num_rows for each in sorted(tmp_path.glob("slice=*/*"))[dies_after:])
+    assert before <= len(DIGESTS) - left + 1  # the look first asks for one
+    assert dies_after == 0 or before > 1
+
+
+def test_a_second_audit_asks_nothing(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path, slices=4)
+        before = ecr.counters.calls
+        audit(ecr, pieces(ROWS, []), tmp_path)
+        assert ecr.counters.calls == before + 1  # the look first
+
+
+@pytest.mark.parametrize("again_with_answers", [True, False])
+def test_what_has_no_answer_is_asked_once_more_and_has_one_line(
+    tmp_path: Path, again_with_answers: bool
+) -> None:
+    with server(faults=[Fault("omit", share=0.3)]) as ecr:
+        engine = OneByOne()
+        first = audit(ecr, pieces(ROWS, []), tmp_path, engine=engine, slices=2)
+        assert "what is still open" in engine.ran
+        assert sorted(first["digest"].to_pylist()) == sorted(DIGESTS)
+        open_now = sum(verdict == "unanswered" for verdict in first["verdict"].to_pylist())
+        assert open_now > 0
+        assert shard.summary(tmp_path).counts["unanswered"] == open_now
+        if again_with_answers:
+            ecr.set_faults([])
+        before = ecr.counters.digests
+        table = audit(ecr, pieces(ROWS, []), tmp_path)
+        assert sorted(table["digest"].to_pylist()) == sorted(DIGESTS)
+        if again_with_answers:
+            assert ecr.counters.digests - before < 600
+            assert lines(table) == of_one_process(ecr, ROWS)
+            assert shard.summary(tmp_path).complete
+
+
+def test_slices_that_are_too_old_are_asked_again_and_have_one_line(tmp_path: Path) -> None:
+    with server(faults=[Fault("omit", share=0.3)]) as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path, slices=2)
+        ecr.set_faults([])
+        table = audit(ecr, pieces(ROWS, []), tmp_path, max_age_s=0.0)
+        assert lines(table) == of_one_process(ecr, ROWS)
+
+
+@pytest.mark.parametrize("rows", [ROWS[1:], [*ROWS, DIGESTS[0]], [*ROWS, "more junk"]])
+def test_other_rows_are_refused(tmp_path: Path, rows: list[Any]) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path)
+        with pytest.raises(lc.JournalError, match="the input is not that of the run that began here"):
+            audit(ecr, pieces(rows, []), tmp_path)
+
+
+def test_another_repository_takes_over_neither_a_slice_nor_a_part(tmp_path: Path) -> None:
+    with server() as ecr:
+        with pytest.raises(DriverDiedError):
+            audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=1), slices=1, askers=2)
+        before = ecr.counters.digests
+        audit(ecr, pieces(ROWS, []), tmp_path, repository="team/other")
+        assert ecr.counters.digests - before == len(DIGESTS) + 1
+        with pytest.raises(lc.JournalError, match="belongs to another run"):
+            audit(ecr, pieces(ROWS, []), tmp_path)
+
+
+def test_another_number_of_slices_is_refused(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path, slices=2)
+        with pytest.raises(lc.JournalError, match="has 2 slices and slices is 4; leave it out"):
+            audit(ecr, pieces(ROWS, []), tmp_path, slices=4)
+
+
+@pytest.mark.parametrize("harm", ["cut", "emptied", "note"])
+def test_a_file_of_verdicts_that_is_broken_is_asked_again(tmp_path: Path, harm: str) -> None:
+    with server() as ecr:
+        options = {"slices": 1, "askers": 2}
+        with pytest.raises(DriverDiedError):
+            audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=1), **options)
+        (file,) = tmp_path.glob("slice=*/*")
+        whole = file.read_bytes()
+        if harm == "note":
+            pq.write_table(pq.read_table(file).slice(1).replace_schema_metadata(), file)
+        else:
+            file.write_bytes(whole[: len(whole) // 2] if harm == "cut" else b"")
+        assert lines(audit(ecr, pieces(ROWS, []), tmp_path, **options)) == of_one_process(ecr, ROWS)
+
+
+def test_a_dead_end_leaves_no_file_and_is_raised_with_the_way_to_go_on(tmp_path: Path) -> None:
+    with server(faults=[Fault("access_denied", calls=(4, None))]) as ecr:
+        with pytest.raises(lc.AccessDeniedError) as raised:
+            audit(ecr, pieces(ROWS, []), tmp_path, slices=1, askers=1)
+        assert not list(tmp_path.glob("slice=*/*"))
+        assert raised.value.__notes__ == [
+            f"what is finished stays in {tmp_path}; run the same again to go on"
+        ]
+        ecr.set_faults([])
+        assert lines(audit(ecr, pieces(ROWS, []), tmp_path)) == of_one_process(ecr, ROWS)
+
+
+def test_no_file_has_a_temporary_name_at_the_end(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path, slices=2)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if path.name.startswith(".")] == []
+    assert not list(tmp_path.glob("_layercheck/pieces-*"))
+
+
+@pytest.mark.parametrize("rows", [[], [None, None], ["junk"]], ids=["none", "nulls", "junk"])
+def test_an_input_without_digests_has_a_table_without_lines(tmp_path: Path, rows: list[Any]) -> None:
+    with server() as ecr:
+        table = audit(ecr, pieces(rows, []), tmp_path)
+        assert (table.schema, len(table)) == (shard.schema(), 0)
+        assert table_at(tmp_path).schema == shard.schema()
+        assert shard.summary(tmp_path).invalid == len(rows)
