@@ -36,7 +36,7 @@ from processes import descendants, end, end_all
 RESULT = Path(__file__).parent.parent / "results" / "ray.json"
 
 
-def rate(rate: int = 400, count: int = 1_000_000) -> list[dict[str, Any]]:
+def rate(rate: int = 400, count: int = 800_000) -> list[dict[str, Any]]:
     """Calls in every second, for each number of askers, once whole and once with an actor killed."""
     found = []
     with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:

@@ -21,6 +21,8 @@ import layercheck as lc
 import layercheck.ray
 from audited import (
     REPOSITORY,
+    SECRET,
+    TOKEN,
     Line,
     digests,
     lines,
@@ -295,3 +297,19 @@ def test_the_same_call_goes_on_after_the_driver_is_gone(tmp_path: Path) -> None:
         assert table_at(tmp_path / "verdicts") == of_one_process(ecr, MANY)
     # The actors of the killed driver go on until Ray ends them.
     assert asked <= MANY_CALLS + 2 + 8 + 4 * MANY_CALLS // 8
+
+
+def test_no_secret_is_in_what_ray_logs_or_the_audit_writes(tmp_path: Path, ray_folder: str) -> None:
+    with server(faults=[Fault("access_denied", calls=(8, None))]) as ecr:
+        with pytest.raises(lc.AccessDeniedError):
+            audit(ecr, as_paths(tmp_path), tmp_path, slices=4, session="poison:plain")
+        ecr.set_faults([])
+        audit(ecr, as_paths(tmp_path), tmp_path, slices=4, session="poison:plain")
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    logged = [path for path in Path(ray_folder).rglob("*") if path.is_file()]
+    assert len(written) > 8
+    assert len(logged) > 8
+    for path in (*written, *logged):
+        content = path.read_bytes()
+        assert SECRET.encode() not in content, path
+        assert TOKEN.encode() not in content, path
