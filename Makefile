@@ -143,6 +143,9 @@ $(ENGINES)/wheel/.done: $(VENV)/.tools $(RUST) $(shell find python -name '*.py')
 	PIP_QUIET=1 $(BIN)/maturin build --release --locked --compatibility linux --interpreter $(BIN)/python --out $(@D)
 	@touch $@
 
+# An environment stays when only the package changes.
+.PRECIOUS: $(ENGINES)/%/.engine
+
 $(ENGINES)/%/.engine: tests/engines/requirements-%.txt
 	$(call say,install $* into a virtual environment of its own: some 1 minute)
 	@rm -rf $(@D)

@@ -28,6 +28,8 @@ without notice.
 """
 MODULES = {
     "layercheck": "What `import layercheck` offers.",
+    "layercheck.dask": "Audits on Dask.",
+    "layercheck.ray": "Audits on Ray.",
     "layercheck.shard": "What a distributed run does on every engine, without an engine.",
     "layercheck.testing": "A local endpoint to test against.",
     "layercheck.types": "Types that annotations speak of.",

@@ -138,6 +138,8 @@ class Audit:
             preparation = self._prepare(settings.rate, share)
             self._ask(settings, seen, share, preparation)
         except (LayercheckError, KeyboardInterrupt) as error:
+            if isinstance(error, JournalError):
+                raise  # its message says what to do
             error.add_note(f"what is finished stays in {self.files.path}; run the same again to go on")
             raise
 
@@ -146,12 +148,12 @@ class Audit:
         records = self.files.records
         known = Preparation.read(records)
         if known is not None:
-            known.check_input(sum((each.counts for each in self._pieces("")), Counts()))
             if self.slices not in (None, known.slices):
                 raise JournalError(
                     f"the run that began in {self.files.path!r} has {known.slices:,} slices and slices is "
                     f"{self.slices!r}; leave it out to go on, or pass another path to begin anew"
                 )
+            known.check_input(sum((each.counts for each in self._pieces("")), Counts()))
             return known
         run = uuid.uuid4().hex[:12]
         pieces = list(self._pieces(piece_folder(run)))
