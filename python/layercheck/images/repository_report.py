@@ -186,7 +186,9 @@ class RepositoryReport:
         return f"RepositoryReport({self.repository_name!r}, {self.state}, {counts or 'no images'})"
 
     def __reduce__(self) -> Any:
-        raise TypeError("a RepositoryReport cannot be pickled or copied; send one of its tables, such as to_arrow()")
+        raise TypeError(
+            "a RepositoryReport cannot be pickled or copied; send one of its tables, such as to_arrow()"
+        )
 
 
 def _image(repository: str, found: Mapping[str, Any]) -> Image:
