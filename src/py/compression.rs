@@ -22,6 +22,7 @@ pub(super) fn is_compressed(head: &[u8]) -> bool {
 
 /// Compress a content, as files of tables are: to one gzip member or one zstd frame. `suffix` is `.gz` or `.zst`.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "it comes out of a Python object by value")]
 pub(super) fn compressed<'py>(
     py: Python<'py>,
     content: PyBackedBytes,
