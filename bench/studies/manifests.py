@@ -39,7 +39,8 @@ def main() -> None:
     for line in lines:
         print(line)
     if given.keep:
-        RESULT.write_text(json.dumps({"machine": results.machine(), "lines": lines}, indent=1) + "\n")
+        kept = {"machine": results.machine(), "profile": given.profile, "lines": lines}
+        RESULT.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def study(form: str, count: int, rounds: int, profile: str) -> dict[str, object]:
