@@ -66,7 +66,7 @@ def test_any_cutting_gives_the_table_of_one_process(cuts: list[int], slices: int
 @pytest.mark.parametrize("dies_after", range(8))
 def test_the_same_call_goes_on_with_the_parts_that_are_left(tmp_path: Path, dies_after: int) -> None:
     with server() as ecr:
-        options = {"slices": 4, "askers": 2}
+        options: dict[str, Any] = {"slices": 4, "askers": 2}
         with pytest.raises(DriverDiedError):
             audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=dies_after), **options)
         finished = sum(pq.read_metadata(file).num_rows for file in tmp_path.glob("slice=*/*"))
@@ -147,7 +147,7 @@ def test_another_number_of_slices_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("harm", ["cut", "emptied", "note"])
 def test_a_file_of_verdicts_that_is_broken_is_asked_again(tmp_path: Path, harm: str) -> None:
     with server() as ecr:
-        options = {"slices": 1, "askers": 2}
+        options: dict[str, Any] = {"slices": 1, "askers": 2}
         with pytest.raises(DriverDiedError):
             audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=1), **options)
         (file,) = tmp_path.glob("slice=*/*")
