@@ -31,6 +31,7 @@ MODULES = {
     "layercheck.dask": "Audits on Dask.",
     "layercheck.ray": "Audits on Ray.",
     "layercheck.shard": "What a distributed run does on every engine, without an engine.",
+    "layercheck.spark": "Audits on Spark.",
     "layercheck.testing": "A local endpoint to test against.",
     "layercheck.types": "Types that annotations speak of.",
 }

@@ -17,7 +17,9 @@ SLOW = ["concurrent.futures", "dataclasses", "inspect", "logging", "pathlib", "t
 
 
 @pytest.mark.parametrize(
-    ("module", "heavy"), [("layercheck", HEAVY + SLOW), ("layercheck.testing", HEAVY)], ids=str
+    ("module", "heavy"),
+    [("layercheck", HEAVY + SLOW), ("layercheck.testing", HEAVY), ("layercheck.spark", [*HEAVY, "pyspark"])],
+    ids=str,
 )
 def test_import_loads_no_heavy_library(module: str, heavy: list[str]) -> None:
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
