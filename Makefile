@@ -12,9 +12,9 @@ say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
-  test-engines test-dask test-ray \
+  test-engines test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
-  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-local-ecr bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
+  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,7 +136,7 @@ advisories: ## known vulnerabilities of the Rust dependencies; needs cargo-deny 
 # wheel of this build. These tests start real clusters on 127.0.0.1 and kill their processes.
 ENGINES := $(VENV)/engines
 
-test-engines: test-dask test-ray ## the adapters on real engines, with real kills: some 15 minutes
+test-engines: test-spark test-dask test-ray ## the adapters on real engines, with real kills: some 15 minutes
 
 $(ENGINES)/wheel/.done: $(VENV)/.tools $(RUST) $(shell find python -name '*.py')
 	@rm -rf $(@D)
@@ -163,6 +163,23 @@ test-dask: $(ENGINES)/dask/.done ## Dask with processes on 127.0.0.1, some 4 min
 # Ray listens on every interface, so these tests run in a network namespace of their own, which has only loopback.
 test-ray: $(ENGINES)/ray/.done ## Ray in a network namespace of its own, some 3 minutes; skipped where none can be made
 	$(ENGINES)/ray/bin/python tests/engines/on_ray/loopback_only.py $(ENGINES)/ray/bin/python -m pytest -q tests/engines/on_ray
+
+test-spark: ## Spark 4 and 3.5, classic and Connect; needs Java 17
+	@if $(if $(JAVA_HOME),$(JAVA_HOME)/bin/)java -version > /dev/null 2>&1; then \
+	  $(MAKE) --no-print-directory test-spark4 test-spark35; \
+	else \
+	  printf '\n==> SKIPPED: Spark needs Java 17, and neither JAVA_HOME nor PATH has a java. Nothing of layercheck.spark was tested.\n'; \
+	fi
+
+test-spark4: $(ENGINES)/spark4/.done
+	$(ENGINES)/spark4/bin/python -m pytest -q tests/engines/on_spark $(SPARK_TESTS)
+
+# The package of 3.5 brings no server of Spark Connect, so the two tests of Connect say that they are skipped.
+test-spark35: $(ENGINES)/spark35/.done
+	$(ENGINES)/spark35/bin/python -m pytest -q tests/engines/on_spark $(SPARK_TESTS)
+
+example-spark: $(ENGINES)/spark4/.done ## run examples/spark_audit.py by spark-submit against a local endpoint; needs Java 17
+	$(ENGINES)/spark4/bin/python -m pytest -q --capture=no tests/engines/on_spark/test_example.py
 
 ##@ Measure
 
@@ -247,6 +264,9 @@ bench-dask: $(ENGINES)/dask/.done ## audits on Dask: rate, deaths, beside one pr
 
 bench-ray: $(ENGINES)/ray/.done ## audits on Ray: rate, deaths, beside one process, some 10 minutes; writes bench/results/ray.json
 	PYTHONPATH=tests/engines $(ENGINES)/ray/bin/python tests/engines/on_ray/loopback_only.py $(ENGINES)/ray/bin/python bench engines.ray --keep
+
+bench-spark: $(ENGINES)/spark4/.done ## audits on Spark: rate, deaths, beside one process, SQL and boto3, some 15 minutes; writes bench/results/spark.json
+	PYTHONPATH=tests/engines $(ENGINES)/spark4/bin/python bench engines.spark --keep
 
 bench-local-ecr: ## calls a second that the local endpoint answers on one core; writes bench/results/local_ecr.json
 	cargo run --release --locked --features local-ecr --example bench_local_ecr
