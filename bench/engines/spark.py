@@ -1,0 +1,55 @@
+"""Audits on Spark: `make bench-spark`, or `python bench engines.spark [PART ...] [--keep]`.
+
+Five parts, against `LocalEcr` in a process of its own, on clusters of real executors on this machine:
+
+* `rate`: what the server counts in every second for 1, 2, 4 and 8 askers, with one of them killed on the way.
+* `deaths`: calls made twice if a Python worker, an executor or the driver is killed, for 1 and 8 slices.
+* `overhead`: a million digests at 1,000 calls a second, beside one process.
+* `sql`: preparation and join, beside Spark's own SQL, with what each shuffles.
+* `script`: a client of boto3 for each partition in `mapInArrow`, beside an audit.
+
+It runs in the environment of Spark, and needs the modules of `tests/engines` on the path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyspark
+
+from audited import ENVIRONMENT
+from engines import spark_deaths, spark_peers, spark_rate
+from offline.harness import results
+
+RESULT = Path(__file__).parent.parent / "results" / "spark.json"
+PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "rate": spark_rate.rate,
+    "deaths": spark_deaths.deaths,
+    "overhead": spark_peers.overhead,
+    "sql": spark_peers.sql,
+    "script": spark_peers.script,
+}
+
+
+def main() -> None:
+    """Measure the parts that were named, or all."""
+    os.environ.update(ENVIRONMENT)
+    chosen = [each for each in sys.argv[1:] if each != "--keep"] or list(PARTS)
+    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    for name in chosen:
+        print(f"==> {name}", flush=True)
+        kept[name] = PARTS[name]()
+        if "--keep" in sys.argv:
+            about = results.setting(["boto3", "pyarrow", "pandas", "numpy"])
+            measured = {each: kept[each] for each in PARTS if each in kept}
+            document = {**about, "pyspark": pyspark.__version__, **measured}
+            RESULT.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
