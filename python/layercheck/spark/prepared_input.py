@@ -99,8 +99,9 @@ class PreparedInput:
         sliced = sliced.withColumn("part", third % parts)
         # One shuffle serves both: equal digests meet in one partition, and a slice is in few files.
         once = sliced.repartition(slices * parts, "slice", "part").dropDuplicates(["slice", "part", "digest"])
-        written = once.drop("part").write.mode("overwrite").partitionBy("slice")
-        written.parquet(f"{self._work}/{DIGESTS}")
+        # A session that overwrites partitions one by one would leave slices of an unrecorded attempt.
+        written = once.drop("part").write.mode("overwrite").option("partitionOverwriteMode", "static")
+        written.partitionBy("slice").parquet(f"{self._work}/{DIGESTS}")
 
     def _fingerprints(self, slices: int) -> dict[int, shard.Fingerprint]:
         written = self._spark.read.schema("digest binary").parquet(f"{self._work}/{DIGESTS}")

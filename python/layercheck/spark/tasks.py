@@ -15,8 +15,9 @@ from layercheck._core import MAX_BATCH, Planner
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_ROWS = 4_000_000
-"""Rows that are deduplicated at once before the shuffle, so that memory does not grow with the partition."""
+_BLOCK_ROWS = 1_000_000
+"""Rows that are deduplicated at once before the shuffle: about 80 MB, whatever the size of the partition. All
+Python workers of an executor share its memory overhead, which is 384 MB by default."""
 
 LOOK = "found string"
 LINES = (

@@ -149,6 +149,18 @@ def forget(spark: SparkSession, folder: Path, *, number: int, lines: int) -> Non
     dataclasses.replace(manifest, outcome=outcome).write(kept)
 
 
+def test_what_an_earlier_attempt_left_is_not_taken_for_digests(
+    spark: SparkSession, ecr: LocalEcr, audit: Any, tmp_path: Path
+) -> None:
+    left = tmp_path / "audit" / "_layercheck" / "digests" / "slice=3"
+    spark.createDataFrame([(b"\0" * 32,)], "digest binary").write.parquet(str(left))
+    spark.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
+    try:
+        assert lines_of(audit(frame_of(spark, TEXTS), slices=1)) == of_one_process(ecr, TEXTS)
+    finally:
+        spark.conf.unset("spark.sql.sources.partitionOverwriteMode")
+
+
 def test_an_own_table_gets_the_lines_of_each_slice(spark: SparkSession, ecr: LocalEcr, audit: Any) -> None:
     written: dict[int, list[Any]] = {}
 

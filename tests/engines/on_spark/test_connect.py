@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pyspark
@@ -40,3 +41,13 @@ def test_where_spark_may_run_copies_of_tasks_each_gets_half(ecr: LocalEcr, tmp_p
     found = Job(tmp_path, ecr, master="local[2]", rows=500, settings=settings, options={"slices": 1}).result()
     assert found["share"] == 25.0  # of a rate of 100, two tasks and their copies
     assert len(found["lines"]) == 500
+
+
+def test_a_worker_without_the_packages_is_told_at_the_first_look(ecr: LocalEcr, tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    found = Job(tmp_path, ecr, master="local[2]", settings={"spark.pyspark.python": str(bare)}).result()
+    assert found["error"] == "LayercheckError"
+    assert found["message"].startswith("a worker of the cluster cannot import pyarrow; install")
+    assert ecr.counters.calls == 0
