@@ -17,7 +17,7 @@ LOCAL_CLUSTER = "local-cluster[2,1,1024]"
 
 def prepare_environment() -> None:
     """Let the workers run this Python and find the modules of the tests. Before the first session."""
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ENGINES), *filter(None, [os.environ.get("PYTHONPATH")])])
 

@@ -47,7 +47,7 @@ def test_a_worker_without_the_packages_is_told_at_the_first_look(ecr: LocalEcr, 
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     bare.chmod(0o755)
-    found = Job(tmp_path, ecr, master="local[2]", settings={"spark.pyspark.python": str(bare)}).result()
+    found = Job(tmp_path, ecr, master="local[2]", python=str(bare)).result()
     assert found["error"] == "LayercheckError"
-    assert found["message"].startswith("a worker of the cluster cannot import pyarrow; install")
+    assert found["message"].startswith("a worker of the cluster cannot import layercheck; install")
     assert ecr.counters.calls == 0

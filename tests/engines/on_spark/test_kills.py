@@ -99,6 +99,7 @@ class Job:
 
     def __init__(self, folder: Path, ecr: LocalEcr, **given: Any) -> None:
         self._folder = folder
+        self._python = given.pop("python", sys.executable)
         self._given = {
             "folder": str(folder / "cluster"),
             "output": str(folder / "output.json"),
@@ -125,7 +126,7 @@ class Job:
                 command,
                 stdout=log,
                 stderr=log,
-                env={**kept, **ENVIRONMENT, "PYTHONPATH": path},
+                env={**kept, **ENVIRONMENT, "PYTHONPATH": path, "PYSPARK_PYTHON": self._python},
                 cwd=self._folder,
                 start_new_session=True,
             )
