@@ -292,7 +292,7 @@ def test_a_call_that_outlives_its_deadline_is_given_up_and_counted_once(in_the_c
             late.wait(60)
         return good(asked)
 
-    limits = Limits(retry=LIMITS.retry, tick_s=0.02, call_deadline_s=0.3, stall_s=60)
+    limits = Limits(retry=LIMITS.retry, tick_s=0.02, call_deadline_s=2.0, stall_s=60)
     with ScriptedServer(script) as server, opened(server.url, _limits=limits) as checker:
         report = checker.check(singly(MANY[:3_000]))
         late.set()
