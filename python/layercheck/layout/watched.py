@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 OnBytes: TypeAlias = Callable[[int], object]
 """Called some 10 times a second or more with the number of bytes read since its last call, perhaps none."""
 
-_WAIT_S = 0.05
+_WAIT_MS = 50
 _BLOCK_BYTES = 1 << 18
 
 
@@ -48,7 +49,7 @@ def read_watched(
             # Opened here, because opening a pipe in the core would wait for its other end without an end.
             opened = io.FileIO(os.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb")
             file = opened
-        if isinstance(file, io.FileIO) and os.name == "posix":
+        if isinstance(file, io.FileIO) and hasattr(select, "poll"):
             file = _AwaitedFile(file, on_bytes or (lambda _: None))
         return Layout(_core.read_layout(file, blobs=blobs, verify=verify, on_bytes=on_bytes), name)
     except ValueError as error:
@@ -78,12 +79,13 @@ class _AwaitedFile:
     def __init__(self, file: io.FileIO, on_bytes: OnBytes) -> None:
         self._file = file
         self._on_bytes = on_bytes
+        # Not `select.select`, which refuses a process that has more than 1,024 files open.
+        self._ready = select.poll()
+        self._ready.register(file, select.POLLIN)
 
     def read(self, size: int) -> bytes:
-        import select
-
         while True:
-            if not select.select([self._file], [], [], _WAIT_S)[0]:
+            if not self._ready.poll(_WAIT_MS):
                 self._on_bytes(0)
                 continue
             block = self._file.read(min(size, _BLOCK_BYTES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import sys
 import tarfile
 from pathlib import Path
 
@@ -102,6 +103,24 @@ def test_a_pipe_at_a_path_is_read_to_its_end(archive: bytes, tmp_path: Path) -> 
     layout = read_watched(tmp_path / "pipe", on_bytes=close_the_writer)
     assert len(layout.images) == 1
     assert sum(told) == len(archive)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the modules fcntl and resource")
+def test_a_pipe_is_read_in_a_process_with_thousands_of_open_files(archive: bytes) -> None:
+    import fcntl
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most[1]), most[1]))
+    try:
+        reader, writer = os.pipe()
+        os.write(writer, archive)
+        os.close(writer)
+        with io.FileIO(fcntl.fcntl(reader, fcntl.F_DUPFD, 2000)) as file:
+            assert len(read_watched(file).images) == 1
+        os.close(reader)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
