@@ -8,13 +8,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from layercheck.aws.classify import CallAbandoned, Failure, classify
 from layercheck.daemon_thread import DaemonThread
 from layercheck.dispatch.schedule.exchange import forget_frames
 from layercheck.dispatch.transport.signing import Signing
 from layercheck.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from layercheck._core import KnownSecrets
 
 _SLICE_S = 0.2
 
@@ -138,12 +141,12 @@ class SingleCalls:
             patience.sleep(delay)
 
     def read(self, operation: str, answer: Any) -> Any:
-        """Look at an answer while the secrets of its call are known, and return it.
+        """Look at an answer while the secrets of its call are known, and return it without them.
 
         Raises:
             UnreadableAnswer: It is not an answer of the operation.
         """
-        return answer
+        return _without_secrets(answer, self._signing.known)
 
     def _start(self, operation: str, patience: Patience) -> float:
         """Wait for the pace; return when the call starts."""
@@ -229,3 +232,22 @@ class SingleCalls:
             reached=self._reached,
             draw=self._random.uniform,
         )
+
+
+def _without_secrets(answer: Any, known: KnownSecrets) -> Any:
+    """The answer, in whose texts the secrets of the client are hidden: a server may echo them, also as tags.
+
+    Manifests are left alone: their digests are checked, and they are long.
+    """
+    if isinstance(answer, str):
+        text = answer if answer.isascii() else answer.encode("utf-8", "replace").decode()
+        # The limit counts bytes, and a character has at most four.
+        return known.hide(text, 4 * len(text) + 1)
+    if isinstance(answer, list):
+        return [_without_secrets(each, known) for each in answer]
+    if isinstance(answer, dict):
+        return {
+            name: value if name == "imageManifest" else _without_secrets(value, known)
+            for name, value in answer.items()
+        }
+    return answer

@@ -97,7 +97,7 @@ class Operations(SingleCalls):
     def read(self, operation: str, answer: Any) -> Any:
         """See `SingleCalls`."""
         _check_members(operation, answer)
-        return _without_secrets(answer, self.known)
+        return super().read(operation, answer)
 
 
 def _check_members(operation: str, answer: object) -> None:
@@ -111,25 +111,6 @@ def _check_members(operation: str, answer: object) -> None:
         has_one = isinstance(answer, Mapping) and any(isinstance(answer.get(name), kind) for name in names)
         if not has_one:
             raise UnreadableAnswer(f"the answer has no {names[0]}, or it was cut")
-
-
-def _without_secrets(answer: Any, known: KnownSecrets) -> Any:
-    """The answer, in whose texts the secrets of the client are hidden: a server may echo them, also as tags.
-
-    Manifests are left alone: their digests are checked, and they are long.
-    """
-    if isinstance(answer, str):
-        text = answer if answer.isascii() else answer.encode("utf-8", "replace").decode()
-        # The limit counts bytes, and a character has at most four.
-        return known.hide(text, 4 * len(text) + 1)
-    if isinstance(answer, list):
-        return [_without_secrets(each, known) for each in answer]
-    if isinstance(answer, dict):
-        return {
-            name: value if name == "imageManifest" else _without_secrets(value, known)
-            for name, value in answer.items()
-        }
-    return answer
 
 
 def _python_name(operation: str) -> str:

@@ -80,3 +80,15 @@ def test_no_text_of_a_plan_holds_a_secret(
     assert "Odd" in said
     assert SECRET not in said
     assert TOKEN not in said
+
+
+def test_no_answer_of_a_plan_shows_a_secret(layout: Layout, repo: Repo, registry: Registry) -> None:
+    layout.image([APP], name="v1")
+    repo.settings = {"encryptionConfiguration": {"encryptionType": TOKEN, "kmsKey": SECRET}}
+    registry.account_settings["BLOB_MOUNTING"] = TOKEN
+    registry.repositories["base"] = Repo(settings={"imageTagMutability": SECRET})
+    made = lc.push_plan(layout.folder, "team/app", tag="v1", mount_from="base", endpoint_url=registry.url)
+    said = "".join((*made.notes, *made.blocked, made._repr_html_(), repr(made.rows), repr(vars(made))))
+    assert "the account setting BLOB_MOUNTING is '***'" in said
+    assert TOKEN[:40] not in said
+    assert SECRET not in said
