@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -171,7 +171,11 @@ def _list(
                 entries = entries if isinstance(entries, list) else []
                 if state:
                     entries = [_with_state(entry, state) for entry in entries]
-                news.page(len(entries), is_new=graph.list_page(entries) > 0)
+                is_new = graph.list_page(entries) > 0
+                if operation == "ListImages":
+                    # It names an image once for each tag, perhaps in the order of tags.
+                    is_new = news.brings(_tags_in(entries)) or is_new
+                news.page(len(entries), is_new=is_new)
         except BadTokenError as error:
             refused = str(error)
         except EndlessListError as error:
@@ -179,6 +183,10 @@ def _list(
         else:
             return ""
     return refused
+
+
+def _tags_in(entries: Sequence[object]) -> Iterator[str]:
+    return (tag for entry in entries if isinstance(entry, Mapping) for tag in tags_of(entry))
 
 
 def _with_state(entry: object, state: str) -> object:

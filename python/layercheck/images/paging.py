@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from layercheck.dispatch.single_calls import CallFailed
@@ -19,6 +19,10 @@ A list with a filter may have many empty pages: if a service filters after it ha
 images of a repository stand behind a page for each 1,000 active ones. A list that is read from its start once
 more brings as many pages without news as were read before."""
 
+_SHORTER_PAGES = 10
+"""Pages with fewer entries after one that was too long. Otherwise a few images with many tags would make a
+list of 100,000 images 10,000 pages long."""
+
 
 class EndlessListError(Exception):
     """A service names page after page."""
@@ -34,7 +38,7 @@ def pages(
     """Yield the pages of a list.
 
     A page that is longer than what is read is asked for again with a tenth of the entries: images may have
-    1,000 tags of 300 letters each.
+    1,000 tags of 300 letters each. Ten shorter pages later, ten times as many entries are asked for again.
 
     Args:
         operations: Makes the calls.
@@ -43,20 +47,22 @@ def pages(
         **arguments: What is asked for each page.
 
     Raises:
-        EndlessListError: A token comes a second time, or there are too many pages.
+        EndlessListError: A token comes a second time, or is not text, or there are too many pages.
         BadTokenError: The token of a page is refused.
         CallFailed: A page cannot be had.
         CheckStopped: Everything is to stop.
     """
     seen: set[str] = set()
     token: dict[str, str] = {}
-    for _ in range(MOST_PAGES):
+    most = arguments.get("maxResults", 1)
+    shorter = 0
+    while len(seen) < MOST_PAGES:
+        entries = arguments.get("maxResults", 1)
         try:
             page = operations.call(operation, stop, **arguments, **token)
         except CallFailed as failed:
-            entries = arguments.get("maxResults", 1)
             if failed.failure.too_long and entries > 1:
-                arguments["maxResults"] = max(1, entries // 10)
+                arguments["maxResults"], shorter = max(1, entries // 10), 0
                 continue
             if token and failed.failure.kind == "batch":
                 # The first page was accepted, so the token is refused: it has expired.
@@ -64,12 +70,17 @@ def pages(
             raise
         yield page
         following = page.get("nextToken")
-        if not isinstance(following, str) or not following:
+        if not following:
             return
+        if not isinstance(following, str):
+            raise EndlessListError("the service named the next page by something that is not text")
         if following in seen:
             raise EndlessListError("the service named the same page twice")
         seen.add(following)
         token = {"nextToken": following}
+        shorter += entries < most
+        if shorter == _SHORTER_PAGES:
+            arguments["maxResults"], shorter = min(most, entries * 10), 0
     raise EndlessListError(f"the service named more than {MOST_PAGES:,} pages")
 
 
@@ -78,6 +89,13 @@ class News:
 
     def __init__(self) -> None:
         self._with = self._empty = self._repeated = 0
+        self._names: set[str] = set()
+
+    def brings(self, names: Iterable[str]) -> bool:
+        """Note what a page names, such as tags; return whether any of it is new."""
+        before = len(self._names)
+        self._names.update(names)
+        return len(self._names) > before
 
     def start(self) -> None:
         """The list is read from its start, or a part of it with another filter is."""

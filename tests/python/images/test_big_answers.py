@@ -80,6 +80,14 @@ def test_a_page_of_many_tags_is_asked_for_in_parts() -> None:
     assert [len(image.tags) for image in report.find("incomplete")] == [1_000]
 
 
+def test_pages_are_long_again_behind_one_that_was_too_long() -> None:
+    with LocalEcr({REPOSITORY: ImageRule(5_000, layers=1)}) as ecr:
+        ecr.set_faults([Fault("padding", operations=("DescribeImages",), calls=(1, 2))])
+        assert check(ecr).counts["complete"] == 5_000
+        # 2 that are too long, 10 pages of 10 images, 10 of 100, and 4 of 1,000.
+        assert ecr.counters.operations["DescribeImages"] == 26
+
+
 def test_the_padding_of_an_answer_is_shared_by_its_images() -> None:
     """Of 100 MB for each image, the local endpoint would make 800 MB for these eight."""
     with LocalEcr({REPOSITORY: ImageRule(8, layers=1)}) as ecr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +92,16 @@ def test_a_page_token_that_expires_lists_the_repository_once_more() -> None:
     assert (report.images, report.complete) == (1_000, False)
 
 
+def test_a_token_that_is_not_text_ends_the_listing_as_incomplete() -> None:
+    with LocalEcr({REPOSITORY: RULE}) as ecr:
+        client = ecr.client()
+        client.meta.events.register(
+            "after-call.ecr.DescribeImages", lambda parsed, **_: parsed.update(nextToken=7)
+        )
+        report = check(ecr, client=client)
+    assert (report.images, report.complete) == (1_000, False)
+
+
 def test_an_image_with_a_thousand_tags_is_one_line() -> None:
     """Case 10."""
     with LocalEcr({}) as ecr:
@@ -119,6 +130,29 @@ def test_without_describe_images_the_images_are_listed_by_list_images() -> None:
     assert report.images == 2_500
     assert {image.digest for image in report.find("incomplete")} == truth
     assert next(report.find("incomplete")).tags
+
+
+def test_a_list_in_the_order_of_tags_names_the_same_images_on_many_pages() -> None:
+    denied = Fault("access_denied", operations=("DescribeImages",))
+    tags = [f"v{number:02}" for number in range(60)]
+    with LocalEcr({}, faults=[denied]) as ecr:
+        images = [put(ecr, manifest(name)) for name in "abc"]
+        client = ecr.client()
+
+        def list_images(params: dict[str, Any], **_: object) -> tuple[Any, Any]:
+            """A page for each tag, such as v07-0, v07-1 and v07-2."""
+            asked_for = json.loads(params["body"])
+            tag = asked_for.get("nextToken", tags[0])
+            ids = [{"imageDigest": each, "imageTag": f"{tag}-{at}"} for at, each in enumerate(images)]
+            is_active = asked_for.get("filter", {}).get("imageStatus", "ACTIVE") == "ACTIVE"
+            following = [each for each in tags if each > tag][:1] if is_active else []
+            page = {"imageIds": ids if is_active else [], "nextToken": "".join(following)}
+            return SimpleNamespace(status_code=200), page
+
+        client.meta.events.register("before-call.ecr.ListImages", list_images)
+        report = check(ecr, client=client)
+    assert report.complete, report.notes
+    assert [len(image.tags) for image in report.find("complete")] == [60, 60, 60]
 
 
 def test_without_both_listings_the_error_names_the_action_to_allow() -> None:
