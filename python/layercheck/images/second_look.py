@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -146,6 +147,7 @@ class SecondWitness:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
         self._is_denied = self._is_allowed = False
+        self._lock = threading.Lock()
         self.left = CONFIRMED_AT_MOST
 
     def ask_ahead(
@@ -156,8 +158,9 @@ class SecondWitness:
         Returns:
             What `confirm` takes.
         """
-        is_one = 0 < len(blobs) <= threads.most and self.left > 0 and not self._is_denied
-        return self._ask(repository_name, blobs[:1], threads, stop) if is_one else {}
+        if len(blobs) > threads.most or self._is_denied:
+            return {}
+        return self._ask(repository_name, self._first(blobs[:1]), threads, stop)
 
     def confirm(
         self,
@@ -177,7 +180,7 @@ class SecondWitness:
         for digest, answer in ahead.items():
             # Of a blob that is there by now, the graph takes no word of a witness.
             graph.confirm(digest, result_in_time(answer, stop))
-        asked = [each for each in blobs if each not in ahead][: max(self.left, 0)]
+        asked = self._first([each for each in blobs if each not in ahead])
         progress.asks_again(len(asked))
         at = 0
         while at < len(asked) and not self._is_denied:
@@ -190,10 +193,16 @@ class SecondWitness:
         # Where the operation is denied, nobody is asked about the rest.
         progress.asked_again(len(asked) - at)
 
+    def _first(self, blobs: Sequence[str]) -> Sequence[str]:
+        """Take the blobs that may still be asked about; repositories take from one number."""
+        with self._lock:
+            taken = blobs[: self.left]
+            self.left -= len(taken)
+        return taken
+
     def _ask(
         self, repository_name: str, blobs: Sequence[str], threads: CallThreads, stop: StopSignal
     ) -> AskedAhead:
-        self.left -= len(blobs)
         return {each: threads.submit(self._is_missing, repository_name, each, stop) for each in blobs}
 
     def _is_missing(self, repository_name: str, digest: str, stop: StopSignal) -> bool | None:

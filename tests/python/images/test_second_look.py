@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from layercheck.images import second_look
 from layercheck.testing import Fault, ImageRule, LocalEcr
 from made_images import FOREIGN, REPOSITORY, asked, check, index, manifest, part, put, sha, verdicts
 
@@ -99,6 +100,18 @@ def test_a_layer_that_comes_while_both_are_asked_is_not_missing() -> None:
         image = put(ecr, manifest("a"), "v1", lacking=["a"])
         report = check(ecr, client=client_that_puts(ecr, "a", "GetDownloadUrlForLayer", 1))
     assert verdicts(report)[image] in {("complete", None), ("undecided", "Contradiction")}
+
+
+def test_repositories_that_are_checked_at_once_share_the_calls_of_the_witness(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(second_look, "CONFIRMED_AT_MOST", 40)
+    rule = ImageRule(30, layers=2, broken=30)
+    with LocalEcr({f"team/{name}": rule for name in "abcd"}) as ecr:
+        report = check(ecr, "team/*")
+        assert report.counts["incomplete"] == 120
+        assert ecr.counters.operations["GetDownloadUrlForLayer"] == 40
+    assert sum(line["confirmed"] is True for line in report.to_arrow().to_pylist()) == 40
 
 
 def test_a_pull_through_cache_is_never_asked_for_a_download() -> None:
