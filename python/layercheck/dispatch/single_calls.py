@@ -170,19 +170,23 @@ class SingleCalls:
         def call() -> None:
             try:
                 results.append(self._ask(operation, method))
+            except MemoryError:
+                pass  # its trace on standard error would show what the service said
             finally:
                 done.set()
 
         try:
             DaemonThread(target=call, name="layercheck-call").start()
-        except RuntimeError as error:  # the system starts no more threads
+        except (RuntimeError, MemoryError) as error:  # the system starts no more threads
             return classify(error)
         until = time.monotonic() + patience.for_a_call_s(self._call_deadline_s)
         # In slices, because Ctrl-C does not end a wait on every platform.
         while not done.wait(_SLICE_S):
             if time.monotonic() >= until:
                 break
-        return results[0] if results else classify(CallAbandoned("no answer in time"))
+        if results:
+            return results[0]
+        return classify(MemoryError() if done.is_set() else CallAbandoned("no answer in time"))
 
     def _ask(self, operation: str, method: Callable[[], Any]) -> Mapping[str, Any] | Failure:
         try:

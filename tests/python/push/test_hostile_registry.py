@@ -6,9 +6,12 @@ import threading
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 import layercheck as lc
 from fake_account import SECRET, TOKEN
+from layercheck.aws.classify import Failure
+from layercheck.dispatch import single_calls
 
 from .conftest import Plan, actions
 from .layouts import Layout, digest_of, layer
@@ -92,3 +95,23 @@ def test_no_answer_of_a_plan_shows_a_secret(layout: Layout, repo: Repo, registry
     assert "the account setting BLOB_MOUNTING is '***'" in said
     assert TOKEN[:40] not in said
     assert SECRET not in said
+
+
+def test_a_lookup_without_memory_for_its_error_prints_nothing(
+    layout: Layout, registry: Registry, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout.image([APP], name="v1")
+    registry.replaced["DescribeImages"] = lambda _: Refusal("Odd", f"token {TOKEN} refused")
+    printed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+
+    def classify(error: BaseException, *known: Any) -> Failure:
+        if isinstance(error, ClientError):
+            raise MemoryError
+        return real(error, *known)
+
+    real = single_calls.classify
+    monkeypatch.setattr(single_calls, "classify", classify)
+    made = plan(tag="v1")
+    assert not printed
+    assert "out of memory" in " ".join(made.notes)
