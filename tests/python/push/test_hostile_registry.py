@@ -108,9 +108,10 @@ def test_a_lookup_without_memory_for_its_error_prints_nothing(
     def classify(error: BaseException, *known: Any) -> Failure:
         if isinstance(error, ClientError):
             raise MemoryError
-        return real(error, *known)
+        failure: Failure = real(error, *known)
+        return failure
 
-    real = single_calls.classify
+    real: Any = vars(single_calls)["classify"]
     monkeypatch.setattr(single_calls, "classify", classify)
     made = plan(tag="v1")
     assert not printed

@@ -121,6 +121,19 @@ def test_a_lane_is_remembered_for_a_while_and_then_forgotten() -> None:
     assert len(lanes) == 1
 
 
+def test_a_checker_does_not_wait_for_the_interval_of_a_slower_one_that_has_left() -> None:
+    clock = Clock()
+    lanes = LaneRegistry(clock)
+    slow = lanes.join(KEY, 0.01)
+    assert slow.reserve() == 0.0
+    slow.leave()
+    fast = lanes.join(KEY, 500.0)
+    assert fast.reserve() == pytest.approx(1 / 500)
+    (times,) = work([fast], clock, 2.0)
+    assert len(times) == pytest.approx(1000, abs=3)
+    assert_smooth(times, 500.0)
+
+
 def test_a_checker_nobody_closed_holds_no_lane() -> None:
     clock = Clock()
     lanes = LaneRegistry(clock)
