@@ -55,7 +55,7 @@ def pages(
     seen: set[str] = set()
     token: dict[str, str] = {}
     most = arguments.get("maxResults", 1)
-    shorter = 0
+    shorter = grown_from = 0
     while len(seen) < MOST_PAGES:
         entries = arguments.get("maxResults", 1)
         try:
@@ -65,9 +65,15 @@ def pages(
                 arguments["maxResults"], shorter = max(1, entries // 10), 0
                 continue
             if token and failed.failure.kind == "batch":
+                if grown_from:
+                    # AWS does not say whether a token holds for another number of entries.
+                    arguments["maxResults"] = most = grown_from
+                    grown_from = 0
+                    continue
                 # The first page was accepted, so the token is refused: it has expired.
                 raise BadTokenError(f"a page was refused: {failed.failure.summary}") from failed
             raise
+        grown_from = 0
         yield page
         following = page.get("nextToken")
         if not following:
@@ -80,7 +86,7 @@ def pages(
         token = {"nextToken": following}
         shorter += entries < most
         if shorter == _SHORTER_PAGES:
-            arguments["maxResults"], shorter = min(most, entries * 10), 0
+            arguments["maxResults"], shorter, grown_from = min(most, entries * 10), 0, entries
     raise EndlessListError(f"the service named more than {MOST_PAGES:,} pages")
 
 

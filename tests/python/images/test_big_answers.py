@@ -88,6 +88,17 @@ def test_pages_are_long_again_behind_one_that_was_too_long() -> None:
         assert ecr.counters.operations["DescribeImages"] == 26
 
 
+def test_pages_stay_short_if_a_token_does_not_hold_for_longer_ones() -> None:
+    with LocalEcr({REPOSITORY: ImageRule(300, layers=1)}) as ecr:
+        too_long = Fault("padding", operations=("DescribeImages",), calls=(1, 2))
+        refused = Fault("token_expired", operations=("DescribeImages",), calls=(13, 13))
+        ecr.set_faults([too_long, refused])
+        report = check(ecr)
+        # 2 that are too long, 10 pages of 10 images, one that is refused, and 20 pages of 10.
+        assert ecr.counters.operations["DescribeImages"] == 33
+    assert (report.complete, report.counts["complete"]) == (True, 300)
+
+
 def test_the_padding_of_an_answer_is_shared_by_its_images() -> None:
     """Of 100 MB for each image, the local endpoint would make 800 MB for these eight."""
     with LocalEcr({REPOSITORY: ImageRule(8, layers=1)}) as ecr:
