@@ -141,7 +141,10 @@ impl CallLoop {
 
     /// Lends a range of digests. What was lent before must have been taken or taken back.
     pub fn lend(&self, range: Range<usize>) {
-        self.lock().lent = range;
+        let mut state = self.lock();
+        state.lent = range;
+        // The thread that was woken to keep the time came back when the last range ended.
+        state.handed_over = false;
     }
 
     /// Takes back what is left of the range. Threads stop when they have the answer they wait for.
