@@ -36,7 +36,7 @@ once, and some get no answer (boto3#902, botocore#2304)."""
 
 @dataclass(slots=True)
 class Patience:
-    """How a part waits before it looks for credentials again; tests replace the clock."""
+    """How a part waits before it looks for credentials again, and at its end; tests replace the clock."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
@@ -68,6 +68,7 @@ class Asking:
         self._patience = patience or Patience()
         self._checker: Checker | None = None
         self._opened_at = 0.0
+        self._asked_at: float | None = None
         self.outcome = Outcome(parts=1)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -80,6 +81,7 @@ class Asking:
                 asked_at = datetime.now(UTC)
                 report = self._report(plan)
                 yield from self._lines(plan, report, asked_at)
+            self._hold()
         except InvalidParameterError as error:
             self._fail(PartError.of(error))
         finally:
@@ -121,7 +123,10 @@ class Asking:
         pause_s = 0.5
         while True:
             try:
-                return self._result(self._open(), plan)
+                checker = self._open()
+                if self._asked_at is None:
+                    self._asked_at = self._patience.clock()
+                return self._result(checker, plan)
             except CredentialsError as error:
                 self._close()
                 forget_session(self._settings)
@@ -162,6 +167,18 @@ class Asking:
             self._checker = open_checker(self._settings, self._share)
             self._opened_at = now
         return self._checker
+
+    def _hold(self) -> None:
+        """Wait until the share allows one call more.
+
+        The next part of this asker begins with a call at once. Parts of one call each would be faster than
+        the share otherwise.
+        """
+        if self._asked_at is None or self.outcome.error is not None:
+            return
+        end = self._asked_at + self.outcome.requests / self._share.rate
+        while (left := end - self._patience.clock()) > 0 and not (self._stop is not None and self._stop()):
+            self._patience.sleep(min(left, _LOOK_S))
 
     def _close(self) -> None:
         if self._checker is not None:

@@ -54,6 +54,19 @@ def test_all_askers_together_make_no_more_calls_than_the_rate_allows(kind: str, 
     assert calls <= RATE * seconds + RATE * BURST_S + askers
 
 
+def test_parts_of_one_call_are_no_faster_than_the_share() -> None:
+    share = shard.Share(askers=1, rate=20.0, max_in_flight=8, floor=5.0)
+    with LocalEcr({"app": EvenDigests()}, region_name=None) as ecr:
+        settings = shard.Settings("app", region_name="us-east-1", endpoint_url=ecr.endpoint_url, rate=20.0)
+        began = time.monotonic()
+        for digest in DIGESTS[:10]:
+            list(shard.ask(shard.prepare([pa.record_batch({"digest": [digest]})]), settings, share))
+        seconds = time.monotonic() - began
+        calls = ecr.counters.calls
+    assert calls == 10
+    assert calls <= share.rate * seconds
+
+
 def test_two_tasks_in_one_process_have_each_their_own_share() -> None:
     share = shard.share_of(RATE)
     with LocalEcr(["app"], region_name=None) as ecr:
