@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from layercheck.dask.cluster import Cluster, connected
 from layercheck.dask.input_pieces import pieces_of
-from layercheck.dask.verdict_table import read
+from layercheck.dask.verdict_table import table_of
 from layercheck.parts.background import AuditRun
 from layercheck.parts.drive import Audit
 from layercheck.parts.files import Files
@@ -80,7 +80,7 @@ def audit(
         RepositoryNotFoundError, AccessDeniedError, CredentialsError, EndpointError, InvalidParameterError:
         What a
             worker came to, tried once.
-        JournalError: `path` has another run, or cannot be written.
+        JournalError: `path` has another run, another audit used it at the same time, or it cannot be written.
         LayercheckError: The scheduler was lost, or a task ended its worker again and again.
         ImportError: distributed, dask.dataframe or pyarrow is not installed.
 
@@ -107,8 +107,7 @@ def audit(
         progress=progress,
         client=client,
     )
-    made.run()
-    return read(made.files.path)
+    return table_of(made.files, made.run())
 
 
 def submit(table: Any, repository_name: str, **options: Any) -> AuditRun[dd.DataFrame]:
@@ -129,8 +128,7 @@ def submit(table: Any, repository_name: str, **options: Any) -> AuditRun[dd.Data
     made, engine = _made(table, repository_name, **options)
 
     def act() -> dd.DataFrame:
-        made.run()
-        return read(made.files.path)
+        return table_of(made.files, made.run())
 
     return AuditRun(act, engine.stop)
 

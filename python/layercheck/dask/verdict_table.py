@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.files import Files
-from layercheck.parts.layout import read_verdicts, verdict_files
+from layercheck.parts.layout import VerdictFiles, read_verdicts, verdict_files
 from layercheck.shard import schema
 
 if TYPE_CHECKING:
@@ -20,18 +20,22 @@ def read(path: str | os.PathLike[str]) -> dd.DataFrame:
         path: The path that was given to `audit`.
 
     Raises:
-        JournalError: No audit began there.
+        JournalError: No audit began there, or its files are not whole.
     """
+    files = Files.at(path)
+    return table_of(files, verdict_files(files))
+
+
+def table_of(files: Files, found: VerdictFiles) -> dd.DataFrame:
+    """Return the verdicts in some files of a run as a Dask DataFrame."""
     import dask.dataframe as dd
 
-    files = Files.at(path)
-    found = verdict_files(files)
     names = [*found.slices, *found.last]
     final_only = [bool(found.last)] * len(found.slices) + [False] * len(found.last)
     if not names:
         return dd.from_pandas(frame_of(schema().empty_table()), npartitions=1)
-    urls = [files.url(name) for name in names]
-    return dd.from_map(_read, urls, final_only, meta=frame_of(schema().empty_table()))
+    meta = frame_of(schema().empty_table())
+    return dd.from_map(_read, names, final_only, path=files.path, run=found.run, meta=meta)
 
 
 def frame_of(table: Any) -> Any:
@@ -41,5 +45,5 @@ def frame_of(table: Any) -> Any:
     return table.replace_schema_metadata().to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def _read(url: str, final_only: bool) -> Any:
-    return frame_of(read_verdicts(url, final_only=final_only))
+def _read(name: str, final_only: bool, *, path: str, run: str) -> Any:
+    return frame_of(read_verdicts(path, name, run, final_only=final_only))

@@ -7,14 +7,15 @@ because the driver was, finds its file and asks nothing.
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from layercheck._core import MAX_BATCH, Planner
-from layercheck.parts.files import Files, part_file
+from layercheck.parts.files import Files, note_of, slice_folder
 from layercheck.parts.prepare_pieces import read_digests, write_parts
 from layercheck.shard.ask import ask
 from layercheck.shard.fingerprint import Fingerprint
@@ -35,7 +36,7 @@ class Part:
         path: The folder of the run.
         digests: The name of the file with its digests.
         verdicts: The name of the file that it writes.
-        run: Who asks where, as text: another run does not take over its file.
+        run: What `run_name` returned: another run does not take over its file.
         since: Seconds since 1970; an older file is asked again.
     """
 
@@ -126,11 +127,26 @@ def parts_of(path: str, digests: str, slice: int, verdicts: str, run: str, since
         run: As in `Part`.
         since: As in `Part`.
     """
-    folder = part_file(digests, slice, 0, 0).rpartition("/")[0]
-    beside = part_file(verdicts, slice, 0, 0).rpartition("/")[0]
+    folder, beside = slice_folder(digests, slice), slice_folder(verdicts, slice)
     return [
         Part(path, f"{folder}/{name}", f"{beside}/{name}", run, since) for name in Files(path).names(folder)
     ]
+
+
+def run_name(target: Mapping[str, str | bool | None], digests: str) -> str:
+    """Return who asks where, and about which digests, as text.
+
+    Args:
+        target: The target of the manifests.
+        digests: The preparation whose digests are asked for.
+    """
+    return json.dumps([sorted(target.items()), digests])
+
+
+def is_of_run(table: Any, run: str) -> bool:
+    """Return whether a file of verdicts, opened by `Files.table`, was written for this run."""
+    values = _values_of(note_of(table, _NOTE))
+    return values is not None and values.get("run") == run
 
 
 def _note(outcome: Outcome, part: Part, began: float) -> str:
@@ -143,17 +159,32 @@ def _note(outcome: Outcome, part: Part, began: float) -> str:
 
 def _outcome_of(note: bytes | None, part: Part) -> Outcome | None:
     """Return the outcome in a file of verdicts; None if the file is to be written anew."""
-    if note is None:
+    values = _values_of(note)
+    if values is None:
         return None
     try:
-        values = json.loads(note)
-        if values["run"] != part.run or values["began"] < part.since:
+        if values["run"] != part.run or not part.since <= values["began"] < math.inf:
             return None
         digests, text = values["asked"]
-        counts = {verdict: int(values["counts"][verdict]) for verdict in VERDICTS}
+        counts = {verdict: _count(values["counts"][verdict]) for verdict in VERDICTS}
         if sum(counts.values()) != digests:
             return None
-        numbers: dict[str, Any] = {name: int(values[name]) for name in _NUMBERS}
-        return Outcome(Fingerprint(int(digests), int(text, 16)), counts, **numbers)
+        numbers: dict[str, Any] = {name: _count(values[name]) for name in _NUMBERS}
+        return Outcome(Fingerprint(digests, int(text, 16)), counts, **numbers)
     except (ValueError, KeyError, TypeError):  # the file was changed
         return None
+
+
+def _values_of(note: bytes | None) -> dict[str, Any] | None:
+    """Parse the note of a file that anybody may have changed; None if it is no JSON object."""
+    try:
+        values = json.loads(note or b"")
+    except (ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError
+    return value

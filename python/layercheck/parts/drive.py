@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import uuid
@@ -11,10 +10,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from layercheck.display.callback import as_callback
 from layercheck.errors import JournalError, LayercheckError
-from layercheck.parts.ask_parts import Part, ask_part, parts_of, write_open
+from layercheck.parts.ask_parts import Part, ask_part, parts_of, run_name, write_open
 from layercheck.parts.files import Files, digest_folder, piece_folder
-from layercheck.parts.layout import Layout, verdict_folder
+from layercheck.parts.layout import Layout, VerdictFiles, two_audits, verdict_files, verdict_folder
 from layercheck.parts.prepare_pieces import Piece, Rows, write_slices
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.look import Look, accept, look
@@ -24,7 +24,7 @@ from layercheck.shard.prepare import Counts
 from layercheck.shard.settings import Settings
 from layercheck.shard.share import Share, share_of
 from layercheck.shard.slices import check_slices, slice_count
-from layercheck.shard.waves import Waves
+from layercheck.shard.waves import Waves, checked_age
 from layercheck.types import ProgressCallback
 
 _PART_S = 60.0
@@ -122,21 +122,24 @@ class Audit:
     max_age_s: float | None = None
     progress: ProgressCallback | bool | None = None
 
-    def run(self) -> None:
-        """Carry it out; the verdicts are in the files when this returns.
+    def run(self) -> VerdictFiles:
+        """Carry it out, and return the files that hold the verdicts.
 
         Raises:
             LayercheckError: What a worker or the engine came to; the message says how to go on.
         """
         if self.slices is not None:
             check_slices(self.slices)
+        checked_age(self.max_age_s)
+        if self.progress is not True:
+            as_callback(self.progress)
         (seen,) = self._results([Task("the first look", look, (self.settings,))], 1)
         settings = accept(self.settings, seen)
         assert isinstance(settings.rate, float)  # noqa: S101 (for the type checker)
         share = share_of(settings.rate, slots=self.engine.slots, askers=self.askers)
         try:
             preparation = self._prepare(settings.rate, share)
-            self._ask(settings, seen, share, preparation)
+            return self._ask(settings, seen, share, preparation)
         except (LayercheckError, KeyboardInterrupt) as error:
             if isinstance(error, JournalError):
                 raise  # its message says what to do
@@ -181,21 +184,23 @@ class Audit:
             arguments = (self.files.path, files, digest_folder(run), first, first + width, slices, parts)
             yield Task(f"the digests of slice {first} and on", write_slices, arguments)
 
-    def _ask(self, settings: Settings, seen: Look, share: Share, preparation: Preparation) -> None:
+    def _ask(self, settings: Settings, seen: Look, share: Share, preparation: Preparation) -> VerdictFiles:
         records = self.files.records
         waves = Waves(records, settings, seen, preparation, max_age_s=self.max_age_s, progress=self.progress)
-        since = 0.0 if self.max_age_s is None else time.time() - self.max_age_s
-        who = json.dumps([seen.account, settings.registry_id, seen.region_name, seen.endpoint_url,
-                          settings.repository_name, settings.public])  # fmt: skip
         layout = Layout.read(records)
+        who = run_name(waves.target, layout.digests)
+        if waves.open and layout.last:
+            # What the last slice said is older than what is asked now, and may be about other digests.
+            layout = Layout(layout.digests)
+            layout.write(records)
 
         def parts(number: int) -> list[Part]:
             return parts_of(
-                self.files.path, digest_folder(layout.digests), number, verdict_folder(), who, since
+                self.files.path, digest_folder(layout.digests), number, verdict_folder(), who, waves.since
             )
 
         self._ask_slices(waves, {number: parts(number) for number in waves.open}, settings, share)
-        if waves.needs_last:
+        if waves.needs_last or (waves.has_last and not layout.last):
             run = uuid.uuid4().hex[:12]
             began = time.time()
             arguments = (
@@ -210,6 +215,11 @@ class Audit:
             self._ask_slices(
                 waves, {waves.last: asked}, settings, share, expected, Layout(layout.digests, run)
             )
+        waves.check()
+        found = verdict_files(self.files)
+        if found.slices and found.run != who:
+            raise two_audits(self.files)
+        return found
 
     def _ask_slices(
         self,

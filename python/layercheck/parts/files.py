@@ -67,8 +67,7 @@ class Files:
         """Return a text that `write` left in a file; None if there is no such file, or it is broken."""
         try:
             with self.table(name) as file:
-                found: bytes | None = (file.metadata.metadata or {}).get(key.encode())
-                return found
+                return note_of(file, key)
         except (OSError, ValueError):  # ArrowInvalid is a ValueError
             return None
 
@@ -164,9 +163,20 @@ class Files:
                 os.close(descriptor)
 
 
+def note_of(table: Any, key: str) -> bytes | None:
+    """Return a text that `Files.write` left in a file that `Files.table` opened; None if there is none."""
+    found: bytes | None = (table.metadata.metadata or {}).get(key.encode())
+    return found
+
+
+def slice_folder(folder: str, slice: int) -> str:
+    """Return the folder with the files of the parts of a slice."""
+    return f"{folder}slice={slice:04d}"
+
+
 def part_file(folder: str, slice: int, part: int, parts: int) -> str:
     """Return the name of the file of one part of a slice."""
-    return f"{folder}slice={slice:04d}/part-{part:04d}-of-{parts:04d}.parquet"
+    return f"{slice_folder(folder, slice)}/part-{part:04d}-of-{parts:04d}.parquet"
 
 
 def digest_folder(run: str) -> str:

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from layercheck.errors import JournalError
-from layercheck.parts.files import Files
+from layercheck.parts.ask_parts import is_of_run, run_name
+from layercheck.parts.files import Files, digest_folder, slice_folder
 from layercheck.shard.folder import Folder
-from layercheck.shard.manifest import Fields, Manifest, last_that_counts, numbers
+from layercheck.shard.manifest import Fields, Manifest, last_that_counts, name_of, numbers
 from layercheck.shard.preparation import Preparation
+from layercheck.shard.summary import FOLDER
 from layercheck.shard.table import OPEN, arrow
 
 if TYPE_CHECKING:
@@ -57,8 +59,12 @@ class Layout:
         return cls(_name(fields, "digests"), _name(fields, "last"))
 
     def regular(self, files: Files, slices: Iterable[int]) -> list[str]:
-        """Return the files with the verdicts of slices, without the last one."""
-        return _of_slices(files, verdict_folder(), slices)
+        """Return the files with the verdicts of slices, without the last one.
+
+        Raises:
+            JournalError: A file is gone.
+        """
+        return _of_slices(files, self.digests, verdict_folder(), slices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +75,19 @@ class VerdictFiles:
         slices: Files of the slices that are done.
         last: Files of the last slice, which asked once more what had no final verdict. If there are any, the
             lines without a final verdict in `slices` do not count.
+        run: What `run_name` returned for the run that all of them are of.
     """
 
     slices: list[str]
     last: list[str]
+    run: str
 
 
 def verdict_files(files: Files) -> VerdictFiles:
     """Return the files with the verdicts of a run, as far as it is done.
 
     Raises:
-        JournalError: No run began there, or a record is broken.
+        JournalError: No run began there, a record is broken, a file is gone, or two audits had this path.
     """
     records = files.records
     preparation = Preparation.read(records)
@@ -90,22 +98,34 @@ def verdict_files(files: Files) -> VerdictFiles:
     done = {number: each for number, each in found.items() if each is not None}
     in_last: list[str] = []
     if layout.last and last_that_counts(done, preparation.slices) is not None:
-        in_last = _of_slices(files, verdict_folder(layout.last), [preparation.slices])
+        in_last = _of_slices(files, layout.last, verdict_folder(layout.last), [preparation.slices])
+    targets = [each.target for each in done.values()]
+    if any(each != targets[0] for each in targets):
+        raise two_audits(files)
     done.pop(preparation.slices, None)
-    return VerdictFiles(layout.regular(files, sorted(done)), in_last)
+    run = run_name(targets[0] if targets else {}, layout.digests)
+    return VerdictFiles(layout.regular(files, sorted(done)), in_last, run)
 
 
-def read_verdicts(url: str, *, final_only: bool) -> pa.Table:
+def read_verdicts(path: str, name: str, run: str, *, final_only: bool) -> pa.Table:
     """Return the lines of one file of verdicts.
 
     Args:
-        url: The path or the URL of the file.
+        path: The folder of the run.
+        name: The name of the file.
+        run: `VerdictFiles.run`.
         final_only: Leave out the lines that the last slice asked once more.
+
+    Raises:
+        JournalError: Another audit wrote the file.
     """
     import pyarrow.compute as pc
 
-    folder, _, name = url.rpartition("/")
-    with Files(folder).table(name) as file:
+    files = Files(path)
+    with files.table(name) as file:
+        # Looked up while the file is open, because another audit may put its own in this place at any time.
+        if not is_of_run(file, run):
+            raise two_audits(files)
         found: pa.Table = file.read().replace_schema_metadata()
     if final_only:
         found = found.filter(pc.invert(pc.is_in(found.column("verdict"), value_set=arrow().array(OPEN))))
@@ -117,11 +137,30 @@ def verdict_folder(last: str = "") -> str:
     return f"last-{last}/" if last else ""
 
 
-def _of_slices(files: Files, folder: str, slices: Iterable[int]) -> list[str]:
+def two_audits(files: Files) -> JournalError:
+    """Return what to raise where verdicts of another audit are among those of this one."""
+    return JournalError(
+        f"two audits wrote into {files.path!r}, and the verdicts of one are among those of the other; run each "
+        "again with a path of its own"
+    )
+
+
+def _of_slices(files: Files, digests: str, folder: str, slices: Iterable[int]) -> list[str]:
+    """Return the files of verdicts of slices, one for each file with their digests.
+
+    Other files in these folders do not count: they are of an older preparation, or of somebody else.
+    """
     found: list[str] = []
     for number in slices:
-        inner = f"{folder}slice={number:04d}"
-        found += [f"{inner}/{name}" for name in files.names(inner) if not name.startswith(".")]
+        inner = slice_folder(folder, number)
+        there = set(files.names(inner))
+        for name in files.names(slice_folder(digest_folder(digests), number)):
+            if name not in there:
+                raise JournalError(
+                    f"{files.url(f'{inner}/{name}')} is gone; delete "
+                    f"{files.url(f'{FOLDER}/{name_of(number)}')} and run the same audit again"
+                )
+            found.append(f"{inner}/{name}")
     return found
 
 

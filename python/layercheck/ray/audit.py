@@ -12,7 +12,7 @@ from layercheck.parts.files import Files
 from layercheck.parts.prepare_pieces import Rows
 from layercheck.ray.cluster import Cluster
 from layercheck.ray.input_pieces import source_of
-from layercheck.ray.verdict_table import read
+from layercheck.ray.verdict_table import table_of
 from layercheck.shard import Settings
 from layercheck.types import ProgressCallback
 
@@ -75,7 +75,7 @@ def audit(
         RepositoryNotFoundError, AccessDeniedError, CredentialsError, EndpointError, InvalidParameterError:
         What a
             worker came to, tried once.
-        JournalError: `path` has another run, or cannot be written.
+        JournalError: `path` has another run, another audit used it at the same time, or it cannot be written.
         LayercheckError: A task ended its worker three times, or Ray was not started.
         ImportError: ray or pyarrow is not installed.
 
@@ -101,8 +101,7 @@ def audit(
         max_age_s=max_age_s,
         progress=progress,
     )
-    made.run()
-    return read(made.files.path)
+    return table_of(made.files, made.run())
 
 
 def submit(table: Any, repository_name: str, **options: Any) -> AuditRun[Dataset]:
@@ -123,8 +122,7 @@ def submit(table: Any, repository_name: str, **options: Any) -> AuditRun[Dataset
     made, engine = _made(table, repository_name, **options)
 
     def act() -> Dataset:
-        made.run()
-        return read(made.files.path)
+        return table_of(made.files, made.run())
 
     return AuditRun(act, engine.stop)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.files import Files
-from layercheck.parts.layout import read_verdicts, verdict_files
+from layercheck.parts.layout import VerdictFiles, read_verdicts, verdict_files
 from layercheck.shard import schema
 from layercheck.shard.table import arrow
 
@@ -22,23 +22,29 @@ def read(path: str | os.PathLike[str]) -> Dataset:
         path: The path that was given to `audit`.
 
     Raises:
-        JournalError: No audit began there.
+        JournalError: No audit began there, or its files are not whole.
     """
+    files = Files.at(path)
+    return table_of(files, verdict_files(files))
+
+
+def table_of(files: Files, found: VerdictFiles) -> Dataset:
+    """Return the verdicts in some files of a run as a Dataset."""
     import ray.data
 
-    files = Files.at(path)
-    found = verdict_files(files)
     names = [*found.slices, *found.last]
     if not names:
         return ray.data.from_arrow(schema().empty_table())
     final_only = [bool(found.last)] * len(found.slices) + [False] * len(found.last)
-    listed_files = arrow().table({"file": [files.url(name) for name in names], "final_only": final_only})
+    listed_files = arrow().table({"file": names, "final_only": final_only})
     # Not by `read_parquet`, which takes the folders `slice=0001` for a column, and whose threads can fail
     # with an ImportError where aiohttp is not installed (Ray 2.60).
     parts = [listed_files.slice(at, 1) for at in range(len(names))]
-    return ray.data.from_arrow(parts).map_batches(_read, batch_format="pyarrow", batch_size=None)
+    return ray.data.from_arrow(parts).map_batches(
+        _read, batch_format="pyarrow", batch_size=None, fn_args=(files.path, found.run)
+    )
 
 
-def _read(block: Any) -> Iterator[Any]:
+def _read(block: Any, path: str, run: str) -> Iterator[Any]:
     for line in block.to_pylist():
-        yield read_verdicts(line["file"], final_only=line["final_only"])
+        yield read_verdicts(path, line["file"], run, final_only=line["final_only"])

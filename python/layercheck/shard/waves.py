@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,12 +13,24 @@ from layercheck.errors import InvalidParameterError, JournalError, LayercheckErr
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.folder import Folder
 from layercheck.shard.look import Look
-from layercheck.shard.manifest import Manifest, last_that_counts, name_of, numbers, version
+from layercheck.shard.manifest import (
+    FORMAT,
+    Fields,
+    Manifest,
+    last_that_counts,
+    moment,
+    name_of,
+    numbers,
+    version,
+)
 from layercheck.shard.outcome import Outcome
 from layercheck.shard.preparation import Preparation
 from layercheck.shard.settings import Settings
 from layercheck.shard.table import OPEN
 from layercheck.types import Progress, ProgressCallback
+
+_AGAIN = "again.json"
+"""The record of a run with `max_age_s` that found old slices."""
 
 
 class Waves:
@@ -32,12 +44,14 @@ class Waves:
         settings: What `accept` returned.
         seen: What the first worker found.
         preparation: The digests of each slice.
-        max_age_s: Ask slices again whose manifest is older, seconds.
+        max_age_s: Ask slices again whose manifest is older, seconds. Later runs go on with that, also without
+            an age, because the tables of such slices may be new in part.
         progress: As for `layercheck.check`: called after each slice.
         clock: Seconds since 1970.
 
     Attributes:
         last: The number of the slice that asks once more what has no final verdict.
+        since: What was asked before is asked again, seconds since 1970; 0 if everything counts.
 
     Raises:
         JournalError: A manifest is broken, or belongs to another run; the message says what differs.
@@ -67,16 +81,29 @@ class Waves:
         self._asked_digests = 0
         self.last = preparation.slices
         self._done: dict[int, Manifest] = {}
-        oldest = -math.inf if max_age_s is None else clock() - _checked_age(max_age_s)
+        age = checked_age(max_age_s)
+        self.since = max(_read_since(folder), 0.0 if age is None else clock() - age)
+        is_any_old = False
         for number in numbers(folder):
             found = Manifest.read(folder, number)
-            if found is not None and self._fits(number, found) and found.ended >= oldest:
-                self._done[number] = found
+            if found is not None and self._fits(number, found):
+                if found.ended >= self.since:
+                    self._done[number] = found
+                else:
+                    is_any_old = True
+        if is_any_old and age is not None:
+            text = json.dumps({"format": FORMAT, "since": moment(self.since)})
+            folder.write(_AGAIN, f"{text}\n".encode())
 
     @property
     def open(self) -> list[int]:
         """The slices to ask, in order; without slices that have no digests, and without the last one."""
         return [number for number in sorted(self._preparation.fingerprints) if number not in self._done]
+
+    @property
+    def target(self) -> Mapping[str, str | bool | None]:
+        """What the manifests say of where is asked: account, registry, region, endpoint, repository."""
+        return dict(self._target)
 
     @property
     def done(self) -> Mapping[int, Manifest]:
@@ -110,6 +137,7 @@ class Waves:
         Raises:
             LayercheckError: The error of a part, as the class that `layercheck.check` would raise; or lines
                 were lost or doubled on their way. The slice stays open.
+            JournalError: Another audit has recorded this slice meanwhile.
         """
         outcome.raise_error()
         wanted = expected if slice == self.last else self._preparation.fingerprints.get(slice, Fingerprint())
@@ -119,16 +147,30 @@ class Waves:
                 f"should have asked {wanted.digests:,} (hash {wanted.text}); run the same again, and with "
                 "another path if that does not help"
             )
+        found = Manifest.read(self._folder, slice)
         manifest = Manifest(
             slice, self._preparation.slices, self._target, version(), outcome, began, self._clock()
         )
-        manifest.write(self._folder)
+        manifest.write(self._folder)  # even if another audit wrote one, so that this one notices too
+        if found is not None:
+            self._check_own(slice, found)
         self._done[slice] = manifest
         self._asked_s += max(0.0, manifest.ended - began)
         self._asked_digests += outcome.asked.digests
         if self._callback is not None:
             self._callback(self.progress())
         return manifest
+
+    def check(self) -> None:
+        """Make sure that no other audit used the same path meanwhile. Call it before the table is read.
+
+        Raises:
+            JournalError: A manifest is of another audit, whose verdicts may be among those of this one.
+        """
+        for number in self._done:
+            found = Manifest.read(self._folder, number)
+            if found is not None:
+                self._check_own(number, found)
 
     def progress(self) -> Progress:
         """Return how far the run is, the slices of earlier runs included."""
@@ -165,17 +207,28 @@ class Waves:
         others = (each.outcome.counts for number, each in self._done.items() if number != self.last)
         return sum(counts[verdict] for counts in others for verdict in OPEN)
 
+    def _check_own(self, number: int, found: Manifest) -> None:
+        differing = self._other_target(found)
+        if differing:
+            raise JournalError(
+                f"another audit used {self._folder!r} at the same time: {name_of(number)} has "
+                f"{', '.join(differing)}; run each again with a path of its own"
+            )
+
+    def _other_target(self, found: Manifest) -> list[str]:
+        return [
+            f"{name} {found.target.get(name)!r} instead of {wanted!r}"
+            for name, wanted in self._target.items()
+            if found.target.get(name) != wanted
+        ]
+
     def _fits(self, number: int, found: Manifest) -> bool:
         """Whether a manifest says that its slice is done.
 
         Raises:
             JournalError: It is of another run.
         """
-        differing = [
-            f"{name} {found.target.get(name)!r} instead of {wanted!r}"
-            for name, wanted in self._target.items()
-            if found.target.get(name) != wanted
-        ]
+        differing = self._other_target(found)
         if found.slices != self._preparation.slices:
             differing.append(f"{found.slices:,} slices instead of {self._preparation.slices:,}")
         if found.slice != number:
@@ -195,10 +248,22 @@ class Waves:
         return True
 
 
-def _checked_age(max_age_s: object) -> float:
+def checked_age(max_age_s: object) -> float | None:
+    """Return an age in seconds, or None for any.
+
+    Raises:
+        InvalidParameterError: It is not a number of seconds.
+    """
+    if max_age_s is None:
+        return None
     if isinstance(max_age_s, bool) or not isinstance(max_age_s, int | float) or not max_age_s >= 0:
         raise InvalidParameterError(f"max_age_s is {max_age_s!r}; expected seconds, from 0 on, or None")
     return float(max_age_s)
+
+
+def _read_since(folder: Folder) -> float:
+    content = folder.read(_AGAIN)
+    return 0.0 if content is None else Fields.of_json(content, f"{folder!r}/{_AGAIN}").moment("since")
 
 
 def _target(settings: Settings, seen: Look) -> dict[str, Any]:

@@ -140,6 +140,7 @@ def audit(
             ask(source.slice(number), number)
         if waves.needs_last:
             ask(table.open_digests(waves), waves.last)
+        waves.check()
     return table.whole(waves)
 
 

@@ -72,8 +72,9 @@ def audit(
 def table_at(path: Path) -> pa.Table:
     """The verdict table of an audit."""
     found = verdict_files(Files.at(path))
-    tables = [read_verdicts(f"{path}/{name}", final_only=bool(found.last)) for name in found.slices]
-    tables += [read_verdicts(f"{path}/{name}", final_only=False) for name in found.last]
+    final_only = bool(found.last)
+    tables = [read_verdicts(str(path), name, found.run, final_only=final_only) for name in found.slices]
+    tables += [read_verdicts(str(path), name, found.run, final_only=False) for name in found.last]
     return pa.concat_tables(tables) if tables else shard.empty_table()
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import tempfile
+from collections.abc import Generator, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from hypothesis import strategies as st
 import layercheck as lc
 from fake_account import digests
 from layercheck import shard
+from layercheck.parts.drive import Task
 from layercheck.testing import Fault, LocalEcr
 from parts.one_by_one import REPOSITORY, DriverDiedError, OneByOne, audit, lines, table_at
 
@@ -142,6 +147,97 @@ def test_another_number_of_slices_is_refused(tmp_path: Path) -> None:
         audit(ecr, pieces(ROWS, []), tmp_path, slices=2)
         with pytest.raises(lc.JournalError, match="has 2 slices and slices is 4; leave it out"):
             audit(ecr, pieces(ROWS, []), tmp_path, slices=4)
+
+
+def test_two_audits_at_one_path_never_mix_their_verdicts(tmp_path: Path) -> None:
+    class Disturbed(OneByOne):
+        """Another audit has the same path while this one is at its first part."""
+
+        def run(self, tasks: Iterable[Task], at_once: int) -> Generator[tuple[Task, Any], None, None]:
+            for task, result in super().run(tasks, at_once):
+                if task.what == "slice 0, part 1 of 2":
+                    audit(ecr, pieces(ROWS, []), tmp_path, repository="team/other")
+                yield task, result
+
+    with server() as ecr:
+        ecr.set_rule("team/other", "fraction", fraction=0.0)
+        with pytest.raises(lc.JournalError, match="another audit used .* at the same time"):
+            audit(ecr, pieces(ROWS, []), tmp_path, engine=Disturbed(), slices=1, askers=2)
+        with pytest.raises(lc.JournalError, match="two audits wrote into"):
+            table_at(tmp_path)
+
+
+def test_a_table_that_another_audit_writes_into_is_not_read(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path / "one", slices=1, askers=1)
+        audit(ecr, pieces(ROWS, []), tmp_path / "other", slices=1, askers=1, repository="team/other")
+        (one,) = (tmp_path / "one").glob("slice=*/*")
+        (other,) = (tmp_path / "other").glob("slice=*/*")
+        one.write_bytes(other.read_bytes())
+        with pytest.raises(lc.JournalError, match="two audits wrote into"):
+            table_at(tmp_path / "one")
+
+
+def test_files_of_an_older_preparation_are_no_part_of_the_table(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path, slices=1, askers=2)
+        shutil.rmtree(tmp_path / "_layercheck")
+        table = audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(slots=3), slices=1, askers=3)
+        assert lines(table) == of_one_process(ecr, ROWS)
+
+
+def test_a_file_of_verdicts_that_is_gone_is_said_and_asked_again_without_its_manifest(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path, slices=1, askers=2)
+        file = min(tmp_path.glob("slice=*/*"))
+        file.unlink()
+        manifest = tmp_path / "_layercheck" / "slice=0000.json"
+        message = f"{file} is gone; delete {manifest} and run the same audit again"
+        with pytest.raises(lc.JournalError, match=re.escape(message)):
+            audit(ecr, pieces(ROWS, []), tmp_path)
+        manifest.unlink()
+        assert lines(audit(ecr, pieces(ROWS, []), tmp_path)) == of_one_process(ecr, ROWS)
+
+
+@pytest.mark.parametrize("dies_after", [0, 1, 3])
+def test_a_digest_has_one_line_while_old_slices_are_asked_again(tmp_path: Path, dies_after: int) -> None:
+    with server(faults=[Fault("omit", share=0.3)]) as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path, slices=2)
+        ecr.set_faults([])
+        audit(ecr, pieces(ROWS, []), tmp_path)
+        with pytest.raises(DriverDiedError):
+            audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=dies_after), max_age_s=0.0)
+        assert sorted(table_at(tmp_path)["digest"].to_pylist()) == sorted(DIGESTS)
+        assert lines(audit(ecr, pieces(ROWS, []), tmp_path)) == of_one_process(ecr, ROWS)
+
+
+HOSTILE_NOTES = {
+    "deep": "[" * 100_000,
+    "a list": "[]",
+    "infinite": '{"calls": Infinity}',
+    "negative": '{"calls": -5}',
+    "never old": '{"began": NaN}',
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_NOTES)
+def test_a_file_of_verdicts_with_a_hostile_note_is_asked_again(tmp_path: Path, case: str) -> None:
+    with server() as ecr:
+        options: dict[str, Any] = {"slices": 1, "askers": 2}
+        with pytest.raises(DriverDiedError):
+            audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=1), **options)
+        (file,) = tmp_path.glob("slice=*/*")
+        with pq.ParquetFile(file) as parquet:
+            rows, known = parquet.read(), json.loads(parquet.metadata.metadata[b"layercheck.outcome"])
+        note = HOSTILE_NOTES[case]
+        if note.startswith("{"):
+            note = json.dumps({**known, **json.loads(note)})
+        with pq.ParquetWriter(file, rows.schema.remove_metadata()) as writer:
+            writer.write_table(rows.replace_schema_metadata())
+            writer.add_key_value_metadata({"layercheck.outcome": note})
+        before = ecr.counters.digests
+        assert lines(audit(ecr, pieces(ROWS, []), tmp_path, **options)) == of_one_process(ecr, ROWS)
+        assert ecr.counters.digests - before == 2 * len(DIGESTS) + 1  # the look, and the single process
 
 
 @pytest.mark.parametrize("harm", ["cut", "emptied", "note"])

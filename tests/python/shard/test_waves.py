@@ -194,6 +194,17 @@ def test_a_last_slice_counts_no_more_when_the_others_were_asked_again(tmp_path: 
     assert sum(summed.counts.values()) == summed.settled == summed.digests == len(DIGESTS)
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_run_that_asks_old_slices_again_is_gone_on_with_without_the_age(times: int, tmp_path: Path) -> None:
+    with _server(faults=[Fault("contradict", calls=(2, 9), share=1.0)]) as ecr:
+        by_hand.audit(PARTS, _settings(ecr), tmp_path)
+        with pytest.raises(by_hand.Killed):
+            by_hand.audit(PARTS, _settings(ecr), tmp_path, max_age_s=0.0, on=_kill("written", times))
+        found = by_hand.audit(PARTS, _settings(ecr), tmp_path)
+    assert _verdicts(found) == EXPECTED
+    assert shard.summary(tmp_path).complete
+
+
 def test_a_dead_end_in_the_middle_leaves_the_slice_open_and_the_rerun_goes_on(tmp_path: Path) -> None:
     with _server(faults=[Fault("access_denied", calls=(5, 8))]) as ecr:
         with pytest.raises(lc.AccessDeniedError):
@@ -227,6 +238,23 @@ def test_another_target_is_refused(tmp_path: Path) -> None:
             by_hand.audit(PARTS, _settings(ecr, repository_name="other"), tmp_path)
     assert "repository_name 'app' instead of 'other'" in str(refused.value)
     assert "another path to begin anew" in str(refused.value)
+
+
+def test_two_audits_at_one_path_notice_each_other(tmp_path: Path) -> None:
+    folder = shard.open_folder(tmp_path)
+    digests = shard.fingerprint(shard.prepare([pa.record_batch({"digest": ["ab" * 32]})]))
+    preparation = shard.Preparation(shard.Counts(1, seen=digests), 1, {0: digests})
+    outcome = shard.Outcome(digests, {**shard.Outcome().counts, "available": 1}, parts=1)
+    look = shard.Look("1", "", "3", endpoint_url="http://127.0.0.1:1")
+    one, other = (
+        shard.Waves(folder, shard.Settings(name, rate=1.0), look, preparation) for name in ("app", "web")
+    )
+    one.finish(0, outcome, began=1.0)
+    one.check()
+    with pytest.raises(lc.JournalError, match=r"another audit used .*: slice=0000.json has repository_name"):
+        other.finish(0, outcome, began=2.0)
+    with pytest.raises(lc.JournalError, match=r"another audit used .*; run each again with a path of its own"):
+        one.check()
 
 
 def test_lines_that_were_lost_or_doubled_on_their_way_leave_the_slice_open(tmp_path: Path) -> None:
