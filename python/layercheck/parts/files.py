@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck.errors import JournalError
 from layercheck.redact import clean
-from layercheck.shard.folder import Folder, open_folder
+from layercheck.shard.folder import Folder, beneath, checked_path, open_folder
 from layercheck.shard.summary import FOLDER
 
 if TYPE_CHECKING:
@@ -37,15 +37,18 @@ class Files:
     path: str
 
     @classmethod
-    def at(cls, path: str | os.PathLike[str]) -> Files:
+    def at(cls, path: str | os.PathLike[str], name: str = "path") -> Files:
         """Return the files at a path.
+
+        Args:
+            path: What the caller gave.
+            name: The name of the argument.
 
         Raises:
             TypeError: `path` is not a path.
+            InvalidParameterError: It is empty, or is a URL with a user name or a password.
         """
-        text = os.fspath(path)
-        if not isinstance(text, str):
-            raise TypeError(f"path is a {type(text).__name__}; expected a str or a path object")
+        text = checked_path(path, name)
         text = re.sub(r"\As3[an]://", "s3://", text)
         text = re.sub(r"\Afile:/+", "/", text)
         # Workers may run in other folders, so that a relative path would mean another place there.
@@ -54,7 +57,7 @@ class Files:
     @property
     def records(self) -> Folder:
         """The folder of the manifests."""
-        return open_folder(f"{self.path}/{FOLDER}")
+        return open_folder(self.url(FOLDER))
 
     def table(self, name: str) -> Any:
         """Open a Parquet file, as a `pyarrow.parquet.ParquetFile`. Close it, or use it in a `with`."""
@@ -92,7 +95,7 @@ class Files:
             self._sync(system, directory)
         except OSError as error:
             raise JournalError(
-                f"{clean(f'{self.path}/{name}', 300)} cannot be written: {clean(str(error), 300)}"
+                f"{clean(self.url(name), 300)} cannot be written: {clean(str(error), 300)}"
             ) from error
         finally:
             with suppress(OSError):
@@ -139,7 +142,7 @@ class Files:
 
     def url(self, name: str) -> str:
         """Return the path or the URL of a file."""
-        return f"{self.path}/{name}"
+        return beneath(self.path, name)
 
     def _open(self) -> tuple[Any, str]:
         filesystem = importlib.import_module("pyarrow.fs")

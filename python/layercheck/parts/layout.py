@@ -140,8 +140,8 @@ def verdict_folder(last: str = "") -> str:
 def two_audits(files: Files) -> JournalError:
     """Return what to raise where verdicts of another audit are among those of this one."""
     return JournalError(
-        f"two audits wrote into {files.path!r}, and the verdicts of one are among those of the other; run each "
-        "again with a path of its own"
+        f"two audits wrote into {files.path!r}, and the verdicts of one are among those of the other; "
+        "run each again with a path of its own"
     )
 
 

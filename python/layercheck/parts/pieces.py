@@ -6,7 +6,6 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from layercheck.parts.drive import Engine, Task
@@ -54,17 +53,22 @@ def listed(table: Any) -> list[Any] | None:
     Args:
         table: The path of a Parquet file or of a folder with such files, a list of paths or of Arrow tables,
             a dataset of pyarrow, or an Arrow table.
+
+    Raises:
+        TypeError: A dataset has a file system that holds keys.
     """
     dataset = importlib.import_module("pyarrow.dataset")
     pa = arrow()
     if isinstance(table, str | os.PathLike):
         table = dataset.dataset(_everywhere(table), format="parquet")
     if isinstance(table, dataset.Dataset):
-        return list(table.get_fragments())
+        return _without_keys(list(table.get_fragments()))
     if isinstance(table, pa.Table | pa.RecordBatch):
         return [table]
     if isinstance(table, list | tuple):
-        return [_everywhere(each) if isinstance(each, str | os.PathLike) else each for each in table]
+        return _without_keys(
+            [_everywhere(each) if isinstance(each, str | os.PathLike) else each for each in table]
+        )
     return None
 
 
@@ -98,5 +102,28 @@ def batches_of(piece: Any, column: str | None) -> Iterable[Any]:
 
 def _everywhere(path: str | os.PathLike[str]) -> str:
     """Return a path that means the same in every worker."""
-    text = os.fspath(path)
-    return Files.at(text).path if text else str(Path.cwd())
+    return Files.at(path, "table").path
+
+
+_KEYS = ("secret_key", "session_token", "access_token", "account_key", "sas_token", "client_secret")
+"""Options of the file systems of pyarrow that are secrets."""
+
+
+def _without_keys(pieces: list[Any]) -> list[Any]:
+    """Return the pieces, unless a file system of pyarrow would be pickled with its keys.
+
+    Raises:
+        TypeError: It would.
+    """
+    for piece in pieces:
+        system = getattr(piece, "filesystem", None)
+        system = getattr(system, "base_fs", system)
+        options = system.__reduce__()[1] if type(system).__module__.startswith("pyarrow.") else ()
+        held = [name for each in options if isinstance(each, dict) for name in _KEYS if each.get(name)]
+        if held:
+            raise TypeError(
+                f"table has a {type(system).__name__} that holds a {held[0]}, and a distributed run would "
+                "pickle it into the engine's files; pass the URL as text, and give the workers credentials "
+                "of their own"
+            )
+    return pieces

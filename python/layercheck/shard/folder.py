@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from layercheck.errors import JournalError
-from layercheck.redact import clean
+from layercheck.errors import InvalidParameterError, JournalError
+from layercheck.redact import clean, has_secret, without_user
 from layercheck.report.atomic_write import atomic_write
 from layercheck.shard.table import arrow
 
@@ -18,6 +18,39 @@ LIMIT_BYTES = 1 << 20
 """Most bytes of a file that is read: a manifest has about 1 kB, the record of 4,096 slices under 400 kB."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+def checked_path(path: object, name: str = "path") -> str:
+    """Return a path or a URL as text.
+
+    Args:
+        path: What the caller gave.
+        name: The name of the argument.
+
+    Raises:
+        TypeError: It is not a path.
+        InvalidParameterError: It is empty, or is a URL with a user name or a password.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name} is a {type(path).__name__}; expected a str or a path object")
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a path of bytes; expected a str or a path object")
+    if not text.strip():
+        raise InvalidParameterError(f"{name} is empty; expected a folder, such as /shared/audit")
+    base, _, query = text.partition("?")
+    if _SCHEME.match(text) and (without_user(base) != base or has_secret(query)):
+        raise InvalidParameterError(
+            f"{name} is a URL with a user name or a password, which every worker and every message would "
+            "get; leave it out, and give the workers credentials of their own"
+        )
+    return text
+
+
+def beneath(path: str, name: str) -> str:
+    """Return the path or the URL of what is in a folder; the query of a URL stays at its end."""
+    base, mark, query = path.partition("?") if _SCHEME.match(path) else (path, "", "")
+    return f"{base.rstrip('/')}/{name}{mark}{query}"
 
 
 class Folder(Protocol):

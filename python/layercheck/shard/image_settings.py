@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from layercheck.errors import InvalidParameterError
-from layercheck.redact import has_secret
 from layercheck.shard.session_source import session_name
+from layercheck.shard.settings import check_endpoint
 
 _MAX_PICKLE = 2_000
 
@@ -64,11 +64,13 @@ class ImageSettings:
                 )
             object.__setattr__(self, name, float(value))
         for name in ("tags", "platforms"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.endpoint_url is not None and has_secret(self.endpoint_url):
-            raise InvalidParameterError(
-                "endpoint_url holds a user name or a password, which every worker would get; leave it out"
-            )
+            given = getattr(self, name)
+            if isinstance(given, str):
+                raise InvalidParameterError(
+                    f"{name} is a str; expected a tuple of texts, such as ({given!r},)"
+                )
+            object.__setattr__(self, name, tuple(given))
+        check_endpoint(self.endpoint_url)
         size = len(pickle.dumps(self))
         if size > _MAX_PICKLE:
             raise InvalidParameterError(

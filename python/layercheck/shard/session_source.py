@@ -42,7 +42,7 @@ def session_name(session: object) -> str | None:
     if isinstance(session, str):
         if not session.strip():
             raise InvalidParameterError("session is empty; leave it out for the worker's own credentials")
-        return session
+        return str.__str__(session)
     held = _credential_kind(session)
     if held is not None:
         raise TypeError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from layercheck.errors import InvalidParameterError
@@ -81,10 +81,7 @@ second, or "quota"
             public=self.public,
         )
         url = _text("endpoint_url", self.endpoint_url)
-        if url is not None and has_secret(url):
-            raise InvalidParameterError(
-                "endpoint_url holds a user name or a password, which every worker would get; leave it out"
-            )
+        check_endpoint(url)
         self._set("session", session)
         self._set("repository_name", repository.name)
         self._set("registry_id", repository.registry_id)
@@ -93,6 +90,10 @@ second, or "quota"
         self._set("rate", _rate(self.rate))
         for name in ("transport", "account", "asked_url"):
             _text(name, getattr(self, name))
+        for each in fields(self):
+            value: object = getattr(self, each.name)
+            if isinstance(value, str):  # a subclass of str would be pickled with whatever it holds
+                self._set(each.name, str.__str__(value))
         size = len(pickle.dumps(self))
         if size > _MAX_PICKLE:
             raise InvalidParameterError(
@@ -113,6 +114,22 @@ second, or "quota"
         """Where is asked, as far as the settings say."""
         return Target(
             self.repository_name, self.registry_id, self.region_name, self.endpoint_url, self.public
+        )
+
+
+def check_endpoint(url: str | None) -> None:
+    """Refuse an endpoint that holds a secret, or may hold one.
+
+    Raises:
+        InvalidParameterError: It has a user, a password or a query.
+    """
+    if url is not None and has_secret(url):
+        raise InvalidParameterError(
+            "endpoint_url holds a user name or a password, which every worker would get; leave it out"
+        )
+    if url is not None and any(each in url for each in "?#"):
+        raise InvalidParameterError(
+            "endpoint_url has a query, which may hold a secret that every worker would get; leave it out"
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from layercheck.errors import JournalError
-from layercheck.shard.folder import Folder, open_folder
+from layercheck.shard.folder import Folder, beneath, checked_path, open_folder
 from layercheck.shard.manifest import Manifest, last_that_counts, numbers
 from layercheck.shard.outcome import Outcome
 from layercheck.shard.preparation import Preparation
@@ -80,7 +80,7 @@ def summary(path: str | os.PathLike[str], *, folder: Folder | None = None) -> Su
         JournalError: No run began there, or a file is broken.
     """
     if folder is None:
-        folder = open_folder(f"{os.fspath(path).rstrip('/')}/{FOLDER}")
+        folder = open_folder(beneath(checked_path(path), FOLDER))
     preparation = Preparation.read(folder)
     if preparation is None:
         raise JournalError(f"no run began in {os.fspath(path)!r}; expected a path that was given to audit")

@@ -112,7 +112,7 @@ def audit(
         shard.slices.check_slices(slices)
     rows = digest_column(frame, column, raw=raw)
     spark = frame.sparkSession
-    place = os.fspath(path).rstrip("/")
+    place = shard.folder.checked_path(path).rstrip("/")
     work = f"{place}/_layercheck"
     go_on = f"the audit in {place} is not finished; call audit again with the same arguments to go on"
     with cluster.cancelled_at_failure(spark, go_on):

@@ -161,7 +161,7 @@ def test_two_audits_at_one_path_never_mix_their_verdicts(tmp_path: Path) -> None
 
     with server() as ecr:
         ecr.set_rule("team/other", "fraction", fraction=0.0)
-        with pytest.raises(lc.JournalError, match="another audit used .* at the same time"):
+        with pytest.raises(lc.JournalError, match=r"another audit used .* at the same time"):
             audit(ecr, pieces(ROWS, []), tmp_path, engine=Disturbed(), slices=1, askers=2)
         with pytest.raises(lc.JournalError, match="two audits wrote into"):
             table_at(tmp_path)

@@ -184,6 +184,31 @@ def test_an_endpoint_with_a_password_is_refused_without_showing_it() -> None:
     assert TOKEN not in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["https://localhost:8443/?token=", "https://localhost#"])
+@pytest.mark.parametrize("kind", [functools.partial(shard.Settings, "app"), shard.ImageSettings])
+def test_an_endpoint_with_a_query_is_refused_without_showing_it(kind: Callable[..., Any], url: str) -> None:
+    with pytest.raises(lc.InvalidParameterError, match="endpoint_url has a query") as refused:
+        kind(endpoint_url=url + TOKEN)
+    assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["session", "region_name", "registry_id", "endpoint_url", "transport"])
+def test_a_text_that_holds_more_is_sent_as_text_alone(name: str) -> None:
+    class Text(str):
+        """A text with an attribute, which pickle would take along."""
+
+    text = Text("123456789012")
+    text.__dict__["keys"] = SECRET
+    settings = shard.Settings("app", **{name: text})
+    assert type(getattr(settings, name)) is str
+    assert SECRET.encode() not in cloudpickle.dumps(settings)
+
+
+def test_one_pattern_of_tags_is_no_tuple_of_letters() -> None:
+    with pytest.raises(lc.InvalidParameterError, match=r"tags is a str; expected a tuple .* \('v\*',\)"):
+        shard.ImageSettings(tags="v*")  # type: ignore[arg-type]
+
+
 def test_a_reference_is_taken_apart_as_check_does() -> None:
     settings = shard.Settings("arn:aws:ecr:eu-west-1:123456789012:repository/team/app")
     assert (settings.repository_name, settings.registry_id) == ("team/app", "123456789012")

@@ -1,0 +1,74 @@
+"""Where a run has its files, and where its rows are: what cannot be right, or holds a secret, is refused."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.fs
+import pyarrow.parquet as pq
+import pytest
+
+import layercheck as lc
+from fake_account import SECRET
+from layercheck import shard
+from layercheck.parts.files import Files
+from layercheck.parts.pieces import listed
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        (None, TypeError, "path is a NoneType; expected a str or a path object"),
+        (b"audit", TypeError, "path is a bytes"),
+        ("", lc.InvalidParameterError, "path is empty; expected a folder"),
+        (" ", lc.InvalidParameterError, "path is empty"),
+        (f"s3://key:{SECRET[:6]}@bucket/audit", lc.InvalidParameterError, "a user name or a password"),
+    ],
+)
+def test_a_path_that_cannot_be_right_is_refused(path: Any, error: type[Exception], message: str) -> None:
+    for use in (Files.at, shard.summary):
+        with pytest.raises(error, match=message) as refused:
+            use(path)
+        assert SECRET[:6] not in str(refused.value)
+
+
+def test_a_folder_may_have_a_name_that_looks_like_a_secret(tmp_path: Path) -> None:
+    assert Files.at(tmp_path / "secret=1").path == f"{tmp_path}/secret=1"
+
+
+def test_the_query_of_a_url_stays_at_its_end() -> None:
+    files = Files.at("s3://bucket/audit?region=eu-west-1")
+    assert files.url("slice=0000") == "s3://bucket/audit/slice=0000?region=eu-west-1"
+    assert repr(files.records) == "s3://bucket/audit/_layercheck?region=eu-west-1"
+    assert Files.at("/shared/what?").url("slice=0000") == "/shared/what?/slice=0000"
+
+
+def test_a_url_of_rows_with_a_password_is_refused() -> None:
+    for table in ("s3://key:word@bucket/rows", ["s3://key:word@bucket/rows"]):
+        with pytest.raises(lc.InvalidParameterError, match="table is a URL with a user name or a password"):
+            listed(table)
+
+
+@pytest.mark.parametrize("is_subtree", [False, True])
+def test_a_dataset_whose_file_system_holds_keys_is_refused(is_subtree: bool) -> None:
+    system: Any = pyarrow.fs.S3FileSystem(access_key="key", secret_key=SECRET, region="eu-west-1")
+    if is_subtree:
+        system = pyarrow.fs.SubTreeFileSystem("bucket", system)
+    part = ds.ParquetFileFormat().make_fragment("bucket/rows.parquet", filesystem=system)
+    dataset = ds.FileSystemDataset([part], pa.schema([("digest", pa.string())]), ds.ParquetFileFormat())
+    assert SECRET.encode() in pickle.dumps(next(dataset.get_fragments()))
+    for table in (dataset, [part]):
+        with pytest.raises(TypeError, match="table has a S3FileSystem that holds a secret_key") as refused:
+            listed(table)
+        assert SECRET not in str(refused.value)
+
+
+def test_a_dataset_of_local_files_is_taken(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"digest": ["ab" * 32]}), tmp_path / "rows.parquet")
+    pieces = listed(ds.dataset(tmp_path))
+    assert pieces is not None
+    assert len(pieces) == 1
