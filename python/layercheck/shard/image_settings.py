@@ -65,11 +65,7 @@ class ImageSettings:
             object.__setattr__(self, name, float(value))
         for name in ("tags", "platforms"):
             given = getattr(self, name)
-            if isinstance(given, str):
-                raise InvalidParameterError(
-                    f"{name} is a str; expected a tuple of texts, such as ({given!r},)"
-                )
-            object.__setattr__(self, name, tuple(given))
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
         check_endpoint(self.endpoint_url)
         size = len(pickle.dumps(self))
         if size > _MAX_PICKLE:
