@@ -16,13 +16,13 @@ def pieces_of(table: Any, column: str) -> list[Any]:
     """
     import dask
 
+    if hasattr(table, "to_delayed") and hasattr(table, "to_frame"):  # a Series, which has columns too
+        return list(table.to_frame(name=column).to_delayed())
     if hasattr(table, "to_delayed") and hasattr(table, "columns"):
         if column not in table.columns:
             shown = ", ".join(repr(str(name)[:80]) for name in list(table.columns)[:20])
             raise ValueError(f"no column {column!r}; there are {shown or 'none'}")
         return list(table[[column]].to_delayed())
-    if hasattr(table, "to_delayed") and hasattr(table, "to_frame"):
-        return list(table.to_frame(name=column).to_delayed())
     if dask.is_dask_collection(table):
         return [table]
     found = listed(table)

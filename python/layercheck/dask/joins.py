@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.join_rows import ADDED, KEY, added_columns, canonical_column, filled_verdicts
-from layercheck.shard.table import arrow
+from layercheck.shard.table import arrow, schema
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -61,7 +61,7 @@ def attach(
     right = verdicts.assign(**{KEY: canonical(verdicts["digest"])})[[KEY, *added]]
     joined = left.merge(right, on=KEY, how="left")
     kept = [*frame.columns, *added]
-    return joined.map_partitions(_filled, kept, meta=joined._meta[kept])
+    return joined.map_partitions(_filled, kept, added, meta=joined._meta[kept])
 
 
 def _canonical(series: Any, raw: bool, strict: bool) -> Any:
@@ -71,9 +71,16 @@ def _canonical(series: Any, raw: bool, strict: bool) -> Any:
     return pd.Series(pd.arrays.ArrowExtensionArray(values), index=series.index, name=series.name)
 
 
-def _filled(joined: Any, columns: list[str]) -> Any:
+def _filled(joined: Any, columns: list[str], added: list[str]) -> Any:
     import pandas as pd
 
-    pa = arrow()
-    words = filled_verdicts(pa.array(joined["verdict"]), pa.array(joined[KEY]))
-    return joined.assign(verdict=pd.Series(pd.arrays.ArrowExtensionArray(words), index=joined.index))[columns]
+    # Dask's shuffle between workers gives a partition without lines, and columns of nulls, other types.
+    values = {name: arrow().array(joined[name], from_pandas=True) for name in [KEY, *added]}
+    values["verdict"] = filled_verdicts(values["verdict"], values[KEY])
+    typed = {
+        name: pd.Series(
+            pd.arrays.ArrowExtensionArray(values[name].cast(schema().field(name).type)), index=joined.index
+        )
+        for name in added
+    }
+    return joined.assign(**typed)[columns]

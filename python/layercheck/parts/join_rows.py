@@ -72,11 +72,13 @@ def filled_verdicts(verdicts: Any, keys: Any) -> pa.Array:
     """Return one of the eight words for each row.
 
     Args:
-        verdicts: The words that the join found, null where it found none.
+        verdicts: The words that the join found, null where it found none. A partition without any may have
+            lost the type.
         keys: The values of `canonical_column`: a row without one is `invalid`, and one whose digest has no
             line in the table is `not_checked`.
     """
     import pyarrow.compute as pc
 
-    none = pc.if_else(pc.is_null(keys), "invalid", "not_checked")
-    return pc.coalesce(verdicts, none)
+    pa = arrow()
+    none = pc.if_else(pc.is_null(keys), pa.scalar("invalid"), pa.scalar("not_checked"))
+    return pc.coalesce(verdicts.cast(pa.string()), none)

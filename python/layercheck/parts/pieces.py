@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from layercheck.parts.prepare_pieces import Piece, Rows, count_piece, write_piec
 from layercheck.shard.table import arrow
 
 _BATCH_ROWS = 1 << 16
+_DIGEST = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
 _AHEAD = 2
 """Pieces under way for each slot, so that no slot waits for the driver."""
 
@@ -61,6 +63,8 @@ def listed(table: Any) -> list[Any] | None:
     pa = arrow()
     if isinstance(table, str | os.PathLike):
         table = dataset.dataset(_everywhere(table), format="parquet")
+    if isinstance(table, dataset.InMemoryDataset):  # its fragments cannot be pickled
+        return [table.to_table()]
     if isinstance(table, dataset.Dataset):
         return _without_keys(list(table.get_fragments()))
     if isinstance(table, pa.Table | pa.RecordBatch):
@@ -101,7 +105,16 @@ def batches_of(piece: Any, column: str | None) -> Iterable[Any]:
 
 
 def _everywhere(path: str | os.PathLike[str]) -> str:
-    """Return a path that means the same in every worker."""
+    """Return a path that means the same in every worker.
+
+    Raises:
+        TypeError: It is a digest.
+    """
+    if _DIGEST.fullmatch(os.fspath(path)):
+        raise TypeError(
+            "table holds digests, and texts are taken for paths; "
+            'pass pyarrow.table({"digest": [...]}), or lc.check for a list'
+        )
     return Files.at(path, "table").path
 
 

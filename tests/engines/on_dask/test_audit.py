@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import dask
 import dask.dataframe as dd
+import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
@@ -290,6 +291,31 @@ def test_attach_gives_every_row_one_of_the_eight_words(client: Client, tmp_path:
     expected[700] = "not_checked"
     assert list(whole["row"]) == list(range(len(ROWS)))
     assert list(whole["verdict"]) == expected
+
+
+@pytest.mark.parametrize("rows", [[], ["junk"], [DIGESTS[0]]], ids=["none", "junk", "one"])
+def test_attach_to_few_rows_keeps_words_and_types(client: Client, tmp_path: Path, rows: list[str]) -> None:
+    frame = dd.from_pandas(pd.DataFrame({"digest": pd.Series(rows, dtype="str")}), npartitions=1)
+    with server() as ecr:
+        verdicts = layercheck.dask.audit(
+            [pa.table({"digest": DIGESTS})],
+            REPOSITORY,
+            path=tmp_path / "verdicts",
+            endpoint_url=ecr.endpoint_url,
+        )
+        attached = layercheck.dask.attach(frame, verdicts)
+        whole = attached.compute()
+        report = lc.check(rows, REPOSITORY, session=ecr.session(), endpoint_url=ecr.endpoint_url)
+    assert list(whole["verdict"]) == [lc.Verdict(code).label for code in report.verdicts]
+    added = verdicts.dtypes.drop("digest")
+    assert whole.dtypes[list(added.index)].to_dict() == added.to_dict()
+
+
+def test_a_series_is_a_column_of_digests(client: Client, tmp_path: Path) -> None:
+    frame = dd.from_pandas(pd.DataFrame({"other": DIGESTS}), npartitions=2)
+    with server() as ecr:
+        table = audit(ecr, frame["other"], tmp_path)
+        assert lines(table) == of_one_process(ecr, DIGESTS)
 
 
 def test_verdicts_are_lazy_and_those_of_one_process(client: Client, tmp_path: Path) -> None:

@@ -67,6 +67,18 @@ def test_a_dataset_whose_file_system_holds_keys_is_refused(is_subtree: bool) -> 
         assert SECRET not in str(refused.value)
 
 
+@pytest.mark.parametrize("table", [["sha256:" + "ab" * 32], "AB" * 32])
+def test_digests_in_the_place_of_paths_are_said(table: Any) -> None:
+    with pytest.raises(TypeError, match="table holds digests, and texts are taken for paths"):
+        listed(table)
+
+
+def test_a_dataset_in_memory_can_be_sent() -> None:
+    rows = pa.table({"digest": ["ab" * 32]})
+    pieces = listed(ds.dataset(rows))
+    assert pickle.loads(pickle.dumps(pieces)) == [rows]  # noqa: S301 (our own)
+
+
 def test_a_dataset_of_local_files_is_taken(tmp_path: Path) -> None:
     pq.write_table(pa.table({"digest": ["ab" * 32]}), tmp_path / "rows.parquet")
     pieces = listed(ds.dataset(tmp_path))
