@@ -42,7 +42,8 @@ def attach(
 
     Args:
         frame: Rows with a column of digests in any spelling.
-        verdicts: What `audit`, `read` or `verdicts` returned.
+        verdicts: What `audit`, `read` or `verdicts` returned. If a digest has several lines, because tables
+            were put together, its rows come as often.
         column: The column with the digests.
         raw: Bytes are raw digests.
         strict: Accept one spelling only.
@@ -54,9 +55,10 @@ def attach(
         table is `not_checked`; `verdict` is never null.
 
     Raises:
-        InvalidParameterError: The frame lacks the column, or has a column of one of these names.
+        InvalidParameterError: The frame lacks the column, or has a column of one of these names; or the
+            table lacks one.
     """
-    added = added_columns(list(frame.columns), column, columns)
+    added = added_columns(list(frame.columns), column, columns, list(verdicts.columns))
     left = frame.assign(**{KEY: canonical(frame[column], raw=raw, strict=strict)})
     right = verdicts.assign(**{KEY: canonical(verdicts["digest"])})[[KEY, *added]]
     joined = left.merge(right, on=KEY, how="left")

@@ -41,13 +41,16 @@ ADDED = ("verdict", "size", "media_type", "code", "reason", "asked_at")
 """The columns that a row can get."""
 
 
-def added_columns(names: Sequence[str], column: str, columns: Sequence[str]) -> list[str]:
+def added_columns(
+    names: Sequence[str], column: str, columns: Sequence[str], of_verdicts: Sequence[str]
+) -> list[str]:
     """Return the columns that `attach` adds to rows; the verdict is always the first.
 
     Args:
         names: The columns of the rows.
         column: The one with the digests.
         columns: The wanted ones, of `ADDED`.
+        of_verdicts: The columns of the verdict table.
 
     Raises:
         InvalidParameterError: The rows lack the column, or have a column of a wanted name; or a verdict
@@ -60,6 +63,11 @@ def added_columns(names: Sequence[str], column: str, columns: Sequence[str]) -> 
     for name in columns:
         if name not in ADDED:
             raise InvalidParameterError(f"columns has {name!r}; expected some of {', '.join(ADDED)}")
+    lacking = [name for name in ("digest", *added) if name not in of_verdicts]
+    if lacking:
+        raise InvalidParameterError(
+            f"the verdict table has no column {lacking[0]!r}; pass what audit, read or verdicts returned"
+        )
     taken = [name for name in added if name in names]
     if taken:
         raise InvalidParameterError(

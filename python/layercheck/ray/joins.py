@@ -48,7 +48,8 @@ def attach(
 
     Args:
         dataset: Rows with a column of digests in any spelling.
-        verdicts: What `audit`, `read` or `verdicts` returned.
+        verdicts: What `audit`, `read` or `verdicts` returned. If a digest has several lines, because tables
+            were put together, its rows come as often.
         column: The column with the digests.
         raw: Bytes are raw digests.
         strict: Accept one spelling only.
@@ -61,10 +62,12 @@ def attach(
         table is `not_checked`; `verdict` is never null.
 
     Raises:
-        InvalidParameterError: The dataset lacks the column, or has a column of one of these names.
+        InvalidParameterError: The dataset lacks the column, or has a column of one of these names; or the
+            table lacks one.
     """
     names = list(dataset.columns() or [column])
-    added = added_columns(names, column, columns)
+    of_verdicts = verdicts.columns()  # None for a dataset without rows that lost its schema (ray#28505)
+    added = added_columns(names, column, columns, of_verdicts or ["digest", *ADDED])
     left = canonical(dataset, column=column, name=KEY, raw=raw, strict=strict)
     right = canonical(verdicts, name=KEY).select_columns([KEY, *added])
     joined = left.join(right, join_type="left_outer", num_partitions=partitions or Cluster().slots, on=(KEY,))

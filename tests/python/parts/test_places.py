@@ -16,6 +16,7 @@ import layercheck as lc
 from fake_account import SECRET
 from layercheck import shard
 from layercheck.parts.files import Files
+from layercheck.parts.join_rows import ADDED, added_columns
 from layercheck.parts.pieces import listed
 
 
@@ -84,3 +85,10 @@ def test_a_dataset_of_local_files_is_taken(tmp_path: Path) -> None:
     pieces = listed(ds.dataset(tmp_path))
     assert pieces is not None
     assert len(pieces) == 1
+
+
+def test_a_table_that_holds_no_verdicts_is_said() -> None:
+    with pytest.raises(lc.InvalidParameterError, match="the verdict table has no column 'verdict'"):
+        added_columns(["digest"], "digest", ADDED, ["digest", "n"])
+    names = shard.schema().names
+    assert added_columns(["layer"], "layer", ["size"], names) == ["verdict", "size"]

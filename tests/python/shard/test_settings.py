@@ -199,7 +199,8 @@ def test_a_text_that_holds_more_is_sent_as_text_alone(name: str) -> None:
 
     text = Text("123456789012")
     text.__dict__["keys"] = SECRET
-    settings = shard.Settings("app", **{name: text})
+    given: dict[str, Any] = {name: text}
+    settings = shard.Settings("app", **given)
     assert type(getattr(settings, name)) is str
     assert SECRET.encode() not in cloudpickle.dumps(settings)
 
