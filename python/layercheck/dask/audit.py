@@ -12,7 +12,7 @@ from layercheck.dask.verdict_table import table_of
 from layercheck.parts.background import AuditRun
 from layercheck.parts.drive import Audit
 from layercheck.parts.files import Files
-from layercheck.parts.pieces import ListedPieces
+from layercheck.parts.pieces import ListedPieces, check_apart
 from layercheck.parts.prepare_pieces import Rows
 from layercheck.shard import Settings
 from layercheck.types import ProgressCallback
@@ -157,6 +157,7 @@ def _made(
     # First of all, because it refuses what holds credentials before anything is sent.
     settings = Settings(repository_name, registry_id, region_name, public, endpoint_url, session, rate)
     files = Files.at(path)
+    check_apart(table, files)
     engine = Cluster(connected(client))
     source = ListedPieces(pieces_of(table, column))
     rows = Rows(column, raw, strict)

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from layercheck.errors import InvalidParameterError
 from layercheck.parts.drive import Engine, Task
 from layercheck.parts.files import Files
 from layercheck.parts.prepare_pieces import Piece, Rows, count_piece, write_piece
+from layercheck.redact import clean
 from layercheck.shard.table import arrow
 
 _BATCH_ROWS = 1 << 16
@@ -74,6 +76,23 @@ def listed(table: Any) -> list[Any] | None:
             [_everywhere(each) if isinstance(each, str | os.PathLike) else each for each in table]
         )
     return None
+
+
+def check_apart(table: Any, files: Files) -> None:
+    """Refuse a run in a folder of its own input, because a rerun would read its verdicts as rows.
+
+    Raises:
+        InvalidParameterError: The path of the run is inside the folder of the rows.
+    """
+    for each in table if isinstance(table, list | tuple) else [table]:
+        if not isinstance(each, str | os.PathLike):
+            continue
+        rows = _everywhere(each)
+        if f"{files.path}/".startswith(f"{rows}/"):
+            raise InvalidParameterError(
+                f"path is {clean(files.path, 200)!r}, inside the folder of the rows, and a rerun would read "
+                "the verdicts as rows; pass a folder beside it"
+            )
 
 
 def batches_of(piece: Any, column: str | None) -> Iterable[Any]:

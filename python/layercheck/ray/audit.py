@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from layercheck.parts.background import AuditRun
 from layercheck.parts.drive import Audit
 from layercheck.parts.files import Files
+from layercheck.parts.pieces import check_apart
 from layercheck.parts.prepare_pieces import Rows
 from layercheck.ray.cluster import Cluster
 from layercheck.ray.input_pieces import source_of
@@ -150,6 +151,7 @@ def _made(
     # First of all, because it refuses what holds credentials before anything is sent.
     settings = Settings(repository_name, registry_id, region_name, public, endpoint_url, session, rate)
     files = Files.at(path)
+    check_apart(table, files)
     engine = Cluster()
     source = source_of(table, column)
     rows = Rows(column, raw, strict)

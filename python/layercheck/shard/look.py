@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from layercheck._core import build_info
 from layercheck.errors import InvalidParameterError
-from layercheck.shard.opening import forget_session, open_checker
+from layercheck.shard.opening import forget_session, open_checker, url_of
 from layercheck.shard.outcome import PartError
 from layercheck.shard.settings import Settings
 
@@ -74,13 +74,13 @@ def look(settings: Settings) -> Look:
             rate = checker.rate
             account = connection.account_id
             checker.check([_ANY_DIGEST])
-            target = checker.target
+            region, url = checker.target.region_name, url_of(checker)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 (an engine would lose its class, and show its text)
         forget_session(settings)
         return _this(error=PartError.of(error))
-    return _this(account=account, region_name=target.region_name, endpoint_url=target.endpoint_url, rate=rate)
+    return _this(account=account, region_name=region, endpoint_url=url, rate=rate)
 
 
 def accept(settings: Settings, seen: Look) -> Settings:

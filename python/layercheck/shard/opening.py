@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -101,9 +102,15 @@ def forget_session(settings: Settings) -> None:
     _SESSIONS.keep(settings.session_name, None)
 
 
+def url_of(checker: Checker) -> str | None:
+    """Return the endpoint of a checker, without the query that a worker's own settings may have given it."""
+    url = checker.target.endpoint_url
+    return None if url is None else re.split(r"[?#]", url, maxsplit=1)[0]
+
+
 def _wrong_place(settings: Settings, checker: Checker) -> str | None:
     """Say why this worker would ask another registry than the first one did; None if it would not."""
-    url = checker.target.endpoint_url
+    url = url_of(checker)
     if settings.asked_url is not None and url != settings.asked_url:
         return (
             f"this worker would ask {url} and the first one asked {settings.asked_url}; give all workers the "

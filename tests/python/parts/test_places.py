@@ -17,7 +17,7 @@ from fake_account import SECRET
 from layercheck import shard
 from layercheck.parts.files import Files
 from layercheck.parts.join_rows import ADDED, added_columns
-from layercheck.parts.pieces import listed
+from layercheck.parts.pieces import check_apart, listed
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,14 @@ def test_a_url_of_rows_with_a_password_is_refused() -> None:
     for table in ("s3://key:word@bucket/rows", ["s3://key:word@bucket/rows"]):
         with pytest.raises(lc.InvalidParameterError, match="table is a URL with a user name or a password"):
             listed(table)
+
+
+@pytest.mark.parametrize("path", ["rows", "rows/audit", "rows/"])
+def test_a_run_inside_the_folder_of_its_rows_is_refused(tmp_path: Path, path: str) -> None:
+    for table in (tmp_path / "rows", [str(tmp_path / "rows")]):
+        with pytest.raises(lc.InvalidParameterError, match="inside the folder of the rows, and a rerun"):
+            check_apart(table, Files.at(tmp_path / path))
+        check_apart(table, Files.at(tmp_path / "rows-audit"))
 
 
 @pytest.mark.parametrize("is_subtree", [False, True])

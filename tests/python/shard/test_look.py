@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import layercheck as lc
+from fake_account import TOKEN
 from layercheck import shard
 from layercheck.testing import Fault, LocalEcr
 
@@ -43,6 +44,13 @@ def test_region_and_endpoint_of_the_first_worker_hold_for_all(monkeypatch: pytes
         accepted = shard.accept(settings, shard.look(settings))
     assert settings.region_name is None
     assert accepted.region_name == "eu-west-3"
+
+
+def test_a_query_in_the_endpoint_of_a_worker_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LocalEcr(["app"], region_name=None) as ecr:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"{ecr.endpoint_url}/?token={TOKEN}")
+        seen = shard.look(shard.Settings("app", region_name="us-east-1"))
+    assert TOKEN not in seen.to_json()
 
 
 @pytest.mark.parametrize(
