@@ -12,31 +12,31 @@ import pytest
 import layercheck as lc
 from layercheck.testing import Fault, ImageRule, LocalEcr
 from made_images import REPOSITORY, check, manifest, put, verdicts
+from peak_memory import PEAK_MB
 
 RULE = ImageRule(40, layers=2, broken=2)
 MOST_MB = 60
 """Most memory above that of a check with ordinary answers. A page of 100 MB alone would be beyond it."""
 
-CHILD = """
-import json, resource, sys
+CHILD = (
+    PEAK_MB
+    + """
+import json, sys
 import layercheck as lc
-
-def peak():
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / (1_000_000 if sys.platform == "darwin" else 1_000)
 
 healthy, big, target = sys.argv[1:]
 fast = {"rate": "max", "image_rate": "max", "list_rate": "max", "region_name": "us-east-1"}
 lc.check_images("team/app", endpoint_url=healthy, **fast)
-before, said, counts = peak(), "", {}
+before, said, counts = peak_mb(), "", {}
 try:
     report = lc.check_images(target, endpoint_url=big, **fast)
     counts = report.counts
     said = " ".join(sorted({image.reason or "" for image in report.find("undecided")}))
 except lc.LayercheckError as error:
     said, counts = f"{type(error).__name__}: {error}", error.images.counts
-print(json.dumps({"mb": peak() - before, "said": said, "counts": counts}))
+print(json.dumps({"mb": peak_mb() - before, "said": said, "counts": counts}))
 """
+)
 
 BIG: dict[str, Any] = {"an announced length": "padding", "no end": "endless"}
 

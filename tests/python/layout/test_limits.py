@@ -11,18 +11,19 @@ from pathlib import Path
 import pytest
 
 import layercheck as lc
+from peak_memory import PEAK_MB
 
 from . import million
 
 MOST_MB = 700
 """Memory for a million documents, with Python itself. Some 400 MB were measured."""
 
-_MEASURED = """
-import resource, sys
+_MEASURED = f"""{PEAK_MB}
+import sys
 import layercheck as lc
 layout = lc.read_layout(sys.argv[1])
 print(len(layout.missing) if sys.argv[2] == "lacking" else layout.complete, repr(layout))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_000)
+print(round(peak_mb()))
 """
 
 
