@@ -52,7 +52,7 @@ class AuditRun(Future[T], Generic[T]):
     def _run(self) -> None:
         try:
             result = self._act()
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it
+        except BaseException as error:  # noqa: BLE001 - the caller who waits for the result gets it
             self.set_exception(error)
         else:
             self.set_result(result)
