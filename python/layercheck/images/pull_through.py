@@ -19,18 +19,22 @@ class PullThroughRules:
 
     Args:
         prefixes: Prefixes of the names; None if the rules cannot be read.
+        all_readable: Every rule has its prefix among them.
     """
 
-    def __init__(self, prefixes: frozenset[str] | None) -> None:
+    def __init__(self, prefixes: frozenset[str] | None, *, all_readable: bool = True) -> None:
         self._prefixes = prefixes
+        self._all_readable = all_readable
 
     def applies_to(self, repository_name: str) -> bool | None:
-        """Whether a repository may be a cache; None if the rules cannot be read.
+        """Whether a repository may be a cache; None if a rule that cannot be read may be for it.
 
         Examples:
             >>> PullThroughRules(frozenset(("hub",))).applies_to("hub/library/nginx")
             True
             >>> PullThroughRules(None).applies_to("app") is None
+            True
+            >>> PullThroughRules(frozenset(("hub",)), all_readable=False).applies_to("app") is None
             True
         """
         if self._prefixes is None:
@@ -38,7 +42,9 @@ class PullThroughRules:
         if _ALL in self._prefixes:
             return True
         parts = repository_name.split("/")
-        return any("/".join(parts[:length]) in self._prefixes for length in range(1, len(parts)))
+        if any("/".join(parts[:length]) in self._prefixes for length in range(1, len(parts))):
+            return True
+        return False if self._all_readable else None
 
 
 class RulesUnderWay:
@@ -76,6 +82,7 @@ def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
     if not operations.has(operation):
         return PullThroughRules(None)
     prefixes: set[str] = set()
+    all_readable = True
     news = News()
     try:
         for page in pages(operations, operation, stop, maxResults=1000):
@@ -86,7 +93,9 @@ def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
                 prefix = rule.get("ecrRepositoryPrefix") if isinstance(rule, dict) else None
                 if isinstance(prefix, str) and prefix:
                     prefixes.add(prefix.strip("/"))
+                else:
+                    all_readable = False
             news.page(len(rules), is_new=len(prefixes) > before)
     except (BadTokenError, CallFailed, EndlessListError):
         return PullThroughRules(None)
-    return PullThroughRules(frozenset(prefixes))
+    return PullThroughRules(frozenset(prefixes), all_readable=all_readable)

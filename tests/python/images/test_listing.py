@@ -258,6 +258,22 @@ def test_an_answer_that_is_no_list_of_rules_does_not_deny_a_pull_through_cache()
     assert verdicts(report)[whole] == ("partial", "PullThroughUnknown")
 
 
+@pytest.mark.parametrize("prefix", [None, 7, "", {}], ids=["none", "number", "empty", "object"])
+def test_a_rule_without_a_readable_prefix_may_be_for_any_repository(prefix: object) -> None:
+    with LocalEcr({}) as ecr:
+        ecr.pull_through("hub")
+        put(ecr, manifest("a"))
+        whole = put(ecr, index(manifest("a"), manifest("b")), "multi")
+        client = ecr.client()
+
+        def spoil(parsed: dict[str, Any], **_: Any) -> None:
+            parsed["pullThroughCacheRules"][0]["ecrRepositoryPrefix"] = prefix
+
+        client.meta.events.register("after-call.ecr.DescribePullThroughCacheRules", spoil)
+        report = check(ecr, client=client)
+    assert verdicts(report)[whole] == ("partial", "PullThroughUnknown")
+
+
 @pytest.mark.parametrize("fault", ["access_denied", "tag_repeat"])
 def test_every_tag_chooses_its_image_also_if_a_listing_names_an_image_once_a_tag(fault: Any) -> None:
     with LocalEcr({}, faults=[Fault(fault, operations=("DescribeImages",), calls=(1, 1))]) as ecr:
