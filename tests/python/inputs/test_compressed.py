@@ -83,7 +83,11 @@ def test_every_whole_file_is_read_by_every_door(data: bytes, door: Any, tmp_path
 
 
 @pytest.mark.parametrize("name", ["digests.gz", "digests.txt", "digests.zst"])
-@pytest.mark.parametrize("data", [TEXT, gzip.compress(TEXT), zstd(TEXT), skippable() + zstd(TEXT)])
+@pytest.mark.parametrize(
+    "data",
+    [TEXT, gzip.compress(TEXT), zstd(TEXT), skippable() + zstd(TEXT)],
+    ids=["text", "gzip", "zstd", "skippable and zstd"],
+)
 def test_the_content_tells_the_compression_and_the_name_does_not(
     name: str, data: bytes, tmp_path: Path
 ) -> None:
@@ -91,7 +95,11 @@ def test_the_content_tells_the_compression_and_the_name_does_not(
     assert is_whole(tmp_path / name)
 
 
-@pytest.mark.parametrize("data", [skippable(), skippable() + skippable(b""), zstd(b""), gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "data",
+    [skippable(), skippable() + skippable(b""), zstd(b""), gzip.compress(b"")],
+    ids=["skippable", "two skippable", "zstd", "gzip"],
+)
 def test_a_compressed_file_of_nothing_is_an_empty_plan(data: bytes) -> None:
     assert lc.plan(io.BytesIO(data)).rows == 0
 

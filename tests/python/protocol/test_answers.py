@@ -236,7 +236,9 @@ def test_a_body_settles_only_the_digests_of_its_call() -> None:
             ledger.merge_body(start, stop, b"{}")
 
 
-@pytest.mark.parametrize("body", ["{}", bytearray(b"{}"), memoryview(b"{}"), None], ids=repr)
+@pytest.mark.parametrize(
+    "body", ["{}", bytearray(b"{}"), memoryview(b"{}"), None], ids=["str", "bytearray", "memoryview", "none"]
+)
 def test_a_body_must_be_immutable_bytes(body: Any) -> None:
     with pytest.raises(TypeError):
         _core.Ledger(planned([bytes(32)])).merge_body(0, 1, body)
