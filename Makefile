@@ -90,8 +90,11 @@ rust-test: fuzz-corpus ## the Rust tests, without Python
 fuzz-corpus: ## every hex kernel against the scalar one, and every input that the fuzzers found
 	RUSTFLAGS='--cfg fuzzing' cargo test --locked --quiet --manifest-path tests/fuzz/Cargo.toml --package checks -- --nocapture
 
-python-test: setup build ## the Python tests
-	$(BIN)/python -m pytest -q
+# Many tests wait for a server or a process that they started, so two processes take half the time of one.
+PROCESSES := 2
+
+python-test: setup build ## the Python tests, in two processes (PROCESSES=)
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal
 
 doctest: setup build ## the examples in the docstrings, in the README and in docs/
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
