@@ -104,3 +104,13 @@ def bytes_text(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, which gets an s unless it is one.
+
+    Examples:
+        >>> counted(1, "digest"), counted(1_200, "image")
+        ('1 digest', '1,200 images')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

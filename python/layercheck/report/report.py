@@ -11,6 +11,7 @@ from layercheck.errors import InvalidDigestError, UnansweredError
 from layercheck.report import dataframes, files, notebook
 from layercheck.report.hints import hint_of
 from layercheck.report.row import Counts, Row
+from layercheck.report.timeline import Timeline
 from layercheck.types import BatchError, RunStats, Target
 from layercheck.verdict import Verdict
 
@@ -61,6 +62,7 @@ class Report:
         stats: RunStats,
         errors: Sequence[BatchError] = (),
         cancelled: bool = False,
+        timeline: Timeline | None = None,
     ) -> None:
         self._columns = columns
         self._counts: dict[str, int] | None = None
@@ -68,6 +70,7 @@ class Report:
         self._stats = stats
         self._errors = tuple(errors)
         self._cancelled = cancelled
+        self._timeline = timeline or Timeline()
 
     @property
     def plan(self) -> Plan:
@@ -83,6 +86,15 @@ class Report:
     def stats(self) -> RunStats:
         """Calls, retries, throttles, seconds, calls per second."""
         return self._stats
+
+    @property
+    def timeline(self) -> Timeline:
+        """Requests, throttles, answered digests and rate over the time of the run, in at most 120 intervals.
+
+        A run that goes on with a journal has the requests since it was opened. The timeline is empty if the
+        report is not that of one run: read from a journal, of calls that were shared, or of a cluster.
+        """
+        return self._timeline
 
     @property
     def errors(self) -> tuple[BatchError, ...]:

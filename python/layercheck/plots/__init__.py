@@ -1,0 +1,5 @@
+"""Plots of reports: plain tables of numbers, and the drawings that the extra `plots` makes of them."""
+
+from layercheck.plots.table import PlotTable
+
+__all__ = ["PlotTable"]
