@@ -287,6 +287,7 @@ class Part(Future["Report"]):
             stats=whole.stats,
             errors=[own for error in whole.errors if (own := self._own(error, whole.plan)) is not None],
             cancelled=whole.cancelled or interrupted,
+            timeline=whole.timeline,
         )
 
     def succeed(self, report: Report) -> None:

@@ -114,8 +114,11 @@ class Run(Future["Report"]):
         with self._pool.lock:
             stats = self._execution.stats(time.monotonic())
             errors = self._execution.errors()
+            timeline = self._execution.timeline()
             cancelled = self._execution.ending.cancel_requested
-        return Report(columns, target=self._target, stats=stats, errors=errors, cancelled=cancelled)
+        return Report(
+            columns, target=self._target, stats=stats, errors=errors, cancelled=cancelled, timeline=timeline
+        )
 
     def cancel(self) -> bool:
         """Ask nothing more and end the run; return at once.

@@ -91,8 +91,8 @@ class Report:
     def timeline(self) -> Timeline:
         """Requests, throttles, answered digests and rate over the time of the run, in at most 120 intervals.
 
-        A run that goes on with a journal has the requests since it was opened. The timeline is empty if the
-        report is not that of one run: read from a journal, of calls that were shared, or of a cluster.
+        A run that goes on with a journal has the requests since it was opened. A report
+        that was read from a journal, or that a cluster made, has an empty timeline.
         """
         return self._timeline
 

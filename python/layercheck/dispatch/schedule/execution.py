@@ -22,11 +22,13 @@ from layercheck.dispatch.schedule.metrics import Metrics
 from layercheck.dispatch.schedule.native_loop import ANSWERS, LOOK_FOR_WAITING_S, NativeLoop
 from layercheck.dispatch.schedule.progress import RunProgress
 from layercheck.dispatch.schedule.retry_decision import RetryDecision
+from layercheck.dispatch.schedule.run_timeline import RunTimeline
 from layercheck.dispatch.schedule.scheduler import Scheduler
 from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport import AskedRepository, LoopingTransport, Transport
 from layercheck.errors import EndpointError, JournalError
 from layercheck.limits import Limits
+from layercheck.report.timeline import Timeline
 from layercheck.types import BatchError, Progress, RunStats, Target
 
 if TYPE_CHECKING:
@@ -113,10 +115,16 @@ class Execution:
         self._suspected: dict[Call, Failure] = {}
         self._abandoned: list[Call] = []  # for their deadline: a few a minute at most
         self._metrics = Metrics()
+        self._timeline = RunTimeline(self._metrics, rate)
         self._progress = RunProgress(plan, next_open)
         self._error_log = ErrorLog(limits.errors_kept, self._ledger.range)
         self._subscribers: list[Subscriber] = [self._metrics, rate, pool.concurrency, self._progress]
-        self._subscribers += [self._error_log, *([self._journal] if self._journal else []), *subscribers]
+        self._subscribers += [
+            self._timeline,
+            self._error_log,
+            *([self._journal] if self._journal else []),
+            *subscribers,
+        ]
 
     # A source of work for the pool.
 
@@ -385,6 +393,11 @@ class Execution:
     def errors(self) -> tuple[BatchError, ...]:
         """Return what went wrong; beyond the limit, one last entry stands for the rest."""
         return self._error_log.all()
+
+    def timeline(self) -> Timeline:
+        """Return the requests over the time of the run."""
+        self.count_answers()
+        return self._timeline.timeline()
 
     @property
     def transport_name(self) -> str:

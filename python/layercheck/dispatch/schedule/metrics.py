@@ -20,13 +20,14 @@ class Metrics:
         splits: Batches that were split.
         foreign: Entries in answers for digests that were not asked.
         most_in_flight: The most calls that were in flight at once.
+        first_at: When the first request started, seconds on the run's clock; None before.
     """
 
     def __init__(self) -> None:
         self.calls = self.requests = self.retries = 0
         self.throttles = self.splits = self.foreign = 0
         self.most_in_flight = 0
-        self._first_at: float | None = None
+        self.first_at: float | None = None
         self._last_at = 0.0
 
     def sent(self, call: Call, in_flight: int) -> None:
@@ -34,8 +35,8 @@ class Metrics:
         self.requests += 1
         if call.requests > 1:
             self.retries += 1
-        if self._first_at is None:
-            self._first_at = call.started_at
+        if self.first_at is None:
+            self.first_at = call.started_at
         if in_flight > self.most_in_flight:
             self.most_in_flight = in_flight
 
@@ -72,6 +73,6 @@ class Metrics:
 
     def seconds(self, now: float, *, finished: bool) -> float:
         """Return the seconds from the first request until the last result, or until now."""
-        if self._first_at is None:
+        if self.first_at is None:
             return 0.0
-        return max(self._last_at if finished else now, self._first_at) - self._first_at
+        return max(self._last_at if finished else now, self.first_at) - self.first_at

@@ -1,0 +1,4 @@
+"""One small program for each plot library: the same bars, drawn the way the library's pages show it.
+
+Each has `draw(labels, values, colours) -> str`, an SVG, and `shown(...)`, the object that a notebook would get.
+"""
