@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from layercheck._core import compressed
 from layercheck.file_formats import compressed_suffix
+from layercheck.optional import imported
 from layercheck.push.actions import PushRow
 from layercheck.report.atomic_write import atomic_write
-from layercheck.report.dataframes import imported, pyarrow
+from layercheck.report.dataframes import pyarrow
 from layercheck.report.files import format_of
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from layercheck.optional import imported
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,22 +12,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from layercheck._core import PlanTable, RecordTable, RowsTable, Table
-
-
-def imported(name: str, purpose: str, *, extra: str) -> Any:
-    """Import an optional library.
-
-    Raises:
-        ImportError: If it is not installed, with the command that installs it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise ModuleNotFoundError(
-            f"{purpose} needs {name}, which is not installed: pip install 'layercheck[{extra}]'", name=name
-        ) from error
 
 
 def pyarrow(purpose: str) -> Any:
