@@ -8,6 +8,7 @@
 
 mod blobs;
 mod depths;
+mod distribution;
 mod graph;
 mod judge;
 mod listing;
@@ -23,6 +24,7 @@ mod tags;
 mod tally;
 mod verdict;
 
+pub use distribution::Sharing;
 pub use graph::Graph;
 pub use judge::Circumstances;
 pub use listing::{ListedImage, digest_of};

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from layercheck.comparison.plot import ChangePlots
     from layercheck.report import Report
     from layercheck.types import Target
 
@@ -108,6 +109,20 @@ class Changes:
         for _, codes in self._windows():
             numbers += np.bincount(codes, minlength=len(CHANGES))
         return dict(zip(CHANGES, numbers.tolist(), strict=True))
+
+    @property
+    def plot(self) -> ChangePlots:
+        """The plots of this comparison: `plot.changes()`, `transitions()`; `plot.tables()`.
+
+        A plot is a chart of Altair, or None if there is nothing to show. A notebook shows it as SVG. The
+        tables have the numbers of the plots, and need no extra.
+
+        Raises:
+            ImportError: A plot is asked for, and the extra `plots` is not installed.
+        """
+        from layercheck.comparison.plot import ChangePlots
+
+        return ChangePlots(self)
 
     @property
     def sizes(self) -> tuple[int, int]:

@@ -1,9 +1,9 @@
 """Colours and shapes of the words that reports use, so that a word looks the same in every view and plot.
 
 All colours have a contrast of at least 3:1 on white and on near black, so one set does for light and dark
-pages (WCAG 2.2, success criterion 1.4.11). People with protanopia, deuteranopia or tritanopia can tell any two
-of them apart; `test_colours.py` computes both. A colour is never the only sign: a bar has its words beside it,
-in the order of its parts, each with its shape.
+pages (WCAG 2.2, success criterion 1.4.11). People with protanopia, deuteranopia or tritanopia can tell any
+two of them apart; `test_colours.py` computes both. A colour is never the only sign: a bar has its words
+beside it, in the order of its parts, each with its shape.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from layercheck._core import RecordTable
+    from layercheck.images.plot import ImagePlots
 
 
 class RepositoryError(NamedTuple):
@@ -98,6 +99,23 @@ class ImageReport:
             for word, count in repository.counts.items():
                 counts[word] += count
         return counts
+
+    @property
+    def plot(self) -> ImagePlots:
+        """The plots of this check.
+
+        They are `plot.verdicts()`, `repositories()`, `missing_layers()`, `pushed()`, `pulled()`, `bytes()`,
+        `sharing()` and `timeline()`; `plot.tables()` has the numbers of all.
+
+        A plot is a chart of Altair, or None if there is nothing to show. A notebook shows it as SVG. The
+        tables have the numbers of the plots, and need no extra.
+
+        Raises:
+            ImportError: A plot is asked for, and the extra `plots` is not installed.
+        """
+        from layercheck.images.plot import ImagePlots
+
+        return ImagePlots(self)
 
     @property
     def complete(self) -> bool:

@@ -1,6 +1,7 @@
 """The Vega-Lite specification of a table: plain data, without a plot library.
 
-Every text of a table is a value of the data, never a part of the specification that Vega reads as an expression.
+Every text of a table is a value of the data. None is a part of the specification that Vega takes for an
+expression.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from layercheck.display.colours import HUE_OF, HUES, SHAPES, Hue, custom_property
+from layercheck.display.colours import HUE_OF, SHAPES, Hue, custom_property
 from layercheck.display.wording import bytes_text, percent
 from layercheck.plots.table import Cell, PlotTable
 
-WIDTH = 460
+WIDTH = 420
 """Width of every plot, pixels. A page shows it at any width, because it is a vector drawing."""
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -21,15 +22,15 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _FONT = "system-ui, sans-serif"
 _TEXT_PX = 12
 _LINE_PX = 20
-_NAME_PX = 190  # the most that the names beside bars take
+_NAME_PX = 170  # the most that the names beside bars take
 _VALUE_PX = 70
 _CHARACTER_PX = 7.0  # the mean width of a character at 12 px, on the wide side
 _LEAST_SHARE = 0.008  # a part of a bar that can still be seen
 
-_SERIES: dict[str, tuple[Hue, list[int]]] = {
+_SERIES: dict[str, tuple[Hue | None, list[int]]] = {
     "requests": ("blue", [1, 0]),
     "throttles": ("bad", [5, 3]),
-    "rate limit": ("dark", [1, 3]),
+    "rate limit": (None, [1, 3]),
 }
 
 
@@ -74,6 +75,7 @@ _CONFIG: dict[str, Any] = {
         "labelFontSize": _TEXT_PX - 1,
         "titleFontSize": _TEXT_PX,
         "titleFontWeight": "normal",
+        "titlePadding": 10,
     },
     "legend": {
         "labelColor": "currentColor",
@@ -101,7 +103,7 @@ def _stacked(table: PlotTable) -> dict[str, Any]:
                 "name": _spoken(word),
                 "from": start,
                 "to": start + widths[at],
-                "shown": f"{_shown(number, table.units[1])}  ({percent(_whole(number), _whole(total))})",
+                "shown": f"{_shown(number, table.units[1])}  ({percent(int(number), int(total))})",
             }
         )
     row = {"field": "at", "type": "ordinal", "axis": None}
@@ -122,7 +124,7 @@ def _stacked(table: PlotTable) -> dict[str, Any]:
         "encoding": {"y": row},
         "layer": [
             {
-                "mark": {"type": "point", "filled": True, "size": 70, "strokeWidth": 2},
+                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 70, "strokeWidth": 2},
                 "encoding": {
                     "x": {"value": 7},
                     "color": hue,
@@ -152,7 +154,7 @@ def _bars(table: PlotTable) -> dict[str, Any]:
     names = [str(row[0]) for row in table.rows]
     longest = max(map(len, names)) * _CHARACTER_PX
     left = min(_NAME_PX, max(40.0, longest)) + 8
-    values = [
+    values: list[dict[str, Any]] = [
         {"at": at, "name": name, "value": _number(row[1]), "shown": _shown(row[1], table.units[1])}
         for at, (name, row) in enumerate(zip(names, table.rows, strict=True))
     ]
@@ -176,8 +178,8 @@ def _bars(table: PlotTable) -> dict[str, Any]:
                 "encoding": {"x": value},
             },
             {
-                "mark": {"type": "text", "align": "right", "limit": left - 10},
-                "encoding": {"x": {"value": -8}, "text": {"field": "name"}},
+                "mark": {"type": "text", "align": "left", "limit": 0.85 * (left - 8)},
+                "encoding": {"x": {"value": -left}, "text": {"field": "name"}},
             },
             {
                 "mark": {"type": "text", "align": "left", "dx": 5},
@@ -192,7 +194,7 @@ def _lines(table: PlotTable) -> dict[str, Any]:
     scale, unit = _time_unit(max(_number(row[0]) for row in table.rows))
     columns = [at for at in table.drawn if any(_number(row[at]) for row in table.rows)] or [1]
     names = [table.columns[at] for at in columns]
-    looks = [_SERIES.get(name, ("violet", [1, 0])) for name in names]
+    looks = [_SERIES.get(name) or ("violet", [1, 0]) for name in names]
     values = [
         {"x": _number(row[0]) / scale, "y": row[at], "line": table.columns[at]}
         for at in columns
@@ -211,7 +213,7 @@ def _lines(table: PlotTable) -> dict[str, Any]:
                 "type": "quantitative",
                 "title": unit,
                 "axis": {"grid": False, "tickCount": 6},
-                "scale": {"nice": False},
+                "scale": {"nice": False, "domainMin": 0},
             },
             "y": {
                 "field": "y",
@@ -223,7 +225,10 @@ def _lines(table: PlotTable) -> dict[str, Any]:
             "color": {
                 "field": "line",
                 "type": "nominal",
-                "scale": {"domain": names, "range": [custom_property(hue) for hue, _ in looks]},
+                "scale": {
+                    "domain": names,
+                    "range": [_ink(hue) for hue, _ in looks],
+                },
                 "legend": {"symbolType": "stroke", "symbolSize": 400, "symbolStrokeWidth": 2},
             },
             "strokeDash": {
@@ -239,6 +244,10 @@ def _hue_scale(hues: Sequence[Hue]) -> dict[str, Any]:
     present = list(dict.fromkeys(hues))
     scale = {"domain": present, "range": [custom_property(hue) for hue in present]}
     return {"field": "hue", "type": "nominal", "legend": None, "scale": scale}
+
+
+def _ink(hue: Hue | None) -> str:
+    return custom_property(hue) if hue else "currentColor"
 
 
 def _widths(numbers: Sequence[float]) -> list[float]:
@@ -274,10 +283,6 @@ def _number(value: Cell) -> float:
     return value if isinstance(value, int | float) else 0
 
 
-def _whole(value: float) -> int:
-    return int(value)
-
-
 def _spoken(word: str) -> str:
     return word.replace("_", " ")
 
@@ -287,6 +292,3 @@ def _wrapped(text: str, width: int = 72) -> list[str]:
     import textwrap
 
     return textwrap.wrap(text, width, max_lines=3, placeholder=" …")
-
-
-__all__ = ["HUES", "specification"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from layercheck.push.plot import PushPlots
     from layercheck.report import Report
     from layercheck.types import Target
 
@@ -102,6 +103,20 @@ class PushPlan:
         nothing.
         """
         return totals.bytes_of(row for row in self.rows if not row.is_manifest)
+
+    @property
+    def plot(self) -> PushPlots:
+        """The plots of this plan: `plot.actions()`, `bytes()`, `images()`; `plot.tables()`.
+
+        A plot is a chart of Altair, or None if there is nothing to show. A notebook shows it as SVG. The
+        tables have the numbers of the plots, and need no extra.
+
+        Raises:
+            ImportError: A plot is asked for, and the extra `plots` is not installed.
+        """
+        from layercheck.push.plot import PushPlots
+
+        return PushPlots(self)
 
     @property
     def upload_bytes(self) -> Range:

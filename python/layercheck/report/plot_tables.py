@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from layercheck.report.report import Report
     from layercheck.report.timeline import Timeline
 
+LEAST_INTERVALS = 3
+"""The fewest intervals of a timeline that is drawn."""
+
 
 def all_of(report: Report) -> tuple[PlotTable, ...]:
     """All plots of a report that have something to show, in the order of a page."""
@@ -99,14 +102,14 @@ def sizes(report: Report) -> PlotTable | None:
 
 
 def timeline(report: Report) -> PlotTable | None:
-    """Requests, throttles and rate over the time of the run; None for a run without requests."""
+    """Requests, throttles and rate over the time of the run; None for a run of a moment."""
     return timeline_of(report.timeline)
 
 
 def timeline_of(whole: Timeline) -> PlotTable | None:
-    """A timeline as the table of a plot; None if it is empty."""
+    """A timeline as the table of a plot; None if it has too few intervals to show a course."""
     shown = whole.within(MAX_ROWS)
-    if not shown:
+    if len(shown) < LEAST_INTERVALS:
         return None
     length = shown.interval_s
     requests = sum(interval.requests for interval in shown)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from layercheck.report.plot import ReportPlots
+
 
 Only: TypeAlias = str | Verdict | Iterable[str | Verdict] | None
 """Verdicts whose lines a table has; None for all."""
@@ -95,6 +97,30 @@ class Report:
         that was read from a journal, or that a cluster made, has an empty timeline.
         """
         return self._timeline
+
+    @property
+    def plot(self) -> ReportPlots:
+        """The plots of this report: `plot.verdicts()`, `causes()`, `sizes()`, `timeline()`; `plot.tables()`.
+
+        A plot is a chart of Altair, or None if there is nothing to show. A notebook shows it as SVG. The
+        tables have the numbers of the plots.
+
+        Raises:
+            ImportError: A plot is asked for, and the extra `plots` is not installed. `plot.tables()` needs
+                no extra.
+
+        Examples:
+            >>> import layercheck as lc
+            >>> from layercheck.testing import LocalEcr
+            >>> there, gone = "sha256:" + "aa" * 32, "sha256:" + "bb" * 32
+            >>> with LocalEcr({"app": [there]}) as ecr:
+            ...     report = lc.check([there, gone], "app", client=ecr.client())
+            >>> report.plot.tables()[0].summary
+            '1 of 2 rows available (50.0 %); 1 unavailable.'
+        """
+        from layercheck.report.plot import ReportPlots
+
+        return ReportPlots(self)
 
     @property
     def errors(self) -> tuple[BatchError, ...]:

@@ -397,6 +397,29 @@ impl PyImageGraph {
     fn recently_pulled(&self, py: Python<'_>, since: f64) -> PyResult<(usize, usize)> {
         Ok(py.detach(|| self.lock().recently_pulled((since * 1_000.0) as i64))?)
     }
+
+    /// Return the number of images pushed since each of these times (seconds since 1970, latest first), of older
+    /// images, and of those whose time is not known; and the same for their last pulls.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn ages(&self, py: Python<'_>, since: Vec<f64>) -> PyResult<(Vec<u64>, Vec<u64>)> {
+        let bounds: Vec<i64> = since.iter().map(|seconds| (seconds * 1_000.0) as i64).collect();
+        let [pushed, pulled] = py.detach(|| self.lock().ages(&bounds))?;
+        Ok((pushed, pulled))
+    }
+
+    /// Return a tuple for blobs that one image needs, that 2 or 3 need, that 4 to 7 need, and so on: how many they
+    /// are, their bytes, and their bytes counted for each image.
+    fn sharing(&self, py: Python<'_>) -> PyResult<Vec<(u64, u64, u64)>> {
+        let groups = py.detach(|| self.lock().sharing())?;
+        Ok(groups.iter().map(|group| (group.blobs, group.bytes, group.bytes_of_images)).collect())
+    }
+
+    /// Return how many missing blobs images need, and the `most` of them that the most images need, each with the
+    /// number of these images.
+    fn missing_blobs(&self, py: Python<'_>, most: usize) -> PyResult<(usize, Vec<(String, u32)>)> {
+        let (all, leading) = py.detach(|| self.lock().missing_blobs(most))?;
+        Ok((all, leading.iter().map(|(digest, images)| (digest.to_string(), *images)).collect()))
+    }
 }
 
 fn without_place(line: Bound<'_, PyDict>) -> PyResult<Bound<'_, PyDict>> {
