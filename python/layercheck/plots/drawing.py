@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from layercheck.optional import imported
-from layercheck.plots.specification import specification
+from layercheck.plots.specification import PAPER, specification
 from layercheck.plots.table import PlotTable
 from layercheck.redact import visible
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)" viewBox="([\d. -]+)"[^>]*>')
 _IDENTIFIER = re.compile(r'(?<= id=")[^"]+(?=")')
-_FALLBACK = re.compile(r"var\(--lc-[a-z]+, (#[0-9a-f]{6})\)")
-_INK, _PAPER = "#24292f", "#ffffff"
 _MARGIN = 10
 _numbers = itertools.count(1)
 
@@ -42,7 +40,7 @@ def svg(table: PlotTable) -> str:
     Raises:
         ImportError: If the extra `plots` is not installed.
     """
-    drawn = _drawn(specification(table, title=False))
+    drawn = _drawn(specification(table, on_paper=False))
     opening, width, height, box = _opening(drawn)
     body = _with_own_identifiers(drawn[len(opening) :])
     label = escape(f"{table.title}: {table.summary}")
@@ -58,23 +56,23 @@ def chart(table: PlotTable) -> altair.TopLevelMixin:
     Raises:
         ImportError: If the extra `plots` is not installed.
     """
-    made = specification(table, title=True)
+    made = specification(table, on_paper=True)
     kind = "VConcatChart" if "vconcat" in made else "LayerChart" if "layer" in made else "Chart"
     chart: altair.TopLevelMixin = _class(kind).from_dict(made)
     return chart
 
 
 def picture(made: dict[str, Any]) -> str:
-    """A specification as an SVG that stands alone: dark ink on white paper, whatever the page around it."""
+    """A chart's specification as an SVG that stands alone, on white paper whatever the page around it."""
     drawn = _drawn(made)
     opening, width, height, _ = _opening(drawn)
     wide, high = float(width) + 2 * _MARGIN, float(height) + 2 * _MARGIN
     label = escape(str(made.get("description", "")))
-    body = _FALLBACK.sub(r"\1", drawn[len(opening) :]).replace("currentColor", _INK)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{label}" width="{wide:g}" '
         f'height="{high:g}" viewBox="{-_MARGIN} {-_MARGIN} {wide:g} {high:g}">'
-        f'<rect x="{-_MARGIN}" y="{-_MARGIN}" width="{wide:g}" height="{high:g}" fill="{_PAPER}"/>{body}'
+        f'<rect x="{-_MARGIN}" y="{-_MARGIN}" width="{wide:g}" height="{high:g}" fill="{PAPER}"/>'
+        f"{drawn[len(opening) :]}"
     )
 
 

@@ -6,6 +6,8 @@ expression.
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +21,10 @@ WIDTH = 420
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 """Names the grammar. Nothing loads it. Version 6 draws these specifications in the same way."""
 
+INK, PAPER = "#24292f", "#ffffff"
+"""Text and background of a drawing that stands alone."""
+
+_FALLBACK = re.compile(r"var\(--lc-[a-z]+, (#[0-9a-f]{6})\)")
 _FONT = "system-ui, sans-serif"
 _TEXT_PX = 12
 _LINE_PX = 20
@@ -34,23 +40,25 @@ _SERIES: dict[str, tuple[Hue | None, list[int]]] = {
 }
 
 
-def specification(table: PlotTable, *, title: bool) -> dict[str, Any]:
+def specification(table: PlotTable, *, on_paper: bool) -> dict[str, Any]:
     """The Vega-Lite specification of a plot.
 
     Args:
         table: What it shows.
-        title: Whether title and summary are part of the drawing, because they do not stand beside it.
+        on_paper: Whether the drawing stands alone: with title and summary, and dark on white. If not, it is a
+            part of a page, which has them beside it, and its colours are those of the page.
     """
     kinds = {"verdicts": _stacked, "ranked": _bars, "histogram": _bars, "timeline": _lines}
-    made = {"$schema": SCHEMA, "description": table.summary, **kinds[table.kind](table)}
-    if title:
+    made = {"$schema": SCHEMA, "background": None, "config": _CONFIG, **kinds[table.kind](table)}
+    if on_paper:
+        made = _on_paper(made)
+        made["background"] = PAPER
         made["title"] = {"text": table.title, "subtitle": _wrapped(table.summary)}
-    return made | {"config": _CONFIG}
+    return made | {"description": table.summary}
 
 
 _CONFIG: dict[str, Any] = {
     "aria": False,  # the drawing has one label, and its numbers stand beside it as a table
-    "background": None,
     "font": _FONT,
     "view": {"stroke": None},
     "text": {"fontSize": _TEXT_PX, "fill": "currentColor"},
@@ -109,7 +117,7 @@ def _stacked(table: PlotTable) -> dict[str, Any]:
     row = {"field": "at", "type": "ordinal", "axis": None}
     hue = _hue_scale([HUE_OF.get(word, "dark") for word in words])
     bar = {
-        "mark": {"type": "rect", "stroke": None, "cornerRadius": 2},
+        "mark": {"type": "rect", "cornerRadius": 2},
         "width": WIDTH - 10,
         "height": 24,
         "encoding": {
@@ -240,6 +248,15 @@ def _lines(table: PlotTable) -> dict[str, Any]:
     }
 
 
+def _on_paper(part: Any) -> Any:
+    """A specification with plain colours in place of those of CSS, which Altair does not take. Data stays."""
+    if isinstance(part, dict):
+        return {key: each if key == "data" else _on_paper(each) for key, each in part.items()}
+    if isinstance(part, list):
+        return [_on_paper(each) for each in part]
+    return _FALLBACK.sub(r"\1", part).replace("currentColor", INK) if isinstance(part, str) else part
+
+
 def _hue_scale(hues: Sequence[Hue]) -> dict[str, Any]:
     present = list(dict.fromkeys(hues))
     scale = {"domain": present, "range": [custom_property(hue) for hue in present]}
@@ -289,6 +306,4 @@ def _spoken(word: str) -> str:
 
 def _wrapped(text: str, width: int = 72) -> list[str]:
     """The lines of a text, because Vega breaks none."""
-    import textwrap
-
     return textwrap.wrap(text, width, max_lines=3, placeholder=" …")
