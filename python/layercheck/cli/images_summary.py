@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from layercheck.cli.numbers_table import numbers_table, shortened
+from layercheck.cli.verdict_bar import VerdictBar
 from layercheck.display.wording import duration, percent
 from layercheck.redact import one_line, visible
 
@@ -54,7 +55,13 @@ _REPOSITORY_WIDTH = 60
 
 def summary(report: ImageReport) -> Group:
     """The result of a check: verdicts, the first broken images, and what a reader should know."""
-    lines: list[RenderableType] = [_headline(report), Text(), _verdicts(report), Text()]
+    lines: list[RenderableType] = [
+        _headline(report),
+        Text(),
+        VerdictBar(report.counts, STYLES),
+        _verdicts(report),
+        Text(),
+    ]
     lines.append(Text(_effort(report), style="dim"))
     lines += [*_repositories(report), *_findings(report)]
     # The other notes were on standard error as soon as they were known.

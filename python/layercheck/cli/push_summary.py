@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from layercheck.cli.numbers_table import NumbersTable, numbers_table, shortened
+from layercheck.cli.verdict_bar import VerdictBar
 from layercheck.display.terminal import Terminal
 from layercheck.display.wording import bytes_text, duration
 from layercheck.push.actions import ACTIONS
@@ -41,7 +42,12 @@ _TAGS = {
 
 def push_summary(plan: PushPlan, out: IO[str]) -> Group:
     """The plan for a terminal or a file."""
-    lines: list[RenderableType] = [_headline(plan), Text(), _actions(plan)]
+    lines: list[RenderableType] = [
+        _headline(plan),
+        Text(),
+        VerdictBar(plan.counts, ACTION_STYLES),
+        _actions(plan),
+    ]
     if plan.archived:
         verb = "is" if plan.archived == 1 else "are"
         text = f"{plan.archived:,} of these {verb} archived in the target; ECR may not need the bytes again"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from layercheck.cli.numbers_table import numbers_table
+from layercheck.cli.verdict_bar import VerdictBar
 from layercheck.display.wording import VERDICT_STYLES, duration, percent
 from layercheck.redact import one_line, visible
 from layercheck.verdict import Verdict
@@ -51,7 +52,7 @@ _TEXT_WIDTH = 72
 
 def summary(report: Report, *, interrupted: bool = False) -> Group:
     """The result of a run: verdicts, calls, and the first rows that need attention."""
-    lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
+    lines: list[RenderableType] = [_headline(report.target), Text(), *_verdicts(report), Text()]
     lines += [Text(line, style="dim") for line in _effort(report)]
     lines += _bad_rows(report)
     lines += _error_log(report)
@@ -66,7 +67,7 @@ def summary(report: Report, *, interrupted: bool = False) -> Group:
 
 def journal_summary(report: Report, status: JournalStatus) -> Group:
     """The state of a journal: verdicts, and when the answers came."""
-    lines: list[RenderableType] = [_headline(report.target), Text(), _verdicts(report), Text()]
+    lines: list[RenderableType] = [_headline(report.target), Text(), *_verdicts(report), Text()]
     written = f"{_count(status.batches, 'batch', 'batches')} written, begun {_minute(status.created_at)}"
     if status.first_answer_at is not None and status.last_answer_at is not None:
         written += f", answers from {_minute(status.first_answer_at)} to {_minute(status.last_answer_at)}"
@@ -104,7 +105,7 @@ def _headline(target: Target) -> Text:
     return line
 
 
-def _verdicts(report: Report) -> Table:
+def _verdicts(report: Report) -> Iterator[RenderableType]:
     table = numbers_table("verdict", "rows", "digests", "share")
     table.add_column("", style="dim", overflow="fold")
     unique = report.unique_counts
@@ -119,7 +120,8 @@ def _verdicts(report: Report) -> Table:
         table.add_row(Text(word, style=style), f"{rows:,}", digests, percent(rows, report.rows), _NOTES[word])
     total = sum(count for word, count in unique.items() if word != Verdict.INVALID.label)
     table.add_row("all", f"{report.rows:,}", f"{total:,}", "", "", style="bold")
-    return table
+    yield VerdictBar(report.counts, VERDICT_STYLES)
+    yield table
 
 
 def _effort(report: Report) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from layercheck.comparison import plot_tables
 from layercheck.display import fragment
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def render(changes: Changes) -> str:
     listed = sum(counts[change] for change in ("vanished", "appeared", "archived", "restored", "changed"))
     before, after = changes.sizes
     rows = (
-        (f'<span class="w">{fragment.code(line.digest)}</span>', line.change, *map(fragment.word, line[2:]))
+        (f'<span class="w">{fragment.code(line.digest)}</span>', *map(fragment.word, line[1:]))
         for line in first
     )
     return fragment.view(
@@ -28,9 +29,14 @@ def render(changes: Changes) -> str:
             for side, target in zip(("before", "after"), changes.targets, strict=True)
             if target is not None
         ),
+        fragment.bar({word: counts[word] for word in plot_tables.WORDS}),
         fragment.table(
             ("change", "digests"),
-            [(change, f"{count:,}") for change, count in counts.items() if count or change == "vanished"],
+            [
+                (fragment.word(change), f"{count:,}")
+                for change, count in counts.items()
+                if count or change == "vanished"
+            ],
             numbers=(1,),
         ),
         fragment.table(("digest", "change", "before", "after"), rows),

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from layercheck.display.wording import VERDICT_COLOURS, percent
+from layercheck.display.colours import COLOURS
+from layercheck.display.wording import percent
 from layercheck.redact import visible
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ _RULES = {
     "td.n,th.n": "text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap",
     "code": "font-family:ui-monospace,monospace;font-size:12px;background:transparent;color:inherit;"
     "border:0;padding:0;overflow-wrap:anywhere",
-    ".bar": "display:flex;height:8px;border-radius:4px;overflow:hidden;margin:.5em 0;"
+    ".bar": "display:flex;gap:1px;height:8px;border-radius:4px;overflow:hidden;margin:.5em 0;"
     "background:rgba(128,128,128,.25)",
     ".dot": "display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.5em",
     ".note": "opacity:.75",
+    ".plot": "display:block;margin:.8em 0;max-width:420px",
+    ".plot svg": "display:block;width:100%;height:auto;margin-top:.3em",
 }
 
 
@@ -110,22 +113,22 @@ def code(value: object) -> str:
     return f"<code>{text(value)}</code>"
 
 
-def word(verdict: str) -> str:
-    """A verdict with a dot of its colour."""
-    return (
-        f'<span class="w"><span class="dot" style="background:{VERDICT_COLOURS[verdict]}"></span>'
-        f"{verdict}</span>"
-    )
+def word(of: str) -> str:
+    """A verdict, an action of a push or a change, with a dot of its colour."""
+    colour = COLOURS.get(of, COLOURS["invalid"])
+    return f'<span class="w"><span class="dot" style="background:{colour}"></span>{of}</span>'
 
 
 def bar(counts: Mapping[str, int]) -> str:
-    """The shares of the verdicts as a bar."""
+    """The shares of words as a bar, in which the smallest part can be seen. The words stand beside it."""
+    found = {word: count for word, count in counts.items() if count}
     parts = (
-        f'<span title="{verdict}" style="flex:{rows};background:{VERDICT_COLOURS[verdict]}"></span>'
-        for verdict, rows in counts.items()
-        if rows
+        f'<span title="{word}: {count:,}" style="flex:{count} 1 0;min-width:3px;background:{COLOURS[word]}">'
+        "</span>"
+        for word, count in found.items()
     )
-    return f'<div class="bar">{"".join(parts)}</div>'
+    label = ", ".join(f"{count:,} {word}" for word, count in found.items())
+    return f'<div class="bar" role="img" aria-label="{label}">{"".join(parts)}</div>' if found else ""
 
 
 def verdicts(rows: Mapping[str, int], digests: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ from html import escape
 from typing import Any
 
 from layercheck.display import wording
+from layercheck.display.colours import COLOURS
 from layercheck.display.plain_lines import checking_line
 from layercheck.types import Progress
 
@@ -43,7 +44,7 @@ def html(progress: Progress) -> str:
     done, total = progress.settled, progress.unique
     share = 100.0 if total == 0 else 100 * done / total
     parts = "".join(
-        f'<div style="flex:{count};background:{wording.VERDICT_COLOURS[word]}"></div>'
+        f'<div style="flex:{count};background:{COLOURS[word]}"></div>'
         for word, count in wording.settled(progress.counts).items()
         if count
     )

@@ -16,18 +16,6 @@ VERDICT_STYLES = {
 }
 """Verdict word to its colour in bars and tables on a terminal."""
 
-VERDICT_COLOURS = {
-    "available": "#2e9e5b",
-    "unavailable": "#d9483b",
-    "archived": "#b07c1f",
-    "refused": "#c2528b",
-    "other": "#8a63d2",
-    "invalid": "#7a7f87",
-    "unanswered": "#d9822b",
-    "not_checked": "#9aa0a6",
-}
-"""Verdict word to its colour in HTML, with enough contrast on white and on near black."""
-
 
 def counts_line(counts: dict[str, int], *, order: Iterable[str] = VERDICT_STYLES) -> list[tuple[str, str]]:
     """The verdict counts that are not zero, as (text, style).

@@ -6,6 +6,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from layercheck.display import fragment
+from layercheck.images import plot_tables
+from layercheck.plots.figure import figure
 
 if TYPE_CHECKING:
     from layercheck.images.image_report import ImageReport
@@ -19,13 +21,15 @@ def render(report: ImageReport) -> str:
     names = [each.repository_name for each in report.repositories]
     name = names[0] if len(names) == 1 else f"{len(names):,} repositories"
     state = "complete" if report.complete else "<b>incomplete</b>"
-    counts = [(word, count) for word, count in report.counts.items() if count]
+    counts = [(word, report.counts[word]) for word in plot_tables.WORDS if report.counts[word]]
     return fragment.view(
         fragment.title(name, report.target.registry_id, report.target.region_name),
         fragment.line(f"{report.images:,} images, {state}"),
+        fragment.bar(dict(counts)),
         fragment.table(
-            ("verdict", "images"), [(fragment.text(word), f"{count:,}") for word, count in counts], (1,)
+            ("verdict", "images"), [(fragment.word(word), f"{count:,}") for word, count in counts], (1,)
         ),
+        figure(plot_tables.missing_layers(report)),
         _broken(report),
         *(fragment.note(fragment.text(note)) for note in report.notes[:_SHOWN]),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from layercheck.display import fragment
 from layercheck.display.wording import bytes_text
-from layercheck.push.wording import ACTION_COLOURS, headline
+from layercheck.push.wording import headline
 
 if TYPE_CHECKING:
     from layercheck.push.actions import PushRow
@@ -25,10 +25,16 @@ def render(plan: PushPlan) -> str:
         fragment.title("Push plan", plan.source, f"to {plan.target.repository_name}{tag}"),
         fragment.line(fragment.text(headline(plan))),
         *(fragment.hint(f"blocked: {reason}") for reason in plan.blocked[: fragment.MAX_ROWS]),
+        fragment.bar(counts),
         fragment.table(
             ("action", "blobs", "size", "manifests"),
             (
-                (_word(action), f"{counts[action]:,}", bytes_text(sizes[action]), f"{manifests[action]:,}")
+                (
+                    fragment.word(action),
+                    f"{counts[action]:,}",
+                    bytes_text(sizes[action]),
+                    f"{manifests[action]:,}",
+                )
                 for action in shown
             ),
             numbers=(1, 2, 3),
@@ -42,15 +48,10 @@ def render(plan: PushPlan) -> str:
 def _row(row: PushRow) -> tuple[str, ...]:
     digest = row.digest or row.diff_id
     return (
-        _word(row.action),
+        fragment.word(row.action),
         f'<span class="w">{fragment.code(digest)}</span>' if digest else "",
         bytes_text(row.size) if row.size is not None else "",
         row.role,
         fragment.text(", ".join(row.platforms)),
         fragment.text(row.note),
     )
-
-
-def _word(action: str) -> str:
-    dot = f'<span class="dot" style="background:{ACTION_COLOURS[action]}"></span>'
-    return f'<span class="w">{dot}{action}</span>'

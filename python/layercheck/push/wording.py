@@ -21,17 +21,6 @@ ACTION_STYLES = {
 }
 """Action to its colour on a terminal."""
 
-ACTION_COLOURS = {
-    "skip": "#2e9e5b",
-    "upload": "#2f86c9",
-    "mount": "#8a63d2",
-    "external": "#9aa0a6",
-    "compress": "#2f86c9",
-    "lacking": "#d9483b",
-    "undecided": "#d9822b",
-}
-"""Action to its colour in HTML, with enough contrast on white and on near black."""
-
 ACTION_NOTES = {
     "skip": "the target has it",
     "upload": "is sent",

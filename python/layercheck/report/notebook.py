@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from layercheck.display import fragment
+from layercheck.plots.figure import figure
+from layercheck.report.plot_tables import timeline
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def render(report: Report) -> str:
         fragment.bar(report.counts),
         fragment.verdicts(report.counts, report.unique_counts),
         fragment.note(_effort(report)),
+        figure(timeline(report)),
         _rows(report),
     )
 

@@ -32,6 +32,17 @@ _NOTES = {
     "added": "only in B",
     "removed": "only in A",
 }
+_STYLES = {
+    "same": "green",
+    "vanished": "red",
+    "appeared": "blue",
+    "archived": "yellow",
+    "restored": "cyan",
+    "changed": "magenta",
+    "added": "bright_green",
+    "removed": "bright_red",
+    "unknown": "dim",
+}
 _EXAMPLES = 5
 _EXIT_CODES = """\b
 Exit codes:
@@ -152,6 +163,7 @@ def _show(changes: Changes, names: list[str]) -> None:
     from rich.text import Text
 
     from layercheck.cli.numbers_table import numbers_table, show
+    from layercheck.cli.verdict_bar import VerdictBar
     from layercheck.comparison.changes import LISTED
 
     audits = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
@@ -163,7 +175,7 @@ def _show(changes: Changes, names: list[str]) -> None:
     for change, number in counts.items():
         if number or change in LISTED[:2]:
             table.add_row(change, f"{number:,}", _NOTES[change])
-    lines: list[RenderableType] = [audits, Text(), table]
+    lines: list[RenderableType] = [audits, Text(), VerdictBar(counts, _STYLES), table]
     vanished = [line.digest for line in islice(changes.lines(("vanished",)), _EXAMPLES)]
     if vanished:
         lines.append(Text(f"\nvanished, {len(vanished)} of {counts['vanished']:,}", style="bold"))
