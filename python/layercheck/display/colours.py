@@ -41,13 +41,13 @@ SHAPES: dict[Hue, str] = {
 _WORDS: dict[Hue, str] = {
     "good": "available complete skip same",
     "bad": "unavailable incomplete lacking vanished",
-    "warn": "unanswered undecided",
-    "blue": "archived upload appeared",
+    "warn": "unanswered undecided added",
+    "blue": "archived upload",
     "violet": "other partial mount restored",
     "pink": "refused unreadable compress changed",
     "dark": "invalid gone removed",
     "light": "not_checked external unknown",
-    "moss": "added",
+    "moss": "appeared",
 }
 
 HUE_OF: dict[str, Hue] = {word: hue for hue, words in _WORDS.items() for word in words.split()}
