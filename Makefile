@@ -346,5 +346,8 @@ format: setup ## rewrite the sources in the house format
 api: setup build ## write docs/reference/api.md from the docstrings
 	$(BIN)/python docs/api.py
 
+notebooks: setup build ## execute the notebooks of docs/examples, and store what they show
+	$(BIN)/python docs/notebooks.py
+
 clean: ## remove everything that these targets made
 	rm -rf $(VENV) target layercheck-demo bench/.cache python/layercheck/_core*.so
