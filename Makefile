@@ -11,10 +11,10 @@ CACHE  := bench/.cache
 say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api deny advisories \
+.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api notebooks deny advisories \
   test-engines test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
-  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
+  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-plots bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -261,6 +261,9 @@ bench-shares: setup build ## the calls of several askers in each second, one of 
 
 bench-manifests: setup build ## what a manifest costs, part by part, beside json and hashlib; writes bench/results/manifests.json
 	$(BIN)/python bench studies.manifests --keep
+
+bench-plots: setup build ## libraries that draw plots: size, time, what their drawings are, some 5 minutes; writes bench/results/plots.json
+	$(BIN)/python bench studies.plots --keep
 
 bench-dask: $(ENGINES)/dask/.done ## audits on Dask: rate, deaths, beside one process, some 10 minutes; writes bench/results/dask.json
 	PYTHONPATH=tests/engines $(ENGINES)/dask/bin/python bench engines.dask --keep

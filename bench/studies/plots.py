@@ -1,8 +1,8 @@
 """Compares libraries that draw the plots of a report: `python bench studies.plots`.
 
-Each library is installed from the package index into a virtual environment of its own, and draws the same bars
-with hostile labels in a process of its own. The figures are those of one machine; the times are medians of
-several processes. docs/plots.md says what followed from them.
+Each library is installed from the package index into a virtual environment of its own, and draws the same
+bars with hostile labels in a process of its own. The figures are those of one machine; the times are medians
+of several processes. docs/plots.md says what followed from them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 from offline.harness import results
+from offline.harness.page import insert_table
 
 ROOT = Path(__file__).parent.parent.parent
 RESULT = ROOT / "bench" / "results" / "plots.json"
+PAGE = ROOT / "docs" / "plots.md"
+BEGIN = "<!-- plots: begin (written by `make bench-plots`) -->"
+END = "<!-- plots: end -->"
 HERE = Path(__file__).parent / "plot_candidates"
 CANDIDATES = {
     "altair": ["altair", "vl-convert-python"],
@@ -73,7 +77,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("names", nargs="*", default=list(CANDIDATES))
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--environments", type=Path, help="folder for the environments, kept for the next time")
+    options.add_argument("--environments", type=Path, help="folder of environments to keep")
     options.add_argument("--keep", action="store_true", help=f"write {RESULT.parent.name}/{RESULT.name}")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -83,6 +87,27 @@ def main() -> None:
         print(json.dumps(line))
     if given.keep:
         RESULT.write_text(json.dumps({"machine": results.machine(), "lines": lines}, indent=1) + "\n")
+        publish(lines)
+
+
+def publish(lines: list[dict[str, Any]]) -> None:
+    """Write the table of docs/plots.md."""
+    head = ["", "packages", "MB", "import, s", "first drawing, s", "next, s", "memory, MB", "drawing, kB"]
+    head += ["hostile text", "CSS colours", "roles", "scripts", "shows offline"]
+    table = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
+    for line in lines:
+        answers = [line["hostile_is_text"], line["css_colours"], line["roles"], line["scripts"]]
+        said = ["yes" if each else "no" for each in answers]
+        offline = "no" if line["view_loads"] or not line["views"] else "yes"
+        cells = [
+            line["name"].replace("_", "-"),
+            len(line["packages"]),
+            f"{line['mb'] - line['mb_of_numpy']:.0f}",
+        ]
+        cells += [f"{line[each]:.2f}" for each in ("import_s", "first_s", "next_s")]
+        cells += [line["peak_mb"], f"{line['svg_bytes'] / 1000:.0f}", *said, offline]
+        table.append("| " + " | ".join(map(str, cells)) + " |")
+    PAGE.write_text(insert_table(PAGE.read_text(), "\n".join(table), begin=BEGIN, end=END))
 
 
 def study(name: str, folder: Path, rounds: int) -> dict[str, Any]:
@@ -110,7 +135,8 @@ def environment(folder: Path, packages: list[str]) -> Path:
 def draw(python: Path, name: str) -> dict[str, Any]:
     """What the library drew, in a new process."""
     argument = json.dumps([name, str(HERE), LABELS, COLOURS])
-    done = subprocess.run([python, "-I", "-c", _PROGRAM, argument], check=True, capture_output=True, text=True)
+    command = [str(python), "-I", "-c", _PROGRAM, argument]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
 
@@ -133,15 +159,16 @@ def installed(python: Path) -> dict[str, Any]:
 
 def looked_at(svg: str) -> dict[str, Any]:
     """What is true of an SVG."""
-    tree = ElementTree.fromstring(svg)
-    texts = [(each.text or "").strip() for each in tree.iter() if each.tag.rpartition("}")[2] in ("text", "tspan")]
-    attributes = [(key.rpartition("}")[2], value) for each in tree.iter() for key, value in each.attrib.items()]
+    parts = list(ElementTree.fromstring(svg).iter())  # noqa: S314 - what was drawn here is not from outside
+    named = [(part.tag.rpartition("}")[2], part) for part in parts]
+    texts = [(part.text or "").strip() for tag, part in named if tag in ("text", "tspan")]
+    attributes = [(key.rpartition("}")[2], value) for part in parts for key, value in part.attrib.items()]
     return {
         "svg_bytes": len(svg.encode()),
         "text_is_text": "available" in texts,
         "hostile_is_text": HOSTILE in texts,
         "css_colours": svg.count("var(--lc-") >= len(COLOURS),
-        "scripts": sum(each.tag.endswith("script") for each in tree.iter()),
+        "scripts": sum(tag == "script" for tag, _ in named),
         "outside_references": sum(
             key in ("href", "src") and not value.startswith("#") for key, value in attributes
         ),

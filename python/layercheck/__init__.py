@@ -50,7 +50,8 @@ if _TYPE_CHECKING:
     from layercheck.push.actions import PushRow
     from layercheck.push.plan import ImagePlan, PushPlan
     from layercheck.push.planning import push_plan
-    from layercheck.report import Report, Row
+    from layercheck.plots import PlotTable
+    from layercheck.report import Report, Row, Timeline
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import ImageVerdict, Verdict
 
@@ -82,6 +83,8 @@ _LAZY = {
     "ImagePlan": "layercheck.push.plan",
     "Report": "layercheck.report",
     "Row": "layercheck.report",
+    "Timeline": "layercheck.report",
+    "PlotTable": "layercheck.plots",
     "BatchError": "layercheck.types",
     "Progress": "layercheck.types",
     "RunStats": "layercheck.types",
@@ -127,6 +130,8 @@ __all__ = [
     "Reject",
     "Report",
     "Row",
+    "Timeline",
+    "PlotTable",
     "Layout",
     "LayoutImage",
     "LayoutPlatform",

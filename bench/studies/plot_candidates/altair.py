@@ -5,7 +5,7 @@ import vl_convert
 
 
 def shown(labels, values, colours):
-    data = alt.Data(values=[{"label": a, "value": b} for a, b in zip(labels, values)])
+    data = alt.Data(values=[{"label": a, "value": b} for a, b in zip(labels, values, strict=True)])
     scale = alt.Scale(domain=list(labels), range=list(colours))
     return (
         alt.Chart(data, title="Rows by verdict", description="3 verdicts")

@@ -6,7 +6,7 @@ from pygal.style import Style
 
 def shown(labels, values, colours):
     chart = pygal.HorizontalBar(style=Style(colors=tuple(colours)), js=[], title="Rows by verdict")
-    for label, value in zip(labels, values):
+    for label, value in zip(labels, values, strict=True):
         chart.add(label, value)
     return chart
 

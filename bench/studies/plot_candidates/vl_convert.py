@@ -7,7 +7,7 @@ def shown(labels, values, colours):
     return {
         "title": "Rows by verdict",
         "description": "3 verdicts",
-        "data": {"values": [{"label": a, "value": b} for a, b in zip(labels, values)]},
+        "data": {"values": [{"label": a, "value": b} for a, b in zip(labels, values, strict=True)]},
         "mark": "bar",
         "encoding": {
             "x": {"field": "value", "type": "quantitative"},

@@ -9,9 +9,8 @@ from layercheck.plots.accessor import Plots
 from layercheck.plots.table import PlotTable
 
 if TYPE_CHECKING:
-    import altair
-
     from layercheck.comparison.changes import Changes
+    from layercheck.plots.drawing import Chart
 
 
 class ChangePlots(Plots):
@@ -20,11 +19,11 @@ class ChangePlots(Plots):
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
 
-    def changes(self) -> altair.TopLevelMixin | None:
+    def changes(self) -> Chart | None:
         """Draw the digests for each change as one bar."""
         return self._chart(plot_tables.by_change(self._changes))
 
-    def transitions(self) -> altair.TopLevelMixin | None:
+    def transitions(self) -> Chart | None:
         """Draw the digests whose verdict is another, by the verdicts before and after."""
         return self._chart(plot_tables.transitions(self._changes))
 

@@ -9,7 +9,7 @@ from layercheck.plots.drawing import available, chart, svg
 from layercheck.plots.table import PlotTable
 
 if TYPE_CHECKING:
-    import altair
+    from layercheck.plots.drawing import Chart
 
 HINT = "pip install 'layercheck[plots]' to see this as a plot"
 
@@ -25,7 +25,7 @@ class Plots:
         """Return the numbers of all plots that have something to show, in the order of a page."""
         raise NotImplementedError
 
-    def _chart(self, table: PlotTable | None) -> altair.TopLevelMixin | None:
+    def _chart(self, table: PlotTable | None) -> Chart | None:
         return None if table is None else chart(table)
 
     def __repr__(self) -> str:

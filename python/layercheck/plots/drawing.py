@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layercheck.optional import imported
 from layercheck.plots.specification import PAPER, specification
@@ -17,6 +17,8 @@ from layercheck.redact import visible
 
 if TYPE_CHECKING:
     import altair
+
+    Chart: TypeAlias = altair.Chart | altair.LayerChart | altair.VConcatChart
 
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)" viewBox="([\d. -]+)"[^>]*>')
 _IDENTIFIER = re.compile(r'(?<= id=")[^"]+(?=")')
@@ -50,7 +52,7 @@ def svg(table: PlotTable) -> str:
     )
 
 
-def chart(table: PlotTable) -> altair.TopLevelMixin:
+def chart(table: PlotTable) -> Chart:
     """A plot as a chart of Altair, which shows itself in a notebook as SVG, without script and network.
 
     Raises:
@@ -58,7 +60,7 @@ def chart(table: PlotTable) -> altair.TopLevelMixin:
     """
     made = specification(table, on_paper=True)
     kind = "VConcatChart" if "vconcat" in made else "LayerChart" if "layer" in made else "Chart"
-    chart: altair.TopLevelMixin = _class(kind).from_dict(made)
+    chart: Chart = _class(kind).from_dict(made)
     return chart
 
 

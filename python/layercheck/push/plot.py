@@ -9,8 +9,7 @@ from layercheck.plots.table import PlotTable
 from layercheck.push import plot_tables
 
 if TYPE_CHECKING:
-    import altair
-
+    from layercheck.plots.drawing import Chart
     from layercheck.push.plan import PushPlan
 
 
@@ -20,15 +19,15 @@ class PushPlots(Plots):
     def __init__(self, plan: PushPlan) -> None:
         self._plan = plan
 
-    def actions(self) -> altair.TopLevelMixin | None:
+    def actions(self) -> Chart | None:
         """Draw the blobs for each action as one bar."""
         return self._chart(plot_tables.actions(self._plan))
 
-    def bytes(self) -> altair.TopLevelMixin | None:
+    def bytes(self) -> Chart | None:
         """Draw the bytes of blobs for each action as one bar."""
         return self._chart(plot_tables.sizes(self._plan))
 
-    def images(self) -> altair.TopLevelMixin | None:
+    def images(self) -> Chart | None:
         """Draw the images of the source by the bytes that a push of each alone sends."""
         return self._chart(plot_tables.images(self._plan))
 

@@ -2,5 +2,6 @@
 
 from layercheck.report.report import Report
 from layercheck.report.row import Row
+from layercheck.report.timeline import Interval, Timeline
 
-__all__ = ["Report", "Row"]
+__all__ = ["Interval", "Report", "Row", "Timeline"]

@@ -9,8 +9,7 @@ from layercheck.plots.table import PlotTable
 from layercheck.report import plot_tables
 
 if TYPE_CHECKING:
-    import altair
-
+    from layercheck.plots.drawing import Chart
     from layercheck.report.report import Report
 
 
@@ -20,19 +19,19 @@ class ReportPlots(Plots):
     def __init__(self, report: Report) -> None:
         self._report = report
 
-    def verdicts(self) -> altair.TopLevelMixin | None:
+    def verdicts(self) -> Chart | None:
         """Draw the rows for each verdict as one bar."""
         return self._chart(plot_tables.verdicts(self._report))
 
-    def causes(self) -> altair.TopLevelMixin | None:
+    def causes(self) -> Chart | None:
         """Draw why rows are invalid and calls failed, the most frequent cause first."""
         return self._chart(plot_tables.causes(self._report))
 
-    def sizes(self) -> altair.TopLevelMixin | None:
+    def sizes(self) -> Chart | None:
         """Draw the digests by the size of their layer."""
         return self._chart(plot_tables.sizes(self._report))
 
-    def timeline(self) -> altair.TopLevelMixin | None:
+    def timeline(self) -> Chart | None:
         """Draw requests, throttles and the rate limit over the time of the run."""
         return self._chart(plot_tables.timeline(self._report))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import layercheck as lc
 
@@ -37,8 +38,7 @@ def test_the_bar_has_every_digest_once_and_transitions_have_those_with_another_v
 def test_a_view_has_the_bar_and_a_chart_is_drawn(tmp_path: Path) -> None:
     made = changes(tmp_path)
     assert 'role="img" aria-label="2 same, 3 vanished, 2 appeared, 1 archived' in made._repr_html_()
-    drawn = made.plot.changes()
-    assert drawn is not None
+    drawn: Any = made.plot.changes()
     assert "vanished" in drawn._repr_mimebundle_()["image/svg+xml"]
 
 

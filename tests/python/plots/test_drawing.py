@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import altair
@@ -42,6 +43,16 @@ def parsed(drawn: str) -> ElementTree.Element:
     return ElementTree.fromstring(drawn)  # noqa: S314 - what is drawn here is not from outside
 
 
+def shown(made: Any) -> dict[str, str]:
+    """What a notebook gets of a chart."""
+    bundle: dict[str, str] = made._repr_mimebundle_()
+    return bundle
+
+
+def picture_of(made: Any) -> str:
+    return shown(made)["image/svg+xml"]
+
+
 def texts(drawn: str) -> list[str]:
     return [each.text or "" for each in parsed(drawn).iter() if each.tag.endswith("}text")]
 
@@ -50,7 +61,7 @@ def texts(drawn: str) -> list[str]:
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_text_is_text_in_every_drawing(kind: PlotKind, hostile: str) -> None:
     made = table(kind, [hostile, hostile * 40])
-    for drawn in (svg(made), chart(made)._repr_mimebundle_()["image/svg+xml"]):
+    for drawn in (svg(made), picture_of(chart(made))):
         tree = parsed(drawn)
         tags = {each.tag.rpartition("}")[2] for each in tree.iter()}
         assert tags <= {"svg", "g", "path", "line", "text", "rect", "defs", "clipPath", "tspan"}
@@ -66,7 +77,7 @@ def test_a_hostile_name_beside_a_bar_is_shown_as_it_is_and_cut_where_it_has_no_r
     kind: PlotKind, hostile: str
 ) -> None:
     made = replace(table(kind, [hostile, hostile * 40]), title="t", summary="s")
-    for drawn in (svg(made), chart(made)._repr_mimebundle_()["image/svg+xml"]):
+    for drawn in (svg(made), picture_of(chart(made))):
         names = [text for text in texts(drawn) if text not in ("1", "2", "t", "s")]
         assert len(names) == 2
         for name in names:
@@ -81,7 +92,7 @@ def test_a_drawing_for_a_page_has_texts_and_takes_its_colours_from_the_page(kind
     assert texts(drawn)
     colours = set(re.findall(r' (?:fill|stroke)="([^"]+)"', drawn)) - {"none", "transparent"}
     assert all(each == "currentColor" or each.startswith("var(--lc-") for each in colours), colours
-    alone = chart(made)._repr_mimebundle_()["image/svg+xml"]
+    alone = picture_of(chart(made))
     assert "var(" not in alone
     assert "currentColor" not in alone
 
@@ -95,8 +106,7 @@ def test_two_drawings_on_a_page_share_no_id() -> None:
 def test_a_verdict_bar_names_each_word_with_its_number_in_the_order_of_the_parts() -> None:
     rows = (("available", 999_990), ("unavailable", 9), ("not_checked", 1))
     made = PlotTable("verdicts", "v", "Rows", "s", ("verdict", "rows"), ("", "rows"), rows)
-    shown = texts(svg(made))
-    assert shown == [
+    assert texts(svg(made)) == [
         *("available", "unavailable", "not checked"),
         *("999,990  (>99.9 %)", "9  (<0.1 %)", "1  (<0.1 %)"),
     ]
@@ -109,7 +119,7 @@ def test_a_verdict_bar_names_each_word_with_its_number_in_the_order_of_the_parts
 def test_a_chart_is_one_of_altair_and_shows_itself_as_svg_without_the_network(kind: PlotKind) -> None:
     made = chart(table(kind, ["available", "b"]))
     assert isinstance(made, altair.TopLevelMixin)
-    bundle = made._repr_mimebundle_()
+    bundle = shown(made)
     assert set(bundle) == {"image/svg+xml", "text/plain"}
     assert "http" not in bundle["image/svg+xml"].replace("http://www.w3.org/", "")
     assert bundle["text/plain"] == "available"
