@@ -13,8 +13,9 @@ Examples:
 from __future__ import annotations
 
 from layercheck.dask.audit import audit, submit
+from layercheck.dask.images import audit_images, read_images
 from layercheck.dask.joins import attach, canonical
 from layercheck.dask.verdict_table import read
 from layercheck.dask.verdicts import verdicts
 
-__all__ = ["audit", "submit", "read", "verdicts", "canonical", "attach"]
+__all__ = ["audit", "submit", "read", "verdicts", "canonical", "attach", "audit_images", "read_images"]

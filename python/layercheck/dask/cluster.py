@@ -6,11 +6,11 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Generator, Iterable
-from itertools import islice
 from typing import Any
 
 from layercheck.errors import LayercheckError, RunCancelled
 from layercheck.parts.drive import Task, lacks_layercheck
+from layercheck.parts.window import Window
 
 _LOOK_S = 0.5
 """How often the driver looks whether the scheduler is there while it waits, seconds."""
@@ -39,24 +39,31 @@ class Cluster:
 
     def run(self, tasks: Iterable[Task], at_once: int) -> Generator[tuple[Task, Any], None, None]:
         """See `layercheck.parts.drive.Engine`."""
-        pending = iter(tasks)
+        return self.run_lanes([tasks], at_once)
+
+    def run_lanes(
+        self, lanes: Iterable[Iterable[Task]], at_once: int
+    ) -> Generator[tuple[Task, Any], None, None]:
+        """See `layercheck.parts.drive.Engine`."""
+        window = Window(lanes, at_once)
         done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._done = done
-        under_way: dict[Any, Task] = {}
+        under_way: dict[Any, tuple[int, Task]] = {}
 
         def begin() -> None:
-            for task in islice(pending, at_once - len(under_way)):
+            for lane, task in window.ready():
                 future = self._begin(task)
-                under_way[future] = task
+                under_way[future] = lane, task
                 future.add_done_callback(done.put)
 
         try:
             begin()
             while under_way:
                 future = self._next(done)
-                task = under_way.pop(future)
+                lane, task = under_way.pop(future)
                 result = self._result(task, future)
                 future.release()
+                window.done(lane)
                 begin()
                 yield task, result
         finally:

@@ -81,6 +81,11 @@ class Engine(Protocol):
             RunCancelled: The audit was cancelled.
         """
 
+    def run_lanes(
+        self, lanes: Iterable[Iterable[Task]], at_once: int
+    ) -> Generator[tuple[Task, Any], None, None]:
+        """Run the tasks of several lanes, never more than `at_once` of each; otherwise as `run`."""
+
 
 class Source(Protocol):
     """The input of a run, in pieces."""

@@ -13,8 +13,9 @@ Examples:
 from __future__ import annotations
 
 from layercheck.ray.audit import audit, submit
+from layercheck.ray.images import audit_images, read_images
 from layercheck.ray.joins import attach, canonical
 from layercheck.ray.verdict_table import read
 from layercheck.ray.verdicts import verdicts
 
-__all__ = ["audit", "submit", "read", "verdicts", "canonical", "attach"]
+__all__ = ["audit", "submit", "read", "verdicts", "canonical", "attach", "audit_images", "read_images"]

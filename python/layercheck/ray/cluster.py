@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable
-from itertools import islice
 from typing import Any
 
 from layercheck.errors import LayercheckError, RunCancelled
 from layercheck.parts.drive import Task, lacks_layercheck
+from layercheck.parts.window import Window
 
 _LOOK_S = 0.5
 """How often the driver looks whether the audit was cancelled while it waits, seconds."""
@@ -40,41 +40,51 @@ class Cluster:
 
     def run(self, tasks: Iterable[Task], at_once: int) -> Generator[tuple[Task, Any], None, None]:
         """See `layercheck.parts.drive.Engine`."""
+        return self._run(Window([tasks], at_once))
+
+    def run_lanes(
+        self, lanes: Iterable[Iterable[Task]], at_once: int
+    ) -> Generator[tuple[Task, Any], None, None]:
+        """See `layercheck.parts.drive.Engine`."""
+        # An actor has a processor of its own, and one without would wait for it.
+        return self._run(Window(lanes, at_once, in_all=self.slots))
+
+    def _run(self, window: Window[Task]) -> Generator[tuple[Task, Any], None, None]:
         ray = self._ray
-        pending = iter(tasks)
         # An actor is killed with what it does, and a killed one is started again, up to three times a task.
         # It has no arguments that Ray could lose (ray#53727).
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_TRIES - 1)(_Asker)
         function = ray.remote(num_cpus=1, max_retries=_TRIES - 1)(_call)
         idle: list[Any] = []
         actors: list[Any] = []
-        under_way: dict[Any, tuple[Task, Any]] = {}
+        under_way: dict[Any, tuple[int, Task, Any]] = {}
 
         def begin() -> None:
-            for task in islice(pending, at_once - len(under_way)):
+            for lane, task in window.ready():
                 if task.asks:
                     if not idle:
                         actors.append(actor.remote())
                         idle.append(actors[-1])
                     asker = idle.pop()
-                    under_way[asker.call.remote(task.function, *task.arguments)] = task, asker
+                    under_way[asker.call.remote(task.function, *task.arguments)] = lane, task, asker
                 else:
-                    under_way[function.remote(task.function, *task.arguments)] = task, None
+                    under_way[function.remote(task.function, *task.arguments)] = lane, task, None
 
         try:
             begin()
             while under_way:
                 reference = self._next(list(under_way))
-                task, asker = under_way.pop(reference)
+                lane, task, asker = under_way.pop(reference)
                 result = self._result(task, reference)
                 if asker is not None:
                     idle.append(asker)
+                window.done(lane)
                 begin()
                 yield task, result
         finally:
             for each in actors:
                 ray.kill(each)
-            for reference, (_, asker) in under_way.items():
+            for reference, (_, _, asker) in under_way.items():
                 if asker is None:
                     ray.cancel(reference, force=True)
 

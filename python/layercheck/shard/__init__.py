@@ -15,22 +15,26 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from layercheck.shard.ask import Asking, ask
 from layercheck.shard.fingerprint import Fingerprint, fingerprint
 from layercheck.shard.folder import Folder, open_folder
+from layercheck.shard.image_outcome import ImageOutcome, Lane
+from layercheck.shard.image_result import ImageGroup, ImageResult, RepositoryEnd, image_groups
 from layercheck.shard.image_settings import ImageSettings
-from layercheck.shard.images import (
-    ImageAsking,
-    ImageOutcome,
-    ask_images,
-    image_parts,
-    images_schema,
+from layercheck.shard.image_tables import (
+    IMAGE_TABLES,
+    ImageTables,
+    image_lines_schema,
+    image_table_schema,
+    table_in,
 )
-from layercheck.shard.look import Look, accept, look
+from layercheck.shard.image_work import ImageFile, ImageWork, image_files
+from layercheck.shard.images import ImageAsking, ask_images, image_parts, images_schema
+from layercheck.shard.look import Look, accept, accept_version, look, look_at_version
 from layercheck.shard.manifest import Manifest
 from layercheck.shard.outcome import ERROR, NOTES, Outcome
 from layercheck.shard.packing import Piece, pack_repositories
 from layercheck.shard.preparation import Preparation
 from layercheck.shard.prepare import PREPARED_NOTES, Counts, Prepared, prepare
 from layercheck.shard.settings import Settings
-from layercheck.shard.share import Share, share_of
+from layercheck.shard.share import DEFAULT_RATE, Share, share_of
 from layercheck.shard.slices import MAX_SLICES, slice_count, slice_numbers, slices_of
 from layercheck.shard.summary import Summary, summary
 from layercheck.shard.table import BATCH_ROWS, OPEN, empty_table, prepared_schema, schema
@@ -47,8 +51,11 @@ __all__ = [
     "Look",
     "look",
     "accept",
+    "look_at_version",
+    "accept_version",
     "Share",
     "share_of",
+    "DEFAULT_RATE",
     "SCHEMA",
     "PREPARED",
     "schema",
@@ -82,8 +89,21 @@ __all__ = [
     "ImageAsking",
     "ImageOutcome",
     "ask_images",
+    "Lane",
     "image_parts",
     "images_schema",
+    "IMAGE_TABLES",
+    "ImageTables",
+    "image_table_schema",
+    "image_lines_schema",
+    "table_in",
+    "ImageGroup",
+    "image_groups",
+    "RepositoryEnd",
+    "ImageResult",
+    "ImageFile",
+    "ImageWork",
+    "image_files",
     "Summary",
     "summary",
 ]

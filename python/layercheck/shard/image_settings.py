@@ -33,6 +33,7 @@ class ImageSettings:
         platforms: Platforms of which an index must be whole; empty for all.
         confirm: Ask a second operation before a blob is called missing.
         require_exclusion: Refuse to read manifests where that renews pull times.
+        all_layers: As for `ImageReport.table`: the table `layers` has those that are available too.
 
     Raises:
         TypeError: `session` is a session, a client, credentials or a function that holds one.
@@ -51,6 +52,7 @@ class ImageSettings:
     platforms: tuple[str, ...] = ()
     confirm: bool = True
     require_exclusion: bool = False
+    all_layers: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "session", session_name(self.session))

@@ -2,70 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import queue
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from layercheck.errors import InvalidParameterError, LayercheckError
+from layercheck.errors import InvalidParameterError, LayercheckError, RunCancelled
 from layercheck.limits import Limits
 from layercheck.redact import clean
 from layercheck.repository import resolve_repository
+from layercheck.shard.image_outcome import ImageOutcome, Lane
 from layercheck.shard.image_settings import ImageSettings
+from layercheck.shard.image_tables import (
+    Unchecked,
+    image_table_schema,
+    line_of_outcome,
+    lines_of_report,
+    lines_of_unchecked,
+    plain_batches,
+)
 from layercheck.shard.outcome import PartError
 from layercheck.shard.packing import deal
 from layercheck.shard.session_source import is_function_name, open_session
 from layercheck.shard.share import Share
-from layercheck.shard.table import BATCH_ROWS, arrow
+from layercheck.shard.table import arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from layercheck.images.image_checker import ImageChecker
+    from layercheck.images.image_run import ImageRun
     from layercheck.images.repository_report import RepositoryReport
 
-
-class Lane(NamedTuple):
-    """An account and a region: what a budget belongs to.
-
-    Attributes:
-        registry_id: Account id; None for the registry of the worker's credentials.
-        region: Region; None for that of the worker's settings.
-    """
-
-    registry_id: str | None
-    region: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ImageOutcome:
-    """What one part, or several together, did. Outcomes can be added up.
-
-    Attributes:
-        repositories: Repositories by how their check ended: `done`, `partial`, `denied`, `gone`, `failed`.
-        counts: Images for each verdict.
-        calls: Requests sent, by operation.
-        throttles: Requests that the service throttled, by operation.
-        error: What stopped the repositories of a lane that are `failed`, the first of them; None for nothing.
-    """
-
-    repositories: dict[str, int] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    calls: dict[str, int] = field(default_factory=dict)
-    throttles: dict[str, int] = field(default_factory=dict)
-    error: PartError | None = None
-
-    def __add__(self, other: ImageOutcome) -> ImageOutcome:
-        def added(one: dict[str, int], two: dict[str, int]) -> dict[str, int]:
-            return {name: one.get(name, 0) + two.get(name, 0) for name in sorted({*one, *two})}
-
-        return ImageOutcome(
-            added(self.repositories, other.repositories),
-            added(self.counts, other.counts),
-            added(self.calls, other.calls),
-            added(self.throttles, other.throttles),
-            self.error or other.error,
-        )
+_LOOK_S = 0.1
+"""How often a part looks whether to stop, seconds."""
 
 
 @cache
@@ -81,12 +51,8 @@ def images_schema() -> pa.Schema:
         >>> schema.names[:6], schema.names[-1]
         (['account_id', 'region', 'repository', 'digest', 'tags', 'kind'], 'state')
     """
-    from layercheck._core import ImageGraph
-
     pa = arrow()
-    table = pa.schema(ImageGraph().images_table(None, None, ""))
-    fields = [pa.field(each.name, _plain(each.type)) for each in table]
-    return pa.schema([*fields, pa.field("state", pa.string())])
+    return pa.schema([*image_table_schema("images"), pa.field("state", pa.string())])
 
 
 def image_parts(
@@ -122,14 +88,44 @@ class ImageAsking:
         outcome: What was done so far; complete when the iterator has ended.
     """
 
-    def __init__(self, batches: Iterable[Any], settings: ImageSettings, share: Share) -> None:
+    def __init__(
+        self,
+        batches: Iterable[Any],
+        settings: ImageSettings,
+        share: Share,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
         self._batches = batches
         self._settings = settings
         self._share = share
+        self._stop = stop or (lambda: False)
         self.outcome = ImageOutcome()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield record batches in `images_schema()`, of at most 50,000 lines."""
+        for lane, found in self._found():
+            if isinstance(found, Unchecked):
+                yield _one_line(lane, found.names, "failed", (found.code, found.reason))
+            elif found.images:
+                schema = images_schema()
+                for batch in plain_batches(found.table("images"), schema):
+                    states = arrow().array([found.state] * batch.num_rows, arrow().string())
+                    yield arrow().RecordBatch.from_arrays([*batch.columns, states], schema=schema)
+            else:
+                place = found.account_id, found.region_name
+                said = found.code or None, found.reason or None
+                yield _one_line(place, [found.repository_name], found.state, said)
+
+    def tables(self) -> Iterator[pa.RecordBatch]:
+        """Yield the lines of all four tables, and behind them the outcome, in `image_lines_schema()`."""
+        for lane, found in self._found():
+            if isinstance(found, Unchecked):
+                yield from lines_of_unchecked(found)
+            else:
+                yield from lines_of_report(lane, found, all_layers=self._settings.all_layers)
+        yield line_of_outcome(self.outcome)
+
+    def _found(self) -> Iterator[tuple[Lane, RepositoryReport | Unchecked]]:
         lanes: dict[Lane, list[str]] = {}
         for batch in self._batches:
             for row in batch.to_pylist():
@@ -140,22 +136,25 @@ class ImageAsking:
                 else:
                     shown = None if name is None else str(name)[:300]
                     self.outcome += ImageOutcome(repositories={"failed": 1})
-                    yield _one_line(lane, [shown], "failed", (wrong.code, wrong.message))
+                    yield lane, Unchecked(lane, [shown], wrong.code, wrong.message)
         for lane, names in lanes.items():
-            yield from self._lane(lane, list(dict.fromkeys(names)))
+            for found in self._lane(lane, list(dict.fromkeys(names))):
+                yield lane, found
 
-    def _lane(self, lane: Lane, names: list[str]) -> Iterator[pa.RecordBatch]:
+    def _lane(self, lane: Lane, names: list[str]) -> Iterator[RepositoryReport | Unchecked]:
         left = dict.fromkeys(names)
-        error = PartError(LayercheckError.__name__, "NotChecked", "it was not checked")
+        error: PartError | None = None
         try:
             with self._checker(lane, names) as checker:
                 run = checker._submit(None, None, keep=False)
                 try:
-                    while (report := run.finished.get()) is not None:
+                    while (report := self._next(run)) is not None:
                         if report.state == "partial" and not report.images:
                             continue  # nothing was asked about it, and the error says why
                         left.pop(report.repository_name, None)
-                        yield from self._lines(report)
+                        counted: dict[str, int] = {report.state: 1}
+                        self.outcome += ImageOutcome(repositories=counted, counts=report.counts)
+                        yield report
                     stats = run.report().stats
                     self.outcome += ImageOutcome(calls=stats.calls, throttles=stats.throttles)
                     run.result()
@@ -166,9 +165,24 @@ class ImageAsking:
         except Exception as raised:  # noqa: BLE001 (an engine would try it four times, and lose its class)
             # If each repository has its lines, the error is that of the first of them, and they say it.
             error = PartError.of(raised)
+            self.outcome += ImageOutcome(error=error)
         if left:
-            self.outcome += ImageOutcome(repositories={"failed": len(left)}, error=error)
-            yield _one_line(lane, list(left), "failed", (error.code, error.message))
+            said = error or PartError(LayercheckError.__name__, "NotChecked", "it was not checked")
+            self.outcome += ImageOutcome(repositories={"failed": len(left)}, error=said)
+            yield Unchecked(lane, list(left), said.code, said.message)
+
+    def _next(self, run: ImageRun) -> RepositoryReport | None:
+        """Wait for the next report; None behind the last one.
+
+        Raises:
+            RunCancelled: The part is to stop.
+        """
+        while True:
+            try:
+                return run.finished.get(timeout=_LOOK_S)
+            except queue.Empty:
+                if self._stop():
+                    raise RunCancelled("the check of images was cancelled") from None
 
     def _checker(self, lane: Lane, names: list[str]) -> ImageChecker:
         from layercheck.images.image_checker import ImageChecker
@@ -197,20 +211,14 @@ class ImageAsking:
             _limits=Limits(lane_share=share.part),
         )
 
-    def _lines(self, report: RepositoryReport) -> Iterator[pa.RecordBatch]:
-        self.outcome += ImageOutcome(repositories={report.state: 1}, counts=report.counts)
-        if not report.images:
-            place = report.account_id, report.region_name
-            said = report.code or None, report.reason or None
-            yield _one_line(place, [report.repository_name], report.state, said)
-            return
-        pa = arrow()
-        for batch in pa.RecordBatchReader.from_stream(report.table("images")):
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield _plain_batch(batch.slice(start, BATCH_ROWS), report.state)
 
-
-def ask_images(batches: Iterable[pa.RecordBatch], settings: ImageSettings, share: Share) -> ImageAsking:
+def ask_images(
+    batches: Iterable[pa.RecordBatch],
+    settings: ImageSettings,
+    share: Share,
+    *,
+    stop: Callable[[], bool] | None = None,
+) -> ImageAsking:
     """Check the images of the repositories of a part, at this task's share of the rates of each lane.
 
     An error that concerns one repository, or all of one account, is data: the lines of these repositories
@@ -221,9 +229,11 @@ def ask_images(batches: Iterable[pa.RecordBatch], settings: ImageSettings, share
             `repository`. A repository belongs to one part only; see `image_parts`.
         settings: The same in every worker.
         share: What `share_of(settings.rate or 500.0)` returned.
+        stop: Asked several times a second. When it says True, nothing more is asked, and the outcome's error
+            is a `RunCancelled`.
 
     Returns:
-        The lines, and after them the outcome.
+        The lines, and after them the outcome. `ImageAsking.tables` gives the lines of all four tables.
 
     Examples:
         >>> import pyarrow as pa
@@ -239,7 +249,7 @@ def ask_images(batches: Iterable[pa.RecordBatch], settings: ImageSettings, share
         >>> sorted(zip(lines["repository"].to_pylist(), lines["state"].to_pylist()))
         [('app', 'done'), ('nope', 'failed')]
     """
-    return ImageAsking(batches, settings, share)
+    return ImageAsking(batches, settings, share, stop)
 
 
 def _wrong(lane: Lane, name: object) -> PartError | None:
@@ -266,23 +276,3 @@ def _one_line(
     known = {"account_id": place[0], "region": place[1], "code": said[0], "reason": said[1], "state": state}
     rows = [{**known, "repository": name} for name in names]
     return pa.RecordBatch.from_pylist(rows, schema=images_schema())
-
-
-def _plain_batch(batch: Any, state: str) -> pa.RecordBatch:
-    pa = arrow()
-    wanted = images_schema()
-    columns = [column.cast(each.type) for column, each in zip(batch.columns, wanted, strict=False)]
-    columns.append(pa.array([state] * batch.num_rows, pa.string()))
-    return pa.RecordBatch.from_arrays(columns, schema=wanted)
-
-
-def _plain(kind: Any) -> Any:
-    """The type without a dictionary, and times in microseconds, which Spark takes."""
-    pa = arrow()
-    if pa.types.is_dictionary(kind):
-        return kind.value_type
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", tz=kind.tz)
-    if pa.types.is_list(kind):
-        return pa.list_(pa.field("element", _plain(kind.value_type)))
-    return kind

@@ -94,12 +94,7 @@ def accept(settings: Settings, seen: Look) -> Settings:
         LayercheckError: What the worker found, as the class that `layercheck.check` would raise.
         InvalidParameterError: The worker has another version of layercheck than the driver.
     """
-    own = _this()
-    if (seen.version, seen.core) != (own.version, own.core):
-        raise InvalidParameterError(
-            f"the worker has layercheck {seen.version} ({seen.core}) and the driver {own.version} "
-            f"({own.core}); install the same version on both"
-        )
+    accept_version(seen)
     if seen.error is not None:
         raise seen.error.exception()
     if seen.rate is None:
@@ -111,6 +106,25 @@ def accept(settings: Settings, seen: Look) -> Settings:
         account=seen.account,
         asked_url=seen.endpoint_url,
     )
+
+
+def look_at_version() -> Look:
+    """Return the versions in this process, without asking anything. Call it in one worker."""
+    return _this()
+
+
+def accept_version(seen: Look) -> None:
+    """Check that a worker has the layercheck of this process. Call it on the driver.
+
+    Raises:
+        InvalidParameterError: It has another version.
+    """
+    own = _this()
+    if (seen.version, seen.core) != (own.version, own.core):
+        raise InvalidParameterError(
+            f"the worker has layercheck {seen.version} ({seen.core}) and the driver {own.version} "
+            f"({own.core}); install the same version on both"
+        )
 
 
 def _this(

@@ -202,6 +202,10 @@ class Fields:
             raise self.wrong(f"{name!r} is not an object")
         return Fields(value, self._where)
 
+    def value(self, name: str) -> Any:
+        """Return a member as it is, None if it is not there; the caller checks it."""
+        return self._values.get(name)
+
     def list(self, name: str) -> list[Any]:
         """Return a list inside."""
         value = self._values.get(name)

@@ -10,6 +10,8 @@ from layercheck.dispatch.rate.pacer import FLOOR
 from layercheck.errors import InvalidParameterError
 from layercheck.limits import DEFAULT_MAX_IN_FLIGHT
 
+DEFAULT_RATE = 500.0
+"""Calls per second of all workers together, unless told otherwise: half of the default quota."""
 CALLS_PER_ASKER = 500.0
 """Calls per second that one asker makes without effort; one process makes about 2,500."""
 LEAST_RATE = 50.0

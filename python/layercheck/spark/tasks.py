@@ -6,7 +6,7 @@ module, and their arguments are plain settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck import shard
@@ -36,6 +36,15 @@ def look(batches: Iterable[pa.RecordBatch], settings: shard.Settings) -> Iterato
     for _ in batches:
         pass
     yield pa.RecordBatch.from_pydict({"found": [shard.look(settings).to_json()]})
+
+
+def look_at_version(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Tell the versions of a worker, whatever the rows are."""
+    import pyarrow as pa
+
+    for _ in batches:
+        pass
+    yield pa.RecordBatch.from_pydict({"found": [shard.look_at_version().to_json()]})
 
 
 def prepare(
@@ -76,6 +85,18 @@ def ask(
 ) -> Iterator[pa.RecordBatch]:
     """Raw digests -> lines of the verdict table, and behind them notes with the outcome."""
     return shard.ask(batches, settings, share).with_outcome()
+
+
+def check_images(
+    batches: Iterable[pa.RecordBatch],
+    groups: Sequence[shard.ImageGroup],
+    settings: shard.ImageSettings,
+    share: shard.Share,
+) -> Iterator[pa.RecordBatch]:
+    """Numbers of groups of repositories -> the lines of all tables, and behind them the outcome."""
+    for batch in batches:
+        for number in batch.column(0).to_pylist():
+            yield from shard.ask_images([groups[number].batch()], settings, share).tables()
 
 
 def raw_digests(column: Any, *, raw: bool, strict: bool) -> pa.Array:

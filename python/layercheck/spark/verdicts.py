@@ -84,8 +84,17 @@ def first_look(spark: SparkSession, settings: shard.Settings) -> tuple[shard.Set
     Raises:
         LayercheckError: The worker cannot ask, or it has no layercheck or another version.
     """
-    one_row = spark.range(0, 1, 1, 1)
-    frame = one_row.mapInArrow(functools.partial(tasks.look, settings=settings), tasks.LOOK)
+    seen = shard.Look.from_json(first_found(spark, functools.partial(tasks.look, settings=settings)))
+    return shard.accept(settings, seen), seen
+
+
+def first_found(spark: SparkSession, task: Callable[..., Any]) -> str:
+    """Return what a task of one row finds in one worker.
+
+    Raises:
+        LayercheckError: The worker has no layercheck, or not what it needs.
+    """
+    frame = spark.range(0, 1, 1, 1).mapInArrow(task, tasks.LOOK)
     try:
         (row,) = frame.collect()
     except Exception as error:
@@ -96,8 +105,8 @@ def first_look(spark: SparkSession, settings: shard.Settings) -> tuple[shard.Set
             f"a worker of the cluster cannot import {missing}; install layercheck[parquet] on every worker, "
             "with the version of the driver, and let PYSPARK_PYTHON name that Python"
         ) from None
-    seen = shard.Look.from_json(row["found"])
-    return shard.accept(settings, seen), seen
+    found: str = row["found"]
+    return found
 
 
 _NEEDED = ("layercheck", "pyarrow", "boto3", "numpy")
