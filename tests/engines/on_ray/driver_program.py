@@ -1,7 +1,7 @@
 """One audit in a process of its own with a Ray of its own, so that a test can end the driver.
 
 python -m on_ray.driver_program FOLDER ARGUMENTS: ARGUMENTS are the keywords of `layercheck.ray.audit` as
-JSON.
+JSON, or of `audit_images` with `images` among them.
 """
 
 from __future__ import annotations
@@ -14,4 +14,6 @@ from on_ray.small_ray import start_ray
 
 if __name__ == "__main__":
     start_ray(sys.argv[1])
-    layercheck.ray.audit(**json.loads(sys.argv[2]))
+    keywords = json.loads(sys.argv[2])
+    act = layercheck.ray.audit_images if keywords.pop("images", False) else layercheck.ray.audit
+    act(**keywords)
