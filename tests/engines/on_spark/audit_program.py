@@ -13,7 +13,7 @@ from layercheck import shard
 from layercheck import spark as lcs
 from layercheck.spark.verdicts import share_of
 from on_spark import session
-from on_spark.tables import frame_of, lines_of
+from on_spark.tables import frame_of, image_lines, lines_of
 
 
 def run(given: dict[str, Any]) -> dict[str, Any]:
@@ -23,6 +23,8 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     spark = session.start(
         folder, master=given.get("master", session.LOCAL_CLUSTER), remote=given.get("remote"), settings=extra
     )
+    if "images" in given:
+        return check_images(spark, given)
     rows = [*digests(given["rows"]), None]
     frame = frame_of(spark, rows)
     options = given["options"]
@@ -38,6 +40,17 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
         "version": spark.version,
         "share": share_of(spark, shard.Settings("app", rate=options["rate"]), None).rate,
     }
+
+
+def check_images(spark: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Check the images of some repositories; returns the lines of the tables."""
+    region = given["options"].pop("region_name")
+    options = {name: value for name, value in given["options"].items() if value is not None}
+    rows = [(region, name) for name in given["images"]]
+    frame = spark.createDataFrame(rows, "region string, repository string")
+    tables = lcs.audit_images(frame, **options)
+    found = image_lines(tables)
+    return {"tables": {name: sorted(found[name].elements()) for name in shard.IMAGE_TABLES}}
 
 
 if __name__ == "__main__":
