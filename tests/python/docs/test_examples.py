@@ -15,7 +15,7 @@ from layercheck.testing import LocalEcr
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
-OF_ENGINES = {"spark_audit.py", "dask_audit.py", "ray_audit.py"}
+OF_ENGINES = {f"{engine}_{what}.py" for engine in ("dask", "ray", "spark") for what in ("audit", "images")}
 """These need an engine, so `make test-engines` runs them."""
 HELD, GONE = "sha256:" + "a0" * 32, "sha256:" + "b1" * 32
 
