@@ -47,10 +47,10 @@ if _TYPE_CHECKING:
     from layercheck.journal.history import JournalRun
     from layercheck.journal.reader import Journal, JournalStatus
     from layercheck.layout import Layout, LayoutBlob, LayoutImage, LayoutPlatform, read_layout
+    from layercheck.plots import PlotTable
     from layercheck.push.actions import PushRow
     from layercheck.push.plan import ImagePlan, PushPlan
     from layercheck.push.planning import push_plan
-    from layercheck.plots import PlotTable
     from layercheck.report import Report, Row, Timeline
     from layercheck.types import BatchError, Progress, RunStats, Target
     from layercheck.verdict import ImageVerdict, Verdict

@@ -53,7 +53,10 @@ def specification(table: PlotTable, *, on_paper: bool) -> dict[str, Any]:
     if on_paper:
         made = _on_paper(made)
         made["background"] = PAPER
-        made["title"] = {"text": table.title, "subtitle": _wrapped(table.summary)}
+        lines = _wrapped(table.summary)
+        made["title"] = {"text": table.title, "subtitle": lines}
+        if "padding" in made:  # a fixed size, in which the title has no room yet
+            made["padding"]["top"] += 30 + 15 * len(lines)
     return made | {"description": table.summary}
 
 
@@ -304,6 +307,6 @@ def _spoken(word: str) -> str:
     return word.replace("_", " ")
 
 
-def _wrapped(text: str, width: int = 72) -> list[str]:
+def _wrapped(text: str, width: int = 58) -> list[str]:
     """The lines of a text, because Vega breaks none."""
     return textwrap.wrap(text, width, max_lines=3, placeholder=" …")

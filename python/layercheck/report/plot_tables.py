@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LEAST_INTERVALS = 3
 """The fewest intervals of a timeline that is drawn."""
 
+_FEWEST_POINTS = 12
+_REQUESTS_A_POINT = 10
+
 
 def all_of(report: Report) -> tuple[PlotTable, ...]:
     """All plots of a report that have something to show, in the order of a page."""
@@ -108,11 +111,12 @@ def timeline(report: Report) -> PlotTable | None:
 
 def timeline_of(whole: Timeline) -> PlotTable | None:
     """A timeline as the table of a plot; None if it has too few intervals to show a course."""
-    shown = whole.within(MAX_ROWS)
+    # An interval with a request or two would show the chance of its bounds, not a rate.
+    requests = sum(interval.requests for interval in whole)
+    shown = whole.within(min(MAX_ROWS, max(_FEWEST_POINTS, requests // _REQUESTS_A_POINT)))
     if len(shown) < LEAST_INTERVALS:
         return None
     length = shown.interval_s
-    requests = sum(interval.requests for interval in shown)
     throttles = sum(interval.throttles for interval in shown)
     most = max(interval.requests for interval in shown) / length
     return PlotTable(
