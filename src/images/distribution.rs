@@ -2,7 +2,7 @@
 //! need. These are the numbers of plots.
 
 use super::blobs::State;
-use super::graph::{Graph, NO_TIME};
+use super::graph::{Graph, NO_TIME, NONE};
 use super::parts::flag;
 use crate::digest::Digest;
 use crate::memory::{self, OutOfMemory};
@@ -36,7 +36,7 @@ impl Graph {
         Ok(groups)
     }
 
-    /// Returns the blobs by the number of listed images that need them: group `k` is that of 2^k to 2^(k+1) - 1
+    /// Returns the blobs by the number of active images that need them: group `k` is that of 2^k to 2^(k+1) - 1
     /// images.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Graph {
         Ok(groups)
     }
 
-    /// Returns how many missing blobs listed images need, and the `most` that the most images need: each with the
+    /// Returns how many missing blobs active images need, and the `most` that the most images need: each with the
     /// number of these images, the most needed first.
     ///
     /// # Errors
@@ -73,13 +73,18 @@ impl Graph {
         Ok((missing.len(), shown))
     }
 
-    /// Returns the number of listed images that need each blob themselves, not by way of a child.
+    /// Returns the number of active images that need each blob themselves, not by way of a child.
     fn images_by_blob(&self) -> Result<Vec<u32>, OutOfMemory> {
         let mut images = memory::filled(0, self.blobs.len())?;
-        for document in self.listed.iter().map(|at| self.document(*at)) {
+        // An image may name a blob twice, with different sizes.
+        let mut last = memory::filled(NONE, self.blobs.len())?;
+        for at in &self.listed {
+            let document = self.document(*at);
             for part in self.refs_of(document).iter().map(|reference| self.blobs.part(*reference)) {
-                if part.flags & (flag::FOREIGN | flag::CHILD) == 0 {
-                    images[part.blob as usize] += 1;
+                let blob = part.blob as usize;
+                let is_needed = part.flags & (flag::FOREIGN | flag::CHILD) == 0 && document.is_active();
+                if is_needed && std::mem::replace(&mut last[blob], *at) != *at {
+                    images[blob] += 1;
                 }
             }
         }

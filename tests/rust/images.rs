@@ -306,3 +306,37 @@ fn platforms_are_compared_as_containerd_does() {
     assert!(PlatformFilter::default().admits(&platform("plan9/mips")));
     assert_eq!(PlatformFilter::new(["linux/amd64", "linux"]).unwrap_err(), "linux");
 }
+
+#[test]
+fn each_image_counts_once_for_each_blob_that_it_needs() {
+    let mut graph = graph();
+    let tar = "application/vnd.oci.image.layer.v1.tar";
+    let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+    let first = add(&mut graph, &image(&[layer("a", 5, tar), layer("a", 6, tar), layer("b", 100, tar)]));
+    add(&mut graph, &image(&[layer("a", 5, tar), layer("c", 1, foreign)]));
+    add(&mut graph, &image(&[layer("a", 5, tar), layer("d", 1, tar)]));
+    add(&mut graph, &index(&[first]));
+    answer(&mut graph, &["a", "b", "c"]);
+    graph.judge(SURE).unwrap();
+    let sharing = graph.sharing().unwrap();
+    // One image needs b, and one d. Three need a and the config.
+    assert_eq!((sharing[0].blobs, sharing[0].bytes, sharing[0].bytes_of_images), (2, 101, 101));
+    assert_eq!((sharing[1].blobs, sharing[1].bytes, sharing[1].bytes_of_images), (2, 12, 36));
+    assert!(sharing[2..].iter().all(|group| group.blobs == 0));
+    assert_eq!(graph.missing_blobs(9).unwrap(), (2, vec![(blob("a"), 3), (blob("b"), 1)]));
+    assert_eq!(graph.missing_blobs(1).unwrap(), (2, vec![(blob("a"), 3)]));
+}
+
+#[test]
+fn every_image_is_in_one_group_of_ages() {
+    let mut graph = graph();
+    for (name, pushed_ms, pulled_ms) in
+        [("a", Some(100), None), ("b", Some(99), Some(100)), ("c", Some(-5), Some(3)), ("d", None, None)]
+    {
+        let digest = blob(name).to_string();
+        let image = ListedImage { digest: &digest, pushed_ms, pulled_ms, ..ListedImage::default() };
+        graph.list(&image).unwrap();
+    }
+    assert_eq!(graph.ages(&[100, 0]).unwrap(), [vec![1, 1, 1, 1], vec![1, 1, 0, 2]]);
+    assert_eq!(graph.ages(&[]).unwrap(), [vec![3, 1], vec![2, 2]]);
+}

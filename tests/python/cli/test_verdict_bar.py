@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from rich.console import Console, Group
 
 from layercheck.cli.verdict_bar import VerdictBar
+from layercheck.testing import LocalEcr
+
+from .conftest import COMMAND
+from .test_terminal import on_a_terminal
 
 STYLES = {"available": "green", "unavailable": "red", "invalid": "blue"}
 
@@ -38,3 +45,21 @@ def test_parts_have_their_shares_in_the_order_of_the_styles() -> None:
 def test_a_file_and_a_run_without_rows_get_no_bar() -> None:
     assert lines({"available": 3}, terminal=False) == []
     assert lines({"available": 0}) == []
+
+
+def test_a_check_a_journal_and_a_diff_show_the_bar_on_a_terminal_and_not_in_a_pipe(
+    environment: dict[str, str], local_ecr: LocalEcr, digests: Path, tmp_path: Path
+) -> None:
+    journal = str(tmp_path / "run.journal")
+    check = ["check", "app", str(digests), "--endpoint-url", local_ecr.endpoint_url, "--journal", journal]
+    for arguments in (check, ["journal", "show", journal], ["diff", journal, journal]):
+        _, written = on_a_terminal(environment, *arguments)
+        assert any(len(line) <= 48 and "█" in line for line in plain(written))
+        piped = subprocess.run(
+            [*COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+        assert "█" not in piped.stdout
+
+
+def plain(written: str) -> list[str]:
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", written).splitlines()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from layercheck.dispatch.outcome import Answer, Outcome
+from layercheck.dispatch.outcome import Cause, Outcome
 from layercheck.types import BatchError
 
 
@@ -23,18 +23,12 @@ class ErrorLog:
         self._further: BatchError | None = None
         self._further_count = 0
 
-    def record(self, outcome: Outcome) -> None:
-        """Keep the cause of an outcome that has one."""
-        cause = outcome.cause
-        if cause is None:
-            return
+    def record(self, outcome: Outcome, cause: Cause) -> None:
+        """Keep the cause of an outcome."""
         call = outcome.call
         start, stop = self._positions(call.start, call.stop)
         # A half that was not asked by itself was asked once, as part of its batch.
         self._note(BatchError(start, stop, cause.kind, cause.code, cause.message, max(call.requests, 1)))
-
-    def record_answers(self, _: Sequence[Answer]) -> None:
-        """Keep nothing: nothing went wrong."""
 
     def all(self) -> tuple[BatchError, ...]:
         """Return the errors in the order in which they happened."""

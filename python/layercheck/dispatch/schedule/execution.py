@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 class Execution:
     """Takes calls from the scheduler, asks, settles each outcome, and ends the run.
 
-    Each request ends in one `Outcome`. Metrics, rate, concurrency, progress, error log and journal each
-    record it. All methods need the pool's lock unless they say otherwise.
+    Each request ends in one `Outcome`. Metrics, rate, concurrency, progress, timeline and journal each record
+    it, and the error log if it has a cause. All methods need the pool's lock unless they say otherwise.
 
     Args:
         plan: What is asked.
@@ -119,12 +119,7 @@ class Execution:
         self._progress = RunProgress(plan, next_open)
         self._error_log = ErrorLog(limits.errors_kept, self._ledger.range)
         self._subscribers: list[Subscriber] = [self._metrics, rate, pool.concurrency, self._progress]
-        self._subscribers += [
-            self._timeline,
-            self._error_log,
-            *([self._journal] if self._journal else []),
-            *subscribers,
-        ]
+        self._subscribers += [self._timeline, *([self._journal] if self._journal else []), *subscribers]
 
     # A source of work for the pool.
 
@@ -277,6 +272,8 @@ class Execution:
         self._tell(Outcome(kind, call, now, failure=failure, cause=cause if left else None))
 
     def _tell(self, outcome: Outcome) -> None:
+        if outcome.cause is not None:
+            self._error_log.record(outcome, outcome.cause)
         for subscriber in self._subscribers:
             subscriber.record(outcome)
         if self._scheduler.finished:
