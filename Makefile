@@ -12,7 +12,7 @@ say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api notebooks deny advisories \
-  test-engines test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
+  page-check test-engines test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
   bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-plots bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
 
@@ -67,8 +67,8 @@ lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml --all
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
-	$(BIN)/ruff format --check --quiet python tests/python tests/engines bench
-	$(BIN)/ruff check --quiet python tests/python tests/engines bench
+	$(BIN)/ruff format --check --quiet python tests/python tests/engines tests/page bench
+	$(BIN)/ruff check --quiet python tests/python tests/engines tests/page bench
 	$(BIN)/ruff format --check --quiet docs examples && $(BIN)/ruff check --quiet docs examples
 
 imports: setup ## one direction: each stage of the Python package imports only the stages below it
@@ -183,6 +183,27 @@ test-spark35: $(ENGINES)/spark35/.done
 
 example-spark: $(ENGINES)/spark4/.done ## run examples/spark_audit.py by spark-submit against a local endpoint; needs Java 17
 	$(ENGINES)/spark4/bin/python -m pytest -q --capture=no tests/engines/on_spark/test_example.py
+
+##@ Pages
+
+# The browser has a virtual environment of its own, with the pinned packages of tests/page/requirements.txt.
+$(VENV)/page/.done: tests/page/requirements.txt
+	$(call say,install playwright and axe-core into a virtual environment of their own: some 20 seconds)
+	@rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome chrome,$(shell command -v $(name))))
+
+page-check: setup build ## pages in Chromium (CHROMIUM=): requests, policy, script, paper, accessibility, some 4 minutes; skipped without Chromium
+	@if [ -n "$(CHROMIUM)" ]; then \
+	  $(MAKE) --no-print-directory $(VENV)/page/.done && \
+	  rm -rf target/page-check && PYTHONPATH=tests/python $(BIN)/python tests/page/make_pages.py target/page-check && \
+	  CHROMIUM=$(CHROMIUM) $(VENV)/page/bin/python -m pytest -q -c tests/page/pytest.ini --rootdir tests/page tests/page --pages target/page-check; \
+	else \
+	  printf '\n==> SKIPPED: no Chromium was found in PATH, and CHROMIUM= names none. No page was opened in a browser.\n'; \
+	fi
 
 ##@ Measure
 

@@ -14,13 +14,14 @@ FileFormat: TypeAlias = Literal["lines", "csv", "jsonl", "parquet", "arrow", "or
 """What an input is: a row in each line, CSV with a header, JSON Lines, Parquet, Arrow IPC, ORC, an OCI layout
 or an archive of images, or one manifest."""
 
-ReportFormat: TypeAlias = Literal["parquet", "csv", "jsonl", "arrow"]
-"""What a report is written as."""
+ReportFormat: TypeAlias = Literal["parquet", "csv", "jsonl", "arrow", "html"]
+"""What a report is written as. `html` is a page for people; the others are tables."""
 
 INPUT_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 REPORT_FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
+TABLE_FORMATS: tuple[ReportFormat, ...] = tuple(name for name in REPORT_FORMATS if name != "html")
 
-SUFFIXES: dict[str, FileFormat | ReportFormat] = {
+SUFFIXES: dict[str, FileFormat] = {
     "": "lines",
     ".txt": "lines",
     ".parquet": "parquet",
@@ -31,10 +32,13 @@ SUFFIXES: dict[str, FileFormat | ReportFormat] = {
     ".arrow": "arrow",
     ".feather": "arrow",
 }
-"""Suffix of a file name to format, inputs and reports together."""
+"""Suffix of a file name to format, of inputs and of reports."""
 
 COMPRESSIBLE: frozenset[str] = frozenset({"csv", "jsonl"})
-"""Formats of reports that may be compressed as a whole. Parquet and Arrow have compression of their own."""
+"""Formats of reports that may be compressed as a whole. Parquet and Arrow have compression of their own, and
+browsers open no compressed file."""
+_PAGES: dict[str, ReportFormat] = {".html": "html", ".htm": "html"}
+"""Suffixes that reports alone have."""
 _MORE_INPUTS: dict[str, FileFormat] = {
     ".tsv": "csv",
     ".json": "jsonl",  # for JSON Lines in a file with this name
@@ -47,9 +51,11 @@ _MORE_INPUTS: dict[str, FileFormat] = {
 }
 """Suffixes that inputs alone have."""
 
-REPORT_SUFFIXES: tuple[str, ...] = tuple(
-    suffix for suffix, format_ in SUFFIXES.items() if format_ in REPORT_FORMATS
+TABLE_SUFFIXES: tuple[str, ...] = tuple(
+    suffix for suffix, format_ in SUFFIXES.items() if format_ in TABLE_FORMATS
 )
+"""Suffixes of tables, for messages."""
+REPORT_SUFFIXES: tuple[str, ...] = (*TABLE_SUFFIXES, *_PAGES)
 """Suffixes of reports, for messages."""
 
 
@@ -73,11 +79,21 @@ def report_format(path: str | os.PathLike[str]) -> ReportFormat | None:
     Examples:
         >>> report_format("report.feather"), report_format("report.csv.gz"), report_format("report.pq.gz")
         ('arrow', 'csv', None)
+        >>> report_format("report.html"), report_format("report.html.gz")
+        ('html', None)
     """
-    found = SUFFIXES.get(inner_suffix(path))
+    suffix = inner_suffix(path)
+    found = _PAGES.get(suffix) or SUFFIXES.get(suffix)
     if compressed_suffix(path) and found not in COMPRESSIBLE:
         return None
     return next((format_ for format_ in REPORT_FORMATS if format_ == found), None)
+
+
+def why_uncompressed(format_: ReportFormat) -> str:
+    """Why a report in a format is not compressed as a whole, for messages."""
+    return (
+        "browsers open no compressed page" if format_ == "html" else f"{format_} has compression of its own"
+    )
 
 
 def compressed_suffix(path: str | os.PathLike[str]) -> str:

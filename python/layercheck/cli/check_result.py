@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from layercheck.cli import output as outputs
+from layercheck.cli import output_list
 from layercheck.cli.check_run import CommandResult
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.resume_command import ResumeCommand
@@ -22,18 +23,25 @@ _INCOMPLETE = {
 """Why a run ended before it had asked for all digests."""
 
 
-def load_for_the_end(output: outputs.Output) -> None:
+def load_for_the_end(output: output_list.OutputList) -> None:
     """Loads what `present` needs, before the run: at its end there may be no descriptor or memory for it."""
     import layercheck.cli.summary
-    import layercheck.dispatch.schedule.ending  # noqa: F401 - the messages about what stopped a run
+    import layercheck.dispatch.schedule.ending
 
-    if output.format == "parquet":
+    if "parquet" in output.formats:
         import pyarrow.parquet
-    elif output.format == "arrow":
+    if "arrow" in output.formats:
         import pyarrow.ipc  # noqa: F401
+    if "html" in output.formats:
+        import layercheck.page.render
+        import layercheck.report.page
+
+        layercheck.page.render.load()
 
 
-def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand, *, quiet: bool) -> ExitCode:
+def present(
+    result: CommandResult, output: output_list.OutputList, resume: ResumeCommand, *, quiet: bool
+) -> ExitCode:
     """Writes the report of a run and says how the run ended.
 
     Returns:
@@ -46,7 +54,7 @@ def present(result: CommandResult, output: outputs.Output, resume: ResumeCommand
     failure = result.failure
     if report is not None and (failure is None or _has_answers(report)):
         try:
-            outputs.write(report, output)
+            output_list.write(report, output)
             result.written = True
         except CommandError as cannot_write:
             failure = failure or cannot_write
@@ -92,12 +100,12 @@ def _has_answers(report: Report) -> bool:
     return any(report.unique_counts.get(verdict.label) for verdict in answers)
 
 
-def _show_summary(report: Report, output: outputs.Output, *, interrupted: bool) -> None:
+def _show_summary(report: Report, output: output_list.OutputList, *, interrupted: bool) -> None:
     from layercheck.cli.numbers_table import show
     from layercheck.cli.summary import summary
 
     with outputs.stdout_failures():
         out = sys.stderr if output.to_stdout else sys.stdout
         show(summary(report, interrupted=interrupted), out)
-        if output.path is not None:
-            out.write(f"\nreport: {visible(str(output.path))}\n")
+        for number, path in enumerate(output.paths):
+            out.write(f"{'' if number else chr(10)}report: {visible(str(path))}\n")

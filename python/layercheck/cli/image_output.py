@@ -1,10 +1,11 @@
-"""Where `layercheck images` writes its tables: standard output, one file, or a folder with all four."""
+"""Where `layercheck images` writes: standard output, tables, a page, or a folder with all tables."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from layercheck.cli import output as outputs
+from layercheck.cli import output_list
 from layercheck.cli.exit_codes import CommandError
 from layercheck.images.tables import TABLES, TableName
 
@@ -20,19 +22,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageOutput:
-    """Destination, format and table.
+class ImageFile:
+    """One file: a table, or a page.
 
     Attributes:
-        format: The format; `table` means the summary and no table.
-        files: The file of each table that is written to one.
+        table: The table; a page has what matters of all.
+        path: The file.
+        format: Its format.
+    """
+
+    table: TableName
+    path: Path
+    format: outputs.Format
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOutput:
+    """All destinations.
+
+    Attributes:
+        files: The files, the tables before the pages, because a page links to the tables.
         table: The table on standard output; None for none.
+        format: The format of standard output; `table` means the summary and no table.
         all_layers: Write layers that are available too.
     """
 
-    format: outputs.Format
-    files: tuple[tuple[TableName, Path], ...]
+    files: tuple[ImageFile, ...]
     table: TableName | None
+    format: outputs.Format
     all_layers: bool
 
     @property
@@ -43,58 +60,81 @@ class ImageOutput:
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files."""
-        return tuple(path for _, path in self.files)
+        return tuple(file.path for file in self.files)
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The files that are not pages."""
+        return tuple(file.path for file in self.files if file.format != "html")
 
 
 def prepare(
-    output: str | None, format_: outputs.Format | None, table: TableName, *, all_layers: bool
+    names: Sequence[str], format_: outputs.Format | None, table: TableName, *, all_layers: bool
 ) -> ImageOutput:
-    """Chooses format and destination and tests that they work, before anything is asked.
+    """Chooses formats and destinations and tests that they work, before anything is asked.
 
     Args:
-        output: `--output`; `-` is standard output; a folder, or a name with `/` at its end, takes all tables.
+        names: Every `--output`; `-` is standard output; a folder, or a name with `/` at its end, takes all
+            tables.
         format_: `--format`.
         table: `--table`.
         all_layers: `--all-layers`.
 
     Raises:
         click.UsageError: The options contradict each other.
-        CommandError: The folder or pyarrow is missing, or the folder cannot be written to.
+        CommandError: A folder or pyarrow is missing, or a folder cannot be written to.
     """
-    if output is not None and output != "-" and (output.endswith("/") or Path(output).is_dir()):
-        chosen = format_ or "parquet"
-        if chosen == "table":
-            raise click.UsageError(
-                "--format table is the summary itself; -o takes jsonl, csv, parquet or arrow"
-            )
-        folder = Path(output)
-        if not folder.is_dir():
-            raise CommandError(f"-o {output!r}: the folder does not exist; make it first: mkdir -p {output}")
-        files = []
-        for name in TABLES:
-            prepared = outputs.prepare(str(folder / f"{name}.{chosen}"), chosen)
-            assert prepared.path is not None  # noqa: S101 (for the type checker)
-            files.append((name, prepared.path))
-        return ImageOutput(chosen, tuple(files), None, all_layers)
-    one = outputs.prepare(output, format_)
-    if one.path is not None:
-        return ImageOutput(one.format, ((table, one.path),), None, all_layers)
-    return ImageOutput(one.format, (), table if one.to_stdout else None, all_layers)
+    output_list.refuse_contradictions(names, format_)
+    made: list[outputs.Output] = []
+    table_of: dict[Path | None, TableName] = {}
+    for name in names or (None,):
+        if name is not None and name != "-" and (name.endswith("/") or Path(name).is_dir()):
+            for each, output in _in_folder(name, format_):
+                made.append(output)
+                table_of[output.path] = each
+        else:
+            made.append(outputs.prepare(name, format_, page=True))
+    ordered = output_list.in_order(made)
+    files = tuple(
+        ImageFile(table_of.get(output.path, table), output.path, output.format)
+        for output in ordered
+        if output.path is not None
+    )
+    streamed = [output.format for output in ordered if output.to_stdout]
+    return ImageOutput(files, table if streamed else None, streamed[0] if streamed else "table", all_layers)
+
+
+def _in_folder(name: str, format_: outputs.Format | None) -> list[tuple[TableName, outputs.Output]]:
+    chosen = format_ or "parquet"
+    if chosen == "table":
+        raise click.UsageError("--format table is the summary itself; -o takes jsonl, csv, parquet or arrow")
+    if chosen == "html":
+        raise click.UsageError(f"-o {name}: a page is one file, not a folder; add -o FILE.html")
+    folder = Path(name)
+    if not folder.is_dir():
+        raise CommandError(f"-o {name!r}: the folder does not exist; make it first: mkdir -p {name}")
+    return [(each, outputs.prepare(str(folder / f"{each}.{chosen}"), chosen)) for each in TABLES]
 
 
 def write(report: ImageReport, output: ImageOutput) -> None:
-    """Writes the tables as `output` says.
+    """Writes the tables and the page as `output` says.
 
     Raises:
         CommandError: The disk or standard output is full or fails.
     """
-    for name, path in output.files:
+    for file in output.files:
         try:
-            report.write(path, table=name, format=output.format, all_layers=output.all_layers)
+            report.write(
+                file.path,
+                table=file.table,
+                format=file.format,
+                all_layers=output.all_layers,
+                full=output.tables,
+            )
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
-                f"cannot write {str(path)!r}: {reason}; make room or choose another folder"
+                f"cannot write {str(file.path)!r}: {reason}; make room or choose another folder"
             ) from error
     if output.table is None:
         return
@@ -102,6 +142,6 @@ def write(report: ImageReport, output: ImageOutput) -> None:
         sys.stdout.flush()
         path = Path(folder) / f"table.{output.format}"
         report.write(path, table=output.table, format=output.format, all_layers=output.all_layers)
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+        with path.open("rb") as opened:
+            shutil.copyfileobj(opened, sys.stdout.buffer, 1 << 20)
             sys.stdout.buffer.flush()

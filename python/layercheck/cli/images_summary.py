@@ -13,6 +13,7 @@ from rich.text import Text
 from layercheck.cli.numbers_table import numbers_table, shortened
 from layercheck.cli.verdict_bar import VerdictBar
 from layercheck.display.wording import duration, percent
+from layercheck.images.wording import IMAGE_VERDICT_NOTES
 from layercheck.redact import one_line, visible
 
 if TYPE_CHECKING:
@@ -32,16 +33,6 @@ STYLES = {
 }
 """Verdict of an image to its colour on a terminal."""
 
-_NOTES = {
-    "complete": "every part is there",
-    "incomplete": "parts are missing",
-    "unreadable": "the manifest cannot be read",
-    "partial": "children are not listed: a pull-through cache, or that is not known",
-    "archived": "archived, not pullable now",
-    "gone": "deleted while it was checked",
-    "undecided": "a part has no answer",
-    "not_checked": "the check ended first",
-}
 _ALWAYS_SHOWN = ("complete", "incomplete")
 _SHOWN = 20
 _REPOSITORIES = 10
@@ -93,7 +84,9 @@ def _verdicts(report: ImageReport) -> Table:
         count = counts[word]
         if count or word in _ALWAYS_SHOWN:
             shown = style if count else "dim"
-            table.add_row(Text(word, style=shown), f"{count:,}", percent(count, images), _NOTES[word])
+            table.add_row(
+                Text(word, style=shown), f"{count:,}", percent(count, images), IMAGE_VERDICT_NOTES[word]
+            )
     table.add_row("all", f"{images:,}", "", "", style="bold")
     return table
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from layercheck.cli import output as outputs
 from layercheck.cli.check_run import CommandResult
+from layercheck.cli.output_list import OutputList
 from layercheck.redact import without_user
 
 
 def write_json(
-    result: CommandResult, output: outputs.Output, journal: str | None, code: int, error: str | None = None
+    result: CommandResult, output: OutputList, journal: str | None, code: int, error: str | None = None
 ) -> None:
     """Writes the object in a line, where the table would go: to standard output, unless rows go there."""
     out = sys.stderr if output.to_stdout else sys.stdout
@@ -22,15 +23,17 @@ def write_json(
 
 
 def _describe(
-    result: CommandResult, output: outputs.Output, journal: str | None, code: int, error: str | None
+    result: CommandResult, output: OutputList, journal: str | None, code: int, error: str | None
 ) -> dict[str, Any]:
     if error is None and result.failure is not None:
         error = str(result.failure)
     report = result.report
+    written = [str(path) for path in output.paths] if result.written else []
     found: dict[str, Any] = {
         "exit_code": int(code),
         "error": error,
-        "report_file": str(output.path) if result.written and output.path is not None else None,
+        "report_file": next(iter(written), None),
+        "report_files": written,
         "journal_file": journal,
     }
     if report is None:

@@ -23,9 +23,11 @@ from layercheck.cli.streams import abandon_stdout
 from layercheck.file_formats import (
     COMPRESSIBLE,
     REPORT_SUFFIXES,
+    TABLE_SUFFIXES,
     ReportFormat,
     compressed_suffix,
     report_format,
+    why_uncompressed,
 )
 from layercheck.verdict import Verdict
 
@@ -34,8 +36,12 @@ if TYPE_CHECKING:
 
 Format: TypeAlias = Literal["table"] | ReportFormat
 FORMATS: tuple[Format, ...] = ("table", "jsonl", "csv", "parquet", "arrow")
+PAGE_FORMATS: tuple[Format, ...] = (*FORMATS, "html")
 HELP = "Write the report here: .jsonl or .csv (also .gz, .zst), .parquet, .arrow; - is standard output."
+PAGE_HELP = HELP.replace("; -", ", .html (a page for people); -") + " Several -o write several files."
 _BINARY: frozenset[Format] = frozenset({"parquet", "arrow"})
+_WHOLE: frozenset[Format] = _BINARY | {"html"}
+"""Formats that are made as a whole file, and then copied to standard output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ def prepare(
     *,
     only: frozenset[Verdict] | None = None,
     unique: bool = False,
+    page: bool = False,
 ) -> Output:
     """Chooses format and destination and tests that they work, so that no finished run fails to be written.
 
@@ -78,6 +85,7 @@ def prepare(
         journal: `--journal`, which the report must not overwrite either.
         only: `--only`.
         unique: `--unique`.
+        page: Whether the report may be a page, `html`.
 
     Raises:
         click.UsageError: If the two options contradict each other.
@@ -91,7 +99,7 @@ def prepare(
             )
         path = None
     else:
-        chosen, path = _format_of(output, format_), _writable(output, inputs, journal)
+        chosen, path = _format_of(output, format_, page), _writable(output, inputs, journal)
     if chosen == "table" and (only is not None or unique):
         raise click.UsageError(
             "--only and --unique choose rows of the report; add -o FILE, or --format jsonl"
@@ -105,21 +113,23 @@ def prepare(
     return chosen_output
 
 
-def _format_of(output: str, format_: Format | None) -> Format:
+def _format_of(output: str, format_: Format | None, page: bool) -> Format:
     if format_ == "table":
-        raise click.UsageError("--format table is the summary itself; -o takes jsonl, csv, parquet or arrow")
+        more = ", arrow or html" if page else " or arrow"
+        raise click.UsageError(f"--format table is the summary itself; -o takes jsonl, csv, parquet{more}")
     if format_ is not None:
         if compressed_suffix(output) and format_ not in COMPRESSIBLE:
             raise click.UsageError(
                 f"-o {output}: only csv and jsonl are compressed as a whole; leave out "
-                f"{compressed_suffix(output)}, because {format_} has compression of its own"
+                f"{compressed_suffix(output)}, because {why_uncompressed(format_)}"
             )
         return format_
     found = report_format(output)
-    if found is None:
+    if found is None or (found == "html" and not page):
+        suffixes = ", ".join(REPORT_SUFFIXES if page else TABLE_SUFFIXES)
         raise click.UsageError(
             f"-o {output}: the suffix does not name a format; end the name with "
-            f"{', '.join(REPORT_SUFFIXES)} (behind a text format also .gz or .zst), or add --format"
+            f"{suffixes} (behind a text format also .gz or .zst), or add --format"
         )
     return found
 
@@ -159,8 +169,13 @@ def _writable(output: str, inputs: Sequence[str], journal: str | None) -> Path:
     return path
 
 
-def write(report: Report, output: Output) -> None:
+def write(report: Report, output: Output, full: Sequence[Path] = ()) -> None:
     """Writes the report as `output` says; does nothing for `table`.
+
+    Args:
+        report: The report.
+        output: Where and how.
+        full: The files with all rows, to which a page links.
 
     Raises:
         CommandError: If the disk is full or fails. A file that existed before then stays unchanged.
@@ -169,7 +184,7 @@ def write(report: Report, output: Output) -> None:
         return
     if output.path is not None:
         try:
-            report.write(output.path, format=output.format, unique=output.unique, only=output.only)
+            report.write(output.path, format=output.format, unique=output.unique, only=output.only, full=full)
         except OSError as error:
             reason = error.strerror or str(error)
             what_to_do = _advice(error, "make room or choose another folder")
@@ -177,7 +192,7 @@ def write(report: Report, output: Output) -> None:
         return
     with stdout_failures():
         sys.stdout.flush()
-        if output.format in _BINARY:
+        if output.format in _WHOLE:
             _copy_through_file(report, output)
         else:
             _copy_through_pipe(report, output)

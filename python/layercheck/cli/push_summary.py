@@ -16,7 +16,7 @@ from layercheck.cli.verdict_bar import VerdictBar
 from layercheck.display.terminal import Terminal
 from layercheck.display.wording import bytes_text, duration
 from layercheck.push.actions import ACTIONS
-from layercheck.push.wording import ACTION_NOTES, ACTION_STYLES, headline, range_of_bytes
+from layercheck.push.wording import ACTION_NOTES, ACTION_STYLES, TAG_NOTES, headline, range_of_bytes
 from layercheck.redact import visible
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ _WIDE = 140
 """Columns from which a digest is shown whole beside its notes."""
 
 _ORDER = ("lacking", "undecided", "upload", "compress", "mount")
-_TAGS = {
-    "free": "no image has it",
-    "same": "it names this image already",
-    "moves": "it names another image",
-    "unknown": "what it names is not known",
-}
 
 
 def push_summary(plan: PushPlan, out: IO[str]) -> Group:
@@ -101,7 +95,7 @@ def _effort(plan: PushPlan) -> Iterator[str]:
         yield f"calls: {calls}"
         yield f"least time at the default quotas of these calls: {time}"
     if plan.tag is not None:
-        yield f"tag {visible(plan.tag)}: {_TAGS[plan.tag_state]}"
+        yield f"tag {visible(plan.tag)}: {TAG_NOTES[plan.tag_state]}"
 
 
 def _images(plan: PushPlan) -> Table:

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from layercheck.cli.numbers_table import numbers_table
 from layercheck.cli.verdict_bar import VerdictBar
-from layercheck.display.wording import VERDICT_STYLES, duration, percent
+from layercheck.display.wording import ENDINGS, VERDICT_NOTES, VERDICT_STYLES, duration, percent
 from layercheck.redact import one_line, visible
+from layercheck.report.unanswered_causes import unanswered_causes
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -23,26 +24,6 @@ if TYPE_CHECKING:
     from layercheck.report import Report
     from layercheck.types import RunStats, Target
 
-_NOTES = {
-    "available": "in the repository",
-    "unavailable": "not in the repository",
-    "archived": "exists, not readable now",
-    "refused": "the service refused to look them up",
-    "other": "an answer this version does not know",
-    "invalid": "not a digest; never sent",
-    "unanswered": "asked, no usable answer",
-    "not_checked": "never asked",
-}
-_ENDINGS = {
-    "running": "not ended yet",
-    "done": "done",
-    "cancelled": "cancelled",
-    "timeout": "the time limit was reached",
-    "stalled": "the service stopped answering",
-    "fatal": "stopped by an error that a retry cannot fix",
-    "journal": "the journal could not be written",
-    "killed": "killed",
-}
 _RUNS_SHOWN = 5
 _ALWAYS_SHOWN = frozenset({"available", "unavailable"})
 _EXAMPLES = 5
@@ -87,7 +68,7 @@ def _runs(status: JournalStatus) -> Iterator[str]:
     for run in status.runs[-_RUNS_SHOWN:]:
         took = duration((run.written_at - run.started_at).total_seconds())
         effort = f"{_count(run.stats.calls, 'call')} in {took}"
-        yield f"run of {_minute(run.started_at)}: {effort}, {_ENDINGS[run.ended]}"
+        yield f"run of {_minute(run.started_at)}: {effort}, {ENDINGS[run.ended]}"
 
 
 def _minute(at: datetime) -> str:
@@ -117,7 +98,9 @@ def _verdicts(report: Report) -> Iterator[RenderableType]:
         # Rejected rows have no digest, so unique digests cannot be counted.
         digests = "" if verdict is Verdict.INVALID else f"{unique.get(word, 0):,}"
         style = VERDICT_STYLES[word] if rows else "dim"
-        table.add_row(Text(word, style=style), f"{rows:,}", digests, percent(rows, report.rows), _NOTES[word])
+        table.add_row(
+            Text(word, style=style), f"{rows:,}", digests, percent(rows, report.rows), VERDICT_NOTES[word]
+        )
     total = sum(count for word, count in unique.items() if word != Verdict.INVALID.label)
     table.add_row("all", f"{report.rows:,}", f"{total:,}", "", "", style="bold")
     yield VerdictBar(report.counts, VERDICT_STYLES)
@@ -222,17 +205,10 @@ def _answered(report: Report, verdict: Verdict) -> list[RenderableType]:
 
 def _error_log(report: Report) -> list[RenderableType]:
     """Why digests have no answer: the errors of their batches, equal errors in one line."""
-    causes: dict[tuple[str, str], int] = {}
-    for error in report.errors:
-        # The verdicts already show what was refused or cancelled.
-        if error.kind in {"batch", "cancelled"}:
-            continue
-        key = (error.code, one_line(error.message)[:300])
-        causes[key] = causes.get(key, 0) + error.stop - error.start
+    causes = unanswered_causes(report.errors)
     if not causes:
         return []
-    most = sorted(causes.items(), key=lambda item: -item[1])
     lines: list[RenderableType] = [Text("\nwithout an answer (digests: cause)", style="bold")]
-    for (code, message), digests in most[:_EXAMPLES]:
-        lines.append(Text(f"{digests:,}: {visible(code)}: {message}"))
-    return lines
+    return lines + [
+        Text(f"{cause.digests:,}: {visible(cause.code)}: {cause.message}") for cause in causes[:_EXAMPLES]
+    ]

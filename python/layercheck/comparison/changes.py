@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layercheck._core import Comparison, Plan
 from layercheck.comparison import notebook
+from layercheck.comparison.kinds_of_change import CHANGES as CHANGES
+from layercheck.comparison.kinds_of_change import LISTED as LISTED
+from layercheck.comparison.kinds_of_change import WRITTEN
+from layercheck.comparison.kinds_of_change import Change as Change
 from layercheck.comparison.sources import add_source
 from layercheck.file_formats import compressed_suffix
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
-from layercheck.report.files import format_of
+from layercheck.report.files import format_of, save_page
 from layercheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -26,22 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from layercheck.comparison.plot import ChangePlots
+    from layercheck.page.link import Files
     from layercheck.report import Report
     from layercheck.types import Target
-
-Change: TypeAlias = Literal[
-    "vanished", "appeared", "archived", "restored", "changed", "same", "unknown", "added", "removed"
-]
-"""How the verdict of a digest changed.
-
-`vanished`: it was available or archived and is unavailable; `appeared`: the reverse. `archived`: it was
-available and is archived; `restored`: the reverse. `changed`: any other change. `same`: the verdict is the
-same. `unknown`: one of the two verdicts is not final. `added`: it is only in the second check; `removed`:
-it is only in the first."""
-
-CHANGES: tuple[Change, ...] = get_args(Change)
-LISTED: tuple[Change, ...] = ("vanished", "appeared", "archived", "restored", "changed")
-"""The changes that `Changes.lines` lists by default."""
 
 _ABSENT = len(Verdict)
 _NOT_FINAL = (Verdict.NOT_CHECKED, Verdict.INVALID, Verdict.UNANSWERED)
@@ -172,18 +163,38 @@ class Changes:
         arrow = pyarrow("to_arrow()")
         return arrow.Table.from_batches(self._batches(arrow), _schema(arrow))
 
-    def write(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the lines to a file atomically, as `Report.write` does, but only as JSON Lines or Parquet.
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        full: Files = (),
+        names: tuple[str, str] | None = None,
+    ) -> None:
+        """Write the lines to a file atomically, as `Report.write` does, as JSON Lines, Parquet or a page.
+
+        Args:
+            path: The file. Its suffix selects the format, unless `format` is given. `.html` is a page: one
+                file with the numbers, plots, and the first 2,000 changes.
+            format: `"jsonl"`, `"parquet"` or `"html"`.
+            full: The file with all changes, or several, to which a page links. Without effect on a table.
+            names: What a page calls the two checks, such as their files.
 
         Raises:
             ValueError: If the format is another one.
             ImportError: If Parquet is asked for and pyarrow is not installed.
             OSError: If the file cannot be written; an existing file is left untouched.
         """
-        chosen = format_of(path, format)
-        if chosen not in ("jsonl", "parquet") or compressed_suffix(path):
+        chosen = format_of(path, format, page=True)
+        if chosen not in WRITTEN or compressed_suffix(path):
             what = f"compressed {chosen}" if compressed_suffix(path) else chosen
-            raise ValueError(f"changes are written as jsonl or parquet, not {what}")
+            raise ValueError(f"changes are written as jsonl, parquet or html, not {what}")
+        if chosen == "html":
+            from layercheck.comparison.page import page_of
+            from layercheck.page.link import links
+
+            save_page(page_of(self, names=names, files=links(path, full)), path)
+            return
         if chosen == "jsonl":
             with atomic_write(Path(path)) as temporary, open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
                 file.writelines(map(as_json, self.lines()))

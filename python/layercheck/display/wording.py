@@ -16,6 +16,30 @@ VERDICT_STYLES = {
 }
 """Verdict word to its colour in bars and tables on a terminal."""
 
+VERDICT_NOTES = {
+    "available": "in the repository",
+    "unavailable": "not in the repository",
+    "archived": "exists, not readable now",
+    "refused": "the service refused to look them up",
+    "other": "an answer this version does not know",
+    "invalid": "not a digest; never sent",
+    "unanswered": "asked, no usable answer",
+    "not_checked": "never asked",
+}
+"""Verdict word to what it means."""
+
+ENDINGS = {
+    "running": "not ended yet",
+    "done": "done",
+    "cancelled": "cancelled",
+    "timeout": "the time limit was reached",
+    "stalled": "the service stopped answering",
+    "fatal": "stopped by an error that a retry cannot fix",
+    "journal": "the journal could not be written",
+    "killed": "killed",
+}
+"""How a run ended, in words."""
+
 
 def counts_line(counts: dict[str, int], *, order: Iterable[str] = VERDICT_STYLES) -> list[tuple[str, str]]:
     """The verdict counts that are not zero, as (text, style).

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from layercheck._core import RecordTable
     from layercheck.images.plot import ImagePlots
+    from layercheck.page.link import Files
 
 
 class RepositoryError(NamedTuple):
@@ -204,20 +205,30 @@ class ImageReport:
         table: str = "images",
         format: str | None = None,
         all_layers: bool = False,
+        full: Files = (),
     ) -> None:
-        """Write a table to a file atomically, as `Report.write` does.
+        """Write a table, or a page for people, to a file atomically, as `Report.write` does.
 
         Args:
-            path: The file. Its suffix selects the format, unless `format` is given.
-            table: `images`, `platforms`, `layers` or `repositories`.
-            format: `"parquet"`, `"csv"`, `"jsonl"` or `"arrow"`.
+            path: The file. Its suffix selects the format, unless `format` is given. `.html` is a page: one
+                file with the verdicts, plots, and the first 2,000 images that are not complete.
+            table: `images`, `platforms`, `layers` or `repositories`. Without effect on a page.
+            format: `"parquet"`, `"csv"`, `"jsonl"`, `"arrow"` or `"html"`.
             all_layers: In `layers`, the layers that are available too.
+            full: The file with all images, or several, to which a page links. Without effect on a table.
 
         Raises:
             ValueError: If there is no such table or format.
             ImportError: If Parquet or Arrow is asked for and pyarrow is not installed.
             OSError: If the file cannot be written; an existing file is left untouched.
         """
+        if files.format_of(path, format, page=True) == "html":
+            from layercheck.images.page import page_of
+            from layercheck.page.link import links
+
+            check_name(table)
+            files.save_page(page_of(self, files=links(path, full)), path)
+            return
         files.save(self.table(table, all_layers=all_layers), path, format)
 
     def raise_for_failures(self) -> None:

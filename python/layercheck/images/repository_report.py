@@ -141,11 +141,18 @@ class RepositoryReport:
         """
         if isinstance(verdict, str):
             verdict = ImageVerdict.from_label(verdict)
+        for line in self.lines_with(verdict):
+            yield _image(self.repository_name, line)
+
+    def lines_with(self, verdict: ImageVerdict) -> Iterator[dict[str, Any]]:
+        """Yield the lines of the table `images` with a verdict, without the columns that say where.
+
+        Each has the key `lacking` too: the digests of the parts that a pull cannot have.
+        """
         start: int | None = 0
         while start is not None:
             lines, start = self._graph.images_with(int(verdict), start, _IN_A_ROW)
-            for line in lines:
-                yield _image(self.repository_name, line)
+            yield from lines
 
     def table(self, name: str, *, all_layers: bool = False) -> RecordTable:
         """Return a table of this repository; see `ImageReport.table`.

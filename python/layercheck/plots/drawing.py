@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)" viewBox="([\d. -]+)"[^>]*>')
 _IDENTIFIER = re.compile(r'(?<= id=")[^"]+(?=")')
+_ROLE = re.compile(r'(<g [^>]*?) role="graphics-[a-z]+"(?: aria-roledescription="[^"]*")?')
 _MARGIN = 10
 _numbers = itertools.count(1)
 
@@ -44,7 +45,8 @@ def svg(table: PlotTable) -> str:
     """
     drawn = _drawn(specification(table, on_paper=False))
     opening, width, height, box = _opening(drawn)
-    body = _with_own_identifiers(drawn[len(opening) :])
+    # The drawing is one image with one label, so its parts must have no roles without labels.
+    body = _ROLE.sub(r"\1", _with_own_identifiers(drawn[len(opening) :]))
     label = escape(f"{table.title}: {table.summary}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lc-plot" role="img" aria-label="{label}" '

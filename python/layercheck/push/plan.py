@@ -11,12 +11,14 @@ from layercheck.push import notebook, table, totals
 from layercheck.push.actions import PushRow
 from layercheck.push.obstacles import TagState
 from layercheck.push.totals import Range
+from layercheck.report import files
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
+    from layercheck.page.link import Files
     from layercheck.push.plot import PushPlots
     from layercheck.report import Report
     from layercheck.types import Target
@@ -211,19 +213,27 @@ class PushPlan:
         """
         return table.to_polars(self.rows)
 
-    def write(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the rows to a file atomically, as `Report.write` does.
+    def write(self, path: str | os.PathLike[str], *, format: str | None = None, full: Files = ()) -> None:
+        """Write the rows, or a page for people, to a file atomically, as `Report.write` does.
 
         Args:
             path: The file. Its suffix selects the format, unless `format` is given. With `.gz` behind it,
-                CSV and JSON Lines are compressed.
-            format: `"parquet"`, `"csv"`, `"jsonl"` or `"arrow"`.
+                CSV and JSON Lines are compressed. `.html` is a page: one file with the actions, plots, and
+                the first 2,000 rows.
+            format: `"parquet"`, `"csv"`, `"jsonl"`, `"arrow"` or `"html"`.
+            full: The file with all rows, or several, to which a page links. Without effect on a table.
 
         Raises:
             ValueError: If neither suffix nor `format` is one of these.
             ImportError: If Parquet or Arrow is asked for and pyarrow is not installed.
             OSError: If the file cannot be written; an existing file at `path` is left untouched.
         """
+        if files.format_of(path, format, page=True) == "html":
+            from layercheck.page.link import links
+            from layercheck.push.page import page_of
+
+            files.save_page(page_of(self, files=links(path, full)), path)
+            return
         table.save(self.rows, path, format)
 
     def raise_for_failures(self) -> None:

@@ -30,6 +30,15 @@ ACTION_NOTES = {
     "lacking": "neither in the source nor in the target",
     "undecided": "no answer says what would happen",
 }
+"""Action to what it means."""
+
+TAG_NOTES = {
+    "free": "no image has it",
+    "same": "it names this image already",
+    "moves": "it names another image",
+    "unknown": "what it names is not known",
+}
+"""What the tag of a push is in the target, to what that means."""
 
 
 def headline(plan: PushPlan) -> str:

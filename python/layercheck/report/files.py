@@ -6,20 +6,26 @@ import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from layercheck._core import RecordTable, RowsTable, Table
 from layercheck.file_formats import (
     COMPRESSIBLE,
     REPORT_FORMATS,
     REPORT_SUFFIXES,
+    TABLE_FORMATS,
+    TABLE_SUFFIXES,
     ReportFormat,
     compressed_suffix,
     report_format,
+    why_uncompressed,
 )
 from layercheck.report.atomic_write import atomic_write
 from layercheck.report.dataframes import pyarrow
 from layercheck.report.read_ahead import one_ahead
+
+if TYPE_CHECKING:
+    from layercheck.page.content import Page
 
 AnyTable: TypeAlias = Table | RowsTable | RecordTable
 
@@ -33,31 +39,46 @@ _REPEATING = [
 ]
 
 
-def format_of(path: str | os.PathLike[str], format: str | None = None) -> ReportFormat:
+def format_of(path: str | os.PathLike[str], format: str | None = None, *, page: bool = False) -> ReportFormat:
     """The format to write `path` in: `format` if given, else the format of the suffix.
 
     A text format may have `.gz` or `.zst` behind its suffix.
 
+    Args:
+        path: The file.
+        format: A name of a format; None for that of the suffix.
+        page: Whether it may be a page, `html`. Single tables have none.
+
     Raises:
-        ValueError: If the format is none of `parquet`, `csv`, `jsonl`, `arrow`.
+        ValueError: If the format is none of `parquet`, `csv`, `jsonl`, `arrow`, and `html` if `page`.
     """
+    formats, suffixes = (REPORT_FORMATS, REPORT_SUFFIXES) if page else (TABLE_FORMATS, TABLE_SUFFIXES)
     if format is None:
         found = report_format(path)
-        if found is None:
+        if found is None or found not in formats:
             raise ValueError(
                 f"cannot tell a format from the name {os.fspath(path)!r}: "
-                f"end it in {', '.join(REPORT_SUFFIXES)}, or give format="
+                f"end it in {', '.join(suffixes)}, or give format="
             )
         return found
-    for known in REPORT_FORMATS:
+    for known in formats:
         if format == known:
             if known not in COMPRESSIBLE and compressed_suffix(path):
                 raise ValueError(
                     f"{os.fspath(path)!r}: only csv and jsonl are compressed as a whole; "
-                    f"leave out {compressed_suffix(path)}, because {known} has compression of its own"
+                    f"leave out {compressed_suffix(path)}, because {why_uncompressed(known)}"
                 )
             return known
-    raise ValueError(f"unknown format {format!r}; expected one of: {', '.join(sorted(REPORT_FORMATS))}")
+    raise ValueError(f"unknown format {format!r}; expected one of: {', '.join(sorted(formats))}")
+
+
+def save_page(page: Page, path: str | os.PathLike[str]) -> None:
+    """Write a page to `path`, as `Report.write` describes."""
+    from layercheck.page.render import html
+
+    content = html(page).encode()
+    with atomic_write(Path(path)) as temporary:
+        Path(temporary).write_bytes(content)
 
 
 def save(table: AnyTable, path: str | os.PathLike[str], format: str | None = None) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from layercheck.page.link import Files
     from layercheck.report.plot import ReportPlots
 
 
@@ -315,24 +316,34 @@ class Report:
         format: str | None = None,
         unique: bool = False,
         only: Only = None,
+        full: Files = (),
     ) -> None:
-        """Write the table to a file atomically.
+        """Write the table, or a page for people, to a file atomically.
 
         The file is written under a temporary name beside `path`, synced to disk and renamed, so
         that a crash leaves either the old file or the new one.
 
         Args:
             path: The file. Its suffix selects the format, unless `format` is given. With `.gz` or `.zst`
-                behind it, CSV and JSON Lines are compressed.
-            format: `"parquet"`, `"csv"`, `"jsonl"` or `"arrow"`.
+                behind it, CSV and JSON Lines are compressed. `.html` is a page: one file that shows the
+                verdicts, plots, and the first 2,000 lines that are not available.
+            format: `"parquet"`, `"csv"`, `"jsonl"`, `"arrow"` or `"html"`.
             unique: One line for each digest instead of one for each row.
             only: Only the lines with these verdicts: a word, a `Verdict`, or several of them. None: all.
+            full: The file with all rows, or several, to which a page links. Without effect on a table.
 
         Raises:
             ValueError: If neither suffix nor `format` is one of these, or there is no such verdict.
             ImportError: If Parquet or Arrow is asked for and pyarrow is not installed.
             OSError: If the file cannot be written; an existing file at `path` is left untouched.
         """
+        if files.format_of(path, format, page=True) == "html":
+            from layercheck.page.link import links
+            from layercheck.report.page import page_of
+
+            listed = None if only is None else _verdicts(only)
+            files.save_page(page_of(self, only=listed, unique=unique, files=links(path, full)), path)
+            return
         files.save(self.table(unique=unique, only=only), path, format)
 
     def raise_for_failures(self) -> None:

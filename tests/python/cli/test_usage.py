@@ -52,7 +52,7 @@ COMMANDS = ("check", "plan", "push-plan", "journal", "diff", "serve", "demo", "c
         pytest.param(["diff", "a", "b", "-o"], "(see: layercheck diff --help)", id="no-value-of-diff"),
         pytest.param(
             ["diff", "a", "b", "-o", "changes"],
-            "end the name with .jsonl or .parquet, or add --format",
+            "end the name with .jsonl, .parquet or .html, or add --format",
             id="suffix-of-diff",
         ),
         pytest.param(["completion", "tcsh"], "'tcsh'", id="completion"),

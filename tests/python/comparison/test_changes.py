@@ -93,7 +93,7 @@ def test_changes_are_written_as_jsonl_and_parquet(checks: Path, tmp_path: Path) 
     changes.write(tmp_path / "changes.parquet")
     assert [json.loads(line) for line in (tmp_path / "changes.jsonl").read_text().splitlines()] == expected
     assert pq.read_table(tmp_path / "changes.parquet").to_pylist() == expected
-    with pytest.raises(ValueError, match="as jsonl or parquet, not csv"):
+    with pytest.raises(ValueError, match="as jsonl, parquet or html, not csv"):
         changes.write(tmp_path / "changes.csv")
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from layercheck.cli import input_files
+from layercheck.cli import input_files, output_list
 from layercheck.cli import output as outputs
 from layercheck.cli.check_result import load_for_the_end, present
 from layercheck.cli.check_run import run
@@ -48,11 +48,11 @@ Exit codes:
 @target_options
 @pace_options
 @journal_options
-@click.option("-o", "--output", metavar="FILE", help=outputs.HELP)
+@click.option("-o", "--output", metavar="FILE", multiple=True, help=outputs.PAGE_HELP)
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(outputs.FORMATS),
+    type=click.Choice(outputs.PAGE_FORMATS),
     help="Format of FILE; default by its suffix. Without -o, format of the rows on standard output.",
 )
 @row_options
@@ -92,7 +92,7 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     target = target_keywords(repository, inputs, options)
     options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
-    output = outputs.prepare(
+    output = output_list.prepare(
         options["output"],
         options["format_"],
         names,
@@ -130,12 +130,12 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
 
 
 def _dry_run(
-    names: tuple[str, ...], target: dict[str, Any], output: outputs.Output, options: dict[str, Any]
+    names: tuple[str, ...], target: dict[str, Any], output: output_list.OutputList, options: dict[str, Any]
 ) -> ExitCode:
     with display(quiet=options["quiet"], progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
         shown.note(f"dry run: nothing is sent to {_place(target)}")
-    machine = options["summary_format"] == "json" or (output.format == "jsonl" and output.path is None)
+    machine = options["summary_format"] == "json" or (output.to_stdout and "jsonl" in output.formats)
     offline.show(
         reading.plan,
         registry="public" if target["public"] else "private",

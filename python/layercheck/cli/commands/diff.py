@@ -10,28 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from layercheck.cli import output as outputs
+from layercheck.cli import output_list
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
+from layercheck.comparison.kinds_of_change import CHANGE_NOTES, LISTED, WRITTEN
 from layercheck.errors import JournalError
 from layercheck.file_formats import compressed_suffix, report_format
 from layercheck.redact import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from layercheck.comparison.changes import Changes
     from layercheck.types import Target
 
-_NOTES = {
-    "vanished": "was in the repository, now is not",
-    "appeared": "was not in the repository, now is",
-    "archived": "was readable, now is archived",
-    "restored": "was archived, now is readable",
-    "changed": "another change of the verdict",
-    "same": "the same verdict",
-    "unknown": "no final verdict in A or in B",
-    "added": "only in B",
-    "removed": "only in A",
-}
 _STYLES = {
     "same": "green",
     "vanished": "red",
@@ -56,55 +47,75 @@ Exit codes:
 @click.command("diff", short_help="What changed between two audits.", epilog=_EXIT_CODES)
 @click.argument("before", metavar="A", type=click.Path())
 @click.argument("after", metavar="B", type=click.Path())
-@click.option("-o", "--output", metavar="FILE", help="Write the changed digests here: .jsonl, .parquet.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    multiple=True,
+    help="Write the changed digests here: .jsonl, .parquet, .html (a page for people). Several -o write "
+    "several files.",
+)
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["table", "jsonl", "parquet"]),
+    type=click.Choice(["table", "jsonl", "parquet", "html"]),
     help="Format of FILE; default by its suffix. Without -o, table or jsonl on standard output.",
 )
-def diff(before: str, after: str, output: str | None, format_: outputs.Format | None) -> int:
+def diff(before: str, after: str, output: tuple[str, ...], format_: outputs.Format | None) -> int:
     """Show which digests changed their verdict from A, the earlier audit, to B.
 
     A, B: journals, or reports in Parquet, Arrow, CSV or JSON Lines. CSV and JSON Lines may be gzip or zstd.
     - is standard input.
     """
-    if output in (None, "-") and format_ == "parquet":
+    if set(output) <= {"-"} and format_ == "parquet":
         raise click.UsageError("Parquet goes to a file; add -o FILE.parquet")
     if "-" in (before, after) and sys.stdin is None:
         raise CommandError("standard input is closed; name a file for A and for B")
     names = [visible("standard input" if each == "-" else each) for each in (before, after)]
     before, after = ("/dev/stdin" if each == "-" else each for each in (before, after))
-    if output not in (None, "-") and format_ is None and report_format(output) is None:
-        raise click.UsageError(
-            f"-o {output}: the suffix does not name a format; end the name with .jsonl or .parquet, or add "
-            "--format"
-        )
-    target = outputs.prepare(output, format_, [each for each in (before, after) if Path(each).exists()])
-    if target.path is not None and (
-        target.format not in ("jsonl", "parquet") or compressed_suffix(target.path)
-    ):
-        what = f"{'compressed ' if compressed_suffix(target.path) else ''}{target.format}"
-        raise click.UsageError(f"changes are written as jsonl or parquet, not {what}")
+    for name in output:
+        if name != "-" and format_ is None and report_format(name) is None:
+            raise click.UsageError(
+                f"-o {name}: the suffix does not name a format; end the name with .jsonl, .parquet or .html, "
+                "or add --format"
+            )
+    targets = output_list.prepare(output, format_, [each for each in (before, after) if Path(each).exists()])
+    for target in targets:
+        compressed = target.path is not None and compressed_suffix(target.path)
+        if target.path is not None and (target.format not in WRITTEN or compressed):
+            what = f"{'compressed ' if compressed else ''}{target.format}"
+            raise click.UsageError(f"changes are written as jsonl, parquet or html, not {what}")
     changes = _compared(before, after)
     for warning in _warnings(changes, (before, after), names):
         say(warning)
+    for target in targets:
+        _write(changes, target, targets.tables, (names[0], names[1]))
+    if not targets.to_stdout:
+        with outputs.stdout_failures():
+            _show(changes, names)
+    return ExitCode.FOUND if changes.counts["vanished"] else ExitCode.DONE
+
+
+def _write(changes: Changes, target: outputs.Output, tables: Sequence[Path], names: tuple[str, str]) -> None:
     if target.path is not None:
         try:
-            changes.write(target.path, format=target.format)
+            changes.write(target.path, format=target.format, full=tables, names=names)
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
                 f"cannot write {str(target.path)!r}: {reason}; make room or choose another folder"
             ) from error
-    with outputs.stdout_failures():
-        if target.to_stdout:
-            from layercheck.comparison.changes import as_json
+    elif target.to_stdout:
+        with outputs.stdout_failures():
+            if target.format == "html":
+                from layercheck.comparison.page import page_of
+                from layercheck.page.render import html
 
-            sys.stdout.writelines(map(as_json, changes.lines()))
-        else:
-            _show(changes, names)
-    return ExitCode.FOUND if changes.counts["vanished"] else ExitCode.DONE
+                sys.stdout.write(html(page_of(changes, names=names)))
+            else:
+                from layercheck.comparison.changes import as_json
+
+                sys.stdout.writelines(map(as_json, changes.lines()))
 
 
 def _compared(before: str, after: str) -> Changes:
@@ -164,7 +175,6 @@ def _show(changes: Changes, names: list[str]) -> None:
 
     from layercheck.cli.numbers_table import numbers_table, show
     from layercheck.cli.verdict_bar import VerdictBar
-    from layercheck.comparison.changes import LISTED
 
     audits = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     for letter, name, size in zip("AB", names, changes.sizes, strict=True):
@@ -174,7 +184,7 @@ def _show(changes: Changes, names: list[str]) -> None:
     table.add_column("", style="dim", overflow="fold")
     for change, number in counts.items():
         if number or change in LISTED[:2]:
-            table.add_row(change, f"{number:,}", _NOTES[change])
+            table.add_row(change, f"{number:,}", CHANGE_NOTES[change])
     lines: list[RenderableType] = [audits, Text(), VerdictBar(counts, _STYLES), table]
     vanished = [line.digest for line in islice(changes.lines(("vanished",)), _EXAMPLES)]
     if vanished:

@@ -134,11 +134,17 @@ class _PaceType(RateType):
     help="Read nothing unless this role is excluded from the pull times of images.",
 )
 @click.option("--no-confirm", is_flag=True, help="Do not ask GetDownloadUrlForLayer about missing layers.")
-@click.option("-o", "--output", metavar="FILE|FOLDER/", help=f"{outputs.HELP} FOLDER/ takes all four tables.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|FOLDER/",
+    multiple=True,
+    help=f"{outputs.PAGE_HELP} FOLDER/ takes all four tables.",
+)
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(outputs.FORMATS),
+    type=click.Choice(outputs.PAGE_FORMATS),
     help="Format of FILE; default by its suffix. Without -o, format of standard output.",
 )
 @click.option(
@@ -146,7 +152,7 @@ class _PaceType(RateType):
     type=click.Choice(TABLES),
     default="images",
     show_default=True,
-    help="Which table is written.",
+    help="Which table is written. A page shows what matters of all of them.",
 )
 @click.option("--all-layers", is_flag=True, help="Write layers that are available too into the table layers.")
 @click.option(
@@ -281,8 +287,8 @@ def _present(report: ImageReport, output: ImageOutput, *, quiet: bool) -> Comman
             with outputs.stdout_failures():
                 out = sys.stderr if output.to_stdout else sys.stdout
                 show(summary(report), out)
-                for path in output.paths:
-                    out.write(f"\nreport: {path}\n")
+                for number, path in enumerate(output.paths):
+                    out.write(f"{'' if number else chr(10)}report: {path}\n")
     except CommandError as failure:
         return failure
     return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from layercheck.cli import output as outputs
+from layercheck.cli import output_list
 from layercheck.cli.exit_codes import CommandError, ExitCode
 from layercheck.cli.options import lines_option, row_options
 from layercheck.errors import JournalError
@@ -48,29 +49,26 @@ def show(file: str, format_: str) -> int:
 
 @journal.command("export", short_help="Write the report of a journal.")
 @click.argument("file", metavar="FILE", type=click.Path())
-@click.option("-o", "--output", metavar="OUT", help=outputs.HELP)
+@click.option("-o", "--output", metavar="OUT", multiple=True, help=outputs.PAGE_HELP)
 @row_options
 @click.option(
     "--format",
     "format_",
-    type=click.Choice([name for name in outputs.FORMATS if name != "table"]),
+    type=click.Choice([name for name in outputs.PAGE_FORMATS if name != "table"]),
     help="Format of OUT; default by its suffix. Without -o, format of standard output, default jsonl.",
 )
 def export(
     file: str,
-    output: str | None,
+    output: tuple[str, ...],
     format_: outputs.Format | None,
     only: frozenset[Verdict] | None,
     unique: bool,
 ) -> int:
     """Write the report of the journal FILE. Digests that were not asked yet are not_checked."""
-    to_stdout = output is None or output == "-"
-    target = outputs.prepare(
-        output, format_ or ("jsonl" if to_stdout else None), journal=file, only=only, unique=unique
-    )
+    target = output_list.prepare(output or ("-",), format_, journal=file, only=only, unique=unique)
     with _open(file) as opened:
         report = _ask(opened.report)
-    outputs.write(report, target)
+    output_list.write(report, target)
     return ExitCode.DONE if report.complete else ExitCode.INCOMPLETE
 
 

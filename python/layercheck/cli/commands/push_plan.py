@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from layercheck.cli import output as outputs
+from layercheck.cli import output_list
 from layercheck.cli.error_messages import explain, in_options
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.image_source import open_source, reading, size_of
@@ -91,12 +93,13 @@ class FailOnType(ParamType):
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows here: .jsonl or .csv (also .gz, .zst), .parquet, .arrow; - is standard output.",
+    multiple=True,
+    help=outputs.PAGE_HELP.replace("report", "rows"),
 )
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(outputs.FORMATS),
+    type=click.Choice(outputs.PAGE_FORMATS),
     help="Format of FILE; default by its suffix. Without -o, format of the rows on standard output.",
 )
 @click.option(
@@ -120,14 +123,15 @@ def push_plan(source: str, repository: str, **options: Any) -> int:
     ARN, in private ECR.
     """
     target = _target(repository, options)
-    output = outputs.prepare(
+    output = output_list.prepare(
         options["output"], options["format_"], [source] if source != "-" and Path(source).exists() else []
     )
     quiet: bool = options["quiet"]
     with InterruptHandler() as interrupts:
         plan = _planned(source, target, options)
         interrupts.defer()
-        _write(plan, output)
+        for each in output:
+            _write(plan, each, output.tables)
         if not quiet:
             _show(plan, output)
         if interrupts.interrupted:
@@ -208,25 +212,34 @@ def _found(plan: PushPlan) -> frozenset[str]:
     return frozenset(found | ({"blocked"} if plan.blocked else set()))
 
 
-def _write(plan: PushPlan, output: outputs.Output) -> None:
+def _write(plan: PushPlan, output: outputs.Output, tables: Sequence[Path]) -> None:
     if output.path is not None:
         try:
-            plan.write(output.path, format=output.format)
+            plan.write(output.path, format=output.format, full=tables)
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
                 f"cannot write {str(output.path)!r}: {reason}; make room or choose another folder"
             ) from error
     elif output.to_stdout:
-        from layercheck.push.table import as_bytes
-
         with outputs.stdout_failures():
             sys.stdout.flush()
-            sys.stdout.buffer.write(as_bytes(plan.rows, output.format))
+            sys.stdout.buffer.write(_as_bytes(plan, output.format))
             sys.stdout.buffer.flush()
 
 
-def _show(plan: PushPlan, output: outputs.Output) -> None:
+def _as_bytes(plan: PushPlan, format_: outputs.Format) -> bytes:
+    if format_ == "html":
+        from layercheck.page.render import html
+        from layercheck.push.page import page_of
+
+        return html(page_of(plan)).encode()
+    from layercheck.push.table import as_bytes
+
+    return as_bytes(plan.rows, format_)
+
+
+def _show(plan: PushPlan, output: output_list.OutputList) -> None:
     from layercheck.cli.numbers_table import show
     from layercheck.cli.push_summary import push_summary
     from layercheck.redact import visible
@@ -234,5 +247,5 @@ def _show(plan: PushPlan, output: outputs.Output) -> None:
     with outputs.stdout_failures():
         out = sys.stderr if output.to_stdout else sys.stdout
         show(push_summary(plan, out), out)
-        if output.path is not None:
-            out.write(f"\nrows: {visible(str(output.path))}\n")
+        for number, path in enumerate(output.paths):
+            out.write(f"{'' if number else chr(10)}rows: {visible(str(path))}\n")
