@@ -211,7 +211,7 @@ class ImageReport:
 
         Args:
             path: The file. Its suffix selects the format, unless `format` is given. `.html` is a page: one
-                file with the verdicts, plots, and the first 2,000 images that are not complete.
+                file with the verdicts, plots, and the first 2,000 images with a verdict other than complete.
             table: `images`, `platforms`, `layers` or `repositories`. Without effect on a page.
             format: `"parquet"`, `"csv"`, `"jsonl"`, `"arrow"` or `"html"`.
             all_layers: In `layers`, the layers that are available too.

@@ -214,7 +214,7 @@ def _findings(report: ImageReport, files: tuple[tuple[str, str], ...]) -> Findin
     counts = report.counts
     return Findings.of(
         "Findings",
-        "images that are not complete",
+        "images with a verdict other than complete",
         _COLUMNS,
         chain.from_iterable(_lines(report, verdict) for verdict in _FOUND),
         sum(counts[verdict.label] for verdict in _FOUND),

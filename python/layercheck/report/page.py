@@ -166,7 +166,7 @@ def _findings(
     chosen = set(_FOUND if only is None else only)
     words = [verdict for verdict in (*_FOUND, Verdict.AVAILABLE) if verdict in chosen]
     noun = "digests" if unique else "rows"
-    unit = f"{noun} that are not available" if only is None else f"chosen {noun}"
+    unit = f"{noun} with a verdict other than available" if only is None else f"chosen {noun}"
     return Findings.of(
         "Findings",
         unit,

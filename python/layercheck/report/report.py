@@ -326,7 +326,7 @@ class Report:
         Args:
             path: The file. Its suffix selects the format, unless `format` is given. With `.gz` or `.zst`
                 behind it, CSV and JSON Lines are compressed. `.html` is a page: one file that shows the
-                verdicts, plots, and the first 2,000 lines that are not available.
+                verdicts, plots, and the first 2,000 lines with a verdict other than available.
             format: `"parquet"`, `"csv"`, `"jsonl"`, `"arrow"` or `"html"`.
             unique: One line for each digest instead of one for each row.
             only: Only the lines with these verdicts: a word, a `Verdict`, or several of them. None: all.

@@ -83,7 +83,7 @@ def test_a_check_shows_what_is_wrong_first_with_the_reason_and_the_row() -> None
     assert lines[0][1] == reports.report().row(1).digest
     assert lines[2][1] == r"<script>alert(1)</script>\x1b[2J\u202e"
     assert [line[-1] for line in lines] == ["1", "4", "3", "5"]
-    assert texts(document, "#findings p")[0].startswith("All 4 rows that are not available")
+    assert texts(document, "#findings p")[0].startswith("All 4 rows with a verdict other than available")
 
 
 def test_the_bar_has_a_table_with_words_and_numbers() -> None:
