@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import assert_type
 
 import layercheck as lc
@@ -34,6 +36,9 @@ if __name__ == "__main__":
             found = asyncio.run(main(checker))
         changes = lc.diff(lc.check([HELD, GONE], "app", client=ecr.client()), found)
     assert_type(changes.counts, dict[str, int])
+    with tempfile.TemporaryDirectory() as folder:
+        # The template, the style and the script of pages are files of the wheel.
+        found.write(Path(folder) / "page.html")
     if look(found) != 1 or changes.counts["same"] != 2:
         raise SystemExit(f"wrong verdicts: {found}")
     print(f"layercheck {lc.__version__} ({lc.build_info()['profile']}): {found}")  # noqa: T201 (a program)

@@ -9,7 +9,19 @@ import pytest
 
 import layercheck as lc
 
-HEAVY = ["boto3", "botocore", "numpy", "click", "rich", "pyarrow", "pandas", "polars", "tqdm", "asyncio"]
+HEAVY = [
+    "boto3",
+    "botocore",
+    "numpy",
+    "click",
+    "jinja2",
+    "rich",
+    "pyarrow",
+    "pandas",
+    "polars",
+    "tqdm",
+    "asyncio",
+]
 
 
 # Modules of the standard library that take milliseconds to import and that a plan does not need.

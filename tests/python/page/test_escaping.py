@@ -127,6 +127,16 @@ def test_a_figure_that_cannot_be_drawn_leaves_its_numbers(monkeypatch: pytest.Mo
     assert "plain" in texts(document, "#figures tbody th")
 
 
+def test_without_the_extra_a_page_has_the_numbers_and_says_how_to_get_plots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(render, "available", lambda: False)
+    document = parsed(html(page("plain")))
+    assert not elements(document, ".drawing, details")
+    assert "plain" in texts(document, "#figures tbody th")
+    assert "pip install 'layercheck[plots]'" in texts(document, "#figures .note")[0]
+
+
 def test_a_page_without_lines_figures_and_warnings_is_whole() -> None:
     empty = replace(page("x"), warnings=(), problems=(), figures=(), notes=())
     empty = replace(empty, findings=replace(empty.findings, lines=(), total=0, files=()))
