@@ -28,6 +28,7 @@ _COLUMNS = (
     Column("size", "bytes"),
     Column("row", "number"),
 )
+_WHY_OPEN = {"done": "some digests got no usable answer", "running": "the run has not ended yet"}
 _CHUNK = 500
 _CAUSES = 20
 HOW = "Everything: add -o FILE.parquet to the command, or write it in Python with report.write()."
@@ -98,11 +99,7 @@ def _mood(report: Report) -> Mood:
 def _warnings(report: Report) -> Iterator[str]:
     open_, ended = _open(report), report.stats.ended
     if open_:
-        why = (
-            "some digests got no usable answer"
-            if ended == "done"
-            else f"the run ended early ({ENDINGS[ended]})"
-        )
+        why = _WHY_OPEN.get(ended) or f"the run ended early ({ENDINGS[ended]})"
         rows = counted(open_, "row")
         yield f"This report is incomplete: {why}. {rows} without an answer may be available or not."
     if report.hint is not None:

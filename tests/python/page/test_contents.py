@@ -66,6 +66,7 @@ def test_the_headline_of_a_check_answers_the_question_and_claims_no_more(
         ("timeout", "the run ended early (the time limit was reached)"),
         ("stalled", "the run ended early (the service stopped answering)"),
         ("done", "some digests got no usable answer"),
+        ("running", "the run has not ended yet"),
     ],
 )
 def test_an_incomplete_run_says_so_before_everything_else(ended: Ending, why: str) -> None:
