@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,12 +45,12 @@ def test_every_task_begins_once_and_never_too_many_at_once(
 def test_a_task_is_not_taken_before_there_is_room_for_it() -> None:
     taken: list[int] = []
 
-    def tasks() -> object:
+    def tasks() -> Iterator[int]:
         for number in range(9):
             taken.append(number)
             yield number
 
-    window = Window([tasks()], 2)  # type: ignore[list-item] # a generator
+    window = Window([tasks()], 2)
     assert [task for _, task in window.ready()] == [0, 1]
     assert taken == [0, 1]
     window.done(0)
