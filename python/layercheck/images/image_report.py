@@ -11,6 +11,7 @@ from layercheck.errors import IncompleteImagesError, UnansweredError
 from layercheck.images.repository_report import Image, RepositoryReport, State
 from layercheck.images.tables import TABLES, TableName, check_name, joined, repositories_table
 from layercheck.report import dataframes, files
+from layercheck.report.timeline import Timeline, merged
 from layercheck.types import Ending, Target
 from layercheck.verdict import ImageVerdict
 
@@ -117,6 +118,14 @@ class ImageReport:
         from layercheck.images.plot import ImagePlots
 
         return ImagePlots(self)
+
+    @property
+    def timeline(self) -> Timeline:
+        """The requests for layers over time, of all repositories, on the clock of the machine.
+
+        Other operations, such as reading manifests, are not in it.
+        """
+        return merged(each.blobs.timeline for each in self.repositories if each.blobs is not None)
 
     @property
     def complete(self) -> bool:

@@ -9,7 +9,6 @@ from layercheck.display.wording import bytes_text, counted, percent
 from layercheck.plots.table import MAX_RANKED, PlotTable
 from layercheck.redact import visible
 from layercheck.report.plot_tables import timeline_of
-from layercheck.report.timeline import merged
 
 if TYPE_CHECKING:
     from layercheck.images.image_report import ImageReport
@@ -195,7 +194,7 @@ def sharing(report: ImageReport) -> PlotTable | None:
 
 def timeline(report: ImageReport) -> PlotTable | None:
     """The requests for blobs over time, of all repositories; None for a check of a moment."""
-    return timeline_of(merged(each.blobs.timeline for each in report.repositories if each.blobs is not None))
+    return timeline_of(report.timeline)
 
 
 def _images(group: int) -> str:
