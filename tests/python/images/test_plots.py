@@ -16,16 +16,26 @@ from layercheck.plots.table import PlotTable
 from layercheck.testing import ImageRule, LocalEcr
 
 DAY_S = 86_400
+HELD, GONE = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
+
+
+def part(digest: str) -> dict[str, Any]:
+    return {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": 1}
 
 
 @pytest.fixture(scope="module")
 def report() -> Iterator[lc.ImageReport]:
-    contents = {
+    contents: dict[str, Any] = {
         "team/a": ImageRule(300, layers=4, broken=12),
         "team/b": ImageRule(200, layers=3, broken=50, indexes=20, seed=4),
         "team/fine": ImageRule(40, seed=5),
+        "team/shared": [HELD],
     }
     with LocalEcr(contents) as ecr:
+        for number in range(5):
+            # Five images need the layer that is gone; other missing layers are needed by one image each.
+            manifest = {"config": part(HELD), "layers": [part(GONE)], "annotations": {"n": str(number)}}
+            ecr.put_image("team/shared", manifest, [f"v{number}"], force=True)
         yield lc.check_images("team/*", client=ecr.client())
 
 
@@ -41,7 +51,7 @@ def plots(report: lc.ImageReport) -> dict[str, PlotTable]:
 def test_the_bar_has_every_image_once(report: lc.ImageReport) -> None:
     table = plots(report)["verdicts"]
     assert {row[0]: row[1] for row in table.rows} == {word: n for word, n in report.counts.items() if n}
-    assert sum(int(row[1] or 0) for row in table.rows) == report.images == 540
+    assert sum(int(row[1] or 0) for row in table.rows) == report.images == 545
 
 
 def test_repositories_are_ranked_by_their_share_of_broken_images(report: lc.ImageReport) -> None:
@@ -54,7 +64,7 @@ def test_repositories_are_ranked_by_their_share_of_broken_images(report: lc.Imag
     expected.sort(reverse=True)
     assert [(row[1], row[2], row[0], row[3]) for row in table.rows] == expected
     assert table.omitted == 0
-    assert table.summary.startswith("2 of 3 repositories with broken images; first team/b")
+    assert table.summary.startswith("3 of 4 repositories with broken images; first team/shared")
 
 
 def test_missing_layers_are_ranked_by_the_images_that_need_them(report: lc.ImageReport) -> None:
@@ -65,7 +75,7 @@ def test_missing_layers_are_ranked_by_the_images_that_need_them(report: lc.Image
     assert table.omitted == len(needs) - 20
     assert all(needs[row[3], row[2]] == row[1] for row in table.rows)
     assert sorted(needs.values(), reverse=True)[:20] == [row[1] for row in table.rows]
-    assert table.rows[0][0] == str(table.rows[0][3])[:19]
+    assert table.rows[0] == (GONE[:19], 5, "team/shared", GONE)
 
 
 def test_layers_are_grouped_by_the_images_that_share_them(report: lc.ImageReport) -> None:
@@ -111,7 +121,7 @@ def test_bytes_are_those_of_the_table_of_repositories(report: lc.ImageReport) ->
 
 def test_the_timeline_has_the_requests_for_layers_of_all_repositories(report: lc.ImageReport) -> None:
     stats = [each.blobs.stats for each in report.repositories if each.blobs is not None]
-    assert len(stats) == 3
+    assert len(stats) == 4
     assert sum(interval.requests for interval in report.timeline) == sum(each.requests for each in stats)
 
 
