@@ -103,8 +103,8 @@ def missing_layers(report: ImageReport) -> PlotTable | None:
         kind="ranked",
         name="missing-layers",
         title="Missing layers by images that need them",
-        summary=f"{counted(total, 'layer')} missing; {counted(-most, 'image')} of {repository} "
-        f"need {_short(digest)}.",
+        summary=f"{counted(total, 'layer')} missing; {_short(digest)} is needed by {counted(-most, 'image')} "
+        f"of {repository}.",
         columns=("layer", "images", "repository", "digest"),
         units=("", "images", "", ""),
         rows=tuple((_short(digest), -images, name, digest) for images, digest, name in found),

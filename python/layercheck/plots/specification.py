@@ -165,6 +165,8 @@ def _bars(table: PlotTable) -> dict[str, Any]:
     names = [str(row[0]) for row in table.rows]
     longest = max(map(len, names)) * _CHARACTER_PX
     left = min(_NAME_PX, max(40.0, longest)) + 8
+    # Vega measures text in another font than a page shows, which may be wider.
+    limit = left if longest <= _NAME_PX else 0.85 * _NAME_PX
     values: list[dict[str, Any]] = [
         {"at": at, "name": name, "value": _number(row[1]), "shown": _shown(row[1], table.units[1])}
         for at, (name, row) in enumerate(zip(names, table.rows, strict=True))
@@ -189,7 +191,7 @@ def _bars(table: PlotTable) -> dict[str, Any]:
                 "encoding": {"x": value},
             },
             {
-                "mark": {"type": "text", "align": "left", "limit": 0.85 * (left - 8)},
+                "mark": {"type": "text", "align": "left", "limit": limit},
                 "encoding": {"x": {"value": -left}, "text": {"field": "name"}},
             },
             {
