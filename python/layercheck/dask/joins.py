@@ -43,7 +43,7 @@ def attach(
     Args:
         frame: Rows with a column of digests in any spelling.
         verdicts: What `audit`, `read` or `verdicts` returned. If a digest has several lines, because tables
-            were put together, its rows come as often.
+            were put together, one of them counts.
         column: The column with the digests.
         raw: Bytes are raw digests.
         strict: Accept one spelling only.
@@ -61,6 +61,8 @@ def attach(
     added = added_columns(list(frame.columns), column, columns, list(verdicts.columns))
     left = frame.assign(**{KEY: canonical(frame[column], raw=raw, strict=strict)})
     right = verdicts.assign(**{KEY: canonical(verdicts["digest"])})[[KEY, *added]]
+    # Equal keys meet in one partition, as they do for the join.
+    right = right.drop_duplicates(subset=[KEY], split_out=right.npartitions)
     joined = left.merge(right, on=KEY, how="left")
     kept = [*frame.columns, *added]
     return joined.map_partitions(_filled, kept, added, meta=joined._meta[kept])

@@ -24,7 +24,7 @@ from layercheck.shard.prepare import Counts
 from layercheck.shard.settings import Settings
 from layercheck.shard.share import Share, share_of
 from layercheck.shard.slices import check_slices, slice_count
-from layercheck.shard.waves import Waves, checked_age
+from layercheck.shard.waves import Waves, checked_age, refuse_other_run
 from layercheck.types import ProgressCallback
 
 _PART_S = 60.0
@@ -143,6 +143,7 @@ class Audit:
         assert isinstance(settings.rate, float)  # noqa: S101 (for the type checker)
         share = share_of(settings.rate, slots=self.engine.slots, askers=self.askers)
         try:
+            refuse_other_run(self.files.records, settings, seen)
             preparation = self._prepare(settings.rate, share)
             return self._ask(settings, seen, share, preparation)
         except (LayercheckError, KeyboardInterrupt) as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.join_rows import ADDED, KEY, added_columns, canonical_column, filled_verdicts
+from layercheck.parts.prepare_pieces import part_numbers
 from layercheck.ray.cluster import Cluster
+from layercheck.shard.table import arrow, schema
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -49,7 +52,7 @@ def attach(
     Args:
         dataset: Rows with a column of digests in any spelling.
         verdicts: What `audit`, `read` or `verdicts` returned. If a digest has several lines, because tables
-            were put together, its rows come as often.
+            were put together, one of them counts.
         column: The column with the digests.
         raw: Bytes are raw digests.
         strict: Accept one spelling only.
@@ -68,16 +71,85 @@ def attach(
     names = list(dataset.columns() or [column])
     of_verdicts = verdicts.columns()  # None for a dataset without rows that lost its schema (ray#28505)
     added = added_columns(names, column, columns, of_verdicts or ["digest", *ADDED])
+    count = partitions or Cluster().slots
     left = canonical(dataset, column=column, name=KEY, raw=raw, strict=strict)
-    right = canonical(verdicts, name=KEY).select_columns([KEY, *added])
-    joined = left.join(right, join_type="left_outer", num_partitions=partitions or Cluster().slots, on=(KEY,))
+    lines = canonical(verdicts, name=KEY).map_batches(
+        _chosen, batch_format="pyarrow", batch_size=None, fn_args=([KEY, *added],)
+    )
+    right = _lines_once(lines.union(_no_line(added)), count)
+    joined = left.union(_no_row(dataset, names)).join(
+        right, join_type="left_outer", num_partitions=count, on=(KEY,)
+    )
     return joined.map_batches(_filled, batch_format="pyarrow", batch_size=None, fn_args=([*names, *added],))
 
 
+_NO_ROW = b"no row"
+"""The key of a row that is on each side of the join, because `Dataset.join` fails where a side has no rows
+(Ray 2.60); `_filled` leaves it out."""
+
+
+def _no_row(dataset: Dataset, names: list[str]) -> Any:
+    import ray.data
+
+    known = dataset.schema()
+    kinds = getattr(known, "base_schema", None)
+    fields = [kinds.field(name) for name in names] if isinstance(kinds, arrow().Schema) else []
+    columns = {field.name: arrow().nulls(1, field.type) for field in fields}
+    return ray.data.from_arrow(arrow().table({**columns, KEY: arrow().array([_NO_ROW], arrow().binary())}))
+
+
+def _no_line(added: list[str]) -> Any:
+    import ray.data
+
+    columns = {name: arrow().nulls(1, schema().field(name).type) for name in added}
+    return ray.data.from_arrow(arrow().table({KEY: arrow().array([_NO_ROW], arrow().binary()), **columns}))
+
+
+def _lines_once(lines: Any, count: int) -> Any:
+    """Return one line for each digest; tables that were put together may have several."""
+    numbered = lines.map_batches(_numbered, batch_format="pyarrow", batch_size=None, fn_args=(count,))
+    return numbered.groupby(_PART).map_groups(_first_lines, batch_format="pyarrow")
+
+
+_PART = "__layercheck_part"
+
+
+def _chosen(block: Any, columns: list[str]) -> Any:
+    return block.select(columns) if block.num_columns else block
+
+
+def _numbered(block: Any, count: int) -> Any:
+    pc = importlib.import_module("pyarrow.compute")
+    block = block.filter(block.column(KEY).is_valid()) if block.num_columns else block
+    if not block.num_rows:
+        return block
+    keys = block.column(KEY)
+    raw = pc.if_else(pc.equal(pc.binary_length(keys), 32), keys, arrow().scalar(bytes(32), keys.type))
+    numbers = part_numbers(arrow().chunked_array([raw]) if isinstance(raw, arrow().Array) else raw, count)
+    return block.append_column(_PART, arrow().array(numbers, arrow().int32()))
+
+
+def _first_lines(group: Any) -> Any:
+    import numpy as np
+
+    keys = group.column(KEY).combine_chunks().dictionary_encode()
+    keys = keys.combine_chunks() if isinstance(keys, arrow().ChunkedArray) else keys
+    _, first = np.unique(keys.indices.to_numpy(), return_index=True)
+    return group.take(arrow().array(np.sort(first))).drop_columns([_PART])
+
+
 def _with_canonical(block: Any, column: str, name: str, raw: bool, strict: bool) -> Any:
+    if not block.num_columns:  # of a dataset without rows that lost its schema
+        return block
     return block.append_column(name, canonical_column(block.column(column), raw=raw, strict=strict))
 
 
 def _filled(joined: Any, columns: list[str]) -> Any:
+    pc = importlib.import_module("pyarrow.compute")
+    is_row = pc.not_equal(joined.column(KEY), arrow().scalar(_NO_ROW, joined.column(KEY).type))
+    joined = joined.filter(pc.fill_null(is_row, True))
+    for name in columns:
+        if name not in joined.column_names:  # of a dataset without rows that lost its schema
+            joined = joined.append_column(name, arrow().nulls(joined.num_rows))
     words = filled_verdicts(joined.column("verdict"), joined.column(KEY))
     return joined.set_column(joined.schema.get_field_index("verdict"), "verdict", words).select(columns)

@@ -25,6 +25,7 @@ from layercheck.shard.manifest import (
 )
 from layercheck.shard.outcome import Outcome
 from layercheck.shard.preparation import Preparation
+from layercheck.shard.run_record import RunRecord, differences, refuse_another
 from layercheck.shard.settings import Settings
 from layercheck.shard.table import OPEN
 from layercheck.types import Progress, ProgressCallback
@@ -54,7 +55,7 @@ class Waves:
         since: What was asked before is asked again, seconds since 1970; 0 if everything counts.
 
     Raises:
-        JournalError: A manifest is broken, or belongs to another run; the message says what differs.
+        JournalError: A record is broken, or belongs to another run; the message says what differs.
         InvalidParameterError: `max_age_s` is not a number of seconds.
         TypeError: `progress` is not a callable, a bool or None.
     """
@@ -91,6 +92,7 @@ class Waves:
                     self._done[number] = found
                 else:
                     is_any_old = True
+        self._record = RunRecord(folder, self._target, begins=bool(self.open) or self.needs_last)
         if is_any_old and age is not None:
             text = json.dumps({"format": FORMAT, "since": moment(self.since)})
             folder.write(_AGAIN, f"{text}\n".encode())
@@ -147,6 +149,7 @@ class Waves:
                 f"should have asked {wanted.digests:,} (hash {wanted.text}); run the same again, and with "
                 "another path if that does not help"
             )
+        self._record.check()
         found = Manifest.read(self._folder, slice)
         manifest = Manifest(
             slice, self._preparation.slices, self._target, version(), outcome, began, self._clock()
@@ -167,6 +170,7 @@ class Waves:
         Raises:
             JournalError: A manifest is of another audit, whose verdicts may be among those of this one.
         """
+        self._record.check()
         for number in self._done:
             found = Manifest.read(self._folder, number)
             if found is not None:
@@ -216,11 +220,7 @@ class Waves:
             )
 
     def _other_target(self, found: Manifest) -> list[str]:
-        return [
-            f"{name} {found.target.get(name)!r} instead of {wanted!r}"
-            for name, wanted in self._target.items()
-            if found.target.get(name) != wanted
-        ]
+        return differences(found.target, self._target)
 
     def _fits(self, number: int, found: Manifest) -> bool:
         """Whether a manifest says that its slice is done.
@@ -246,6 +246,20 @@ class Waves:
                 "pass what that run had to go on, or another path to begin anew"
             )
         return True
+
+
+def refuse_other_run(folder: Folder, settings: Settings, seen: Look) -> None:
+    """Check that no audit of another target began at a path. Call it before the input is prepared.
+
+    Args:
+        folder: Where the manifests are.
+        settings: What `accept` returned.
+        seen: What the first worker found.
+
+    Raises:
+        JournalError: One did; the message says what differs.
+    """
+    refuse_another(folder, _target(settings, seen))
 
 
 def checked_age(max_age_s: object) -> float | None:

@@ -118,6 +118,7 @@ def audit(
     with cluster.cancelled_at_failure(spark, go_on):
         settings, seen = first_look(spark, settings)
         folder = folder or cluster.open_folder(spark, work)
+        shard.waves.refuse_other_run(folder, settings, seen)
         source = PreparedInput(rows, raw=raw, strict=strict, work=work, folder=folder)
         assert isinstance(settings.rate, float)  # noqa: S101 (accept has made it a number)
         preparation = source.prepare(settings.rate, slices)

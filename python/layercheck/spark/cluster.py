@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck import shard
 from layercheck.errors import JournalError, LayercheckError
+from layercheck.shard.folder import LIMIT_BYTES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -105,14 +106,15 @@ class HadoopFolder:
         return str(self._path.toString())
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a file; None if there is no such file."""
+        """Return at most `LIMIT_BYTES` and one byte of a file; None if there is no such file."""
         with self._told("read", name):
             path = self._jvm.org.apache.hadoop.fs.Path(self._path, name)
             if not self._system.exists(path):
                 return None
+            size = min(self._system.getFileStatus(path).getLen(), LIMIT_BYTES + 1)
             stream = self._system.open(path)
             try:
-                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream, size))
             finally:
                 stream.close()
 

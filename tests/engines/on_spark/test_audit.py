@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 import layercheck as lc
 from audited import REPOSITORY, SECRET, TOKEN, digests, most_calls_in_a_second, of_one_process
 from layercheck import shard
+from layercheck.shard.folder import LIMIT_BYTES
 from layercheck.spark import cluster, tasks
 from layercheck.testing import Fault, LocalEcr
 from on_spark import session, sessions
@@ -240,6 +241,10 @@ def test_the_folder_of_hadoop_is_like_the_folder_of_python(spark: SparkSession, 
     folder.write("one.json", b"first")
     folder.write("one.json", b"second")
     assert (folder.names(), folder.read("one.json")) == (["one.json"], b"second")
+    (tmp_path / "kept" / "large.json").write_bytes(b"0" * (3 * LIMIT_BYTES))
+    (tmp_path / "kept" / "empty.json").touch()
+    assert len(folder.read("large.json") or b"") == LIMIT_BYTES + 1
+    assert folder.read("empty.json") == b""
     (tmp_path / "file").touch()
     wrong = jvm.org.apache.hadoop.fs.Path((tmp_path / "file").as_uri())
     broken = cluster.HadoopFolder(jvm, wrong.getFileSystem(spark._jsc.hadoopConfiguration()), wrong)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import layercheck as lc
 from fake_account import SECRET, TOKEN, digests
 from layercheck import shard
+from layercheck.shard import waves
 from layercheck.testing import Fault, LocalEcr
 from layercheck.types import Progress
 
@@ -246,15 +247,19 @@ def test_two_audits_at_one_path_notice_each_other(tmp_path: Path) -> None:
     preparation = shard.Preparation(shard.Counts(1, seen=digests), 1, {0: digests})
     outcome = shard.Outcome(digests, {**shard.Outcome().counts, "available": 1}, parts=1)
     look = shard.Look("1", "", "3", endpoint_url="http://127.0.0.1:1")
-    one, other = (
-        shard.Waves(folder, shard.Settings(name, rate=1.0), look, preparation) for name in ("app", "web")
-    )
-    one.finish(0, outcome, began=1.0)
-    one.check()
-    with pytest.raises(lc.JournalError, match=r"another audit used .*: slice=0000.json has repository"):
-        other.finish(0, outcome, began=2.0)
-    with pytest.raises(lc.JournalError, match=r"another audit used .*; run each again with a path"):
-        one.check()
+    one = shard.Waves(folder, shard.Settings("app", rate=1.0), look, preparation)
+    with pytest.raises(lc.JournalError, match="repository_name 'app' instead of 'web'"):
+        shard.Waves(folder, shard.Settings("web", rate=1.0), look, preparation)
+    with pytest.raises(lc.JournalError, match="repository_name 'app' instead of 'web'"):
+        waves.refuse_other_run(folder, shard.Settings("web", rate=1.0), look)
+    other = shard.Waves(folder, shard.Settings("app", rate=1.0), look, preparation)
+    for act in (lambda: one.finish(0, outcome, began=1.0), one.check):
+        with pytest.raises(
+            lc.JournalError, match=r"another audit used .*: it began later, .*; run each again"
+        ):
+            act()
+    other.finish(0, outcome, began=2.0)
+    other.check()
 
 
 def test_lines_that_were_lost_or_doubled_on_their_way_leave_the_slice_open(tmp_path: Path) -> None:
@@ -269,7 +274,7 @@ def test_lines_that_were_lost_or_doubled_on_their_way_leave_the_slice_open(tmp_p
         with pytest.raises(lc.LayercheckError, match="and should have asked 400"):
             waves.finish(0, shard.Outcome(asked=asked), began=0.0)
     assert waves.open == [0]
-    assert folder.names() == []
+    assert folder.names() == ["run.json"]
 
 
 LIES: dict[str, tuple[Any, str]] = {
@@ -384,7 +389,7 @@ def test_a_path_without_a_run_has_no_summary(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["{}", "file:{}", "file://{}"])
 def test_manifests_are_the_same_by_path_and_by_url(scheme: str, tmp_path: Path) -> None:
     folder = shard.open_folder(scheme.format(tmp_path / "new"))
-    assert folder.names() == []
+    assert folder.names() == ["run.json"]
     assert folder.read("input.json") is None
     shard.Preparation(shard.Counts(3), 1, {}).write(folder)
     assert (tmp_path / "new/input.json").exists()
@@ -398,7 +403,7 @@ def test_manifests_on_a_file_system_of_pyarrow(tmp_path: Path) -> None:
     local = importlib.import_module("pyarrow.fs").LocalFileSystem()
     folder_module = importlib.import_module("layercheck.shard.folder")
     folder = folder_module._ArrowFolder(local, str(tmp_path / "new"), "mock://new")
-    assert folder.names() == []
+    assert folder.names() == ["run.json"]
     assert folder.read("input.json") is None
     for rows in (3, 4):
         shard.Preparation(shard.Counts(rows), 1, {}).write(folder)
