@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from layercheck.parts.background import AuditRun
 from layercheck.parts.drive import Audit
 from layercheck.parts.files import Files
+from layercheck.parts.options import AuditOptions
 from layercheck.parts.pieces import check_apart
-from layercheck.parts.prepare_pieces import Rows
 from layercheck.ray.cluster import Cluster
 from layercheck.ray.input_pieces import source_of
 from layercheck.ray.verdict_table import table_of
-from layercheck.shard import Settings
 from layercheck.types import ProgressCallback
 
 if TYPE_CHECKING:
@@ -133,26 +132,13 @@ def _made(
     repository_name: str,
     *,
     path: str | os.PathLike[str],
-    column: str = "digest",
-    raw: bool = False,
-    strict: bool = False,
-    registry_id: str | None = None,
-    region_name: str | None = None,
-    public: bool = False,
-    endpoint_url: str | None = None,
-    session: str | Callable[..., Any] | None = None,
-    rate: float | Literal["quota"] | None = None,
-    askers: int | None = None,
-    slices: int | None = None,
-    max_age_s: float | None = None,
-    progress: ProgressCallback | bool | None = None,
+    **options: Any,
 ) -> tuple[Audit, Cluster]:
     """Return an audit that has not begun, and its engine."""
+    given = AuditOptions(**options)
     # First of all, because it refuses what holds credentials before anything is sent.
-    settings = Settings(repository_name, registry_id, region_name, public, endpoint_url, session, rate)
+    settings = given.settings(repository_name)
     files = Files.at(path)
     check_apart(table, files)
     engine = Cluster()
-    source = source_of(table, column)
-    rows = Rows(column, raw, strict)
-    return Audit(engine, source, settings, files, rows, askers, slices, max_age_s, progress), engine
+    return given.audit(engine, source_of(table, given.column), settings, files), engine

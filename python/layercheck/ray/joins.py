@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.join_rows import ADDED, KEY, added_columns, canonical_column, filled_verdicts
-from layercheck.parts.prepare_pieces import part_numbers
 from layercheck.ray.cluster import Cluster
 from layercheck.shard.table import arrow, schema
 
@@ -52,7 +51,7 @@ def attach(
     Args:
         dataset: Rows with a column of digests in any spelling.
         verdicts: What `audit`, `read` or `verdicts` returned. If a digest has several lines, because tables
-            were put together, one of them counts.
+            were put together, its rows come as often.
         column: The column with the digests.
         raw: Bytes are raw digests.
         strict: Accept one spelling only.
@@ -73,12 +72,9 @@ def attach(
     added = added_columns(names, column, columns, of_verdicts or ["digest", *ADDED])
     count = partitions or Cluster().slots
     left = canonical(dataset, column=column, name=KEY, raw=raw, strict=strict)
-    lines = canonical(verdicts, name=KEY).map_batches(
-        _chosen, batch_format="pyarrow", batch_size=None, fn_args=([KEY, *added],)
-    )
-    right = _lines_once(lines.union(_no_line(added)), count)
+    right = canonical(verdicts, name=KEY).select_columns([KEY, *added])
     joined = left.union(_no_row(dataset, names)).join(
-        right, join_type="left_outer", num_partitions=count, on=(KEY,)
+        right.union(_no_line(added)), join_type="left_outer", num_partitions=count, on=(KEY,)
     )
     return joined.map_batches(_filled, batch_format="pyarrow", batch_size=None, fn_args=([*names, *added],))
 
@@ -103,39 +99,6 @@ def _no_line(added: list[str]) -> Any:
 
     columns = {name: arrow().nulls(1, schema().field(name).type) for name in added}
     return ray.data.from_arrow(arrow().table({KEY: arrow().array([_NO_ROW], arrow().binary()), **columns}))
-
-
-def _lines_once(lines: Any, count: int) -> Any:
-    """Return one line for each digest; tables that were put together may have several."""
-    numbered = lines.map_batches(_numbered, batch_format="pyarrow", batch_size=None, fn_args=(count,))
-    return numbered.groupby(_PART).map_groups(_first_lines, batch_format="pyarrow")
-
-
-_PART = "__layercheck_part"
-
-
-def _chosen(block: Any, columns: list[str]) -> Any:
-    return block.select(columns) if block.num_columns else block
-
-
-def _numbered(block: Any, count: int) -> Any:
-    pc = importlib.import_module("pyarrow.compute")
-    block = block.filter(block.column(KEY).is_valid()) if block.num_columns else block
-    if not block.num_rows:
-        return block
-    keys = block.column(KEY)
-    raw = pc.if_else(pc.equal(pc.binary_length(keys), 32), keys, arrow().scalar(bytes(32), keys.type))
-    numbers = part_numbers(arrow().chunked_array([raw]) if isinstance(raw, arrow().Array) else raw, count)
-    return block.append_column(_PART, arrow().array(numbers, arrow().int32()))
-
-
-def _first_lines(group: Any) -> Any:
-    import numpy as np
-
-    keys = group.column(KEY).combine_chunks().dictionary_encode()
-    keys = keys.combine_chunks() if isinstance(keys, arrow().ChunkedArray) else keys
-    _, first = np.unique(keys.indices.to_numpy(), return_index=True)
-    return group.take(arrow().array(np.sort(first))).drop_columns([_PART])
 
 
 def _with_canonical(block: Any, column: str, name: str, raw: bool, strict: bool) -> Any:

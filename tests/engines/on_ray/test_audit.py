@@ -230,6 +230,20 @@ def test_attach_gives_every_row_one_of_the_eight_words(tmp_path: Path) -> None:
     assert whole["verdict"].to_pylist() == expected
 
 
+@pytest.mark.parametrize("empty", ["rows", "verdicts", "both"])
+def test_attach_takes_a_side_without_rows(empty: str) -> None:
+    rows = ray.data.from_arrow(pa.table({"digest": DIGESTS[:5], "row": range(5)}))
+    lines_ = pa.Table.from_pylist([{"digest": DIGESTS[0], "verdict": "available"}], schema=shard.schema())
+    verdicts = ray.data.from_arrow(lines_)
+    if empty in ("rows", "both"):
+        rows = rows.filter(lambda _: False)
+    if empty in ("verdicts", "both"):
+        verdicts = ray.data.from_arrow(shard.empty_table())
+    found = layercheck.ray.attach(rows, verdicts).take_all()
+    expected = [] if empty != "verdicts" else [(number, "not_checked") for number in range(5)]
+    assert sorted((line["row"], line["verdict"]) for line in found) == expected
+
+
 def test_verdicts_are_lazy_and_those_of_one_process(tmp_path: Path) -> None:
     with server() as ecr:
         dataset = layercheck.ray.verdicts(
