@@ -89,19 +89,25 @@ def one_process_s(ecr: LocalEcr, paths: list[str], rate: float, output: Path) ->
 
 
 def measure(
-    engine: str, version: str, result: Path, parts: dict[str, Callable[[], list[dict[str, Any]]]]
+    engine: str, version: str, result: Path, parts: dict[str, Callable[[], Iterator[dict[str, Any]]]]
 ) -> None:
-    """Measure the parts that the command line names, or all; with `--keep`, write them to the result."""
+    """Measure the parts that the command line names, or all; with `--keep`, write each line as it comes.
+
+    So a run that ends early leaves what it had, and the parts of earlier runs that it did not reach.
+    """
     os.environ.update(ENVIRONMENT)
     chosen = [each for each in sys.argv[1:] if each != "--keep"] or list(parts)
-    kept = json.loads(result.read_text()) if result.exists() else {}
+    names = [each for part in parts for each in (part, f"{part}_load")]
     for name in chosen:
         print(f"==> {name}", flush=True)
-        began = os.getloadavg()[0]
-        kept[name] = parts[name]()
-        kept[f"{name}_load"] = [round(began, 1), round(os.getloadavg()[0], 1)]
-        if "--keep" in sys.argv:
-            about = results.setting(["boto3", "pyarrow", "pandas", "numpy"])
-            names = [each for part in parts for each in (part, f"{part}_load")]
-            measured = {each: kept[each] for each in names if each in kept}
-            result.write_text(json.dumps({**about, engine: version, **measured}, indent=1) + "\n")
+        began = round(os.getloadavg()[0], 1)
+        found = []
+        for line in parts[name]():
+            print(line, flush=True)
+            found.append(line)
+            if "--keep" in sys.argv:
+                kept = json.loads(result.read_text()) if result.exists() else {}
+                kept |= {name: found, f"{name}_load": [began, round(os.getloadavg()[0], 1)]}
+                about = results.setting(["boto3", "pyarrow", "pandas", "numpy"])
+                measured = {each: kept[each] for each in names if each in kept}
+                result.write_text(json.dumps({**about, engine: version, **measured}, indent=1) + "\n")

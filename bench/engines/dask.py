@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,8 @@ from processes import end, end_all
 RESULT = Path(__file__).parent.parent / "results" / "dask.json"
 
 
-def rate(rate: int = 400, count: int = 800_000) -> list[dict[str, Any]]:
+def rate(rate: int = 400, count: int = 800_000) -> Iterator[dict[str, Any]]:
     """Calls in every second, for each number of askers, once whole and once with a worker killed."""
-    found = []
     with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
         folder = Path(name)
         paths = made_input(folder / "input", count)
@@ -45,9 +44,7 @@ def rate(rate: int = 400, count: int = 800_000) -> list[dict[str, Any]]:
                 path = folder / f"audit-{askers}-{kill}"
                 one_audit(folder, ecr, paths, path, kill, rate=rate, askers=askers, slices=4)
                 line = {"askers": askers, "killed": kill, "rate": rate} | in_seconds(ecr, rate)
-                found.append(line | {"right": is_right(ecr, count, table_at(path))})
-                print(found[-1], flush=True)
-    return found
+                yield line | {"right": is_right(ecr, count, table_at(path))}
 
 
 def one_audit(
@@ -65,9 +62,8 @@ def one_audit(
         cluster.end()
 
 
-def deaths(rate: int = 200, count: int = 80_000) -> list[dict[str, Any]]:
+def deaths(rate: int = 200, count: int = 80_000) -> Iterator[dict[str, Any]]:
     """Calls made twice for each kind of death, when half of the calls is made."""
-    found = []
     for slices in (1, 8):
         for dies in ("nothing", "worker that asks", "scheduler", "client"):
             with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
@@ -75,17 +71,13 @@ def deaths(rate: int = 200, count: int = 80_000) -> list[dict[str, Any]]:
                 paths = made_input(folder / "input", count)
                 keywords = {"rate": rate, "askers": 2, "slices": slices}
                 looks = die(dies, folder, ecr, paths, keywords, count // 200)
-                found.append(
-                    {
-                        "dies": dies,
-                        "slices": slices,
-                        "least": count // 100,
-                        "calls": ecr.counters.calls - looks,
-                        "right": is_right(ecr, count, table_at(folder / "audit")),
-                    }
-                )
-                print(found[-1], flush=True)
-    return found
+                yield {
+                    "dies": dies,
+                    "slices": slices,
+                    "least": count // 100,
+                    "calls": ecr.counters.calls - looks,
+                    "right": is_right(ecr, count, table_at(folder / "audit")),
+                }
 
 
 def die(
@@ -133,9 +125,8 @@ def die(
         cluster.end()
 
 
-def overhead(rate: int = 1_000, count: int = 1_000_000, rounds: int = 3) -> list[dict[str, Any]]:
+def overhead(rate: int = 1_000, count: int = 1_000_000, rounds: int = 3) -> Iterator[dict[str, Any]]:
     """Seconds from files to files, in turns."""
-    found = []
     with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
         folder = Path(name)
         paths = made_input(folder / "input", count)
@@ -147,13 +138,9 @@ def overhead(rate: int = 1_000, count: int = 1_000_000, rounds: int = 3) -> list
                     began = time.perf_counter()
                     audit(client, ecr, paths, folder / f"audit-{number}", rate=rate)
                     on_dask = time.perf_counter() - began
-                    found.append(
-                        {"one_process_s": round(alone, 2), "dask_s": round(on_dask, 2), "rate": rate}
-                    )
-                    print(found[-1], flush=True)
+                    yield {"one_process_s": round(alone, 2), "dask_s": round(on_dask, 2), "rate": rate}
         finally:
             cluster.end()
-    return found
 
 
 def audit(client: Client, ecr: LocalEcr, paths: list[str], path: Path, **options: Any) -> None:
@@ -177,7 +164,11 @@ def askers_of(client: Client, cluster: Cluster) -> list[int]:
     return busy
 
 
-PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {"rate": rate, "deaths": deaths, "overhead": overhead}
+PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+    "rate": rate,
+    "deaths": deaths,
+    "overhead": overhead,
+}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,8 @@ from processes import descendants, end, end_all
 RESULT = Path(__file__).parent.parent / "results" / "ray.json"
 
 
-def rate(rate: int = 400, count: int = 800_000) -> list[dict[str, Any]]:
+def rate(rate: int = 400, count: int = 800_000) -> Iterator[dict[str, Any]]:
     """Calls in every second, for each number of askers, once whole and once with an actor killed."""
-    found = []
     with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
         folder = Path(name)
         paths = made_input(folder / "input", count)
@@ -49,14 +48,11 @@ def rate(rate: int = 400, count: int = 800_000) -> list[dict[str, Any]]:
                 with killing(ecr, 600 if kill else None, asking):
                     audit(ecr, paths, path, rate=rate, askers=askers, slices=4)
                 line = {"askers": askers, "killed": kill, "rate": rate} | in_seconds(ecr, rate)
-                found.append(line | {"right": is_right(ecr, count, table_at(path))})
-                print(found[-1], flush=True)
-    return found
+                yield line | {"right": is_right(ecr, count, table_at(path))}
 
 
-def deaths(rate: int = 200, count: int = 80_000) -> list[dict[str, Any]]:
+def deaths(rate: int = 200, count: int = 80_000) -> Iterator[dict[str, Any]]:
     """Calls made twice for each kind of death, when half of the calls is made."""
-    found = []
     for slices in (1, 8):
         for dies in ("nothing", "actor that asks", "driver"):
             with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
@@ -71,11 +67,7 @@ def deaths(rate: int = 200, count: int = 80_000) -> list[dict[str, Any]]:
                     audit(ecr, paths, folder / "audit", **keywords)
                 line = {"dies": dies, "slices": slices, "least": count // 100}
                 calls = ecr.counters.calls - looks
-                found.append(
-                    line | {"calls": calls, "right": is_right(ecr, count, table_at(folder / "audit"))}
-                )
-                print(found[-1], flush=True)
-    return found
+                yield (line | {"calls": calls, "right": is_right(ecr, count, table_at(folder / "audit"))})
 
 
 def driver_dies(folder: Path, ecr: LocalEcr, paths: list[str], keywords: dict[str, Any], calls: int) -> None:
@@ -103,9 +95,8 @@ def driver_dies(folder: Path, ecr: LocalEcr, paths: list[str], keywords: dict[st
             end_all(process)
 
 
-def overhead(rate: int = 1_000, count: int = 1_000_000, rounds: int = 3) -> list[dict[str, Any]]:
+def overhead(rate: int = 1_000, count: int = 1_000_000, rounds: int = 3) -> Iterator[dict[str, Any]]:
     """Seconds from files to files, in turns."""
-    found = []
     with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
         folder = Path(name)
         paths = made_input(folder / "input", count)
@@ -114,9 +105,7 @@ def overhead(rate: int = 1_000, count: int = 1_000_000, rounds: int = 3) -> list
             began = time.perf_counter()
             audit(ecr, paths, folder / f"audit-{number}", rate=rate)
             on_ray = time.perf_counter() - began
-            found.append({"one_process_s": round(alone, 2), "ray_s": round(on_ray, 2), "rate": rate})
-            print(found[-1], flush=True)
-    return found
+            yield {"one_process_s": round(alone, 2), "ray_s": round(on_ray, 2), "rate": rate}
 
 
 def audit(ecr: LocalEcr, paths: list[str], path: Path, **options: Any) -> None:
@@ -135,7 +124,11 @@ def asking() -> list[int]:
     return [number for number, command in descendants(os.getpid()).items() if "ray::_Asker" in command]
 
 
-PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {"rate": rate, "deaths": deaths, "overhead": overhead}
+PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+    "rate": rate,
+    "deaths": deaths,
+    "overhead": overhead,
+}
 
 if __name__ == "__main__":
     if not is_alone():

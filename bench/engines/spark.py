@@ -13,21 +13,17 @@ It runs in the environment of Spark, and needs the modules of `tests/engines` on
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyspark
 
-from audited import ENVIRONMENT
 from engines import spark_deaths, spark_peers, spark_rate
-from offline.harness import results
+from engines.audit_rounds import measure
 
 RESULT = Path(__file__).parent.parent / "results" / "spark.json"
-PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "rate": spark_rate.rate,
     "deaths": spark_deaths.deaths,
     "overhead": spark_peers.overhead,
@@ -36,20 +32,5 @@ PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 }
 
 
-def main() -> None:
-    """Measure the parts that were named, or all."""
-    os.environ.update(ENVIRONMENT)
-    chosen = [each for each in sys.argv[1:] if each != "--keep"] or list(PARTS)
-    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    for name in chosen:
-        print(f"==> {name}", flush=True)
-        kept[name] = PARTS[name]()
-        if "--keep" in sys.argv:
-            about = results.setting(["boto3", "pyarrow", "pandas", "numpy"])
-            measured = {each: kept[each] for each in PARTS if each in kept}
-            document = {**about, "pyspark": pyspark.__version__, **measured}
-            RESULT.write_text(json.dumps(document, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    measure("pyspark", pyspark.__version__, RESULT, PARTS)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,8 @@ from on_spark import session
 from processes import descendants, end_all, is_running, until
 
 
-def deaths(rate: int = 200, count: int = 40_000) -> list[dict[str, Any]]:
+def deaths(rate: int = 200, count: int = 40_000) -> Iterator[dict[str, Any]]:
     """Calls made twice for each kind of death, when half of the calls is made."""
-    found = []
     least = count // 100
     with cluster(session.LOCAL_CLUSTER) as spark, Server(latency_ms=10) as server:
         frame = digests(spark, count)
@@ -30,13 +30,10 @@ def deaths(rate: int = 200, count: int = 40_000) -> list[dict[str, Any]]:
                         table = audit(server, frame, f"{folder}/audit", rate=rate, askers=2, slices=slices)
                     made = server.ask("calls") - 1
                     right = is_right(server, frame, table)
-                found.append({"dies": name, "slices": slices, "least": least, "calls": made, "right": right})
-                print(found[-1], flush=True)
+                yield {"dies": name, "slices": slices, "least": least, "calls": made, "right": right}
     for slices in (1, 8):
         with Server(latency_ms=10) as server, tempfile.TemporaryDirectory() as folder:
-            found.append(driver_dies(server, Path(folder), rate, count, slices))
-            print(found[-1], flush=True)
-    return found
+            yield driver_dies(server, Path(folder), rate, count, slices)
 
 
 def driver_dies(server: Server, folder: Path, rate: int, count: int, slices: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,15 @@ from layercheck.spark.prepared_input import PreparedInput
 from on_spark import session
 
 
-def overhead(rate: int = 1000, count: int = 1_000_000) -> list[dict[str, Any]]:
+def overhead(rate: int = 1000, count: int = 1_000_000) -> Iterator[dict[str, Any]]:
     """Seconds of an audit and of one process, from rows in memory to a written table."""
-    found: list[dict[str, Any]] = []
     with cluster("local-cluster[2,1,2048]") as spark, Server(latency_ms=10) as server:
         frame = digests(spark, count)
         rows = [row["digest"] for row in frame.collect()]
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
             of_one_process(server, rows, rate).write(f"{folder}/report.parquet", unique=True)
-            found.append({"name": "one process", "seconds": round(time.perf_counter() - began, 1)})
-        print(found[-1], flush=True)
+            yield {"name": "one process", "seconds": round(time.perf_counter() - began, 1)}
         for name in ("audit, first", "audit, second", "audit, third"):
             with tempfile.TemporaryDirectory() as folder:
                 began = time.perf_counter()
@@ -38,12 +36,10 @@ def overhead(rate: int = 1000, count: int = 1_000_000) -> list[dict[str, Any]]:
                 attached = time.perf_counter() - began
             line = {"name": name, "seconds": round(seconds, 1), "asking": round(summary.seconds, 1)}
             line |= {"attach": round(attached, 1), "slices": summary.slices, "calls": summary.calls}
-            found.append(line)
-            print(found[-1], flush=True)
-    return found
+            yield line
 
 
-def sql(count: int = 2_000_000, rounds: int = 2) -> list[dict[str, Any]]:
+def sql(count: int = 2_000_000, rounds: int = 2) -> Iterator[dict[str, Any]]:
     """Preparation and join beside SQL: seconds, and what each shuffles. Each digest is there twice."""
     from pyspark.sql import functions
 
@@ -86,13 +82,11 @@ def sql(count: int = 2_000_000, rounds: int = 2) -> list[dict[str, Any]]:
                     act()
                     windows.append((began, time.time()))
                     found.append({"name": name, "rows": 2 * count, "seconds": round(time.time() - began, 1)})
-                    print(found[-1], flush=True)
         finally:
             spark.stop()
         for line, window in zip(found, windows, strict=True):
             line |= shuffled(Path(folder) / "events", *window)
-            print(line, flush=True)
-    return found
+            yield line
 
 
 def shuffled(events: Path, began: float, ended: float) -> dict[str, int]:
@@ -112,9 +106,8 @@ def shuffled(events: Path, began: float, ended: float) -> dict[str, int]:
     return {"shuffle_records": records, "shuffle_mb": round(size / 1e6)}
 
 
-def script(count: int = 300_000, quota: int = 500) -> list[dict[str, Any]]:
+def script(count: int = 300_000, quota: int = 500) -> Iterator[dict[str, Any]]:
     """The way scripts have it, and an audit, where the server throttles above a quota."""
-    found = []
     throttle = (float(quota), float(quota) / 5)
     with (
         cluster("local-cluster[4,2,1024]") as spark,
@@ -139,9 +132,7 @@ def script(count: int = 300_000, quota: int = 500) -> list[dict[str, Any]]:
                     lines = f"{type(error).__name__}: {str(error)[:200]}"
                 seconds = time.perf_counter() - began
             line = {"name": name, "quota": quota, "lines": lines, "seconds": round(seconds, 1)}
-            found.append(line | {"calls": server.ask("calls"), "throttled": server.ask("throttled")})
-            print(found[-1], flush=True)
-    return found
+            yield line | {"calls": server.ask("calls"), "throttled": server.ask("throttled")}
 
 
 def by_script(frame: Any, server: Server, *, threads: int) -> Any:

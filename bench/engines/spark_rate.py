@@ -5,14 +5,14 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from engines.spark_cluster import Server, asker, audit, cluster, digests, is_right, killing
 
 
-def rate(rate: int = 400, count: int = 240_000) -> list[dict[str, Any]]:
+def rate(rate: int = 400, count: int = 240_000) -> Iterator[dict[str, Any]]:
     """Calls in every second, for each number of askers, once whole and once with an asker killed."""
-    found = []
     with cluster("local-cluster[4,2,1024]") as spark, Server(latency_ms=10) as server:
         frame = digests(spark, count)
         for askers in (1, 2, 4, 8):
@@ -24,9 +24,7 @@ def rate(rate: int = 400, count: int = 240_000) -> list[dict[str, Any]]:
                     times = server.ask("times")
                     right = is_right(server, frame, table)
                 line = {"askers": askers, "killed": kill, "rate": rate, "right": right}
-                found.append(line | in_seconds(times, rate))
-                print(found[-1], flush=True)
-    return found
+                yield line | in_seconds(times, rate)
 
 
 def in_seconds(times: list[float], rate: float) -> dict[str, Any]:
