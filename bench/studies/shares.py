@@ -12,6 +12,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -44,6 +45,9 @@ class Measured:
         used: Calls a second in the seconds in which all askers were asking, as a share of the rate.
         throttled: Calls that the endpoint throttled.
         restart_s: The longest time without a call of the part whose asker was killed, seconds.
+        stall_ms: The longest time in which the process of the endpoint got no processor. It counts calls when
+            it reads them, so calls that wait for it are counted with later ones: at 400 calls a second, four
+            for each 10 ms. The askers save nothing up (`test_stalls_and_successors_of_dead_askers_...`).
     """
 
     askers: int
@@ -55,6 +59,31 @@ class Measured:
     used: float
     throttled: int
     restart_s: float
+    stall_ms: float
+
+
+class StallProbe:
+    """Measures for how long at most a thread of this process that wants to run every 2 ms does not."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        before = time.monotonic()
+        while not self._end.wait(0.002):
+            now = time.monotonic()
+            self.longest_s = max(self.longest_s, now - before - 0.002)
+            before = now
+
+    def __enter__(self) -> StallProbe:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
 
 
 def ask(endpoint_url: str, part: int, askers: int, calls: int, rate: float) -> None:
@@ -83,7 +112,10 @@ def start(endpoint_url: str, part: int, askers: int, calls: int, rate: float) ->
 
 def measure(askers: int, *, kill: bool, calls: int = CALLS, rate: float = RATE) -> Measured:
     """Let the askers ask, and look at what the endpoint counted."""
-    with LocalEcr({"app": EvenDigests()}, region_name=None, latency_ms=10, log_calls=4 * calls) as ecr:
+    with (
+        LocalEcr({"app": EvenDigests()}, region_name=None, latency_ms=10, log_calls=4 * calls) as ecr,
+        StallProbe() as probe,
+    ):
         processes = [start(ecr.endpoint_url, part, askers, calls, rate) for part in range(askers)]
         if kill:
             while ecr.counters.calls < calls // 3:
@@ -109,6 +141,7 @@ def measure(askers: int, *, kill: bool, calls: int = CALLS, rate: float = RATE) 
         round(_used(at, askers, rate, times_of_parts(log, askers, calls)), 4),
         throttled,
         round(max(later - earlier for earlier, later in pairwise(of_first)), 2) if kill else 0.0,
+        round(probe.longest_s * 1e3, 1),
     )
 
 
@@ -143,7 +176,7 @@ def main(keep: bool) -> None:
             f"{each.askers} askers{', one killed' if each.killed else '':12}: worst second "
             f"{each.worst_second:6.1%} of {each.rate:.0f} calls/s, used {each.used:6.1%}, "
             f"{each.twice:5,} of {each.calls:,} calls twice, {each.throttled} throttled, "
-            f"part without an asker for {each.restart_s} s",
+            f"part without an asker for {each.restart_s} s, endpoint stalled for {each.stall_ms} ms at most",
             flush=True,
         )
     if keep:

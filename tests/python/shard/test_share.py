@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import math
+import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import layercheck as lc
+from layercheck.dispatch.rate.pacer import BURST_S, Pacer
 from layercheck.shard import Share, share_of
 
 
@@ -57,3 +60,44 @@ def test_a_share_of_nothing_is_refused(given: dict[str, object], message: str) -
     with pytest.raises(lc.InvalidParameterError) as refused:
         share_of(**given)  # type: ignore[arg-type]
     assert message in str(refused.value)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([50.0, 120.0, 400.0, 1_000.0]),
+    st.integers(1, 8),
+    st.floats(0.0, 0.6),
+    st.integers(0, 2**32),
+)
+def test_stalls_and_successors_of_dead_askers_save_up_no_calls(
+    rate: float, askers: int, stall_s: float, seed: int
+) -> None:
+    """In virtual time: an asker that was not scheduled, or that follows a dead one, makes up for nothing."""
+    dice = random.Random(seed)
+    share = share_of(rate, askers=askers)
+    now = 0.0
+
+    def pacer() -> Pacer:
+        return Pacer(share.rate, clock=lambda: now, floor=share.floor)
+
+    pacers = [pacer() for _ in range(askers)]
+    wakes = [(0.0, number) for number in range(askers)]
+    started: list[float] = []
+    while now < 5.0:
+        now, number = heapq.heappop(wakes)
+        if dice.random() < 0.002:
+            # It dies, and its successor begins anew one interval later, or after a longer start.
+            pacers[number] = pacer()
+            heapq.heappush(wakes, (now + max(1 / share.rate, dice.random()), number))
+            continue
+        wait = pacers[number].reserve()
+        if not wait:
+            started.append(now)
+        late = dice.random() * stall_s if dice.random() < 0.01 else 0.0
+        heapq.heappush(wakes, (now + wait + late, number))
+    at_once = max(BURST_S * share.rate, 1.0) * askers
+    first = 0
+    for last, at in enumerate(started):
+        while at - started[first] >= 1.0:
+            first += 1
+        assert last - first + 1 <= rate + at_once + 1e-6
