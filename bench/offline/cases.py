@@ -8,7 +8,18 @@ from dataclasses import replace
 from offline.data.adversarial_keys import PATTERNS
 from offline.data.datasets import Mix
 from offline.harness import features
-from offline.harness.case import OURS, Bar, Case, Contender, calls, crafted, plain, raw, text
+from offline.harness.case import (
+    OURS,
+    Bar,
+    Case,
+    Contender,
+    calls,
+    crafted,
+    plain,
+    raw,
+    text,
+    with_memory_ready,
+)
 
 M = 1_000_000
 PINNED = "" if hasattr(os, "sched_setaffinity") else "this system cannot keep a process on one core"
@@ -47,7 +58,7 @@ COLUMNS = tuple(
         form,
         text(Mix(5 * M)),
         contenders,
-        (Bar(5, 15, "polars"),),
+        (Bar(6, 12, "polars"),),
         headline=True,
     )
     for form, contenders in (
@@ -243,6 +254,7 @@ CASES: tuple[Case, ...] = (
     LIST,
     *COLUMNS,
     RAW,
+    *map(with_memory_ready, (FILE, *COLUMNS, RAW)),
     BODY,
     MERGE,
     MANIFESTS,

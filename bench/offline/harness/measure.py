@@ -38,6 +38,7 @@ class Task:
         source: What `input_forms` makes the input from, in a form that JSON can hold.
         cores: How many CPU cores the process may use; None for all.
         watch_lock: Let a second Python thread count during the job.
+        ready_bytes: Bytes that the process uses and frees just before the job.
     """
 
     form: str
@@ -45,6 +46,7 @@ class Task:
     source: Any
     cores: int | None = None
     watch_lock: bool = False
+    ready_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def _measured(task: Task) -> Trial:
     gc.collect()
     gc.freeze()  # so that the collector skips the objects that exist before the job, for every contender
     counter = _Counter() if task.watch_lock else None
+    if task.ready_bytes:
+        bytearray(b"\1") * task.ready_bytes
     before = forget_peak()
     cpu = _cpu_seconds()
     began = time.perf_counter()
