@@ -6,6 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const ROUNDING_S: f64 = 1e-9;
 /// Length of the span in which calls are counted, seconds.
 const WINDOW_S: f64 = 0.25;
+/// How long calls that start in the core leave one call to who was told to wait, beyond the time told, seconds. A
+/// thread of Python that wakes up may wait so long for the interpreter.
+const GRACE_S: f64 = 0.02;
 /// Shortest time that a flow is taken from, seconds.
 const LEAST_S: f64 = 0.05;
 
@@ -26,6 +29,10 @@ pub struct Budget {
 struct State {
     burst_s: f64,
     paid_until: f64,
+    /// The latest time that a caller gave. A thread may come with an earlier one.
+    latest: f64,
+    /// Until when calls that start in the core leave one call to others.
+    left_until: f64,
     allowed: Allowed,
     flow: Flow,
 }
@@ -56,6 +63,8 @@ impl Budget {
         let state = State {
             burst_s,
             paid_until: f64::NEG_INFINITY,
+            latest: f64::NEG_INFINITY,
+            left_until: f64::NEG_INFINITY,
             allowed: Allowed::Nothing,
             flow: Flow::default(),
         };
@@ -63,8 +72,14 @@ impl Budget {
     }
 
     /// Books one call: zero if it may start now, else the seconds to wait, with nothing booked.
+    ///
+    /// Calls that start in the core leave the next one to a caller that was told to wait, because they are always
+    /// there first.
     pub fn reserve(&self, now: f64, rate: Option<f64>) -> f64 {
-        self.lock().reserve(now, rate)
+        let mut state = self.lock();
+        let wait_s = state.reserve(now, rate);
+        state.left_until = if wait_s > 0.0 { now + wait_s + GRACE_S } else { f64::NEG_INFINITY };
+        wait_s
     }
 
     /// Books one call that starts in the core, if it may start now.
@@ -75,6 +90,16 @@ impl Budget {
         let mut state = self.lock();
         if state.allowed != Allowed::Rate(rate) {
             return Start::Never;
+        }
+        let left_s = state.left_until - now;
+        if let Some(rate) = rate
+            && left_s > 0.0
+        {
+            state.limit(now, rate);
+            let wait_s = state.delay(state.paid_until + 1.0 / rate, now, rate).min(left_s);
+            if wait_s > 0.0 {
+                return Start::In(wait_s);
+            }
         }
         match state.reserve(now, rate) {
             0.0 => Start::Now,
@@ -127,6 +152,7 @@ impl State {
             self.flow.count(now);
             return 0.0;
         };
+        self.limit(now, rate);
         let delay = self.delay_until_allowed(now, rate);
         if delay == 0.0 {
             self.consume(now, rate);
@@ -134,8 +160,20 @@ impl State {
         delay
     }
 
+    /// Makes no call at this rate wait for longer than an interval of it. A call at a lower rate may have paid for
+    /// longer: at 0.01 calls per second for 100 seconds.
+    fn limit(&mut self, now: f64, rate: f64) {
+        self.latest = self.latest.max(now);
+        self.paid_until = self.paid_until.min(self.latest + self.tolerance(rate) + 1.0 / rate);
+    }
+
     fn delay_until_allowed(&self, now: f64, rate: f64) -> f64 {
-        let delay = self.paid_until - now - self.tolerance(rate);
+        self.delay(self.paid_until, now, rate)
+    }
+
+    /// Returns the seconds until a call may start if the budget is used up until then.
+    fn delay(&self, paid_until: f64, now: f64, rate: f64) -> f64 {
+        let delay = paid_until - now - self.tolerance(rate);
         if delay > ROUNDING_S { delay } else { 0.0 }
     }
 

@@ -172,6 +172,67 @@ fn calls_start_in_the_core_only_at_the_rate_that_is_allowed() {
     assert!(budget.reserve(9.0, Some(5.0)) <= 0.0, "others go on");
 }
 
+/// Moves a clock for ten seconds. Calls start in the core as soon as they may. Another caller wants calls at a rate of
+/// its own, and comes a millisecond later than it was told. Returns how many calls each made.
+fn beside_the_core(rate: f64, own_rate: f64, leaves_at: f64) -> (usize, usize) {
+    let (lane, own) = (Budget::new(0.02), Budget::new(0.02));
+    lane.allow(Some(rate));
+    let (mut in_core, mut beside, mut comes_at) = (0, 0, 0.0);
+    for tick in 0..40_000 {
+        let now = f64::from(tick) / 4_000.0;
+        while lane.start(now, Some(rate)) == Start::Now {
+            in_core += 1;
+        }
+        while comes_at <= now && now < leaves_at {
+            let own_wait = own.delay_until_allowed(now, own_rate);
+            let wait_s = if own_wait > 0.0 { own_wait } else { lane.reserve(now, Some(rate)) };
+            if wait_s > 0.0 {
+                comes_at = now + wait_s + 0.001;
+            } else {
+                own.consume(now, own_rate);
+                beside += 1;
+            }
+        }
+    }
+    (in_core, beside)
+}
+
+#[test]
+fn calls_in_the_core_leave_a_slower_caller_of_the_lane_its_own_rate() {
+    for (rate, own_rate) in [(500.0, 50.0), (500.0, 5.0), (1_000.0, 400.0), (20.0, 2.0)] {
+        let (in_core, beside) = beside_the_core(rate, own_rate, 10.0);
+        let most = rate * 10.0 + rate * 0.02 + 1.0;
+        assert!(beside as f64 >= own_rate * 8.0, "{beside} calls at {own_rate} beside {rate} per second");
+        assert!((in_core + beside) as f64 <= most, "{in_core} and {beside} at {rate} per second");
+        assert!((in_core + beside) as f64 >= rate * 9.5, "{in_core} and {beside} at {rate} per second");
+    }
+}
+
+#[test]
+fn a_caller_that_was_told_to_wait_and_never_came_holds_up_no_call() {
+    let (in_core, beside) = beside_the_core(500.0, 50.0, 0.5);
+    assert!((20..=30).contains(&beside), "{beside}");
+    assert!((4_950..=5_012).contains(&(in_core + beside)), "{in_core}");
+}
+
+#[test]
+fn a_call_at_a_lower_rate_holds_up_no_call_for_longer_than_its_own_interval() {
+    let budget = Budget::new(0.02);
+    assert!(budget.reserve(0.0, Some(0.01)) <= 0.0);
+    assert!((budget.reserve(1.0, Some(0.01)) - 99.0).abs() < 1e-9, "its own next call waits");
+    // The lane has a faster caller now, alone or in the core.
+    assert!((budget.reserve(1.0, Some(500.0)) - 0.002).abs() < 1e-9);
+    budget.allow(Some(500.0));
+    let mut started = 0;
+    for tick in 0..4_000 {
+        let now = 1.0 + f64::from(tick) / 4_000.0;
+        while budget.start(now, Some(500.0)) == Start::Now {
+            started += 1;
+        }
+    }
+    assert!((490..=501).contains(&started), "{started}, without a burst");
+}
+
 #[test]
 fn threads_wait_for_the_rate_and_come_back_only_when_their_patience_is_over() {
     const RATE: f64 = 500.0;

@@ -86,8 +86,7 @@ class LaneHandle:
     def reserve(self) -> float:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
         own = self.own_rate
-        if own is None or self._pacer.ceiling == own:
-            # The lane's own rate is not above this one, so the lane's budget is enough.
+        if own is None:
             return self._pacer.reserve()
         now = self._clock()
         wait = self._budget.delay_until_allowed(now, own) or self._pacer.reserve()
@@ -145,15 +144,6 @@ class _Lane:
             if self.handles:
                 self._set_ceiling()
 
-    def is_left_at_a_lower(self, rate: float) -> bool:
-        """Whether all have left, and the last call paid for longer than an interval of this rate.
-
-        At 0.01 calls per second it paid for 100 seconds, which a Checker at another rate need not wait for.
-        """
-        if self.handles or self.pacer.is_adapted:
-            return False
-        return self.pacer.budget.delay_until_allowed(self._clock(), rate) > 1 / rate
-
     def _set_ceiling(self) -> None:
         rates = [handle.own_rate for handle in self.handles]
         self.pacer.ceiling = None if None in rates else max(rate for rate in rates if rate is not None)
@@ -188,9 +178,6 @@ class LaneRegistry:
             lane = self._lanes.get(key)
             if lane is None:
                 lane = self._lanes[key] = _Lane(self._lock, self._clock, recovery, floor)
-            elif rate is not None and lane.is_left_at_a_lower(rate):
-                lane = self._lanes[key] = _Lane(self._lock, self._clock, recovery, floor)
-                lane.pacer.budget.empty(self._clock(), rate)
             return lane.join(rate)
 
     def forget(self) -> None:

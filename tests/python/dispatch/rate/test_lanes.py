@@ -134,6 +134,30 @@ def test_a_checker_does_not_wait_for_the_interval_of_a_slower_one_that_has_left(
     assert_smooth(times, 500.0)
 
 
+def test_a_checker_does_not_wait_for_the_interval_of_a_slower_one_beside_it() -> None:
+    clock = Clock()
+    lanes = LaneRegistry(clock)
+    slow = lanes.join(KEY, 0.01)
+    assert slow.reserve() == 0.0
+    fast = lanes.join(KEY, 500.0)
+    slow_times, fast_times = work([slow, fast], clock, 2.0)
+    assert len(fast_times) == pytest.approx(1000, abs=3)
+    assert_smooth(fast_times, 500.0)
+    assert not slow_times, "its own interval is not over"
+
+
+def test_a_checker_keeps_to_its_own_rate_when_a_faster_one_comes_and_goes() -> None:
+    clock = Clock()
+    lanes = LaneRegistry(clock)
+    slow, began, times = lanes.join(KEY, 0.5), clock.now, []
+    for _ in range(10):
+        fast = lanes.join(KEY, 500.0)
+        times += work([slow, fast], clock, 0.5)[0]
+        fast.leave()
+        times += work([slow], clock, 0.5)[0]
+    assert len(times) == pytest.approx((clock.now - began) / 2, abs=1)
+
+
 def test_a_checker_nobody_closed_holds_no_lane() -> None:
     clock = Clock()
     lanes = LaneRegistry(clock)

@@ -25,7 +25,7 @@ from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Answer
 from layercheck.dispatch.schedule.exchange import Exchange
 from layercheck.dispatch.schedule.metrics import Metrics
-from layercheck.dispatch.schedule.native_loop import NativeLoop
+from layercheck.dispatch.schedule.native_loop import LOOK_FOR_WAITING_S, NativeLoop
 from layercheck.dispatch.transport import native
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
@@ -395,6 +395,30 @@ def test_two_runs_of_a_checker_get_their_answers_in_turn(in_the_core: InTheCore)
     assert long._wait(60)
     report = long.report()
     assert report.stats.calls + 50 == len(server.asked)
+
+
+def test_no_further_thread_is_due_while_one_waits_in_the_core_for_the_rate() -> None:
+    with (
+        LocalEcr({"team/app": EvenDigests()}) as ecr,
+        opened(ecr.endpoint_url, session=ecr.session(), rate=25.0) as checker,
+    ):
+        run = checker.submit(singly(MANY[:2_000]))
+        execution = run._execution
+        loop = execution._loop
+        assert loop is not None
+        due_in: list[float | None] = []
+        while len(due_in) < 20:
+            with run._pool.lock:
+                now, calls = time.monotonic(), loop._calls
+                if calls is None or not loop.is_open or not calls.waiting:
+                    continue
+                due = execution.due(now)
+                if calls.waiting:
+                    due_in.append(None if due is None else due - now)
+        run.cancel()
+        cancelled(run)
+    # A thread may start its call between two of these looks, but not each time.
+    assert pytest.approx(LOOK_FOR_WAITING_S) in due_in
 
 
 @pytest.mark.parametrize("checkers", [1, 2])
