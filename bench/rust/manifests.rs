@@ -8,7 +8,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use layercheck::Digest;
-use layercheck::manifest::{Manifest, sha256, verify};
+use layercheck::manifest::{Manifest, sha256, sha256_all, verify, verify_hashed};
+
+/// Documents that are hashed at once, as many as an answer of the service has at most.
+const AT_ONCE: usize = 100;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -23,7 +26,16 @@ fn main() {
     }
     let digests: Vec<Digest> = documents.iter().map(|document| sha256(document)).collect();
     let read = |document| Manifest::read(black_box(document), None).unwrap().layers.len();
-    let parts: [(&str, &dyn Fn()); 3] = [
+    let parts: [(&str, &dyn Fn()); 5] = [
+        ("verify and read, 100 at once", &|| {
+            for (documents, digests) in documents.chunks(AT_ONCE).zip(digests.chunks(AT_ONCE)) {
+                let hashed = sha256_all(black_box(documents)).unwrap();
+                for ((document, digest), hashed) in documents.iter().zip(digests).zip(&hashed) {
+                    assert!(black_box(verify_hashed(black_box(document), hashed, digest)));
+                    black_box(read(document));
+                }
+            }
+        }),
         ("verify and read", &|| {
             for (document, digest) in documents.iter().zip(&digests) {
                 assert!(black_box(verify(black_box(document), digest)));
@@ -31,13 +43,18 @@ fn main() {
             }
         }),
         ("read", &|| documents.iter().for_each(|document| assert!(black_box(read(document)) > 0))),
+        ("sha256, 100 at once", &|| {
+            for documents in documents.chunks(AT_ONCE) {
+                black_box(sha256_all(black_box(documents)).unwrap());
+            }
+        }),
         ("sha256", &|| {
             for document in &documents {
                 black_box(sha256(black_box(document)));
             }
         }),
     ];
-    let mut fastest = [f64::INFINITY; 3];
+    let mut fastest = [f64::INFINITY; 5];
     for _ in 0..rounds {
         for ((_, part), fastest) in parts.iter().zip(&mut fastest) {
             let start = Instant::now();

@@ -29,7 +29,7 @@ pub use graph::Graph;
 pub use judge::Circumstances;
 pub use listing::{ListedImage, digest_of};
 pub use platforms::PlatformFilter;
-pub use reading::{ReadError, ReadManifest};
+pub use reading::{ReadError, ReadManifest, to_hash};
 pub use verdict::{Code, ImageVerdict};
 
 /// How deep indexes may stand in each other: an index of images has depth 1.

@@ -9,7 +9,8 @@ use super::projection::{self, Refused};
 use crate::digest::Digest;
 use crate::known_secrets::{KnownSecrets, MIN_LENGTH};
 use crate::manifest::{
-    Kind, KnownType, Manifest, ManifestError, ManifestErrorKind, MediaType, Platform, verify,
+    Kind, KnownType, MAX_DOCUMENT, Manifest, ManifestError, ManifestErrorKind, MediaType, Platform, sha256,
+    verify_hashed,
 };
 use crate::memory::{self, OutOfMemory};
 
@@ -63,9 +64,21 @@ impl<'a> ReadManifest<'a> {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn of(digest: &Digest, text: &'a str, media_type: Option<&str>) -> Result<Self, OutOfMemory> {
+        Self::of_hashed(digest, text, &sha256(to_hash(text)), media_type)
+    }
+
+    /// Does the same for a text with this sha256 of [`to_hash`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn of_hashed(
+        digest: &Digest,
+        text: &'a str,
+        hashed: &Digest,
+        media_type: Option<&str>,
+    ) -> Result<Self, OutOfMemory> {
         let document = text.as_bytes();
-        // A document beyond the limit is not hashed, because that takes as long as its sender likes.
-        let read = if document.len() <= crate::manifest::MAX_DOCUMENT && !verify(document, digest) {
+        let read = if document.len() <= MAX_DOCUMENT && !verify_hashed(document, hashed, digest) {
             Err(ReadError::DigestMismatch)
         } else {
             Manifest::read(document, media_type).map_err(ReadError::Manifest)
@@ -85,6 +98,13 @@ impl<'a> ReadManifest<'a> {
             }
         }
     }
+}
+
+/// Returns what to hash of the text of a manifest: nothing of one beyond the limit, because that takes as long as
+/// its sender likes.
+#[must_use]
+pub fn to_hash(text: &str) -> &[u8] {
+    if text.len() <= MAX_DOCUMENT { text.as_bytes() } else { &[] }
 }
 
 impl ReadManifest<'_> {

@@ -160,19 +160,27 @@ impl<'a> Scanner<'a> {
     /// Reads an integer that fits. Skips another value and returns None.
     #[inline]
     pub(crate) fn integer(&mut self) -> Result<Option<i64>> {
-        // Any number of 18 digits fits.
+        match self.short_integer() {
+            Some(number) => Ok(i64::try_from(number).ok()),
+            None => self.any_integer(),
+        }
+    }
+
+    /// Reads an integer without a sign and of less than 18 digits, if it comes next and a comma or a brace follows.
+    #[inline]
+    pub(crate) fn short_integer(&mut self) -> Option<u64> {
         let mut number = 0;
         for (at, byte) in self.text[self.at..].iter().take(18).enumerate() {
             match byte {
-                b'0'..=b'9' if at == 0 || number > 0 => number = number * 10 + i64::from(byte - b'0'),
+                b'0'..=b'9' if at == 0 || number > 0 => number = number * 10 + u64::from(byte - b'0'),
                 b',' | b'}' if at > 0 => {
                     self.at += at;
-                    return Ok(Some(number));
+                    return Some(number);
                 }
                 _ => break,
             }
         }
-        self.any_integer()
+        None
     }
 
     fn any_integer(&mut self) -> Result<Option<i64>> {
@@ -210,9 +218,14 @@ impl<'a> Scanner<'a> {
         self.text.get(self.at).copied()
     }
 
+    #[inline]
     fn white(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
+            // An indented line begins with many spaces.
+            while let Some(b"        ") = self.text[self.at..].first_chunk() {
+                self.at += 8;
+            }
         }
     }
 

@@ -168,17 +168,16 @@ impl Unusable<'_> {
 }
 
 impl<'a> Descriptor<'a> {
-    pub(super) fn at(offset: usize) -> Self {
-        Self {
-            digest: Err(Unusable::MISSING),
-            size: None,
-            media_type: MediaType::default(),
-            offset: offset as u32,
-            has_urls: false,
-            is_embedded: false,
-            child: None,
-        }
-    }
+    /// A descriptor of nothing, as a constant to be copied.
+    pub(super) const EMPTY: Self = Self {
+        digest: Err(Unusable::MISSING),
+        size: None,
+        media_type: MediaType::ABSENT,
+        offset: 0,
+        has_urls: false,
+        is_embedded: false,
+        child: None,
+    };
 
     /// Returns the digest, if it can be used.
     #[must_use]
@@ -228,51 +227,93 @@ pub(super) fn read<'a>(
     into: &mut Descriptor<'a>,
 ) -> Result<(), ManifestError> {
     json.object(|json| {
-        // Keys as programs write them take one comparison.
+        // Keys as programs write them take one comparison. What is read is written to its place at once: a value
+        // that comes back in a large result costs more than its reading.
         if json.takes(b"\"mediaType\":") {
-            into.media_type = media_type(json, before)?;
+            set_media_type(json, before, into)
         } else if json.takes(b"\"digest\":") {
-            set_digest(json, place != Place::Schema1Layer, into)?;
+            set_digest(json, place != Place::Schema1Layer, into)
         } else if json.takes(b"\"size\":") {
-            into.size = size(json)?;
+            set_size(json, into)
         } else {
-            let key = json.key()?;
-            if key.is("mediaType") {
-                into.media_type = media_type(json, before)?;
-            } else if key.is("digest") {
-                set_digest(json, place != Place::Schema1Layer, into)?;
-            } else if key.is("blobSum") {
-                set_digest(json, place == Place::Schema1Layer, into)?;
-            } else if key.is("size") {
-                into.size = size(json)?;
-            } else if key.is("urls") {
-                into.has_urls = is_filled_list(json)?;
-            } else if key.is("data") {
-                into.is_embedded = json.text()?.is_some_and(|text| !text.is(""));
-            } else if place == Place::Child && key.is("platform") {
-                let platform = platform(json)?;
-                into.child.get_or_insert_default().platform = platform;
-            } else if place == Place::Child && key.is("annotations") {
-                annotations(json, &mut into.child)?;
-            } else {
-                json.skip()?;
-            }
+            any_member(json, place, before, into)
         }
-        Ok(())
     })
     .map(drop)
 }
 
+/// Reads a member of a descriptor, however its key is written.
+fn any_member<'a>(
+    json: &mut Scanner<'a>,
+    place: Place,
+    before: Option<KnownType>,
+    into: &mut Descriptor<'a>,
+) -> Result<(), ManifestError> {
+    let key = json.key()?;
+    if key.is("mediaType") {
+        set_media_type(json, before, into)
+    } else if key.is("digest") {
+        set_digest(json, place != Place::Schema1Layer, into)
+    } else if key.is("blobSum") {
+        set_digest(json, place == Place::Schema1Layer, into)
+    } else if key.is("size") {
+        set_size(json, into)
+    } else if key.is("urls") {
+        into.has_urls = is_filled_list(json)?;
+        Ok(())
+    } else if key.is("data") {
+        into.is_embedded = json.text()?.is_some_and(|text| !text.is(""));
+        Ok(())
+    } else if place == Place::Child && key.is("platform") {
+        let platform = platform(json)?;
+        into.child.get_or_insert_default().platform = platform;
+        Ok(())
+    } else if place == Place::Child && key.is("annotations") {
+        annotations(json, &mut into.child)
+    } else {
+        Ok(json.skip()?)
+    }
+}
+
+#[inline]
+fn set_media_type<'a>(
+    json: &mut Scanner<'a>,
+    before: Option<KnownType>,
+    into: &mut Descriptor<'a>,
+) -> Result<(), ManifestError> {
+    if let Some(before) = before
+        && json.repeats(before.text())
+    {
+        into.media_type = MediaType::Known(before);
+    } else {
+        into.media_type = media_type(json)?;
+    }
+    Ok(())
+}
+
+#[inline]
 fn set_digest<'a>(
     json: &mut Scanner<'a>,
     counts: bool,
     into: &mut Descriptor<'a>,
 ) -> Result<(), ManifestError> {
-    if counts {
-        into.digest = digest(json)?;
-    } else {
+    if !counts {
         json.skip()?;
+    } else if let Some(digest) = json.fixed(canonical) {
+        into.digest = Ok(digest);
+    } else {
+        into.digest = digest(json)?;
     }
+    Ok(())
+}
+
+/// Sets a size: an integer that is not negative.
+#[inline]
+fn set_size(json: &mut Scanner<'_>, into: &mut Descriptor<'_>) -> Result<(), ManifestError> {
+    into.size = match json.short_integer() {
+        Some(size) => Some(size),
+        None => json.integer()?.and_then(|size| u64::try_from(size).ok()),
+    };
     Ok(())
 }
 
@@ -298,20 +339,9 @@ fn canonical(text: &[u8; TEXT_LEN]) -> Option<Digest> {
     (prefix == PREFIX && decoded == Decoded::Lower).then_some(digest)
 }
 
-/// Reads a size: an integer that is not negative.
-fn size(json: &mut Scanner<'_>) -> Result<Option<u64>, ManifestError> {
-    Ok(json.integer()?.and_then(|size| u64::try_from(size).ok()))
-}
-
-#[inline]
-pub(super) fn media_type<'a>(
-    json: &mut Scanner<'a>,
-    before: Option<KnownType>,
-) -> Result<MediaType<'a>, ManifestError> {
-    match before {
-        Some(before) if json.repeats(before.text()) => Ok(MediaType::Known(before)),
-        _ => Ok(json.text()?.map_or_else(MediaType::default, |text| MediaType::of(text.unescape()))),
-    }
+/// Reads a media type; another value than a text is none.
+pub(super) fn media_type<'a>(json: &mut Scanner<'a>) -> Result<MediaType<'a>, ManifestError> {
+    Ok(json.text()?.map_or_else(MediaType::default, |text| MediaType::of(text.unescape())))
 }
 
 /// Reads a list; returns true if it has an element.

@@ -122,11 +122,14 @@ pub enum MediaType<'a> {
 
 impl Default for MediaType<'_> {
     fn default() -> Self {
-        Self::Other(Cow::Borrowed(""))
+        Self::ABSENT
     }
 }
 
 impl<'a> MediaType<'a> {
+    /// No type.
+    pub(super) const ABSENT: Self = Self::Other(Cow::Borrowed(""));
+
     /// Finds the code of a text, or keeps the text.
     #[must_use]
     pub fn of(text: Cow<'a, str>) -> Self {

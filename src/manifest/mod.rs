@@ -19,6 +19,7 @@ mod config;
 mod descriptor;
 mod error;
 mod media_type;
+mod sha256;
 mod verify;
 
 use std::borrow::Cow;
@@ -27,7 +28,8 @@ pub use config::ImageConfig;
 pub use descriptor::{Child, Descriptor, DigestFault, Platform, Unusable};
 pub use error::{ManifestError, ManifestErrorKind};
 pub use media_type::{Family, KnownType, MediaType};
-pub use verify::{digest_of, sha256, verify};
+pub use sha256::{sha256, sha256_all, sha256_kernel};
+pub use verify::{digest_of, verify, verify_hashed};
 
 use serde::{Deserialize, Serialize};
 
@@ -196,7 +198,7 @@ impl<'a> Members<'a> {
             self.config = one(json)?;
             Ok(())
         } else if key.is("mediaType") {
-            self.media_type = descriptor::media_type(json, None)?;
+            self.media_type = descriptor::media_type(json)?;
             Ok(())
         } else if key.is("manifests") {
             self.manifests.read(json, Place::Child, &mut self.read)
@@ -307,8 +309,9 @@ impl<'a> List<'a> {
             }
             let before = items.last().and_then(|before: &Descriptor<'_>| before.media_type.known());
             // The descriptor is filled in place, because moving it takes as long as reading it.
-            memory::push(items, Descriptor::at(at)).map_err(|_| ManifestErrorKind::NoMemory.at(at))?;
+            memory::push(items, Descriptor::EMPTY).map_err(|_| ManifestErrorKind::NoMemory.at(at))?;
             let last = items.len() - 1;
+            items[last].offset = at as u32;
             descriptor::read(json, place, before, &mut items[last])
         })?;
         if self.is_array { Ok(()) } else { Err(ManifestErrorKind::NotAList.at(at)) }
@@ -318,7 +321,7 @@ impl<'a> List<'a> {
 /// Reads `config` or `subject`: null and other values than an object count as absent.
 fn one<'a>(json: &mut Scanner<'a>) -> Result<Option<Descriptor<'a>>, ManifestError> {
     let at = json.at();
-    let mut one = Descriptor::at(at);
+    let mut one = Descriptor { offset: at as u32, ..Descriptor::EMPTY };
     descriptor::read(json, Place::Part, None, &mut one)?;
     // Nothing but an object starts with a brace.
     Ok(json.was_object(at).then_some(one))

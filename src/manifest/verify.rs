@@ -8,17 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use super::error::ManifestError;
+use super::sha256::sha256;
 use crate::digest::Digest;
 use crate::json::{self, Scanner, Text};
 
 /// Most bytes of a protected header and of the tail in it. Real ones have some 150 and 3 bytes.
 const MAX_HEADER: usize = 4_096;
-
-/// Returns the sha256 of bytes.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> Digest {
-    Digest(Sha256::digest(bytes).into())
-}
 
 /// Returns true if `digest` is the digest of the document.
 ///
@@ -33,7 +28,13 @@ pub fn sha256(bytes: &[u8]) -> Digest {
 /// ```
 #[must_use]
 pub fn verify(document: &[u8], digest: &Digest) -> bool {
-    sha256(document) == *digest || schema1_digest(document).is_some_and(|payload| payload == *digest)
+    verify_hashed(document, &sha256(document), digest)
+}
+
+/// Does the same for a document whose sha256 is `hashed`.
+#[must_use]
+pub fn verify_hashed(document: &[u8], hashed: &Digest, digest: &Digest) -> bool {
+    hashed == digest || schema1_digest(document).is_some_and(|payload| payload == *digest)
 }
 
 /// Returns the digest that a registry gives to the document: of its payload for a signed schema 1 manifest, of

@@ -19,7 +19,11 @@ use crate::Digest;
 use crate::layout::pickled;
 use crate::layout::tables::{LayoutTable, Which};
 use crate::layout::{self, Guess, Layout, LayoutError, Options, State};
-use crate::manifest::{MAX_DOCUMENT, Manifest, verify};
+use crate::manifest::{MAX_DOCUMENT, Manifest, sha256_all, verify_hashed};
+use crate::memory::OutOfMemory;
+
+/// Documents that are hashed at once and then read: so few that they are still in a core's own cache then.
+const AT_ONCE: usize = 128;
 
 /// What an OCI layout, an archive of images or a manifest holds.
 #[pyclass(name = "Layout", module = "layercheck._core", frozen)]
@@ -186,20 +190,23 @@ pub(super) fn verify_manifests(
     }
     Ok(py.detach(|| {
         let (mut whole, mut parts, mut bytes) = (0, 0, 0_u64);
-        for (document, digest) in documents.iter().zip(&digests) {
-            let Ok(digest) = digest.parse::<Digest>() else { continue };
-            if !verify(document, &digest) {
-                continue;
-            }
-            let Ok(manifest) = Manifest::read(document, media_type) else { continue };
-            whole += 1;
-            for part in manifest.blobs().map(|(_, blob)| blob).chain(manifest.documents()) {
-                parts += usize::from(part.digest.is_ok());
-                bytes = bytes.saturating_add(part.size.unwrap_or_default());
+        for (documents, digests) in documents.chunks(AT_ONCE).zip(digests.chunks(AT_ONCE)) {
+            let hashed = sha256_all(&documents.iter().map(|document| &**document).collect::<Vec<_>>())?;
+            for ((document, digest), hashed) in documents.iter().zip(digests).zip(&hashed) {
+                let Ok(digest) = digest.parse::<Digest>() else { continue };
+                if !verify_hashed(document, hashed, &digest) {
+                    continue;
+                }
+                let Ok(manifest) = Manifest::read(document, media_type) else { continue };
+                whole += 1;
+                for part in manifest.blobs().map(|(_, blob)| blob).chain(manifest.documents()) {
+                    parts += usize::from(part.digest.is_ok());
+                    bytes = bytes.saturating_add(part.size.unwrap_or_default());
+                }
             }
         }
-        (whole, parts, bytes)
-    }))
+        Ok::<_, OutOfMemory>((whole, parts, bytes))
+    })?)
 }
 
 /// Whether a file that starts with these bytes may be a manifest.

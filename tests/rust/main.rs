@@ -33,6 +33,7 @@ mod local_ecr_wire;
 mod manifest {
     mod documents;
     mod oracle;
+    mod sha256;
     mod verify;
 }
 mod memory;

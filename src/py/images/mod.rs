@@ -17,7 +17,10 @@ use super::plan::{PyPlan, texts};
 use super::record_table::{PyRecordTable, line};
 use crate::digest::Digest;
 use crate::images::tables::{GraphTable, Place};
-use crate::images::{Circumstances, Graph, ImageVerdict, PlatformFilter, ReadError, ReadManifest, digest_of};
+use crate::images::{
+    Circumstances, Graph, ImageVerdict, PlatformFilter, ReadError, ReadManifest, digest_of, to_hash,
+};
+use crate::manifest::sha256_all;
 use crate::memory::OutOfMemory;
 use crate::table::records::Records;
 
@@ -151,16 +154,27 @@ impl PyImageGraph {
             .collect();
         let known = known.map(Bound::get);
         let problems = py.detach(|| {
-            let taken = documents.iter().map(|(digest, text, media_type)| {
-                let Some(digest) = digest.filter(|digest| self.lock().expects(digest)) else {
-                    return Ok(Some(ReadError::NotListed));
-                };
-                let mut manifest = ReadManifest::of(&digest, text, *media_type)?;
-                if let Some(known) = known {
-                    manifest.hide(&known.known);
-                }
-                Ok(self.lock().take(&digest, &manifest)?.err())
-            });
+            let expected: Vec<_> = {
+                let graph = self.lock();
+                documents.iter().map(|(digest, ..)| digest.filter(|digest| graph.expects(digest))).collect()
+            };
+            let texts = documents.iter().zip(&expected);
+            let texts: Vec<_> = texts
+                .map(|((_, text, _), digest)| to_hash(if digest.is_some() { text } else { "" }))
+                .collect();
+            let hashed = sha256_all(&texts)?;
+            let taken = documents.iter().zip(expected).zip(&hashed).map(
+                |(((_, text, media_type), digest), hashed)| {
+                    let Some(digest) = digest.filter(|digest| self.lock().expects(digest)) else {
+                        return Ok(Some(ReadError::NotListed));
+                    };
+                    let mut manifest = ReadManifest::of_hashed(&digest, text, hashed, *media_type)?;
+                    if let Some(known) = known {
+                        manifest.hide(&known.known);
+                    }
+                    Ok(self.lock().take(&digest, &manifest)?.err())
+                },
+            );
             taken.collect::<Result<Vec<_>, OutOfMemory>>()
         })?;
         let problems = images.iter().zip(problems);
