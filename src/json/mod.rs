@@ -223,8 +223,12 @@ impl<'a> Scanner<'a> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
             // An indented line begins with many spaces.
-            while let Some(b"        ") = self.text[self.at..].first_chunk() {
-                self.at += 8;
+            while let Some(block) = self.text[self.at..].first_chunk() {
+                let others = u64::from_le_bytes(*block) ^ u64::from_le_bytes(*b"        ");
+                self.at += others.trailing_zeros() as usize / 8;
+                if others != 0 {
+                    break;
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory;
@@ -182,7 +182,7 @@ fn is_archive(head: &[u8]) -> bool {
 pub(super) fn verify_manifests(
     py: Python<'_>,
     documents: Vec<PyBackedBytes>,
-    digests: Vec<String>,
+    digests: Vec<PyBackedStr>,
     media_type: Option<&str>,
 ) -> PyResult<(usize, usize, u64)> {
     if documents.len() != digests.len() {
