@@ -42,15 +42,20 @@ def main() -> None:
     PAGE.write_text(page())
 
 
-def page() -> str:
-    """All of it."""
-    sources = griffe.load(
+def load() -> Any:
+    """The sources of the package, not imported."""
+    return griffe.load(
         "layercheck",
         search_paths=[ROOT / "python"],
         docstring_parser="google",
         docstring_options={"trim_doctest_flags": False, "warnings": False},
         allow_inspection=False,
     )
+
+
+def page() -> str:
+    """All of it."""
+    sources = load()
     names = {module: public(sources, module) for module in MODULES}
     parts = [INTRODUCTION]
     for module, about in MODULES.items():
@@ -109,7 +114,7 @@ class Entry:
 
     def parts(self) -> Iterator[str]:
         """Heading, signature and docstring; of a class its members too."""
-        yield f"### {self.kind} {self.name}"
+        yield f"### {self.kind} {self.name}".replace("__", r"\_\_")  # not bold
         yield from described(self.source, self.value, self.name)
         if self.source.is_class:
             yield from self._members()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("README.md")])
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 def fences(page: Path) -> Iterator[tuple[str, str]]:
-    """Language and text of each block of code."""
-    yield from _FENCE.findall(page.read_text())
+    """Language and text of each block of code, also of one in a list."""
+    for _, language, text in _FENCE.findall(page.read_text()):
+        yield language, textwrap.dedent(text)
 
 
 def prose(page: Path) -> str:
