@@ -11,7 +11,7 @@ CACHE  := bench/.cache
 say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels api notebooks deny advisories \
+.PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels msrv lint-release docs interface api notebooks deny advisories \
   page-check test-engines test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
   bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-plots bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
@@ -348,17 +348,67 @@ coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TE
 
 ##@ Release
 
-$(VENV)/.zig: $(VENV)/.checks
-	$(BIN)/python -m pip install --quiet 'ziglang>=0.15'
+# What looks at wheels and workflows has a virtual environment of its own.
+RELEASE := $(VENV)/release
+PYTHONS := python3.11 python3.12 python3.13 python3.14
+
+$(RELEASE)/.made: tests/wheel/requirements.txt
+	$(call say,install what checks a release into a virtual environment of its own: some 30 seconds)
+	@rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# zig links against an older C library than that of this machine.
-wheels: setup $(VENV)/.zig ## the wheel for Linux (manylinux_2_28) and the sdist, in dist/, each tried in a new environment: some 10 minutes
+# On Linux zig links against an older C library than that of this machine.
+ifeq ($(shell uname -s),Linux)
+PLATFORM := --compatibility manylinux_2_28 --zig
+endif
+
+# For a free-threaded Python, whose stable ABI begins with 3.15: make wheels FREE_THREADED=python3.14t
+FREE_THREADED :=
+
+build-wheel = PATH="$(CURDIR)/$(RELEASE)/bin:$$PATH" $(BIN)/maturin build --release --locked $(PLATFORM) --out dist
+
+wheels: setup $(RELEASE)/.made ## the abi3 wheel (on Linux manylinux_2_28), the sdist and SBOMs, in dist/, audited and tried in new environments (PYTHONS=, FREE_THREADED=): some 10 minutes
 	rm -rf dist
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --locked --compatibility manylinux_2_28 --zig --interpreter $(BIN)/python --out dist
+	$(build-wheel) --interpreter $(BIN)/python
 	$(BIN)/maturin sdist --out dist
-	tests/wheel/check.sh dist/*.whl
+	$(RELEASE)/bin/twine check --strict dist/*
+	$(RELEASE)/bin/abi3audit --strict --summary dist/*-abi3-*.whl
+	$(if $(PLATFORM),$(RELEASE)/bin/auditwheel show dist/*-abi3-*.whl)
+	tests/wheel/sbom.sh dist/*-abi3-*.whl $(RELEASE)/bin/cyclonedx-py
+	tests/wheel/check.sh dist/*-abi3-*.whl
+	tests/wheel/try.sh dist/*-abi3-*.whl $(PYTHONS)
 	tests/wheel/check.sh dist/*.tar.gz --config-settings build-args='--profile demo'
+	$(if $(FREE_THREADED),$(build-wheel) --interpreter $(FREE_THREADED) && tests/wheel/try.sh dist/*t-*.whl $(FREE_THREADED))
+
+msrv: ## the Rust tests with the oldest toolchain that the dependencies allow, which is rust-version of Cargo.toml
+	$(PYTHON) tests/rust/oldest_toolchain.py
+
+lint-release: $(RELEASE)/.made ## the workflow file by zizmor and its schema, CITATION.cff by its schema
+	$(RELEASE)/bin/zizmor --offline --pedantic .github/workflows
+	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+##@ Documentation
+
+# The generator has a virtual environment of its own. Once it is made, the target needs no network.
+DOCS := $(VENV)/docs
+SITE := target/docs/html
+
+$(DOCS)/.made: docs/site/requirements.txt
+	$(call say,install the generator of the site into a virtual environment of its own: some 20 seconds)
+	@rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+docs: $(DOCS)/.made ## the site in target/docs/html, with search and the core's own pages; warnings and dead links are errors: some 1 minute
+	@rm -rf target/docs target/doc
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs/site -d target/docs/trees . $(SITE)
+	RUSTDOCFLAGS='-D warnings --html-no-source' cargo doc --no-deps --locked --quiet --features local-ecr,arrow,wire
+	cp -R target/doc $(SITE)/rust
+	$(DOCS)/bin/python docs/site/links.py $(SITE)
 
 ##@ Housekeeping
 
@@ -366,6 +416,9 @@ format: setup ## rewrite the sources in the house format
 	cargo fmt
 	$(BIN)/ruff format python tests/python tests/engines bench docs examples
 	$(BIN)/ruff check --fix python tests/python tests/engines bench docs examples
+
+interface: setup build ## write docs/reference/interface.json; refused while a change of the interface has no new line in the changelog
+	PYTHONPATH=docs $(BIN)/python docs/interface.py
 
 api: setup build ## write docs/reference/api.md from the docstrings
 	$(BIN)/python docs/api.py
