@@ -60,7 +60,7 @@ def page() -> str:
     parts = [INTRODUCTION]
     for module, about in MODULES.items():
         entries = [Entry(sources, module, name) for name in names[module]]
-        shown = " · ".join(f"[{entry.name}](#{entry.anchor})" for entry in entries)
+        shown = " · ".join(f"[{plain(entry.name)}](#{entry.anchor})" for entry in entries)
         parts += [f"## {module}", about, shown, *(part for entry in entries for part in entry.parts())]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -114,7 +114,7 @@ class Entry:
 
     def parts(self) -> Iterator[str]:
         """Heading, signature and docstring; of a class its members too."""
-        yield f"### {self.kind} {self.name}".replace("__", r"\_\_")  # not bold
+        yield f"### {self.kind} {plain(self.name)}"
         yield from described(self.source, self.value, self.name)
         if self.source.is_class:
             yield from self._members()
@@ -254,6 +254,11 @@ def rendered(section: Any) -> Iterator[str]:
 def table_of(text: str) -> str:
     """The text, with a simple table of reStructuredText kept as it is drawn."""
     return re.sub(r"(?ms)^(=+ +=+$.*?^=+ +=+)$", r"```\n\1\n```", text)
+
+
+def plain(name: str) -> str:
+    """A name with two underscores that make nothing bold."""
+    return name.replace("__", r"\_\_")
 
 
 def one_line(text: str) -> str:
