@@ -54,3 +54,11 @@ def test_the_make_targets_that_the_pages_name_exist() -> None:
     known |= set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", makefile, re.MULTILINE)[1].split())  # type: ignore[index]
     text = "".join(page.read_text() for page in PAGES if page.name != "CHANGELOG.md")
     assert set(re.findall(r"`make ([a-z][a-z-]+)`", text)) - known == set()
+
+
+def test_every_measurement_is_on_the_page_about_speed() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    page = (ROOT / "docs" / "speed.md").read_text()
+    targets = re.findall(r"^(bench[a-z-]*): .*## ", makefile, re.MULTILINE)
+    helpers = {"bench-again", "bench-headlines"}
+    assert [name for name in targets if f"`make {name}`" not in page and name not in helpers] == []
