@@ -30,7 +30,7 @@ _TEXT_PX = 12
 _LINE_PX = 20
 _NAME_PX = 170  # the most that the names beside bars take
 _VALUE_PX = 70
-_CHARACTER_PX = 7.0  # the mean width of a character at 12 px, on the wide side
+_CHARACTER_PX = 7.6  # the mean width of a character at 12 px, on the wide side
 _LEAST_SHARE = 0.008  # a part of a bar that can still be seen
 
 _SERIES: dict[str, tuple[Hue | None, list[int]]] = {
