@@ -55,6 +55,11 @@ fn index(children: &[Digest]) -> String {
 
 /// Gives every blob a verdict: those of these names are denied, and the others are there.
 fn answer(graph: &mut Graph, denied: &[&str]) {
+    answer_with_size(graph, denied, None);
+}
+
+/// The same, with a size for every blob.
+fn answer_with_size(graph: &mut Graph, denied: &[&str], size: Option<i64>) {
     let plan = graph.plan(100).unwrap();
     let mut ledger = Ledger::new(Arc::clone(&plan)).unwrap();
     let denied: Vec<_> = denied.iter().map(|name| blob(name)).collect();
@@ -62,7 +67,7 @@ fn answer(graph: &mut Graph, denied: &[&str]) {
         digest: Some(*digest),
         status: EntryStatus::Layer {
             availability: if denied.contains(digest) { "UNAVAILABLE" } else { "AVAILABLE" },
-            size: None,
+            size,
             media_type: None,
         },
     });
@@ -316,12 +321,12 @@ fn each_image_counts_once_for_each_blob_that_it_needs() {
     add(&mut graph, &image(&[layer("a", 5, tar), layer("c", 1, foreign)]));
     add(&mut graph, &image(&[layer("a", 5, tar), layer("d", 1, tar)]));
     add(&mut graph, &index(&[first]));
-    answer(&mut graph, &["a", "b", "c"]);
+    answer_with_size(&mut graph, &["a", "b", "c"], Some(10));
     graph.judge(SURE).unwrap();
     let sharing = graph.sharing().unwrap();
     // One image needs b, and one d. Three need a and the config.
-    assert_eq!((sharing[0].blobs, sharing[0].bytes, sharing[0].bytes_of_images), (2, 101, 101));
-    assert_eq!((sharing[1].blobs, sharing[1].bytes, sharing[1].bytes_of_images), (2, 12, 36));
+    assert_eq!((sharing[0].blobs, sharing[0].bytes, sharing[0].bytes_of_images), (2, 20, 20));
+    assert_eq!((sharing[1].blobs, sharing[1].bytes, sharing[1].bytes_of_images), (2, 20, 60));
     assert!(sharing[2..].iter().all(|group| group.blobs == 0));
     assert_eq!(graph.missing_blobs(9).unwrap(), (2, vec![(blob("a"), 3), (blob("b"), 1)]));
     assert_eq!(graph.missing_blobs(1).unwrap(), (2, vec![(blob("a"), 3)]));
