@@ -406,7 +406,7 @@ $(DOCS)/.made: docs/site/requirements.txt
 docs: $(DOCS)/.made ## the site in target/docs/html, with search and the core's own pages; warnings and dead links are errors: some 1 minute
 	@rm -rf target/docs target/doc
 	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs/site -d target/docs/trees . $(SITE)
-	RUSTDOCFLAGS='-D warnings --html-no-source' cargo doc --no-deps --locked --quiet --features local-ecr,arrow,wire
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --quiet --features local-ecr,arrow,wire
 	cp -R target/doc $(SITE)/rust
 	$(DOCS)/bin/python docs/site/links.py $(SITE)
 
