@@ -160,7 +160,7 @@ impl PyImageGraph {
             };
             let texts = documents.iter().zip(&expected);
             let texts: Vec<_> = texts
-                .map(|((_, text, _), digest)| to_hash(if digest.is_some() { *text } else { "" }))
+                .map(|((_, text, _), digest)| to_hash(if digest.is_some() { text } else { "" }))
                 .collect();
             let hashed = sha256_all(&texts)?;
             let taken = documents.iter().zip(expected).zip(&hashed).map(
