@@ -88,8 +88,8 @@ def _no_row(dataset: Dataset, names: list[str]) -> Any:
     import ray.data
 
     known = dataset.schema()
-    kinds = getattr(known, "base_schema", None)
-    there = kinds.names if isinstance(kinds, arrow().Schema) else []
+    kinds: Any = getattr(known, "base_schema", None)
+    there: list[str] = kinds.names if isinstance(kinds, arrow().Schema) else []
     fields = [kinds.field(name) for name in names if name in there]
     columns = {field.name: arrow().nulls(1, field.type) for field in fields}
     return ray.data.from_arrow(arrow().table({**columns, KEY: arrow().array([_NO_ROW], arrow().binary())}))

@@ -37,7 +37,7 @@ class ImageGroup(NamedTuple):
             "region": pa.array([self.lane.region] * len(self.names), pa.string()),
             "repository": pa.array(self.names, pa.string()),
         }
-        return pa.record_batch(rows)
+        return pa.RecordBatch.from_pydict(rows)  # pyarrow 15 takes a dict here alone
 
 
 class RepositoryEnd(NamedTuple):
