@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from typing import NamedTuple
+from urllib.parse import quote
 
 from layercheck.shard.outcome import PartError
+
+_LONG = 300
+"""Most characters of an account, a region or a name in a key; those of the service have 256 at most."""
 
 
 class Lane(NamedTuple):
@@ -21,8 +26,17 @@ class Lane(NamedTuple):
     region: str | None
 
     def key(self, name: str | None) -> str:
-        """Return what names a repository of this account and region in the tables of a run."""
-        return f"{self.registry_id or ''}/{self.region or ''}/{name or ''}"
+        """Return what names a repository of this account and region in the tables of a run.
+
+        Two rows have the same key only if all three are the same, whatever a row has in place of a name.
+        """
+        account, region = (quote(_short(part or ""), safe=" ") for part in self)
+        return f"{account}/{region}/{_short(name or '')}"
+
+
+def _short(text: str) -> str:
+    """The text, or the start of a long one and its hash, because manifests have a largest size."""
+    return text if len(text) <= _LONG else f"{text[:_LONG]}-{sha256(text.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 IMAGE_TABLES = ("images", "platforms", "layers", "repositories")
 """The tables of a check of images."""
-
+_SHOWN = 300
+"""Most characters of what a row has in place of a name."""
 
 Frame = TypeVar("Frame")
 
@@ -55,6 +56,11 @@ class Unchecked(NamedTuple):
     names: Sequence[str | None]
     code: str | None
     reason: str | None
+
+    @property
+    def shown(self) -> list[str | None]:
+        """The names as the tables have them, at most 300 characters of each."""
+        return [None if name is None else name[:_SHOWN] for name in self.names]
 
 
 @cache
@@ -108,7 +114,7 @@ def lines_of_unchecked(unchecked: Unchecked) -> Iterator[pa.RecordBatch]:
     """Yield a line of the table `repositories` for each repository that could not be checked."""
     lane, names, code, reason = unchecked
     known = {"account_id": lane.registry_id, "region": lane.region, "state": "failed"}
-    rows = [{**known, "code": code, "reason": reason, "repository": name} for name in names]
+    rows = [{**known, "code": code, "reason": reason, "repository": name} for name in unchecked.shown]
     schema = image_table_schema("repositories")
     batch = arrow().RecordBatch.from_pylist(rows, schema=schema)
     yield _lines("repositories", batch, [lane.key(name) for name in names])

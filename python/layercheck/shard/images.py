@@ -105,7 +105,7 @@ class ImageAsking:
         """Yield record batches in `images_schema()`, of at most 50,000 lines."""
         for lane, found in self._found():
             if isinstance(found, Unchecked):
-                yield _one_line(lane, found.names, "failed", (found.code, found.reason))
+                yield _one_line(lane, found.shown, "failed", (found.code, found.reason))
             elif found.images:
                 schema = images_schema()
                 for batch in plain_batches(found.table("images"), schema):
@@ -134,9 +134,9 @@ class ImageAsking:
                 if wrong is None:
                     lanes.setdefault(lane, []).append(name)
                 else:
-                    shown = None if name is None else str(name)[:300]
+                    given = None if name is None else str(name)
                     self.outcome += ImageOutcome(repositories={"failed": 1})
-                    yield lane, Unchecked(lane, [shown], wrong.code, wrong.message)
+                    yield lane, Unchecked(lane, [given], wrong.code, wrong.message)
         for lane, names in lanes.items():
             for found in self._lane(lane, list(dict.fromkeys(names))):
                 yield lane, found
@@ -254,9 +254,13 @@ def ask_images(
 
 def _wrong(lane: Lane, name: object) -> PartError | None:
     """Why a row names no repository; None if it does."""
+    from layercheck.images.targets import parse_target
+
     try:
         found = resolve_repository(name, registry_id=lane.registry_id, region_name=lane.region)
-        if found.public or found.ignored or found.name != name or any(each in found.name for each in "*?["):
+        # What one process takes for something else would end the check of the whole part.
+        target = parse_target(found.name)
+        if found.public or found.ignored or not found.name == target.name == name or target.is_pattern:
             raise InvalidParameterError(
                 f"repository is {clean(repr(name), 100)}; expected the name of one private repository alone"
             )

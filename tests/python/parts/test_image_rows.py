@@ -1,0 +1,43 @@
+"""Rows that are not as they should be, and runs that go on after a check that did not end well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from layercheck import shard
+from layercheck.parts.files import Files
+from layercheck.testing import LocalEcr
+
+from .test_drive_images import NAMES, Lines, audit, ecr, lines, rows, single
+
+__all__ = ["ecr", "single"]
+
+
+@pytest.mark.parametrize("wrong", ["/empty", "./empty", "~empty", "empty/", "X" * 400])
+def test_a_row_that_names_no_repository_takes_nothing_from_its_group(
+    ecr: LocalEcr, single: Lines, tmp_path: Path, wrong: str
+) -> None:
+    found = audit(ecr, tmp_path, rows([*NAMES, wrong]), askers=1)
+    repositories = found.pop("repositories").to_pylist()
+    assert lines(found) == {name: single[name] for name in found}
+    states = {line["repository"]: line["state"] for line in repositories}
+    assert len(states) == len(NAMES) + 1
+    assert states.pop(wrong[:300]) == "failed"
+    assert states.pop("no/such") == "failed"
+    assert set(states.values()) == {"done"}
+
+
+def test_each_row_has_a_key_of_its_own_that_its_lines_have_too(ecr: LocalEcr, tmp_path: Path) -> None:
+    given = [(None, "us-east-1", "team/whole"), (None, "us-east-1/team", "whole"), (None, None, "X" * 400)]
+    given += [(None, None, "X" * 399 + "Y")]
+    work = shard.ImageWork(Files.at(tmp_path).records, shard.ImageSettings(), given)
+    assert [(*lane, name) for lane, name in work.open] == given
+    made = shard.ImageSettings(endpoint_url=ecr.endpoint_url, rate=4_000)
+    result = shard.ImageResult()
+    for group in [group for groups in work.groups(2) for group in groups]:
+        for batch in shard.ask_images([group.batch()], made, shard.share_of(500.0)).tables():
+            result.see(batch.select(["key", "repositories", "outcome"]).to_pylist())
+    assert result.repositories.keys() == {lane.key(name) for lane, name in work.open}
+    assert all(len(key) < 1_000 for key in result.repositories)
