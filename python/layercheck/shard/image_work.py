@@ -76,7 +76,7 @@ class ImageWork:
     Raises:
         JournalError: The run that began here had other repositories or settings, or a file is broken.
         InvalidParameterError: `max_age_s` is not a number of seconds.
-        TypeError: `progress` is not a callable, a bool or None.
+        TypeError: `progress` is not a callable, a bool or None, or a value of a row is not text.
     """
 
     def __init__(
@@ -110,14 +110,13 @@ class ImageWork:
     @property
     def open(self) -> list[tuple[Lane, str]]:
         """The repositories to check."""
-        settled = {
-            key
-            for manifest in self._manifests
-            if manifest.ended >= self._since
-            for key, end in manifest.repositories.items()
-            if end.is_settled
-        }
-        return [row for key, row in self._rows.items() if key not in settled]
+        # The last check counts, as in `files`, whatever an older one said.
+        settled: dict[str, bool] = {}
+        for manifest in self._manifests:
+            is_new = manifest.ended >= self._since
+            for key, end in manifest.repositories.items():
+                settled[key] = is_new and end.is_settled
+        return [row for key, row in self._rows.items() if not settled.get(key)]
 
     @property
     def repositories(self) -> dict[str, RepositoryEnd]:

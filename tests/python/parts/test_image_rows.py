@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import layercheck as lc
 from layercheck import shard
 from layercheck.parts.files import Files
-from layercheck.testing import LocalEcr
+from layercheck.testing import Fault, LocalEcr
 
-from .test_drive_images import NAMES, Lines, audit, ecr, lines, rows, single
+from .test_drive_images import NAMES, REPOSITORIES, Lines, audit, ecr, lines, rows, single
 
 __all__ = ["ecr", "single"]
 
@@ -41,3 +42,13 @@ def test_each_row_has_a_key_of_its_own_that_its_lines_have_too(ecr: LocalEcr, tm
             result.see(batch.select(["key", "repositories", "outcome"]).to_pylist())
     assert result.repositories.keys() == {lane.key(name) for lane, name in work.open}
     assert all(len(key) < 1_000 for key in result.repositories)
+
+
+def test_a_check_that_failed_after_one_that_was_too_old_is_made_again(single: Lines, tmp_path: Path) -> None:
+    with LocalEcr(REPOSITORIES, region_name=None) as server:
+        audit(server, tmp_path, rows(NAMES))
+        server.set_faults([Fault("access_denied", operations=("DescribeImages", "ListImages"))])
+        with pytest.raises(lc.LayercheckError):
+            audit(server, tmp_path, rows(NAMES), max_age_s=0)
+        server.set_faults([])
+        assert lines(audit(server, tmp_path, rows(NAMES))) == single
