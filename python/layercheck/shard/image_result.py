@@ -106,8 +106,14 @@ class ImageResult:
         """Note which registry was asked for a lane.
 
         Raises:
-            InvalidParameterError: It is another one than that which was asked before.
+            InvalidParameterError: It is not what was asked before, or another lane has it too.
         """
+        if lane not in self.places and found in self.places.values():
+            raise InvalidParameterError(
+                f"some rows name account {found[0]} in {found[1]} and others leave it to the credentials or "
+                "settings of the workers, so that it would be asked at twice its rate; fill the columns "
+                "registry_id and region in all rows, or in none"
+            )
         known = self.places.setdefault(lane, found)
         if known != found:
             raise InvalidParameterError(
@@ -117,6 +123,8 @@ class ImageResult:
             )
 
 
+_NULLS = ("NAType", "NaTType")
+"""What pandas has for null besides None and NaN."""
 _WORDS = ("incomplete", "unreadable", "undecided", "not_checked")
 
 
@@ -153,7 +161,10 @@ def checked_rows(rows: Iterable[Sequence[Any]]) -> dict[str, tuple[Lane, str]]:
     """Return different repositories by their keys.
 
     Args:
-        rows: Account id, region and name of each; what is not text or is empty counts as missing.
+        rows: Account id, region and name of each; what is null or empty counts as missing.
+
+    Raises:
+        TypeError: A value is not text.
     """
     found = ((_text(account), _text(region), _text(name) or "") for account, region, name in rows)
     lanes = ((Lane(account, region), name) for account, region, name in found)
@@ -161,7 +172,14 @@ def checked_rows(rows: Iterable[Sequence[Any]]) -> dict[str, tuple[Lane, str]]:
 
 
 def _text(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    if isinstance(value, str):
+        return str.__str__(value).strip() or None
+    if value is None or type(value).__name__ in _NULLS or (isinstance(value, float) and value != value):
+        return None
+    raise TypeError(
+        f"a row has a {type(value).__name__} as account, region or repository; expected text, as "
+        "'012345678901' for an account"
+    )
 
 
 def _lane_key(key: str) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import boto3
+import pandas as pd
 import pytest
 
 import layercheck as lc
+from fake_account import SECRET
 from layercheck import shard
 from layercheck.parts.files import Files
 from layercheck.testing import Fault, LocalEcr
@@ -52,3 +56,35 @@ def test_a_check_that_failed_after_one_that_was_too_old_is_made_again(single: Li
             audit(server, tmp_path, rows(NAMES), max_age_s=0)
         server.set_faults([])
         assert lines(audit(server, tmp_path, rows(NAMES))) == single
+
+
+def session_that_shows_its_account() -> boto3.Session:
+    return boto3.Session(
+        aws_access_key_id="ASIAQNZGKIQY56JQ7WML", aws_secret_access_key=SECRET, region_name="us-east-1"
+    )
+
+
+@pytest.mark.parametrize("other", [(None, "us-east-1"), (None, None), ("029608264753", None)])
+def test_rows_that_name_one_registry_in_two_ways_are_refused(
+    tmp_path: Path, other: tuple[str | None, str | None]
+) -> None:
+    given = [("029608264753", "us-east-1", "empty"), (*other, "empty"), (*other, "team/whole")]
+    with (
+        LocalEcr(REPOSITORIES, region_name=None, account_id="029608264753") as server,
+        pytest.raises(lc.InvalidParameterError, match="fill the columns registry_id and region in all rows"),
+    ):
+        audit(server, tmp_path, given, session=f"{__name__}:session_that_shows_its_account")
+
+
+@pytest.mark.parametrize(
+    "wrong", [(123456789012, None, "empty"), (None, 1.5, "empty"), (None, None, b"empty")]
+)
+def test_a_value_that_is_not_text_is_refused_and_does_not_count_as_missing(
+    tmp_path: Path, wrong: tuple[Any, ...]
+) -> None:
+    with pytest.raises(TypeError, match="expected text"):
+        shard.ImageWork(Files.at(tmp_path).records, shard.ImageSettings(), [wrong])
+    work = shard.ImageWork(
+        Files.at(tmp_path).records, shard.ImageSettings(), [(float("nan"), None, "a"), (pd.NA, pd.NaT, "a")]
+    )
+    assert work.open == [(shard.Lane(None, None), "a")]
