@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _COLUMNS = ("registry_id", "region", "repository")
-_WAVE_BYTES = 300_000
-"""Most bytes of the names of a wave: they are sent with its tasks, and its manifest has them."""
+_WAVE_BYTES = 500_000
+"""Most bytes of the repositories of a wave in its manifest, which has 1 MiB at most. Their names are sent
+with its tasks, too."""
+_END_BYTES = 80
+"""Most bytes of how a repository ended, and of where a lane is."""
 
 
 def audit_images(
@@ -181,12 +185,17 @@ def _waves(lanes: list[list[shard.ImageGroup]], askers: int) -> Iterator[list[sh
         size = 0
         for groups in left:
             for _ in range(min(askers, len(groups))):
-                added = sum(len(name.encode()) for name in groups[0].names)
+                added = _manifest_bytes(groups[0])
                 if wave and size + added > _WAVE_BYTES:
                     break
                 wave.append(groups.pop(0))
                 size += added
         yield wave
+
+
+def _manifest_bytes(group: shard.ImageGroup) -> int:
+    keys = [*(group.lane.key(name) for name in group.names), group.lane.key(None)]
+    return sum(len(json.dumps(key)) + _END_BYTES for key in keys)
 
 
 def _check_whole(groups: list[shard.ImageGroup], result: shard.ImageResult) -> None:

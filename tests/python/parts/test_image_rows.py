@@ -13,6 +13,8 @@ import layercheck as lc
 from fake_account import SECRET
 from layercheck import shard
 from layercheck.parts.files import Files
+from layercheck.shard import image_result
+from layercheck.spark import images as spark_images
 from layercheck.testing import Fault, LocalEcr
 
 from .test_drive_images import NAMES, REPOSITORIES, Lines, audit, ecr, lines, rows, single
@@ -88,3 +90,16 @@ def test_a_value_that_is_not_text_is_refused_and_does_not_count_as_missing(
         Files.at(tmp_path).records, shard.ImageSettings(), [(float("nan"), None, "a"), (pd.NA, pd.NaT, "a")]
     )
     assert work.open == [(shard.Lane(None, None), "a")]
+
+
+@pytest.mark.parametrize("askers", [1, 20])
+def test_the_manifest_of_a_wave_on_spark_can_be_read_again(tmp_path: Path, askers: int) -> None:
+    given = [(f"{lane:012}", "us-east-1", f"\xe9{at:05}") for lane in range(20) for at in range(2_000)]
+    folder = Files.at(tmp_path).records
+    work = shard.ImageWork(folder, shard.ImageSettings(), given)
+    end = image_result.RepositoryEnd("done", 10**9, 10**9, 0)
+    for number, groups in enumerate(spark_images._waves(work.groups(askers), askers)):
+        ends = {group.lane.key(name): end for group in groups for name in group.names}
+        places = {f"{group.lane[0]}/us-east-1": (str(group.lane[0]), "us-east-1") for group in groups}
+        work.finish(shard.ImageResult(ends, places), f"images/{number:x}")
+    assert not shard.ImageWork(folder, shard.ImageSettings(), given).open
