@@ -123,11 +123,11 @@ class ImageChecker:
     ) -> None:
         self._process = MakingProcess("ImageChecker")
         self._targets = tuple(parse_targets(targets))
-        self._exclude = _patterns("exclude", exclude)
+        self._exclude = patterns("exclude", exclude)
         self._selection = Selection(
-            _patterns("tags", tags or ()), tagged, status, pushed_after, pushed_before, newest
+            patterns("tags", tags or ()), tagged, status, pushed_after, pushed_before, newest
         )
-        self._platforms = _checked_platforms(_patterns("platforms", platforms or ()))
+        self._platforms = checked_platforms(patterns("platforms", platforms or ()))
         self._confirm = confirm
         self._require_exclusion = require_exclusion
         self._note = _note or (lambda _: None)
@@ -345,7 +345,12 @@ def _interrupted(run: ImageRun, error: BaseException) -> None:
             error.__dict__["images"] = run.report()
 
 
-def _patterns(name: str, given: Iterable[str]) -> tuple[str, ...]:
+def patterns(name: str, given: Iterable[str]) -> tuple[str, ...]:
+    """Return one text or several as a tuple.
+
+    Raises:
+        TypeError: One of them is not text.
+    """
     several = (given,) if isinstance(given, str) else tuple(given)
     for each in several:
         if not isinstance(each, str):
@@ -353,7 +358,12 @@ def _patterns(name: str, given: Iterable[str]) -> tuple[str, ...]:
     return several
 
 
-def _checked_platforms(platforms: tuple[str, ...]) -> tuple[str, ...]:
+def checked_platforms(platforms: tuple[str, ...]) -> tuple[str, ...]:
+    """Return platforms as they are.
+
+    Raises:
+        InvalidParameterError: One of them is not `os/architecture`, with a variant or without.
+    """
     try:
         ImageGraph(platforms=platforms)
     except ValueError as error:

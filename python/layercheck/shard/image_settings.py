@@ -68,6 +68,7 @@ class ImageSettings:
         for name in ("tags", "platforms"):
             given = getattr(self, name)
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        self._check_selection()
         check_endpoint(self.endpoint_url)
         size = len(pickle.dumps(self))
         if size > _MAX_PICKLE:
@@ -75,3 +76,11 @@ class ImageSettings:
                 f"the settings are {size:,} bytes when pickled; expected at most {_MAX_PICKLE:,}, so give "
                 "fewer or shorter patterns"
             )
+
+    def _check_selection(self) -> None:
+        """Refuse here what every worker would refuse, because a run that began has its path."""
+        from layercheck.images.image_checker import checked_platforms, patterns
+        from layercheck.images.selection import Selection
+
+        checked_platforms(patterns("platforms", self.platforms))
+        Selection(patterns("tags", self.tags), self.tagged, self.status, newest=self.newest)

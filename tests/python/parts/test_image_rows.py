@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,11 @@ def test_the_manifest_of_a_wave_on_spark_can_be_read_again(tmp_path: Path, asker
         places = {f"{group.lane[0]}/us-east-1": (str(group.lane[0]), "us-east-1") for group in groups}
         work.finish(shard.ImageResult(ends, places), f"images/{number:x}")
     assert not shard.ImageWork(folder, shard.ImageSettings(), given).open
+
+
+@pytest.mark.parametrize("wrong", [{"newest": 0}, {"status": "old"}, {"platforms": ["linux"]}])
+def test_options_that_cannot_be_right_are_refused_before_a_path_is_theirs(wrong: dict[str, Any]) -> None:
+    with pytest.raises(lc.InvalidParameterError) as alone:
+        lc.ImageChecker("empty", region_name="us-east-1", **wrong)
+    with pytest.raises(lc.InvalidParameterError, match=re.escape(str(alone.value))):
+        shard.ImageSettings(**wrong)
