@@ -41,7 +41,9 @@ def check_group(
 ) -> ImageResult:
     """Check the repositories of a group and write their lines, unless the file is there.
 
-    The file is there if the worker was lost after it had written it. A group that was stopped leaves none.
+    The file is there if the worker was lost after it had written it, or if this one was given up and another
+    one was faster. The driver may have recorded what the file says, so it stays. A group that was stopped
+    leaves none.
 
     Args:
         path: The folder of the run.
@@ -52,8 +54,9 @@ def check_group(
         stop: Says whether to stop; called some times a second.
     """
     files = Files(path)
-    with suppress(FileNotFoundError):
-        return _result_of(files, name)
+    there = _result_of(files, name)
+    if there is not None:
+        return there
     asking = ask_images([group.batch()], settings, share, stop=stop)
     result = ImageResult()
 
@@ -63,11 +66,13 @@ def check_group(
                 raise _StoppedError
             result.see(batch.select(_SEEN).to_pylist())
             yield batch
+        if files.has(name):
+            raise _StoppedError
 
     try:
         files.write(name, lines(), image_lines_schema())
     except _StoppedError:
-        return ImageResult(outcome=asking.outcome)
+        return _result_of(files, name) or ImageResult(outcome=asking.outcome)
     return result
 
 
@@ -89,12 +94,14 @@ def read_image_table(path: str, file: ImageFile, table: str) -> pa.Table:
     return table_in(found, table)
 
 
-def _result_of(files: Files, name: str) -> ImageResult:
+def _result_of(files: Files, name: str) -> ImageResult | None:
+    """What the lines of a file say; None if there is no such file."""
     result = ImageResult()
-    with files.table(name) as file:
+    with suppress(FileNotFoundError), files.table(name) as file:
         for batch in file.iter_batches(columns=_SEEN):
             result.see(batch.to_pylist())
-    return result
+        return result
+    return None
 
 
 def _was_stopped(error: PartError | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import layercheck as lc
 from fake_account import SECRET
 from layercheck import shard
 from layercheck.parts.files import Files
+from layercheck.parts.image_parts import check_group, read_image_table
 from layercheck.shard import image_result
 from layercheck.spark import images as spark_images
 from layercheck.testing import Fault, LocalEcr
@@ -112,3 +114,38 @@ def test_options_that_cannot_be_right_are_refused_before_a_path_is_theirs(wrong:
         lc.ImageChecker("empty", region_name="us-east-1", **wrong)
     with pytest.raises(lc.InvalidParameterError, match=re.escape(str(alone.value))):
         shard.ImageSettings(**wrong)
+
+
+class _Successor:
+    """Checks a group while an asker that was given up is at the same one."""
+
+    act: Callable[[], None] | None = None
+
+    @classmethod
+    def session(cls) -> boto3.Session:
+        act, cls.act = cls.act, None
+        if act is not None:
+            act()
+        return boto3.Session(
+            aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key=SECRET, region_name="us-east-1"
+        )
+
+
+def test_an_asker_that_ends_after_its_successor_leaves_the_lines_of_that_one(tmp_path: Path) -> None:
+    files, name = Files.at(tmp_path), "images/0.parquet"
+    group = image_result.ImageGroup(shard.Lane(None, "us-east-1"), ("team/whole", "empty"))
+    with LocalEcr(REPOSITORIES, region_name=None) as server:
+        made = shard.ImageSettings(f"{__name__}:_Successor.session", server.endpoint_url)
+        found = []
+
+        def check() -> None:
+            found.append(check_group(files.path, name, group, made, shard.share_of(500.0)))
+            server.set_faults([Fault("access_denied")])
+
+        _Successor.act = check
+        check()
+    first, second = found
+    assert {end.state for end in first.repositories.values()} == {"done"}
+    assert second.repositories == first.repositories
+    written = read_image_table(files.path, shard.ImageFile(name), "repositories")
+    assert set(written["state"].to_pylist()) == {"done"}
