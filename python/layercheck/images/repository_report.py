@@ -18,6 +18,8 @@ State: TypeAlias = Literal["done", "partial", "denied", "gone", "failed"]
 """How the check of a repository ended. `partial`: it was stopped first. `denied`: the credentials do not
 allow it. `gone`: it was deleted meanwhile. `failed`: `code` and `reason` say why."""
 
+INCOMPLETE_LISTING = "IncompleteListing"
+"""The code in the table `repositories` of one that was checked and may have more images than were listed."""
 
 _IN_A_ROW = 256
 
@@ -169,6 +171,10 @@ class RepositoryReport:
     def line(self) -> dict[str, Any]:
         """Return this repository's line of the table `repositories`."""
         stored = self._graph.blobs
+        said = self.code, self.reason
+        if self.state == "done" and self._listing.note:
+            # Notes do not cross an engine, and a reader of the tables alone must learn that images may lack.
+            said = INCOMPLETE_LISTING, f"the listing is incomplete: {self._listing.note}"
         return {
             "account_id": self.account_id,
             "region": self.region_name,
@@ -184,8 +190,8 @@ class RepositoryReport:
             "encryption": self.encryption,
             "calls": self.calls,
             "duration_ms": round(self.seconds * 1_000),
-            "code": self.code or None,
-            "reason": self.reason or None,
+            "code": said[0] or None,
+            "reason": said[1] or None,
         }
 
     def __repr__(self) -> str:

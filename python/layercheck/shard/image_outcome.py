@@ -26,10 +26,8 @@ class Lane(NamedTuple):
     region: str | None
 
     def key(self, name: str | None) -> str:
-        """Return what names a repository of this account and region in the tables of a run.
-
-        Two rows have the same key only if all three are the same, whatever a row has in place of a name.
-        """
+        """Return what names a repository of this account and region in the tables of a run."""
+        # Two rows have one key only if all three are the same, also if they hold what no service accepts.
         account, region = (quote(_short(part or ""), safe=" ") for part in self)
         return f"{account}/{region}/{_short(name or '')}"
 

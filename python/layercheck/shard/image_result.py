@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from layercheck.errors import InvalidParameterError
+from layercheck.images.repository_report import INCOMPLETE_LISTING
 from layercheck.shard.image_outcome import ImageOutcome, Lane
 from layercheck.shard.outcome import PartError
 from layercheck.shard.packing import deal
@@ -47,7 +48,7 @@ class RepositoryEnd(NamedTuple):
         state: As in the table `repositories`.
         images: Its images.
         broken: Those that are incomplete or unreadable.
-        open: Those that are undecided or not checked.
+        open: Those that are undecided or not checked, and one more if the listing is incomplete.
     """
 
     state: str
@@ -97,7 +98,7 @@ class ImageResult:
                 line["state"],
                 line["images"] or 0,
                 count["incomplete"] + count["unreadable"],
-                count["undecided"] + count["not_checked"],
+                count["undecided"] + count["not_checked"] + (line.get("code") == INCOMPLETE_LISTING),
             )
             if line["account_id"] is not None and line["region"] is not None:
                 self.place(_lane_key(row["key"]), (line["account_id"], line["region"]))

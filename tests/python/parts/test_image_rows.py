@@ -149,3 +149,17 @@ def test_an_asker_that_ends_after_its_successor_leaves_the_lines_of_that_one(tmp
     assert second.repositories == first.repositories
     written = read_image_table(files.path, shard.ImageFile(name), "repositories")
     assert set(written["state"].to_pylist()) == {"done"}
+
+
+def test_a_listing_that_did_not_end_is_said_and_made_again_by_the_next_call(
+    single: Lines, tmp_path: Path
+) -> None:
+    with LocalEcr(REPOSITORIES, region_name=None) as server:
+        server.set_faults([Fault("token_endless", operations=("DescribeImages",))])
+        found = audit(server, tmp_path, rows(REPOSITORIES))["repositories"]
+        assert set(found["code"].to_pylist()) == {"IncompleteListing"}
+        assert all("the listing is incomplete: " in reason for reason in found["reason"].to_pylist())
+        server.set_faults([])
+        again = audit(server, tmp_path, rows(REPOSITORIES))
+    wanted = [line for line in single["repositories"] if "no/such" not in line]
+    assert lines({"repositories": again["repositories"]}) == {"repositories": wanted}
