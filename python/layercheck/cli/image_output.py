@@ -62,11 +62,6 @@ class ImageOutput:
         """The files."""
         return tuple(file.path for file in self.files)
 
-    @property
-    def tables(self) -> tuple[Path, ...]:
-        """The files that are not pages."""
-        return tuple(file.path for file in self.files if file.format != "html")
-
 
 def prepare(
     names: Sequence[str], format_: outputs.Format | None, table: TableName, *, all_layers: bool
@@ -117,31 +112,52 @@ def _in_folder(name: str, format_: outputs.Format | None) -> list[tuple[TableNam
 
 
 def write(report: ImageReport, output: ImageOutput) -> None:
-    """Writes the tables and the page as `output` says.
+    """Writes the tables and the page as `output` says. A page links to the tables that have images.
 
     Raises:
-        CommandError: The disk or standard output is full or fails.
+        CommandError: The disk or standard output is full or fails: the first failure, after everything else
+            was written.
     """
+    failure: CommandError | None = None
+    tables: list[ImageFile] = []
     for file in output.files:
         try:
-            report.write(
-                file.path,
-                table=file.table,
-                format=file.format,
-                all_layers=output.all_layers,
-                full=output.tables,
-            )
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise CommandError(
-                f"cannot write {str(file.path)!r}: {reason}; make room or choose another folder"
-            ) from error
-    if output.table is None:
-        return
+            _write_file(report, output, file, tables)
+        except CommandError as error:
+            failure = failure or error
+        else:
+            tables.append(file)
+    if output.table is not None:
+        try:
+            _write_stdout(report, output, output.table)
+        except CommandError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+
+
+def _write_file(
+    report: ImageReport, output: ImageOutput, file: ImageFile, tables: Sequence[ImageFile]
+) -> None:
+    written = [each for each in tables if each.format != "html"]
+    # A page says that its files have everything that it lists, which is images.
+    full = [each.path for each in written] if any(each.table == "images" for each in written) else []
+    try:
+        report.write(
+            file.path, table=file.table, format=file.format, all_layers=output.all_layers, full=full
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CommandError(
+            f"cannot write {str(file.path)!r}: {reason}; make room or choose another folder"
+        ) from error
+
+
+def _write_stdout(report: ImageReport, output: ImageOutput, table: TableName) -> None:
     with outputs.stdout_failures(), tempfile.TemporaryDirectory(prefix="layercheck-") as folder:
         sys.stdout.flush()
         path = Path(folder) / f"table.{output.format}"
-        report.write(path, table=output.table, format=output.format, all_layers=output.all_layers)
+        report.write(path, table=table, format=output.format, all_layers=output.all_layers)
         with path.open("rb") as opened:
             shutil.copyfileobj(opened, sys.stdout.buffer, 1 << 20)
             sys.stdout.buffer.flush()

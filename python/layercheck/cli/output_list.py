@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from layercheck.cli import output as outputs
+from layercheck.cli.exit_codes import CommandError
 from layercheck.cli.output import Format, Output
 from layercheck.verdict import Verdict
 
@@ -117,5 +118,24 @@ def write(report: Report, output_list: OutputList) -> None:
     Raises:
         CommandError: If the disk is full or fails. A file that existed before then stays unchanged.
     """
+    write_each(output_list, lambda output, tables: outputs.write(report, output, tables))
+
+
+def write_each(output_list: OutputList, write_one: Callable[[Output, Sequence[Path]], None]) -> None:
+    """Calls `write_one` for every destination, with the tables that were written before it.
+
+    Raises:
+        CommandError: The first failure, after every other destination was written.
+    """
+    failure: CommandError | None = None
+    tables: list[Path] = []
     for output in output_list:
-        outputs.write(report, output, output_list.tables)
+        try:
+            write_one(output, tables)
+        except CommandError as error:
+            failure = failure or error
+        else:
+            if output.path in output_list.tables:
+                tables.append(output.path)
+    if failure is not None:
+        raise failure

@@ -88,8 +88,9 @@ def diff(before: str, after: str, output: tuple[str, ...], format_: outputs.Form
     changes = _compared(before, after)
     for warning in _warnings(changes, (before, after), names):
         say(warning)
-    for target in targets:
-        _write(changes, target, targets.tables, (names[0], names[1]))
+    output_list.write_each(
+        targets, lambda target, tables: _write(changes, target, tables, (names[0], names[1]))
+    )
     if not targets.to_stdout:
         with outputs.stdout_failures():
             _show(changes, names)

@@ -130,8 +130,7 @@ def push_plan(source: str, repository: str, **options: Any) -> int:
     with InterruptHandler() as interrupts:
         plan = _planned(source, target, options)
         interrupts.defer()
-        for each in output:
-            _write(plan, each, output.tables)
+        output_list.write_each(output, lambda each, tables: _write(plan, each, tables))
         if not quiet:
             _show(plan, output)
         if interrupts.interrupted:
