@@ -156,19 +156,11 @@ def _drawn(figures: tuple[PlotTable, ...]) -> list[tuple[PlotTable, Any]]:
 
 
 def _drawing(figure: PlotTable) -> Any:
-    rows = tuple(
-        tuple(_plain(cell) if isinstance(cell, str) else cell for cell in row) for row in figure.rows
-    )
     try:
         # The drawing escapes its texts itself, and holds nothing but elements and attributes of SVG.
-        return _raw(svg(replace(figure, rows=rows)))
+        return _raw(svg(figure))
     except Exception:  # noqa: BLE001 - the numbers stand on the page, and a run must not lose its report
         return None
-
-
-def _plain(label: str) -> str:
-    """A label with escapes for characters beyond U+FFFF: Vega cuts them in two, and then fails."""
-    return "".join(char if char <= "\uffff" else f"\\U{ord(char):08x}" for char in label)
 
 
 def _cleaned(figure: PlotTable) -> PlotTable:

@@ -100,7 +100,7 @@ _CONFIG: dict[str, Any] = {
 
 def _stacked(table: PlotTable) -> dict[str, Any]:
     """One bar, and under it its words in the order of its parts, each with shape, number and share."""
-    words = [str(row[0]) for row in table.rows]
+    words = [_plain(str(row[0])) for row in table.rows]
     numbers = [_number(row[1]) for row in table.rows]
     total = sum(numbers)
     widths = _widths(numbers)
@@ -162,7 +162,7 @@ def _stacked(table: PlotTable) -> dict[str, Any]:
 
 def _bars(table: PlotTable) -> dict[str, Any]:
     """A bar for each row, with its name before it and its number behind it."""
-    names = [str(row[0]) for row in table.rows]
+    names = [_plain(str(row[0])) for row in table.rows]
     longest = max(map(len, names)) * _CHARACTER_PX
     left = min(_NAME_PX, max(40.0, longest)) + 8
     # Vega measures text in another font than a page shows, which may be wider.
@@ -303,6 +303,11 @@ def _shown(value: Cell, unit: str) -> str:
 
 def _number(value: Cell) -> float:
     return value if isinstance(value, int | float) else 0
+
+
+def _plain(label: str) -> str:
+    """A label with escapes for characters beyond U+FFFF: Vega cuts them in two, and then fails."""
+    return "".join(char if char <= "\uffff" else f"\\U{ord(char):08x}" for char in label)
 
 
 def _spoken(word: str) -> str:

@@ -86,6 +86,15 @@ def test_a_hostile_name_beside_a_bar_is_shown_as_it_is_and_cut_where_it_has_no_r
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["\U0001f600" * 60, "x" * 30 + "\U00020000" * 60])
+def test_long_names_with_characters_beyond_ffff_are_drawn(kind: PlotKind, name: str) -> None:
+    made = table(kind, [name, "other"])
+    for drawn in (svg(made), picture_of(chart(made))):
+        assert name in parsed(drawn).attrib["aria-label"]
+        assert kind == "timeline" or "other" in texts(drawn)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_drawing_for_a_page_has_texts_and_takes_its_colours_from_the_page(kind: PlotKind) -> None:
     made = table(kind, ["available", "unavailable"])
     drawn = svg(made)
