@@ -143,9 +143,7 @@ def _write_file(
     # A page says that its files have everything that it lists, which is images.
     full = [each.path for each in written] if any(each.table == "images" for each in written) else []
     try:
-        report.write(
-            file.path, table=file.table, format=file.format, all_layers=output.all_layers, full=full
-        )
+        report.write(file.path, table=file.table, format=file.format, all_layers=output.all_layers, full=full)
     except OSError as error:
         reason = error.strerror or str(error)
         raise CommandError(

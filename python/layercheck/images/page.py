@@ -84,6 +84,8 @@ def _open(report: ImageReport) -> int:
 
 def _headline(report: ImageReport) -> str:
     images, counts, open_ = report.images, report.counts, _open(report)
+    if not images and not report.complete:
+        return "Not known: no image was listed, and the check is incomplete."
     if not images:
         return "There was nothing to check: no image was listed."
     if open_ == images:
@@ -96,20 +98,31 @@ def _headline(report: ImageReport) -> str:
         f"{number:,} {words.format('it' if number == 1 else 'them')}" for number, words in broken if number
     ]
     rest = [f"{counts[word]:,} {words}" for word, words in _OTHERS.items() if counts[word]]
-    begin = (
-        f"Incomplete: {open_:,} of {counted(images, 'image')} {_have(open_)} no verdict; " if open_ else ""
-    )
-    of = f"of the {images - open_:,} others, " if open_ else f"Of {counted(images, 'image')}, "
+    begin, known = _begin(report, open_)
     if not said and not rest:
-        if open_:
-            return f"{begin}{of}every one is complete."
+        number = images - open_
+        if begin:
+            return (
+                f"{begin}{f'the one {known} is' if number == 1 else f'all {number:,} {known}s are'} complete."
+            )
         return f"{'The one image is' if images == 1 else f'All {images:,} images are'} complete."
+    of = f"of the {counted(images - open_, known)}, " if begin else f"Of {counted(images, known)}, "
     if not said:
         return f"{begin}{of}none is known to be broken: {', '.join(rest)}."
-    if len(said) == 1 and not open_:
+    if len(said) == 1 and not begin:
         number, words = next(pair for pair in broken if pair[0])
         return f"{number:,} of {counted(images, 'image')} {words.format('it' if number == 1 else 'them')}."
     return f"{begin}{of}{' and '.join(said)}."
+
+
+def _begin(report: ImageReport, open_: int) -> tuple[str, str]:
+    """How the headline of an incomplete check begins, and what an image with a verdict is called in it."""
+    if open_:
+        have = "has" if open_ == 1 else "have"
+        return f"Incomplete: {open_:,} of {counted(report.images, 'image')} {have} no verdict; ", "other"
+    if not report.complete:
+        return "Incomplete: there may be images that are not here; ", "listed image"
+    return "", "image"
 
 
 _OTHERS = {
@@ -117,10 +130,6 @@ _OTHERS = {
     "archived": "archived and not pullable now",
     "gone": "deleted meanwhile",
 }
-
-
-def _have(number: int) -> str:
-    return "has" if number == 1 else "have"
 
 
 def _mood(report: ImageReport) -> Mood:

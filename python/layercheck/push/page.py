@@ -73,19 +73,29 @@ def _headline(plan: PushPlan) -> str:
         return f"A push would upload at most {bytes_text(sent.most)}; {name} was not asked."
     if plan.blocked:
         return f"ECR would refuse this push to {name}: {plan.blocked[0]}."
-    if counts["lacking"]:
-        is_ = "is" if counts["lacking"] == 1 else "are"
+    if lacking := [row for row in plan.rows if row.action == "lacking"]:
+        all_ = counted(blobs, "blob")
+        if any(row.is_manifest for row in lacking):
+            all_ = f"{len(plan.rows):,} blobs and manifests"
         return (
-            f"This push cannot succeed: {counts['lacking']:,} of {counted(blobs, 'blob')} {is_} "
+            f"This push cannot succeed: {len(lacking):,} of {all_} {_are(len(lacking))} "
             f"neither in the source nor in {name}."
         )
     if plan.nothing_to_do:
         return f"Nothing would be uploaded: {name} has everything."
-    begin = "" if plan.complete else f"Incomplete: {counted(counts['undecided'], 'blob')} without an answer; "
+    begin = "" if plan.complete else f"Incomplete: {_undecided(plan)} without an answer; "
     there = f"; {counts['skip']:,} of {counted(blobs, 'blob')} {_are(counts['skip'])} there already"
     if not sent.most:
         return f"{begin}{'no' if begin else 'No'} blob would be uploaded to {name}{there}."
     return f"{begin}{'a' if begin else 'A'} push would upload {range_of_bytes(sent)} to {name}{there}."
+
+
+def _undecided(plan: PushPlan) -> str:
+    """The blobs without an answer, and the manifests that the source does not have either."""
+    manifests = sum(row.is_manifest and not row.in_source and row.action == "undecided" for row in plan.rows)
+    blobs = plan.counts["undecided"]
+    both = [counted(blobs, "blob")] if blobs else []
+    return " and ".join([*both, counted(manifests, "manifest")] if manifests else both)
 
 
 def _are(number: int) -> str:

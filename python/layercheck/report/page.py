@@ -79,15 +79,18 @@ def _headline(report: Report) -> str:
     wrong = {verdict.label: report.counts[verdict] for verdict in _WRONG if report.counts[verdict]}
     bad = sum(wrong.values())
     words = ", ".join(f"{count:,} {word}" for word, count in wrong.items())
-    are = "is" if bad == 1 else "are"
+    # No answer says that a row is not there if it was refused, not understood, or never sent.
+    known = "" if wrong.keys() <= {"unavailable", "archived"} else "known to be "
+    are = f"{'is' if bad == 1 else 'are'} not {known}available in {name}: {words}"
     if open_:
-        has = "has" if open_ == 1 else "have"
-        found = f"{bad:,} {are} not available in {name}: {words}" if bad else f"all are available in {name}"
-        others = f"{rows - open_:,} others"
-        return f"Incomplete: {open_:,} of {rows:,} rows {has} no answer; of the {others}, {found}."
+        begin = f"Incomplete: {open_:,} of {rows:,} rows {'has' if open_ == 1 else 'have'} no answer;"
+        if not bad and rows - open_ == 1:
+            return f"{begin} the one other is available in {name}."
+        found = f"{bad:,} {are}" if bad else f"all are available in {name}"
+        return f"{begin} of the {counted(rows - open_, 'other')}, {found}."
     if not bad:
         return f"{'The one row is' if rows == 1 else f'All {rows:,} rows are'} available in {name}."
-    return f"{bad:,} of {counted(rows, 'row')} {are} not available in {name}: {words}."
+    return f"{bad:,} of {counted(rows, 'row')} {are}."
 
 
 def _mood(report: Report) -> Mood:

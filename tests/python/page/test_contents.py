@@ -49,6 +49,23 @@ AVAILABLE, UNAVAILABLE, NOT_CHECKED = V.AVAILABLE, V.UNAVAILABLE, V.NOT_CHECKED
             "1 unavailable.",
             "open",
         ),
+        (
+            [AVAILABLE, NOT_CHECKED],
+            "Incomplete: 1 of 2 rows has no answer; the one other is available in team/app.",
+            "open",
+        ),
+        (
+            [V.ARCHIVED, NOT_CHECKED],
+            "Incomplete: 1 of 2 rows has no answer; of the 1 other, 1 is not available in team/app: "
+            "1 archived.",
+            "open",
+        ),
+        ([V.REFUSED], "1 of 1 row is not known to be available in team/app: 1 refused.", "bad"),
+        (
+            [AVAILABLE, UNAVAILABLE, V.OTHER],
+            "2 of 3 rows are not known to be available in team/app: 1 unavailable, 1 other.",
+            "bad",
+        ),
     ],
 )
 def test_the_headline_of_a_check_answers_the_question_and_claims_no_more(
@@ -57,6 +74,13 @@ def test_the_headline_of_a_check_answers_the_question_and_claims_no_more(
     document = parsed(html(page_of(reports.report_of(verdicts))))
     assert headline(document) == said
     assert one(document, "h1").attrs["class"] == mood
+
+
+def test_rows_that_were_never_sent_are_not_called_absent() -> None:
+    with LocalEcr({"team/app": []}) as ecr:
+        report = lc.check(["junk", "trash"], "team/app", client=ecr.client())
+    shown = headline(parsed(html(page_of(report))))
+    assert shown == "2 of 2 rows are not known to be available in team/app: 2 invalid."
 
 
 @pytest.mark.parametrize(
@@ -151,7 +175,37 @@ def test_an_image_audit_that_ended_early_claims_nothing_of_the_rest() -> None:
     (warning,) = texts(parsed(html(images_page(cut))), ".warnings li")
     assert "the check ended early (the time limit was reached)" in warning
     none = lc.ImageReport([], target=whole.target, stats=ImageStats(ended="cancelled"))
-    assert headline(parsed(html(images_page(none)))) == "There was nothing to check: no image was listed."
+    assert headline(parsed(html(images_page(none)))) == (
+        "Not known: no image was listed, and the check is incomplete."
+    )
+    ended = lc.ImageReport([], target=whole.target, stats=ImageStats(ended="done"))
+    assert headline(parsed(html(images_page(ended)))) == "There was nothing to check: no image was listed."
+
+
+def test_images_of_a_check_that_ended_early_are_not_called_all() -> None:
+    with LocalEcr({}, region_name="eu-west-1") as ecr:
+        made_images.put(ecr, made_images.manifest("a"), "v1")
+        one_image = made_images.check(ecr)
+        made_images.put(ecr, made_images.manifest("b"), "v2")
+        two = made_images.check(ecr)
+    said = [
+        headline(
+            parsed(
+                html(
+                    images_page(
+                        lc.ImageReport(
+                            each.repositories, target=each.target, stats=ImageStats(ended="cancelled")
+                        )
+                    )
+                )
+            )
+        )
+        for each in (one_image, two)
+    ]
+    assert said == [
+        "Incomplete: there may be images that are not here; the one listed image is complete.",
+        "Incomplete: there may be images that are not here; all 2 listed images are complete.",
+    ]
 
 
 def test_a_repository_that_denies_is_named_on_the_page() -> None:
@@ -196,6 +250,28 @@ def test_the_headline_of_a_push_plan(changed: dict[str, object], said: str) -> N
     plan = replace(reports.push(), **{"tag": None, "tag_state": "none", **changed})  # type: ignore[arg-type]
     shown = headline(parsed(html(push_page(plan))))
     assert shown.startswith(said.removesuffix(" to 2 MB"))
+
+
+def test_a_manifest_counts_in_the_headline_of_a_push_plan_too() -> None:
+    blob, _, _, manifest = reports.push().rows
+    said = [
+        headline(
+            parsed(
+                html(
+                    push_page(
+                        replace(
+                            reports.push(), rows=(blob, replace(manifest, action=action, in_source=False))
+                        )
+                    )
+                )
+            )
+        )
+        for action in ("lacking", "undecided")
+    ]
+    assert said[0] == (
+        "This push cannot succeed: 1 of 2 blobs and manifests is neither in the source nor in team/app."
+    )
+    assert said[1].startswith("Incomplete: 1 manifest without an answer; no blob would be uploaded")
 
 
 def test_changes_say_what_vanished() -> None:
