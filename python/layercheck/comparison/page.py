@@ -68,7 +68,7 @@ def _headline(changes: Changes) -> str:
     vanished = counts["vanished"]
     both = f"{counted(compared, 'digest')} with a verdict in both audits"
     if not vanished:
-        return f"Nothing vanished: of {both}, none that was in the repository is missing now."
+        return f"Nothing vanished: of {both}, none that was in the repository is unavailable now."
     was = "digest that was" if vanished == 1 else "digests that were"
     is_ = "is" if vanished == 1 else "are"
     return f"{vanished:,} {was} in the repository {is_} not in it any more, of {both}."

@@ -82,14 +82,21 @@ def percent(part: int, whole: int) -> str:
         >>> [percent(*pair) for pair in ((0, 10), (1, 10_000), (9_999, 10_000), (10, 10), (1, 3))]
         ['0 %', '<0.1 %', '>99.9 %', '100 %', '33.3 %']
     """
-    if part == 0 or whole == 0:
-        return "0 %"
-    if part == whole:
-        return "100 %"
-    share = 100 * part / whole
-    if share < 0.1:
+    return share_text(100 * part / whole if whole else 0.0)
+
+
+def share_text(share: float) -> str:
+    """A percentage as text, which is 0 % and 100 % only for nothing and all.
+
+    Examples:
+        >>> [share_text(share) for share in (0, 0.02, 33.333, 99.96, 100.0)]
+        ['0 %', '<0.1 %', '33.3 %', '>99.9 %', '100 %']
+    """
+    if share in (0, 100):
+        return f"{share:.0f} %"
+    if 0 < share < 0.1:
         return "<0.1 %"
-    return ">99.9 %" if share > 99.9 else f"{share:.1f} %"
+    return ">99.9 %" if 99.9 < share < 100 else f"{share:.1f} %"
 
 
 def time_left(seconds: float | None) -> str:
@@ -108,11 +115,11 @@ def bytes_text(count: float) -> str:
     """A number of bytes as text for people.
 
     Examples:
-        >>> [bytes_text(count) for count in (12, 4_200, 3_100_000, 12_340_000_000)]
-        ['12 B', '4 kB', '3 MB', '12.3 GB']
+        >>> [bytes_text(count) for count in (12, 4_200, 999_999, 12_340_000_000)]
+        ['12 B', '4 kB', '1 MB', '12.3 GB']
     """
     for unit in ("B", "kB", "MB"):
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"

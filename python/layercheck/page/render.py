@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck._core import build_info
 from layercheck.display.colours import HUE_OF, custom_property
-from layercheck.display.wording import bytes_text, percent
+from layercheck.display.wording import bytes_text, percent, share_text
 from layercheck.page.content import Bar, Cell, Page
 from layercheck.page.policy import content_security_policy
 from layercheck.page.text import CELL_LIMIT, shown
@@ -105,7 +105,7 @@ def _measured(value: float | None, unit: str) -> str:
         return ""
     if unit == "bytes":
         return bytes_text(value)
-    return f"{value:.1f} %" if unit == "%" else _number(value)
+    return share_text(value) if unit == "%" else _number(value)
 
 
 def _when(value: str | datetime | None) -> str:

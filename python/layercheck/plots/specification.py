@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layercheck.display.colours import HUE_OF, SHAPES, Hue, custom_property
-from layercheck.display.wording import bytes_text, percent
+from layercheck.display.wording import bytes_text, percent, share_text
 from layercheck.plots.table import Cell, PlotTable
 
 WIDTH = 420
@@ -297,7 +297,7 @@ def _shown(value: Cell, unit: str) -> str:
     if unit == "bytes":
         return bytes_text(value)
     if unit == "%":
-        return f"{value:.1f} %"
+        return share_text(value)
     return f"{value:,.0f}" if isinstance(value, int) or value == int(value) else f"{value:,.1f}"
 
 

@@ -123,7 +123,7 @@ def timeline_of(whole: Timeline) -> PlotTable | None:
         kind="timeline",
         name="timeline",
         title="Requests over time",
-        summary=f"{counted(requests, 'request')} in {duration(shown.seconds)}, at most {most:,.0f} a second; "
+        summary=f"{counted(requests, 'request')} in {duration(whole.seconds)}, at most {most:,.0f} a second; "
         f"{throttles:,} throttled.",
         columns=("second", "requests", "throttles", "rate limit", "digests"),
         units=("s", "requests/s", "requests/s", "requests/s", "digests/s"),

@@ -14,6 +14,7 @@ from layercheck.comparison.page import page_of as changes_page
 from layercheck.images.image_report import ImageStats
 from layercheck.images.page import page_of as images_page
 from layercheck.page.render import html
+from layercheck.plots.table import PlotTable
 from layercheck.push.page import page_of as push_page
 from layercheck.report.page import page_of
 from layercheck.testing import Fault, LocalEcr
@@ -289,8 +290,17 @@ def test_changes_of_incomplete_audits_say_so() -> None:
     document = parsed(html(changes_page(cut)))
     assert headline(document) == (
         "Nothing vanished: of 1 digest with a verdict in both audits, none that was in the repository is "
-        "missing now."
+        "unavailable now."
     )
     assert one(document, "h1").attrs["class"] == "open"
     (warning,) = texts(document, ".warnings li")
     assert "1 of 2 digests without a final verdict are not compared" in warning
+
+
+def test_a_share_of_a_figure_is_0_and_100_percent_only_for_nothing_and_all() -> None:
+    rows = (("a", 0.0), ("b", 0.004), ("c", 99.99), ("d", 100.0))
+    table = PlotTable("ranked", "r", "Ranked", "Some.", ("name", "share"), ("", "%"), rows)
+    document = parsed(html(replace(page_of(reports.report()), figures=(table,))))
+    assert texts(document, "#figures td") == ["0 %", "<0.1 %", ">99.9 %", "100 %"]
+    drawn = texts(document, ".drawing text")
+    assert [text for text in drawn if "%" in text] == ["0 %", "<0.1 %", ">99.9 %", "100 %"]

@@ -8,6 +8,8 @@ import pytest
 import layercheck as lc
 from layercheck._core import Ledger
 from layercheck.plots.table import MAX_ROWS, PlotTable
+from layercheck.report.plot_tables import timeline_of
+from layercheck.report.timeline import Interval, Timeline
 from layercheck.testing import EvenDigests, LocalEcr, Throttle
 from made_report import HOSTILE, report
 
@@ -85,3 +87,11 @@ def test_a_report_without_rows_has_no_plots() -> None:
     assert empty.plot.timeline() is None
     assert repr(empty.plot) == "ReportPlots(nothing to show)"
     assert "<svg" not in empty._repr_html_()
+
+
+def test_the_summary_of_a_timeline_tells_the_seconds_of_the_run_and_not_of_the_drawn_intervals() -> None:
+    whole = Timeline(0.0, 1.0, tuple(Interval(float(at), 1, 0, 1, None) for at in range(65)))
+    table = timeline_of(whole)
+    assert table is not None
+    assert len(table.rows) == 9
+    assert table.summary.startswith("65 requests in 1 min 5 s, ")
