@@ -11,7 +11,7 @@ from layercheck.comparison import plot_tables
 from layercheck.comparison.kinds_of_change import CHANGE_NOTES, LISTED
 from layercheck.display.wording import counted
 from layercheck.page.content import Bar, Column, Findings, Mood, Page, Part
-from layercheck.page.place import place_of
+from layercheck.page.place import place_of, without_folders
 
 if TYPE_CHECKING:
     from layercheck.comparison.changes import Changes
@@ -22,7 +22,10 @@ _COLUMNS = (
     Column("before", "word"),
     Column("after", "word"),
 )
-HOW = "Everything: add -o FILE.parquet to the command, or write it in Python with changes.write()."
+HOW = (
+    "Everything: add -o FILE.parquet to the command, and no --format, or write it in Python with "
+    'changes.write("FILE.parquet").'
+)
 
 
 def page_of(
@@ -40,6 +43,8 @@ def page_of(
         files: Address and name of the files with all changes.
         written: When the page is written; now, if it is None.
     """
+    if names is not None:
+        names = without_folders(names[0]), without_folders(names[1])
     repositories = dict.fromkeys(target.repository_name for target in changes.targets if target is not None)
     return Page(
         kind="Two audits compared",

@@ -43,7 +43,10 @@ _SEARCHED = 5 * MOST_LINES
 """Images of a verdict that are looked at for those with tags, which come first."""
 _TAGS = 5
 _LISTED = 20
-HOW = "Everything: add -o FOLDER/ to the command, or write it in Python with report.write()."
+HOW = (
+    "Everything: add -o FOLDER/ to the command, and no --format, or write it in Python with "
+    'report.write("FILE.parquet").'
+)
 
 
 def page_of(

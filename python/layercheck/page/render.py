@@ -16,6 +16,7 @@ from layercheck.page.content import Bar, Cell, Page
 from layercheck.page.policy import content_security_policy
 from layercheck.page.text import CELL_LIMIT, shown
 from layercheck.plots.drawing import available, svg
+from layercheck.redact import visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -85,12 +86,20 @@ def _template() -> Template:
     }
     environment.filters |= {"colour": lambda word: custom_property(HUE_OF.get(word, "dark"))}
     environment.filters |= {"cut": lambda value: shown(value, CELL_LIMIT), "cell": _cell, "key": _sort_key}
+    environment.filters["address"] = _address
     return environment.from_string(_asset("page.html"))
 
 
 def _finalized(value: object) -> object:
     """Every value of the template passes here, before it is escaped."""
     return value if hasattr(value, "__html__") or isinstance(value, int) else shown(value)
+
+
+def _address(address: str) -> Any:
+    """An address, whole: no part of it is cut or hidden, because then it would be that of another file."""
+    from markupsafe import escape
+
+    return escape(visible(address))
 
 
 def _number(value: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from layercheck.display.wording import bytes_text, counted, duration
 from layercheck.page.content import Bar, Cell, Column, Findings, Mood, Page, Part
-from layercheck.page.place import place_of
+from layercheck.page.place import place_of, without_folders
 from layercheck.push import plot_tables
 from layercheck.push.actions import ACTIONS
 from layercheck.push.wording import ACTION_NOTES, TAG_NOTES, range_of_bytes
@@ -32,7 +32,10 @@ _COLUMNS = (
 )
 _NAMES = 5
 _LISTED = 50
-HOW = "Everything: add -o FILE.parquet to the command, or write it in Python with plan.write()."
+HOW = (
+    "Everything: add -o FILE.parquet to the command, and no --format, or write it in Python with "
+    'plan.write("FILE.parquet").'
+)
 
 
 def page_of(
@@ -45,9 +48,10 @@ def page_of(
         files: Address and name of the files with all rows.
         written: When the page is written; now, if it is None.
     """
+    tag = f":{plan.tag}" if plan.tag else ""
     return Page(
         kind="Push plan",
-        name=f"{plan.source} to {plan.target.repository_name}{f':{plan.tag}' if plan.tag else ''}",
+        name=f"{without_folders(plan.source)} to {plan.target.repository_name}{tag}",
         headline=_headline(plan),
         mood=_mood(plan),
         warnings=tuple(_warnings(plan)),
@@ -125,7 +129,7 @@ def _warnings(plan: PushPlan) -> Iterator[str]:
 
 
 def _planned(plan: PushPlan) -> Iterator[tuple[str, str]]:
-    yield "source", plan.source
+    yield "source", without_folders(plan.source)
     yield from place_of(plan.target)
     if plan.tag is not None:
         yield "tag", f"{plan.tag}: {TAG_NOTES[plan.tag_state]}"

@@ -31,7 +31,10 @@ _COLUMNS = (
 _WHY_OPEN = {"done": "some digests got no usable answer", "running": "the run has not ended yet"}
 _CHUNK = 500
 _CAUSES = 20
-HOW = "Everything: add -o FILE.parquet to the command, or write it in Python with report.write()."
+HOW = (
+    "Everything: add -o FILE.parquet to the command, and no --format, or write it in Python with "
+    'report.write("FILE.parquet").'
+)
 
 
 def page_of(

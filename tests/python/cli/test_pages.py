@@ -108,3 +108,14 @@ def test_a_push_plan_and_a_diff_are_written_as_pages(layercheck: Layercheck, tmp
     assert {"a.csv", "b.csv"} <= set(texts(document, "dd"))
     shown = layercheck("diff", "a.csv", "b.csv", "--format", "html")
     assert findings(parsed(shown.out)) == findings(document)
+
+
+def test_the_hint_how_to_get_everything_works_as_it_is_written(
+    check: Layercheck, digests: Path, tmp_path: Path
+) -> None:
+    command = ("app", digests, "--no-progress", "--quiet")
+    check(*command, "--format", "html", "-o", "a.html")
+    said = texts(parsed((tmp_path / "a.html").read_text()), "#findings p")[0]
+    assert "add -o FILE.parquet to the command, and no --format, or" in said
+    check(*command, "-o", "a.html", "-o", "FILE.parquet")
+    assert (tmp_path / "FILE.parquet").read_bytes()[:4] == b"PAR1"

@@ -304,3 +304,12 @@ def test_a_share_of_a_figure_is_0_and_100_percent_only_for_nothing_and_all() -> 
     assert texts(document, "#figures td") == ["0 %", "<0.1 %", ">99.9 %", "100 %"]
     drawn = texts(document, ".drawing text")
     assert [text for text in drawn if "%" in text] == ["0 %", "<0.1 %", ">99.9 %", "100 %"]
+
+
+def test_a_page_names_no_folder_of_the_machine_that_made_it() -> None:
+    plan = replace(reports.push(), source="/home/someone/work/image.tar")
+    names = "/home/someone/monday.journal", "~someone/tuesday.journal"
+    for made in (html(push_page(plan)), html(changes_page(reports.changes(), names=names))):
+        assert "someone" not in made
+    assert facts(parsed(html(push_page(plan))))["source"] == "image.tar"
+    assert facts(parsed(html(push_page(replace(plan, source="out/image.tar")))))["source"] == "out/image.tar"

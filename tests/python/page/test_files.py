@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -77,6 +78,14 @@ def test_a_page_links_to_the_files_beside_it(tmp_path: Path) -> None:
     document = parsed((folder / "a.html").read_text())
     addresses = [node.attrs["href"] for node in elements(document, "a.file")]
     assert addresses == ["../all%20rows.parquet", "./javascript%3Aalert%281%29.csv", "./a%23b%3Fc.jsonl"]
+
+
+def test_the_address_of_a_file_is_whole_whatever_the_name(tmp_path: Path) -> None:
+    full = [tmp_path / "password=rows.csv", tmp_path / ("é" * 60) / ("é" * 60) / ("é" * 60) / "rows.csv"]
+    reports.report().write(tmp_path / "a.html", full=full)
+    document = parsed((tmp_path / "a.html").read_text())
+    addresses = [node.attrs["href"] for node in elements(document, "a.file")]
+    assert [unquote(each) for each in addresses] == [f"./{path.relative_to(tmp_path)}" for path in full]
 
 
 def test_a_file_name_that_is_not_utf8_is_a_link_too() -> None:

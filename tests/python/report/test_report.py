@@ -213,7 +213,9 @@ def test_writing_through_a_symbolic_link_replaces_its_file(tmp_path: Path) -> No
 def test_unknown_formats_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot tell a format from the name .*out\.xlsx"):
         report().write(tmp_path / "out.xlsx")
-    with pytest.raises(ValueError, match="unknown format 'xml'; expected one of: arrow, csv, html, jsonl, parquet"):
+    with pytest.raises(
+        ValueError, match="unknown format 'xml'; expected one of: arrow, csv, html, jsonl, parquet"
+    ):
         report().write(tmp_path / "out", format="xml")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(IsADirectoryError, match="Name a file in it"):
