@@ -205,10 +205,10 @@ def _answered(report: Report, verdict: Verdict) -> list[RenderableType]:
 
 def _error_log(report: Report) -> list[RenderableType]:
     """Why digests have no answer: the errors of their batches, equal errors in one line."""
-    causes = unanswered_causes(report.errors)
+    causes = unanswered_causes(report.errors, report.unique_counts["unanswered"])
     if not causes:
         return []
     lines: list[RenderableType] = [Text("\nwithout an answer (digests: cause)", style="bold")]
     return lines + [
-        Text(f"{cause.digests:,}: {visible(cause.code)}: {cause.message}") for cause in causes[:_EXAMPLES]
+        Text(f"{cause.number}: {visible(cause.code)}: {cause.message}") for cause in causes[:_EXAMPLES]
     ]

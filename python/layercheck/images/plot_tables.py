@@ -69,12 +69,13 @@ def repositories(report: ImageReport) -> PlotTable | None:
     found.sort(key=lambda line: (-line[0], -line[1], line[2]))
     _, broken, name, images = found[0]
     number = len(report.repositories)
+    are = "is" if broken == 1 else "are"
     return PlotTable(
         kind="ranked",
         name="repositories",
         title="Repositories by share of broken images",
         summary=f"{len(found):,} of {_repositories(number)} with broken images; first {visible(name)}, "
-        f"where {broken:,} of {counted(images, 'image')} are broken ({percent(broken, images)}).",
+        f"where {broken:,} of {counted(images, 'image')} {are} broken ({percent(broken, images)}).",
         columns=("repository", "share of broken images", "broken images", "images"),
         units=("", "%", "images", "images"),
         rows=tuple(

@@ -152,11 +152,12 @@ def _bar(report: Report) -> Bar:
 
 
 def _problems(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    causes = unanswered_causes(report.errors)
+    causes = unanswered_causes(report.errors, report.unique_counts["unanswered"])
     if not causes:
         return ()
     lines = [
-        f"{counted(cause.digests, 'digest')}: {cause.code}: {cause.message}" for cause in causes[:_CAUSES]
+        f"{cause.number} {'digest' if cause.digests == 1 else 'digests'}: {cause.code}: {cause.message}"
+        for cause in causes[:_CAUSES]
     ]
     if len(causes) > _CAUSES:
         lines.append(f"and {len(causes) - _CAUSES:,} more causes")

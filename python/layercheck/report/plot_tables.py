@@ -50,15 +50,15 @@ def causes(report: Report) -> PlotTable | None:
     """Why rows and digests have no usable answer, by code; None if all have one.
 
     Invalid rows count by their kind. Digests count by the code of their call. Of a run with very many errors,
-    the errors that were kept one by one are counted.
+    the errors that were kept one by one are counted. A call that was cancelled did not fail.
     """
     found: Counter[tuple[str, str]] = Counter()
     for kind, rows in report.plan.reject_counts.items():
         if rows:
-            found[kind, "invalid rows"] += rows
+            found[kind, "invalid row"] += rows
     for error in report.errors:
-        if error.code != "FurtherErrors":
-            found[clean(error.code, 80), "failed calls"] += 1
+        if error.code != "FurtherErrors" and error.kind != "cancelled":
+            found[clean(error.code, 80), "failed call"] += 1
     if not found:
         return None
     leading = found.most_common(MAX_RANKED)
@@ -67,10 +67,10 @@ def causes(report: Report) -> PlotTable | None:
         kind="ranked",
         name="causes",
         title="Invalid rows and failed calls by cause",
-        summary=f"{counted(len(found), 'cause')}; the most frequent is {code}, of {number:,} {what}.",
+        summary=f"{counted(len(found), 'cause')}; the most frequent is {code}, of {counted(number, what)}.",
         columns=("cause", "count", "of"),
         units=("", "", ""),
-        rows=tuple((code, number, what) for (code, what), number in leading),
+        rows=tuple((code, number, f"{what}s") for (code, what), number in leading),
         omitted=len(found) - len(leading),
     )
 

@@ -159,6 +159,22 @@ def test_failed_calls_are_listed_with_their_code() -> None:
     assert line.startswith(f"1 digest: {report.errors[0].code}: ")
 
 
+def test_failed_calls_tell_no_more_digests_than_have_no_answer() -> None:
+    made = reports.report_of([AVAILABLE] * 7 + [V.UNANSWERED] * 3)
+    errors = [
+        lc.BatchError(0, 10, "transient", "InternalFailure", "no", 3),
+        lc.BatchError(2, 9, "transient", "FurtherErrors", "2 more batches had errors", 3),
+    ]
+    overlapping = lc.Report(made._columns, target=made.target, stats=made.stats, errors=errors)
+    lines = texts(parsed(html(page_of(overlapping))), "#problems-1 li")
+    assert [line.split(":")[0] for line in lines] == ["up to 3 digests"] * 2
+    exact = lc.Report(
+        made._columns, target=made.target, stats=made.stats, errors=[replace(errors[0], start=7)]
+    )
+    (line,) = texts(parsed(html(page_of(exact))), "#problems-1 li")
+    assert line == "3 digests: InternalFailure: no"
+
+
 def test_an_image_audit_names_the_broken_images_and_what_they_lack() -> None:
     document = parsed(html(images_page(reports.images())))
     assert headline(document) == "1 of 3 images can no longer be pulled, because parts of it cannot be had."

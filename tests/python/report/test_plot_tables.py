@@ -44,6 +44,19 @@ def test_causes_name_the_kinds_of_invalid_rows_and_the_codes_of_failed_calls() -
     assert all(str(row[0]).isprintable() for row in table.rows)
 
 
+def test_cancelled_calls_are_no_failed_calls_and_one_is_singular() -> None:
+    errors = [lc.BatchError(0, 1, "cancelled", "RunCancelled", "cancelled", 1)] * 3
+    made = lc.Report(
+        Ledger(lc.plan(["sha256:" + "ab" * 32, "junk"])).columns(),
+        target=lc.Target("app"),
+        stats=lc.RunStats(ended="cancelled"),
+        errors=errors,
+    )
+    table = by_name(made.plot.tables())["causes"]
+    assert [row[2] for row in table.rows] == ["invalid rows"]
+    assert table.summary.endswith(", of 1 invalid row.")
+
+
 def test_every_known_size_is_in_one_group_whose_bounds_hold_it() -> None:
     sizes = [0, 1, 1023, 1024, 5_000_000, (5 << 30) - 1, 1 << 40]
     rows = [f"sha256:{number:064x}" for number in range(len(sizes))]
