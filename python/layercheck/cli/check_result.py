@@ -54,13 +54,12 @@ def present(
     failure = result.failure
     if report is not None and (failure is None or _has_answers(report)):
         try:
-            output_list.write(report, output)
-            result.written = True
+            output_list.write(report, output, result.written)
         except CommandError as cannot_write:
             failure = failure or cannot_write
         if not quiet:
             try:
-                _show_summary(report, output, interrupted=result.interrupted)
+                _show_summary(report, output, result)
             except CommandError as cannot_write:
                 failure = failure or cannot_write
             if report.hint is not None and report.hint != report.plan.hint:
@@ -100,12 +99,12 @@ def _has_answers(report: Report) -> bool:
     return any(report.unique_counts.get(verdict.label) for verdict in answers)
 
 
-def _show_summary(report: Report, output: output_list.OutputList, *, interrupted: bool) -> None:
+def _show_summary(report: Report, output: output_list.OutputList, result: CommandResult) -> None:
     from layercheck.cli.numbers_table import show
     from layercheck.cli.summary import summary
 
     with outputs.stdout_failures():
         out = sys.stderr if output.to_stdout else sys.stdout
-        show(summary(report, interrupted=interrupted), out)
-        for number, path in enumerate(output.paths):
+        show(summary(report, interrupted=result.interrupted), out)
+        for number, path in enumerate(result.written):
             out.write(f"{'' if number else chr(10)}report: {visible(str(path))}\n")

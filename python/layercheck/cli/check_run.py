@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layercheck.cli import input_files
@@ -30,7 +31,7 @@ class CommandResult:
         failure: What stopped the run, for standard error.
         interrupted: Whether a signal stopped the run.
         begun: Whether asking began.
-        written: Whether the report was written.
+        written: The files that the report was written to.
         notes: More lines for standard error.
     """
 
@@ -38,7 +39,7 @@ class CommandResult:
     failure: CommandError | None = None
     interrupted: bool = False
     begun: bool = False
-    written: bool = False
+    written: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

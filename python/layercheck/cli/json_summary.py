@@ -28,7 +28,7 @@ def _describe(
     if error is None and result.failure is not None:
         error = str(result.failure)
     report = result.report
-    written = [str(path) for path in output.paths] if result.written else []
+    written = [str(path) for path in result.written]
     found: dict[str, Any] = {
         "exit_code": int(code),
         "error": error,

@@ -112,30 +112,38 @@ def refuse_contradictions(names: Sequence[str], format_: Format | None) -> None:
         raise click.UsageError("two -o name standard output; leave one of them out")
 
 
-def write(report: Report, output_list: OutputList) -> None:
+def write(report: Report, output_list: OutputList, written: list[Path] | None = None) -> None:
     """Writes the report to every destination; a page links to the tables beside it.
+
+    Args:
+        report: The report.
+        output_list: Where and how.
+        written: Takes the files that were written, also if another one fails.
 
     Raises:
         CommandError: If the disk is full or fails. A file that existed before then stays unchanged.
     """
-    write_each(output_list, lambda output, tables: outputs.write(report, output, tables))
+    write_each(output_list, lambda output, tables: outputs.write(report, output, tables), written)
 
 
-def write_each(output_list: OutputList, write_one: Callable[[Output, Sequence[Path]], None]) -> None:
+def write_each(
+    output_list: OutputList,
+    write_one: Callable[[Output, Sequence[Path]], None],
+    written: list[Path] | None = None,
+) -> None:
     """Calls `write_one` for every destination, with the tables that were written before it.
 
     Raises:
         CommandError: The first failure, after every other destination was written.
     """
     failure: CommandError | None = None
-    tables: list[Path] = []
+    written = [] if written is None else written
     for output in output_list:
         try:
-            write_one(output, tables)
+            write_one(output, [path for path in written if path in output_list.tables])
         except CommandError as error:
             failure = failure or error
         else:
-            if output.path in output_list.tables:
-                tables.append(output.path)
+            written += [output.path] if output.path is not None else []
     if failure is not None:
         raise failure

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from layercheck.cli import image_output, output_list
+from layercheck.cli.check_result import present
+from layercheck.cli.check_run import CommandResult
 from layercheck.cli.exit_codes import CommandError
+from layercheck.cli.json_summary import write_json
+from layercheck.cli.resume_command import ResumeCommand
 from page import reports
 from page.parsed import elements, parsed, texts
 
@@ -53,3 +58,19 @@ def test_a_page_of_images_links_to_no_file_without_images_as_to_everything(tmp_p
     assert addresses(tmp_path / "p.html") == []
     said = texts(parsed((tmp_path / "p.html").read_text()), "#findings p")[0]
     assert "Everything: add -o FOLDER/ to the command" in said
+
+
+def test_a_summary_names_the_files_that_were_written_and_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    prepared = output_list.prepare([str(tmp_path / "gone/a.csv"), str(tmp_path / "b.csv")], None)
+    (tmp_path / "gone").rmdir()
+    resume = ResumeCommand.of_this_process([], None)
+    result = CommandResult(report=reports.report())
+    with pytest.raises(CommandError, match=r"cannot write .*a\.csv") as failed:
+        present(result, prepared, resume, quiet=False)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("report: ")]
+    assert said == [f"report: {tmp_path / 'b.csv'}"]
+    write_json(result, prepared, None, 1, str(failed.value))
+    assert json.loads(capsys.readouterr().out)["report_files"] == [str(tmp_path / "b.csv")]
