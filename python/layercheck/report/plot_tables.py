@@ -119,11 +119,12 @@ def timeline_of(whole: Timeline) -> PlotTable | None:
     length = shown.interval_s
     throttles = sum(interval.throttles for interval in shown)
     most = max(interval.requests for interval in shown) / length
+    pace = f"at most {most:,.0f} a second" if most >= 1 else "less than 1 a second"
     return PlotTable(
         kind="timeline",
         name="timeline",
         title="Requests over time",
-        summary=f"{counted(requests, 'request')} in {duration(whole.seconds)}, at most {most:,.0f} a second; "
+        summary=f"{counted(requests, 'request')} in {duration(whole.seconds)}, {pace}; "
         f"{throttles:,} throttled.",
         columns=("second", "requests", "throttles", "rate limit", "digests"),
         units=("s", "requests/s", "requests/s", "requests/s", "digests/s"),

@@ -108,3 +108,10 @@ def test_the_summary_of_a_timeline_tells_the_seconds_of_the_run_and_not_of_the_d
     assert table is not None
     assert len(table.rows) == 9
     assert table.summary.startswith("65 requests in 1 min 5 s, ")
+
+
+def test_a_slow_run_is_not_said_to_have_sent_0_requests_a_second() -> None:
+    whole = Timeline(0.0, 64.0, tuple(Interval(64.0 * at, 1, 0, 1, None) for at in range(12)))
+    table = timeline_of(whole)
+    assert table is not None
+    assert ", less than 1 a second; 0 throttled." in table.summary
