@@ -33,6 +33,8 @@ struct State {
     latest: f64,
     /// Until when calls that start in the core leave one call to others.
     left_until: f64,
+    /// Whether another caller took the call that was left to it, since a call last started in the core.
+    was_taken: bool,
     allowed: Allowed,
     flow: Flow,
 }
@@ -65,6 +67,7 @@ impl Budget {
             paid_until: f64::NEG_INFINITY,
             latest: f64::NEG_INFINITY,
             left_until: f64::NEG_INFINITY,
+            was_taken: false,
             allowed: Allowed::Nothing,
             flow: Flow::default(),
         };
@@ -74,10 +77,11 @@ impl Budget {
     /// Books one call: zero if it may start now, else the seconds to wait, with nothing booked.
     ///
     /// Calls that start in the core leave the next one to a caller that was told to wait, because they are always
-    /// there first.
+    /// there first. They leave one and take one, so that callers who want all of the rate get half of it.
     pub fn reserve(&self, now: f64, rate: Option<f64>) -> f64 {
         let mut state = self.lock();
         let wait_s = state.reserve(now, rate);
+        state.was_taken |= wait_s <= 0.0 && now < state.left_until;
         state.left_until = if wait_s > 0.0 { now + wait_s + GRACE_S } else { f64::NEG_INFINITY };
         wait_s
     }
@@ -94,6 +98,7 @@ impl Budget {
         let left_s = state.left_until - now;
         if let Some(rate) = rate
             && left_s > 0.0
+            && !state.was_taken
         {
             state.limit(now, rate);
             let wait_s = state.delay(state.paid_until + 1.0 / rate, now, rate).min(left_s);
@@ -102,7 +107,10 @@ impl Budget {
             }
         }
         match state.reserve(now, rate) {
-            0.0 => Start::Now,
+            0.0 => {
+                state.was_taken = false;
+                Start::Now
+            }
             wait_s => Start::In(wait_s),
         }
     }

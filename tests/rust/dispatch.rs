@@ -209,6 +209,21 @@ fn calls_in_the_core_leave_a_slower_caller_of_the_lane_its_own_rate() {
 }
 
 #[test]
+fn a_caller_that_wants_nearly_all_of_the_lane_leaves_the_core_its_half() {
+    for (rate, own_rate) in [(500.0, 499.0), (20.0, 19.0)] {
+        let (in_core, beside) = beside_the_core(rate, own_rate, 10.0);
+        assert!(
+            in_core as f64 >= rate * 4.5,
+            "{in_core} in the core and {beside} beside at {rate} per second"
+        );
+        assert!(
+            beside as f64 >= rate * 4.5,
+            "{in_core} in the core and {beside} beside at {rate} per second"
+        );
+    }
+}
+
+#[test]
 fn a_caller_that_was_told_to_wait_and_never_came_holds_up_no_call() {
     let (in_core, beside) = beside_the_core(500.0, 50.0, 0.5);
     assert!((20..=30).contains(&beside), "{beside}");
