@@ -341,7 +341,7 @@ coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TE
 	{ echo "$(call purelib,$(BIN))"; \
 	  echo "import os; os.environ.update(LLVM_PROFILE_FILE='$$LLVM_PROFILE_FILE', COVERAGE_FILE='$$COVERAGE_FILE', COVERAGE_PROCESS_START='$(CURDIR)/pyproject.toml'); import coverage; coverage.process_startup()"; \
 	} > "$(call purelib,$(COVERAGE)/venv/bin)/coverage.pth"; \
-	$(COVERAGE)/venv/bin/python -m pytest -q $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
+	$(COVERAGE)/venv/bin/python -m pytest -q -n $(PROCESSES) --dist worksteal $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
 	$(BIN)/python -m coverage combine --quiet; \
 	$(BIN)/python -m coverage report; \
 	cargo llvm-cov report --profile demo --summary-only --failure-mode all; exit $${status:-0}
