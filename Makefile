@@ -90,11 +90,8 @@ rust-test: fuzz-corpus ## the Rust tests, without Python
 fuzz-corpus: ## every hex kernel against the scalar one, and every input that the fuzzers found
 	RUSTFLAGS='--cfg fuzzing' cargo test --locked --quiet --manifest-path tests/fuzz/Cargo.toml --package checks -- --nocapture
 
-# Many tests wait for a server or a process that they started, so two processes take half the time of one.
-PROCESSES := 2
-
-python-test: setup build ## the Python tests, in two processes (PROCESSES=)
-	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal
+python-test: setup build ## the Python tests
+	$(BIN)/python -m pytest -q
 
 doctest: setup build ## the examples in the docstrings, in the README and in docs/
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
@@ -341,7 +338,7 @@ coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TE
 	{ echo "$(call purelib,$(BIN))"; \
 	  echo "import os; os.environ.update(LLVM_PROFILE_FILE='$$LLVM_PROFILE_FILE', COVERAGE_FILE='$$COVERAGE_FILE', COVERAGE_PROCESS_START='$(CURDIR)/pyproject.toml'); import coverage; coverage.process_startup()"; \
 	} > "$(call purelib,$(COVERAGE)/venv/bin)/coverage.pth"; \
-	$(COVERAGE)/venv/bin/python -m pytest -q -n $(PROCESSES) --dist worksteal $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
+	$(COVERAGE)/venv/bin/python -m pytest -q $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
 	$(BIN)/python -m coverage combine --quiet; \
 	$(BIN)/python -m coverage report; \
 	cargo llvm-cov report --profile demo --summary-only --failure-mode all; exit $${status:-0}

@@ -81,10 +81,12 @@ def command_line() -> Iterator[tuple[str, str]]:
     yield from of_command("layercheck", cli)
 
 
-def of_command(path: str, command: click.Command) -> Iterator[tuple[str, str]]:
+def of_command(
+    path: str, command: click.Command, parent: click.Context | None = None
+) -> Iterator[tuple[str, str]]:
     """A command, and of a group its commands."""
     yield path, "command"
-    with click.Context(command) as context:
+    with click.Context(command, parent=parent, **command.context_settings) as context:
         for each in command.get_params(context):
             told = {"type": each.to_info_dict()["type"]["param_type"], "default": default(each)}
             told |= {"choices": list(getattr(each.type, "choices", ())), "multiple": each.multiple}
@@ -96,7 +98,7 @@ def of_command(path: str, command: click.Command) -> Iterator[tuple[str, str]]:
             for name in command.list_commands(context):
                 part = command.get_command(context, name)
                 if part is not None:
-                    yield from of_command(f"{path} {name}", part)
+                    yield from of_command(f"{path} {name}", part, context)
 
 
 def default(parameter: click.Parameter) -> str | None:

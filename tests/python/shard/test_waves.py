@@ -389,7 +389,7 @@ def test_a_path_without_a_run_has_no_summary(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["{}", "file:{}", "file://{}"])
 def test_manifests_are_the_same_by_path_and_by_url(scheme: str, tmp_path: Path) -> None:
     folder = shard.open_folder(scheme.format(tmp_path / "new"))
-    assert folder.names() == ["run.json"]
+    assert folder.names() == []
     assert folder.read("input.json") is None
     shard.Preparation(shard.Counts(3), 1, {}).write(folder)
     assert (tmp_path / "new/input.json").exists()
@@ -403,7 +403,7 @@ def test_manifests_on_a_file_system_of_pyarrow(tmp_path: Path) -> None:
     local = importlib.import_module("pyarrow.fs").LocalFileSystem()
     folder_module = importlib.import_module("layercheck.shard.folder")
     folder = folder_module._ArrowFolder(local, str(tmp_path / "new"), "mock://new")
-    assert folder.names() == ["run.json"]
+    assert folder.names() == []
     assert folder.read("input.json") is None
     for rows in (3, 4):
         shard.Preparation(shard.Counts(rows), 1, {}).write(folder)
