@@ -87,7 +87,7 @@ def of_command(
     """A command, and of a group its commands."""
     yield path, "command"
     with click.Context(command, parent=parent, **command.context_settings) as context:
-        for each in command.get_params(context):
+        for each in command.params:  # without the help option, which click adds
             told = {"type": each.to_info_dict()["type"]["param_type"], "default": default(each)}
             told |= {"choices": list(getattr(each.type, "choices", ())), "multiple": each.multiple}
             told |= {"nargs": each.nargs if each.nargs != 1 else None, "required": each.required}
