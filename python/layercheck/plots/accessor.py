@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,16 @@ if TYPE_CHECKING:
 HINT = "pip install 'layercheck[plots]' to see this as a plot"
 
 
-class Plots:
+class Plots(ABC):
     """The plots of a report: each method returns a chart of Altair, or None if the report has nothing for it.
 
     A chart shows itself in a notebook as SVG, without network. `tables` has the numbers, and needs no
     library. As the last line of a cell, the object itself shows all plots.
     """
 
+    @abstractmethod
     def tables(self) -> tuple[PlotTable, ...]:
         """Return the numbers of all plots that have something to show, in the order of a page."""
-        raise NotImplementedError
 
     def _chart(self, table: PlotTable | None) -> Chart | None:
         return None if table is None else chart(table)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from layercheck import shard
 from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.images.image_progress import ImageProgressCallback
+from layercheck.parts.image_rows import COLUMNS, check_columns
 from layercheck.spark import cluster, tasks
 from layercheck.spark.spark_types import fields_of
 from layercheck.spark.verdicts import first_found
@@ -19,7 +20,6 @@ from layercheck.spark.verdicts import first_found
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_COLUMNS = ("registry_id", "region", "repository")
 _WAVE_BYTES = 500_000
 """Most bytes of the repositories of a wave in its manifest, which has 1 MiB at most. Their names are sent
 with its tasks, too."""
@@ -161,18 +161,13 @@ def _rows(frame: DataFrame) -> list[tuple[Any, ...]]:
     if frame.isStreaming:
         raise InvalidParameterError("frame is a stream; pass one batch of it, for instance in foreachBatch")
     kinds = {each.name: each.dataType.simpleString() for each in frame.schema}
-    if "repository" not in kinds:
-        shown = ", ".join(repr(name[:80]) for name in list(kinds)[:20])
-        raise InvalidParameterError(
-            f"no column 'repository'; there are {shown or 'none'}, and expected are repository, and if there "
-            "are several accounts or regions registry_id and region"
-        )
-    for name in _COLUMNS:
+    check_columns(list(kinds))
+    for name in COLUMNS:
         if not kinds.get(name, "string").startswith(("string", "varchar", "char", "void")):
             raise TypeError(f"the column {name!r} is {kinds[name][:100]}; expected string")
     chosen = [
         (functions.col(name) if name in kinds else functions.lit(None)).cast("string").alias(name)
-        for name in _COLUMNS
+        for name in COLUMNS
     ]
     return [tuple(row) for row in frame.select(*chosen).distinct().collect()]
 
