@@ -182,8 +182,8 @@ def kept_alive(url: str) -> set[bool]:
         if not each.is_socket():
             continue
         with socket.socket(fileno=os.dup(int(each.name))) as ours, contextlib.suppress(OSError):
-            # It raises for a socket that is not connected.
-            if url.endswith("{}:{}".format(*ours.getpeername())):
+            # It raises for a socket that is not connected. Libraries have sockets without an address, too.
+            if ours.family != socket.AF_UNIX and url.endswith("{}:{}".format(*ours.getpeername()[:2])):
                 found.add(ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0)
     return found
 
