@@ -6,10 +6,12 @@ import functools
 import importlib.util
 import itertools
 import json
+import os
 import re
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from layercheck.errors import LayercheckError
 from layercheck.optional import imported
 from layercheck.plots.specification import PAPER, specification
 from layercheck.plots.table import PlotTable
@@ -25,6 +27,8 @@ _IDENTIFIER = re.compile(r'(?<= id=")[^"]+(?=")')
 _ROLE = re.compile(r'(<g [^>]*?) role="graphics-[a-z]+"(?: aria-roledescription="[^"]*")?')
 _MARGIN = 10
 _numbers = itertools.count(1)
+_process: dict[str, int] = {}
+"""The process that drew first, as `first`."""
 
 
 @functools.cache
@@ -42,6 +46,7 @@ def svg(table: PlotTable) -> str:
 
     Raises:
         ImportError: If the extra `plots` is not installed.
+        LayercheckError: The process is a child, made by fork, of one that has drawn before.
     """
     drawn = _drawn(specification(table, on_paper=False))
     opening, width, height, box = _opening(drawn)
@@ -82,8 +87,19 @@ def picture(made: dict[str, Any]) -> str:
 
 def _drawn(made: dict[str, Any]) -> str:
     vl_convert = imported("vl_convert", "drawing a plot", extra="plots")
+    _refuse_in_child()
     drawn: str = vl_convert.vegalite_to_svg(json.dumps(made), allowed_base_urls=[])
     return drawn
+
+
+def _refuse_in_child() -> None:
+    """Raise where drawing would hang: vl-convert has threads, and a child made by fork does not have them."""
+    first = _process.setdefault("first", os.getpid())
+    if first != os.getpid():
+        raise LayercheckError(
+            f"process {first} drew plots before it forked this one, which can draw none; draw them in that "
+            "process, or start workers by spawn instead of fork"
+        )
 
 
 def _opening(drawn: str) -> tuple[str, str, str, str]:

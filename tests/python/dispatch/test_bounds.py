@@ -55,15 +55,26 @@ def checker_for(server: ScriptedServer, **options: Any) -> lc.Checker:
     )
 
 
-def test_a_run_that_times_out_reports_what_it_knows() -> None:
+def timed_out(calls: int, timeout_s: float) -> tuple[lc.Report, float]:
+    """The report of a run whose server answers `calls` and then hangs, and its timeout.
+
+    A machine that is too slow to ask so many in the given time is given more.
+    """
     opened = threading.Event()
     limits = Limits(tick_s=0.01, timeout_grace_s=0.05)  # without the short limits of QUICK
     with (
-        ScriptedServer(answer_then_hang(7, opened)) as server,
+        ScriptedServer(answer_then_hang(calls, opened)) as server,
         checker_for(server, _limits=limits) as checker,
     ):
-        report = checker.check(ROWS, timeout_s=0.5)
+        report = checker.check(ROWS, timeout_s=timeout_s)
         opened.set()
+        asked = len(server.asked)
+    in_time = asked == calls + checker.max_in_flight or timeout_s > 60
+    return (report, timeout_s) if in_time else timed_out(calls, 4 * timeout_s)
+
+
+def test_a_run_that_times_out_reports_what_it_knows() -> None:
+    report, timeout_s = timed_out(calls=7, timeout_s=0.5)
     assert report.stats.ended == "timeout"
     assert not report.complete
     assert not report.cancelled
@@ -72,7 +83,7 @@ def test_a_run_that_times_out_reports_what_it_knows() -> None:
     assert counts["available"] + counts["unavailable"] == 700
     assert counts["unanswered"] == 300
     assert {(error.kind, error.code) for error in report.errors} == {("timeout", "RunTimeout")}
-    assert "0.5 s" in report.errors[0].message
+    assert f"{timeout_s} s" in report.errors[0].message
     with pytest.raises(lc.UnansweredError):
         report.raise_for_failures()
 
@@ -92,8 +103,10 @@ def test_calls_in_flight_at_the_timeout_may_still_be_answered() -> None:
     assert report.stats.ended == "timeout"
     counts = report.counts
     assert counts["unanswered"] == 0
-    assert counts["available"] + counts["unavailable"] == 100 * len(server.asked) == 1000
-    assert counts["not_checked"] == 4000
+    # Ten calls, or fewer on a machine that is too slow to send them in the time.
+    assert 0 < len(server.asked) <= 10
+    assert counts["available"] + counts["unavailable"] == 100 * len(server.asked)
+    assert counts["not_checked"] == len(ROWS) - 100 * len(server.asked)
 
 
 def test_a_run_that_finishes_before_its_timeout_is_done() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -189,3 +191,48 @@ def test_a_table_and_a_view_of_a_short_run_load_no_plot_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     assert available()
+
+
+FORKS = """
+    import os, signal, sys
+    import layercheck as lc
+    from layercheck.plots import PlotTable, svg
+    from layercheck.testing import LocalEcr
+
+    def drawn():
+        return svg(PlotTable("ranked", "t", "t", "t", ("a", "b"), ("", ""), (("x", 1),)))
+
+    def in_child(work):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # ends a child that hangs
+            os._exit(not work())
+        return os.waitpid(child, 0)[1]
+
+    def is_refused():
+        try:
+            drawn()
+        except lc.LayercheckError as error:
+            return str(os.getppid()) in str(error)
+
+    def writes_numbers():
+        report.write(sys.argv[1])
+        return True
+
+    with LocalEcr({"app": []}) as ecr:
+        report = lc.check(["sha256:" + "aa" * 32, "junk"], "app", client=ecr.client())
+    before = in_child(lambda: bool(drawn()))
+    drawn()
+    print(before, in_child(is_refused), in_child(writes_numbers))
+"""
+
+
+def test_a_child_of_a_process_that_drew_is_refused_and_writes_pages_with_numbers(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    program = textwrap.dedent(FORKS)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, str(page)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["0", "0", "0"]
+    assert "Invalid rows" in page.read_text()
+    assert "lc-plot" not in page.read_text()
