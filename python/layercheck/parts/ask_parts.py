@@ -47,8 +47,8 @@ class Part:
     since: float
 
 
-class _DeadEndError(Exception):
-    """Ends the writing of a file that is not whole."""
+class _LeftError(Exception):
+    """Ends the writing of a file that is not whole, or that another asker has written."""
 
 
 def ask_part(
@@ -56,7 +56,9 @@ def ask_part(
 ) -> Outcome:
     """Ask for the digests of a part and write its verdicts, unless its file is there.
 
-    A part that came to a dead end, or was stopped, leaves no file.
+    A part that came to a dead end, or was stopped, leaves no file. The file may come while the part is asked,
+    if this asker was given up and another one was faster. The driver may have recorded what that one said, so
+    it stays.
 
     Args:
         part: What to ask and where to write.
@@ -68,22 +70,25 @@ def ask_part(
         The outcome, of some 300 bytes when pickled.
     """
     files = Files(part.path)
-    known = _outcome_of(files.note(part.verdicts, _NOTE), part)
+    known = _outcome_of(files, part)
     if known is not None:
         return known
     began = time.time()
+    found: list[Outcome] = []
     asking = ask(read_digests(part.path, part.digests), settings, share, stop=stop)
 
     def lines() -> Iterator[Any]:
         yield from asking
-        if asking.outcome.error is not None:
-            raise _DeadEndError
+        other = _outcome_of(files, part)
+        found.append(asking.outcome if other is None else other)
+        if found[0] is other or found[0].error is not None:
+            raise _LeftError
 
-    with suppress(_DeadEndError):
+    with suppress(_LeftError):
         files.write(
             part.verdicts, lines(), schema(), notes=lambda: {_NOTE: _note(asking.outcome, part, began)}
         )
-    return asking.outcome
+    return found[0]
 
 
 def write_open(path: str, files: Sequence[str], folder: str, slice: int, parts: int) -> Fingerprint:
@@ -157,9 +162,9 @@ def _note(outcome: Outcome, part: Part, began: float) -> str:
     )
 
 
-def _outcome_of(note: bytes | None, part: Part) -> Outcome | None:
-    """Return the outcome in a file of verdicts; None if the file is to be written anew."""
-    values = _values_of(note)
+def _outcome_of(files: Files, part: Part) -> Outcome | None:
+    """Return the outcome in the file of a part; None if the file is to be written anew."""
+    values = _values_of(files.note(part.verdicts, _NOTE))
     if values is None:
         return None
     try:

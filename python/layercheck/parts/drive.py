@@ -207,6 +207,7 @@ class Audit:
 
         self._ask_slices(waves, {number: parts(number) for number in waves.open}, settings, share)
         if waves.needs_last or (waves.has_last and not layout.last):
+            waves.begin()
             run = uuid.uuid4().hex[:12]
             began = time.time()
             arguments = (

@@ -45,20 +45,23 @@ class RunRecord:
     Args:
         folder: Where it is.
         target: Account, registry, region, endpoint, repository.
-        begins: Whether it is written. A run that finds everything done asks nothing, and has no record.
 
     Raises:
         JournalError: An audit of another target began here.
     """
 
-    def __init__(self, folder: Folder, target: Target, *, begins: bool) -> None:
+    def __init__(self, folder: Folder, target: Target) -> None:
         refuse_another(folder, target)
         self._folder = folder
-        self._run = uuid.uuid4().hex if begins else None
-        if not begins:
-            return
-        values = {"format": FORMAT, "target": dict(target), "run": self._run}
-        folder.write(NAME, (json.dumps(values) + "\n").encode())
+        self._target = dict(target)
+        self._run: str | None = None
+
+    def begin(self) -> None:
+        """Write the record, once. A run that finds everything done asks nothing, and does not begin."""
+        if self._run is None:
+            self._run = uuid.uuid4().hex
+            values = {"format": FORMAT, "target": self._target, "run": self._run}
+            self._folder.write(NAME, (json.dumps(values) + "\n").encode())
 
     def check(self) -> None:
         """Make sure that no other audit began here since.

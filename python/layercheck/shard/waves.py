@@ -92,10 +92,19 @@ class Waves:
                     self._done[number] = found
                 else:
                     is_any_old = True
-        self._record = RunRecord(folder, self._target, begins=bool(self.open) or self.needs_last)
+        self._record = RunRecord(folder, self._target)
+        if self.open or self.needs_last:
+            self.begin()
         if is_any_old and age is not None:
             text = json.dumps({"format": FORMAT, "since": moment(self.since)})
             folder.write(_AGAIN, f"{text}\n".encode())
+
+    def begin(self) -> None:
+        """Say in the folder that this run asks. Call it before a slice is asked that was done before.
+
+        A run with open slices has said so already.
+        """
+        self._record.begin()
 
     @property
     def open(self) -> list[int]:

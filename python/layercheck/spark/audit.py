@@ -126,6 +126,7 @@ def audit(
         table = VerdictTable(spark, place, work, settings, share_of(spark, settings, askers))
 
         def ask(digests: DataFrame, number: int) -> None:
+            waves.begin()
             began = time.time()
             outcome = table.ask(digests, number)
             try:

@@ -65,12 +65,11 @@ def audit(
     engine: OneByOne | None = None,
     repository: str = REPOSITORY,
     raw: bool = False,
+    session: str = "layercheck.testing:dummy_session",
     **options: Any,
 ) -> pa.Table:
     """Audit pieces against the server; returns the verdict table."""
-    settings = shard.Settings(
-        repository, endpoint_url=ecr.endpoint_url, session="layercheck.testing:dummy_session", rate=5_000
-    )
+    settings = shard.Settings(repository, endpoint_url=ecr.endpoint_url, session=session, rate=5_000)
     source = ListedPieces(pieces)
     Audit(engine or OneByOne(), source, settings, Files.at(path), Rows("digest", raw), **options).run()
     return table_at(path)

@@ -6,11 +6,12 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ import layercheck as lc
 from fake_account import digests
 from layercheck import shard
 from layercheck.parts.drive import Task
-from layercheck.testing import Fault, LocalEcr
+from layercheck.testing import Fault, LocalEcr, dummy_session
 from parts.one_by_one import REPOSITORY, DriverDiedError, OneByOne, audit, lines, table_at
 
 DIGESTS = digests(1_000)
@@ -166,6 +167,42 @@ def test_two_audits_at_one_path_never_mix_their_verdicts(tmp_path: Path) -> None
             audit(ecr, pieces(ROWS, []), tmp_path, engine=Disturbed(), slices=1, askers=2)
         with pytest.raises(lc.JournalError, match="two audits wrote into"):
             table_at(tmp_path)
+
+
+class _GivenUp:
+    """What an asker does before it asks: nothing, or what happens while it is slow."""
+
+    act: Callable[[], None] | None = None
+
+    @classmethod
+    def session(cls) -> boto3.Session:
+        act, cls.act = cls.act, None
+        if act is not None:
+            act()
+        return dummy_session()
+
+
+def test_an_asker_that_ends_after_its_successor_leaves_the_verdicts_of_that_one(tmp_path: Path) -> None:
+    class Hasty(OneByOne):
+        """Gives the first part to a second worker while the first one still asks."""
+
+        def run(self, tasks: Iterable[Task], at_once: int) -> Generator[tuple[Task, Any], None, None]:
+            for task in tasks:
+                outcomes: list[Any] = []
+
+                def ask_again(task: Task = task, outcomes: list[Any] = outcomes) -> None:
+                    outcomes.append(task.function(*task.arguments))
+                    ecr.set_rule(REPOSITORY, "fraction", fraction=0.0)
+
+                _GivenUp.act = ask_again if task.what == "slice 0, part 1 of 1" else None
+                outcomes.append(task.function(*task.arguments))
+                yield task, outcomes[0]
+
+    with server() as ecr:
+        wanted = of_one_process(ecr, ROWS)
+        options: dict[str, Any] = {"slices": 1, "askers": 1, "session": f"{__name__}:_GivenUp.session"}
+        assert lines(audit(ecr, pieces(ROWS, []), tmp_path, engine=Hasty(), **options)) == wanted
+        assert ecr.counters.digests == 3 * len(DIGESTS) + 1  # both asked, and the single process
 
 
 def test_a_table_that_another_audit_writes_into_is_not_read(tmp_path: Path) -> None:

@@ -262,6 +262,31 @@ def test_two_audits_at_one_path_notice_each_other(tmp_path: Path) -> None:
     other.check()
 
 
+def test_a_run_that_asks_what_is_done_says_so_before_and_notices_another(tmp_path: Path) -> None:
+    folder = shard.open_folder(tmp_path)
+    digests = shard.fingerprint(shard.prepare([pa.record_batch({"digest": ["ab" * 32]})]))
+    preparation = shard.Preparation(shard.Counts(1, seen=digests), 1, {0: digests})
+    outcome = shard.Outcome(digests, {**shard.Outcome().counts, "available": 1}, parts=1)
+    look = shard.Look("1", "", "3", endpoint_url="http://127.0.0.1:1")
+
+    def made() -> shard.Waves:
+        return shard.Waves(folder, shard.Settings("app", rate=1.0), look, preparation)
+
+    made().finish(0, outcome, began=1.0)
+    record = (tmp_path / "run.json").read_bytes()
+    one, other = made(), made()
+    assert not one.open
+    assert (tmp_path / "run.json").read_bytes() == record
+    one.begin()
+    one.begin()
+    assert (tmp_path / "run.json").read_bytes() != record
+    one.finish(0, outcome, began=2.0)
+    other.begin()
+    with pytest.raises(lc.JournalError, match=r"another audit used .*: it began later"):
+        one.check()
+    other.finish(0, outcome, began=3.0)
+
+
 def test_lines_that_were_lost_or_doubled_on_their_way_leave_the_slice_open(tmp_path: Path) -> None:
     with _server() as ecr:
         settings_ = _settings(ecr)
