@@ -2,13 +2,18 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::model::{Document, Layout, Part, State, Target};
 use super::rows::Places;
-use crate::digest::Digest;
-use crate::manifest::{Kind, Role};
-use crate::table::rows::{Column, ColumnKind, Rows, Value};
+use crate::digest::{Digest, Text};
+use crate::manifest::{self, Role};
+use crate::memory::OutOfMemory;
+use crate::table::records::{Cell, Column, Kind, Records};
+
+/// Lines of a block.
+const BLOCK: usize = 1_024;
 
 /// Which table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +45,19 @@ impl Which {
 }
 
 const fn text(name: &'static str) -> Column {
-    Column::new(name, ColumnKind::Text)
+    Column { name, kind: Kind::Text }
 }
 
 const fn integer(name: &'static str) -> Column {
-    Column::new(name, ColumnKind::Integer)
+    Column { name, kind: Kind::Int }
 }
 
 const fn flag(name: &'static str) -> Column {
-    Column::new(name, ColumnKind::Flag)
+    Column { name, kind: Kind::Bool }
 }
 
 const IMAGES: [Column; 10] = [
-    Column::new("names", ColumnKind::Texts),
+    Column { name: "names", kind: Kind::List },
     text("digest"),
     text("kind"),
     text("media_type"),
@@ -128,7 +133,8 @@ impl Sum {
             let document = &layout.documents[number as usize];
             sum.state(document.state);
             sum.damaged += document.unusable as usize;
-            sum.platforms += usize::from(matches!(document.kind, Kind::Image | Kind::Schema1));
+            sum.platforms +=
+                usize::from(matches!(document.kind, manifest::Kind::Image | manifest::Kind::Schema1));
             for part in &document.parts {
                 if let Target::Blob(blob) = part.target
                     && seen.insert(blob)
@@ -184,7 +190,7 @@ fn platforms(layout: &Layout) -> Vec<(u32, u32, Sum)> {
     let mut rows = Vec::new();
     for (number, image) in layout.images.iter().enumerate() {
         for document in layout.below(image.document) {
-            if layout.documents[document as usize].kind != Kind::Index {
+            if layout.documents[document as usize].kind != manifest::Kind::Index {
                 rows.push((number as u32, document, Sum::of(layout, &[document])));
             }
         }
@@ -211,8 +217,17 @@ fn images_of_blobs(layout: &Layout) -> Vec<u32> {
     counts
 }
 
-fn digest(digest: Option<Digest>) -> Value<'static> {
-    digest.map_or(Value::Null, |digest| Value::Text(Cow::Owned(digest.to_string())))
+fn digest(digest: Option<Digest>) -> Cell<'static> {
+    digest.map_or(Cell::Null, |digest| Cell::Digest(Text::of(&digest)))
+}
+
+/// Returns a number; null if there is none, or if it has more than 63 bits.
+fn number(number: Option<u64>) -> Cell<'static> {
+    number.and_then(|number| i64::try_from(number).ok()).map_or(Cell::Null, Cell::Int)
+}
+
+const fn count(count: usize) -> Cell<'static> {
+    Cell::Int(count as i64)
 }
 
 /// Returns the number of layers that a document names.
@@ -220,7 +235,97 @@ fn layers(document: &Document) -> usize {
     document.parts.iter().filter(|part| part.role == Role::Layer).count()
 }
 
-impl Rows for LayoutTable {
+impl LayoutTable {
+    /// Returns the cells of one line.
+    fn line(&self, at: usize) -> Vec<Cell<'_>> {
+        let layout = &*self.layout;
+        match &self.content {
+            Content::Images(sums) => {
+                let (image, sum) = (&layout.images[at], sums[at]);
+                let document = &layout.documents[image.document as usize];
+                vec![
+                    Cell::List(image.names.iter().map(Cow::from).collect()),
+                    digest(document.digest),
+                    Cell::text(document.kind.name()),
+                    Cell::text(layout.media_type(document.media_type)),
+                    Cell::text(document.state.name()),
+                    count(sum.platforms),
+                    count(sum.blobs),
+                    number(Some(sum.size)),
+                    count(sum.lacking),
+                    count(sum.damaged),
+                ]
+            }
+            Content::Platforms(rows) => {
+                let (image, document, sum) = &rows[at];
+                let document = &layout.documents[*document as usize];
+                let image = &layout.images[*image as usize];
+                let platform = document.platform.as_deref();
+                let word = |word: Option<&Cow<'static, str>>| {
+                    word.map_or(Cell::Null, |word| Cell::text(word.clone()))
+                };
+                vec![
+                    image.names.first().map_or(Cell::Null, Cell::text),
+                    digest(layout.documents[image.document as usize].digest),
+                    digest(document.digest),
+                    word(platform.map(|platform| &platform.os)),
+                    word(platform.map(|platform| &platform.architecture)),
+                    word(platform.map(|platform| &platform.variant)),
+                    word(platform.map(|platform| &platform.os_version)),
+                    Cell::text(document.kind.name()),
+                    Cell::text(layout.media_type(document.media_type)),
+                    Cell::text(document.state.name()),
+                    count(layers(document)),
+                    number(Some(sum.size)),
+                    count(sum.lacking),
+                    count(sum.damaged),
+                ]
+            }
+            Content::Blobs(counts) => {
+                let blob = &layout.blobs[at];
+                let role = match (blob.is_config, blob.is_layer) {
+                    (true, true) => "both",
+                    (true, false) => Role::Config.name(),
+                    _ => Role::Layer.name(),
+                };
+                vec![
+                    digest(Some(blob.digest)),
+                    Cell::text(role),
+                    number(blob.size),
+                    Cell::text(layout.media_type(blob.media_type)),
+                    Cell::text(blob.state.name()),
+                    count(counts[at] as usize),
+                    Cell::Bool(blob.is_foreign),
+                    Cell::Bool(blob.is_unpacked),
+                ]
+            }
+            Content::Rows(places) => {
+                let place = places.get(at);
+                let document = &layout.documents[place.document as usize];
+                let part: Part = document.parts[place.part as usize];
+                let blob = match part.target {
+                    Target::Blob(blob) => Some(&layout.blobs[blob as usize]),
+                    Target::Unusable(_) => None,
+                };
+                let platform = document.platform.as_deref().map(|platform| Cow::Owned(platform.to_string()));
+                vec![
+                    count(at),
+                    digest(blob.map(|blob| blob.digest)),
+                    Cell::Text(Cow::Owned(places.image(layout, place))),
+                    platform.map_or(Cell::Null, Cell::Text),
+                    Cell::text(document.kind.name()),
+                    Cell::text(part.role.name()),
+                    place.layer.map_or(Cell::Null, |layer| Cell::Int(layer.into())),
+                    number(blob.and_then(|blob| blob.size)),
+                    blob.map_or(Cell::Null, |blob| Cell::text(layout.media_type(blob.media_type))),
+                    blob.map_or(Cell::Null, |blob| Cell::text(blob.state.name())),
+                ]
+            }
+        }
+    }
+}
+
+impl Records for LayoutTable {
     fn columns(&self) -> &'static [Column] {
         match self.content {
             Content::Images(_) => &IMAGES,
@@ -239,89 +344,21 @@ impl Rows for LayoutTable {
         }
     }
 
-    fn row<'a>(&'a self, at: usize, values: &mut Vec<Value<'a>>) {
-        let layout = &*self.layout;
-        match &self.content {
-            Content::Images(sums) => {
-                let (image, sum) = (&layout.images[at], sums[at]);
-                let document = &layout.documents[image.document as usize];
-                values.extend([
-                    Value::Texts(&image.names),
-                    digest(document.digest),
-                    Value::text(document.kind.name()),
-                    Value::text(layout.media_type(document.media_type)),
-                    Value::text(document.state.name()),
-                    Value::count(sum.platforms),
-                    Value::count(sum.blobs),
-                    Value::number(Some(sum.size)),
-                    Value::count(sum.lacking),
-                    Value::count(sum.damaged),
-                ]);
-            }
-            Content::Platforms(rows) => {
-                let (image, number, sum) = &rows[at];
-                let document = &layout.documents[*number as usize];
-                let image = &layout.images[*image as usize];
-                let platform = document.platform.as_deref();
-                let word =
-                    |word: Option<&'a Cow<'static, str>>| word.map_or(Value::Null, |word| Value::text(word));
-                values.extend([
-                    image.names.first().map_or(Value::Null, |name| Value::text(name)),
-                    digest(layout.documents[image.document as usize].digest),
-                    digest(document.digest),
-                    word(platform.map(|platform| &platform.os)),
-                    word(platform.map(|platform| &platform.architecture)),
-                    word(platform.map(|platform| &platform.variant)),
-                    word(platform.map(|platform| &platform.os_version)),
-                    Value::text(document.kind.name()),
-                    Value::text(layout.media_type(document.media_type)),
-                    Value::text(document.state.name()),
-                    Value::count(layers(document)),
-                    Value::number(Some(sum.size)),
-                    Value::count(sum.lacking),
-                    Value::count(sum.damaged),
-                ]);
-            }
-            Content::Blobs(counts) => {
-                let blob = &layout.blobs[at];
-                let role = match (blob.is_config, blob.is_layer) {
-                    (true, true) => "both",
-                    (true, false) => Role::Config.name(),
-                    _ => Role::Layer.name(),
-                };
-                values.extend([
-                    digest(Some(blob.digest)),
-                    Value::text(role),
-                    Value::number(blob.size),
-                    Value::text(layout.media_type(blob.media_type)),
-                    Value::text(blob.state.name()),
-                    Value::count(counts[at] as usize),
-                    Value::Flag(blob.is_foreign),
-                    Value::Flag(blob.is_unpacked),
-                ]);
-            }
-            Content::Rows(places) => {
-                let place = places.get(at);
-                let document = &layout.documents[place.document as usize];
-                let part: Part = document.parts[place.part as usize];
-                let blob = match part.target {
-                    Target::Blob(blob) => Some(&layout.blobs[blob as usize]),
-                    Target::Unusable(_) => None,
-                };
-                let platform = document.platform.as_deref().map(|platform| Cow::Owned(platform.to_string()));
-                values.extend([
-                    Value::count(at),
-                    digest(blob.map(|blob| blob.digest)),
-                    Value::Text(Cow::Owned(places.image(layout, place))),
-                    platform.map_or(Value::Null, Value::Text),
-                    Value::text(document.kind.name()),
-                    Value::text(part.role.name()),
-                    place.layer.map_or(Value::Null, |layer| Value::Integer(layer.into())),
-                    Value::number(blob.and_then(|blob| blob.size)),
-                    blob.map_or(Value::Null, |blob| Value::text(layout.media_type(blob.media_type))),
-                    blob.map_or(Value::Null, |blob| Value::text(blob.state.name())),
-                ]);
-            }
-        }
+    fn blocks(&self) -> usize {
+        self.len().div_ceil(BLOCK)
+    }
+
+    fn block_before(&self, line: usize) -> (usize, usize) {
+        (line / BLOCK, line / BLOCK * BLOCK)
+    }
+
+    fn lines(
+        &self,
+        blocks: Range<usize>,
+        take: &mut dyn FnMut(&[Cell<'_>]) -> bool,
+    ) -> Result<(), OutOfMemory> {
+        let end = blocks.end.saturating_mul(BLOCK).min(self.len());
+        (blocks.start.saturating_mul(BLOCK)..end).all(|at| take(&self.line(at)));
+        Ok(())
     }
 }

@@ -14,7 +14,8 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::memory;
 use super::python_file::{PythonFile, os_error};
-use super::rows::{BETWEEN_CHECKS, PyRowsTable};
+use super::record_table::PyRecordTable;
+use super::table::BETWEEN_CHECKS;
 use crate::Digest;
 use crate::layout::pickled;
 use crate::layout::tables::{LayoutTable, Which};
@@ -279,11 +280,11 @@ impl PyLayout {
     }
 
     /// Return the table `images`, `platforms`, `blobs` or `rows`.
-    fn table(&self, py: Python<'_>, name: &str) -> PyResult<PyRowsTable> {
+    fn table(&self, py: Python<'_>, name: &str) -> PyResult<PyRecordTable> {
         let which = Which::ALL.into_iter().find(|which| which.name() == name);
         let which = which.ok_or_else(|| PyValueError::new_err(format!("there is no table {name:?}")))?;
         let layout = Arc::clone(&self.layout);
-        Ok(PyRowsTable::new(py.detach(|| Arc::new(LayoutTable::new(layout, which)))))
+        Ok(PyRecordTable::new(py.detach(|| Arc::new(LayoutTable::new(layout, which)))))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

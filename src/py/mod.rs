@@ -27,7 +27,6 @@ mod python_file;
 mod record_table;
 mod rejects;
 mod request;
-mod rows;
 mod table;
 
 /// Native half of layercheck. Private: import from `layercheck` instead.
@@ -98,8 +97,6 @@ mod _core {
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]
     use super::request::PyPacker;
-    #[pymodule_export]
-    use super::rows::PyRowsTable;
     #[pymodule_export]
     use super::table::{PyPlanTable, PyTable};
 }

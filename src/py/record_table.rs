@@ -69,8 +69,8 @@ impl PyRecordTable {
     fn lines<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
         let lines = PyList::empty(py);
         let columns = self.records.columns();
-        let mut number = 0;
-        for block in 0..self.records.blocks() {
+        let (first, mut number) = self.records.block_before(start);
+        for block in first..self.records.blocks() {
             let made = py.detach(|| {
                 // Nothing of Python may run while the owner of the lines holds its lock.
                 let mut made = Vec::new();

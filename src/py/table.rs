@@ -24,7 +24,7 @@ use crate::table::{Table, arrow, plan_table};
 pub(super) const WRITE_BLOCK: usize = 1 << 18;
 
 /// Time between two looks for a signal while a file is written.
-const BETWEEN_CHECKS: Duration = Duration::from_millis(20);
+pub(super) const BETWEEN_CHECKS: Duration = Duration::from_millis(20);
 
 /// The report table: a line for each row or each digest, made in order and never held as a whole.
 #[pyclass(name = "Table", module = "layercheck._core", frozen)]

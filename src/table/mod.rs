@@ -10,7 +10,6 @@ pub mod jsonl;
 #[cfg(feature = "arrow")]
 pub mod plan_table;
 pub mod records;
-pub mod rows;
 pub mod text;
 
 use std::borrow::Cow;

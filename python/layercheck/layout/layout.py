@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from layercheck import _core
-    from layercheck._core import RowsTable
+    from layercheck._core import RecordTable
 
 LayoutTableName: TypeAlias = Literal["images", "platforms", "blobs", "rows"]
 
@@ -206,7 +206,7 @@ class Layout:
         """What a reader should know beside the content, in sentences."""
         return tuple(self._layout.notes)
 
-    def table(self, name: LayoutTableName = "images") -> RowsTable:
+    def table(self, name: LayoutTableName = "images") -> RecordTable:
         """Return one of the tables, which can be read as an Arrow stream in bounded memory.
 
         Raises:
@@ -285,6 +285,6 @@ def _count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def _lines(table: RowsTable) -> Iterator[dict[str, Any]]:
+def _lines(table: RecordTable) -> Iterator[dict[str, Any]]:
     for start in range(0, len(table), _CHUNK):
         yield from table.lines(start, start + _CHUNK)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from layercheck._core import PlanTable, RecordTable, RowsTable, Table
+    from layercheck._core import PlanTable, RecordTable, Table
 
 
 def pyarrow(purpose: str) -> Any:
@@ -19,12 +19,12 @@ def pyarrow(purpose: str) -> Any:
     return imported("pyarrow", purpose, extra="parquet")
 
 
-def to_arrow(table: Table | PlanTable | RowsTable | RecordTable) -> pa.Table:
+def to_arrow(table: Table | PlanTable | RecordTable) -> pa.Table:
     """The table as a pyarrow table."""
     return pyarrow("to_arrow()").table(table)
 
 
-def to_pandas(table: Table | PlanTable | RowsTable | RecordTable) -> pd.DataFrame:
+def to_pandas(table: Table | PlanTable | RecordTable) -> pd.DataFrame:
     """The table as a pandas DataFrame; verdict and media type are categories.
 
     Integers stay integers: a column that may have nulls has pandas' dtype `Int64`, because pandas would
@@ -39,7 +39,7 @@ def to_pandas(table: Table | PlanTable | RowsTable | RecordTable) -> pd.DataFram
     return frame
 
 
-def to_polars(table: Table | PlanTable | RowsTable | RecordTable) -> pl.DataFrame:
+def to_polars(table: Table | PlanTable | RecordTable) -> pl.DataFrame:
     """The table as a polars DataFrame."""
     polars = imported("polars", "to_polars()", extra="polars")
     frame: pl.DataFrame = polars.DataFrame(table)

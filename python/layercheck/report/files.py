@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from layercheck._core import RecordTable, RowsTable, Table
+from layercheck._core import RecordTable, Table
 from layercheck.file_formats import (
     COMPRESSIBLE,
     REPORT_FORMATS,
@@ -27,7 +27,7 @@ from layercheck.report.read_ahead import one_ahead
 if TYPE_CHECKING:
     from layercheck.page.content import Page
 
-AnyTable: TypeAlias = Table | RowsTable | RecordTable
+AnyTable: TypeAlias = Table | RecordTable
 
 Writer: TypeAlias = Callable[[AnyTable, str, str], None]
 """Writes a table to a path, with the suffix of a compression or an empty one."""

@@ -160,6 +160,13 @@ impl Records for GraphTable {
         self.blocks
     }
 
+    fn block_before(&self, line: usize) -> (usize, usize) {
+        match self.which {
+            Which::Images | Which::Layers(_) => (line / BLOCK, line / BLOCK * BLOCK),
+            Which::Platforms => (0, 0), // an image has any number of them
+        }
+    }
+
     fn lines(
         &self,
         blocks: Range<usize>,

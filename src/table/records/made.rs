@@ -83,6 +83,10 @@ impl Records for Lines {
         self.lines.len()
     }
 
+    fn block_before(&self, line: usize) -> (usize, usize) {
+        (line, line)
+    }
+
     fn lines(
         &self,
         blocks: Range<usize>,

@@ -1,6 +1,6 @@
 //! Tables of any columns: lines of cells, made block by block and never held as a whole.
 //!
-//! [`Records`] gives the lines; [`text`] writes them as CSV and JSON Lines, and `arrow` as record batches. The
+//! [`Records`] gives the lines of a layout's tables and of those of images; [`text`] writes them as CSV and JSON Lines, and `arrow` as record batches. The
 //! report table of digests has a faster writer of its own ([`super::text`]).
 
 #[cfg(feature = "arrow")]
@@ -105,6 +105,13 @@ pub trait Records: Send + Sync {
     /// Returns the number of blocks in which the lines are made. A block may have any number of lines, also
     /// none.
     fn blocks(&self) -> usize;
+
+    /// Returns a block in which, or before which, a line is, and the number of the first line of that block. A
+    /// table whose blocks have a known number of lines saves a reader the blocks before.
+    fn block_before(&self, line: usize) -> (usize, usize) {
+        let _ = line;
+        (0, 0)
+    }
 
     /// Passes the lines of some blocks to `take`, until it returns false.
     ///

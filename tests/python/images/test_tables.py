@@ -60,6 +60,16 @@ def test_tables_of_several_repositories_stand_one_behind_the_other(report: lc.Im
         report.repository("team/c")
 
 
+@pytest.mark.parametrize("table", ["images", "platforms", "layers", "repositories"])
+def test_any_part_of_a_table_has_its_lines(report: lc.ImageReport, table: str) -> None:
+    one = report.repository("team/a")
+    for found in (report.table(table, all_layers=True), one.table(table, all_layers=True)):
+        lines = found.lines(0, len(found))
+        for start in (0, 1, 7, 1_023, 1_024, 1_025, 1_499, 1_500, 1_501, 5_000):
+            for stop in (start, start + 1, start + 1_500):
+                assert found.lines(start, stop) == lines[start:stop]
+
+
 def test_layers_are_those_that_are_not_available_or_all(report: lc.ImageReport, tmp_path: Path) -> None:
     assert len(report.table("layers")) == 8
     report.write(tmp_path / "all.csv", table="layers", all_layers=True)

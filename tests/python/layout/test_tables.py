@@ -76,6 +76,27 @@ def test_a_written_table_reads_back(table: Any, suffix: str, layout: lc.Layout, 
     assert frame.to_dicts() == expected
 
 
+@pytest.mark.parametrize("table", ["images", "platforms", "blobs", "rows"])
+def test_any_part_of_a_long_table_has_its_lines(table: Any) -> None:
+    oci = Oci()
+    images = [oci.image(packed_layer(str(number))) for number in range(1_100)]
+    oci.index(*({**image, **named(f"v{number}")} for number, image in enumerate(images)))
+    found = lc.read_layout(io.BytesIO(oci.archive())).table(table)
+    lines = found.lines(0, len(found))
+    assert len(lines) >= 1_100
+    for start in (0, 1, 1_023, 1_024, 1_025, 1_099, 1_100, 5_000):
+        for stop in (start, start + 1, start + 1_030):
+            assert found.lines(start, stop) == lines[start:stop]
+
+
+def test_a_list_in_csv_tells_spaces_from_its_own(tmp_path: Path) -> None:
+    oci = Oci()
+    image = oci.image(ONE)
+    oci.index({**image, **named("a b")}, {**image, **named("c")})
+    lc.read_layout(io.BytesIO(oci.archive())).write(tmp_path / "t.csv")
+    assert {"a\\u0020b", "c"} <= set((tmp_path / "t.csv").read_text().replace(",", " ").split())
+
+
 def test_text_from_outside_starts_no_formula_and_no_escape(layout: lc.Layout, tmp_path: Path) -> None:
     for suffix in (".csv", ".jsonl"):
         layout.write(tmp_path / f"t{suffix}")
