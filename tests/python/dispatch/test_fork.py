@@ -17,7 +17,7 @@ from layercheck.testing import EvenDigests, LocalEcr
 ROWS = digests(2000)
 
 COMMON = """
-    import asyncio, concurrent.futures, os, signal, sys, threading, time
+    import asyncio, concurrent.futures, faulthandler, os, signal, sys, threading, time
     import layercheck as lc
 
     url, transport = sys.argv[1:3]
@@ -35,12 +35,16 @@ COMMON = """
 
     def is_true(report):
         held = [digest for digest in rows if digest[-1] in "02468ace"]
-        return report.complete and report.digests("available") == held
+        passed = report.complete and report.digests("available") == held
+        if not passed:
+            print("not whole or not true:", report, report.stats, report.errors, file=sys.stderr, flush=True)
+        return passed
 
     def in_child(work):
-        # SIGALRM ends a child that hangs, and its status tells.
+        # SIGALRM ends a child that hangs, and its status tells; before, its stacks go to standard error.
         child = os.fork()
         if child == 0:
+            faulthandler.register(signal.SIGALRM, chain=True)
             signal.alarm(60)
             try:
                 failed = [name for name, passed in work() if not passed]
@@ -53,7 +57,10 @@ COMMON = """
         return child
 
     def ended_well(child):
-        return os.waitpid(child, 0)[1] == 0
+        status = os.waitpid(child, 0)[1]
+        if status:
+            print("a child ended with status", status, file=sys.stderr, flush=True)
+        return status == 0
 """
 
 
