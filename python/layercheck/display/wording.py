@@ -55,14 +55,14 @@ def duration(seconds: float) -> str:
     """A number of seconds as text for people.
 
     Examples:
-        >>> [duration(s) for s in (0.004, 0.04, 7.25, 83, 7300)]
-        ['under 0.01 s', '0.04 s', '7.2 s', '1 min 23 s', '2 h 1 min']
+        >>> [duration(s) for s in (0.004, 0.04, 7.25, 59.97, 83, 7300)]
+        ['under 0.01 s', '0.04 s', '7.2 s', '1 min 0 s', '1 min 23 s', '2 h 1 min']
     """
     if 0 < seconds < 0.01:
         return "under 0.01 s"
     if seconds < 0.1:
         return f"{seconds:.2f} s"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 3600:
