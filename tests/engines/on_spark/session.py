@@ -49,6 +49,7 @@ def start(
         "spark.local.dir": str(folder / "local"),
         "spark.eventLog.enabled": "true",
         "spark.eventLog.dir": (folder / "events").as_uri(),
+        "spark.eventLog.compress": "false",  # Spark 4 compresses it, and readers here want text
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
