@@ -22,7 +22,7 @@ LOOKED_AT = 8 * MESSAGE_LIMIT
 
 _USER_INFO = re.compile(r"//[^/@\s\"']*@")
 _CUT_USER_INFO = re.compile(r"//[^/@\s\"']*\Z")
-_NAMES = r"x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password"
+_NAMES = r"x-amz-security-token|authorization|signature|credential|secret\w{0,20}|password|(?<=[?&;])sig"
 _SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})")
 # The separator may be percent-encoded, once or more often, or escaped as in JSON or HTML.
 _SIGNED = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from layercheck.parts.ask_parts import VerdictFile
 from layercheck.parts.files import Files
 from layercheck.parts.layout import VerdictFiles, read_verdicts, verdict_files
 from layercheck.shard import schema
@@ -30,12 +31,12 @@ def table_of(files: Files, found: VerdictFiles) -> dd.DataFrame:
     """Return the verdicts in some files of a run as a Dask DataFrame."""
     import dask.dataframe as dd
 
-    names = [*found.slices, *found.last]
+    listed = [*found.slices, *found.last]
     final_only = [bool(found.last)] * len(found.slices) + [False] * len(found.last)
-    if not names:
+    if not listed:
         return dd.from_pandas(frame_of(schema().empty_table()), npartitions=1)
     meta = frame_of(schema().empty_table())
-    return dd.from_map(_read, names, final_only, path=files.path, run=found.run, meta=meta)
+    return dd.from_map(_read, listed, final_only, path=files.path, meta=meta)
 
 
 def frame_of(table: Any) -> Any:
@@ -45,5 +46,5 @@ def frame_of(table: Any) -> Any:
     return table.replace_schema_metadata().to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def _read(name: str, final_only: bool, *, path: str, run: str) -> Any:
-    return frame_of(read_verdicts(path, name, run, final_only=final_only))
+def _read(file: VerdictFile, final_only: bool, *, path: str) -> Any:
+    return frame_of(read_verdicts(path, file, final_only=final_only))

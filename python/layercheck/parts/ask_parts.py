@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import math
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from layercheck._core import MAX_BATCH, Planner
+from layercheck.errors import JournalError
 from layercheck.parts.files import Files, note_of, slice_folder
 from layercheck.parts.prepare_pieces import read_digests, write_parts
 from layercheck.shard.ask import ask
@@ -22,6 +24,7 @@ from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.outcome import VERDICTS, Outcome
 from layercheck.shard.settings import Settings
 from layercheck.shard.share import Share
+from layercheck.shard.summary import FOLDER
 from layercheck.shard.table import OPEN, arrow, schema
 
 _NOTE = "layercheck.outcome"
@@ -47,6 +50,23 @@ class Part:
     since: float
 
 
+@dataclass(frozen=True, slots=True)
+class VerdictFile:
+    """A file of verdicts of a slice that is done.
+
+    Attributes:
+        name: Its name beneath the path of the run.
+        run: What `run_name` returned for the run that wrote it.
+        attempt: The attempt that wrote it, as the manifest of the slice has it.
+        ended: When the slice ended, seconds since 1970.
+    """
+
+    name: str
+    run: str
+    attempt: str
+    ended: float
+
+
 class _LeftError(Exception):
     """Ends the writing of a file that is not whole, or that another asker has written."""
 
@@ -58,7 +78,7 @@ def ask_part(
 
     A part that came to a dead end, or was stopped, leaves no file. The file may come while the part is asked,
     if this asker was given up and another one was faster. The driver may have recorded what that one said, so
-    it stays.
+    it stays. One that comes between this look and the end of the writing is replaced; `checked_file` tells.
 
     Args:
         part: What to ask and where to write.
@@ -74,24 +94,24 @@ def ask_part(
     if known is not None:
         return known
     began = time.time()
+    attempt = uuid.uuid4().hex[:16]
     found: list[Outcome] = []
     asking = ask(read_digests(part.path, part.digests), settings, share, stop=stop)
 
     def lines() -> Iterator[Any]:
         yield from asking
         other = _outcome_of(files, part)
-        found.append(asking.outcome if other is None else other)
+        own = replace(asking.outcome, began=began, attempts={part.verdicts: attempt})
+        found.append(own if other is None else other)
         if found[0] is other or found[0].error is not None:
             raise _LeftError
 
     with suppress(_LeftError):
-        files.write(
-            part.verdicts, lines(), schema(), notes=lambda: {_NOTE: _note(asking.outcome, part, began)}
-        )
+        files.write(part.verdicts, lines(), schema(), notes=lambda: {_NOTE: _note(found[0], part)})
     return found[0]
 
 
-def write_open(path: str, files: Sequence[str], folder: str, slice: int, parts: int) -> Fingerprint:
+def write_open(path: str, files: Sequence[VerdictFile], folder: str, slice: int, parts: int) -> Fingerprint:
     """Write the digests that have no final verdict, as the digests of one more slice.
 
     Args:
@@ -105,19 +125,19 @@ def write_open(path: str, files: Sequence[str], folder: str, slice: int, parts: 
         The fingerprint of the digests.
     """
     planner = Planner(threads=1)
-    for name in files:
-        for batch in open_lines(path, name):
+    for file in files:
+        for batch in open_lines(path, file):
             planner.extend_arrow(batch.column(0))
     digests = planner.finish(MAX_BATCH).digests
     return write_parts(path, folder, digests, 1, parts, at=slice).get(slice, Fingerprint())
 
 
-def open_lines(path: str, name: str) -> Iterator[Any]:
+def open_lines(path: str, file: VerdictFile) -> Iterator[Any]:
     """Yield the lines of a file of verdicts that have no final verdict."""
     import pyarrow.compute as pc
 
-    with Files(path).table(name) as file:
-        for batch in file.iter_batches(columns=["digest", "verdict"]):
+    with checked_file(path, file) as table:
+        for batch in table.iter_batches(columns=["digest", "verdict"]):
             yield batch.filter(pc.is_in(batch.column(1), value_set=arrow().array(OPEN)))
 
 
@@ -148,18 +168,45 @@ def run_name(target: Mapping[str, str | bool | None], digests: str) -> str:
     return json.dumps([sorted(target.items()), digests])
 
 
-def is_of_run(table: Any, run: str) -> bool:
-    """Return whether a file of verdicts, opened by `Files.table`, was written for this run."""
-    values = _values_of(note_of(table, _NOTE))
-    return values is not None and values.get("run") == run
+@contextmanager
+def checked_file(path: str, file: VerdictFile) -> Iterator[Any]:
+    """Open a file of verdicts, as `Files.table` does, and make sure that it is the one that was recorded.
+
+    It is looked at while it is open, because another one may come into its place at any time. A file that was
+    asked after the slice had ended is of a run that asks the slice again, and counts.
+
+    Raises:
+        JournalError: Another audit wrote it, or a worker that was given up wrote it after it was recorded.
+    """
+    files = Files(path)
+    with files.table(file.name) as table:
+        values = _values_of(note_of(table, _NOTE)) or {}
+        if values.get("run") != file.run:
+            raise two_audits(files)
+        began = values.get("began")
+        is_newer = isinstance(began, float) and began >= file.ended
+        if values.get("attempt") != file.attempt and not is_newer:
+            manifest = files.url(f"{FOLDER}/{file.name.split('/')[-2]}.json")
+            raise JournalError(
+                f"{files.url(file.name)} was written again after it had been recorded, by a worker that was "
+                f"given up; delete {manifest} and run the same audit again"
+            )
+        yield table
 
 
-def _note(outcome: Outcome, part: Part, began: float) -> str:
+def two_audits(files: Files) -> JournalError:
+    """Return what to raise where verdicts of another audit are among those of this one."""
+    return JournalError(
+        f"two audits wrote into {files.path!r}, and the verdicts of one are among those of the other; "
+        "run each again with a path of its own"
+    )
+
+
+def _note(outcome: Outcome, part: Part) -> str:
     values = {name: getattr(outcome, name) for name in _NUMBERS}
     asked = [outcome.asked.digests, outcome.asked.text]
-    return json.dumps(
-        {**values, "asked": asked, "counts": dict(outcome.counts), "run": part.run, "began": began}
-    )
+    values |= {"asked": asked, "counts": dict(outcome.counts), "run": part.run, "began": outcome.began}
+    return json.dumps({**values, "attempt": outcome.attempts[part.verdicts]})
 
 
 def _outcome_of(files: Files, part: Part) -> Outcome | None:
@@ -168,14 +215,16 @@ def _outcome_of(files: Files, part: Part) -> Outcome | None:
     if values is None:
         return None
     try:
-        if values["run"] != part.run or not part.since <= values["began"] < math.inf:
+        began, attempt = values["began"], values["attempt"]
+        if values["run"] != part.run or not part.since <= began < math.inf or not isinstance(attempt, str):
             return None
         digests, text = values["asked"]
         counts = {verdict: _count(values["counts"][verdict]) for verdict in VERDICTS}
         if sum(counts.values()) != digests:
             return None
         numbers: dict[str, Any] = {name: _count(values[name]) for name in _NUMBERS}
-        return Outcome(Fingerprint(digests, int(text, 16)), counts, **numbers)
+        asked, attempts = Fingerprint(digests, int(text, 16)), {part.verdicts: attempt[:100]}
+        return Outcome(asked, counts, **numbers, began=float(began), attempts=attempts)
     except (ValueError, KeyError, TypeError):  # the file was changed
         return None
 

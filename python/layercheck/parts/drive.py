@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from layercheck.display.callback import as_callback
 from layercheck.errors import JournalError, LayercheckError
-from layercheck.parts.ask_parts import Part, ask_part, parts_of, run_name, write_open
+from layercheck.parts.ask_parts import Part, ask_part, parts_of, run_name, two_audits, write_open
 from layercheck.parts.files import Files, digest_folder, piece_folder
-from layercheck.parts.layout import Layout, VerdictFiles, two_audits, verdict_files, verdict_folder
+from layercheck.parts.layout import Layout, VerdictFiles, verdict_files, verdict_folder
 from layercheck.parts.prepare_pieces import Piece, Rows, write_slices
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.look import Look, accept, look
@@ -32,7 +32,8 @@ _PART_S = 60.0
 _MOST_PARTS = 4
 """Most parts of a slice for each asker."""
 _AT_ONCE = 4_000_000
-"""Digests that one task of the second pass brings together: 128 MB."""
+"""Most digests that one task of the second pass brings together, unless the caller chose larger slices: some
+400 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Audit:
         rows: How rows are read.
         askers: How many tasks ask at once; None for as many as `share_of` says.
         slices: How many slices; None for as many as take some minutes each.
-        max_age_s: Ask again about what is older, seconds.
+        max_age_s: Ask again about slices of which a part is older, seconds.
         progress: As for `layercheck.check`.
     """
 
@@ -167,7 +168,7 @@ class Audit:
         run = uuid.uuid4().hex[:12]
         pieces = list(self._pieces(piece_folder(run)))
         most = sum(piece.digests for piece in pieces)
-        slices = self.slices or slice_count(most, rate)
+        slices = self.slices or slice_count(most, rate, most=_AT_ONCE)
         seconds = most / slices / (rate * 100)
         parts = share.askers * max(1, min(_MOST_PARTS, round(seconds / _PART_S)))
         found = [piece.file for piece in pieces if piece.file is not None]
@@ -212,7 +213,7 @@ class Audit:
             began = time.time()
             arguments = (
                 self.files.path,
-                layout.regular(self.files, waves.done),
+                layout.regular(self.files, {n: each for n, each in waves.done.items() if n != waves.last}),
                 digest_folder(run),
                 waves.last,
                 share.askers,
@@ -223,7 +224,7 @@ class Audit:
                 waves, {waves.last: asked}, settings, share, expected, Layout(layout.digests, run)
             )
         found = verdict_files(self.files)
-        if found.slices and found.run != who:
+        if any(file.run != who for file in found.slices):
             raise two_audits(self.files)
         return found
 

@@ -63,14 +63,12 @@ class ImageAudit:
 
         def tasks(groups: list[ImageGroup]) -> Iterator[Task]:
             for at, group in enumerate(groups, 1):
-                name = f"{IMAGE_FOLDER}/{uuid.uuid4().hex}.parquet"
+                name = f"{IMAGE_FOLDER}/{uuid.uuid4().hex}"
                 lane = (
                     f"{group.lane.registry_id or 'the own account'}, {group.lane.region or 'the own region'}"
                 )
                 what = f"group {at} of {len(groups)} of the repositories of {lane}"
-                yield Task(
-                    what, check_group, (self.files.path, name, group, self.settings, share), name, asks=True
-                )
+                yield Task(what, check_group, (self.files.path, name, group, self.settings, share), asks=True)
 
         try:
             lanes = work.groups(share.askers)
@@ -79,10 +77,10 @@ class ImageAudit:
                     for _, seen in done:
                         accept_version(seen)
             with closing(self.engine.run_lanes([tasks(groups) for groups in lanes], share.askers)) as done:
-                for task, result in done:
+                for _, (result, file) in done:
                     if result.error is not None and result.error.kind == RunCancelled.__name__:
                         raise result.error.exception()
-                    work.finish(result, task.mark)
+                    work.finish(result, file)
             work.check()
             return work.files()
         except (LayercheckError, KeyboardInterrupt) as error:

@@ -92,19 +92,30 @@ class Files:
         # Readers of tables skip names that begin with a dot.
         temporary = f"{directory}/.{last}.{uuid.uuid4().hex}"
         try:
-            system.create_dir(directory, recursive=True)
-            with system.open_output_stream(temporary) as stream:
+            with self._told(name):
+                system.create_dir(directory, recursive=True)
+                stream = system.open_output_stream(temporary)
+            try:
                 yield stream
-            self._sync(system, temporary)
-            system.move(temporary, inner)
-            self._sync(system, directory)
+            finally:
+                with self._told(name):
+                    stream.close()
+            with self._told(name):
+                self._sync(system, temporary)
+                system.move(temporary, inner)
+                self._sync(system, directory)
+        finally:
+            with suppress(OSError):
+                system.delete_file(temporary)
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise JournalError(
                 f"{clean(self.url(name), 300)} cannot be written: {clean(str(error), 300)}"
             ) from error
-        finally:
-            with suppress(OSError):
-                system.delete_file(temporary)
 
     def write(
         self,
@@ -125,19 +136,30 @@ class Files:
             **options: Options of `pyarrow.parquet.ParquetWriter`.
         """
         writer = importlib.import_module("pyarrow.parquet").ParquetWriter
-        with self.writing(name) as stream, writer(stream, schema, **options) as parquet:
-            for batch in batches:
-                parquet.write_batch(batch)
-            if notes is not None:
-                parquet.add_key_value_metadata(dict(notes()))
+        with self.writing(name) as stream:
+            with self._told(name):
+                parquet = writer(stream, schema, **options)
+            try:
+                for batch in batches:  # an error of theirs is about what they read
+                    with self._told(name):
+                        parquet.write_batch(batch)
+                if notes is not None:
+                    parquet.add_key_value_metadata(dict(notes()))
+            finally:
+                with self._told(name):
+                    parquet.close()
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the files of a folder in order; nothing if there is no such folder."""
+        """Return the names of the files of a folder in order; nothing if there is no such folder.
+
+        A file that a worker did not finish has a name that begins with a dot, and is not among them.
+        """
         system, inner = self._open()
         selector = importlib.import_module("pyarrow.fs").FileSelector(
             f"{inner}/{folder}", allow_not_found=True
         )
-        return sorted(each.base_name for each in system.get_file_info(selector) if each.is_file)
+        found = (each.base_name for each in system.get_file_info(selector) if each.is_file)
+        return sorted(name for name in found if not name.startswith("."))
 
     def remove(self, folder: str) -> None:
         """Remove a folder with all files in it, if it is there."""

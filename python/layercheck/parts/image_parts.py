@@ -5,8 +5,8 @@ The functions run in workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.files import Files
@@ -17,7 +17,7 @@ from layercheck.shard.image_work import ImageFile
 from layercheck.shard.images import ask_images
 from layercheck.shard.outcome import PartError
 from layercheck.shard.share import Share
-from layercheck.shard.table import arrow
+from layercheck.shard.table import BATCH_ROWS, arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,25 +38,29 @@ def check_group(
     share: Share,
     *,
     stop: Callable[[], bool] | None = None,
-) -> ImageResult:
-    """Check the repositories of a group and write their lines, unless the file is there.
+) -> tuple[ImageResult, str]:
+    """Check the repositories of a group and write their lines, unless there is a file of the group.
 
-    The file is there if the worker was lost after it had written it, or if this one was given up and another
-    one was faster. The driver may have recorded what the file says, so it stays. A group that was stopped
-    leaves none.
+    There is one if the worker was lost after it had written it, or if this one was given up and another one
+    was faster. Each attempt writes a file of its own, so a late one changes nothing that the driver recorded.
+    A group that was stopped leaves none.
 
     Args:
         path: The folder of the run.
-        name: The name of the file; no other group and no other run has the same.
+        name: The folder of the group beneath it; no other group and no other run has the same.
         group: The repositories.
         settings: The same in every worker.
         share: What this task may do.
         stop: Says whether to stop; called some times a second.
+
+    Returns:
+        What the lines say, and the name of the file with them.
     """
     files = Files(path)
-    there = _result_of(files, name)
+    there = _result_in(files, name)
     if there is not None:
         return there
+    own = f"{name}/{uuid.uuid4().hex}.parquet"
     asking = ask_images([group.batch()], settings, share, stop=stop)
     result = ImageResult()
 
@@ -66,14 +70,14 @@ def check_group(
                 raise _StoppedError
             result.see(batch.select(_SEEN).to_pylist())
             yield batch
-        if files.has(name):
+        if files.names(name):
             raise _StoppedError
 
     try:
-        files.write(name, lines(), image_lines_schema())
+        files.write(own, _gathered(lines()), image_lines_schema())
     except _StoppedError:
-        return _result_of(files, name) or ImageResult(outcome=asking.outcome)
-    return result
+        return _result_in(files, name) or (ImageResult(outcome=asking.outcome), own)
+    return result, own
 
 
 def read_image_table(path: str, file: ImageFile, table: str) -> pa.Table:
@@ -94,14 +98,28 @@ def read_image_table(path: str, file: ImageFile, table: str) -> pa.Table:
     return table_in(found, table)
 
 
-def _result_of(files: Files, name: str) -> ImageResult | None:
-    """What the lines of a file say; None if there is no such file."""
-    result = ImageResult()
-    with suppress(FileNotFoundError), files.table(name) as file:
-        for batch in file.iter_batches(columns=_SEEN):
-            result.see(batch.to_pylist())
-        return result
+def _result_in(files: Files, folder: str) -> tuple[ImageResult, str] | None:
+    """What the lines of the first file in a folder say, and its name; None if there is none."""
+    for name in files.names(folder):
+        result = ImageResult()
+        with files.table(f"{folder}/{name}") as file:
+            for batch in file.iter_batches(columns=_SEEN):
+                result.see(batch.to_pylist())
+        return result, f"{folder}/{name}"
     return None
+
+
+def _gathered(batches: Iterable[Any]) -> Iterator[Any]:
+    """Put small batches together, because each becomes a row group, which costs 10 kB."""
+    pa = arrow()
+    waiting: list[Any] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(each.num_rows for each in waiting) >= BATCH_ROWS:
+            yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
+            waiting = []
+    if waiting:
+        yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
 
 
 def _was_stopped(error: PartError | None) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from layercheck.errors import JournalError
-from layercheck.parts.ask_parts import is_of_run, run_name
+from layercheck.parts.ask_parts import VerdictFile, checked_file, run_name, two_audits
 from layercheck.parts.files import Files, digest_folder, slice_folder
 from layercheck.shard.folder import Folder
 from layercheck.shard.manifest import Fields, Manifest, last_that_counts, name_of, numbers
@@ -58,13 +58,13 @@ class Layout:
         fields = Fields.of_json(content, f"{records!r}/{NAME}")
         return cls(_name(fields, "digests"), _name(fields, "last"))
 
-    def regular(self, files: Files, slices: Iterable[int]) -> list[str]:
-        """Return the files with the verdicts of slices, without the last one.
+    def regular(self, files: Files, done: Mapping[int, Manifest]) -> list[VerdictFile]:
+        """Return the files with the verdicts of slices that are done, without the last one.
 
         Raises:
             JournalError: A file is gone.
         """
-        return _of_slices(files, self.digests, verdict_folder(), slices)
+        return _of_slices(files, self.digests, self, verdict_folder(), done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,10 @@ class VerdictFiles:
         slices: Files of the slices that are done.
         last: Files of the last slice, which asked once more what had no final verdict. If there are any, the
             lines without a final verdict in `slices` do not count.
-        run: What `run_name` returned for the run that all of them are of.
     """
 
-    slices: list[str]
-    last: list[str]
-    run: str
+    slices: list[VerdictFile]
+    last: list[VerdictFile]
 
 
 def verdict_files(files: Files) -> VerdictFiles:
@@ -96,37 +94,33 @@ def verdict_files(files: Files) -> VerdictFiles:
     layout = Layout.read(records)
     found = {number: Manifest.read(records, number) for number in numbers(records)}
     done = {number: each for number, each in found.items() if each is not None}
-    in_last: list[str] = []
-    if layout.last and last_that_counts(done, preparation.slices) is not None:
-        in_last = _of_slices(files, layout.last, verdict_folder(layout.last), [preparation.slices])
     targets = [each.target for each in done.values()]
     if any(each != targets[0] for each in targets):
         raise two_audits(files)
+    in_last: list[VerdictFile] = []
+    last = last_that_counts(done, preparation.slices)
+    if layout.last and last is not None:
+        folder = verdict_folder(layout.last)
+        in_last = _of_slices(files, layout.last, layout, folder, {preparation.slices: last})
     done.pop(preparation.slices, None)
-    run = run_name(targets[0] if targets else {}, layout.digests)
-    return VerdictFiles(layout.regular(files, sorted(done)), in_last, run)
+    return VerdictFiles(layout.regular(files, done), in_last)
 
 
-def read_verdicts(path: str, name: str, run: str, *, final_only: bool) -> pa.Table:
+def read_verdicts(path: str, file: VerdictFile, *, final_only: bool) -> pa.Table:
     """Return the lines of one file of verdicts.
 
     Args:
         path: The folder of the run.
-        name: The name of the file.
-        run: `VerdictFiles.run`.
+        file: The file.
         final_only: Leave out the lines that the last slice asked once more.
 
     Raises:
-        JournalError: Another audit wrote the file.
+        JournalError: The file is not the one that was recorded.
     """
     import pyarrow.compute as pc
 
-    files = Files(path)
-    with files.table(name) as file:
-        # Looked up while the file is open, because another audit may put its own in this place at any time.
-        if not is_of_run(file, run):
-            raise two_audits(files)
-        found: pa.Table = file.read().replace_schema_metadata()
+    with checked_file(path, file) as table:
+        found: pa.Table = table.read().replace_schema_metadata()
     if final_only:
         found = found.filter(pc.invert(pc.is_in(found.column("verdict"), value_set=arrow().array(OPEN))))
     return found
@@ -137,21 +131,16 @@ def verdict_folder(last: str = "") -> str:
     return f"last-{last}/" if last else ""
 
 
-def two_audits(files: Files) -> JournalError:
-    """Return what to raise where verdicts of another audit are among those of this one."""
-    return JournalError(
-        f"two audits wrote into {files.path!r}, and the verdicts of one are among those of the other; "
-        "run each again with a path of its own"
-    )
-
-
-def _of_slices(files: Files, digests: str, folder: str, slices: Iterable[int]) -> list[str]:
+def _of_slices(
+    files: Files, digests: str, layout: Layout, folder: str, done: Mapping[int, Manifest]
+) -> list[VerdictFile]:
     """Return the files of verdicts of slices, one for each file with their digests.
 
     Other files in these folders do not count: they are of an older preparation, or of somebody else.
     """
-    found: list[str] = []
-    for number in slices:
+    found: list[VerdictFile] = []
+    for number, manifest in sorted(done.items()):
+        run, attempts = run_name(manifest.target, layout.digests), manifest.outcome.attempts
         inner = slice_folder(folder, number)
         there = set(files.names(inner))
         for name in files.names(slice_folder(digest_folder(digests), number)):
@@ -160,7 +149,8 @@ def _of_slices(files: Files, digests: str, folder: str, slices: Iterable[int]) -
                     f"{files.url(f'{inner}/{name}')} is gone; delete "
                     f"{files.url(f'{FOLDER}/{name_of(number)}')} and run the same audit again"
                 )
-            found.append(f"{inner}/{name}")
+            file = f"{inner}/{name}"
+            found.append(VerdictFile(file, run, attempts.get(file, ""), manifest.ended))
     return found
 
 

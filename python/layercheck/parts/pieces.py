@@ -137,7 +137,15 @@ def _everywhere(path: str | os.PathLike[str]) -> str:
     return Files.at(path, "table").path
 
 
-_KEYS = ("secret_key", "session_token", "access_token", "account_key", "sas_token", "client_secret")
+_KEYS = (
+    "secret_key",
+    "session_token",
+    "access_token",
+    "account_key",
+    "sas_token",
+    "client_secret",
+    "password",
+)
 """Options of the file systems of pyarrow that are secrets."""
 
 
@@ -148,14 +156,45 @@ def _without_keys(pieces: list[Any]) -> list[Any]:
         TypeError: It would.
     """
     for piece in pieces:
-        system = getattr(piece, "filesystem", None)
-        system = getattr(system, "base_fs", system)
-        options = system.__reduce__()[1] if type(system).__module__.startswith("pyarrow.") else ()
-        held = [name for each in options if isinstance(each, dict) for name in _KEYS if each.get(name)]
-        if held:
-            raise TypeError(
-                f"table has a {type(system).__name__} that holds a {held[0]}, and a distributed run would "
-                "pickle it into the engine's files; pass the URL as text, and give the workers credentials "
-                "of their own"
-            )
+        for system in _file_systems(piece):
+            held = next(_held(system.__reduce__()[1]), None)
+            if held is not None:
+                raise TypeError(
+                    f"table has a {type(system).__name__} that holds a {held}, and a distributed run would "
+                    "pickle it into the engine's files; pass the URL as text, and give the workers "
+                    "credentials of their own"
+                )
     return pieces
+
+
+def _file_systems(piece: Any) -> Iterator[Any]:
+    """Yield the file systems of pyarrow in a piece, also those inside of others and of joined datasets.
+
+    Raises:
+        TypeError: One is of another library, so that nobody can tell what it holds.
+    """
+    for child in getattr(piece, "children", ()):
+        yield from _file_systems(child)
+    system: Any = getattr(piece, "filesystem", None)
+    while hasattr(system, "base_fs"):
+        system = system.base_fs
+    if type(system).__name__ == "PyFileSystem":
+        raise TypeError(
+            "table has a file system that is not pyarrow's own, and a distributed run would pickle it with "
+            "what it holds into the engine's files; pass the URL as text, and give the workers credentials "
+            "of their own"
+        )
+    if type(system).__module__.startswith("pyarrow."):
+        yield system
+
+
+def _held(options: Any) -> Iterator[str]:
+    """Yield the names of the options of a file system that are secrets and have a value."""
+    if isinstance(options, dict):
+        for name, value in options.items():
+            if name in _KEYS and value:
+                yield name
+            yield from _held(value)
+    elif isinstance(options, list | tuple):
+        for each in options:
+            yield from _held(each)

@@ -18,6 +18,8 @@ LIMIT_BYTES = 1 << 20
 """Most bytes of a file that is read: a manifest has about 1 kB, the record of 4,096 slices under 400 kB."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_CONTAINER = re.compile(r"\A(abfss?://)[^/@:]*@")
+"""Azure writes the container of a storage account before the `@`, where other URLs have a user."""
 
 
 def checked_path(path: object, name: str = "path") -> str:
@@ -38,8 +40,9 @@ def checked_path(path: object, name: str = "path") -> str:
         raise TypeError(f"{name} is a path of bytes; expected a str or a path object")
     if not text.strip():
         raise InvalidParameterError(f"{name} is empty; expected a folder, such as /shared/audit")
-    base, _, query = text.partition("?")
-    if _SCHEME.match(text) and (without_user(base) != base or has_secret(query)):
+    base, mark, query = text.partition("?")
+    base = _CONTAINER.sub(r"\1", base)
+    if _SCHEME.match(text) and (without_user(base) != base or has_secret(mark + query)):
         raise InvalidParameterError(
             f"{name} is a URL with a user name or a password, which every worker and every message would "
             "get; leave it out, and give the workers credentials of their own"

@@ -268,6 +268,6 @@ def _manifest(name: str, fields: Fields) -> _Manifest:
 
 def _beneath(fields: Fields) -> str:
     file = fields.text("file")
-    if re.fullmatch(r"images/[0-9a-f]{1,32}(\.parquet)?", file) is None:
+    if re.fullmatch(r"images/[0-9a-f]{1,32}(/[0-9a-f]{32})?(\.parquet)?", file) is None:
         raise fields.wrong("'file' is not the name of a file of lines")
     return file

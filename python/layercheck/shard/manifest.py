@@ -46,6 +46,8 @@ class Manifest:
         outcome: Digests, verdicts, calls, throttles and time.
         began: When the slice began, seconds since 1970.
         ended: When its table was written, seconds since 1970.
+        oldest: When the first of its parts began to ask, seconds since 1970. That is before `began` if a part
+            was asked by a run that did not come to the end of the slice.
     """
 
     slice: int
@@ -55,6 +57,7 @@ class Manifest:
     outcome: Outcome
     began: float
     ended: float
+    oldest: float
 
     @property
     def name(self) -> str:
@@ -71,7 +74,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Folder, slice: int) -> Manifest | None:
-        """Return the manifest of a slice; None if there is none.
+        """Return the manifest of a slice; None if there is none, or if it says that the slice is open.
 
         Raises:
             JournalError: The file is not a manifest, or is of a later format.
@@ -80,7 +83,17 @@ class Manifest:
         content = folder.read(name)
         if content is None:
             return None
-        return cls._of(Fields.of_json(content, f"{folder!r}/{name}"))
+        fields = Fields.of_json(content, f"{folder!r}/{name}")
+        return None if fields.value("open") is True else cls._of(fields)
+
+    @staticmethod
+    def reopen(folder: Folder, slice: int) -> None:
+        """Say that a slice is open, in the place of its manifest.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        folder.write(name_of(slice), (json.dumps({"format": FORMAT, "open": True}) + "\n").encode())
 
     def _values(self) -> dict[str, Any]:
         outcome = self.outcome
@@ -101,6 +114,8 @@ class Manifest:
             "parts": outcome.parts,
             "began": moment(self.began),
             "ended": moment(self.ended),
+            "oldest": moment(self.oldest),
+            "attempts": dict(outcome.attempts),
         }
 
     @classmethod
@@ -119,6 +134,7 @@ class Manifest:
             number["throttles"],
             number["milliseconds"],
             number["parts"],
+            attempts=_attempts(fields.fields("attempts")),
         )
         return cls(
             number["slice"],
@@ -128,6 +144,7 @@ class Manifest:
             outcome,
             fields.moment("began"),
             fields.moment("ended"),
+            fields.moment("oldest"),
         )
 
 
@@ -195,6 +212,10 @@ class Fields:
         except (ValueError, OverflowError):
             raise self.wrong(f"{name!r} is not a time such as 2026-01-31T12:00:00+00:00") from None
 
+    def names(self) -> list[str]:
+        """Return the names of the members."""
+        return list(self._values)
+
     def fields(self, name: str) -> Fields:
         """Return an object inside."""
         value = self._values.get(name)
@@ -219,6 +240,10 @@ class Fields:
         if value is None or isinstance(value, bool):
             return value
         return self.text(name)
+
+
+def _attempts(fields: Fields) -> dict[str, str]:
+    return {name: fields.text(name) for name in fields.names()}
 
 
 def target_of(fields: Fields) -> dict[str, str | bool | None]:

@@ -99,6 +99,8 @@ class Outcome:
         milliseconds: Time between the first request and the last answer, added up over parts.
         parts: How many parts this is the sum of.
         error: Why a part ended early; None if it did not.
+        began: When the first of the parts began to ask, seconds since 1970; None if only the caller knows.
+        attempts: The files that were written, by name, each with the name of the attempt that wrote it.
     """
 
     asked: Fingerprint = field(default_factory=Fingerprint)
@@ -110,6 +112,8 @@ class Outcome:
     milliseconds: int = 0
     parts: int = 0
     error: PartError | None = None
+    began: float | None = None
+    attempts: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(
@@ -118,6 +122,8 @@ class Outcome:
             **{name: getattr(self, name) + getattr(other, name) for name in _COUNTS},
             parts=self.parts + other.parts,
             error=self.error or other.error,
+            began=min((each.began for each in (self, other) if each.began is not None), default=None),
+            attempts={**self.attempts, **other.attempts},
         )
 
     @property
@@ -159,7 +165,9 @@ class Outcome:
         Args:
             notes: The sums, by the names in `NOTES`. What is missing or null counts as zero.
         """
-        found = {name: int(notes.get(f"layercheck.{name}") or 0) for name in (*_COUNTS, *VERDICTS, "parts")}
+        found: dict[str, Any] = {
+            name: int(notes.get(f"layercheck.{name}") or 0) for name in (*_COUNTS, *VERDICTS, "parts")
+        }
         low, high = (int(notes.get(f"layercheck.hash_{half}") or 0) for half in ("low", "high"))
         asked = Fingerprint(int(notes.get("layercheck.digests") or 0), (low + high * _HALF) % (1 << 64))
         text = notes.get(ERROR)

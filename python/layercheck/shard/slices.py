@@ -21,7 +21,7 @@ _SECONDS = 240.0
 _DIGESTS_PER_CALL = 100
 
 
-def slice_count(digests: int, rate: float, *, seconds: float = _SECONDS) -> int:
+def slice_count(digests: int, rate: float, *, seconds: float = _SECONDS, most: int | None = None) -> int:
     """Return how many slices there should be: a power of two from 1 to 4,096.
 
     Args:
@@ -29,12 +29,14 @@ def slice_count(digests: int, rate: float, *, seconds: float = _SECONDS) -> int:
         rate: Calls per second of all askers together.
         seconds: How long the asking of one slice should take. A slice costs a job of the engine, about two
             seconds; the death of the driver costs what the slice under way had asked.
+        most: Most digests of a slice, about; None for as many as the time allows.
 
     Examples:
         >>> slice_count(10**6, 500.0), slice_count(10**9, 500.0), slice_count(10**12, 500.0)
         (1, 128, 4096)
     """
-    wanted = max(1, math.ceil(digests / (rate * _DIGESTS_PER_CALL * seconds)))
+    each = rate * _DIGESTS_PER_CALL * seconds
+    wanted = max(1, math.ceil(digests / (each if most is None else min(each, most))))
     return min(MAX_SLICES, 1 << (wanted - 1).bit_length())
 
 

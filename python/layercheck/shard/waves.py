@@ -45,8 +45,8 @@ class Waves:
         settings: What `accept` returned.
         seen: What the first worker found.
         preparation: The digests of each slice.
-        max_age_s: Ask slices again whose manifest is older, seconds. Later runs go on with that, also without
-            an age, because the tables of such slices may be new in part.
+        max_age_s: Ask slices again of which a part was asked longer ago, seconds. Later runs go on with
+            that, also without an age, because the tables of such slices may be new in part.
         progress: As for `layercheck.check`: called after each slice.
         clock: Seconds since 1970.
 
@@ -88,7 +88,7 @@ class Waves:
         for number in numbers(folder):
             found = Manifest.read(folder, number)
             if found is not None and self._fits(number, found):
-                if found.ended >= self.since:
+                if found.oldest >= self.since:
                     self._done[number] = found
                 else:
                     is_any_old = True
@@ -99,12 +99,19 @@ class Waves:
             text = json.dumps({"format": FORMAT, "since": moment(self.since)})
             folder.write(_AGAIN, f"{text}\n".encode())
 
-    def begin(self) -> None:
-        """Say in the folder that this run asks. Call it before a slice is asked that was done before.
+    def begin(self, slice: int | None = None) -> None:
+        """Say in the folder that this run asks. Call it before the table of a slice is written.
 
         A run with open slices has said so already.
+
+        Args:
+            slice: Its number, if its table is written over what is there. If it was done before, it is open
+                from now on, so that no manifest vouches for a table that is not whole.
         """
         self._record.begin()
+        if slice is not None and slice in numbers(self._folder):
+            Manifest.reopen(self._folder, slice)
+            self._done.pop(slice, None)
 
     @property
     def open(self) -> list[int]:
@@ -160,8 +167,9 @@ class Waves:
             )
         self._record.check()
         found = Manifest.read(self._folder, slice)
+        oldest = began if outcome.began is None else min(began, outcome.began)
         manifest = Manifest(
-            slice, self._preparation.slices, self._target, version(), outcome, began, self._clock()
+            slice, self._preparation.slices, self._target, version(), outcome, began, self._clock(), oldest
         )
         manifest.write(self._folder)  # even if another audit wrote one, so that this one notices too
         if found is not None:

@@ -67,7 +67,7 @@ def audit(
         askers: How many tasks ask at once, each at its part of the rate; None for two, or one for each 500
             calls per second.
         slices: A power of two up to 4,096; None for slices of about four minutes.
-        max_age_s: Ask slices again that were asked more than so many seconds ago.
+        max_age_s: Ask slices again of which a part was asked more than so many seconds ago.
         progress: As for `layercheck.check`; called after each slice.
         write: Called with the lines of each slice and its number, after they are written to `path` and before
             the slice is recorded, to put them into a table of yours. It may be called again with the same
@@ -126,7 +126,7 @@ def audit(
         table = VerdictTable(spark, place, work, settings, share_of(spark, settings, askers))
 
         def ask(digests: DataFrame, number: int) -> None:
-            waves.begin()
+            waves.begin(number)
             began = time.time()
             outcome = table.ask(digests, number)
             try:

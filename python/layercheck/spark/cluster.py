@@ -133,7 +133,10 @@ class HadoopFolder:
             if not whole:
                 # Between the two the file is missing, and a missing file means only that more is asked again.
                 self._system.delete(path, False)
-                self._system.rename(target, path)
+                if not self._system.rename(target, path):
+                    raise JournalError(
+                        f"{self!r}/{name} cannot be written: {target.getName()} was not renamed"
+                    )
 
     def names(self) -> list[str]:
         """Return the names in the folder."""

@@ -79,8 +79,8 @@ def table_at(path: Path) -> pa.Table:
     """The verdict table of an audit."""
     found = verdict_files(Files.at(path))
     final_only = bool(found.last)
-    tables = [read_verdicts(str(path), name, found.run, final_only=final_only) for name in found.slices]
-    tables += [read_verdicts(str(path), name, found.run, final_only=False) for name in found.last]
+    tables = [read_verdicts(str(path), file, final_only=final_only) for file in found.slices]
+    tables += [read_verdicts(str(path), file, final_only=False) for file in found.last]
     return pa.concat_tables(tables) if tables else shard.empty_table()
 
 

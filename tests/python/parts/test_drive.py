@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Generator, Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -203,6 +204,83 @@ def test_an_asker_that_ends_after_its_successor_leaves_the_verdicts_of_that_one(
         options: dict[str, Any] = {"slices": 1, "askers": 1, "session": f"{__name__}:_GivenUp.session"}
         assert lines(audit(ecr, pieces(ROWS, []), tmp_path, engine=Hasty(), **options)) == wanted
         assert ecr.counters.digests == 3 * len(DIGESTS) + 1  # both asked, and the single process
+
+
+def test_a_file_that_is_written_after_it_was_recorded_is_said(tmp_path: Path) -> None:
+    with server() as ecr:
+        audit(ecr, pieces(ROWS, []), tmp_path / "run", slices=1, askers=1)
+        (file,) = (tmp_path / "run").glob("slice=*/*")
+        recorded = file.read_bytes()
+        record = tmp_path / "run" / "_layercheck" / "slice=0000.json"
+        kept = record.read_bytes()
+        file.unlink()
+        record.unlink()
+        audit(ecr, pieces(ROWS, []), tmp_path / "run")
+        late = file.read_bytes()
+        file.write_bytes(recorded)  # the first attempt comes late
+        with pytest.raises(lc.JournalError, match=r"was written again after it had been recorded") as said:
+            table_at(tmp_path / "run")
+        assert f"delete {record} and run the same audit again" in str(said.value)
+        written = record.read_bytes()
+        record.unlink()
+        audit(ecr, pieces(ROWS, []), tmp_path / "run")
+        assert len(table_at(tmp_path / "run")) == len(DIGESTS)
+        file.write_bytes(late)
+        record.write_bytes(written)
+        assert len(table_at(tmp_path / "run")) == len(DIGESTS)
+        # A newer file than the manifest is of a run that asks again, and counts.
+        record.write_bytes(kept)
+        assert len(table_at(tmp_path / "run")) == len(DIGESTS)
+
+
+def test_a_slice_of_which_a_part_is_too_old_is_asked_again(tmp_path: Path) -> None:
+    with server() as ecr:
+        options: dict[str, Any] = {"slices": 1, "askers": 2}
+        with pytest.raises(DriverDiedError):
+            audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(dies_after=1), **options)
+        between = time.time()
+        ecr.set_rule(REPOSITORY, "fraction", fraction=1.0)
+        audit(ecr, pieces(ROWS, []), tmp_path, **options)
+        age = time.time() - between  # the first part is older, the manifest is not
+        table = audit(ecr, pieces(ROWS, []), tmp_path, **options, max_age_s=age)
+        assert set(table["verdict"].to_pylist()) == {"available"}
+        assert lines(table) == of_one_process(ecr, ROWS)
+
+
+def test_what_a_killed_worker_left_is_no_part(tmp_path: Path) -> None:
+    class Kills(OneByOne):
+        """A worker that wrote digests was killed, and its task ran again."""
+
+        def run(self, tasks: Iterable[Task], at_once: int) -> Generator[tuple[Task, Any], None, None]:
+            for task, result in super().run(tasks, at_once):
+                yield task, result
+                if task.what.startswith("the digests of slice"):
+                    for whole in tmp_path.glob("_layercheck/digests-*/slice=*/*.parquet"):
+                        (whole.parent / f".{whole.name}.0123").write_bytes(whole.read_bytes()[:-9])
+                        (whole.parent / f".{whole.name}.4567").write_bytes(whole.read_bytes())
+
+    with server() as ecr:
+        table = audit(ecr, pieces(ROWS, []), tmp_path, engine=Kills(), slices=2, askers=2)
+        assert list(tmp_path.glob("_layercheck/digests-*/slice=*/.*"))
+        assert lines(table) == of_one_process(ecr, ROWS)
+
+
+def test_an_input_that_cannot_be_read_is_not_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"digest": DIGESTS}), rows, compression="none")
+    with rows.open("r+b") as file:
+        file.seek(10)
+        file.write(b"\xff" * 500)
+    with server() as ecr, pytest.raises(OSError, match=r"Couldn.t deserialize|column|page|thrift") as said:
+        audit(ecr, [str(rows)], tmp_path / "run")
+    assert "cannot be written" not in str(said.value)
+
+
+def test_slices_are_small_enough_for_one_task_whatever_the_rate() -> None:
+    for rate in (1.0, 500.0, 50_000.0):
+        for count in (1, 4_000_001, 10**9):
+            assert count / shard.slice_count(count, rate, most=4_000_000) <= 4_000_000
+    assert shard.slice_count(10**9, 500.0) == 128
 
 
 def test_a_table_that_another_audit_writes_into_is_not_read(tmp_path: Path) -> None:

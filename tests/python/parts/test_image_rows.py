@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import layercheck as lc
@@ -132,23 +133,34 @@ class _Successor:
 
 
 def test_an_asker_that_ends_after_its_successor_leaves_the_lines_of_that_one(tmp_path: Path) -> None:
-    files, name = Files.at(tmp_path), "images/0.parquet"
+    files = Files.at(tmp_path)
     group = image_result.ImageGroup(shard.Lane(None, "us-east-1"), ("team/whole", "empty"))
     with LocalEcr(REPOSITORIES, region_name=None) as server:
         made = shard.ImageSettings(f"{__name__}:_Successor.session", server.endpoint_url)
         found = []
 
         def check() -> None:
-            found.append(check_group(files.path, name, group, made, shard.share_of(500.0)))
+            found.append(check_group(files.path, "images/0", group, made, shard.share_of(500.0)))
             server.set_faults([Fault("access_denied")])
 
         _Successor.act = check
         check()
-    first, second = found
+    (first, name), (second, other) = found
+    assert name == other
     assert {end.state for end in first.repositories.values()} == {"done"}
     assert second.repositories == first.repositories
     written = read_image_table(files.path, shard.ImageFile(name), "repositories")
     assert set(written["state"].to_pylist()) == {"done"}
+
+
+def test_a_group_of_small_repositories_is_one_row_group(tmp_path: Path) -> None:
+    names = tuple(f"empty/{number}" for number in range(50))
+    group = image_result.ImageGroup(shard.Lane(None, "us-east-1"), names)
+    with LocalEcr(list(names), region_name=None) as server:
+        made = shard.ImageSettings("layercheck.testing:dummy_session", server.endpoint_url)
+        _, name = check_group(str(tmp_path), "images/0", group, made, shard.share_of(500.0))
+    assert pq.read_metadata(tmp_path / name).num_row_groups == 1
+    assert read_image_table(str(tmp_path), shard.ImageFile(name), "repositories").num_rows == 50
 
 
 def test_a_listing_that_did_not_end_is_said_and_made_again_by_the_next_call(

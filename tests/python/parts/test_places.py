@@ -28,6 +28,9 @@ from layercheck.parts.pieces import check_apart, listed
         ("", lc.InvalidParameterError, "path is empty; expected a folder"),
         (" ", lc.InvalidParameterError, "path is empty"),
         (f"s3://key:{SECRET[:6]}@bucket/audit", lc.InvalidParameterError, "a user name or a password"),
+        (f"abfss://c@a.dfs/run?sv=1&sig={SECRET[:6]}", lc.InvalidParameterError, "a password"),
+        (f"abfs://c/run?sig={SECRET[:6]}", lc.InvalidParameterError, "a password"),
+        (f"abfss://name:{SECRET[:6]}@a.dfs/run", lc.InvalidParameterError, "a password"),
     ],
 )
 def test_a_path_that_cannot_be_right_is_refused(path: Any, error: type[Exception], message: str) -> None:
@@ -35,6 +38,11 @@ def test_a_path_that_cannot_be_right_is_refused(path: Any, error: type[Exception
         with pytest.raises(error, match=message) as refused:
             use(path)
         assert SECRET[:6] not in str(refused.value)
+
+
+def test_a_container_of_azure_is_no_user() -> None:
+    url = "abfss://container@account.dfs.core.windows.net/run"
+    assert Files.at(url).path == url
 
 
 def test_a_folder_may_have_a_name_that_looks_like_a_secret(tmp_path: Path) -> None:
@@ -72,6 +80,33 @@ def test_a_dataset_whose_file_system_holds_keys_is_refused(is_subtree: bool) -> 
     assert SECRET.encode() in pickle.dumps(next(dataset.get_fragments()))
     for table in (dataset, [part]):
         with pytest.raises(TypeError, match="table has a S3FileSystem that holds a secret_key") as refused:
+            listed(table)
+        assert SECRET not in str(refused.value)
+
+
+_ABSTRACT = {name: lambda *_: "theirs" for name in pyarrow.fs.FileSystemHandler.__abstractmethods__}
+_Foreign: Any = type("_Foreign", (pyarrow.fs.FileSystemHandler,), _ABSTRACT)
+
+HIDDEN: dict[str, Any] = {
+    "in a folder of a folder": lambda keys: pyarrow.fs.SubTreeFileSystem(
+        "a", pyarrow.fs.SubTreeFileSystem("b", keys)
+    ),
+    "as the password of a proxy": lambda keys: pyarrow.fs.S3FileSystem(
+        region="eu-west-1",
+        anonymous=True,
+        proxy_options={"scheme": "http", "host": "h", "port": 1, "username": "u", "password": SECRET},
+    ),
+    "in the file system of another library": lambda _: pyarrow.fs.PyFileSystem(_Foreign()),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_keys_that_are_deep_in_a_dataset_are_found(how: str) -> None:
+    keys = pyarrow.fs.S3FileSystem(access_key="key", secret_key=SECRET, region="eu-west-1")
+    part = ds.ParquetFileFormat().make_fragment("rows.parquet", filesystem=HIDDEN[how](keys))
+    dataset = ds.FileSystemDataset([part], pa.schema([("digest", pa.string())]), ds.ParquetFileFormat())
+    for table in (dataset, [part], [ds.dataset([dataset, dataset])]):
+        with pytest.raises(TypeError, match="table has a") as refused:
             listed(table)
         assert SECRET not in str(refused.value)
 

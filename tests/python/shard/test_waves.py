@@ -145,7 +145,7 @@ def test_old_slices_are_asked_again(tmp_path: Path) -> None:
         by_hand.audit(PARTS, _settings(ecr), tmp_path)
         name = tmp_path / "_layercheck/slice=0001.json"
         old = json.loads(name.read_text())
-        name.write_text(json.dumps({**old, "ended": "2020-01-01T00:00:00+00:00"}))
+        name.write_text(json.dumps({**old, "oldest": "2020-01-01T00:00:00+00:00"}))
         calls = ecr.counters.digests
         by_hand.audit(PARTS, _settings(ecr), tmp_path, max_age_s=1e6)
         assert ecr.counters.digests == calls + old["digests"] + 1
@@ -287,6 +287,32 @@ def test_a_run_that_asks_what_is_done_says_so_before_and_notices_another(tmp_pat
     other.finish(0, outcome, began=3.0)
 
 
+def test_a_slice_that_is_asked_again_is_open_until_it_is_done(tmp_path: Path) -> None:
+    folder = shard.open_folder(tmp_path / "_layercheck")
+    digests = shard.fingerprint(shard.prepare([pa.record_batch({"digest": ["ab" * 32]})]))
+    preparation = shard.Preparation(shard.Counts(1, seen=digests), 1, {0: digests})
+    preparation.write(folder)
+    outcome = shard.Outcome(digests, {**shard.Outcome().counts, "available": 1}, parts=1)
+    look = shard.Look("1", "", "3", endpoint_url="http://127.0.0.1:1")
+
+    def made() -> shard.Waves:
+        return shard.Waves(folder, shard.Settings("app", rate=1.0), look, preparation)
+
+    waves = made()
+    waves.begin(0)
+    waves.finish(0, outcome, began=1.0)
+    assert shard.summary(tmp_path).complete
+    again = made()
+    assert not again.open
+    again.begin(0)  # and then the driver dies
+    assert again.open == [0]
+    assert shard.summary(tmp_path).open == (0,)
+    successor = made()
+    assert successor.open == [0]
+    successor.finish(0, outcome, began=2.0)
+    assert shard.summary(tmp_path).complete
+
+
 def test_lines_that_were_lost_or_doubled_on_their_way_leave_the_slice_open(tmp_path: Path) -> None:
     with _server() as ecr:
         settings_ = _settings(ecr)
@@ -317,6 +343,8 @@ LIES: dict[str, tuple[Any, str]] = {
     "a hash that is none": ({"hash": "0x12"}, "'hash' is not 16 hex digits"),
     "a time without a zone": ({"ended": "2026-01-01T00:00:00"}, "'ended' is not a time such as"),
     "a time that is none": ({"began": "soon"}, "'began' is not a time"),
+    "no age": ({"oldest": None}, "'oldest' is not a short text"),
+    "attempts that are none": ({"attempts": {"a": 1}}, "'a' is not a short text"),
     "a version of a megabyte": ({"layercheck": "x" * 100_000}, "'layercheck' is not a short text"),
     "a target that is a list": ({"target": []}, "'target' is not an object"),
     "a missing member": ({"parts": None}, "'parts' is not a whole number"),
