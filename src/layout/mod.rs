@@ -55,6 +55,10 @@ pub const MAX_DEPTH: usize = 8;
 /// Most documents of a layout, so that a hostile layout cannot cause unbounded work.
 pub const MAX_DOCUMENTS: usize = 1_000_000;
 
+/// Most times that the images of a layout may name documents and blobs, all together, also through indexes that
+/// they share. A table may have a line for each.
+pub const MAX_NAMED: usize = 20_000_000;
+
 /// Most bytes of documents that are kept while an archive is read.
 pub const MAX_KEPT: usize = 512 << 20;
 

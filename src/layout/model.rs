@@ -264,6 +264,25 @@ impl Layout {
         order
     }
 
+    /// Returns whether the images name documents and blobs more than `most` times.
+    pub(in crate::layout) fn names_more_than(&self, most: usize) -> bool {
+        let of = |document: &Document| 1 + document.children.len() + document.parts.len();
+        let once: usize = self.documents.iter().map(of).sum();
+        if self.images.len().saturating_mul(once) <= most {
+            return false;
+        }
+        let mut left = most;
+        for image in &self.images {
+            for document in self.below(image.document) {
+                match left.checked_sub(of(&self.documents[document as usize])) {
+                    Some(rest) => left = rest,
+                    None => return true,
+                }
+            }
+        }
+        false
+    }
+
     /// Returns whether a push of everything could succeed from this source alone: nothing is lacking, damaged
     /// or unreadable, except layers that are not to be distributed.
     #[must_use]

@@ -88,7 +88,7 @@ fn read_folder(path: &Path, options: &mut Options<'_>) -> Result<Layout, LayoutE
     let store = Folder::new(path, options.blobs, options.verify == Some(true), check.clone())?;
     let mut walk = Walk::new(&store, Form::Folder, options.keep_content, check);
     walk.index(&place, &content)?;
-    Ok(walk.finish())
+    walk.finish()
 }
 
 /// Says what a folder without `index.json` looks like.
@@ -202,7 +202,7 @@ fn read_archive(file: impl Read, options: &mut Options<'_>) -> Result<Layout, La
         (_, _, _, Some(repositories)) => docker::add_old(&mut walk, &archive, repositories)?,
         _ => {}
     }
-    Ok(walk.finish())
+    walk.finish()
 }
 
 /// Says what an archive without images looks like.
@@ -288,7 +288,7 @@ fn read_manifest(content: &[u8], options: &mut Options<'_>) -> Result<Layout, La
     top.content = options.keep_content.then(|| content.into());
     walk.read_into(document, "the manifest", content, None, 0)?;
     walk.image(document, Vec::new())?;
-    let mut layout = walk.finish();
+    let mut layout = walk.finish()?;
     if is_alone {
         // Nothing is lacking, because the source was never meant to hold it.
         layout.problems.retain(|problem| problem.kind != ProblemKind::Lacking);

@@ -9,7 +9,7 @@ use super::model::{Document, Layout, Part, State, Target};
 use super::rows::Places;
 use crate::digest::{Digest, Text};
 use crate::manifest::{self, Role};
-use crate::memory::OutOfMemory;
+use crate::memory::{self, OutOfMemory};
 use crate::table::records::{Cell, Column, Kind, Records};
 
 /// Lines of a block.
@@ -171,31 +171,33 @@ enum Content {
 
 impl LayoutTable {
     /// Makes a table.
-    #[must_use]
-    pub fn new(layout: Arc<Layout>, which: Which) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(layout: Arc<Layout>, which: Which) -> Result<Self, OutOfMemory> {
         let content = match which {
             Which::Images => {
                 let sums = layout.images.iter().map(|image| Sum::of(&layout, &layout.below(image.document)));
                 Content::Images(sums.collect())
             }
-            Which::Platforms => Content::Platforms(platforms(&layout)),
+            Which::Platforms => Content::Platforms(platforms(&layout)?),
             Which::Blobs => Content::Blobs(images_of_blobs(&layout)),
             Which::Rows => Content::Rows(Places::of(&layout)),
         };
-        Self { layout, content }
+        Ok(Self { layout, content })
     }
 }
 
-fn platforms(layout: &Layout) -> Vec<(u32, u32, Sum)> {
+fn platforms(layout: &Layout) -> Result<Vec<(u32, u32, Sum)>, OutOfMemory> {
     let mut rows = Vec::new();
     for (number, image) in layout.images.iter().enumerate() {
         for document in layout.below(image.document) {
             if layout.documents[document as usize].kind != manifest::Kind::Index {
-                rows.push((number as u32, document, Sum::of(layout, &[document])));
+                memory::push(&mut rows, (number as u32, document, Sum::of(layout, &[document])))?;
             }
         }
     }
-    rows
+    Ok(rows)
 }
 
 fn images_of_blobs(layout: &Layout) -> Vec<u32> {

@@ -18,8 +18,8 @@ const BLOCK: usize = 512;
 /// Most bytes of the extended headers of one entry. Real ones have a few hundred.
 const MAX_EXTENDED: u64 = 1 << 20;
 
-/// Most bytes of a file with holes: the largest layer that ECR takes has 52,000 MiB. A hole costs nothing in
-/// the archive and time to hash.
+/// Most bytes of all files with holes together: the largest layer that ECR takes has 52,000 MiB. A hole costs
+/// nothing in the archive and time to hash.
 const MAX_SPARSE: u64 = 64 << 30;
 
 /// Bytes that are read at once.
@@ -72,12 +72,14 @@ pub(super) struct Tar<R> {
     /// Whether the archive has its end mark of two empty blocks.
     pub(super) has_end: bool,
     global: Extended,
+    /// Bytes of the files with holes so far.
+    sparse: u64,
 }
 
 impl<R: Read> Tar<R> {
     /// Begins an archive of which `at` bytes are in front of `file` again.
     pub(super) fn new(file: R) -> Self {
-        Self { file, at: 0, chunk: vec![0; CHUNK], has_end: false, global: Extended::default() }
+        Self { file, at: 0, chunk: vec![0; CHUNK], has_end: false, global: Extended::default(), sparse: 0 }
     }
 
     /// Reads the next header; returns None at the end. The content of the entry before must be read.
@@ -174,10 +176,14 @@ impl<R: Read> Tar<R> {
         let broken = || Self::broken(start, "the map of a file with holes cannot be read");
         let gnu = header.as_gnu().ok_or_else(broken)?;
         let real = gnu.real_size().map_err(|_| broken())?;
-        if real > MAX_SPARSE {
+        self.sparse = self.sparse.saturating_add(real);
+        if self.sparse > MAX_SPARSE {
             return Err(Self::broken(
                 start,
-                &format!("the entry {} has more than 64 GiB with its holes", entry.shown),
+                &format!(
+                    "the entry {}, and those before it, have more than 64 GiB with their holes",
+                    entry.shown
+                ),
             ));
         }
         let mut pieces = Vec::new();

@@ -7,7 +7,7 @@ use super::archive::hex;
 use super::error::LayoutError;
 use super::model::{Blob, Document, Form, Image, Layout, Part, Problem, ProblemKind, State, Target};
 use super::store::{Check, Content, Found, Store};
-use super::{MAX_DEPTH, MAX_DOCUMENTS, Problems, shortened};
+use super::{MAX_DEPTH, MAX_DOCUMENTS, MAX_NAMED, Problems, shortened};
 use crate::digest::Digest;
 use crate::manifest::{
     Child, Descriptor, ImageConfig, Kind, KnownType, Manifest, ManifestError, MediaType, Platform, Role,
@@ -56,9 +56,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Layout {
+    /// Returns the layout.
+    ///
+    /// # Errors
+    /// If its images share so much that a table of them would have no bound.
+    pub(super) fn finish(mut self) -> Result<Layout, LayoutError> {
         (self.layout.problems, self.layout.more_problems) = self.problems.finish();
-        self.layout
+        if self.layout.names_more_than(MAX_NAMED) {
+            return Err(LayoutError::whole(format!(
+                "its images name documents and blobs more than {MAX_NAMED} times"
+            )));
+        }
+        Ok(self.layout)
     }
 
     /// Follows the documents that `index.json` lists. Blobs that it lists belong to no image.

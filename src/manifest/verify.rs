@@ -2,6 +2,8 @@
 //!
 //! Docker signed manifests of schema 1 by JSON web signatures inside the document. The digest leaves the
 //! signatures out: it is that of the first `formatLength` bytes and the `formatTail` of the protected header.
+//! Nothing else may follow these bytes: a reader reads the whole document, so what it reads has to be what
+//! the digest is of.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -49,8 +51,18 @@ fn schema1_digest(document: &[u8]) -> Option<Digest> {
     // Nearly no document has signatures, and this search is faster than reading the document.
     memchr::memmem::find(document, b"\"signatures\"")?;
     let (length, tail) = Signed::read(document).ok()??.payload()?;
-    let kept = document.get(..length)?;
-    Some(Digest(Sha256::new().chain_update(kept).chain_update(tail).finalize().into()))
+    let payload = [document.get(..length)?, &tail].concat();
+    is_signed_as_it_reads(document, &payload).then(|| Digest(Sha256::digest(&payload).into()))
+}
+
+/// Returns true if the payload is a manifest of schema 1, and all that the document has besides its signatures.
+fn is_signed_as_it_reads(document: &[u8], payload: &[u8]) -> bool {
+    let read = |text| serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(text).ok();
+    let (Some(mut whole), Some(signed)) = (read(document), read(payload)) else {
+        return false;
+    };
+    whole.remove("signatures");
+    signed.get("schemaVersion").is_some_and(|version| *version == 1) && whole == signed
 }
 
 /// What the signatures of a document say.

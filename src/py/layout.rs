@@ -284,7 +284,8 @@ impl PyLayout {
         let which = Which::ALL.into_iter().find(|which| which.name() == name);
         let which = which.ok_or_else(|| PyValueError::new_err(format!("there is no table {name:?}")))?;
         let layout = Arc::clone(&self.layout);
-        Ok(PyRecordTable::new(py.detach(|| Arc::new(LayoutTable::new(layout, which)))))
+        let table = py.detach(|| LayoutTable::new(layout, which))?;
+        Ok(PyRecordTable::new(Arc::new(table)))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

@@ -49,14 +49,14 @@ def documents(number: int, *, present: bool) -> Iterator[bytes]:
         top.append(name)
         yield packed
         made += len(names) + 1
-    yield from _end(top)
+    yield from end(top)
 
 
 def document(content: bytes) -> Iterator[bytes]:
     """The pieces of an OCI archive of one document."""
     name, packed = blob(content)
     yield packed
-    yield from _end([name])
+    yield from end([name])
 
 
 def padded_to(size: int, layers: list[str]) -> bytes:
@@ -71,7 +71,7 @@ def of_parts(number: int) -> bytes:
     return b'{"schemaVersion":2,"layers":[' + b",".join([b"{}"] * number) + b"]}"
 
 
-def _end(top: list[str]) -> Iterator[bytes]:
+def end(top: list[str]) -> Iterator[bytes]:
     yield entry("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     yield entry("index.json", index_of(top))
     yield b"\0" * 1024

@@ -198,6 +198,20 @@ def test_files_with_holes_are_hashed_with_their_zeros() -> None:
         assert "holes" in error(bytes(broken) + stored.ljust(512, b"\0") + archive)
 
 
+def test_the_holes_of_all_files_of_an_archive_have_one_limit() -> None:
+    def header(number: int, size: int) -> bytes:
+        entry = tarfile.TarInfo(f"blobs/sha256/{number:064x}")
+        entry.type = tarfile.GNUTYPE_SPARSE
+        head = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+        head[483:495] = b"\x80" + size.to_bytes(11, "big")
+        head[148:156] = b" " * 8
+        head[148:156] = b"%06o\0 " % sum(head)
+        return bytes(head)
+
+    said = error(header(1, 1 << 20) + header(2, 64 << 30) + bytes(1024))
+    assert "and those before it, have more than 64 GiB with their holes" in said
+
+
 def test_holes_in_the_form_of_pax_are_refused_with_advice() -> None:
     entry = tarfile.TarInfo("blob")
     entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}

@@ -97,3 +97,20 @@ def test_a_document_of_100_000_parts_is_read_and_one_of_more_is_not(tmp_path: Pa
     assert "100,000" in problem
     with pytest.raises(ValueError, match="100,000"):
         lc.plan(more)
+
+
+def test_images_that_share_very_many_documents_are_refused(tmp_path: Path) -> None:
+    """A few megabytes would make a table of tens of millions of lines."""
+    shared, packed = million.blob(million.index_of([f"{number:064x}" for number in range(40_000)]))
+    tops = [
+        million.blob(
+            b'{"schemaVersion":2,"number":%d,"manifests":[{"digest":"sha256:%s"}]}'
+            % (number, shared.encode())
+        )
+        for number in range(600)
+    ]
+    path = write(
+        tmp_path / "a", [packed, *(each for _, each in tops), *million.end([name for name, _ in tops])]
+    )
+    with pytest.raises(lc.LayoutError, match="its images name documents and blobs more than 20000000 times"):
+        lc.read_layout(path)

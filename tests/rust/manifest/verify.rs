@@ -64,3 +64,24 @@ fn hostile_signatures_are_no_payload() {
     let other = signed(&header()).replace("fsLayers", "layers");
     assert_eq!(digest_of(other.as_bytes()), sha256(other.as_bytes()));
 }
+
+#[test]
+fn what_follows_the_signed_bytes_of_a_document_is_not_read_under_their_digest() {
+    let blob = format!("sha256:{}", "ee".repeat(32));
+    let forged = |payload: &str| {
+        let kept = payload.strip_suffix('}').unwrap();
+        let header = json!({"formatLength": kept.len(), "formatTail": "fQ"}).to_string();
+        let header = URL_SAFE_NO_PAD.encode(header);
+        format!(
+            "{kept},\"config\":null,\"layers\":null,\"fsLayers\":[{{\"blobSum\":\"{blob}\"}}],\
+             \"signatures\":[{{\"protected\":\"{header}\"}}]}}"
+        )
+    };
+    // The signed bytes are another manifest, or one of schema 1 with other layers.
+    for payload in [r#"{"schemaVersion": 2, "layers": []}"#, r#"{"schemaVersion": 1, "fsLayers": []}"#] {
+        let document = forged(payload);
+        assert!(Manifest::read(document.as_bytes(), None).is_ok());
+        assert!(!verify(document.as_bytes(), &sha256(payload.as_bytes())), "{payload}");
+        assert_eq!(digest_of(document.as_bytes()), sha256(document.as_bytes()));
+    }
+}
