@@ -20,6 +20,7 @@ class FixedRate:
     """A rate that a test sets."""
 
     is_steady = False
+    caller = 1
     budget = Budget(0.02)
 
     def __init__(self, rate: float | None = None) -> None:
