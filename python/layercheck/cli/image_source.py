@@ -13,7 +13,7 @@ from typing import BinaryIO
 import click
 
 from layercheck.cli.exit_codes import CommandError
-from layercheck.cli.input_files import STDIN, total_bytes
+from layercheck.cli.input_files import STDIN, named, total_bytes
 from layercheck.errors import LayoutError
 from layercheck.redact import one_line
 
@@ -50,17 +50,17 @@ def reading(source: str) -> Iterator[None]:
     Raises:
         CommandError: SOURCE is not an image, or cannot be read.
     """
-    shown = "standard input" if source == STDIN else repr(source)
+    name = named(source)
     try:
         yield
     except LayoutError as error:
         text = one_line(str(error))
-        raise CommandError(f"{shown}: {text}" if source == STDIN else text) from error
+        raise CommandError(f"{name}: {text}" if source == STDIN else text) from error
     except FileNotFoundError as error:
         raise CommandError(
-            f"no such file or folder: {shown}; check the path, or use - for standard input"
+            f"no such file or folder: {name}; check the path, or use - for standard input"
         ) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        where = repr(os.fsdecode(error.filename)) if error.filename else shown
+        where = named(os.fsdecode(error.filename)) if error.filename else name
         raise CommandError(f"cannot read {where}: {reason}; check its owner and mode") from error

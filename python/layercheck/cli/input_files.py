@@ -18,6 +18,7 @@ from layercheck.file_formats import FileFormat, inner_suffix, input_format
 from layercheck.inputs.content import BinaryFile, peek
 from layercheck.inputs.files import FileRows
 from layercheck.inputs.tables import FORMATS as TABLES
+from layercheck.redact import without_secrets
 
 STDIN = "-"
 _HEAD_BYTES = 8192
@@ -96,7 +97,7 @@ class InputShape:
         for option, given in (("--column", self.column), ("--delimiter", self.delimiter)):
             if format_ == "lines" and given is not None:
                 raise CommandError(
-                    f"{_shown(name)} is read as lines, which have no columns; leave out {option}, or say "
+                    f"{named(name)} is read as lines, which have no columns; leave out {option}, or say "
                     "what it is with --input-format"
                 )
         delimiter = self.delimiter if format_ == "csv" else None
@@ -168,7 +169,7 @@ def read_plan(
         if name != STDIN and Path(name).is_dir():
             with _readable(name):
                 notes = FileRows(name, "layout", None).feed(planner)
-            taken += [f"note: {in_options(note)} of {_shown(name)}" for note in notes]
+            taken += [f"note: {in_options(note)} of {named(name)}" for note in notes]
             continue
         with _open(name) as file, _readable(name):
             head, whole = peek(file)
@@ -185,7 +186,7 @@ def read_plan(
                 notes = rows.feed(planner)
                 doubt = None if rows.holds_images else _doubt(name, watched.head)
                 doubts += [doubt] if doubt else []
-        taken += [f"note: {in_options(note)} of {_shown(name)}" for note in notes]
+        taken += [f"note: {in_options(note)} of {named(name)}" for note in notes]
     plan = planner.finish(batch_size)
     if plan.hint is not None and not doubts:
         doubts.append(plan.hint)
@@ -230,7 +231,7 @@ def _check_exists(name: str) -> None:
     try:
         if path.is_dir() and not (path / "index.json").exists():
             raise CommandError(
-                f"{_shown(name)} is a directory, not a file of digests and not an OCI layout; name the files "
+                f"{named(name)} is a directory, not a file of digests and not an OCI layout; name the files "
                 "in it"
             )
         path.stat()
@@ -265,7 +266,7 @@ def _readable(name: str) -> Iterator[None]:
         raise CommandError(str(error)) from error
     except (ValueError, TypeError) as error:
         # The file exists, but its content does not have the chosen format or column.
-        raise CommandError(f"cannot read {_shown(name)}: {in_options(str(error))}") from error
+        raise CommandError(f"cannot read {named(name)}: {in_options(str(error))}") from error
 
 
 def in_options(message: str) -> str:
@@ -282,29 +283,30 @@ def in_options(message: str) -> str:
 
 def _doubt(name: str, head: bytes) -> str | None:
     if not is_compressed(head) and b"\0" in head:
-        return f"{_shown(name)} looks binary; expected text with one digest per line"
+        return f"{named(name)} looks binary; expected text with one digest per line"
     return None
 
 
 def _all_of(names: Sequence[str]) -> str:
-    return " and ".join(_shown(name) for name in names) if len(names) < 3 else f"all {len(names)} inputs"
+    return " and ".join(named(name) for name in names) if len(names) < 3 else f"all {len(names)} inputs"
 
 
-def _shown(name: str) -> str:
-    return "standard input" if name == STDIN else repr(name)
+def named(name: str) -> str:
+    """The name of an input for a message, without a password that stands in it, as in a URL."""
+    return "standard input" if name == STDIN else repr(without_secrets(name))
 
 
 def _unreadable(name: str, error: Exception) -> CommandError:
-    shown = _shown(name)
+    where = named(name)
     if isinstance(error, FileNotFoundError):
-        return CommandError(f"no such file: {shown}; check the path, or use - for standard input")
+        return CommandError(f"no such file: {where}; check the path, or use - for standard input")
     if isinstance(error, PermissionError):
-        return CommandError(f"no permission to read {shown}; check its owner and mode with: ls -l")
+        return CommandError(f"no permission to read {where}; check its owner and mode with: ls -l")
     if isinstance(error, IsADirectoryError):
-        return CommandError(f"{shown} is a directory, not a file of digests; name the files in it")
+        return CommandError(f"{where} is a directory, not a file of digests; name the files in it")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if reason.startswith("broken "):
-        return CommandError(f"cannot read {shown}: {reason}; fetch or pack it again")
+        return CommandError(f"cannot read {where}: {reason}; fetch or pack it again")
     if "unpack it first" in reason:
-        return CommandError(f"cannot read {shown}: {reason}")
-    return CommandError(f"cannot read {shown}: {reason}; check the path")
+        return CommandError(f"cannot read {where}: {reason}")
+    return CommandError(f"cannot read {where}: {reason}; check the path")

@@ -14,7 +14,7 @@ from rich.text import Text
 from layercheck.cli.numbers_table import numbers_table
 from layercheck.cli.verdict_bar import VerdictBar
 from layercheck.display.wording import ENDINGS, VERDICT_NOTES, VERDICT_STYLES, duration, percent
-from layercheck.redact import one_line, visible
+from layercheck.redact import one_line, visible, without_secrets
 from layercheck.report.unanswered_causes import unanswered_causes
 from layercheck.verdict import Verdict
 
@@ -153,7 +153,7 @@ def _bad_rows(report: Report) -> list[RenderableType]:
                 table.add_row(f"{rows:,}", kind)
                 continue
             # The text after the semicolon repeats what a digest looks like, so the table leaves it out.
-            what, _, _ = one_line(reject.message).partition(";")
+            what, _, _ = one_line(without_secrets(reject.message)).partition(";")
             table.add_row(f"{rows:,}", _described(what, reject.text))
         lines += [Text("\ninvalid rows by kind, with the first of each", style="bold"), table]
     for verdict in (Verdict.REFUSED, Verdict.OTHER):
@@ -181,7 +181,7 @@ def _examples() -> Table:
 def _described(what: str, text: str | None) -> Text:
     line = Text(what)
     if text:
-        shown = visible(text)
+        shown = visible(without_secrets(text))
         cut = shown if len(shown) <= _TEXT_WIDTH else shown[: _TEXT_WIDTH - 1] + "…"
         line.append(f"\n{cut}", style="dim")
     return line
