@@ -61,8 +61,8 @@ def check_images(
         tags: Patterns of tags, one of which an image must have.
         tagged: True for tagged images only, False for untagged ones.
         status: `"active"`, `"archived"` or `"any"`.
-        pushed_after: Only images pushed at this time or later.
-        pushed_before: Only images pushed earlier.
+        pushed_after: Only images pushed at this time or later. A time without a zone is UTC.
+        pushed_before: Only images pushed earlier. A time without a zone is UTC.
         newest: Only so many images of each repository.
         platforms: Platforms of which an index must be whole.
         manifests: A file that keeps manifests, so that each is read once.

@@ -59,8 +59,8 @@ class ImageChecker:
         tags: Patterns of tags, one of which an image must have; None for all images.
         tagged: True for images with a tag only, False for those without, None for all.
         status: `"active"`, `"archived"` or `"any"`.
-        pushed_after: Only images pushed at this time or later.
-        pushed_before: Only images pushed earlier.
+        pushed_after: Only images pushed at this time or later. A time without a zone is UTC.
+        pushed_before: Only images pushed earlier. A time without a zone is UTC.
         newest: Only so many images of each repository, the newest.
         platforms: Platforms such as `"linux/arm64"` of which an index must be whole; None for all.
         manifests: A file that keeps what manifests say, so that each is read once in its life.

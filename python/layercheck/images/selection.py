@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from numbers import Integral
 from typing import Any, Literal, TypeAlias, get_args
 
 from layercheck.errors import InvalidParameterError
@@ -23,8 +24,8 @@ class Selection:
         tags: Patterns of tags, one of which an image must have; empty for all images.
         tagged: True for images with a tag only, False for those without, None for all.
         status: `active`, `archived` or `any`.
-        pushed_after: Only images pushed at this time or later.
-        pushed_before: Only images pushed earlier.
+        pushed_after: Only images pushed at this time or later. A time without a zone is UTC.
+        pushed_before: Only images pushed earlier. A time without a zone is UTC.
         newest: Only so many, the newest; None for all.
     """
 
@@ -38,8 +39,18 @@ class Selection:
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise InvalidParameterError(f"status is {self.status!r}; expected one of: {', '.join(STATUSES)}")
-        if self.newest is not None and (isinstance(self.newest, bool) or self.newest < 1):
-            raise InvalidParameterError(f"newest is {self.newest!r}; expected at least 1, or None for all")
+        if self.newest is not None and not _is_count(self.newest):
+            raise InvalidParameterError(
+                f"newest is {self.newest!r}; expected a whole number of at least 1, or None for all"
+            )
+        for name in ("pushed_after", "pushed_before"):
+            time = getattr(self, name)
+            # A date is refused, because it does not say whether its day is included.
+            if time is not None and not isinstance(time, datetime):
+                raise InvalidParameterError(
+                    f"{name} is {time!r}; expected a datetime such as "
+                    "datetime(2026, 11, 1, tzinfo=UTC), or None"
+                )
 
     @property
     def is_all(self) -> bool:
@@ -84,5 +95,10 @@ def _pushed(image: Mapping[str, Any]) -> datetime:
 
 
 def _utc(time: datetime) -> datetime:
-    """The time as UTC; without a zone it is of this machine."""
-    return time.astimezone(UTC)
+    """The time with a zone, which is UTC if it has none."""
+    return time if time.utcoffset() is not None else time.replace(tzinfo=UTC)
+
+
+def _is_count(number: object) -> bool:
+    """Whether a value is a whole number of at least 1; those of numpy are, too."""
+    return not isinstance(number, bool) and isinstance(number, Integral) and int(number) >= 1

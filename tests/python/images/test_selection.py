@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -48,12 +49,32 @@ def test_images_are_chosen_by_what_the_listing_says(choice: dict[str, Any], name
     assert "".join(each["imageDigest"] for each in chosen) == names
 
 
-def test_a_time_without_a_zone_is_of_this_machine() -> None:
-    local = DAYS[1].astimezone().replace(tzinfo=None)
-    assert len(Selection(pushed_after=local).choose(IMAGES)) == 2
+def test_a_time_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    hour_later = DAYS[1].replace(tzinfo=None, hour=1)
+    try:
+        assert len(Selection(pushed_after=hour_later).choose(IMAGES)) == 1
+        assert len(Selection(pushed_before=hour_later).choose(IMAGES)) == 3
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
-@pytest.mark.parametrize("wrong", [{"status": "lost"}, {"newest": 0}, {"newest": True}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "lost"},
+        {"newest": 0},
+        {"newest": True},
+        {"newest": "2"},
+        {"newest": 2.5},
+        {"pushed_after": "2026-01-01"},
+        {"pushed_before": date(2026, 1, 1)},
+        {"pushed_before": 0},
+    ],
+    ids=lambda wrong: "-".join(map(repr, *wrong.items())),
+)
 def test_a_choice_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(lc.InvalidParameterError, match="expected"):
-        Selection(**wrong)
+    with pytest.raises(lc.InvalidParameterError, match=f"{next(iter(wrong))} is .*expected"):
+        lc.check_images("team/app", **wrong)

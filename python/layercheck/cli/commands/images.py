@@ -22,6 +22,7 @@ from layercheck.cli.options import (
     rate_option,
 )
 from layercheck.cli.signals import InterruptHandler
+from layercheck.cli.time_type import TimeType
 from layercheck.images.selection import STATUSES
 from layercheck.images.tables import TABLES
 from layercheck.redact import one_line
@@ -95,8 +96,15 @@ class _PaceType(RateType):
     metavar="OS/ARCH[/VARIANT]",
     help="Platforms of which an index must be whole; default all.",
 )
-@click.option("--pushed-after", type=click.DateTime(), metavar="DATE", help="Only images pushed since.")
-@click.option("--pushed-before", type=click.DateTime(), metavar="DATE", help="Only images pushed earlier.")
+@click.option(
+    "--pushed-after",
+    type=TimeType(),
+    metavar="TIME",
+    help="Only images pushed since: 2026-11-01 or 2026-11-01T12:30:00Z; UTC unless it names a zone (+01:00).",
+)
+@click.option(
+    "--pushed-before", type=TimeType(), metavar="TIME", help="Only images pushed earlier; UTC likewise."
+)
 @click.option(
     "--newest", type=click.IntRange(min=1), metavar="N", help="Only the newest N of each repository."
 )
