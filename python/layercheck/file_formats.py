@@ -122,3 +122,17 @@ def _suffixes(path: str | os.PathLike[str]) -> list[str]:
     from pathlib import PurePath  # here, because loading it is much of what importing layercheck would cost
 
     return [suffix.lower() for suffix in PurePath(os.fsdecode(path)).suffixes] or [""]
+
+
+def is_utf_8(text: str) -> bool:
+    r"""Whether a path or argument is UTF-8, as pyarrow and the native module need it; Linux allows others.
+
+    Examples:
+        >>> is_utf_8("café"), is_utf_8("caf\udce9")
+        (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

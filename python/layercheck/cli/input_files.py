@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 from layercheck._core import Plan, Planner, container, is_compressed
 from layercheck.cli.exit_codes import CommandError, say
 from layercheck.cli.progress import Display, NotesOnly
-from layercheck.file_formats import FileFormat, inner_suffix, input_format
+from layercheck.file_formats import FileFormat, inner_suffix, input_format, is_utf_8
 from layercheck.inputs.content import BinaryFile, peek
 from layercheck.inputs.files import FileRows
 from layercheck.inputs.tables import FORMATS as TABLES
-from layercheck.redact import without_secrets
+from layercheck.redact import visible, without_secrets
 
 STDIN = "-"
 _HEAD_BYTES = 8192
@@ -165,7 +165,7 @@ def read_plan(
     taken: list[str] = []
     for name in names:
         if len(names) > 1:
-            planner.name_file("standard input" if name == STDIN else name)
+            planner.name_file("standard input" if name == STDIN else visible(name))
         if name != STDIN and Path(name).is_dir():
             with _readable(name):
                 notes = FileRows(name, "layout", None).feed(planner)
@@ -176,7 +176,9 @@ def read_plan(
             format_ = shape.format_of(name)
             if container(head) is not None or format_ in TABLES:
                 # pyarrow reads the end of the file first, and opens a path faster than a Python file.
-                source = name if name != STDIN and Path(name).is_file() else whole
+                # It takes only paths that are UTF-8.
+                by_path = name != STDIN and is_utf_8(name) and Path(name).is_file()
+                source = name if by_path else whole
                 notes = FileRows(source, format_, shape.column, raw=shape.raw).feed(planner)
                 if on_bytes is not None and source is name:
                     on_bytes(Path(name).stat().st_size)

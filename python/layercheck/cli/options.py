@@ -12,7 +12,7 @@ import click
 from layercheck.aws.service_quotas import DEFAULT_SHARE, QUOTAS
 from layercheck.cli.input_files import InputShape
 from layercheck.cli.progress import ProgressStyle
-from layercheck.file_formats import INPUT_FORMATS
+from layercheck.file_formats import INPUT_FORMATS, is_utf_8
 from layercheck.inputs.files import one_delimiter
 from layercheck.redact import one_line
 from layercheck.verdict import Verdict
@@ -196,6 +196,11 @@ def input_shape(options: Mapping[str, Any]) -> InputShape:
         raise click.UsageError(f"a {format_} has no columns: leave out --column, or change --input-format")
     if raw and format_ in ("lines", "csv", "jsonl", "layout", "manifest"):
         raise click.UsageError(f"--raw is for binary columns: leave it out, or --input-format {format_}")
+    if column is not None and not is_utf_8(column):
+        raise click.UsageError(
+            f"Invalid value for '--column': {column!r} is not UTF-8, and no column that layercheck reads has "
+            "such a name; give its number, from 0"
+        )
     if column is None:
         return InputShape(format_, None, delimiter, raw)
     if format_ == "lines":

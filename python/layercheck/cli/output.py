@@ -26,6 +26,7 @@ from layercheck.file_formats import (
     TABLE_SUFFIXES,
     ReportFormat,
     compressed_suffix,
+    is_utf_8,
     report_format,
     why_uncompressed,
 )
@@ -103,6 +104,11 @@ def prepare(
     if chosen == "table" and (only is not None or unique):
         raise click.UsageError(
             "--only and --unique choose rows of the report; add -o FILE, or --format jsonl"
+        )
+    if path is not None and chosen in _BINARY and not is_utf_8(str(path)):
+        raise CommandError(
+            f"-o {output!r}: pyarrow, which writes {chosen}, needs a path in UTF-8; choose another name, "
+            "or csv or jsonl"
         )
     chosen_output = Output(chosen, path, only, unique)
     if chosen_output.format in _BINARY and importlib.util.find_spec("pyarrow") is None:

@@ -6,14 +6,14 @@ import errno
 import importlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from layercheck._core import Comparison, is_compressed
-from layercheck.file_formats import SUFFIXES, inner_suffix
+from layercheck.file_formats import SUFFIXES, inner_suffix, is_utf_8
 from layercheck.journal.reader import Journal
-from layercheck.redact import one_line
+from layercheck.redact import one_line, visible
 from layercheck.report import Report
 from layercheck.report.dataframes import pyarrow
 from layercheck.report.read_ahead import one_ahead
@@ -51,7 +51,7 @@ def add_source(comparison: Comparison, source: str | os.PathLike[str] | Report) 
         comparison.extend_raw(source.plan.digests, source.unique_verdicts)
         return source.target
     path = source
-    name = os.fsdecode(path)
+    name = visible(os.fsdecode(path))  # a name that is not UTF-8 has no other form that can be shown
     comparison.begin(name)
     kind = kind_of(path)
     if kind == "journal":
@@ -60,12 +60,12 @@ def add_source(comparison: Comparison, source: str | os.PathLike[str] | Report) 
             comparison.extend_raw(report.plan.digests, report.unique_verdicts)
             return journal.target
     if kind == "text":
-        comparison.read(name, SUFFIXES.get(inner_suffix(path)) == "jsonl")
+        comparison.read(path, SUFFIXES.get(inner_suffix(path)) == "jsonl")
         return None
     arrow = pyarrow("reading Parquet and Arrow files")
     with _read_errors(name, kind):
         row = 0
-        for batch in (_parquet if kind == "parquet" else _arrow)(name):
+        for batch in (_parquet if kind == "parquet" else _arrow)(path, name):
             for column in _COLUMNS:
                 # A crafted file may name a word outside its dictionary, or text outside its data. Reading
                 # that would end the process.
@@ -101,19 +101,23 @@ def kind_of(path: str | os.PathLike[str]) -> Kind:
     return "text" if is_text or is_compressed(head) else "journal"
 
 
-def _parquet(name: str) -> Iterator[Any]:
+def _parquet(path: str | os.PathLike[str], name: str) -> Iterator[Any]:
     parquet = importlib.import_module("pyarrow.parquet")
-    _check_columns(name, parquet.read_schema(name))
-    # Do not read ahead, because pyarrow would keep what it has read, in the end the whole file.
-    with parquet.ParquetFile(
-        name, read_dictionary=["verdict"], buffer_size=_PARQUET_BUFFER, pre_buffer=False
-    ) as file:
-        yield from one_ahead(file.iter_batches(_PARQUET_ROWS, columns=_COLUMNS), file.metadata.num_rows)
+    text = os.fsdecode(path)
+    # pyarrow reads a path faster than a Python file, and takes only paths that are UTF-8.
+    with nullcontext(text) if is_utf_8(text) else Path(path).open("rb") as source:
+        _check_columns(name, parquet.read_schema(source))
+        # Do not read ahead, because pyarrow would keep what it has read, in the end the whole file.
+        file = parquet.ParquetFile(
+            source, read_dictionary=["verdict"], buffer_size=_PARQUET_BUFFER, pre_buffer=False
+        )
+        with file:
+            yield from one_ahead(file.iter_batches(_PARQUET_ROWS, columns=_COLUMNS), file.metadata.num_rows)
 
 
-def _arrow(name: str) -> Iterator[Any]:
+def _arrow(path: str | os.PathLike[str], name: str) -> Iterator[Any]:
     ipc = importlib.import_module("pyarrow.ipc")
-    with Path(name).open("rb") as opened:
+    with Path(path).open("rb") as opened:
         schema = ipc.open_file(opened).schema
         _check_columns(name, schema)
         wanted = ipc.IpcReadOptions(included_fields=[schema.names.index(column) for column in _COLUMNS])
