@@ -3,14 +3,61 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import click
 
 from layercheck.cli import output as outputs
 from layercheck.cli.check_run import CommandResult
+from layercheck.cli.exit_codes import CommandError, ExitCode
 from layercheck.cli.output_list import OutputList
-from layercheck.redact import without_user
+from layercheck.redact import clean, without_user
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of a check, at any step of it.
+
+    Attributes:
+        output: Where the rows go.
+        journal: `--journal`.
+        result: What the run left behind; empty before the run ended.
+    """
+
+    output: OutputList
+    journal: str | None
+    result: CommandResult = field(default_factory=CommandResult)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Known:
+        """What the options alone say, before they are tested."""
+        names, format_ = options["output"], options["format_"]
+        to_stdout = "-" in names if names else format_ not in (None, "table")
+        return cls(OutputList((outputs.Output("jsonl"),) if to_stdout else ()), options["journal"])
+
+
+@contextmanager
+def failures_as_json(known: Known) -> Iterator[None]:
+    """Writes the object for a failure that ends the block; wrong usage has no object."""
+    try:
+        yield
+    except (click.ClickException, BrokenPipeError):
+        raise
+    except CommandError as failure:
+        _write_failure(known, failure.code, str(failure))
+        raise
+    except Exception as error:
+        _write_failure(known, ExitCode.FAILURE, f"{type(error).__name__}: {clean(error)}")
+        raise
+
+
+def _write_failure(known: Known, code: ExitCode, error: str) -> None:
+    # The failure itself is what the user must see, even if it cannot be written here.
+    with suppress(CommandError, OSError):
+        write_json(known.result, known.output, known.journal, code, error)
 
 
 def write_json(

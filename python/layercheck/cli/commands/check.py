@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -12,8 +13,8 @@ from layercheck.cli.check_result import load_for_the_end, present
 from layercheck.cli.check_run import run
 from layercheck.cli.commands import plan as offline
 from layercheck.cli.descriptor_reserve import DescriptorReserve
-from layercheck.cli.exit_codes import DEFAULT_FAIL_ON, CommandError, ExitCode, parse_fail_on
-from layercheck.cli.json_summary import write_json
+from layercheck.cli.exit_codes import DEFAULT_FAIL_ON, ExitCode, parse_fail_on
+from layercheck.cli.json_summary import Known, failures_as_json, write_json
 from layercheck.cli.options import (
     VerdictsType,
     input_options,
@@ -87,12 +88,18 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     save, manifests; - (the default) is standard input. In text, blank lines and lines
     that start with # are skipped.
     """
+    known = Known.of(options)
+    with failures_as_json(known) if options["summary_format"] == "json" else nullcontext():
+        return _check(repository, inputs, options, known)
+
+
+def _check(repository: str, inputs: tuple[str, ...], options: dict[str, Any], known: Known) -> int:
     if options["max_age"] is not None and options["journal"] is None:
         raise click.UsageError("--max-age is the age of answers in a journal; add --journal FILE")
     target = target_keywords(repository, inputs, options)
     options["shape"] = input_shape(options)
     names = input_files.resolve(inputs)
-    output = output_list.prepare(
+    known.output = output = output_list.prepare(
         options["output"],
         options["format_"],
         names,
@@ -109,16 +116,11 @@ def check(repository: str, inputs: tuple[str, ...], **options: Any) -> int:
     reserve = DescriptorReserve()
     with InterruptHandler() as interrupts:
         with display(quiet=quiet, progress=progress_style(options)) as shown:
-            result = run(names, target, options, resume, shown, interrupts)
+            known.result = result = run(names, target, options, resume, shown, interrupts)
             # From here on only memory holds the answers, so the first Ctrl-C must not throw them away.
             interrupts.defer()
         reserve.release()
-        try:
-            code = present(result, output, resume, quiet=quiet or as_json)
-        except CommandError as failure:
-            if as_json:
-                write_json(result, output, options["journal"], failure.code, str(failure))
-            raise
+        code = present(result, output, resume, quiet=quiet or as_json)
         if interrupts.interrupted:
             code = ExitCode.INTERRUPTED
     if code == ExitCode.DONE and result.report is not None:
