@@ -236,6 +236,8 @@ class ImageRun(Future[ImageReport]):
             note=self._note,
         )
         guard.ask_ahead(threads, self._stop)
+        for line in options.selection.ignored_for(options.targets):
+            self._note(line)
         found = find_repositories(self._operations, options.targets, options.exclude, self._stop)
         guard.several = len(found) > 1
         return found, self._parts(guard, rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from numbers import Integral
@@ -11,8 +11,18 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from layercheck.errors import InvalidParameterError
 from layercheck.images.listing import tags_of
+from layercheck.images.targets import ImageTarget
+from layercheck.redact import clean
 
 Status: TypeAlias = Literal["any", "active", "archived"]
+_CHOICES = {
+    "tags": "tags",
+    "tagged": "having a tag",
+    "status": "status",
+    "pushed_after": "the earliest push",
+    "pushed_before": "the latest push",
+    "newest": "newest",
+}
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
@@ -61,6 +71,17 @@ class Selection:
     def needs_dates(self) -> bool:
         """Whether images are chosen by when they were pushed."""
         return any(each is not None for each in (self.pushed_after, self.pushed_before, self.newest))
+
+    def ignored_for(self, targets: Iterable[ImageTarget]) -> Iterator[str]:
+        """A line for each target that is one image, if this would choose images of a whole repository."""
+        words = [word for name, word in _CHOICES.items() if getattr(self, name) not in (None, (), "any")]
+        for target in targets if words else ():
+            if target.is_one_image:
+                image = f"@{target.digest}" if target.digest is not None else f":{target.tag}"
+                yield (
+                    f"{clean(target.name + image, 300)} is named itself, so that it is checked whatever the "
+                    f"choice by {' and '.join(words)}"
+                )
 
     def choose(self, details: Iterable[Any]) -> list[Mapping[str, Any]]:
         """Return the images that are chosen, in the order of the listing.

@@ -12,6 +12,7 @@ from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.image_output import ImageOutput, prepare, write
 from layercheck.cli.image_verdicts import DEFAULT_FAIL_ON, ImageVerdictsType
+from layercheck.cli.images_ending import exit_code, why_nothing
 from layercheck.cli.images_progress import images_display
 from layercheck.cli.options import (
     DurationType,
@@ -49,13 +50,6 @@ _OPTIONS = {
     "image_rate": "--image-rate",
     "list_rate": "--list-rate",
     "require_exclusion": "--require-exclusion",
-}
-_CHOOSING = {
-    "tags": "--tag",
-    "tagged": "--tagged or --untagged",
-    "status": "--status",
-    "pushed_after": "--pushed-after",
-    "pushed_before": "--pushed-before",
 }
 _KEYWORD = re.compile("|".join(rf"\b{keyword}" for keyword in _OPTIONS))
 
@@ -211,10 +205,10 @@ def images(targets: tuple[str, ...], **options: Any) -> int:
     if failure is not None:
         raise failure
     assert report is not None  # noqa: S101 (for the type checker)
-    chosen_by = ", ".join(_CHOOSING[name] for name in _CHOOSING if options[name] not in (None, (), "any"))
-    if not report.images and chosen_by and not quiet:
-        say(f"no image was checked: none passes {chosen_by}, or the repositories are empty")
-    return _exit_code(report, options["fail_on"])
+    # --quiet does not hide what is probably a mistake.
+    for line in why_nothing(report, options):
+        say(line)
+    return exit_code(report, options["fail_on"])
 
 
 class _Failed(Exception):  # noqa: N818 (it carries the failure)
@@ -300,28 +294,6 @@ def _present(report: ImageReport, output: ImageOutput, *, quiet: bool) -> Comman
     except CommandError as failure:
         return failure
     return None
-
-
-def _exit_code(report: ImageReport, fail_on: frozenset[str]) -> ExitCode:
-    for error in report.errors:
-        if error.state in ("denied", "failed"):
-            say(f"{error.repository} could not be checked: {error.reason or error.code}")
-    if not report.complete:
-        say(_why_incomplete(report))
-        return ExitCode.INCOMPLETE
-    found = any(report.counts[word] for word in fail_on)
-    return ExitCode.FOUND if found else ExitCode.DONE
-
-
-def _why_incomplete(report: ImageReport) -> str:
-    counts = report.counts
-    open_ = counts["undecided"] + counts["not_checked"]
-    why = "the time of --timeout is up: " if report.stats.ended == "timeout" else ""
-    parts = [f"{open_:,} image{' has' if open_ == 1 else 's have'} no verdict"] if open_ else []
-    failed = sum(error.state in ("denied", "failed", "partial") for error in report.errors)
-    were = "repository was" if failed == 1 else "repositories were"
-    parts += [f"{failed:,} {were} not checked to the end"] if failed else []
-    return f"{why}{' and '.join(parts) or 'a listing is incomplete'}; run the same command again"
 
 
 def _dry_run(names: tuple[str, ...], options: dict[str, Any]) -> ExitCode:
