@@ -6,7 +6,7 @@ from layercheck.aws.classify import exception_for
 from layercheck.aws.network_advice import advice
 from layercheck.aws.network_settings import NetworkSettings
 from layercheck.dispatch.single_calls import CallFailed
-from layercheck.errors import AccessDeniedError, LayercheckError, RepositoryNotFoundError
+from layercheck.errors import AccessDeniedError, CredentialsError, LayercheckError, RepositoryNotFoundError
 from layercheck.types import Target
 
 
@@ -37,6 +37,8 @@ def _hint(failed: CallFailed) -> str:
     raises = failed.failure.raises
     if issubclass(raises, RepositoryNotFoundError):
         return "check the name, the region and, if it is another account's, registry_id"
+    if issubclass(raises, CredentialsError):
+        return "set up credentials (aws configure, aws sso login, AWS_ACCESS_KEY_ID) or give a profile_name"
     if issubclass(raises, AccessDeniedError):
         if failed.operation == "DescribeRepositories":
             return "name the repositories, or allow the action ecr:DescribeRepositories"

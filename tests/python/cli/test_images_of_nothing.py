@@ -64,3 +64,12 @@ def test_a_repository_that_does_not_exist_is_not_advised_to_be_asked_again(
     assert ended.code == 4
     last = ended.err.splitlines()[-1]
     assert last == "layercheck: 1 repository does not exist; check its name, the region and the registry"
+
+
+def test_missing_credentials_come_with_what_to_do(layercheck: Layercheck, images: LocalEcr) -> None:
+    without = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
+    for words in ((REPOSITORY,), ("--all",), (REPOSITORY, "--dry-run")):
+        ended = layercheck("images", "--endpoint-url", images.endpoint_url, *words, env=without)
+        assert ended.code == 1
+        assert "Unable to locate credentials; set up credentials (aws configure" in ended.err
+        assert "--profile" in ended.err
