@@ -64,7 +64,12 @@ class ImageOutput:
 
 
 def prepare(
-    names: Sequence[str], format_: outputs.Format | None, table: TableName, *, all_layers: bool
+    names: Sequence[str],
+    format_: outputs.Format | None,
+    table: TableName,
+    *,
+    all_layers: bool,
+    make_folders: bool = True,
 ) -> ImageOutput:
     """Chooses formats and destinations and tests that they work, before anything is asked.
 
@@ -74,17 +79,18 @@ def prepare(
         format_: `--format`.
         table: `--table`.
         all_layers: `--all-layers`.
+        make_folders: Make folders that do not exist; False for a dry run, which writes nothing.
 
     Raises:
         click.UsageError: The options contradict each other.
-        CommandError: A folder or pyarrow is missing, or a folder cannot be written to.
+        CommandError: The folder of a file or pyarrow is missing, or a folder cannot be made or written to.
     """
     output_list.refuse_contradictions(names, format_)
     made: list[outputs.Output] = []
     table_of: dict[Path | None, TableName] = {}
     for name in names or (None,):
         if name is not None and name != "-" and (name.endswith("/") or Path(name).is_dir()):
-            for each, output in _in_folder(name, format_):
+            for each, output in _in_folder(name, format_, make_folders):
                 made.append(output)
                 table_of[output.path] = each
         else:
@@ -99,7 +105,9 @@ def prepare(
     return ImageOutput(files, table if streamed else None, streamed[0] if streamed else "table", all_layers)
 
 
-def _in_folder(name: str, format_: outputs.Format | None) -> list[tuple[TableName, outputs.Output]]:
+def _in_folder(
+    name: str, format_: outputs.Format | None, make: bool
+) -> list[tuple[TableName, outputs.Output]]:
     chosen = format_ or "parquet"
     if chosen == "table":
         raise click.UsageError("--format table is the summary itself; -o takes jsonl, csv, parquet or arrow")
@@ -107,8 +115,21 @@ def _in_folder(name: str, format_: outputs.Format | None) -> list[tuple[TableNam
         raise click.UsageError(f"-o {name}: a page is one file, not a folder; add -o FILE.html")
     folder = Path(name)
     if not folder.is_dir():
-        raise CommandError(f"-o {name!r}: the folder does not exist; make it first: mkdir -p {name}")
+        if not make:
+            return []
+        _make(folder, name)
     return [(each, outputs.prepare(str(folder / f"{each}.{chosen}"), chosen)) for each in TABLES]
+
+
+def _make(folder: Path, name: str) -> None:
+    for each in (folder, *folder.parents):
+        if each.is_file():
+            raise CommandError(f"-o {name!r}: {str(each)!r} is a file, not a folder; choose another name")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise CommandError(f"-o {name!r}: the folder cannot be made: {reason}; choose another") from error
 
 
 def write(report: ImageReport, output: ImageOutput) -> None:

@@ -91,7 +91,7 @@ def test_the_tables_are_written_to_a_folder_a_file_or_standard_output(
     assert [(line["repository"], line["images"]) for line in lines] == [("base/python", 30), (REPOSITORY, 4)]
     ended = layercheck(*at(images), REPOSITORY, "-o", str(tmp_path / "images.csv.gz"))
     assert "report: " in ended.out
-    ended = layercheck(*at(images), REPOSITORY, "-o", f"{tmp_path}/none/")
+    ended = layercheck(*at(images), REPOSITORY, "-o", f"{tmp_path}/none/images.csv")
     assert ended.code == 1
 
 

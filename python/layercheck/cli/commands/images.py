@@ -177,7 +177,11 @@ def images(targets: tuple[str, ...], **options: Any) -> int:
     """
     names = _targets(targets, all_=options["all_"])
     output = prepare(
-        options["output"], options["format_"], options["table"], all_layers=options["all_layers"]
+        options["output"],
+        options["format_"],
+        options["table"],
+        all_layers=options["all_layers"],
+        make_folders=not options["dry_run"],
     )
     if options["dry_run"]:
         return _dry_run(names, options)
