@@ -138,12 +138,13 @@ def _dry_run(
         reading = input_files.read_with_progress(names, options, shown)
         shown.note(f"dry run: nothing is sent to {_place(target)}")
     machine = options["summary_format"] == "json" or (output.to_stdout and "jsonl" in output.formats)
-    offline.show(
-        reading.plan,
-        registry="public" if target["public"] else "private",
-        format_="jsonl" if machine else "table",
-        rate=options["rate"],
-    )
+    if machine or not options["quiet"]:
+        offline.show(
+            reading.plan,
+            registry="public" if target["public"] else "private",
+            format_="jsonl" if machine else "table",
+            rate=options["rate"],
+        )
     return ExitCode.DONE
 
 

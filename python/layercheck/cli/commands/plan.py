@@ -73,7 +73,8 @@ def plan(
     names = input_files.resolve(inputs)
     with display(quiet=quiet, progress=progress_style(options)) as shown:
         reading = input_files.read_with_progress(names, options, shown)
-    show(reading.plan, registry="public" if public else "private", format_=format_, rate=rate)
+    if format_ != "table" or not quiet:
+        show(reading.plan, registry="public" if public else "private", format_=format_, rate=rate)
 
 
 def show(
