@@ -59,7 +59,9 @@ def explain(error: LayercheckError, target: Mapping[str, Any]) -> CommandError:
 
     said = str(error).removesuffix(HINTS.get(type(error), ""))
     message = in_options(one_line(said))
-    if "; pass --" in message:
+    # An argument that the package itself refuses comes with what is expected.
+    is_told = isinstance(error, InvalidParameterError) and error.__cause__ is None
+    if is_told or "; pass --" in message:
         return CommandError(message)
     return CommandError(f"{message}; {_advice(error, target)}")
 

@@ -66,6 +66,20 @@ def _check_place(repository: str, inputs: tuple[str, ...]) -> None:
         )
 
 
+def check_source_place(source: str, repository: str) -> None:
+    """Refuses REPOSITORY in the place of SOURCE.
+
+    Raises:
+        click.UsageError: SOURCE does not exist, and a file or folder stands in the place of REPOSITORY.
+    """
+    if source != "-" and not _exists(source) and _exists(repository):
+        what = "file" if _is_file(repository) else "folder"
+        words = f"{shlex.quote(repository)} {shlex.quote(source)}"
+        raise click.UsageError(
+            f"SOURCE comes first, and {repository!r} is a {what}: layercheck push-plan {words}"
+        )
+
+
 def _looks_swapped(repository: str, inputs: tuple[str, ...]) -> bool:
     """Whether the first argument is a file of digests, and REPOSITORY stands behind it or is missing.
 

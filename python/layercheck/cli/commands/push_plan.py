@@ -24,6 +24,7 @@ from layercheck.cli.options import (
 )
 from layercheck.cli.progress import display
 from layercheck.cli.signals import InterruptHandler
+from layercheck.cli.target import check_source_place
 from layercheck.errors import InvalidParameterError, LayercheckError, LayoutError, UnansweredError
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def push_plan(source: str, repository: str, **options: Any) -> int:
     REPOSITORY: a name (team/app), an image URI (<account>.dkr.ecr.<region>.amazonaws.com/team/app:tag) or an
     ARN, in private ECR.
     """
+    check_source_place(source, repository)
     target = _target(repository, options)
     output = output_list.prepare(
         options["output"], options["format_"], [source] if source != "-" and Path(source).exists() else []
