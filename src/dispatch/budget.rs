@@ -31,8 +31,8 @@ struct State {
     paid_until: f64,
     /// The latest time that a caller gave. A thread may come with an earlier one.
     latest: f64,
-    /// Until when calls that start in the core leave one call to others.
-    left_until: f64,
+    /// Who was told to wait of late, and until when calls of others that start in the core leave one call to it.
+    left: [(u64, f64); 2],
     /// Whether another caller took the call that was left to it, since a call last started in the core.
     was_taken: bool,
     allowed: Allowed,
@@ -66,7 +66,7 @@ impl Budget {
             burst_s,
             paid_until: f64::NEG_INFINITY,
             latest: f64::NEG_INFINITY,
-            left_until: f64::NEG_INFINITY,
+            left: [(0, f64::NEG_INFINITY); 2],
             was_taken: false,
             allowed: Allowed::Nothing,
             flow: Flow::default(),
@@ -78,24 +78,28 @@ impl Budget {
     ///
     /// Calls that start in the core leave the next one to a caller that was told to wait, because they are always
     /// there first. They leave one and take one, so that callers who want all of the rate get half of it.
-    pub fn reserve(&self, now: f64, rate: Option<f64>) -> f64 {
+    ///
+    /// `caller` tells the users of the budget apart. Calls of the same caller leave each other nothing: what one
+    /// leaves, the other need not take.
+    pub fn reserve(&self, now: f64, rate: Option<f64>, caller: u64) -> f64 {
         let mut state = self.lock();
         let wait_s = state.reserve(now, rate);
-        state.was_taken |= wait_s <= 0.0 && now < state.left_until;
-        state.left_until = if wait_s > 0.0 { now + wait_s + GRACE_S } else { f64::NEG_INFINITY };
+        let until = if wait_s > 0.0 { now + wait_s + GRACE_S } else { f64::NEG_INFINITY };
+        let before = state.leave_to(caller, until);
+        state.was_taken |= wait_s <= 0.0 && now < before;
         wait_s
     }
 
     /// Books one call that starts in the core, if it may start now.
     ///
     /// `rate` is that of the caller. If the budget does not have the same, no call may start, and the caller
-    /// has to look for the reason elsewhere.
-    pub fn start(&self, now: f64, rate: Option<f64>) -> Start {
+    /// has to look for the reason elsewhere. `caller` is as for [`Self::reserve`].
+    pub fn start(&self, now: f64, rate: Option<f64>, caller: u64) -> Start {
         let mut state = self.lock();
         if state.allowed != Allowed::Rate(rate) {
             return Start::Never;
         }
-        let left_s = state.left_until - now;
+        let left_s = state.left_to_others(caller) - now;
         if let Some(rate) = rate
             && left_s > 0.0
             && !state.was_taken
@@ -155,6 +159,22 @@ impl Budget {
 }
 
 impl State {
+    /// Leaves a call to this caller until then, and returns until when one was left to it before.
+    fn leave_to(&mut self, caller: u64, until: f64) -> f64 {
+        if self.left[0].0 != caller {
+            self.left.swap(0, 1);
+        }
+        let before = if self.left[0].0 == caller { self.left[0].1 } else { f64::NEG_INFINITY };
+        self.left[0] = (caller, until);
+        before
+    }
+
+    /// Until when a call is left to another caller.
+    fn left_to_others(&self, caller: u64) -> f64 {
+        let others = self.left.iter().filter(|(other, _)| *other != caller);
+        others.map(|(_, until)| *until).fold(f64::NEG_INFINITY, f64::max)
+    }
+
     fn reserve(&mut self, now: f64, rate: Option<f64>) -> f64 {
         let Some(rate) = rate else {
             self.flow.count(now);

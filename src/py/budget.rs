@@ -21,10 +21,10 @@ impl PyBudget {
     }
 
     /// Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked. Without a rate,
-    /// count the call.
-    #[pyo3(signature = (now, rate))]
-    fn reserve(&self, now: f64, rate: Option<f64>) -> f64 {
-        self.budget.reserve(now, rate)
+    /// count the call. `caller` tells the users of the budget apart.
+    #[pyo3(signature = (now, rate, caller = 0))]
+    fn reserve(&self, now: f64, rate: Option<f64>, caller: u64) -> f64 {
+        self.budget.reserve(now, rate, caller)
     }
 
     /// Let calls that start in the core use this rate; None for without a limit.

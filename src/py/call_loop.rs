@@ -24,6 +24,7 @@ pub(super) struct PyCallLoop {
     pub(super) calls: CallLoop,
     budget: Arc<Budget>,
     own_rate: Option<f64>,
+    caller: u64,
     unique: usize,
     /// The memory for a look.
     seen: Mutex<Vec<Answered>>,
@@ -32,7 +33,7 @@ pub(super) struct PyCallLoop {
 impl PyCallLoop {
     /// When a call may start, by the rate.
     pub(super) fn start(&self, now: f64) -> Start {
-        self.budget.start(now, self.own_rate)
+        self.budget.start(now, self.own_rate, self.caller)
     }
 
     fn call(&self, start: usize, stop: usize) -> PyResult<std::ops::Range<usize>> {
@@ -46,14 +47,15 @@ impl PyCallLoop {
 
 #[pymethods]
 impl PyCallLoop {
-    /// Calls start as `budget` allows at `own_rate`. `threads` is the number of seats. A thread comes back
+    /// Calls start as `budget` allows `caller` at `own_rate`. `threads` is the number of seats. A thread comes back
     /// when `most` answers wait to be drained.
     #[new]
-    #[pyo3(signature = (ledger, budget, *, own_rate, threads, most, clock))]
+    #[pyo3(signature = (ledger, budget, *, own_rate, caller, threads, most, clock))]
     fn new(
         ledger: &Bound<'_, PyLedger>,
         budget: &Bound<'_, PyBudget>,
         own_rate: Option<f64>,
+        caller: u64,
         threads: usize,
         most: usize,
         clock: &Bound<'_, PyAny>,
@@ -65,6 +67,7 @@ impl PyCallLoop {
             calls,
             budget: Arc::clone(&budget.get().budget),
             own_rate,
+            caller,
             ledger: ledger.clone().unbind(),
             seen: Mutex::new(memory::with_room(most + threads)?),
         })

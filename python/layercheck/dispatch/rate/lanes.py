@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -46,6 +47,9 @@ def key_of(client: Any, target: Target, operation: str = "BatchCheckLayerAvailab
     return LaneKey(service, target.region_name, target.endpoint_url, account, operation)
 
 
+_callers = itertools.count(1)
+
+
 class LaneHandle:
     """The part of one Checker in a lane: never faster than its own rate, nor than what the lane has left.
 
@@ -56,10 +60,12 @@ class LaneHandle:
 
     Attributes:
         own_rate: Most calls per second of this Checker; None for no limit.
+        caller: See `RateLimiter`.
     """
 
     def __init__(self, lane: _Lane, rate: float | None, clock: Callable[[], float]) -> None:
         self.own_rate = rate
+        self.caller = next(_callers)
         self._lane = lane
         self._pacer = lane.pacer
         self._clock = clock
@@ -87,9 +93,9 @@ class LaneHandle:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
         own = self.own_rate
         if own is None:
-            return self._pacer.reserve()
+            return self._pacer.reserve(self.caller)
         now = self._clock()
-        wait = self._budget.delay_until_allowed(now, own) or self._pacer.reserve()
+        wait = self._budget.delay_until_allowed(now, own) or self._pacer.reserve(self.caller)
         if not wait:
             self._budget.consume(now, own)
         return wait

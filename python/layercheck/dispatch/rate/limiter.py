@@ -23,6 +23,10 @@ class RateLimiter(Protocol):
         """The rate while nothing is adapted; None for no limit."""
 
     @property
+    def caller(self) -> int:
+        """What the budget knows this limiter by."""
+
+    @property
     def budget(self) -> Budget:
         """The budget of calls that start in the core, at `own_rate`."""
 

@@ -102,12 +102,16 @@ class Pacer:
         """Whether the rate is still coming back after a throttle."""
         return self._peak is not None
 
-    def reserve(self) -> float:
-        """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
+    def reserve(self, caller: int = 0) -> float:
+        """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked.
+
+        Args:
+            caller: What the budget knows the caller by.
+        """
         with self._lock:
             now = self._clock()
             rate = self._rate if self._peak is None else self._recovered(now)
-            return self.budget.reserve(now, rate)
+            return self.budget.reserve(now, rate, caller)
 
     def answered(self, started_at: float) -> None:
         """Note that the service did not throttle a call which started then, by the pacer's clock."""

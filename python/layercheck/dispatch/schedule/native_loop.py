@@ -171,6 +171,7 @@ class NativeLoop:
             self._ledger,
             self._rate.budget,
             own_rate=self._rate.own_rate,
+            caller=self._rate.caller,
             threads=self._threads,
             most=self._answers,
             clock=time.monotonic,
