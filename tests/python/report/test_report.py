@@ -18,6 +18,7 @@ import pytest
 
 import layercheck as lc
 from layercheck._core import Ledger
+from layercheck.testing import LocalEcr
 from made_report import HOSTILE, A, B, C, D, report
 
 
@@ -256,6 +257,22 @@ def test_raise_for_failures_names_what_is_missing_first() -> None:
         report([A, B, C, HOSTILE]).raise_for_failures()
     fine = lc.Report(Ledger(lc.plan([])).columns(), target=lc.Target("app"), stats=lc.RunStats())
     fine.raise_for_failures()
+
+
+def test_raise_for_failures_raises_for_the_verdicts_that_are_named() -> None:
+    with LocalEcr({"app": [A]}) as ecr:
+        made = lc.check([A, B, B], "app", client=ecr.client())
+        empty = lc.check([], "app", client=ecr.client())
+    made.raise_for_failures()
+    made.raise_for_failures(verdicts=["archived", "other"])
+    with pytest.raises(lc.VerdictError, match=f"of 2 digests in app: 1 unavailable; first: {B}") as raised:
+        made.raise_for_failures(verdicts=(lc.Verdict.ARCHIVED, "unavailable"))
+    assert raised.value.report is made
+    with pytest.raises(ValueError, match="nowhere"):
+        made.raise_for_failures(verdicts="nowhere")
+    empty.raise_for_failures()
+    with pytest.raises(lc.UnansweredError, match="no rows"):
+        empty.raise_for_failures(verdicts="unavailable")
 
 
 def test_the_notebook_view_is_escaped_and_limited() -> None:
