@@ -247,6 +247,16 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.html"])
+def test_write_to_a_folder_that_is_not_there_names_the_folder(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "nodir" / name
+    with pytest.raises(FileNotFoundError, match="its folder does not exist; make it first") as raised:
+        report().write(path)
+    assert raised.value.filename == str(tmp_path / "nodir")
+    assert ".part" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_raise_for_failures_names_what_is_missing_first() -> None:
     with pytest.raises(
         lc.UnansweredError, match=r"1 of 6 rows have no answer \(0 unanswered, 1 not checked\)"
