@@ -3,7 +3,7 @@
 crane manifest "$IMAGE" | python examples/ci_gate.py team/app
 
 Exit codes: 0 all are there; 1 some are not; 2 unknown, because some digests got no answer or the
-check failed. Keep the gate shut for 1 and for 2.
+check failed or was not called rightly. Keep the gate shut for 1 and for 2.
 """
 
 import json
@@ -41,5 +41,6 @@ def main(repository: str) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit(__doc__)
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     sys.exit(main(sys.argv[1]))

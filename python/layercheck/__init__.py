@@ -31,6 +31,7 @@ from layercheck.errors import (
     RepositoryNotFoundError,
     RunCancelled,
     UnansweredError,
+    VerdictError,
 )
 from layercheck.inputs.files import FileRows, read
 from layercheck.planning import plan
@@ -168,6 +169,7 @@ __all__ = [
     "LayoutError",
     "InvalidDigestError",
     "UnansweredError",
+    "VerdictError",
     "PushBlockedError",
     "IncompleteImagesError",
     "ManifestStoreError",

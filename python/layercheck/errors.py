@@ -113,5 +113,9 @@ class UnansweredError(LayercheckError):
     """Raised by `Report.raise_for_failures`: some digests have no answer, so the report is incomplete."""
 
 
+class VerdictError(LayercheckError):
+    """Raised by `Report.raise_for_failures(verdicts=...)`: digests have one of these verdicts."""
+
+
 class PushBlockedError(LayercheckError):
     """Raised by `PushPlan.raise_for_failures`: ECR would refuse the push, or parts of it are nowhere."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from layercheck._core import MAX_BATCH, Plan, Planner
+from layercheck.file_formats import input_format
 from layercheck.inputs.adapters import DigestInput, feed
 
 
@@ -41,6 +44,9 @@ def plan(
     any iterable of such objects                    record batches, as they come: from a scan of a data set,
                                                     a `RecordBatchReader`, an engine
     ============================================== =====================================================
+
+    A path to text is read as lines, whatever its suffix. `plan` warns (`UserWarning`) if the suffix is that
+    of CSV or JSON Lines and hardly any line is a digest: pass `layercheck.read(path)` then.
 
     In files, blank lines and lines starting with `#` are not rows. None, NaN, a null and any object that
     is not text are invalid rows. Another thread may write to a list or an array meanwhile, because `plan`
@@ -90,4 +96,21 @@ def plan(
         threads = min(threads, 2)  # more are of no use
     planner = Planner(strict=strict, threads=threads, raw=raw)
     feed(planner, digests)
-    return planner.finish(batch_size)
+    made = planner.finish(batch_size)
+    if made.hint is not None and isinstance(digests, os.PathLike):
+        _warn_of_table(digests)
+    return made
+
+
+def _warn_of_table(path: os.PathLike[str]) -> None:
+    """Warns that a file that is named as a table was read as lines; the command reads it by its suffix."""
+    name = os.fsdecode(path)
+    format_ = input_format(name)
+    if format_ in ("csv", "jsonl"):
+        import warnings
+
+        warnings.warn(
+            f"{name!r} was read as lines of text, as every path is, and hardly any line is a digest; pass "
+            f"layercheck.read({name!r}), which reads the digests of {format_.upper()}",
+            stacklevel=3,
+        )

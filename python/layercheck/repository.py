@@ -45,6 +45,7 @@ _ARN = re.compile(
 )
 _SCHEME = re.compile(r"(?:https?|docker|oci)://", re.IGNORECASE)
 _DIGEST = re.compile(r"sha(?:256|384|512):", re.IGNORECASE)
+_WILDCARD = re.compile(r"[*?\[\]]")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _EXPECTED = 'expected a name such as "team/app", an image URI or an ARN'
 
@@ -178,6 +179,20 @@ def parse_repository(reference: str) -> Repository:
     return Repository(_checked(name), ignored=ignored)
 
 
+def refuse_pattern(repository_name: object) -> None:
+    """Refuses a pattern such as `team/*` where one repository is named. Only checks of images take them.
+
+    Raises:
+        InvalidParameterError: It is a pattern, or cannot name a repository.
+    """
+    name = parse_repository(repository_name).name if isinstance(repository_name, str) else ""
+    if _WILDCARD.search(name):
+        raise InvalidParameterError(
+            f"repository_name is {clean(name, 100)!r}, which is a pattern; name one repository "
+            "(only a check of images takes patterns)"
+        )
+
+
 def registry_of_host(text: str) -> Repository | None:
     """Returns the registry of private ECR that a host names; None if the text is not the host of one.
 
@@ -241,6 +256,14 @@ def _checked(name: str) -> str:
     if not name or any(character.isspace() or not character.isprintable() for character in name):
         raise InvalidParameterError(
             f"repository_name is {shown}, which is not a repository name; {_EXPECTED}"
+        )
+    if "," in name:
+        raise InvalidParameterError(
+            f"repository_name is {shown}, and a repository name has no comma; give one name at a time"
+        )
+    if not name.isascii():
+        raise InvalidParameterError(
+            f"repository_name is {shown}, and repository names have letters of ASCII only; {_EXPECTED}"
         )
     if name != name.lower():
         raise InvalidParameterError(

@@ -9,6 +9,7 @@ import pytest
 
 import layercheck as lc
 from layercheck.repository import REGISTRY_SUFFIXES, Repository, parse_repository, resolve_repository
+from layercheck.testing import LocalEcr
 
 HEX = "ab" * 32
 ACCOUNT = "123456789012"
@@ -159,6 +160,8 @@ def test_the_registries_of_every_region_of_botocore_are_known() -> None:
         ("my app", "not a repository name"),
         ("a\x1b[2J", "not a repository name"),
         ("Team/App", "did you mean 'team/app'"),
+        ("t\u00e9am/app", "letters of ASCII only"),
+        ("team/app,team/two", "has no comma; give one name at a time"),
         (f"sha256:{HEX}", "is a digest"),
         ("docker.io/library/alpine", "is not an ECR registry"),
         ("localhost:5000/app", "endpoint_url"),
@@ -222,3 +225,13 @@ def test_arguments_that_agree_or_add_are_joined() -> None:
     assert added == agreed
     public = resolve_repository("public.ecr.aws/nginx/app", public=True, region_name="us-west-2")
     assert public == Repository("app", "nginx", "us-west-2", True)
+
+
+@pytest.mark.parametrize(
+    "name", ["team/*", "*", "team/a?p", f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/t[ab]"]
+)
+def test_a_check_of_layers_takes_no_pattern_and_sends_nothing(name: str) -> None:
+    with LocalEcr({"team/app": []}) as ecr:
+        with pytest.raises(lc.InvalidParameterError, match="which is a pattern; name one repository"):
+            lc.check([f"sha256:{HEX}"], name, session=ecr.session(), endpoint_url=ecr.endpoint_url)
+        assert ecr.counters.calls == 0

@@ -62,7 +62,7 @@ def present(
                 _show_summary(report, output, result)
             except CommandError as cannot_write:
                 failure = failure or cannot_write
-            if report.hint is not None and report.hint != report.plan.hint:
+            if report.rows and report.hint is not None and report.hint != report.plan.hint:
                 say(report.hint)  # the hint of the plan was said before the first call
     for note in result.notes:
         say(note)

@@ -47,6 +47,15 @@ class _Group(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - true of every entry in the table above
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = next((each for each in given if each in _COMMANDS), "COMMAND")
+            words = f"No such option {error.option_name!r} in front of the command; options go behind it"
+            raise click.UsageError(f"{words}: layercheck {name} {error.option_name}", ctx) from error
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

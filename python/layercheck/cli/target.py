@@ -14,7 +14,7 @@ from layercheck.cli.error_messages import in_options
 from layercheck.cli.exit_codes import say
 from layercheck.errors import InvalidParameterError
 from layercheck.redact import visible
-from layercheck.repository import resolve_repository
+from layercheck.repository import refuse_pattern, resolve_repository
 
 
 def target_keywords(repository: str, inputs: tuple[str, ...], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +30,7 @@ def target_keywords(repository: str, inputs: tuple[str, ...], options: Mapping[s
     """
     _check_place(repository, inputs)
     try:
+        refuse_pattern(repository)
         named = resolve_repository(
             repository,
             registry_id=options["registry_id"],

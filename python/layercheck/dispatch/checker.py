@@ -22,6 +22,7 @@ from layercheck.errors import InvalidParameterError, JournalError
 from layercheck.journal.options import Durability, JournalOptions, JournalPath
 from layercheck.limits import Limits
 from layercheck.planning import plan as make_plan
+from layercheck.repository import refuse_pattern
 from layercheck.types import DigestInput, EcrClient, ProgressCallback, Rate, RunStats, Target
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Checker:
         coalesce_s: float | None = None,
         _limits: Limits | None = None,
     ) -> None:
+        refuse_pattern(repository_name)
         self._limits = _limits or Limits()
         self._registry = RunRegistry()
         self._coalescer = self._coalescing(coalesce_s)

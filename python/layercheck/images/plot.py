@@ -28,7 +28,7 @@ class ImagePlots(Plots):
         return self._chart(plot_tables.repositories(self._report))
 
     def missing_layers(self) -> Chart | None:
-        """Draw the missing layers that the most images need."""
+        """Draw the missing layers of incomplete images that the most images need."""
         return self._chart(plot_tables.missing_layers(self._report))
 
     def pushed(self) -> Chart | None:

@@ -11,6 +11,7 @@ from layercheck.redact import visible
 from layercheck.report.plot_tables import timeline_of
 
 if TYPE_CHECKING:
+    from layercheck._core import ImageGraph
     from layercheck.images.image_report import ImageReport
 
 _DAY_S = 86_400
@@ -88,12 +89,13 @@ def repositories(report: ImageReport) -> PlotTable | None:
 def missing_layers(report: ImageReport) -> PlotTable | None:
     """The missing layers and configs that the most images need; None if none is missing.
 
+    Only those of images that are called incomplete: in a check that ends early, others were denied once only.
     An index that needs a layer by way of its children does not count.
     """
     total = 0
     found: list[tuple[int, str, str]] = []
     for each in report.repositories:
-        missing, leading = each._graph.missing_blobs(MAX_RANKED)
+        missing, leading = _missing_of_incomplete(each._graph)
         total += missing
         found += [(-images, digest, visible(each.repository_name)) for digest, images in leading]
         found = sorted(found)[:MAX_RANKED]
@@ -196,6 +198,20 @@ def sharing(report: ImageReport) -> PlotTable | None:
 def timeline(report: ImageReport) -> PlotTable | None:
     """The requests for blobs over time, of all repositories; None for a check of a moment."""
     return timeline_of(report.timeline)
+
+
+def _missing_of_incomplete(graph: ImageGraph) -> tuple[int, list[tuple[str, int]]]:
+    """How many blobs the incomplete images lack, and the most needed of them with the number of images."""
+    images, lacking = graph.suspects()
+    if not images:
+        return 0, []
+    total, leading = graph.missing_blobs(MAX_RANKED)
+    if total == len(lacking):
+        return total, leading
+    # Some were denied once only, or the images that need them were deleted.
+    wanted = set(lacking)
+    kept = [each for each in graph.missing_blobs(total)[1] if each[0] in wanted]
+    return len(kept), kept[:MAX_RANKED]
 
 
 def _images(group: int) -> str:

@@ -89,7 +89,7 @@ def _feed_pandas(planner: Planner, data: Any) -> None:
             names = ", ".join(repr(name) for name in list(data.columns)[:20])
             raise ValueError(
                 f"the table has {data.shape[1]} columns ({names}): pass the one that holds the digests, "
-                f"such as table[{data.columns[0]!r}]"
+                f"such as table[{_likely(data.columns)!r}]"
             )
         data = data.iloc[:, 0]
     if data.dtype == object:
@@ -105,6 +105,12 @@ def _feed_pandas(planner: Planner, data: Any) -> None:
             planner.extend_arrow(data)
             return
     planner.extend(data)
+
+
+def _likely(names: Iterable[Any]) -> Any:
+    """The column that is named `digest`, in any case, or else the first one."""
+    known = list(names)
+    return next((name for name in known if isinstance(name, str) and name.lower() == "digest"), known[0])
 
 
 def _feed_array(planner: Planner, array: Any) -> None:

@@ -93,6 +93,11 @@ class Journal:
         self.path = Path(os.path.realpath(path))
         self._store = Store(self.path, read_only=True)
         try:
+            if not self.path.stat().st_size:
+                raise JournalError(
+                    f"journal {str(self.path)!r} holds no run, because the file is empty: it is not a "
+                    "journal, or the process that created it ended before its first call; name another file"
+                )
             if self._store.is_empty:
                 raise JournalError(
                     f"journal {str(self.path)!r} holds no run, because the process that created it ended "

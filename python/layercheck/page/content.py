@@ -86,6 +86,7 @@ class Findings:
         none: What is said in place of a table without lines.
         files: The files with all lines that stand beside the page: a relative address and a name each.
         how: How to make such a file, where `files` is empty.
+        held: What the files hold.
     """
 
     title: str
@@ -96,6 +97,7 @@ class Findings:
     none: str
     files: tuple[tuple[str, str], ...] = ()
     how: str = ""
+    held: str = "Everything"
 
     @classmethod
     def of(
@@ -109,6 +111,7 @@ class Findings:
         none: str,
         how: str,
         files: tuple[tuple[str, str], ...] = (),
+        held: str = "Everything",
     ) -> Findings:
         """Return the findings with the first lines, and without the columns that are empty in all of them."""
         first = bounded(lines)
@@ -122,6 +125,7 @@ class Findings:
             none,
             files,
             how,
+            held,
         )
 
 

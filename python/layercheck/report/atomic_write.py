@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -28,7 +29,14 @@ def atomic_write(path: Path) -> Iterator[str]:
             f"cannot write the report to {os.fspath(path)!r}: it is a folder. Name a file in it."
         )
     # A symbolic link stays, and the file that it points to is replaced.
-    path = path.resolve()
+    shown, path = path, path.resolve()
+    if not path.parent.exists():
+        # Else the message names the temporary file.
+        raise FileNotFoundError(
+            errno.ENOENT,
+            f"cannot write {os.fspath(shown)!r}: its folder does not exist; make it first",
+            os.fspath(path.parent),
+        )
     _remove_stale(path)
     descriptor, temporary = _create_temporary(path)
     try:

@@ -15,9 +15,13 @@ ALL_UNAVAILABLE = (
     "layers, or layers of another repository, region or account"
 )
 
+NOTHING_ASKED = "the input has no rows, so nothing was asked"
+
 
 def hint_of(report: Report) -> str | None:
-    """The likely reasons if every digest is unavailable, else the hint of the plan, which may be None."""
+    """What is odd about a report without rows or with nothing available; else the hint of the plan."""
+    if not report.rows:
+        return NOTHING_ASKED
     unique = report.plan.unique
     if unique >= _FEWEST and report.unique_counts["unavailable"] == unique:
         return ALL_UNAVAILABLE

@@ -108,7 +108,8 @@ def _warnings(report: Report) -> Iterator[str]:
         why = _WHY_OPEN.get(ended) or f"the run ended early ({ENDINGS[ended]})"
         rows = counted(open_, "row")
         yield f"This report is incomplete: {why}. {rows} without an answer may be available or not."
-    if report.hint is not None:
+    # The headline says that there are no rows.
+    if report.rows and report.hint is not None:
         yield f"{report.hint[0].upper()}{report.hint[1:]}."
 
 
@@ -180,6 +181,7 @@ def _findings(
         none="No line has one of the chosen verdicts." if only is not None else f"No {noun} to list.",
         files=files,
         how=HOW,
+        held="Everything" if only is None else f"The chosen {noun}",
     )
 
 

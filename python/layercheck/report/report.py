@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layercheck._core import Columns, Plan, Table
-from layercheck.errors import InvalidDigestError, UnansweredError
+from layercheck.display.wording import counted
+from layercheck.errors import InvalidDigestError, UnansweredError, VerdictError
 from layercheck.report import dataframes, files, notebook
-from layercheck.report.hints import hint_of
+from layercheck.report.hints import NOTHING_ASKED, hint_of
 from layercheck.report.row import Counts, Row
 from layercheck.report.timeline import Timeline
 from layercheck.types import BatchError, RunStats, Target
@@ -160,8 +161,8 @@ class Report:
     def hint(self) -> str | None:
         """Why the whole report is probably not what you wanted, in one line; else None.
 
-        It is the hint of the plan (`Plan.hint`), or the likely reasons if ten or more digests were checked
-        and all of them are unavailable.
+        It is the hint of the plan (`Plan.hint`), that an input without rows was given, or the likely reasons
+        if ten or more digests were checked and all of them are unavailable.
         """
         return hint_of(self)
 
@@ -346,15 +347,36 @@ class Report:
             return
         files.save(self.table(unique=unique, only=only), path, format)
 
-    def raise_for_failures(self) -> None:
-        """Raise if rows are invalid, refused or without an answer.
+    def raise_for_failures(self, *, verdicts: Only = None) -> None:
+        """Raise if rows are invalid, refused or without an answer, or have a verdict that you name.
 
-        The verdicts unavailable and archived are answers, not failures.
+        Without `verdicts` this is no gate: `unavailable`, `archived` and `other` are answers, not failures,
+        and an empty input passes.
+
+        Args:
+            verdicts: Verdicts that count as failures too, such as ``("unavailable", "archived", "other")``: a
+                word, a `Verdict`, or several of them. With them, a report without rows is a failure too,
+                because nothing was checked. None: no further ones.
 
         Raises:
-            UnansweredError: If digests are `unanswered` or `not_checked`.
+            UnansweredError: If digests are `unanswered` or `not_checked`, or `verdicts` are given and there
+                are no rows.
             InvalidDigestError: If rows are `invalid`, or digests were `refused` by the service.
+            VerdictError: If digests have one of `verdicts`.
+            ValueError: If there is no such verdict.
+
+        Examples:
+            >>> import layercheck as lc
+            >>> from layercheck.testing import LocalEcr
+            >>> with LocalEcr({"team/app": []}) as ecr:
+            ...     report = lc.check(["sha256:" + "ab" * 32], "team/app", client=ecr.client())
+            >>> report.raise_for_failures()
+            >>> report.raise_for_failures(verdicts="unavailable")  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            ...
+            layercheck.errors.VerdictError: of 1 digest in team/app: 1 unavailable; first: sha256:abab...
         """
+        wanted = () if verdicts is None else tuple(dict.fromkeys(_verdicts(verdicts)))
         counts = self.counts
         missing = counts["unanswered"] + counts["not_checked"]
         if missing:
@@ -369,6 +391,16 @@ class Report:
             raise InvalidDigestError(
                 f"{counts['invalid']:,} rows are invalid and {counts['refused']:,} were refused "
                 f"by the service{first}",
+                report=self,
+            )
+        if wanted and not self.rows:
+            raise UnansweredError(NOTHING_ASKED, report=self)
+        found = [verdict for verdict in wanted if self.unique_counts[verdict]]
+        if found:
+            said = ", ".join(f"{self.unique_counts[verdict]:,} {verdict.label}" for verdict in found)
+            raise VerdictError(
+                f"of {counted(self.plan.unique, 'digest')} in {self.target.repository_name}: {said}; "
+                f"first: {self.digests(found[0])[0]}",
                 report=self,
             )
 

@@ -30,6 +30,14 @@ COMMANDS = ("check", "plan", "push-plan", "journal", "diff", "serve", "demo", "c
         pytest.param(["check", "app", "-o", "report.txt"], ".jsonl", id="suffix"),
         pytest.param(["check", "app", "-o", "r.csv", "--format", "table"], "-o takes", id="table-in-file"),
         pytest.param(["check", "Team/App"], "did you mean 'team/app'", id="upper-case-repository"),
+        pytest.param(["check", "team/*"], "is a pattern; name one repository", id="pattern"),
+        pytest.param(["images", "team/app,team/two"], "has no comma", id="comma-in-repository"),
+        pytest.param(
+            ["--region", "eu-west-1", "check", "team/app"],
+            "options go behind it: layercheck check --region (see",
+            id="option-before-command",
+        ),
+        pytest.param(["--colour"], "layercheck COMMAND --colour (see", id="option-without-command"),
         pytest.param(["check", digest(1)], "is a digest", id="digest-as-repository"),
         pytest.param(["check", "-", "app"], "REPOSITORY comes before the INPUT", id="stdin-first"),
         pytest.param(

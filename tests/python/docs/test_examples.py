@@ -84,6 +84,12 @@ def test_the_gate_is_open_only_if_all_layers_are_there(
     assert told in done.stderr
 
 
+def test_the_gate_without_a_repository_is_not_an_answer(ecr: LocalEcr, tmp_path: Path) -> None:
+    done = run(ecr, str(EXAMPLES / "ci_gate.py"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Exit codes: 0 all are there; 1 some are not; 2 unknown" in done.stderr
+
+
 def test_the_example_of_a_test_passes(ecr: LocalEcr, tmp_path: Path) -> None:
     done = run(
         ecr,

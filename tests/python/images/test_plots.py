@@ -13,7 +13,7 @@ import pytest
 import layercheck as lc
 from layercheck.images import plot_tables
 from layercheck.plots.table import PlotTable
-from layercheck.testing import ImageRule, LocalEcr
+from layercheck.testing import Fault, ImageRule, LocalEcr
 
 DAY_S = 86_400
 HELD, GONE = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
@@ -76,6 +76,19 @@ def test_missing_layers_are_ranked_by_the_images_that_need_them(report: lc.Image
     assert all(needs[row[3], row[2]] == row[1] for row in table.rows)
     assert sorted(needs.values(), reverse=True)[:20] == [row[1] for row in table.rows]
     assert table.rows[0] == (GONE[:19], 5, "team/shared", GONE)
+
+
+def test_layers_that_were_denied_once_only_are_not_drawn_as_missing() -> None:
+    """The time is up while the other layers are asked for the first time."""
+    contents = {"team/a": ImageRule(200, layers=3, broken=50)}
+    slow = Fault("latency", operations=("BatchCheckLayerAvailability",), calls=(2, None), ms=60_000)
+    with LocalEcr(contents, faults=[slow]) as ecr:
+        report = lc.check_images("team/*", client=ecr.client(), timeout_s=2.0)
+        ecr.set_faults([])
+    assert report.counts["incomplete"] == 0
+    assert any(each["verdict"] == "unavailable" for each in lines(report, "layers"))
+    assert "missing-layers" not in plots(report)
+    assert report.plot.missing_layers() is None
 
 
 def test_layers_are_grouped_by_the_images_that_share_them(report: lc.ImageReport) -> None:

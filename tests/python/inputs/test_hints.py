@@ -175,3 +175,33 @@ def test_the_text_of_digests_that_is_read_as_raw_digests_says_so(rows: list[byte
     )
     assert "not raw digests" not in str(lc.plan([raw[:20] for raw in RAW], raw=True).hint)
     assert "not raw digests" not in str(lc.plan([raw + raw for raw in RAW], raw=True).hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("layers.csv", "image,digest\n" + "".join(f"app,{one}\n" for one in DIGESTS), "digests of CSV"),
+        (
+            "layers.jsonl",
+            "".join(json.dumps({"digest": one}) + "\n" for one in DIGESTS),
+            "digests of JSONL",
+        ),
+    ],
+)
+def test_a_path_of_a_table_that_is_read_as_lines_warns_and_names_read(
+    name: str, text: str, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.warns(UserWarning, match=says) as caught:
+        made = lc.plan(path)
+    assert made.unique == 0
+    assert caught[0].filename.endswith("test_hints.py")
+    assert f"layercheck.read({str(path)!r})" in str(caught[0].message)
+    assert lc.plan(lc.read(path)).unique == len(DIGESTS)
+
+
+def test_a_path_with_digests_in_its_lines_does_not_warn(tmp_path: Path) -> None:
+    path = tmp_path / "digests.csv"
+    path.write_text("digest\n" + "\n".join(DIGESTS))
+    assert lc.plan(path).unique == len(DIGESTS)

@@ -79,6 +79,12 @@ REFUSED: list[tuple[str, Any, type[Exception], str]] = [
     ),
     ("polars frame", pl.DataFrame({"a": [A], "b": [B]}), ValueError, r'2 columns \("a", "b"\)'),
     ("pandas frame", pd.DataFrame({"a": [A], "b": [B]}), ValueError, r"2 columns \('a', 'b'\)"),
+    (
+        "pandas frame with digests",
+        pd.DataFrame({"image": ["a"], "Digest": [A], "size": [1]}),
+        ValueError,
+        r"such as table\['Digest'\]",
+    ),
     ("wide table", pa.table({f"c{at}": [1] for at in range(50)}), ValueError, '50 columns .*"c19", ...'),
     ("no columns", pa.table({}), ValueError, "the table has no columns"),
     ("struct in a table", pa.table({"a": pa.array([{"b": A}])}), TypeError, "struct.* holds no digests"),

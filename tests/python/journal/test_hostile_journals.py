@@ -148,6 +148,13 @@ def test_a_maximum_age_can_be_infinite_or_huge(check: Check, whole: object, age:
     assert (table(again), again.stats.calls) == (whole, 0)
 
 
+def test_an_empty_file_is_not_said_to_be_a_journal_of_a_process_that_ended(tmp_path: Path) -> None:
+    empty = tmp_path / "digests.txt"
+    empty.touch()
+    with pytest.raises(lc.JournalError, match="the file is empty: it is not a journal, or"):
+        lc.Journal(empty)
+
+
 def test_a_journal_with_an_unfinished_plan_is_created_anew(
     check: Check, journal: Path, whole: object
 ) -> None:

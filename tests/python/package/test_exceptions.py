@@ -16,6 +16,7 @@ CLASSES = [
     (lc.JournalError, Exception),
     (lc.InvalidDigestError, ValueError),
     (lc.UnansweredError, Exception),
+    (lc.VerdictError, Exception),
     (lc.PushBlockedError, Exception),
 ]
 

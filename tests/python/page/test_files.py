@@ -172,3 +172,13 @@ def test_the_template_the_style_and_the_script_are_part_of_the_package() -> None
     render.load()
     folder = Path(render.__file__).parent
     assert {"page.html", "style.css", "script.js"} <= {path.name for path in folder.iterdir()}
+
+
+def test_a_page_of_chosen_lines_does_not_call_a_file_of_them_everything(tmp_path: Path) -> None:
+    made = reports.report()
+    made.write(tmp_path / "all.html", full=tmp_path / "a.csv.gz")
+    made.write(tmp_path / "some.html", full=tmp_path / "a.csv.gz", only="unavailable")
+    assert "Everything: <a" in (tmp_path / "all.html").read_text()
+    some = (tmp_path / "some.html").read_text()
+    assert "The chosen rows: <a" in some
+    assert "Everything" not in some

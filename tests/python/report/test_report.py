@@ -18,6 +18,7 @@ import pytest
 
 import layercheck as lc
 from layercheck._core import Ledger
+from layercheck.testing import LocalEcr
 from made_report import HOSTILE, A, B, C, D, report
 
 
@@ -246,6 +247,16 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.html"])
+def test_write_to_a_folder_that_is_not_there_names_the_folder(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "nodir" / name
+    with pytest.raises(FileNotFoundError, match="its folder does not exist; make it first") as raised:
+        report().write(path)
+    assert raised.value.filename == str(tmp_path / "nodir")
+    assert ".part" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_raise_for_failures_names_what_is_missing_first() -> None:
     with pytest.raises(
         lc.UnansweredError, match=r"1 of 6 rows have no answer \(0 unanswered, 1 not checked\)"
@@ -256,6 +267,22 @@ def test_raise_for_failures_names_what_is_missing_first() -> None:
         report([A, B, C, HOSTILE]).raise_for_failures()
     fine = lc.Report(Ledger(lc.plan([])).columns(), target=lc.Target("app"), stats=lc.RunStats())
     fine.raise_for_failures()
+
+
+def test_raise_for_failures_raises_for_the_verdicts_that_are_named() -> None:
+    with LocalEcr({"app": [A]}) as ecr:
+        made = lc.check([A, B, B], "app", client=ecr.client())
+        empty = lc.check([], "app", client=ecr.client())
+    made.raise_for_failures()
+    made.raise_for_failures(verdicts=["archived", "other"])
+    with pytest.raises(lc.VerdictError, match=f"of 2 digests in app: 1 unavailable; first: {B}") as raised:
+        made.raise_for_failures(verdicts=(lc.Verdict.ARCHIVED, "unavailable"))
+    assert raised.value.report is made
+    with pytest.raises(ValueError, match="nowhere"):
+        made.raise_for_failures(verdicts="nowhere")
+    empty.raise_for_failures()
+    with pytest.raises(lc.UnansweredError, match="no rows"):
+        empty.raise_for_failures(verdicts="unavailable")
 
 
 def test_the_notebook_view_is_escaped_and_limited() -> None:

@@ -26,13 +26,18 @@ def test_all_unavailable_digests_have_a_hint_that_the_notebook_shows() -> None:
     assert made.hint in made._repr_html_()
 
 
-@pytest.mark.parametrize(
-    "rows", [MISSING[:9], [*MISSING, PRESENT], []], ids=["few digests", "one is available", "nothing"]
-)
+@pytest.mark.parametrize("rows", [MISSING[:9], [*MISSING, PRESENT]], ids=["few digests", "one is available"])
 def test_another_report_has_no_hint(rows: list[str]) -> None:
     made = report(rows)
     assert made.hint is None
     assert "Note:" not in made._repr_html_()
+
+
+def test_a_report_of_an_empty_input_says_that_nothing_was_asked() -> None:
+    made = report([])
+    assert made.complete
+    assert made.hint == "the input has no rows, so nothing was asked"
+    assert made.hint in made._repr_html_()
 
 
 def test_a_report_without_digests_has_the_hint_of_its_plan() -> None:
