@@ -8,7 +8,7 @@ use layercheck::Planner;
 use layercheck::layout::rows::{Places, plan};
 use layercheck::layout::tables::{LayoutTable, Which};
 use layercheck::layout::{Layout, Options, Target, pickled, read_stream};
-use layercheck::table::rows::Rows;
+use layercheck::table::records::Records;
 
 /// Files that the bytes become, by the first byte.
 const NAMES: [&str; 4] = ["index.json", "manifest.json", "repositories", "blobs/sha256/x"];
@@ -46,12 +46,16 @@ fn hold(layout: Layout) {
     assert!(!planned || rows == Places::of(&layout).len());
     let layout = Arc::new(layout);
     for which in Which::ALL {
-        let table = LayoutTable::new(Arc::clone(&layout), which);
-        for at in 0..table.len() {
-            let mut values = Vec::new();
-            table.row(at, &mut values);
-            assert_eq!(values.len(), table.columns().len());
-        }
+        let table = LayoutTable::new(Arc::clone(&layout), which).expect("memory");
+        let mut lines = 0;
+        table
+            .lines(0..table.blocks(), &mut |cells| {
+                assert_eq!(cells.len(), table.columns().len());
+                lines += 1;
+                true
+            })
+            .expect("memory");
+        assert_eq!(lines, table.len());
     }
 }
 
