@@ -77,10 +77,10 @@ class ImageAudit:
                     for _, seen in done:
                         accept_version(seen)
             with closing(self.engine.run_lanes([tasks(groups) for groups in lanes], share.askers)) as done:
-                for _, (result, file) in done:
+                for _, result in done:
                     if result.error is not None and result.error.kind == RunCancelled.__name__:
                         raise result.error.exception()
-                    work.finish(result, file)
+                    work.finish(result, result.file)
             work.check()
             return work.files()
         except (LayercheckError, KeyboardInterrupt) as error:

@@ -38,7 +38,7 @@ def check_group(
     share: Share,
     *,
     stop: Callable[[], bool] | None = None,
-) -> tuple[ImageResult, str]:
+) -> ImageResult:
     """Check the repositories of a group and write their lines, unless there is a file of the group.
 
     There is one if the worker was lost after it had written it, or if this one was given up and another one
@@ -54,7 +54,7 @@ def check_group(
         stop: Says whether to stop; called some times a second.
 
     Returns:
-        What the lines say, and the name of the file with them.
+        What the lines say, and which file has them.
     """
     files = Files(path)
     there = _result_in(files, name)
@@ -62,7 +62,7 @@ def check_group(
         return there
     own = f"{name}/{uuid.uuid4().hex}.parquet"
     asking = ask_images([group.batch()], settings, share, stop=stop)
-    result = ImageResult()
+    result = ImageResult(file=own)
 
     def lines() -> Iterator[Any]:
         for batch in asking.tables():
@@ -76,8 +76,8 @@ def check_group(
     try:
         files.write(own, _gathered(lines()), image_lines_schema())
     except _StoppedError:
-        return _result_in(files, name) or (ImageResult(outcome=asking.outcome), own)
-    return result, own
+        return _result_in(files, name) or ImageResult(outcome=asking.outcome)
+    return result
 
 
 def read_image_table(path: str, file: ImageFile, table: str) -> pa.Table:
@@ -98,14 +98,14 @@ def read_image_table(path: str, file: ImageFile, table: str) -> pa.Table:
     return table_in(found, table)
 
 
-def _result_in(files: Files, folder: str) -> tuple[ImageResult, str] | None:
-    """What the lines of the first file in a folder say, and its name; None if there is none."""
+def _result_in(files: Files, folder: str) -> ImageResult | None:
+    """What the lines of the first file in a folder say; None if there is none."""
     for name in files.names(folder):
-        result = ImageResult()
-        with files.table(f"{folder}/{name}") as file:
+        result = ImageResult(file=f"{folder}/{name}")
+        with files.table(result.file) as file:
             for batch in file.iter_batches(columns=_SEEN):
                 result.see(batch.to_pylist())
-        return result, f"{folder}/{name}"
+        return result
     return None
 
 

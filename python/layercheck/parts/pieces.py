@@ -173,8 +173,12 @@ def _file_systems(piece: Any) -> Iterator[Any]:
     Raises:
         TypeError: One is of another library, so that nobody can tell what it holds.
     """
-    for child in getattr(piece, "children", ()):
-        yield from _file_systems(child)
+    dataset = importlib.import_module("pyarrow.dataset")
+    if not isinstance(piece, dataset.Dataset | dataset.Fragment):
+        return  # what an engine knows answers to any name
+    if isinstance(piece, dataset.UnionDataset):
+        for child in piece.children:
+            yield from _file_systems(child)
     system: Any = getattr(piece, "filesystem", None)
     while hasattr(system, "base_fs"):
         system = system.base_fs

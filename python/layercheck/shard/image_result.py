@@ -70,11 +70,13 @@ class ImageResult:
         repositories: How each ended, by the key of its lines.
         places: The account and region that were asked, by the key of a lane.
         outcome: The sum over the groups.
+        file: The file with the lines, beneath the path of the run; empty if they are in none.
     """
 
     repositories: dict[str, RepositoryEnd] = field(default_factory=dict)
     places: dict[str, tuple[str, str]] = field(default_factory=dict)
     outcome: ImageOutcome = field(default_factory=ImageOutcome)
+    file: str = ""
 
     @property
     def error(self) -> PartError | None:

@@ -145,11 +145,11 @@ def test_an_asker_that_ends_after_its_successor_leaves_the_lines_of_that_one(tmp
 
         _Successor.act = check
         check()
-    (first, name), (second, other) = found
-    assert name == other
+    first, second = found
+    assert first.file == second.file
     assert {end.state for end in first.repositories.values()} == {"done"}
     assert second.repositories == first.repositories
-    written = read_image_table(files.path, shard.ImageFile(name), "repositories")
+    written = read_image_table(files.path, shard.ImageFile(first.file), "repositories")
     assert set(written["state"].to_pylist()) == {"done"}
 
 
@@ -158,7 +158,7 @@ def test_a_group_of_small_repositories_is_one_row_group(tmp_path: Path) -> None:
     group = image_result.ImageGroup(shard.Lane(None, "us-east-1"), names)
     with LocalEcr(list(names), region_name=None) as server:
         made = shard.ImageSettings("layercheck.testing:dummy_session", server.endpoint_url)
-        _, name = check_group(str(tmp_path), "images/0", group, made, shard.share_of(500.0))
+        name = check_group(str(tmp_path), "images/0", group, made, shard.share_of(500.0)).file
     assert pq.read_metadata(tmp_path / name).num_row_groups == 1
     assert read_image_table(str(tmp_path), shard.ImageFile(name), "repositories").num_rows == 50
 
