@@ -97,7 +97,8 @@ def plan(
     planner = Planner(strict=strict, threads=threads, raw=raw)
     feed(planner, digests)
     made = planner.finish(batch_size)
-    if made.hint is not None and isinstance(digests, os.PathLike):
+    # Lines that are manifests have a hint that says more.
+    if made.hint is not None and "manifest" not in made.hint and isinstance(digests, os.PathLike):
         _warn_of_table(digests)
     return made
 
