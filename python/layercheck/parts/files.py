@@ -66,11 +66,6 @@ class Files:
             system.open_input_file(f"{folder}/{name}")
         )
 
-    def has(self, name: str) -> bool:
-        """Return whether there is such a file."""
-        system, folder = self._open()
-        return bool(system.get_file_info(f"{folder}/{name}").is_file)
-
     def note(self, name: str, key: str) -> bytes | None:
         """Return a text that `write` left in a file; None if there is no such file, or it is broken."""
         try:

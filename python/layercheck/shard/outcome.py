@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,11 @@ class Outcome:
             began=min((each.began for each in (self, other) if each.began is not None), default=None),
             attempts={**self.attempts, **other.attempts},
         )
+
+    @property
+    def numbers(self) -> Outcome:
+        """The outcome without `attempts`, which would be copied with each of thousands of additions."""
+        return replace(self, attempts={})
 
     @property
     def is_final(self) -> bool:

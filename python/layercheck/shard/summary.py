@@ -88,7 +88,7 @@ def summary(path: str | os.PathLike[str], *, folder: Folder | None = None) -> Su
     done = {number: each for number, each in found.items() if each is not None}
     last = last_that_counts(done, preparation.slices)
     done.pop(preparation.slices, None)
-    total = sum((each.outcome for each in done.values()), Outcome())
+    total = sum((each.outcome.numbers for each in done.values()), Outcome())
     counts = dict(total.counts)
     if last is not None:
         for verdict in OPEN:

@@ -198,7 +198,7 @@ class Waves:
         total = Outcome()
         for number, manifest in self._done.items():
             if number != self.last:
-                total += manifest.outcome
+                total += manifest.outcome.numbers
         unique = self._preparation.unique
         settled = total.asked.digests
         batches = -(-unique // MAX_BATCH)
