@@ -241,6 +241,9 @@ def test_a_slice_of_which_a_part_is_too_old_is_asked_again(tmp_path: Path) -> No
         between = time.time()
         ecr.set_rule(REPOSITORY, "fraction", fraction=1.0)
         audit(ecr, pieces(ROWS, []), tmp_path, **options)
+        manifest = tmp_path / "_layercheck" / "slice=0000.json"
+        values = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps({**values, "ended": "2100-01-01T00:00:00+00:00"}))
         age = time.time() - between  # the first part is older, the manifest is not
         table = audit(ecr, pieces(ROWS, []), tmp_path, **options, max_age_s=age)
         assert set(table["verdict"].to_pylist()) == {"available"}
