@@ -1,5 +1,8 @@
 """Settings for all tests: no test finds a real account, and none fails because the machine is busy."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -23,3 +26,17 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     monkeypatch.setenv("AWS_CONFIG_FILE", str(empty))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(empty))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """The garbage collector does not run in this test.
+
+    Hypothesis gives the collector a callback. Python ignores what is raised there, Ctrl-C too, and a count
+    of the interpreter's calls has the callback's.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -268,6 +268,7 @@ def test_ctrl_c_in_a_shared_check_says_in_its_report_that_it_was_cancelled(runni
         assert report[ROWS[0]].verdict is expected(ROWS[0])
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_ctrl_c_inside_a_lock_of_python_leaves_the_other_checks_their_answers() -> None:
     armed = True
 
@@ -308,6 +309,7 @@ def test_ctrl_c_inside_a_lock_of_python_leaves_the_other_checks_their_answers() 
         checker.close()
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("step", range(4))
 def test_ctrl_c_while_a_shared_check_is_cancelled_leaves_the_other_checks_their_answers(step: int) -> None:
     left = step

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sqlite3
 import sys
@@ -165,20 +164,18 @@ def calls_of_writing(journal: Path, batch_size: int) -> int:
         nonlocal counted
         counted += event in ("call", "c_call")
 
-    # Do not count what the garbage collector calls.
-    gc.disable()
     sys.setprofile(count)
     try:
         kept._write(last=False)
     finally:
         sys.setprofile(None)
-        gc.enable()
     kept.finish()
     with lc.Journal(journal) as opened:
         assert opened.report().unique_counts["available"] == 100 * batch_size
     return counted
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_writing_makes_no_interpreter_level_call_per_digest(tmp_path: Path) -> None:
     one, many = (calls_of_writing(tmp_path / f"{size}.journal", size) for size in (1, 100))
     assert one == many

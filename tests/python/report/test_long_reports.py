@@ -93,6 +93,7 @@ class HandlerError(Exception):
     """Raised by the signal handler."""
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("name", ["report.jsonl", "report.csv.gz"])
 def test_a_signal_handler_runs_before_the_file_is_whole(name: str, tmp_path: Path) -> None:
     long_report = report(10 * ROWS)

@@ -118,6 +118,7 @@ def test_ten_thousand_calls_have_the_verdicts_statistics_and_journal_of_any_othe
     assert in_the_core.calls > 5_000
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(("rate", "most"), [("max", 20), (1_000.0, 30)])
 def test_a_call_in_the_core_costs_few_interpreter_level_calls(
     rate: Literal["max"] | float, most: int
@@ -265,6 +266,7 @@ def assert_true_as_far_as_known(report: lc.Report) -> None:
     assert not any(is_held(digest) for digest in report.digests("unavailable"))
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_a_second_ctrl_c_is_not_needed(in_the_core: InTheCore) -> None:
     def script(asked: Asked) -> Reply:
         if asked.number == 300:

@@ -238,6 +238,7 @@ def interpreter_calls(transport: TransportName, server: LocalEcr) -> int:
     return counted
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_a_call_costs_a_share_of_the_interpreters_calls_that_plain_boto3_costs() -> None:
     with LocalEcr({"team/app": EvenDigests()}) as server:
         counts = {name: interpreter_calls(name, server) for name in NAMES}
