@@ -67,8 +67,8 @@ lint: imports ## rustfmt, clippy with warnings as errors, ruff, imports
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml --all
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --all-targets --all-features --quiet -- -D warnings
-	$(BIN)/ruff format --check --quiet python tests/python tests/engines tests/page bench
-	$(BIN)/ruff check --quiet python tests/python tests/engines tests/page bench
+	$(BIN)/ruff format --check --quiet python tests bench
+	$(BIN)/ruff check --quiet python tests bench
 	$(BIN)/ruff format --check --quiet docs examples && $(BIN)/ruff check --quiet docs examples
 
 imports: setup ## one direction: each stage of the Python package imports only the stages below it
@@ -319,15 +319,18 @@ journal-disk: setup build ## fail the n-th write, sync or open of a journal and 
 # The Python tests run in a virtual environment of their own, so that the module of `make build` stays. It has
 # a module with counters, and takes all other packages from $(VENV). Its `.pth` file starts the measurement in
 # every process, because many tests start the command with an empty environment. The demo profile keeps the
-# compilation short. The test of what an import loads is left out, because the measurement itself loads more.
+# compilation short. Two tests are left out: the measurement itself loads more libraries, and no exception is
+# raised in an abandoned thread while Python 3.11 traces.
 # For a part of the tests: make coverage TESTS=tests/python/plan RUST_TESTS='--test plan'
 TESTS      := tests/python
 RUST_TESTS :=
 COVERAGE   := $(CURDIR)/target/coverage
+UNCOUNTED  := package/test_import.py::test_import_loads_no_heavy_library \
+              aws/test_response_limit.py::test_an_endless_call_is_abandoned_on_a_callers_client
 purelib     = $$($(1)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TESTS=), some 20 minutes; needs cargo-llvm-cov
-	@cargo llvm-cov --version > /dev/null 2>&1 || { echo "this needs cargo-llvm-cov: rustup component add llvm-tools && cargo install cargo-llvm-cov --locked"; exit 1; }
+	@cargo llvm-cov --version > /dev/null 2>&1 || { echo "this needs cargo-llvm-cov: cargo install cargo-llvm-cov --locked, and rustup component add llvm-tools or LLVM_COV= and LLVM_PROFDATA= with the tools of LLVM 19"; exit 1; }
 	$(call say,compile the Rust tests and the native module with counters: some 3 minutes the first time)
 	@rm -rf $(COVERAGE)/venv $(COVERAGE)/wheel $(COVERAGE)/*.profraw $(COVERAGE)/python.coverage*
 	$(BIN)/python -m venv --without-pip $(COVERAGE)/venv
@@ -338,7 +341,7 @@ coverage: setup ## lines that the tests of both languages cover (TESTS=, RUST_TE
 	{ echo "$(call purelib,$(BIN))"; \
 	  echo "import os; os.environ.update(LLVM_PROFILE_FILE='$$LLVM_PROFILE_FILE', COVERAGE_FILE='$$COVERAGE_FILE', COVERAGE_PROCESS_START='$(CURDIR)/pyproject.toml'); import coverage; coverage.process_startup()"; \
 	} > "$(call purelib,$(COVERAGE)/venv/bin)/coverage.pth"; \
-	$(COVERAGE)/venv/bin/python -m pytest -q $(TESTS) --deselect tests/python/package/test_import.py::test_import_loads_no_heavy_library || status=$$?; \
+	$(COVERAGE)/venv/bin/python -m pytest -q $(TESTS) $(UNCOUNTED:%=--deselect tests/python/%) || status=$$?; \
 	$(BIN)/python -m coverage combine --quiet; \
 	$(BIN)/python -m coverage report; \
 	cargo llvm-cov report --profile demo --summary-only --failure-mode all; exit $${status:-0}
@@ -411,8 +414,8 @@ docs: $(DOCS)/.made ## the site in target/docs/html, with search and the core's 
 
 format: setup ## rewrite the sources in the house format
 	cargo fmt
-	$(BIN)/ruff format python tests/python tests/engines bench docs examples
-	$(BIN)/ruff check --fix python tests/python tests/engines bench docs examples
+	$(BIN)/ruff format python tests bench docs examples
+	$(BIN)/ruff check --fix python tests bench docs examples
 
 interface: setup build ## write docs/reference/interface.json; refused while a change of the interface has no new line in the changelog
 	PYTHONPATH=docs $(BIN)/python docs/interface.py

@@ -1,7 +1,8 @@
 """Runs the Rust tests with the oldest toolchain that can build the core: `make msrv`.
 
-`rust-version` in Cargo.toml may not be older than what a dependency demands, so the demand of each is read from
-`cargo metadata`. The tests then run with exactly that version: that of the PATH if it is the one, else by rustup.
+`rust-version` in Cargo.toml may not be older than what a dependency demands, so the demand of each is read
+from `cargo metadata`. The tests then run with exactly that version: the one on the PATH if it fits, else by
+rustup.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ def shown(*command: str) -> str:
 def main() -> int:
     """Compare, then test."""
     wanted = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["rust-version"]
-    packages = json.loads(shown("cargo", "metadata", "--format-version", "1", "--locked", "--all-features"))["packages"]
+    metadata = shown("cargo", "metadata", "--format-version", "1", "--locked", "--all-features")
+    packages = json.loads(metadata)["packages"]
     demands = sorted((number(each["rust_version"]), f"{each['name']} {each['version']}") for each in packages)
     floor, who = max(each for each in demands if not each[1].startswith("layercheck "))
-    print(f"rust-version is {wanted}; the most that a dependency demands is {'.'.join(map(str, floor))} ({who})")
+    least = ".".join(map(str, floor))
+    print(f"rust-version is {wanted}; the most that a dependency demands is {least} ({who})")
     if number(wanted) < floor:
-        print(f"raise rust-version in Cargo.toml to {'.'.join(map(str, floor))}, or take an older {who.split()[0]}")
+        print(f"raise rust-version in Cargo.toml to {least}, or take an older {who.split()[0]}")
         return 1
     cargo = ["cargo"]
     if number(shown("rustc", "--version").split()[1].partition("-")[0])[:2] != number(wanted)[:2]:
