@@ -1,6 +1,7 @@
 """Settings for all tests: no test finds a real account, and none fails because the machine is busy."""
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,11 @@ from fake_account import SECRET, TOKEN
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+# A shell starts a command in the background with Ctrl-C ignored, and the programs that tests interrupt would
+# inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
