@@ -22,6 +22,10 @@ KEEP_S = 30.0
 """How long a lane outlives its last Checker, seconds. Otherwise `check` in a loop would start each time with
 a new burst, and at the full rate just after it was throttled. After so long, every lane has recovered."""
 
+SHARE_BURST_S = 0.0125
+"""The burst of a share, as seconds of rate. From 200 calls a second on, a share then makes at most 1.02 times
+its rate in any second, with the calls at both ends of the second."""
+
 
 class LaneKey(NamedTuple):
     """What Checkers must have in common to share one lane."""
@@ -63,13 +67,15 @@ class LaneHandle:
         caller: See `RateLimiter`.
     """
 
-    def __init__(self, lane: _Lane, rate: float | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, lane: _Lane, rate: float | None, clock: Callable[[], float], burst_s: float = BURST_S
+    ) -> None:
         self.own_rate = rate
         self.caller = next(_callers)
         self._lane = lane
         self._pacer = lane.pacer
         self._clock = clock
-        self._budget = Budget(BURST_S)
+        self._budget = Budget(burst_s)
 
     @property
     def rate(self) -> float | None:
@@ -129,16 +135,24 @@ class LaneHandle:
 class _Lane:
     """A pacer and the handles that share it. Under the lock of its `LaneRegistry`."""
 
-    def __init__(self, lock: threading.Lock, clock: Callable[[], float], recovery: str, floor: float) -> None:
-        self.pacer = Pacer(None, clock=clock, recovery=recovery_named(recovery), floor=floor)
+    def __init__(
+        self,
+        lock: threading.Lock,
+        clock: Callable[[], float],
+        recovery: str,
+        floor: float,
+        burst_s: float = BURST_S,
+    ) -> None:
+        self.pacer = Pacer(None, clock=clock, recovery=recovery_named(recovery), floor=floor, burst_s=burst_s)
         # Weakly, so that a Checker that was never closed does not keep up the lane's rate for ever.
         self.handles: weakref.WeakSet[LaneHandle] = weakref.WeakSet()
         self.left_at = clock()
         self._lock = lock
         self._clock = clock
+        self._burst_s = burst_s
 
     def join(self, rate: float | None) -> LaneHandle:
-        handle = LaneHandle(self, rate, self._clock)
+        handle = LaneHandle(self, rate, self._clock, self._burst_s)
         self.handles.add(handle)
         self._set_ceiling()
         return handle
@@ -167,7 +181,13 @@ class LaneRegistry:
         return len(self._lanes)
 
     def join(
-        self, key: LaneKey | None, rate: float | None, *, recovery: str = "cubic", floor: float = FLOOR
+        self,
+        key: LaneKey | None,
+        rate: float | None,
+        *,
+        recovery: str = "cubic",
+        floor: float = FLOOR,
+        burst_s: float = BURST_S,
     ) -> LaneHandle:
         """Return a part in the lane of this key; without a key, in a lane of its own.
 
@@ -176,14 +196,15 @@ class LaneRegistry:
             rate: Most calls per second of this part; None for no limit.
             recovery: How a new lane comes back after a throttle, by name; an existing lane keeps its own.
             floor: The lowest rate of a new lane after throttles, calls per second; likewise.
+            burst_s: Calls of a new lane that may start at once, as seconds of rate; likewise.
         """
         with self._lock:
             self._forget_old()
             if key is None:
-                return _Lane(self._lock, self._clock, recovery, floor).join(rate)
+                return _Lane(self._lock, self._clock, recovery, floor, burst_s).join(rate)
             lane = self._lanes.get(key)
             if lane is None:
-                lane = self._lanes[key] = _Lane(self._lock, self._clock, recovery, floor)
+                lane = self._lanes[key] = _Lane(self._lock, self._clock, recovery, floor, burst_s)
             return lane.join(rate)
 
     def forget(self) -> None:
@@ -220,7 +241,7 @@ def join_lane(
     share = limits.lane_share
     if share is None:
         return LANES.join(key_of(client, target, operation), rate, recovery=limits.recovery)
-    return LANES.join(None, rate, recovery=limits.recovery, floor=FLOOR * share)
+    return LANES.join(None, rate, recovery=limits.recovery, floor=FLOOR * share, burst_s=SHARE_BURST_S)
 
 
 if hasattr(os, "register_at_fork"):

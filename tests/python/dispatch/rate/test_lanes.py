@@ -19,6 +19,7 @@ from layercheck.aws.classify import Failure
 from layercheck.aws.credentials import account, account_of
 from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Outcome, OutcomeKind
+from layercheck.dispatch.rate import lanes
 from layercheck.dispatch.rate.lanes import KEEP_S, LANES, LaneHandle, LaneKey, LaneRegistry, key_of
 from layercheck.limits import Limits
 from layercheck.types import Target
@@ -66,6 +67,20 @@ def test_each_checker_keeps_to_its_own_rate_and_all_to_the_highest() -> None:
     assert_smooth(slow_times, 50.0)
     assert len(slow_times) + len(fast_times) == pytest.approx(2000, abs=15)
     assert (slow.rate, fast.rate) == (50.0, 500.0)
+
+
+@pytest.mark.parametrize("rate", [400.0, 500.0, 1000.0])
+def test_a_share_has_no_more_calls_in_any_second_than_its_rate_and_its_burst(
+    rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(lanes, "LANES", LaneRegistry(clock))
+    share = lanes.join_lane(None, Target("app"), rate, Limits(lane_share=0.5))
+    work([share], clock, 1.0)
+    clock.now += 3.0  # a pause saves up a burst
+    start = clock.now
+    (times,) = work([share], clock, 2.0)
+    assert 1.0 * rate < sum(at <= start + 1.0 for at in times) <= (1.0 + lanes.SHARE_BURST_S) * rate
 
 
 def test_a_checker_without_a_limit_does_not_free_the_others_of_theirs() -> None:
