@@ -303,6 +303,16 @@ impl Blobs {
         Ok(())
     }
 
+    /// Says that no second look comes any more: what was denied only once is undecided.
+    pub(super) fn end_early(&mut self) {
+        for state in &mut self.states {
+            let is_missing = *state & bit::STATE == State::Missing as u8;
+            if is_missing && *state & (bit::LOOKED | bit::CONFIRMED) == 0 {
+                *state = (*state & !bit::STATE) | State::Undecided as u8;
+            }
+        }
+    }
+
     /// Takes the word of a second witness about a missing blob: denied too, or given.
     pub(super) fn confirm(&mut self, blob: u32, denied: bool) {
         let state = &mut self.states[blob as usize];

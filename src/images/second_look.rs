@@ -103,7 +103,7 @@ impl Graph {
     }
 
     /// Says that the run ends here. Images that were not judged are not checked, and so are images of which a
-    /// missing part was denied only once, because no second look came to it.
+    /// missing part was denied only once, because no second look came to it. Such a part is undecided.
     pub fn end_early(&mut self) {
         // An index follows its children, which may stand anywhere in the listing, so there are a few rounds.
         let mut has_changed = true;
@@ -123,6 +123,7 @@ impl Graph {
                 }
             }
         }
+        self.blobs.end_early();
     }
 
     /// Returns true unless a part of the image counts as missing by one answer only.

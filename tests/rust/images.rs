@@ -6,11 +6,12 @@ use layercheck::images::tables::{GraphTable, Place};
 use layercheck::images::{
     Circumstances, Graph, ImageVerdict, ListedImage, PlatformFilter, ReadError, ReadManifest,
 };
+use layercheck::digest::Text;
 use layercheck::known_secrets::KnownSecrets;
 use layercheck::manifest::{KnownType, sha256};
 use layercheck::protocol::entry::{Entry, EntryStatus};
 use layercheck::table::records::{Cell, Records};
-use layercheck::{Digest, Ledger, Planner};
+use layercheck::{Digest, Ledger, Planner, Verdict};
 
 const SURE: Circumstances = Circumstances { listing_complete: true, pull_through: Some(false) };
 
@@ -207,6 +208,41 @@ fn a_second_look_without_an_answer_is_never_missing() {
         let is_missing = graph.with_verdict(ImageVerdict::Incomplete).any(|digest| *digest == one);
         assert_eq!(is_missing, matches!(word, "UNAVAILABLE" | "ARCHIVED"), "{word:?}");
     }
+}
+
+#[test]
+fn a_blob_that_was_denied_once_is_unanswered_when_the_run_ends_early() {
+    let mut graph = graph();
+    add(&mut graph, &image(&[layer("a", 1, ""), layer("b", 1, ""), layer("c", 1, "")]));
+    answer(&mut graph, &["a", "b", "c"]);
+    let mut planner = Planner::new(false);
+    planner.row(blob("a").to_string().as_bytes());
+    let plan = Arc::new(planner.finish(100).unwrap());
+    let mut ledger = Ledger::new(Arc::clone(&plan)).unwrap();
+    let status = EntryStatus::Layer { availability: "UNAVAILABLE", size: None, media_type: None };
+    ledger.merge(0..1, [Entry { digest: Some(blob("a")), status }].into_iter());
+    graph.look_again(&plan, &ledger.columns().unwrap()).unwrap();
+    graph.confirm(&blob("b"), true);
+    graph.end_early();
+    let table = GraphTable::layers(Arc::new(Mutex::new(graph)), Place::default(), false).unwrap();
+    let at = |name: &str| table.columns().iter().position(|column| column.name == name).unwrap();
+    let (digest, verdict, code) = (at("digest"), at("verdict"), at("code"));
+    let mut lines = Vec::new();
+    let take = &mut |cells: &[Cell<'_>]| {
+        lines.push(format!("{:?} {:?} {:?}", cells[digest], cells[verdict], cells[code]));
+        true
+    };
+    table.lines(0..table.blocks(), take).unwrap();
+    let line = |name: &str, verdict: Verdict, code: &str| {
+        let (digest, word) = (Cell::Digest(Text::of(&blob(name))), Cell::Word(verdict as u8));
+        format!("{digest:?} {word:?} {:?}", Cell::text(code))
+    };
+    let expected = [
+        line("a", Verdict::Unavailable, ""),
+        line("b", Verdict::Unavailable, ""),
+        line("c", Verdict::Unanswered, "NoSecondAnswer"),
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]

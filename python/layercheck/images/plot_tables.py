@@ -89,8 +89,8 @@ def repositories(report: ImageReport) -> PlotTable | None:
 def missing_layers(report: ImageReport) -> PlotTable | None:
     """The missing layers and configs that the most images need; None if none is missing.
 
-    Only those of images that are called incomplete: in a check that ends early, others were denied once only.
-    An index that needs a layer by way of its children does not count.
+    Only those of images that are called incomplete, because those of deleted images are of no interest. An
+    index that needs a layer by way of its children does not count.
     """
     total = 0
     found: list[tuple[int, str, str]] = []
@@ -208,7 +208,7 @@ def _missing_of_incomplete(graph: ImageGraph) -> tuple[int, list[tuple[str, int]
     total, leading = graph.missing_blobs(MAX_RANKED)
     if total == len(lacking):
         return total, leading
-    # Some were denied once only, or the images that need them were deleted.
+    # The images that need some of them were deleted.
     wanted = set(lacking)
     kept = [each for each in graph.missing_blobs(total)[1] if each[0] in wanted]
     return len(kept), kept[:MAX_RANKED]

@@ -190,6 +190,8 @@ def test_serve_shows_the_images_of_a_layout(environment: dict[str, str], tmp_pat
         assert (detail["imageDigest"], detail["imageTags"]) == (digest_of(manifest), ["v1"])
         (found,) = client.batch_get_image(repositoryName="team/app", imageIds=[{"imageTag": "v1"}])["images"]
         assert found["imageManifest"] == manifest
+        example = next(line for line in process.stderr if "AWS_ACCESS_KEY_ID" in line)
+        assert f"layercheck images team/app --region us-east-1 --endpoint-url {url}" in example
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate()
     assert process.returncode == 0

@@ -228,6 +228,7 @@ def test_an_error_of_the_command_is_one_line(layercheck: Layercheck, checks: Pat
         (".", "cannot read '.': is a folder, not a file; give "),
         ("odd\x1b.csv", "cannot compare: odd\\x1b.csv: line 2: "),
         ("odd.gz", "cannot read: odd.gz: broken gzip data"),
+        ("https://me:hunter2@host/a.csv", "'https://***@host/a.csv' is a URL; download the file, and name "),
     ):
         for both in ((checks / "before.csv", name), (name, checks / "before.csv")):
             ended = layercheck("diff", *both)

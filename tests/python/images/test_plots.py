@@ -86,7 +86,9 @@ def test_layers_that_were_denied_once_only_are_not_drawn_as_missing() -> None:
         report = lc.check_images("team/*", client=ecr.client(), timeout_s=2.0)
         ecr.set_faults([])
     assert report.counts["incomplete"] == 0
-    assert any(each["verdict"] == "unavailable" for each in lines(report, "layers"))
+    denied = {(each["verdict"], each["code"]) for each in lines(report, "layers")}
+    assert ("unanswered", "NoSecondAnswer") in denied
+    assert "unavailable" not in {verdict for verdict, _ in denied}
     assert "missing-layers" not in plots(report)
     assert report.plot.missing_layers() is None
 

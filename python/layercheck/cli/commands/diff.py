@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from layercheck.cli import input_files, output_list
 from layercheck.cli import output as outputs
-from layercheck.cli import output_list
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.comparison.kinds_of_change import CHANGE_NOTES, LISTED, WRITTEN
 from layercheck.errors import JournalError
@@ -73,6 +73,9 @@ def diff(before: str, after: str, output: tuple[str, ...], format_: outputs.Form
         raise CommandError("standard input is closed; name a file for A and for B")
     names = [visible("standard input" if each == "-" else each) for each in (before, after)]
     before, after = ("/dev/stdin" if each == "-" else each for each in (before, after))
+    for each in (before, after):
+        if "://" in each and not Path(each).exists():
+            raise CommandError(f"{input_files.named(each)} is a URL; download the file, and name that")
     for name in output:
         if name != "-" and format_ is None and report_format(name) is None:
             raise click.UsageError(

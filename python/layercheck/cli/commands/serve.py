@@ -200,11 +200,13 @@ def _named(name: str) -> Iterator[None]:
 
 
 def _example(ecr: LocalEcr, repositories: tuple[str, ...], region: str) -> str:
-    """A command that works unchanged in any shell and folder."""
+    """A command that works unchanged in any shell and folder: it checks images if there are only layouts."""
     name, _, file = (repositories[0] if repositories else ecr.repositories[0]).partition("=")
     # The endpoint accepts any credentials, so the example does not use those of the user.
     credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     options = ["--region", region, "--endpoint-url", ecr.endpoint_url]
+    if not repositories and ecr.images(name):
+        return f"{credentials} {shlex.join(['layercheck', 'images', name, *options])}"
     rows = [] if file in ("", "-") else [str(Path(file).resolve())]
     digests = "" if rows else "printf 'sha256:%064d\\n' 1 2 3 4 | "
     return f"{digests}{credentials} {shlex.join(['layercheck', 'check', name, *rows, *options])}"
