@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use layercheck::digest::Text;
 use layercheck::images::tables::{GraphTable, Place};
 use layercheck::images::{
     Circumstances, Graph, ImageVerdict, ListedImage, PlatformFilter, ReadError, ReadManifest,
 };
-use layercheck::digest::Text;
 use layercheck::known_secrets::KnownSecrets;
 use layercheck::manifest::{KnownType, sha256};
 use layercheck::protocol::entry::{Entry, EntryStatus};

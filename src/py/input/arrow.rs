@@ -65,6 +65,7 @@ fn check_type(data_type: &DataType) -> PyResult<bool> {
         [column] if holds_rows(column.data_type()) => Ok(true),
         [column] => Err(not_rows(column.data_type())),
         [first, ..] => {
+            let likely = columns.iter().find(|column| column.name().eq_ignore_ascii_case("digest"));
             let names = columns.iter().map(|column| format!("{:?}", column.name())).take(SHOWN_NAMES);
             let mut names = names.collect::<Vec<_>>().join(", ");
             if columns.len() > SHOWN_NAMES {
@@ -73,7 +74,7 @@ fn check_type(data_type: &DataType) -> PyResult<bool> {
             Err(PyValueError::new_err(format!(
                 "the table has {} columns ({names}): pass the one that holds the digests, such as table[{:?}]",
                 columns.len(),
-                first.name()
+                likely.unwrap_or(first).name()
             )))
         }
     }

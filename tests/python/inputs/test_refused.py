@@ -77,6 +77,12 @@ REFUSED: list[tuple[str, Any, type[Exception], str]] = [
         ValueError,
         r'2 columns \("image", "layer"\): pass the one that holds the digests, such as table\["image"\]',
     ),
+    (
+        "table with digests",
+        pa.table({"image": ["a"], "Digest": [A]}),
+        ValueError,
+        r'such as table\["Digest"\]',
+    ),
     ("polars frame", pl.DataFrame({"a": [A], "b": [B]}), ValueError, r'2 columns \("a", "b"\)'),
     ("pandas frame", pd.DataFrame({"a": [A], "b": [B]}), ValueError, r"2 columns \('a', 'b'\)"),
     (
