@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::numbering::Numbering;
+use super::digest_index::DigestIndex;
 use super::parts::NO_SIZE;
 use crate::digest::Digest;
 use crate::ledger::columns::Columns;
@@ -80,14 +80,14 @@ pub(super) struct Blobs {
 /// The digests: with a table to add more, or those of a plan, whose memory is shared with it.
 #[derive(Debug)]
 enum Index {
-    Open(Numbering),
+    Open(DigestIndex),
     Planned(Arc<Plan>),
 }
 
 impl Blobs {
     pub(super) fn new() -> Result<Self, OutOfMemory> {
         Ok(Self {
-            index: Index::Open(Numbering::new()?),
+            index: Index::Open(DigestIndex::new()?),
             media_types: Vec::new(),
             flags: Vec::new(),
             sizes: Vec::new(),
@@ -109,14 +109,14 @@ impl Blobs {
 
     fn digests(&self) -> &[Digest] {
         match &self.index {
-            Index::Open(numbering) => numbering.digests(),
+            Index::Open(open) => open.digests(),
             Index::Planned(plan) => plan.digests(),
         }
     }
 
     pub(super) fn find(&self, digest: &Digest) -> Option<u32> {
         match &self.index {
-            Index::Open(numbering) => numbering.find(digest),
+            Index::Open(open) => open.find(digest),
             Index::Planned(plan) => plan.first_row(digest).map(|row| row as u32),
         }
     }
@@ -143,9 +143,9 @@ impl Blobs {
             return Err(refused);
         }
         self.open()?;
-        let Index::Open(numbering) = &mut self.index else { return Err(refused) };
+        let Index::Open(open) = &mut self.index else { return Err(refused) };
         // Nothing fails behind this line, so that no blob has a number without its columns.
-        let numbers = numbering.of_all(digests)?;
+        let numbers = open.of_all(digests)?;
         for (number, part) in numbers.iter().zip(parts) {
             let part = Part { blob: *number, ..*part };
             let at = part.blob as usize;
@@ -175,11 +175,11 @@ impl Blobs {
     /// Makes the index one that can grow.
     fn open(&mut self) -> Result<(), OutOfMemory> {
         if let Index::Planned(plan) = &self.index {
-            let mut numbering = Numbering::new()?;
+            let mut open = DigestIndex::new()?;
             for block in plan.digests().chunks(1 << 12) {
-                numbering.of_all(block)?;
+                open.of_all(block)?;
             }
-            self.index = Index::Open(numbering);
+            self.index = Index::Open(open);
         }
         Ok(())
     }
@@ -209,11 +209,11 @@ impl Blobs {
         self.open()?;
         let mut rows = memory::with_room(self.len())?;
         rows.extend(0..self.len() as i64);
-        let empty = Numbering::new()?;
-        let Index::Open(numbering) = std::mem::replace(&mut self.index, Index::Open(empty)) else {
+        let empty = DigestIndex::new()?;
+        let Index::Open(open) = std::mem::replace(&mut self.index, Index::Open(empty)) else {
             unreachable!("the index was opened")
         };
-        let plan = Arc::new(Plan::of_unique(numbering.into_digests(), rows, batch_size));
+        let plan = Arc::new(Plan::of_unique(open.into_digests(), rows, batch_size));
         self.index = Index::Planned(Arc::clone(&plan));
         Ok(plan)
     }

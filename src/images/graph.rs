@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::blobs::Blobs;
+use super::digest_index::DigestIndex;
 use super::judge::Circumstances;
-use super::numbering::Numbering;
 use super::platforms::PlatformFilter;
 use super::tags::{Chain, Tags};
 use super::verdict::{Code, ImageVerdict};
@@ -23,7 +23,7 @@ pub(super) const NONE: u32 = u32::MAX;
 pub struct Graph {
     pub(super) filter: PlatformFilter,
     /// Numbers of documents: listed images, children of indexes, and subjects.
-    pub(super) index: Numbering,
+    pub(super) index: DigestIndex,
     pub(super) documents: Vec<Document>,
     /// The listed images, in the order of the listing.
     pub(super) listed: Vec<u32>,
@@ -178,7 +178,7 @@ impl Graph {
         let not_kept = || NOT_KEPT.to_owned();
         Ok(Self {
             filter,
-            index: Numbering::new()?,
+            index: DigestIndex::new()?,
             documents: Vec::new(),
             listed: Vec::new(),
             skipped: 0,

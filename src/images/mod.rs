@@ -8,12 +8,12 @@
 
 mod blobs;
 mod depths;
+mod digest_index;
 mod distribution;
 mod graph;
 mod judge;
 mod listing;
 mod missing;
-mod numbering;
 mod parts;
 mod platforms;
 pub mod projection;

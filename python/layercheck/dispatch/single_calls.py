@@ -36,7 +36,7 @@ class CallFailed(Exception):  # noqa: N818 (it names what failed)
         self.failure = failure
 
 
-class Pace(Protocol):
+class OperationRate(Protocol):
     """Says when calls of an operation may start."""
 
     def reserve(self) -> float:
@@ -86,7 +86,7 @@ class SingleCalls:
     def __init__(
         self,
         signing: Signing,
-        pace_of: Callable[[str], Pace | None],
+        pace_of: Callable[[str], OperationRate | None],
         *,
         renewable: bool,
         retry: RetryPolicy,

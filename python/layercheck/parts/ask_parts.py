@@ -76,7 +76,7 @@ def ask_part(
 ) -> Outcome:
     """Ask for the digests of a part and write its verdicts, unless its file is there.
 
-    A part that came to a dead end, or was stopped, leaves no file. The file may come while the part is asked,
+    A part that had a fatal error, or was stopped, leaves no file. The file may come while the part is asked,
     if this asker was given up and another one was faster. The driver may have recorded what that one said, so
     it stays. One that comes between this look and the end of the writing is replaced; `checked_file` tells.
 

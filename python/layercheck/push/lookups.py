@@ -62,7 +62,7 @@ class LookupFailed(Exception):  # noqa: N818 - the plan goes on without this ans
 
 
 class Lookups:
-    """Asks questions with a client, each at most so long, and repeats those that failed in passing.
+    """Asks questions with a client, each at most so long, and repeats those that had a transient error.
 
     Args:
         client: A boto3 client of `ecr`.

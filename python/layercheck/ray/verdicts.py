@@ -34,7 +34,7 @@ def verdicts(
 
     One worker looks first, with one call. Use it for a few million digests at most: the whole table is one
     slice, and a lost driver costs all. Write or materialize it before you use it twice, because every
-    execution asks again. Where a worker comes to a dead end, the digests are `not_checked`, with its code and
+    execution asks again. Where a worker has a fatal error, the digests are `not_checked`, with its code and
     reason.
 
     Args:

@@ -93,7 +93,7 @@ class Asking:
         yield self.outcome.as_batch()
 
     def _report(self, plan: Plan) -> Report:
-        """Ask, unless this part has come to a dead end; what was not asked is `not_checked`."""
+        """Ask, unless this part has had a fatal error; what was not asked is `not_checked`."""
         from layercheck.report import Report
 
         if self.outcome.error is None:
@@ -217,7 +217,7 @@ def ask(
 ) -> Asking:
     """Ask for the digests of a part, at this task's share of the rate.
 
-    A client is made when the first digest comes; a part without digests makes none. A dead end raises
+    A client is made when the first digest comes; a part without digests makes none. A fatal error raises
     nothing: the digests that were not asked are `not_checked`, with its code and reason, and
     `Asking.outcome` has it.
     Exceptions of `batches` pass through, so that the engine tries the task again.

@@ -88,7 +88,7 @@ def accept(settings: Settings, seen: Look) -> Settings:
 
     The rate is a number then. Region, account and endpoint are those of the first worker, because a worker
     with other settings of its own would ask another registry. One whose credentials are of another account
-    comes to a dead end.
+    has a fatal error.
 
     Raises:
         LayercheckError: What the worker found, as the class that `layercheck.check` would raise.

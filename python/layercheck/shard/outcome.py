@@ -1,7 +1,7 @@
 """`Outcome`: how a part went, as data that travels beside its rows or among them.
 
 Most engines do not know an exception of a task: Spark tries it four times and shows its trace as text, and
-Ray Data wraps it. So a part never raises for a dead end. It returns lines that are `not_checked`, and an
+Ray Data wraps it. So a part never raises for a fatal error. It returns lines that are `not_checked`, and an
 outcome that holds the error. The driver raises it again in the class of layercheck.
 
 Where a task returns Python objects (Dask, Ray), it returns the outcome as it is. Where only record batches of
@@ -42,7 +42,7 @@ NOTES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class PartError:
-    """A dead end of a part, in words.
+    """A fatal error of a part, in words.
 
     Attributes:
         kind: Name of the exception class of layercheck.

@@ -1,4 +1,4 @@
-"""Broken and crafted report files, read by the public doors in a process of their own.
+"""Broken and crafted report files, read by the public functions in a process of their own.
 
 `python -m comparison.hostile_reports FOLDER SEED COUNT` reads the files in FOLDER and COUNT mutations of
 each, and writes a line for each error that is not promised. A crash of the process shows itself by its exit

@@ -208,7 +208,7 @@ def answers_in(counts: dict[str, int]) -> int:
 
 
 class Check:
-    """One check, by one of the doors."""
+    """One check, by one of the entry points."""
 
     def __init__(self, order: Order, rows: Rows, shortage: Shortage) -> None:
         self.order, self.rows, self.shortage = order, rows, shortage

@@ -1,4 +1,4 @@
-"""One part: its lines, its outcome, and what a dead end becomes."""
+"""One part: its lines, its outcome, and what a fatal error becomes."""
 
 from __future__ import annotations
 

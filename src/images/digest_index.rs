@@ -6,14 +6,14 @@ use crate::plan::dedupe::{Dedupe, Seed};
 
 /// Digests and their numbers.
 #[derive(Debug)]
-pub(super) struct Numbering {
+pub(super) struct DigestIndex {
     seed: Seed,
     dedupe: Dedupe,
     tags: Vec<u32>,
     numbers: Vec<u32>,
 }
 
-impl Numbering {
+impl DigestIndex {
     pub(super) fn new() -> Result<Self, OutOfMemory> {
         let seed = Seed::draw();
         Ok(Self { seed, dedupe: Dedupe::new(seed)?, tags: Vec::new(), numbers: Vec::new() })
