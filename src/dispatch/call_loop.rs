@@ -21,7 +21,7 @@ use crate::memory::{self, OutOfMemory};
 /// the run, so this is a part of the tenth of a second that is promised for Ctrl-C.
 const PATIENCE_S: f64 = 0.05;
 /// Shortest sleep of the thread that keeps the time, seconds. It lets more than one call start at a time
-/// where calls are closer together, and is a tenth of the burst, so that none is lost.
+/// where calls are closer together, and is at most a sixth of the burst, so that none is lost.
 const TICK_S: f64 = 0.002;
 
 /// A place in the loop, for one thread. A number is never given twice.

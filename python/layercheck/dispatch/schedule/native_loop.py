@@ -22,7 +22,7 @@ same way, and which answers there are. Threads come back from the core without a
 
 LOOK_FOR_WAITING_S = 0.01
 """While a thread waits in the core for the rate, the pool looks so often whether one still does, seconds. It
-is half the burst of the rate, so that no call is lost when none does."""
+is shorter than the burst of a rate, of a share too, so that no call is lost when none does."""
 
 ANSWERS = 1024
 """Answers that may wait in the core to be counted: those of one look, at 20,000 calls a second."""

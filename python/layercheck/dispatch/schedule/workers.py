@@ -32,7 +32,7 @@ _numbers = itertools.count(1)
 
 TICK_S = 0.002
 """Shortest sleep of the timekeeper, seconds. At 1,000 calls a second it then starts two calls each time,
-instead of waking twice. The burst of the rate is ten times as long, so no call is lost."""
+instead of waking twice. The burst of a rate is at least six times as long, so no call is lost."""
 
 
 class CallAbandonedExit(SystemExit):
