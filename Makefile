@@ -90,8 +90,13 @@ rust-test: fuzz-corpus ## the Rust tests, without Python
 fuzz-corpus: ## every hex kernel against the scalar one, and every input that the fuzzers found
 	RUSTFLAGS='--cfg fuzzing' cargo test --locked --quiet --manifest-path tests/fuzz/Cargo.toml --package checks -- --nocapture
 
-python-test: setup build ## the Python tests
-	$(BIN)/python -m pytest -q
+# Most tests wait, for a server or a time limit, so two processes take little more than half of the time of one.
+# A file is tested by one of them. For one process: make python-test PROCESSES=0
+PROCESSES := 2
+pytest     = $(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile
+
+python-test: setup build ## the Python tests (PROCESSES=)
+	$(pytest)
 
 doctest: setup build ## the examples in the docstrings, in the README and in docs/
 	$(BIN)/python -m pytest -q --doctest-modules python/layercheck
@@ -111,7 +116,7 @@ boto3-range: setup build $(VENV)/boto3-floor/.done $(VENV)/boto3-1.43/.done ## t
 	@for line in floor 1.43; do \
 	  export PYTHONPATH=$(VENV)/boto3-$$line; \
 	  $(BIN)/python -c 'import botocore; print("with botocore", botocore.__version__)' && \
-	  $(BIN)/python -m pytest -q tests/python/dispatch/transport tests/python/protocol/test_service_model.py \
+	  $(pytest) tests/python/dispatch/transport tests/python/protocol/test_service_model.py \
 	    tests/python/testing/test_local_ecr_boto3_range.py || exit 1; \
 	done
 
