@@ -304,6 +304,7 @@ class RepositoryCheck:
         unknown = look_again(
             self._operations, threads, name, self._graph, suspects, check, stop, parts.progress
         )
+        self._spare_images(suspects.blobs)
         if unknown:
             self._listing = replace(self._listing, complete=False, note=unknown)
             self._notes.append(f"{name}: {unknown}")
@@ -314,6 +315,22 @@ class RepositoryCheck:
             witness.confirm(name, self._graph, blobs, threads, stop, ahead, parts.progress)
         self._judge()
         self._doubt()
+
+    def _spare_images(self, blobs: Sequence[str]) -> None:
+        """Contradict the denial of what indexes name and may be an image that the listing left out."""
+        denied = set(blobs)
+        children = [each for each in self._graph.unlisted_children() if each in denied]
+        if not children:
+            return
+        asked = [{"imageDigest": each} for each in children]
+        try:
+            there, missing = look_up(self._operations, self._found.name, asked, self._parts.stop)
+        except CallFailed:
+            there, missing = [], []
+        gone = {each["imageDigest"] for each in missing} - {each.get("imageDigest") for each in there}
+        for digest in children:
+            if digest not in gone:
+                self._graph.confirm(digest, False)
 
     def _doubt(self) -> None:
         """Say so if most blobs of images that were pulled lately are called missing."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from typing import Any, Final
 
 import pytest
 
+import layercheck as lc
 from layercheck.images import second_look
-from layercheck.testing import Fault, ImageRule, LocalEcr
+from layercheck.testing import Fault, ImageRule, Layer, LocalEcr
 from made_images import FOREIGN, REPOSITORY, asked, check, index, manifest, part, put, sha, verdicts
 
 BLOBS: Final = "BatchCheckLayerAvailability"
@@ -234,3 +236,21 @@ def test_without_describe_images_the_second_look_lists_once_more() -> None:
         assert report.complete
         # One pass for each of three states.
         assert ecr.counters.operations["ListImages"] == 6
+
+
+def test_a_child_of_unknown_type_that_the_listing_left_out_is_not_a_missing_layer() -> None:
+    """The layer operation denies an image, whatever its media type in the index."""
+    config = "sha256:" + hashlib.sha256(b"config").hexdigest()
+    image = json.dumps({"schemaVersion": 2, "config": {"digest": config, "size": 100}, "layers": []})
+    child = {"mediaType": "application/vnd.other+json", "size": len(image)}
+    child["digest"] = "sha256:" + hashlib.sha256(image.encode()).hexdigest()
+    kinds = [f"application/vnd.oci.image.{kind}.v1+json" for kind in ("manifest", "index")]
+    document = json.dumps({"schemaVersion": 2, "mediaType": kinds[1], "manifests": [child]})
+    with LocalEcr(["app"], seed=0) as ecr:
+        ecr.put("app", {config: Layer(size=100)})
+        ecr.put_image("app", image, ["a"], media_type=kinds[0], force=True)
+        ecr.put_image("app", document, ["b"], media_type=kinds[1], force=True)
+        ecr.set_faults([Fault("omit", operations=("DescribeImages",), share=0.5, probability=0.7)])
+        report = lc.check_images("app", client=ecr.client())
+    (found,) = report.repositories[0].find(lc.ImageVerdict.UNDECIDED)
+    assert (found.code, report.counts["incomplete"]) == ("Contradiction", 0)
