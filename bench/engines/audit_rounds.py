@@ -22,6 +22,14 @@ from layercheck.testing import LocalEcr
 from offline.harness import results
 from processes import end, until
 
+CASES = tuple((askers, killed) for askers in (1, 2, 4, 8) for killed in (False, True))
+"""Numbers of askers, and whether one of them is killed."""
+
+WHOLE_SLICE: dict[str, Any] = {"rate": 100, "count": 2_400_000, "slices": 1, "cases": ((4, True),)}
+"""A slice as `shard.slice_count` cuts them, four minutes of asking, in which one of four askers is killed.
+
+In the short runs, the seconds until a new asker is at work are a large part of the time."""
+
 
 def made_input(folder: Path, count: int) -> list[str]:
     """Parquet files with so many different digests."""

@@ -1,8 +1,9 @@
-"""Audits on Dask: `make bench-dask`, or `python bench engines.dask [rate] [deaths] [overhead] [--keep]`.
+"""Audits on Dask: `make bench-dask`, or `python bench engines.dask [PART ...] [--keep]`.
 
 Against `LocalEcr`, whose threads run without the interpreter lock, on clusters of processes on this machine:
 
 * `rate`: what the server counts in every second for 1, 2, 4 and 8 askers, with one of them killed on the way.
+* `slice`: the same for a slice of four minutes, 4 askers, one of them killed.
 * `deaths`: calls made twice if a worker, the scheduler or the client is killed, for 1 and 8 slices.
 * `overhead`: a million digests at 1,000 calls a second, beside one process.
 
@@ -14,7 +15,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,16 @@ from distributed import Client
 import layercheck.dask
 import layercheck.errors
 from audited import REPOSITORY, as_table, lines, server, wait_for_calls
-from engines.audit_rounds import in_seconds, is_right, killing, made_input, measure, one_process_s
+from engines.audit_rounds import (
+    CASES,
+    WHOLE_SLICE,
+    in_seconds,
+    is_right,
+    killing,
+    made_input,
+    measure,
+    one_process_s,
+)
 from layercheck.testing import LocalEcr
 from on_dask.conftest import Cluster, start
 from on_dask.test_kills import run_client
@@ -33,18 +44,19 @@ from processes import end, end_all
 RESULT = Path(__file__).parent.parent / "results" / "dask.json"
 
 
-def rate(rate: int = 400, count: int = 800_000) -> Iterator[dict[str, Any]]:
+def rate(
+    rate: int = 400, count: int = 800_000, slices: int = 4, cases: Iterable[tuple[int, bool]] = CASES
+) -> Iterator[dict[str, Any]]:
     """Calls in every second, for each number of askers, once whole and once with a worker killed."""
     with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
         folder = Path(name)
         paths = made_input(folder / "input", count)
-        for askers in (1, 2, 4, 8):
-            for kill in (False, True):
-                ecr.reset()
-                path = folder / f"audit-{askers}-{kill}"
-                one_audit(folder, ecr, paths, path, kill, rate=rate, askers=askers, slices=4)
-                line = {"askers": askers, "killed": kill, "rate": rate} | in_seconds(ecr, rate)
-                yield line | {"right": is_right(ecr, count, table_at(path))}
+        for askers, kill in cases:
+            ecr.reset()
+            path = folder / f"audit-{askers}-{kill}"
+            one_audit(folder, ecr, paths, path, kill, rate=rate, askers=askers, slices=slices)
+            line = {"askers": askers, "killed": kill, "rate": rate} | in_seconds(ecr, rate)
+            yield line | {"right": is_right(ecr, count, table_at(path))}
 
 
 def one_audit(
@@ -166,6 +178,7 @@ def askers_of(client: Client, cluster: Cluster) -> list[int]:
 
 PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "rate": rate,
+    "slice": partial(rate, **WHOLE_SLICE),
     "deaths": deaths,
     "overhead": overhead,
 }

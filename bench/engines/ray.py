@@ -1,9 +1,10 @@
-"""Audits on Ray: `make bench-ray`, or `python bench engines.ray [rate] [deaths] [overhead] [--keep]`.
+"""Audits on Ray: `make bench-ray`, or `python bench engines.ray [PART ...] [--keep]`.
 
 Against `LocalEcr`, whose threads run without the interpreter lock, on a Ray of this machine. Ray listens on
 every interface, so it runs in a network namespace with nothing but loopback:
 
 * `rate`: what the server counts in every second for 1, 2, 4 and 8 askers, with one of them killed on the way.
+* `slice`: the same for a slice of four minutes, 4 askers, one of them killed.
 * `deaths`: calls made twice if an actor or the driver is killed, for 1 and 8 slices.
 * `overhead`: a million digests at 1,000 calls a second, beside one process.
 
@@ -18,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,16 @@ import ray
 
 import layercheck.ray
 from audited import ENVIRONMENT, REPOSITORY, lines, server, wait_for_calls
-from engines.audit_rounds import in_seconds, is_right, killing, made_input, measure, one_process_s
+from engines.audit_rounds import (
+    CASES,
+    WHOLE_SLICE,
+    in_seconds,
+    is_right,
+    killing,
+    made_input,
+    measure,
+    one_process_s,
+)
 from layercheck.testing import LocalEcr
 from on_ray.loopback_only import is_alone
 from on_ray.small_ray import start_ray
@@ -36,19 +47,20 @@ from processes import descendants, end, end_all
 RESULT = Path(__file__).parent.parent / "results" / "ray.json"
 
 
-def rate(rate: int = 400, count: int = 800_000) -> Iterator[dict[str, Any]]:
+def rate(
+    rate: int = 400, count: int = 800_000, slices: int = 4, cases: Iterable[tuple[int, bool]] = CASES
+) -> Iterator[dict[str, Any]]:
     """Calls in every second, for each number of askers, once whole and once with an actor killed."""
     with tempfile.TemporaryDirectory() as name, server(latency_ms=10) as ecr:
         folder = Path(name)
         paths = made_input(folder / "input", count)
-        for askers in (1, 2, 4, 8):
-            for kill in (False, True):
-                ecr.reset()
-                path = folder / f"audit-{askers}-{kill}"
-                with killing(ecr, 600 if kill else None, asking):
-                    audit(ecr, paths, path, rate=rate, askers=askers, slices=4)
-                line = {"askers": askers, "killed": kill, "rate": rate} | in_seconds(ecr, rate)
-                yield line | {"right": is_right(ecr, count, table_at(path))}
+        for askers, kill in cases:
+            ecr.reset()
+            path = folder / f"audit-{askers}-{kill}"
+            with killing(ecr, 600 if kill else None, asking):
+                audit(ecr, paths, path, rate=rate, askers=askers, slices=slices)
+            line = {"askers": askers, "killed": kill, "rate": rate} | in_seconds(ecr, rate)
+            yield line | {"right": is_right(ecr, count, table_at(path))}
 
 
 def deaths(rate: int = 200, count: int = 80_000) -> Iterator[dict[str, Any]]:
@@ -126,6 +138,7 @@ def asking() -> list[int]:
 
 PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "rate": rate,
+    "slice": partial(rate, **WHOLE_SLICE),
     "deaths": deaths,
     "overhead": overhead,
 }

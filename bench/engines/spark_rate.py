@@ -5,26 +5,28 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from engines.audit_rounds import CASES
 from engines.spark_cluster import Server, asker, audit, cluster, digests, is_right, killing
 
 
-def rate(rate: int = 400, count: int = 240_000) -> Iterator[dict[str, Any]]:
+def rate(
+    rate: int = 400, count: int = 240_000, slices: int = 1, cases: Iterable[tuple[int, bool]] = CASES
+) -> Iterator[dict[str, Any]]:
     """Calls in every second, for each number of askers, once whole and once with an asker killed."""
     with cluster("local-cluster[4,2,1024]") as spark, Server(latency_ms=10) as server:
         frame = digests(spark, count)
-        for askers in (1, 2, 4, 8):
-            for kill in (False, True):
-                server.ask("reset")
-                with tempfile.TemporaryDirectory() as folder:
-                    with killing(server, 600 if kill else None, asker):
-                        table = audit(server, frame, f"{folder}/audit", rate=rate, askers=askers, slices=1)
-                    times = server.ask("times")
-                    right = is_right(server, frame, table)
-                line = {"askers": askers, "killed": kill, "rate": rate, "right": right}
-                yield line | in_seconds(times, rate)
+        for askers, kill in cases:
+            server.ask("reset")
+            with tempfile.TemporaryDirectory() as folder:
+                with killing(server, 600 if kill else None, asker):
+                    table = audit(server, frame, f"{folder}/audit", rate=rate, askers=askers, slices=slices)
+                times = server.ask("times")
+                right = is_right(server, frame, table)
+            line = {"askers": askers, "killed": kill, "rate": rate, "right": right}
+            yield line | in_seconds(times, rate)
 
 
 def in_seconds(times: list[float], rate: float) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from layercheck.images.listing import PAGE, ListedPages, list_images
+from layercheck.images.looking_up import digest_of
 from layercheck.images.manifest_store import ManifestStore
 from layercheck.images.reading import BATCH
 from layercheck.images.registry_connection import LISTING_RATE, READING_RATE, RegistryConnection
 from layercheck.images.repositories import find_repositories
-from layercheck.images.second_look import digest_of
 from layercheck.images.selection import Selection
 from layercheck.images.stopping import StopSignal
 from layercheck.images.targets import ImageTarget

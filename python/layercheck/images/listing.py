@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol
 
 from layercheck.dispatch.single_calls import CallFailed
@@ -16,9 +15,6 @@ from layercheck.images.stopping import StopSignal
 
 PAGE = 1_000
 """Images in one page: the most that ECR allows."""
-
-_LOOKED_UP = 100
-"""Images that one call may name."""
 
 
 class TakesPages(Protocol):
@@ -38,6 +34,7 @@ class Listing:
         archived: Archived images are in it; False if this boto3 cannot ask for them.
         details: The listing has sizes, dates and media types; False if only ListImages was allowed.
         note: Why it is incomplete, in words; else empty.
+        pages: How many pages it had; None if nothing was listed, because the images are named one by one.
     """
 
     listed_at: float = field(default_factory=time.time)
@@ -45,6 +42,7 @@ class Listing:
     archived: bool = True
     details: bool = True
     note: str = ""
+    pages: int | None = None
 
 
 class ListedPages:
@@ -57,6 +55,10 @@ class ListedPages:
     def details(self) -> list[dict[str, Any]]:
         """An entry for each image, in the order of the listing."""
         return list(self._details.values())
+
+    def of(self, digests: Iterable[str]) -> list[dict[str, Any]]:
+        """The entries of those images that are listed."""
+        return [self._details[each] for each in digests if each in self._details]
 
     def list_page(self, details: Sequence[Any]) -> int:
         """Take a page; return how many of its images are new."""
@@ -111,11 +113,10 @@ def list_images(
     listed_at = time.time()
     archived = operations.has_member("DescribeImages", "filter", "imageStatus")
     filters = {"filter": {"imageStatus": "ANY"}} if archived else {}
+    news, list_member = News(), "imageDetails"
     try:
-        note = _list(
-            operations, "DescribeImages", "imageDetails", repository_name, filters, graph, stop, News()
-        )
-        return Listing(listed_at, complete=not note, archived=archived, note=note)
+        note = _list(operations, "DescribeImages", list_member, repository_name, filters, graph, stop, news)
+        return Listing(listed_at, complete=not note, archived=archived, note=note, pages=news.pages)
     except CallFailed as failed:
         if needs_dates or not issubclass(failed.failure.raises, AccessDeniedError):
             raise
@@ -145,7 +146,9 @@ def _list_by_ids(
             raise
         # The user asked for what DescribeImages gives.
         raise denied from None
-    return Listing(listed_at, complete=not note, archived=archived, details=False, note=note)
+    return Listing(
+        listed_at, complete=not note, archived=archived, details=False, note=note, pages=news.pages
+    )
 
 
 def _list(
@@ -191,75 +194,3 @@ def _tags_in(entries: Sequence[object]) -> Iterator[str]:
 
 def _with_state(entry: object, state: str) -> object:
     return {**entry, "imageStatus": state} if isinstance(entry, Mapping) else entry
-
-
-def look_up(
-    operations: Operations,
-    repository_name: str,
-    ids: list[dict[str, str]],
-    stop: StopSignal,
-    on_answered: Callable[[int], None] = lambda _: None,
-) -> tuple[list[Any], list[dict[str, str]]]:
-    """Ask for images by digest or tag.
-
-    The service refuses a call of which one image is not there, and does not say which, so that such a call is
-    halved.
-
-    Args:
-        operations: Makes the calls.
-        repository_name: The repository.
-        ids: What is asked: `imageDigest` or `imageTag`.
-        stop: Ends it early.
-        on_answered: Called after each call with the number of ids that it settled.
-
-    Returns:
-        The details of the images that are there, and the ids of those of which the service said that they are
-        not there. An image that no answer names is in neither.
-
-    Raises:
-        CallFailed: The service does not answer.
-        CheckStopped: Everything is to stop.
-    """
-    there: list[Any] = []
-    missing: list[dict[str, str]] = []
-    waiting = [ids[at : at + _LOOKED_UP] for at in range(0, len(ids), _LOOKED_UP)][::-1]
-    while waiting:
-        part = waiting.pop()
-        try:
-            page = operations.call(
-                "DescribeImages",
-                stop,
-                final=("ImageNotFoundException",),
-                repositoryName=repository_name,
-                imageIds=part,
-            )
-        except CallFailed as failed:
-            if failed.failure.code != "ImageNotFoundException":
-                raise
-            if len(part) == 1:
-                missing += part
-                on_answered(1)
-            else:
-                half = len(part) // 2
-                waiting += [part[half:], part[:half]]
-            continue
-        details = page.get("imageDetails")
-        there += details if isinstance(details, list) else []
-        left = [each for each in part if not any(map(partial(_is_about, each), details or ()))]
-        if left and len(part) > 1:
-            half = (len(left) + 1) // 2
-            waiting += [each for each in (left[half:], left[:half]) if each]
-            on_answered(len(part) - len(left))
-        else:
-            on_answered(len(part))
-    return there, missing
-
-
-def _is_about(image_id: Mapping[str, str], details: object) -> bool:
-    """Whether an entry of an answer is about the image that was asked for."""
-    if not isinstance(details, Mapping):
-        return False
-    if "imageDigest" in image_id:
-        return bool(details.get("imageDigest") == image_id["imageDigest"])
-    tags = details.get("imageTags")
-    return isinstance(tags, list) and image_id["imageTag"] in tags

@@ -91,9 +91,14 @@ def pages(
 
 
 class News:
-    """Counts the pages of a list that brought something new, and those in a row that did not."""
+    """Counts the pages of a list that brought something new, and those in a row that did not.
+
+    Attributes:
+        pages: All pages so far.
+    """
 
     def __init__(self) -> None:
+        self.pages = 0
         self._with = self._empty = self._repeated = 0
         self._names: set[str] = set()
 
@@ -113,6 +118,7 @@ class News:
         Raises:
             EndlessListError: Too many pages in a row brought nothing new.
         """
+        self.pages += 1
         if is_new:
             self._with += 1
             self.start()

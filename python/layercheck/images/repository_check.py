@@ -23,7 +23,8 @@ from layercheck.errors import (
 from layercheck.images.admission import Admission
 from layercheck.images.failures import as_error
 from layercheck.images.image_progress import ProgressCounter
-from layercheck.images.listing import ListedPages, Listing, list_images, look_up
+from layercheck.images.listing import ListedPages, Listing, list_images
+from layercheck.images.looking_up import look_up
 from layercheck.images.manifest_store import ManifestStore
 from layercheck.images.pull_through import RulesUnderWay
 from layercheck.images.pull_time import PullTimeGuard
@@ -91,6 +92,8 @@ class RepositoryCheck:
         self._operations = parts.connection.operations.counted()
         self._graph = ImageGraph(platforms=parts.platforms)
         self._listing = Listing(complete=False)
+        # All images of the repository, while some of them are checked.
+        self._listed: ListedPages | None = None
         self._blobs: Report | None = None
         # Nobody may take back verdicts between a judgement and the questions that follow from it.
         self._judging = threading.Lock()
@@ -209,6 +212,7 @@ class RepositoryCheck:
                 self._operations, name, pages, stop, needs_dates=selection.needs_dates
             )
             self._graph.list_page(selection.choose(pages.details))
+            self._listed = pages
         if not self._listing.archived:
             self._notes.append(
                 f"{name}: archived images were not listed, because this boto3 cannot ask for them; update it"
@@ -219,7 +223,7 @@ class RepositoryCheck:
     def _list_named(self, image_ids: list[dict[str, str]]) -> None:
         """List the images that the targets name. Those that are not there take nothing from the others."""
         name = self._found.name
-        details, missing = look_up(self._operations, name, image_ids, self._parts.stop)
+        details, missing, _ = look_up(self._operations, name, image_ids, self._parts.stop)
         if missing:
             what = ", ".join(repr(each) for image_id in missing for each in image_id.values())
             self._absent = RepositoryNotFoundError(
@@ -241,15 +245,23 @@ class RepositoryCheck:
         asked: set[str] = set()
         for _ in range(_DEPTH):
             children = [each for each in self._graph.unlisted_children() if each not in asked]
-            if not children:
-                return
             asked.update(children)
-            there, missing = look_up(
-                self._operations, name, [{"imageDigest": each} for each in children], stop
-            )
-            self._graph.list_page(there)
-            self._graph.gone([each["imageDigest"] for each in missing])
+            if not self._add(children):
+                break
             self._reader.read(name, self._graph, stop)
+        self._listed = None
+
+    def _add(self, children: Sequence[str]) -> int:
+        """Add images that indexes among the chosen ones need; return how many are new."""
+        details = [] if self._listed is None else self._listed.of(children)
+        listed = {each["imageDigest"] for each in details}
+        if self._listed is None or not (self._listing.complete and self._listing.archived):
+            # What a whole listing left out is asked for in the second look.
+            asked = [{"imageDigest": each} for each in children if each not in listed]
+            there, missing, _ = look_up(self._operations, self._found.name, asked, self._parts.stop)
+            details += there
+            self._graph.gone([each["imageDigest"] for each in missing])
+        return self._graph.list_page(details)
 
     def _check_blobs(self, checker: Checker, plan: Plan, progress: ProgressCallback) -> Report:
         """Check blobs until the end, or until everything is to stop."""
@@ -297,14 +309,24 @@ class RepositoryCheck:
 
         with self._judging:
             self._judge()
-            suspects = Suspects(*self._graph.suspects(), self._graph.missing_children())
+            images, blobs = self._graph.suspects()
+            denied = set(blobs)
+            maybe_images = [each for each in self._graph.unlisted_children() if each in denied]
+            suspects = Suspects(images, blobs, self._graph.missing_children(), maybe_images)
         threads, name = parts.connection.threads, self._found.name
         witness = parts.witness if parts.rules.applies_to(name) is False else None
         ahead = {} if witness is None else witness.ask_ahead(name, suspects.blobs, threads, stop)
         unknown = look_again(
-            self._operations, threads, name, self._graph, suspects, check, stop, parts.progress
+            self._operations,
+            threads,
+            name,
+            self._graph,
+            suspects,
+            self._listing,
+            check,
+            stop,
+            parts.progress,
         )
-        self._spare_images(suspects.blobs)
         if unknown:
             self._listing = replace(self._listing, complete=False, note=unknown)
             self._notes.append(f"{name}: {unknown}")
@@ -315,22 +337,6 @@ class RepositoryCheck:
             witness.confirm(name, self._graph, blobs, threads, stop, ahead, parts.progress)
         self._judge()
         self._doubt()
-
-    def _spare_images(self, blobs: Sequence[str]) -> None:
-        """Contradict the denial of what indexes name and may be an image that the listing left out."""
-        denied = set(blobs)
-        children = [each for each in self._graph.unlisted_children() if each in denied]
-        if not children:
-            return
-        asked = [{"imageDigest": each} for each in children]
-        try:
-            there, missing = look_up(self._operations, self._found.name, asked, self._parts.stop)
-        except CallFailed:
-            there, missing = [], []
-        gone = {each["imageDigest"] for each in missing} - {each.get("imageDigest") for each in there}
-        for digest in children:
-            if digest not in gone:
-                self._graph.confirm(digest, False)
 
     def _doubt(self) -> None:
         """Say so if most blobs of images that were pulled lately are called missing."""

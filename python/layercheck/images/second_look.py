@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from layercheck.dispatch.single_calls import CallFailed
 from layercheck.images.call_threads import CallThreads, result_in_time
-from layercheck.images.listing import ListedPages, list_images, look_up
+from layercheck.images.listing import Listing
+from layercheck.images.looking_up import digest_of, listed_again, look_up, look_up_children
 from layercheck.images.operations import Operations
 from layercheck.images.stopping import StopSignal
 
@@ -30,11 +31,14 @@ class Suspects(NamedTuple):
         images: Images that are called incomplete.
         blobs: Blobs that they lack.
         children: Children that are not listed, and that they lack.
+        maybe_images: Blobs among them that an index lists under a media type that is not known: each may be
+            an image that the listing left out.
     """
 
     images: Sequence[str]
     blobs: Sequence[str]
     children: Sequence[str]
+    maybe_images: Sequence[str]
 
 
 def look_again(
@@ -43,6 +47,7 @@ def look_again(
     repository_name: str,
     graph: ImageGraph,
     suspects: Suspects,
+    listing: Listing,
     check: Callable[[Sequence[str]], Report],
     stop: StopSignal,
     progress: ProgressCounter,
@@ -59,6 +64,7 @@ def look_again(
         repository_name: The repository.
         graph: Takes what is found out; the verdicts follow at the next judgement.
         suspects: What is asked.
+        listing: The listing of the repository.
         check: Checks digests in the repository.
         stop: Ends it early.
         progress: Counts the questions.
@@ -69,36 +75,25 @@ def look_again(
     Raises:
         CheckStopped: Everything is to stop.
     """
-    images, blobs, children = suspects
+    images, blobs, children, maybe_images = suspects
     if not images:
         return ""
-    asked_digests = list(dict.fromkeys((*images, *children)))
-    asked = [{"imageDigest": each} for each in asked_digests]
-    progress.asks_again(len(asked) + len(blobs))
-    open_ = len(asked)
-
-    def on_answered(images: int) -> None:
-        nonlocal open_
-        open_ -= images
-        progress.asked_again(images)
-
-    looking = threads.submit(look_up, operations, repository_name, asked, stop, on_answered)
+    children = [*children, *maybe_images]
+    progress.asks_again(len(images) + len(children) + len(blobs))
+    looking = threads.submit(
+        _look_up, operations, repository_name, images, children, listing, stop, progress.asked_again
+    )
     report = check(blobs) if blobs else None
-    why = ""
-    try:
-        there, missing = result_in_time(looking, stop)
-    except CallFailed as failed:
-        # Without children, nothing but the images is unknown: whether they were deleted meanwhile.
-        why = f"DescribeImages: {failed.failure.summary}"
-        progress.asked_again(open_)
-        there, missing = _listed_again(operations, repository_name, asked, stop) if children else ([], [])
-    found = {digest for each in there if (digest := digest_of(each))}
-    gone = {each["imageDigest"] for each in missing} - found
-    graph.gone([each for each in asked_digests if each in gone])
+    found, gone, why = result_in_time(looking, stop)
+    graph.gone([each for each in (*images, *children) if each in gone])
     graph.found([each for each in children if each in found])
     if report is not None:
         graph.look_again(report._columns)
-    unknown = [each for each in children if each not in found and each not in gone]
+    for digest in maybe_images:
+        if digest not in gone:
+            # The layer operation denies an image, so its word does not count.
+            graph.confirm(digest, False)
+    unknown = [each for each in suspects.children if each not in found and each not in gone]
     if not unknown:
         return ""
     return (
@@ -107,24 +102,39 @@ def look_again(
     )
 
 
-def _listed_again(
-    operations: Operations, repository_name: str, asked: Sequence[dict[str, str]], stop: StopSignal
-) -> tuple[list[Any], list[dict[str, str]]]:
-    """List a repository once more, and return the same as `look_up`; empty lists if that fails."""
-    pages = ListedPages()
+def _look_up(
+    operations: Operations,
+    repository_name: str,
+    images: Sequence[str],
+    children: Sequence[str],
+    listing: Listing,
+    stop: StopSignal,
+    on_answered: Callable[[int], None],
+) -> tuple[set[str], set[str], str]:
+    """Return the digests that are there, those that are not, and why that is not known of others."""
+    asked = [{"imageDigest": each} for each in images]
+    open_ = len(images) + len(children)
+
+    def answered(count: int) -> None:
+        nonlocal open_
+        open_ -= count
+        on_answered(count)
+
+    why = ""
+    answers = []
     try:
-        listing = list_images(operations, repository_name, pages, stop)
-    except CallFailed:
-        return [], []
-    found = {each["imageDigest"] for each in pages.details}
-    is_whole = listing.complete and listing.archived
-    return pages.details, [each for each in asked if is_whole and each["imageDigest"] not in found]
-
-
-def digest_of(details: object) -> str | None:
-    """The digest of an entry of DescribeImages; None for what is not one."""
-    digest = details.get("imageDigest") if isinstance(details, Mapping) else None
-    return digest if isinstance(digest, str) else None
+        answers.append(look_up(operations, repository_name, asked, stop, answered))
+        if children:
+            answers.append(look_up_children(operations, repository_name, children, listing, stop, answered))
+    except CallFailed as failed:
+        # Without children, nothing but the images is unknown: whether they were deleted meanwhile.
+        why = f"DescribeImages: {failed.failure.summary}"
+        on_answered(open_)
+        asked += [{"imageDigest": each} for each in children]
+        listed = listed_again(operations, repository_name, asked, stop) if children else None
+        answers = [] if listed is None else [listed]
+    found = {digest for each in answers for one in each.there if (digest := digest_of(one))}
+    return found, {image["imageDigest"] for each in answers for image in each.missing} - found, why
 
 
 AskedAhead: TypeAlias = Mapping[str, "Future[bool | None]"]
