@@ -53,8 +53,8 @@ pub(super) enum State {
 /// Bits beside the [`State`].
 mod bit {
     pub(super) const STATE: u8 = 7;
-    /// The first check denied the blob, so that a second look may change the state.
-    pub(super) const SUSPECT: u8 = 8;
+    /// The first check found the blob.
+    pub(super) const FOUND: u8 = 8;
     /// A second look asked for the blob.
     pub(super) const LOOKED: u8 = 16;
     /// A second witness denied the blob too.
@@ -75,6 +75,8 @@ pub(super) struct Blobs {
     columns: Option<Arc<Columns>>,
     /// The sizes that a second look brought.
     later_sizes: HashMap<u32, i64>,
+    /// No second look comes any more.
+    has_ended: bool,
 }
 
 /// The digests: with a table to add more, or those of a plan, whose memory is shared with it.
@@ -96,6 +98,7 @@ impl Blobs {
             states: Vec::new(),
             columns: None,
             later_sizes: HashMap::new(),
+            has_ended: false,
         })
     }
 
@@ -229,8 +232,8 @@ impl Blobs {
         for (state, verdict) in self.states.iter_mut().zip(columns.verdicts()) {
             *state = match verdict {
                 Verdict::NotChecked => State::NotChecked as u8,
-                Verdict::Available => State::Available as u8,
-                Verdict::Unavailable => State::Missing as u8 | bit::SUSPECT,
+                Verdict::Available => State::Available as u8 | bit::FOUND,
+                Verdict::Unavailable => State::Missing as u8,
                 Verdict::Archived => State::Archived as u8,
                 Verdict::Refused | Verdict::Other | Verdict::Invalid | Verdict::Unanswered => {
                     State::Undecided as u8
@@ -239,11 +242,15 @@ impl Blobs {
         }
         self.columns = Some(Arc::clone(columns));
         self.later_sizes.clear();
+        self.has_ended = false;
         true
     }
 
     #[inline]
     pub(super) fn state(&self, blob: u32) -> State {
+        if self.has_ended && self.is_open(blob) {
+            return State::Undecided;
+        }
         match self.states[blob as usize] & bit::STATE {
             0 => State::NotChecked,
             1 => State::Available,
@@ -254,13 +261,18 @@ impl Blobs {
         }
     }
 
-    /// Returns the blob's size in the repository, if the service gave it: at the second look, or at the first.
+    /// Returns true for a blob that a pull cannot have by one answer only.
+    fn is_open(&self, blob: u32) -> bool {
+        let state = self.states[blob as usize];
+        let is_lacking = [State::Missing as u8, State::Archived as u8].contains(&(state & bit::STATE));
+        is_lacking && state & (bit::LOOKED | bit::CONFIRMED) == 0
+    }
+
+    /// Returns the blob's size in the repository, if the service gave it: at the second look, if there was one.
     #[inline]
     pub(super) fn known_size(&self, blob: u32) -> i64 {
-        if self.states[blob as usize] & bit::LOOKED != 0
-            && let Some(size) = self.later_sizes.get(&blob)
-        {
-            return *size;
+        if self.is_asked_again(blob) {
+            return self.later_sizes.get(&blob).copied().unwrap_or(NO_SIZE);
         }
         let sizes = self.columns.as_ref().map(|columns| columns.sizes());
         sizes.and_then(|sizes| sizes.get(blob as usize)).copied().unwrap_or(NO_SIZE)
@@ -273,19 +285,29 @@ impl Blobs {
         let first = columns.map_or(Verdict::NotChecked, |columns| columns.verdicts()[at]);
         match self.state(blob) {
             State::Contradiction => (Verdict::Other, "Contradiction"),
-            State::Undecided if first == Verdict::Unavailable => (Verdict::Unanswered, "NoSecondAnswer"),
+            State::Undecided
+                if matches!(first, Verdict::Unavailable | Verdict::Archived | Verdict::Available) =>
+            {
+                (Verdict::Unanswered, "NoSecondAnswer")
+            }
             State::Available => (Verdict::Available, ""),
             State::Archived => (Verdict::Archived, ""),
             _ => (first, columns.map_or("", |columns| columns.detail(at).0)),
         }
     }
 
-    /// Takes the verdict of a second look at a blob that the first check denied, and the size if it came.
+    /// Takes the verdict of a second look at a blob that the first check answered for, and the size if it came.
+    /// What one answer found and the other did not is undecided. What one denied and the other says to be
+    /// archived is archived: a pull fails by both.
     pub(super) fn look_again(&mut self, blob: u32, verdict: Verdict, size: i64) -> Result<(), OutOfMemory> {
         let state = &mut self.states[blob as usize];
-        if *state & bit::SUSPECT == 0 || *state & bit::STATE == State::Contradiction as u8 {
+        let before = *state & bit::STATE;
+        let is_answered =
+            [State::Available as u8, State::Missing as u8, State::Archived as u8].contains(&before);
+        if !is_answered && *state & bit::LOOKED == 0 || before == State::Contradiction as u8 {
             return Ok(());
         }
+        let is_found = *state & bit::FOUND != 0;
         if size == NO_SIZE {
             self.later_sizes.remove(&blob);
         } else {
@@ -295,22 +317,19 @@ impl Blobs {
         }
         let later = match verdict {
             Verdict::Available => State::Available,
+            Verdict::Unavailable | Verdict::Archived if is_found => State::Undecided,
+            Verdict::Unavailable if before == State::Archived as u8 => State::Archived,
             Verdict::Unavailable => State::Missing,
             Verdict::Archived => State::Archived,
             _ => State::Undecided,
         };
-        *state = (*state & bit::CONFIRMED) | bit::SUSPECT | bit::LOOKED | later as u8;
+        *state = (*state & (bit::CONFIRMED | bit::FOUND)) | bit::LOOKED | later as u8;
         Ok(())
     }
 
-    /// Says that no second look comes any more: what was denied only once is undecided.
-    pub(super) fn end_early(&mut self) {
-        for state in &mut self.states {
-            let is_missing = *state & bit::STATE == State::Missing as u8;
-            if is_missing && *state & (bit::LOOKED | bit::CONFIRMED) == 0 {
-                *state = (*state & !bit::STATE) | State::Undecided as u8;
-            }
-        }
+    /// Says whether the check ends here, or goes on. If it ends, what was denied only once is undecided.
+    pub(super) fn end_early(&mut self, has_ended: bool) {
+        self.has_ended = has_ended;
     }
 
     /// Takes the word of a second witness about a missing blob: denied too, or given.
@@ -330,8 +349,14 @@ impl Blobs {
         self.states[blob as usize] & bit::CONFIRMED != 0
     }
 
+    /// Returns true if a second look asked for the blob.
+    #[inline]
+    pub(super) fn is_asked_again(&self, blob: u32) -> bool {
+        self.states[blob as usize] & bit::LOOKED != 0
+    }
+
     /// Returns true if a second look asked for the blob, or a second witness denied it.
     pub(super) fn is_denied_twice(&self, blob: u32) -> bool {
-        self.states[blob as usize] & (bit::LOOKED | bit::CONFIRMED) != 0
+        self.is_asked_again(blob) || self.is_confirmed(blob)
     }
 }

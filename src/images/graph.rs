@@ -108,12 +108,14 @@ pub(super) mod fact {
     pub(in crate::images) const LISTED: u8 = 1;
     /// Its status is ARCHIVED or ACTIVATING.
     pub(in crate::images) const ARCHIVED: u8 = 2;
-    /// A second look did not find it.
+    /// The service said that it is not there.
     pub(in crate::images) const GONE: u8 = 4;
-    /// It is not listed, and a second look found it.
+    /// A second look found it, although it is not listed, or is archived in the listing.
     pub(in crate::images) const FOUND: u8 = 8;
     /// An index, of which some children are blobs by their media types.
     pub(in crate::images) const BLOB_CHILDREN: u8 = 16;
+    /// Only one answer said that it is gone, and no second look did.
+    pub(in crate::images) const DENIED_ONCE: u8 = 32;
 }
 
 /// What an index says of a child.

@@ -64,6 +64,7 @@ impl Graph {
     /// [`OutOfMemory`].
     pub fn judge(&mut self, circumstances: Circumstances) -> Result<[usize; 8], OutOfMemory> {
         self.circumstances = circumstances;
+        self.blobs.end_early(false);
         self.find_blob_children()?;
         let depths = Depths::of(self)?;
         let mut counted = Counted::of(self)?;
@@ -125,10 +126,9 @@ impl Graph {
             if !is_extra && !child.is_wanted || !counted.is_first(child.document, is_extra) {
                 continue;
             }
-            let state = self.child_state(child.document);
             if !is_extra {
-                tally.count_child(state);
-            } else if state.is_broken() {
+                tally.count_child(self.child_state(child.document));
+            } else if self.shown_state(*child).is_broken() {
                 tally.extras_incomplete += 1;
             }
         }
@@ -216,6 +216,15 @@ impl Graph {
     pub(super) fn is_extra(&self, child: Child) -> bool {
         let document = self.document(child.document);
         child.flags & flag::ATTESTATION != 0 || document.reading == Reading::Read && is_extra(document.kind)
+    }
+
+    /// Returns the state of a child for what no verdict of an index needs. Nobody asks for children of other
+    /// platforms, so that not to be listed says nothing of them.
+    pub(super) fn shown_state(&self, child: Child) -> ChildState {
+        let state = self.child_state(child.document);
+        let is_needed = child.is_wanted && !self.is_extra(child);
+        let is_denied = self.document(child.document).is(fact::GONE);
+        if state == ChildState::Missing && !is_needed && !is_denied { ChildState::NotAsked } else { state }
     }
 
     pub(super) fn child_state(&self, at: u32) -> ChildState {

@@ -51,7 +51,8 @@ impl Graph {
         let document = &mut self.documents[at as usize];
         let is_new = !document.is(fact::LISTED);
         if is_new {
-            document.facts = (document.facts & !(fact::FOUND | fact::GONE)) | fact::LISTED;
+            document.facts =
+                (document.facts & !(fact::FOUND | fact::GONE | fact::DENIED_ONCE)) | fact::LISTED;
             self.listed.push(at);
         }
         if document.status == 0 {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::blobs::State;
-use super::graph::{Graph, fact};
+use super::graph::{Child, Graph, fact};
 use super::parts::flag;
 use super::verdict::ImageVerdict;
 use crate::digest::Digest;
@@ -46,7 +46,8 @@ impl Graph {
 
     /// Returns the children of the images that were read which are not listed, and of which no second look told
     /// anything: what is to be looked up if only some images were listed. What an index lists under an unknown
-    /// media type is among them, because it may be an image.
+    /// media type is among them, because it may be an image, and so are attestations. Children of other platforms
+    /// than those that are asked about are not.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -63,7 +64,8 @@ impl Graph {
                     memory::push(&mut unlisted, *self.blobs.digest(part.blob))?;
                 }
             }
-            for child in self.children_of(index).iter().filter(|child| child.is_wanted) {
+            let asked = |child: &&Child| child.is_wanted || self.is_extra(**child);
+            for child in self.children_of(index).iter().filter(asked) {
                 let document = self.document(child.document);
                 if document.facts & (fact::LISTED | fact::GONE) == 0
                     && !std::mem::replace(&mut is_taken[child.document as usize], true)

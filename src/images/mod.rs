@@ -30,6 +30,7 @@ pub use judge::Circumstances;
 pub use listing::{ListedImage, digest_of};
 pub use platforms::PlatformFilter;
 pub use reading::{ReadError, ReadManifest, to_hash};
+pub use second_look::Suspects;
 pub use verdict::{Code, ImageVerdict};
 
 /// How deep indexes may stand in each other: an index of images has depth 1.

@@ -41,8 +41,10 @@ pub(super) enum ChildState {
     Missing,
     /// Not listed, where that may be.
     Unlisted,
-    /// Not listed, and found by a second look.
+    /// Found by a second look, and not listed before, or archived.
     FoundLater,
+    /// Not listed, not needed, and nobody asked for it.
+    NotAsked,
 }
 
 impl ChildState {
@@ -104,7 +106,7 @@ impl Tally {
             ChildState::Judged(ImageVerdict::Undecided) => &mut self.undecided_children,
             ChildState::Judged(ImageVerdict::Partial) => &mut self.partial_children,
             ChildState::Judged(ImageVerdict::Archived) => &mut self.archived,
-            ChildState::Judged(ImageVerdict::NotChecked) => &mut self.not_checked,
+            ChildState::Judged(ImageVerdict::NotChecked) | ChildState::NotAsked => &mut self.not_checked,
             // A document that is gone is one of the two states below.
             ChildState::Missing | ChildState::Judged(ImageVerdict::Gone) => &mut self.missing_children,
             ChildState::Unlisted => &mut self.unlisted_children,

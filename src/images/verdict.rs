@@ -89,7 +89,7 @@ pub enum Code {
     UndecidedChild,
     /// A child of the index is unreadable.
     UnreadableChild,
-    /// A child was not in the listing, but is in the repository.
+    /// A child was not in the listing, or archived there, but is in the repository.
     ChildFoundLater,
     /// Children are not listed, and the repository belongs to a pull-through cache.
     PullThrough,

@@ -92,8 +92,9 @@ fn a_denied_blob_breaks_every_image_that_needs_it() {
     answer(&mut graph, &["shared"]);
     let counts = graph.judge(SURE).unwrap();
     assert_eq!((count(counts, ImageVerdict::Incomplete), count(counts, ImageVerdict::Complete)), (3, 1));
-    let (images, blobs) = graph.suspects().unwrap();
-    assert_eq!((images, blobs), (vec![first, second, above], vec![blob("shared")]));
+    let suspects = graph.suspects().unwrap();
+    assert_eq!((suspects.images, suspects.missing), (vec![first, second, above], vec![blob("shared")]));
+    assert!(suspects.others.is_empty() && suspects.children.is_empty() && suspects.denied.is_empty());
 }
 
 #[test]

@@ -61,6 +61,10 @@ def look_up(
     """
     there: list[Any] = []
     missing: list[ImageId] = []
+    # AWS does not document whether images that are named are shown in every state.
+    states: dict[str, Any] = {}
+    if operations.has_member("DescribeImages", "filter", "imageStatus"):
+        states = {"filter": {"imageStatus": "ANY"}}
     waiting = [list(ids[at : at + _IN_ONE_CALL]) for at in range(0, len(ids), _IN_ONE_CALL)][::-1]
     while waiting and (missing_at_most is None or len(missing) < missing_at_most):
         part = waiting.pop()
@@ -71,8 +75,14 @@ def look_up(
                 final=("ImageNotFoundException",),
                 repositoryName=repository_name,
                 imageIds=part,
+                **states,
             )
         except CallFailed as failed:
+            if states and failed.failure.code == "InvalidParameterException":
+                # Nor whether a call may name images and have a filter.
+                states = {}
+                waiting.append(part)
+                continue
             if failed.failure.code != "ImageNotFoundException":
                 raise
             denied = part if len(part) == 1 else _named(failed.failure.message, part)

@@ -202,7 +202,7 @@ def timeline(report: ImageReport) -> PlotTable | None:
 
 def _missing_of_incomplete(graph: ImageGraph) -> tuple[int, list[tuple[str, int]]]:
     """How many blobs the incomplete images lack, and the most needed of them with the number of images."""
-    images, lacking = graph.suspects()
+    images, lacking, *_ = graph.suspects()
     if not images:
         return 0, []
     total, leading = graph.missing_blobs(MAX_RANKED)

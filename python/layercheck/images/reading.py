@@ -183,7 +183,7 @@ class ManifestReader:
             del open_[digest]
             code = clean(failure.get("failureCode") or "Unknown", 100, self._operations.known)
             if code in GONE:
-                graph.gone([digest])
+                graph.deny([digest])
             else:
                 reason = clean(failure.get("failureReason") or "", known=self._operations.known)
                 graph.fail(digest, code, reason, unreadable=code in UNREADABLE)

@@ -97,6 +97,7 @@ class RepositoryCheck:
         self._blobs: Report | None = None
         # Nobody may take back verdicts between a judgement and the questions that follow from it.
         self._judging = threading.Lock()
+        self._was_cut = False
         self._notes: list[str] = []
         self._state: State = "partial"
         self._error: LayercheckError | None = None
@@ -141,10 +142,14 @@ class RepositoryCheck:
         connection = self._parts.connection
         code, reason = self._described
         blobs = self._blobs
-        if self._state not in ("done", "gone"):
-            with self._judging:
-                # What was denied only once counts as not checked.
+        with self._judging:
+            if self._state not in ("done", "gone"):
+                # What was denied only once counts as not checked, until the next judgement.
                 self._graph.not_checked()
+                self._was_cut = True
+            elif self._was_cut:
+                self._judge()
+                self._was_cut = False
         return RepositoryReport(
             self._graph,
             account_id=connection.account_id,
@@ -260,7 +265,7 @@ class RepositoryCheck:
             asked = [{"imageDigest": each} for each in children if each not in listed]
             there, missing, _ = look_up(self._operations, self._found.name, asked, self._parts.stop)
             details += there
-            self._graph.gone([each["imageDigest"] for each in missing])
+            self._graph.deny([each["imageDigest"] for each in missing])
         return self._graph.list_page(details)
 
     def _check_blobs(self, checker: Checker, plan: Plan, progress: ProgressCallback) -> Report:
@@ -309,13 +314,12 @@ class RepositoryCheck:
 
         with self._judging:
             self._judge()
-            images, blobs = self._graph.suspects()
-            denied = set(blobs)
-            maybe_images = [each for each in self._graph.unlisted_children() if each in denied]
-            suspects = Suspects(images, blobs, self._graph.missing_children(), maybe_images)
+            suspects = Suspects(*self._graph.suspects())
+            denied = set(suspects.missing)
+            suspects.maybe_images[:] = [each for each in self._graph.unlisted_children() if each in denied]
         threads, name = parts.connection.threads, self._found.name
         witness = parts.witness if parts.rules.applies_to(name) is False else None
-        ahead = {} if witness is None else witness.ask_ahead(name, suspects.blobs, threads, stop)
+        ahead = {} if witness is None else witness.ask_ahead(name, suspects.missing, threads, stop)
         unknown = look_again(
             self._operations,
             threads,
@@ -333,8 +337,8 @@ class RepositoryCheck:
         if witness is not None:
             with self._judging:
                 self._judge()
-                _, blobs = self._graph.suspects()
-            witness.confirm(name, self._graph, blobs, threads, stop, ahead, parts.progress)
+                missing = self._graph.suspects()[1]
+            witness.confirm(name, self._graph, missing, threads, stop, ahead, parts.progress)
         self._judge()
         self._doubt()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from layercheck.dispatch.single_calls import CallFailed
@@ -24,21 +25,28 @@ CONFIRMED_AT_MOST = 1_000
 """Missing blobs of one check that a second operation is asked about."""
 
 
-class Suspects(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Suspects:
     """What a second look asks.
 
     Attributes:
         images: Images that are called incomplete.
-        blobs: Blobs that they lack.
+        missing: Blobs that they lack.
+        others: Blobs that they need, and that are archived or have another size than their manifests say.
         children: Children that are not listed, and that they lack.
-        maybe_images: Blobs among them that an index lists under a media type that is not known: each may be
-            an image that the listing left out.
+        denied: Listed images that BatchGetImage did not find.
+        archived: Children that they need, and that the listing calls archived.
+        maybe_images: Some of the missing blobs, which an index lists under a media type that is not known.
+            Each may be an image that the listing left out.
     """
 
-    images: Sequence[str]
-    blobs: Sequence[str]
-    children: Sequence[str]
-    maybe_images: Sequence[str]
+    images: list[str]
+    missing: list[str]
+    others: list[str]
+    children: list[str]
+    denied: list[str]
+    archived: list[str]
+    maybe_images: list[str] = field(default_factory=list)
 
 
 def look_again(
@@ -75,45 +83,75 @@ def look_again(
     Raises:
         CheckStopped: Everything is to stop.
     """
-    images, blobs, children, maybe_images = suspects
-    if not images:
+    blobs = [*suspects.missing, *suspects.others]
+    absent = list(dict.fromkeys((*suspects.children, *suspects.denied, *suspects.maybe_images)))
+    images = list(dict.fromkeys((*suspects.images, *suspects.archived)))
+    if not images and not absent:
         return ""
-    children = [*children, *maybe_images]
-    progress.asks_again(len(images) + len(children) + len(blobs))
+    progress.asks_again(len(images) + len(absent) + len(blobs))
     looking = threads.submit(
-        _look_up, operations, repository_name, images, children, listing, stop, progress.asked_again
+        _look_up, operations, repository_name, images, absent, listing, stop, progress.asked_again
     )
     report = check(blobs) if blobs else None
-    found, gone, why = result_in_time(looking, stop)
-    graph.gone([each for each in (*images, *children) if each in gone])
-    graph.found([each for each in children if each in found])
+    seen = result_in_time(looking, stop)
+    graph.gone([each for each in (*images, *absent) if each in seen.gone])
+    graph.found([each for each in suspects.children if each in seen.states])
+    graph.found([each for each in suspects.archived if seen.states.get(each) == "ACTIVE"])
+    for digest in suspects.denied:
+        if digest not in seen.gone:
+            graph.found([digest])
+            graph.fail(digest, *_CONTRADICTED[digest in seen.states], unreadable=False)
     if report is not None:
         graph.look_again(report._columns)
-    for digest in maybe_images:
-        if digest not in gone:
+    for digest in suspects.maybe_images:
+        if digest not in seen.gone:
             # The layer operation denies an image, so its word does not count.
             graph.confirm(digest, False)
-    unknown = [each for each in suspects.children if each not in found and each not in gone]
+    unknown = [each for each in suspects.children if each not in seen.states and each not in seen.gone]
     if not unknown:
         return ""
     return (
         f"{len(unknown):,} children of indexes are not listed, and could not be asked for again: "
-        f"{why or 'the service did not answer for them'}"
+        f"{seen.why or 'the service did not answer for them'}"
     )
+
+
+_CONTRADICTED = {
+    True: ("ImageNotFound", "BatchGetImage did not find the image, and DescribeImages did"),
+    False: (
+        "NoSecondAnswer",
+        "BatchGetImage did not find the image, and DescribeImages did not answer for it",
+    ),
+}
+"""Why an image is undecided that BatchGetImage alone denied, by whether DescribeImages found it."""
+
+
+class _Seen(NamedTuple):
+    """What DescribeImages said.
+
+    Attributes:
+        states: The images that are there, and the state of each; an empty one where it is not told.
+        gone: The images that are not.
+        why: Why it did not tell of all; empty if it did.
+    """
+
+    states: dict[str, str]
+    gone: set[str]
+    why: str
 
 
 def _look_up(
     operations: Operations,
     repository_name: str,
     images: Sequence[str],
-    children: Sequence[str],
+    absent: Sequence[str],
     listing: Listing,
     stop: StopSignal,
     on_answered: Callable[[int], None],
-) -> tuple[set[str], set[str], str]:
-    """Return the digests that are there, those that are not, and why that is not known of others."""
+) -> _Seen:
+    """Ask for images, and for those that were denied before."""
     asked = [{"imageDigest": each} for each in images]
-    open_ = len(images) + len(children)
+    open_ = len(images) + len(absent)
 
     def answered(count: int) -> None:
         nonlocal open_
@@ -123,18 +161,24 @@ def _look_up(
     why = ""
     answers = []
     try:
-        answers.append(look_up(operations, repository_name, asked, stop, answered))
-        if children:
-            answers.append(look_up_children(operations, repository_name, children, listing, stop, answered))
+        first = look_up(operations, repository_name, asked, stop, answered)
+        answers.append(first._replace(missing=[]))
+        if first.missing:
+            # The listing named them, so that a second answer must say that they are gone.
+            answers.append(look_up(operations, repository_name, first.missing, stop))
+        if absent:
+            answers.append(look_up_children(operations, repository_name, absent, listing, stop, answered))
     except CallFailed as failed:
-        # Without children, nothing but the images is unknown: whether they were deleted meanwhile.
+        # Without absent ones, nothing is unknown but whether images were deleted meanwhile.
         why = f"DescribeImages: {failed.failure.summary}"
         on_answered(open_)
-        asked += [{"imageDigest": each} for each in children]
-        listed = listed_again(operations, repository_name, asked, stop) if children else None
+        asked = [{"imageDigest": each} for each in (*images, *absent)]
+        listed = listed_again(operations, repository_name, asked, stop) if absent else None
         answers = [] if listed is None else [listed]
-    found = {digest for each in answers for one in each.there if (digest := digest_of(one))}
-    return found, {image["imageDigest"] for each in answers for image in each.missing} - found, why
+    found = [one for each in answers for one in each.there]
+    states = {digest: str(one.get("imageStatus") or "") for one in found if (digest := digest_of(one))}
+    gone = {image["imageDigest"] for each in answers for image in each.missing}
+    return _Seen(states, gone - states.keys(), why)
 
 
 AskedAhead: TypeAlias = Mapping[str, "Future[bool | None]"]

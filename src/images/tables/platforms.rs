@@ -84,11 +84,12 @@ fn child_line<'a>(
     place: &'a Place,
 ) -> Vec<Cell<'a>> {
     let document = graph.document(child.document);
-    let (verdict, code) = match graph.child_state(child.document) {
+    let (verdict, code) = match graph.shown_state(child) {
         ChildState::Judged(verdict) => (verdict, graph.code_of(document)),
         ChildState::Missing => (ImageVerdict::Incomplete, Code::MissingChild.name()),
         ChildState::Unlisted => (ImageVerdict::Partial, graph.circumstances.not_listed().name()),
         ChildState::FoundLater => (ImageVerdict::Undecided, Code::ChildFoundLater.name()),
+        ChildState::NotAsked => (ImageVerdict::NotChecked, ""),
     };
     let mut cells = start(graph, at, child.document, place);
     match graph.platforms.get(child.platform) {

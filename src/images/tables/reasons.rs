@@ -88,7 +88,11 @@ fn counts(graph: &Graph, at: u32, verdict: Option<ImageVerdict>, tally: &Tally) 
         );
         say(
             tally.found_later,
-            count(tally.found_later, "child came after the listing", "children came after the listing"),
+            count(
+                tally.found_later,
+                "child came after the listing, or was archived then",
+                "children came after the listing, or were archived then",
+            ),
         );
         say(tally.unsupported, count(tally.unsupported, "digest is not a sha256", "digests are not sha256"));
     }

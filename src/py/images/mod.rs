@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use self::details::Detail;
 use super::known_secrets::PyKnownSecrets;
@@ -251,25 +251,31 @@ impl PyImageGraph {
         counts(py, by_code)
     }
 
-    /// Return what a second look asks again: the incomplete images, and the missing blobs that they need.
-    fn suspects<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>)> {
-        let (images, blobs) = py.detach(|| self.lock().suspects())?;
-        Ok((texts(py, &images)?, texts(py, &blobs)?))
+    /// Return what a second look asks again, as six lists: the incomplete images, the missing blobs that they
+    /// need, their blobs that are archived or have another size, children that are not listed, listed images
+    /// that were denied once, and archived children. Answers for the last three go to `found` and `gone`.
+    fn suspects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let found = py.detach(|| self.lock().suspects())?;
+        let lists = [found.images, found.missing, found.others, found.children, found.denied, found.archived];
+        let lists = lists.iter().map(|digests| texts(py, digests)).collect::<PyResult<Vec<_>>>()?;
+        PyTuple::new(py, lists)
     }
 
-    /// Return the children of indexes that are not listed and count as missing: a second look may ask for them
-    /// too, and tells `found` and `gone`.
-    fn missing_children<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let children = py.detach(|| self.lock().missing_children())?;
-        texts(py, &children)
-    }
-
-    /// Take what a second look at blobs brought. Only blobs that the first check denied change: denied again,
-    /// they stay missing; available, they are available; without an answer, they are undecided. The size of the
-    /// later answer counts.
+    /// Take what a second look at blobs brought. Only blobs that the first check answered for change: denied
+    /// again, they stay missing; available, they are available; without an answer, or if an answer contradicts
+    /// that they are there, they are undecided. The size of the later answer counts.
     fn look_again(&self, py: Python<'_>, columns: &Bound<'_, PyColumns>) -> PyResult<()> {
         let columns = columns.get();
         Ok(py.detach(|| self.lock().look_again(&columns.plan, &columns.columns))?)
+    }
+
+    /// Say that an answer denied these images, or these children that are not listed, for the first time.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn deny(&self, digests: Vec<Bound<'_, PyString>>) {
+        let mut graph = self.lock();
+        for digest in all(&digests) {
+            graph.deny(&digest);
+        }
     }
 
     /// Say that a second look did not find these images, or these children that are not listed.
@@ -281,8 +287,8 @@ impl PyImageGraph {
         }
     }
 
-    /// Say that a second look found these children, although they are not listed: the indexes that name them are
-    /// undecided.
+    /// Say that a second look found these children, although they are not listed, or archived: the indexes that
+    /// name them are undecided. A listed image is not gone then.
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn found(&self, digests: Vec<Bound<'_, PyString>>) {
         let mut graph = self.lock();

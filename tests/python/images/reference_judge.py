@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 Json = dict[str, Any]
 
 MAX_DEPTH = 8
+ANSWERED = ("available", "unavailable", "archived")
 IMAGE_CONFIGS = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
@@ -133,7 +134,11 @@ def by_parts(repository: Repository, manifest: Json) -> Judged:
         (True, "complete", None),
     ]
     verdict, code = next((verdict, code) for applies, verdict, code in rules if applies)
-    broken = [s for s in of_extras if s in ("missing", "incomplete", "archived")]
+    broken = [s for s in of_extras if s in ("incomplete", "archived")]
+    # That a listing left out what no pull needs says nothing, because nobody may have asked for it.
+    broken += [
+        s for s, extra in zip(of_extras, extras, strict=True) if s == "missing" and extra in repository.gone
+    ]
     return Judged(verdict, code, len(missing), len(archived), len(undecided), len(broken))
 
 
@@ -197,26 +202,27 @@ def state_of_part(repository: Repository, digest: str, described: list[Json]) ->
 
 
 def size_of_blob(blob: Blob) -> int | None:
-    """The size in the repository: that of the last answer which gave one."""
-    if blob.first == "unavailable" and blob.second is not None and blob.second_size is not None:
-        return blob.second_size
-    return blob.size
+    """The size in the repository, by the last answer."""
+    return blob.size if blob.second is None or blob.first not in ANSWERED else blob.second_size
 
 
 def state_of_blob(blob: Blob) -> str:
     """What all answers together say of a blob: a blob is missing if no look and no witness gave it."""
-    words = {"available": "available", "archived": "archived", "not_checked": "not_checked"}
-    if blob.first != "unavailable":
-        return words.get(blob.first, "undecided")
-    second = blob.second or "unavailable"
-    if second != "unavailable":
-        return {"available": "available", "archived": "archived"}.get(second, "undecided")
+    if blob.first not in ANSWERED:
+        return "not_checked" if blob.first == "not_checked" else "undecided"
+    both = (blob.first, blob.second or blob.first)
+    if both[1] == "available":
+        return "available"
+    if both[0] == "available" or both[1] not in ANSWERED:
+        return "undecided"
+    if "archived" in both:
+        return "archived"
     return "contradiction" if blob.denied_too is False else "missing"
 
 
 def child_state(repository: Repository, digest: str) -> str:
     """What a child is to the index that names it."""
-    if digest in repository.found and digest not in repository.listing:
+    if digest in repository.found and (digest not in repository.listing or is_archived(repository, digest)):
         return "found"
     if digest in repository.listing and digest not in repository.gone:
         return verdict_of(repository, digest).verdict

@@ -135,7 +135,7 @@ def test_a_child_that_is_not_listed_is_missing_and_its_platform_is_named() -> No
         "MissingChild",
         digest_of("nowhere"),
     )
-    assert audit.graph.missing_children() == [digest_of("nowhere")]
+    assert audit.graph.suspects()[3] == [digest_of("nowhere")]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_child_that_is_not_listed_makes_a_partial_image_where_that_may_be(
     audit.judge(listing_complete=listing_complete, pull_through=pull_through)
     assert judged(audit, above) == Judged("partial", code)
     assert judged(audit, over) == Judged("partial", "PartialChild")
-    assert audit.graph.missing_children() == []
+    assert audit.graph.suspects()[3] == []
 
 
 @pytest.mark.parametrize("status", ["ARCHIVED", "ACTIVATING"])
@@ -190,8 +190,13 @@ def test_an_attestation_that_is_not_listed_counts_only_in_its_own_column() -> No
     audit = Audit()
     above = audit.add(index(child(digest_of("nowhere"), annotations=ATTESTED)))
     audit.judge()
+    assert judged(audit, above) == Judged("complete", None)
+    assert audit.graph.suspects() == ([], [], [], [digest_of("nowhere")], [], [])
+    audit.known.gone.add(digest_of("nowhere"))
+    audit.graph.gone([digest_of("nowhere")])
+    audit.judge()
     assert judged(audit, above) == Judged("complete", None, extras_incomplete=1)
-    assert audit.graph.suspects() == ([], [])
+    assert audit.graph.suspects()[3] == [digest_of("nowhere")]
 
 
 def test_blobs_that_an_index_lists_are_required() -> None:

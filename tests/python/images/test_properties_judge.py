@@ -8,7 +8,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import layercheck as lc
-from images.reference_judge import Judged, child_state, judge, parts, state_of_part
+from images.reference_judge import Judged, child_state, is_archived, judge, parts, state_of_part
 from images.repositories import Audit, audits
 
 LATER = ["available", "unavailable", "unavailable", "archived", "unanswered", "refused", "not_checked"]
@@ -58,18 +58,30 @@ def test_a_second_look_changes_what_the_reference_says_it_changes(
     audit: Audit, data: st.DataObject, pull_through: bool | None
 ) -> None:
     audit.judge(pull_through=pull_through)
-    images, blobs = audit.graph.suspects()
+    images, missing, others, children, denied, archived = audit.graph.suspects()
     assert images == audit.graph.digests(lc.ImageVerdict.INCOMPLETE)
+    assert denied == []
+    blobs = [*missing, *others]
     for digest in images:
         if data.draw(st.integers(0, 4)) == 0:
             audit.known.gone.add(digest)
             audit.graph.gone([digest])
-    for digest in audit.graph.missing_children():
+    for digest in children:
         assert digest not in audit.known.listing
+        answer = data.draw(st.sampled_from(["found", "gone", ""]))
+        if answer == "found":
+            audit.known.found.add(digest)
+            audit.graph.found([digest])
+        elif answer == "gone":
+            audit.known.gone.add(digest)
+            audit.graph.gone([digest])
+    for digest in archived:
+        assert is_archived(audit.known, digest)
         if data.draw(st.booleans()):
             audit.known.found.add(digest)
             audit.graph.found([digest])
-    assert all(audit.known.blobs[digest].first == "unavailable" for digest in blobs)
+    assert all(audit.known.blobs[digest].first == "unavailable" for digest in missing)
+    assert all(audit.known.blobs[digest].first in ("archived", "available") for digest in others)
     for digest in audit.known.blobs:
         if digest in blobs or data.draw(st.integers(0, 9)) == 0:
             size = data.draw(st.sampled_from([None, 100, 100, 7]))
@@ -97,7 +109,7 @@ def test_a_run_that_ends_early_leaves_no_image_incomplete_that_was_denied_once(
     for digest in audit.graph.digests(lc.ImageVerdict.INCOMPLETE):
         blobs, children, _, _ = parts(audit.known, audit.known.manifests[digest])
         states = {state_of_part(audit.known, name, found) for name, found in blobs.items()}
-        assert not states & {"missing layer", "missing config"}
+        assert not states & {"missing layer", "missing config", "archived", "wrong size"}
         assert "missing" not in {child_state(audit.known, name) for name in children}
 
 
