@@ -76,7 +76,7 @@ impl Graph {
             let is_incomplete = index.verdict == Some(ImageVerdict::Incomplete);
             for child in self.all_children(at) {
                 let (is_extra, document) = (self.is_extra(*child), self.document(child.document));
-                if !is_extra && !(child.is_wanted && is_incomplete) {
+                if !(is_extra || child.is_wanted && is_incomplete) {
                     continue;
                 }
                 if !document.is(fact::LISTED) && self.child_state(child.document) == ChildState::Missing {
