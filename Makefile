@@ -12,7 +12,7 @@ say = @printf '\n==> %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels msrv lint-release docs interface api notebooks deny advisories \
-  page-check test-engines test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
+  page-check real-push test-engines test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
   bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-plots bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
 
@@ -320,6 +320,17 @@ journal-kills: setup build ## end audits with a journal 200 times (KILLS=), most
 # Needs Linux and strace (Debian: apt-get install strace), and permission to trace own processes.
 journal-disk: setup build ## fail the n-th write, sync or open of a journal and a report by strace, some 4 minutes
 	PYTHONPATH=tests/python $(BIN)/python -m journal.failing_disk
+
+# Debian has all three. Its package docker-registry starts a service; bench/real/push_plans.py says how to do without.
+REAL_TOOLS := skopeo umoci docker-registry
+lacking     = $(foreach name,$(REAL_TOOLS),$(if $(shell command -v $(name)),,$(name)))
+
+real-push: setup build ## push plans against what skopeo sends to a docker-registry on 127.0.0.1; writes bench/results/push_plans.json; skipped without skopeo, umoci or docker-registry
+	@if [ -z "$(strip $(lacking))" ]; then \
+	  $(BIN)/python bench real.push_plans --keep; \
+	else \
+	  printf '\n==> SKIPPED: PATH lacks %s. No push plan was compared with a real push.\n' "$(strip $(lacking))"; \
+	fi
 
 # The Python tests run in a virtual environment of their own, so that the module of `make build` stays. It has
 # a module with counters, and takes all other packages from $(VENV). Its `.pth` file starts the measurement in

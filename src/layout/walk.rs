@@ -152,6 +152,7 @@ impl<'a> Walk<'a> {
         };
         if let Some(&known) = self.documents.get(&digest) {
             self.describe(known, child);
+            self.compare_size(known, child);
             return Ok(Some(known));
         }
         let document = self.new_document(Some(digest), State::Lacking)?;
@@ -184,6 +185,7 @@ impl<'a> Walk<'a> {
                 here.content = self.keep_content.then(|| content.clone());
                 let declared = child.media_type.text();
                 self.read_into(document, &place, &content, Some(declared), depth)?;
+                self.compare_size(document, child);
                 return Ok(Some(document));
             }
         };
@@ -269,6 +271,13 @@ impl<'a> Walk<'a> {
         };
         let is_foreign = part.media_type.is_foreign();
         let number = if let Some(&known) = self.blobs.get(&digest) {
+            let blob = &self.layout.blobs[known as usize];
+            if blob.state == State::Present
+                && let Some(fault) = other_size(blob.size, part.size)
+            {
+                self.layout.blobs[known as usize].state = State::Damaged;
+                self.problem(ProblemKind::Damaged, &place_of(&digest), fault);
+            }
             known
         } else {
             let blob = self.look_at(digest, part)?;
@@ -299,10 +308,7 @@ impl<'a> Walk<'a> {
             }
             Found::NotAFile => (None, Some("not a regular file".to_owned())),
         };
-        let fault = fault.or_else(|| {
-            let (found, size) = (found?, part.size?);
-            (found != size).then(|| format!("it has {found} bytes, and its descriptor says {size}"))
-        });
+        let fault = fault.or_else(|| other_size(found, part.size));
         let state = match (&fault, found) {
             (Some(_), _) => State::Damaged,
             (None, Some(_)) => State::Present,
@@ -381,6 +387,22 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Marks a document as damaged if a descriptor says another size than it has.
+    ///
+    /// The image specification says that such content should not be trusted. Its blobs are known nevertheless,
+    /// because it hashes to its digest.
+    fn compare_size(&mut self, document: u32, child: &Descriptor<'_>) {
+        let here = &self.layout.documents[document as usize];
+        // The digest of a signed schema 1 manifest is that of its payload, and so may be the size.
+        if here.state != State::Present || here.kind == Kind::Schema1 {
+            return;
+        }
+        if let (Some(fault), Some(digest)) = (other_size(here.size, child.size), here.digest) {
+            self.state(document, State::Damaged);
+            self.problem(ProblemKind::Damaged, &place_of(&digest), fault);
+        }
+    }
+
     pub(super) fn media_type(&mut self, text: &str) -> Result<u32, LayoutError> {
         if let Some(&known) = self.media_types.get(text) {
             return Ok(known);
@@ -415,6 +437,12 @@ impl<'a> Walk<'a> {
 /// Returns where a layout has a document or a blob.
 pub(super) fn place_of(digest: &Digest) -> String {
     format!("blobs/sha256/{}", hex(digest))
+}
+
+/// Returns what is said of content whose descriptor gives another size; None if one of the two is not known.
+fn other_size(found: Option<u64>, said: Option<u64>) -> Option<String> {
+    let (found, said) = (found?, said?);
+    (found != said).then(|| format!("it has {found} bytes, and its descriptor says {said}"))
 }
 
 fn says(unusable: &Unusable<'_>) -> String {

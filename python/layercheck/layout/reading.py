@@ -38,7 +38,8 @@ def read_layout(
             blob directory of skopeo; another layout may serve as one.
         verify: True hashes all blobs. False trusts the names of blobs in OCI archives, which saves time.
             None hashes the blobs of archives, which are read anyway, and in folders compares sizes. Manifests
-            and indexes are always hashed, and so is every file of an archive without an OCI index.
+            and indexes are always hashed, and so is every file of an archive without an OCI index. What has
+            another size than a descriptor says is damaged, whatever is chosen here.
 
     Returns:
         What the source holds.

@@ -47,11 +47,19 @@ class Asking:
         """Put all questions."""
         lookups = Lookups(
             self._checker._connection.client,
+            self._checker.target,
             self._deadline,
             owned=owned,
-            call_deadline_s=Limits().call_deadline_s,
+            limits=Limits(),
         )
-        questions = TargetQuestions(lookups, self._to.repository_name, self._to.registry_id, self.facts)
+        try:
+            self._ask_all(
+                TargetQuestions(lookups, self._to.repository_name, self._to.registry_id, self.facts)
+            )
+        finally:
+            lookups.close()
+
+    def _ask_all(self, questions: TargetQuestions) -> None:
         questions.ask_repository()
         if self.facts.repository.exists is not False:
             self._check_blobs()

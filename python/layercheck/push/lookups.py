@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from layercheck.aws.classify import CallAbandoned, Failure, classify
+from layercheck.dispatch.rate.lanes import LaneHandle, join_lane
 from layercheck.dispatch.schedule.deadline import Deadline
 from layercheck.dispatch.single_calls import CallFailed, SingleCalls
 from layercheck.dispatch.transport.signing import Signing
+from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
+from layercheck.types import Target
 
 CALLS_PER_SECOND = 10.0
-"""AWS documents no quota for these operations, and users report throttling in big accounts, such as
-https://github.com/mondoohq/mql/pull/8450."""
+"""Calls of one operation. AWS documents no quota for these operations, and users report throttling in big
+accounts, such as https://github.com/mondoohq/mql/pull/8450."""
 
 POLICY = RetryPolicy(
     attempts=4, first_contact_attempts=4, throttle_attempts=8, renewal_attempts=2, asking_s=60.0
@@ -32,9 +35,6 @@ ANSWERS = frozenset(
     )
 )
 """Error codes that answer the question, so that asking again gives the same."""
-
-_BURST_S = 1.0
-"""The calls of so many seconds may be made at once, so that a small plan does not wait."""
 
 
 class OperationMissing(Exception):  # noqa: N818 - named for what is missing
@@ -64,24 +64,45 @@ class LookupFailed(Exception):  # noqa: N818 - the plan goes on without this ans
 class Lookups:
     """Asks questions with a client, each at most so long, and repeats those that had a transient error.
 
+    Each operation has the lane that all plans and checks of images in this process share, of the same
+    account, region and endpoint.
+
     Args:
         client: A boto3 client of `ecr`.
+        target: Where it asks.
         deadline: When the plan must be done.
         owned: Whether layercheck made the client.
-        call_deadline_s: Longest time of one call.
+        limits: Longest time of one call, and how a lane recovers from throttles.
     """
 
-    def __init__(self, client: Any, deadline: Deadline, *, owned: bool, call_deadline_s: float) -> None:
+    def __init__(
+        self, client: Any, target: Target, deadline: Deadline, *, owned: bool, limits: Limits
+    ) -> None:
         self._client = client
+        self._target = target
+        self._limits = limits
         self._patience = _Patience(deadline)
-        pace = _Pace()
+        self._paces: dict[str, LaneHandle] = {}
         self._single = SingleCalls(
             Signing(client, owned=owned),
-            lambda _: pace,
+            self._pace_of,
             renewable=True,
             retry=POLICY,
-            call_deadline_s=call_deadline_s,
+            call_deadline_s=limits.call_deadline_s,
         )
+
+    def close(self) -> None:
+        """Leave the lanes."""
+        for pace in self._paces.values():
+            pace.leave()
+
+    def _pace_of(self, operation: str) -> LaneHandle:
+        if operation not in self._paces:
+            name = operation.title().replace("_", "")
+            self._paces[operation] = join_lane(
+                self._client, self._target, CALLS_PER_SECOND, self._limits, name
+            )
+        return self._paces[operation]
 
     @property
     def calls(self) -> int:
@@ -104,26 +125,6 @@ class Lookups:
             raise LookupFailed(operation, failed.failure) from None
         except CallAbandoned as error:
             raise LookupFailed(operation, classify(error)) from None
-
-
-class _Pace:
-    """A rate with a burst, for all questions of one plan together."""
-
-    def __init__(self) -> None:
-        self._next_at = 0.0
-
-    def reserve(self) -> float:
-        now = time.monotonic()
-        if self._next_at > now:
-            return self._next_at - now
-        self._next_at = max(self._next_at, now - _BURST_S) + 1 / CALLS_PER_SECOND
-        return 0.0
-
-    def answered(self, started_at: float) -> None:
-        """Nothing follows: the rate is fixed."""
-
-    def throttled(self, started_at: float) -> None:
-        """Nothing follows: the retries wait."""
 
 
 class _Patience:

@@ -39,6 +39,7 @@ def push_plan(
     platforms: str | Iterable[str] | None = None,
     mount_from: str | Iterable[str] = (),
     blobs: str | os.PathLike[str] | None = None,
+    verify: bool | None = None,
     registry_id: str | None = None,
     session: Session | None = None,
     client: EcrClient | None = None,
@@ -69,6 +70,9 @@ def push_plan(
             pushed by themselves, without the index that lists them.
         mount_from: Repositories of the same registry that the client may mount blobs from.
         blobs: A folder with blobs that the layout leaves out, in the form of `blobs/` of a layout.
+        verify: As for `read_layout`: True hashes all blobs, also those of folders, whose sizes alone are
+            compared otherwise. A blob that is damaged cannot be sent: it is `lacking`, unless the target has
+            it.
         registry_id: As for `Checker`, like all arguments up to `max_in_flight`.
         session: A `boto3.Session` to make the client from.
         client: A ready boto3 client, never modified.
@@ -76,8 +80,8 @@ def push_plan(
         profile_name: Named profile.
         endpoint_url: Another endpoint.
         config: A `botocore.config.Config`; what it sets wins.
-        rate: Layer checks per second; None, a number, `"quota"` or `"max"`. The other questions keep to 10 a
-            second.
+        rate: Layer checks per second; None, a number, `"quota"` or `"max"`. Each other operation keeps
+            to 10 calls a second, all plans and checks of images in this process together.
         max_in_flight: Layer checks at once.
         progress: A callback for `Progress` of the layer check, or True for a bar.
         timeout_s: Most seconds until the last question, from the start, reading included; the plan then holds
@@ -93,8 +97,8 @@ def push_plan(
         UnansweredError: `timeout_s` was over before the source was read.
         LayercheckError: A fatal error of the layer check, see `Checker.check`; a repository that does not
             exist is not an error.
-        LayoutError: The source is not a layout or an archive of images, or is damaged; the message says what
-            it looks like.
+        LayoutError: The source is not a layout or an archive of images, is damaged, or names no image; the
+            message says what it looks like.
         OSError: The source cannot be read.
         KeyboardInterrupt: Ctrl-C; its attribute `push_plan` has the plan with what is known, once the source
             was read.
@@ -119,7 +123,9 @@ def push_plan(
             )
 
     def read() -> Source:
-        found = read_source(source, image=image, platforms=wanted, blobs=blobs, on_bytes=on_bytes)
+        found = read_source(
+            source, image=image, platforms=wanted, blobs=blobs, verify=verify, on_bytes=on_bytes
+        )
         roots = {each.root for each in found.images}
         if to.tag is not None and len(roots) > 1:
             raise InvalidParameterError(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from layercheck._core import layout_graph
-from layercheck.errors import InvalidParameterError
+from layercheck.errors import InvalidParameterError, LayoutError
 from layercheck.inputs.content import BinaryFile
 from layercheck.layout import Layout
 from layercheck.layout.watched import OnBytes, read_watched
@@ -44,23 +44,32 @@ def read_source(
     image: str | None,
     platforms: Iterable[str],
     blobs: str | os.PathLike[str] | None,
+    verify: bool | None = None,
     on_bytes: OnBytes | None = None,
 ) -> Source:
-    """Read a source, and choose what is pushed of it. `on_bytes` is that of `read_watched`.
+    """Read a source, and choose what is pushed of it. `verify` and `on_bytes` are those of `read_watched`.
 
     Raises:
-        InvalidParameterError: The source does not have the image or the platform, or `blobs` is given with a
-            layout that was read already.
-        LayoutError: The source is not a layout or an archive of images, or is damaged.
+        InvalidParameterError: The source does not have the image or the platform, or `blobs` or `verify` is
+            given with a layout that was read already.
+        LayoutError: The source is not a layout or an archive of images, is damaged, or has no image.
         OSError: It cannot be read.
     """
     if not isinstance(source, Layout):
-        layout = read_watched(source, blobs=blobs, on_bytes=on_bytes)
-    elif blobs is None:
-        layout = source
+        layout = read_watched(source, blobs=blobs, verify=verify, on_bytes=on_bytes)
     else:
-        raise InvalidParameterError(
-            "blobs is given with a layout that was read already; pass it to read_layout"
+        for name, given in (("blobs", blobs), ("verify", verify)):
+            if given is not None:
+                raise InvalidParameterError(
+                    f"{name} is given with a layout that was read already; pass it to read_layout"
+                )
+        layout = source
+    if not layout.images:
+        # An empty plan would read as if the target had everything.
+        where = "" if layout.source is None else f"{layout.source}: "
+        raise LayoutError(
+            f"{where}it names no image, so there is nothing to push; add an image, with: skopeo copy "
+            "docker://IMAGE oci:FOLDER:TAG"
         )
     return select(_source(layout, _name(source)), image=image, platforms=tuple(platforms))
 

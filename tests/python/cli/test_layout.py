@@ -64,6 +64,23 @@ def test_the_summary_shows_images_platforms_and_sizes(
     assert shown.err == ""
 
 
+@pytest.mark.parametrize(
+    ("tags", "shown"), [(["a", "b"], "a, b "), (list("abcdefgh"), "a, b, c and 5 more ")], ids=["two", "many"]
+)
+def test_the_summary_shows_the_names_of_an_image(
+    tags: list[str], shown: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    oci = Oci()
+    image = oci.image(ONE)
+    oci.index(*({**image, **named(tag)} for tag in tags))
+    (tmp_path / "a").write_bytes(oci.archive())
+    assert main(["layout", str(tmp_path / "a")]) == 0
+    (line,) = (line for line in capfd.readouterr().out.splitlines() if "linux/amd64" in line)
+    assert line.startswith(shown)
+    (view,) = lc.read_layout(tmp_path / "a")._repr_html_().split(shown.strip())[1:]
+    assert "linux/amd64" in view
+
+
 def test_what_is_missing_is_shown_and_ends_with_code_3(
     partial: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

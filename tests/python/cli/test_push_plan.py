@@ -170,6 +170,33 @@ def test_a_source_that_is_none_is_one_line(
     assert ended.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("manifests", ["[]", "null"])
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"], ["--image", "v1"]], ids=["asked", "dry", "image"])
+def test_a_layout_that_names_no_image_is_one_line(
+    push_plan: PushPlan, registry: Registry, layout: Layout, manifests: str, arguments: list[str]
+) -> None:
+    (layout.folder / "index.json").write_text(f'{{"schemaVersion": 2, "manifests": {manifests}}}')
+    ended = push_plan("team/app", *arguments)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        f"layercheck: {layout.folder}: it names no image, so there is nothing to push; add an image, with: "
+        "skopeo copy docker://IMAGE oci:FOLDER:TAG\n"
+    )
+    assert registry.asked == []
+
+
+def test_a_damaged_blob_of_a_folder_is_found_by_verify(push_plan: PushPlan, layout: Layout) -> None:
+    """Case 58."""
+    layout.path(digest_of(APP)).write_bytes(APP[:-1] + b"!")
+    assert push_plan("team/app").code == 0
+    ended = push_plan("team/app", "--verify", env={"COLUMNS": "300"})
+    assert ended.code == 3
+    (line,) = (line for line in ended.out.splitlines() if line.startswith("lacking") and "sha256" in line)
+    assert digest_of(APP) in line
+    assert "damaged in the source" in line
+    assert f"{digest_of(APP)[7:]}: its content does not hash to its name" in ended.out
+
+
 def test_a_dry_run_needs_no_credentials_and_no_network(layercheck: Layercheck, layout: Layout) -> None:
     nothing = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_REGION": None}
     ended = layercheck("push-plan", layout.folder, "team/app", "--dry-run", env=nothing)

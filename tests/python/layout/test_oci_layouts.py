@@ -129,6 +129,40 @@ def test_blobs_of_another_size_than_their_descriptor_says_are_damaged(form: str,
     assert layout.images[0].damaged == 1
 
 
+def test_a_manifest_of_another_size_than_its_descriptor_says_is_damaged(form: str, tmp_path: Path) -> None:
+    oci = Oci()
+    image = oci.image(ONE, TWO)
+    oci.index({**image, "size": 5})
+    layout = read(oci, form, tmp_path)
+    assert (layout.images[0].state, layout.platforms[0].state, layout.complete) == ("damaged",) * 2 + (False,)
+    assert layout.problems == (
+        f"blobs/{image['digest'].replace(':', '/')}: it has {image['size']} bytes, and its descriptor says 5",
+    )
+    assert [blob.state for blob in layout.blobs] == ["present"] * 3, "its hash says what it names"
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["right first", "wrong first"])
+@pytest.mark.parametrize("what", ["manifest", "layer"])
+def test_one_descriptor_of_another_size_is_enough(what: str, order: int, form: str, tmp_path: Path) -> None:
+    oci = Oci()
+    if what == "manifest":
+        image = oci.image(ONE)
+        entries = [image, oci.list({**image, "size": 5})]
+    else:
+        right = oci.blob(ONE, LAYER)
+        kind = {"schemaVersion": 2, "mediaType": MANIFEST, "config": oci.blob(b"{}", CONFIG)}
+        entries = [oci.document({**kind, "layers": [each]}) for each in (right, {**right, "size": 5})]
+    oci.index(*entries[::order])
+    layout = read(oci, form, tmp_path)
+    assert len(layout.problems) == 1
+    assert layout.problems[0].endswith("bytes, and its descriptor says 5")
+    if what == "manifest":
+        (leaf,) = {each.state for each in layout.platforms}
+        assert leaf == "damaged"
+    else:
+        assert [blob.state for blob in layout.blobs if blob.digest == digest_of(ONE)] == ["damaged"]
+
+
 def test_blobs_of_folders_are_hashed_on_request_and_those_of_archives_unless_refused(tmp_path: Path) -> None:
     """Edge case 58."""
     oci = Oci()
@@ -294,9 +328,10 @@ def test_schema_1_manifests_are_read_by_their_payload(form: str, tmp_path: Path)
     signed = kept + b',\n   "signatures": [{"protected": "' + header.rstrip(b"=") + b'"}]\n}'
     oci.files[f"blobs/sha256/{hex_of(payload)}"] = signed
     media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws"
-    oci.index({"mediaType": media_type, "digest": digest_of(payload), "size": len(signed)})
-    layout = read(oci, form, tmp_path)
-    assert (layout.complete, layout.problems) == (True, ())
+    for size in (len(signed), len(payload)):
+        oci.index({"mediaType": media_type, "digest": digest_of(payload), "size": size})
+        layout = read(oci, form, tmp_path / str(size))
+        assert (layout.complete, layout.problems) == (True, ())
     assert (layout.images[0].kind, layout.images[0].blobs) == ("schema1", 1)
     assert layout.digests == [blob]
 

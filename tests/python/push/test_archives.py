@@ -136,8 +136,10 @@ def test_a_layout_that_was_read_is_planned_again_and_again(
     read = lc.read_layout(layout.folder)
     for made in (plan(source=read), plan(source=read)):
         assert (made.rows, made.source) == (plan().rows, str(layout.folder))
-    with pytest.raises(lc.InvalidParameterError, match="blobs is given with a layout that was read already"):
-        plan(source=read, blobs=tmp_path)
+    for options in ({"blobs": tmp_path}, {"verify": True}, {"verify": False}):
+        said = f"{next(iter(options))} is given with a layout that was read already; pass it to read_layout"
+        with pytest.raises(lc.InvalidParameterError, match=said):
+            plan(source=read, **options)
 
 
 def test_what_is_no_image_is_an_error_of_one_line(plan: Plan, tmp_path: Path) -> None:
@@ -159,11 +161,43 @@ def test_a_manifest_file_is_planned_as_if_its_blobs_were_there(
     assert isinstance(made, lc.PushPlan)
 
 
-def test_a_damaged_blob_counts_as_lacking(layout: Layout, plan: Plan) -> None:
-    """Case 58."""
+def test_a_blob_of_another_size_counts_as_lacking(layout: Layout, plan: Plan) -> None:
     layout.image([layer("base"), layer("app")], name="v1")
     layout.path(digest_of(layer("app"))).write_bytes(b"cut")
     made = plan()
     (row,) = (row for row in made.rows if row.action == "lacking")
     assert row.digest == digest_of(layer("app"))
     assert row.note.startswith("damaged in the source")
+
+
+def test_a_blob_of_another_content_counts_as_lacking_where_blobs_are_hashed(
+    layout: Layout, plan: Plan, repo: Repo
+) -> None:
+    """Case 58: folders are hashed on request, and archives unless that is refused."""
+    app = layer("app")
+    layout.image([layer("base"), app], name="v1")
+    layout.path(digest_of(app)).write_bytes(app[:-1] + b"!")
+    archive = tar_of(
+        {
+            str(path.relative_to(layout.folder)): path.read_bytes()
+            for path in layout.folder.rglob("*")
+            if path.is_file()
+        }
+    )
+    trusted = plan(), plan(verify=False), plan(source=io.BytesIO(archive), verify=False)
+    assert [made.counts["lacking"] for made in trusted] == [0, 0, 0]
+    for made in (plan(verify=True), plan(source=io.BytesIO(archive))):
+        (row,) = (row for row in made.rows if row.action == "lacking")
+        assert (row.digest, row.in_source) == (digest_of(app), False)
+        assert row.note.startswith("damaged in the source")
+        assert f"{digest_of(app)[7:]}: its content does not hash to its name" in " ".join(made.notes)
+        assert (made.complete_source, made.bytes["upload"]) == (False, plan().bytes["upload"] - len(app))
+    repo.blobs[digest_of(app)] = "AVAILABLE"
+    assert plan(verify=True).complete_source, "what the target has is not sent"
+
+
+def test_a_manifest_of_another_size_is_not_planned_as_an_upload(layout: Layout, plan: Plan) -> None:
+    layout.list({**layout.image([layer("app")]), "size": 5}, "v1")
+    made = plan()
+    assert [row.action for row in made.rows if row.is_manifest] == ["lacking"]
+    assert "and its descriptor says 5" in " ".join(made.notes)

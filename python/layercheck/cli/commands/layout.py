@@ -205,7 +205,7 @@ def _platforms(found: Layout) -> Any:
 
     from layercheck.cli.numbers_table import numbers_table, shortened
     from layercheck.display.wording import bytes_text
-    from layercheck.layout.notebook import platform_text
+    from layercheck.layout.notebook import names_by_image, platform_text, some_of
 
     table = numbers_table("image")
     table.columns[0].no_wrap = False
@@ -215,11 +215,14 @@ def _platforms(found: Layout) -> Any:
         table.add_column(number, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     before: tuple[str | None, str | None] | None = None
+    known = names_by_image(found)
     for each in found.platforms[:_SHOWN_PLATFORMS]:
         image = (each.image, each.image_digest)
-        shown = each.image or _short(each.image_digest) or "(no name)"
+        first = each.image or _short(each.image_digest) or "(no name)"
+        names, others = some_of(known.get(image, (first,)))
+        shown = Text(", ").join(shortened(name, _NAME_WIDTH) for name in names).append(others, style="dim")
         table.add_row(
-            Text() if image == before else shortened(shown, _NAME_WIDTH),
+            Text() if image == before else shown,
             shortened(platform_text(each) or each.kind, _PLATFORM_WIDTH),
             f"{each.layers:,}" if each.state in ("present", "unknown") else "",
             bytes_text(each.size) if each.state in ("present", "unknown") else "",

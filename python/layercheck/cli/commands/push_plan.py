@@ -88,6 +88,12 @@ class FailOnType(ParamType):
     type=click.Path(exists=True, file_okay=False),
     help="A folder with blobs that SOURCE leaves out, as blobs/ of a layout: sha256/<hex> in it.",
 )
+@click.option(
+    "--verify/--no-verify",
+    default=None,
+    help="Hash all blobs, or trust the names of blobs in OCI archives. Default: hash those of archives, and "
+    "compare sizes in folders.",
+)
 @private_target_options
 @pace_options
 @click.option(
@@ -177,6 +183,7 @@ def _planned(source: str, target: dict[str, Any], options: dict[str, Any]) -> Pu
                 image=options["image"],
                 platforms=options["platforms"],
                 blobs=options["blobs"],
+                verify=options["verify"],
                 rate=options["rate"],
                 max_in_flight=options["max_in_flight"],
                 timeout_s=options["timeout"],
