@@ -29,6 +29,7 @@ from layercheck.images.tables import TABLES
 from layercheck.redact import one_line
 
 if TYPE_CHECKING:
+    from layercheck.images.image_checker import ImageChecker
     from layercheck.images.image_report import ImageReport
 
 _INTERRUPTED = "interrupted: keeping what is known; Ctrl-C again leaves at once"
@@ -260,17 +261,28 @@ def _keywords(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(names: tuple[str, ...], options: dict[str, Any], shown: Any) -> ImageReport:
+    from layercheck.errors import LayercheckError
+
+    with _checker(names, options, _note=shown.note) as checker:
+        try:
+            return checker.check(progress=shown.on_progress, timeout_s=options["timeout"])
+        except LayercheckError as error:
+            # Also a parameter that the service refuses, perhaps after most images have their verdicts.
+            report = getattr(error, "images", None)
+            raise _Failed(CommandError(_in_options(one_line(str(error)))), report) from error
+
+
+def _checker(names: tuple[str, ...], options: dict[str, Any], **more: Any) -> ImageChecker:
+    """The checker of the options; options that it refuses are wrong usage."""
     from layercheck.errors import InvalidParameterError, LayercheckError
     from layercheck.images.image_checker import ImageChecker
 
     try:
-        with ImageChecker(names, **_keywords(options), _note=shown.note) as checker:
-            return checker.check(progress=shown.on_progress, timeout_s=options["timeout"])
+        return ImageChecker(names, **_keywords(options), **more)
     except InvalidParameterError as error:
         raise click.UsageError(_in_options(one_line(str(error)))) from error
     except LayercheckError as error:
-        report = getattr(error, "images", None)
-        raise _Failed(CommandError(_in_options(one_line(str(error)))), report) from error
+        raise CommandError(_in_options(one_line(str(error)))) from error
 
 
 def _in_options(text: str) -> str:
@@ -302,19 +314,16 @@ def _present(report: ImageReport, output: ImageOutput, *, quiet: bool) -> Comman
 def _dry_run(names: tuple[str, ...], options: dict[str, Any]) -> ExitCode:
     from layercheck.cli.images_summary import cost_table
     from layercheck.cli.numbers_table import show
-    from layercheck.errors import InvalidParameterError, LayercheckError, UnansweredError
-    from layercheck.images.image_checker import ImageChecker
+    from layercheck.errors import LayercheckError, UnansweredError
 
-    try:
-        with ImageChecker(names, **_keywords(options)) as checker:
+    with _checker(names, options) as checker:
+        try:
             cost = checker.estimate(timeout_s=options["timeout"])
-    except InvalidParameterError as error:
-        raise click.UsageError(_in_options(one_line(str(error)))) from error
-    except UnansweredError as error:
-        say(str(error))
-        return ExitCode.INCOMPLETE
-    except LayercheckError as error:
-        raise CommandError(_in_options(one_line(str(error)))) from error
+        except UnansweredError as error:
+            say(str(error))
+            return ExitCode.INCOMPLETE
+        except LayercheckError as error:
+            raise CommandError(_in_options(one_line(str(error)))) from error
     with outputs.stdout_failures():
         show(cost_table(cost), sys.stdout)
     return ExitCode.DONE
