@@ -12,7 +12,7 @@ from rich.text import Text
 
 from layercheck.cli.numbers_table import numbers_table, shortened
 from layercheck.cli.verdict_bar import VerdictBar
-from layercheck.display.wording import duration, percent
+from layercheck.display.wording import counted, duration, percent
 from layercheck.images.wording import IMAGE_VERDICT_NOTES
 from layercheck.redact import one_line, visible
 
@@ -182,22 +182,29 @@ def _what(image: Image) -> str:
     return f"{text}: {image.missing[0][:19]}…" if len(image.missing) == 1 else text
 
 
+_BOUNDS = {"exact": "", "at_least": "≥ ", "at_most": "≤ ", "about": "≈ "}
+
+
 def cost_table(cost: ImageCost) -> Group:
     """What a check would cost."""
     table = numbers_table("step", "calls", "at least")
     table.add_column("", style="dim", overflow="fold")
     for line in cost.lines:
-        calls = f"{line.calls:,}" if line.exact else f"≤ {line.calls:,}"
-        table.add_row(line.step, calls, duration(line.seconds), line.operation)
+        table.add_row(
+            line.step, f"{_BOUNDS[line.bound]}{line.calls:,}", duration(line.seconds), line.operation
+        )
     return Group(*_cost_lines(cost), Text(), table)
 
 
 def _cost_lines(cost: ImageCost) -> Iterator[RenderableType]:
     repositories = f"{cost.repositories:,} repositor{'y' if cost.repositories == 1 else 'ies'}"
-    yield Text(f"{repositories}, {cost.images:,} images", style="bold")
+    yield Text(f"{repositories}, {counted(cost.images, 'image')}", style="bold")
     if cost.known:
-        yield Text(f"{cost.known:,} manifests are known and would not be read", style="dim")
+        known = f"{counted(cost.known, 'manifest')} {'is' if cost.known == 1 else 'are'} known"
+        yield Text(f"{known} and would not be read", style="dim")
     read = cost.images - cost.known
-    yield Text(
-        f"nothing was read; a check would read {read:,} images, which ECR counts as pulls", style="dim"
-    )
+    number = counted(read, "image") if cost.exact else f"at least {counted(read, 'image')}"
+    pulls = "a pull" if read == 1 and cost.exact else "pulls"
+    yield Text(f"nothing was read; a check would read {number}, which ECR counts as {pulls}", style="dim")
+    if not cost.exact:
+        yield Text("an index needs more images, which only its manifest names", style="dim")

@@ -12,7 +12,7 @@ from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.image_output import ImageOutput, prepare, write
 from layercheck.cli.image_verdicts import DEFAULT_FAIL_ON, ImageVerdictsType
-from layercheck.cli.images_ending import exit_code, why_nothing
+from layercheck.cli.images_ending import exit_code, exit_code_of_dry_run, why_nothing
 from layercheck.cli.images_progress import images_display
 from layercheck.cli.options import (
     DurationType,
@@ -326,4 +326,4 @@ def _dry_run(names: tuple[str, ...], options: dict[str, Any]) -> ExitCode:
             raise CommandError(_in_options(one_line(str(error)))) from error
     with outputs.stdout_failures():
         show(cost_table(cost), sys.stdout)
-    return ExitCode.DONE
+    return exit_code_of_dry_run(cost)
