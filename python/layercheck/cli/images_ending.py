@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layercheck.aws.error_codes import BATCH, PARAMETER_EXCEPTIONS
 from layercheck.cli.exit_codes import ExitCode, say
@@ -21,20 +21,53 @@ _CHOOSING = {
     "pushed_after": "--pushed-after",
     "pushed_before": "--pushed-before",
 }
+_IN_A_ROW = 4_096
 _NOT_FOUND = "RepositoryNotFoundException"
 _NO_SUCH_IMAGE = "RepositoryNotFoundError"
 _REFUSED = BATCH | {*PARAMETER_EXCEPTIONS, "InvalidParameterError"}
 
 
-def exit_code(report: ImageReport, fail_on: frozenset[str]) -> ExitCode:
+def exit_code(report: ImageReport, fail_on: frozenset[str], attestations: Attestations | None) -> ExitCode:
     """The exit code for a check that was not interrupted; says on standard error why it is incomplete."""
     for error in report.errors:
         _say_why(error, report.repository(error.repository).error)
     if not report.complete:
         say(_why_incomplete(report))
         return ExitCode.INCOMPLETE
-    found = any(report.counts[word] for word in fail_on)
+    found = attestations is not None or any(report.counts.get(word) for word in fail_on)
     return ExitCode.FOUND if found else ExitCode.DONE
+
+
+class Attestations(NamedTuple):
+    """The images whose attestations are incomplete.
+
+    Attributes:
+        images: How many.
+        first: Repository and tag, or digest, of the first.
+    """
+
+    images: int
+    first: str
+
+    def __str__(self) -> str:
+        has = "image has" if self.images == 1 else "images have"
+        return (
+            f"{self.images:,} {has} attestations that are incomplete; first: {self.first} "
+            "(column attestations_incomplete of --table images)"
+        )
+
+
+def incomplete_attestations(report: ImageReport) -> Attestations | None:
+    """The images whose attestations are incomplete, which no verdict says; None without any."""
+    images, first = 0, ""
+    for repository in report.repositories:
+        table = repository.table("images")
+        for start in range(0, len(table), _IN_A_ROW):
+            for line in table.lines(start, start + _IN_A_ROW):
+                if line["attestations_incomplete"]:
+                    images += 1
+                    first = first or f"{line['repository']} {(line['tags'] or [line['digest']])[0]}"
+    return Attestations(images, first) if images else None
 
 
 def why_nothing(report: ImageReport, options: Mapping[str, Any]) -> Iterator[str]:

@@ -160,3 +160,27 @@ def test_a_listing_that_never_ends_is_said_and_ends_with_four(
     assert "the listing of base/python is incomplete: 22 pages in a row named nothing new" in said
     assert "complete 30 100 %" in said
     assert "a listing is incomplete; run the same command again" in ended.err
+
+
+def test_incomplete_attestations_are_found_only_where_they_are_asked_for(layercheck: Layercheck) -> None:
+    """Case 21."""
+    statement = manifest("statement")
+    listed = json.loads(index(manifest("a"), statement))
+    listed["manifests"][1] |= {
+        "platform": {"os": "unknown", "architecture": "unknown"},
+        "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+    }
+    with LocalEcr({}, region_name="eu-west-1") as ecr:
+        put(ecr, manifest("a"))
+        put(ecr, json.dumps(listed), "multi")
+        ended = layercheck(*at(ecr), REPOSITORY)
+        assert (ended.code, "attestations" in ended.out + ended.err) == (0, False)
+        ended = layercheck(*at(ecr), REPOSITORY, "--fail-on", "unreadable,attestations")
+        assert ended.code == 3
+        assert "1 image has attestations that are incomplete; first: team/app multi" in ended.err
+        ended = layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestations", "-q")
+        assert (ended.code, ended.err) == (3, "")
+        put(ecr, statement)
+        assert layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestations").code == 0
+        ended = layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestation")
+        assert (ended.code, "undecided, attestations" in ended.err) == (2, True)

@@ -11,8 +11,8 @@ import click
 from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.image_output import ImageOutput, prepare, write
-from layercheck.cli.image_verdicts import DEFAULT_FAIL_ON, ImageVerdictsType
-from layercheck.cli.images_ending import exit_code, exit_code_of_dry_run, why_nothing
+from layercheck.cli.image_verdicts import ATTESTATIONS, DEFAULT_FAIL_ON, ImageVerdictsType
+from layercheck.cli.images_ending import exit_code, exit_code_of_dry_run, incomplete_attestations, why_nothing
 from layercheck.cli.images_progress import images_display
 from layercheck.cli.options import (
     DurationType,
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 _INTERRUPTED = "interrupted: keeping what is known; Ctrl-C again leaves at once"
 _EXIT_CODES = """\b
 Exit codes:
-    0  done, and no verdict named by --fail-on occurred
+    0  done, and nothing named by --fail-on occurred
     1  failed: one line says what, where and what to do
     2  wrong usage
-    3  done, and a verdict named by --fail-on occurred
+    3  done, and something named by --fail-on occurred
     4  incomplete: images without a verdict, or a repository could not be
        checked; run it again
   130  interrupted (Ctrl-C, SIGTERM, SIGHUP); what is known was written
@@ -163,7 +163,8 @@ class _PaceType(RateType):
     type=ImageVerdictsType(),
     metavar="LIST|none",
     default=DEFAULT_FAIL_ON,
-    help="Verdicts that end with exit code 3. Default: incomplete,unreadable.",
+    help="Verdicts that end with exit code 3, and attestations for images whose attestations are incomplete. "
+    "Default: incomplete,unreadable.",
 )
 @click.option("--dry-run", is_flag=True, help="List only, and show how many calls the check would make.")
 @quiet_options
@@ -212,7 +213,10 @@ def images(targets: tuple[str, ...], **options: Any) -> int:
     assert report is not None  # noqa: S101 (for the type checker)
     for line in () if quiet else why_nothing(report, options):
         say(line)
-    return exit_code(report, options["fail_on"])
+    attestations = incomplete_attestations(report) if ATTESTATIONS in options["fail_on"] else None
+    if attestations is not None and not quiet:
+        say(str(attestations))
+    return exit_code(report, options["fail_on"], attestations)
 
 
 class _Failed(Exception):  # noqa: N818 (it carries the failure)
