@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -17,6 +18,7 @@ from layercheck.images.wording import IMAGE_VERDICT_NOTES
 from layercheck.redact import one_line, visible
 
 if TYPE_CHECKING:
+    from layercheck._core import RecordTable
     from layercheck.images.estimate import ImageCost
     from layercheck.images.image_report import ImageReport
     from layercheck.images.repository_report import Image
@@ -38,6 +40,9 @@ _SHOWN = 20
 _REPOSITORIES = 10
 _SEARCHED = 5_000
 """Findings that are looked at for those to show."""
+_LAYERS = 100_000
+"""Lines of the tables `layers` in which a layer that several repositories lack is found: under a second."""
+_IN_A_ROW = 4_096
 _TAGS = 3
 _TAG_WIDTH = 40
 _REASON_WIDTH = 160
@@ -155,17 +160,33 @@ def _first(report: ImageReport) -> list[Image]:
 
 
 def _parts(report: ImageReport) -> list[RenderableType]:
-    """How many layers are not available, and the one that most images need."""
+    """How many layers are not available, and the one that most images need.
+
+    The table `layers` has a line for each repository that lacks a layer. Here a layer counts once, because it
+    is one thing to look for.
+    """
     tables = [each.table("layers") for each in report.repositories if each.counts["incomplete"]]
-    number = sum(map(len, tables))
-    if not number:
+    lines = sum(map(len, tables))
+    if not lines:
         return []
-    lines = (line for table in tables for line in table.lines(0, _SEARCHED))
-    worst = max(lines, key=lambda line: line["images"] or 0)
-    images = worst["images"] or 0
-    needed = f"; {worst['digest'][:19]}… is needed by {images:,} images" if images > 1 else ""
-    what = f"\nlayers and configs that are not available: {number:,}{needed} (--table layers)"
+    images: Counter[str] = Counter()
+    repositories: Counter[str] = Counter()
+    for line in islice(_lines(tables), _LAYERS):
+        images[line["digest"]] += line["images"] or 0
+        repositories[line["digest"]] += 1
+    number = f"{len(images):,}" if lines <= _LAYERS else f"at most {lines:,}"
+    ((worst, most),) = images.most_common(1)
+    needed = f"; {worst[:19]}… is needed by {most:,} images" if most > 1 else ""
+    if repositories[worst] > 1:
+        needed += f" of {repositories[worst]:,} repositories"
+    what = f"\nlayers and configs that are not available: {number}{needed} (--table layers)"
     return [Text(what, style="dim")]
+
+
+def _lines(tables: Iterable[RecordTable]) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        for start in range(0, len(table), _IN_A_ROW):
+            yield from table.lines(start, start + _IN_A_ROW)
 
 
 def _name(image: Image) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from layercheck.testing import Fault, ImageRule, LocalEcr
-from made_images import MANIFEST, REPOSITORY, index, manifest, put
+from made_images import MANIFEST, REPOSITORY, index, manifest, put, sha
 
 from .conftest import SECRET, TOKEN, Layercheck
 
@@ -184,3 +184,18 @@ def test_incomplete_attestations_are_found_only_where_they_are_asked_for(layerch
         assert layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestations").code == 0
         ended = layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestation")
         assert (ended.code, "undecided, attestations" in ended.err) == (2, True)
+
+
+def test_a_layer_that_three_repositories_lack_is_one_layer_of_the_summary(layercheck: Layercheck) -> None:
+    """Case 43."""
+    with LocalEcr({}, region_name="eu-west-1") as ecr:
+        for name in "abc":
+            put(ecr, manifest("x"), "v1", repository=f"team/{name}", lacking=["x"])
+        ended = layercheck(*at(ecr), "team/*")
+        said = f"not available: 1; {sha('x')[:19]}… is needed by 3 images of 3 repositories (--table layers)"
+        assert said in " ".join(ended.out.split())
+        rows = layercheck(*at(ecr), "team/*", "--format", "jsonl", "--table", "layers").out.splitlines()
+        assert [json.loads(row)["repository"] for row in rows] == ["team/a", "team/b", "team/c"]
+        put(ecr, manifest("x", "y"), "v2", repository="team/a", lacking=["x", "y"])
+        said = f"not available: 2; {sha('x')[:19]}… is needed by 2 images (--table layers)"
+        assert said in " ".join(layercheck(*at(ecr), "team/a").out.split())
