@@ -240,6 +240,8 @@ class ImageRun(Future[ImageReport]):
             self._note(line)
         found = find_repositories(self._operations, options.targets, options.exclude, self._stop)
         guard.several = len(found) > 1
+        # Of chosen indexes, images are read too that are not listed yet.
+        guard.at_least = not options.selection.is_all or any(each.image_ids for each in found)
         return found, self._parts(guard, rules)
 
     def _in_time(self, future: Future[T]) -> T:

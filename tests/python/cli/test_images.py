@@ -124,6 +124,15 @@ def test_a_required_exclusion_that_is_not_there_ends_with_one(
     assert "nothing was read" in ended.err
 
 
+def test_quiet_hides_the_line_on_pull_times_and_the_page_has_it(
+    images: LocalEcr, layercheck: Layercheck, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    ended = layercheck(*at(images), REPOSITORY, "-q", "-o", page)
+    assert (ended.code, ended.out, ended.err) == (3, "", "")
+    assert "reading 4 images renews their pull times" in page.read_text()
+
+
 def test_a_timeout_ends_with_four_and_writes_what_is_known(images: LocalEcr, layercheck: Layercheck) -> None:
     images.set_faults([Fault("latency", ms=60_000, operations=("BatchGetImage",))])
     ended = layercheck(*at(images), REPOSITORY, "--timeout", "1")
