@@ -208,3 +208,14 @@ def test_a_layer_that_three_repositories_lack_is_one_layer_of_the_summary(layerc
         put(ecr, manifest("x", "y"), "v2", repository="team/a", lacking=["x", "y"])
         said = f"not available: 2; {sha('x')[:19]}… is needed by 2 images (--table layers)"
         assert said in " ".join(layercheck(*at(ecr), "team/a").out.split())
+
+
+def test_a_platform_that_no_index_has_is_said_on_standard_error(layercheck: Layercheck) -> None:
+    with LocalEcr({}, region_name="eu-west-1") as ecr:
+        put(ecr, manifest("a"))
+        put(ecr, index(manifest("a")), "multi")
+        ended = layercheck(*at(ecr), f"{REPOSITORY}:multi", "--platform", "linux/amd65")
+        assert ended.code == 0
+        assert "no index that was read has an image for linux/amd65; there are: linux/arch0\n" in ended.err
+        ended = layercheck(*at(ecr), f"{REPOSITORY}:multi", "--platform", "linux/arch0")
+        assert (ended.code, "no index" in ended.err) == (0, False)
