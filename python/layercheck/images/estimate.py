@@ -25,6 +25,9 @@ from layercheck.images.targets import ImageTarget
 LAYERS = 30
 """Blobs of an image that the estimate assumes, because only manifests tell their number."""
 
+_NAMED = 100
+"""Images that one call names at most."""
+
 _READ = ("ACTIVE", None, "")
 """States of images whose manifests are read."""
 
@@ -132,7 +135,8 @@ def estimate(
         digests = counter.chosen()
         stored = 0 if store is None else len(store.get([each for each in digests if _DIGEST.fullmatch(each)]))
         images, known = images + len(digests), known + stored
-        listing += max(1, -(-counter.listed // PAGE))
+        named = len(repository.image_ids)
+        listing += -(-named // _NAMED) if named else max(1, -(-counter.listed // PAGE))
         reading += -(-(len(digests) - stored) // BATCH)
         checking += -(-len(digests) * LAYERS // 100)
         exact = exact and not counter.may_have_children

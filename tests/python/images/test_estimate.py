@@ -39,6 +39,10 @@ def test_named_images_are_looked_up_and_nothing_is_pulled() -> None:
         two = cost(ecr, [f"{REPOSITORY}:v1", f"{REPOSITORY}:latest"])
         assert (two.images, two.exact, line(two, "BatchGetImage").bound) == (1, True, "exact")
         assert cost(ecr, f"{REPOSITORY}:old").images == 0
+        many = [f"{REPOSITORY}@{put(ecr, manifest(f'layer {number}'))}" for number in range(250)]
+        ecr.reset()
+        calls = line(cost(ecr, many), "DescribeImages").calls
+        assert calls == ecr.counters.operations["DescribeImages"] == 3
         assert not {"BatchGetImage", "BatchCheckLayerAvailability"} & {each.operation for each in ecr.calls}
         assert ecr.pull_time(REPOSITORY, ecr.images(REPOSITORY)[0]) is None
 
