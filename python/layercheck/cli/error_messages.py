@@ -55,9 +55,9 @@ def explain(error: LayercheckError, target: Mapping[str, Any]) -> CommandError:
         return CommandError(one_line(str(error)), code)
     if error.advice:
         return CommandError(in_options(one_line(str(error))))
-    from layercheck.dispatch.schedule.ending import HINTS
+    from layercheck.dispatch.schedule.ending import hint
 
-    said = str(error).removesuffix(HINTS.get(type(error), ""))
+    said = str(error).removesuffix(hint(type(error), public=target["public"]))
     message = in_options(one_line(said))
     # An argument that the package itself refuses comes with what is expected.
     is_told = isinstance(error, InvalidParameterError) and error.__cause__ is None

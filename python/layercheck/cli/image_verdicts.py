@@ -1,4 +1,4 @@
-"""`--fail-on` of `layercheck images`: verdicts of images between commas."""
+"""`--fail-on` of `layercheck images`: verdicts of images, and `attestations`, between commas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from layercheck.verdict import ImageVerdict
 
 DEFAULT_FAIL_ON = frozenset({"incomplete", "unreadable"})
 
+ATTESTATIONS = "attestations"
+"""The word for an image whose attestations are incomplete, which no verdict says."""
+
 _ALWAYS_INCOMPLETE = ("undecided", "not_checked")
 
 
@@ -19,24 +22,31 @@ def parse_image_verdicts(text: str) -> frozenset[str]:
     """The words that `--fail-on` names: words between commas, or `none`.
 
     Raises:
-        ValueError: For a word that is not a verdict, or that always means exit code 4.
+        ValueError: For a word that is neither a verdict nor `attestations`, or that always means exit code 4.
 
     Examples:
         >>> sorted(parse_image_verdicts("incomplete, partial"))
         ['incomplete', 'partial']
+        >>> sorted(parse_image_verdicts("incomplete,attestations"))
+        ['attestations', 'incomplete']
     """
     words = [word.strip().lower() for word in text.split(",")]
     if words == ["none"]:
         return frozenset()
     for word in words:
-        verdict = ImageVerdict.from_label(word)
+        if word == ATTESTATIONS:
+            continue
+        try:
+            verdict = ImageVerdict.from_label(word)
+        except ValueError as error:
+            raise ValueError(f"{error}, {ATTESTATIONS}") from None
         if verdict.label in _ALWAYS_INCOMPLETE:
             raise ValueError(f"{word!r} always ends with exit code 4; leave it out")
     return frozenset(words)
 
 
 class ImageVerdictsType(ParamType):
-    """Verdicts of images between commas."""
+    """Verdicts of images, and `attestations`, between commas."""
 
     name = "verdicts"
 

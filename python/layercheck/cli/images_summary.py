@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,11 +13,12 @@ from rich.text import Text
 
 from layercheck.cli.numbers_table import numbers_table, shortened
 from layercheck.cli.verdict_bar import VerdictBar
-from layercheck.display.wording import duration, percent
+from layercheck.display.wording import counted, duration, percent
 from layercheck.images.wording import IMAGE_VERDICT_NOTES
 from layercheck.redact import one_line, visible
 
 if TYPE_CHECKING:
+    from layercheck._core import RecordTable
     from layercheck.images.estimate import ImageCost
     from layercheck.images.image_report import ImageReport
     from layercheck.images.repository_report import Image
@@ -38,6 +40,9 @@ _SHOWN = 20
 _REPOSITORIES = 10
 _SEARCHED = 5_000
 """Findings that are looked at for those to show."""
+_LAYERS = 100_000
+"""Lines of the tables `layers` in which a layer that several repositories lack is found: under a second."""
+_IN_A_ROW = 4_096
 _TAGS = 3
 _TAG_WIDTH = 40
 _REASON_WIDTH = 160
@@ -155,17 +160,33 @@ def _first(report: ImageReport) -> list[Image]:
 
 
 def _parts(report: ImageReport) -> list[RenderableType]:
-    """How many layers are not available, and the one that most images need."""
+    """How many layers are not available, and the one that most images need.
+
+    The table `layers` has a line for each repository that lacks a layer. Here a layer counts once, because it
+    is one thing to look for.
+    """
     tables = [each.table("layers") for each in report.repositories if each.counts["incomplete"]]
-    number = sum(map(len, tables))
-    if not number:
+    lines = sum(map(len, tables))
+    if not lines:
         return []
-    lines = (line for table in tables for line in table.lines(0, _SEARCHED))
-    worst = max(lines, key=lambda line: line["images"] or 0)
-    images = worst["images"] or 0
-    needed = f"; {worst['digest'][:19]}… is needed by {images:,} images" if images > 1 else ""
-    what = f"\nlayers and configs that are not available: {number:,}{needed} (--table layers)"
+    images: Counter[str] = Counter()
+    repositories: Counter[str] = Counter()
+    for line in islice(_lines(tables), _LAYERS):
+        images[line["digest"]] += line["images"] or 0
+        repositories[line["digest"]] += 1
+    number = f"{len(images):,}" if lines <= _LAYERS else f"at most {lines:,}"
+    ((worst, most),) = images.most_common(1)
+    needed = f"; {worst[:19]}… is needed by {most:,} images" if most > 1 else ""
+    if repositories[worst] > 1:
+        needed += f" of {repositories[worst]:,} repositories"
+    what = f"\nlayers and configs that are not available: {number}{needed} (--table layers)"
     return [Text(what, style="dim")]
+
+
+def _lines(tables: Iterable[RecordTable]) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        for start in range(0, len(table), _IN_A_ROW):
+            yield from table.lines(start, start + _IN_A_ROW)
 
 
 def _name(image: Image) -> str:
@@ -182,22 +203,29 @@ def _what(image: Image) -> str:
     return f"{text}: {image.missing[0][:19]}…" if len(image.missing) == 1 else text
 
 
+_BOUNDS = {"exact": "", "at_least": "≥ ", "at_most": "≤ ", "about": "≈ "}
+
+
 def cost_table(cost: ImageCost) -> Group:
     """What a check would cost."""
     table = numbers_table("step", "calls", "at least")
     table.add_column("", style="dim", overflow="fold")
     for line in cost.lines:
-        calls = f"{line.calls:,}" if line.exact else f"≤ {line.calls:,}"
-        table.add_row(line.step, calls, duration(line.seconds), line.operation)
+        table.add_row(
+            line.step, f"{_BOUNDS[line.bound]}{line.calls:,}", duration(line.seconds), line.operation
+        )
     return Group(*_cost_lines(cost), Text(), table)
 
 
 def _cost_lines(cost: ImageCost) -> Iterator[RenderableType]:
     repositories = f"{cost.repositories:,} repositor{'y' if cost.repositories == 1 else 'ies'}"
-    yield Text(f"{repositories}, {cost.images:,} images", style="bold")
+    yield Text(f"{repositories}, {counted(cost.images, 'image')}", style="bold")
     if cost.known:
-        yield Text(f"{cost.known:,} manifests are known and would not be read", style="dim")
+        known = f"{counted(cost.known, 'manifest')} {'is' if cost.known == 1 else 'are'} known"
+        yield Text(f"{known} and would not be read", style="dim")
     read = cost.images - cost.known
-    yield Text(
-        f"nothing was read; a check would read {read:,} images, which ECR counts as pulls", style="dim"
-    )
+    number = counted(read, "image") if cost.exact else f"at least {counted(read, 'image')}"
+    pulls = "a pull" if read == 1 and cost.exact else "pulls"
+    yield Text(f"nothing was read; a check would read {number}, which ECR counts as {pulls}", style="dim")
+    if not cost.exact:
+        yield Text("an index needs more images, which only its manifest names", style="dim")

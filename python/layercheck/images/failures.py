@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from layercheck.aws.classify import exception_for
 from layercheck.aws.network_advice import advice
 from layercheck.aws.network_settings import NetworkSettings
@@ -31,6 +33,20 @@ def as_error(
     error = exception_for(failure, message, what_to_do)
     error.operation_name = error.operation_name or failed.operation
     return error
+
+
+def no_such_images(repository_name: str, missing: Iterable[Mapping[str, str]]) -> RepositoryNotFoundError:
+    """Return the error for images that are named and not there.
+
+    Args:
+        repository_name: The repository.
+        missing: The images, as the API takes them.
+    """
+    what = ", ".join(repr(each) for image_id in missing for each in image_id.values())
+    return RepositoryNotFoundError(
+        f"repository {repository_name!r} has no image {what}; list its tags with: "
+        f"aws ecr describe-images --repository-name {repository_name}"
+    )
 
 
 def _hint(failed: CallFailed) -> str:

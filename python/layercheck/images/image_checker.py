@@ -236,12 +236,15 @@ class ImageChecker:
     def estimate(self, *, timeout_s: float | None = None) -> ImageCost:
         """List repositories and images, read and check nothing, and count the calls of a check.
 
+        A repository that cannot be listed, or does not have an image that is named, is in `errors` of the
+        result.
+
         Args:
             timeout_s: Most seconds in all.
 
         Raises:
             UnansweredError: The time was up before all images were listed.
-            LayercheckError: Something cannot be listed.
+            LayercheckError: The repositories cannot be listed, or the images of none of them.
         """
         from layercheck.images.estimate import estimate
 

@@ -25,6 +25,7 @@ from layercheck.images.failures import as_error
 from layercheck.images.image_progress import ImageProgressCallback, ProgressCounter
 from layercheck.images.image_report import ImageReport, ImageStats
 from layercheck.images.manifest_store import ManifestStore
+from layercheck.images.platform_choice import PlatformChoice
 from layercheck.images.pull_through import RulesUnderWay, read_rules
 from layercheck.images.pull_time import PullTimeGuard
 from layercheck.images.registry_connection import RegistryConnection
@@ -108,6 +109,7 @@ class ImageRun(Future[ImageReport]):
         self._stop = StopSignal(options.timeout_s)
         self._counter = ProgressCounter()
         self._notes: list[str] = []
+        self._platforms = PlatformChoice(options.platforms)
         self._totals = _Totals()
         # What is known of each repository that was not given away by `finished`.
         self._checks: dict[FoundRepository, RepositoryCheck] = {}
@@ -213,6 +215,8 @@ class ImageRun(Future[ImageReport]):
                 self._begin(each, RepositoryCheck(each, parts), threads, ended)
                 under_way += 1
             if not under_way:
+                if not self._stop.is_set and (line := self._platforms.note()):
+                    self._note(line)
                 return
             with contextlib.suppress(queue.Empty):
                 self._take(*ended.get(timeout=_TICK_S))
@@ -240,6 +244,8 @@ class ImageRun(Future[ImageReport]):
             self._note(line)
         found = find_repositories(self._operations, options.targets, options.exclude, self._stop)
         guard.several = len(found) > 1
+        # Of chosen indexes, images are read too that are not listed yet.
+        guard.at_least = not options.selection.is_all or any(each.image_ids for each in found)
         return found, self._parts(guard, rules)
 
     def _in_time(self, future: Future[T]) -> T:
@@ -295,6 +301,7 @@ class ImageRun(Future[ImageReport]):
             return
         check = self._checks.pop(found)
         self._totals.add(check)
+        self._platforms.look(report)
         counts = report.counts
         self._counter.finished(report.images, counts["incomplete"] + counts["unreadable"])
         if self._keep:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 
 from layercheck.aws.caller_identity import is_same_principal
 from layercheck.dispatch.single_calls import CallFailed
+from layercheck.display.wording import counted
 from layercheck.errors import PullTimeError
 from layercheck.images.call_threads import CallThreads, result_in_time
 from layercheck.images.operations import Operations
@@ -32,6 +33,8 @@ class PullTimeGuard:
 
     Attributes:
         several: Whether images of several repositories are read, so that their number is not known yet.
+        at_least: Whether more images are read if those that are counted are indexes, which only their
+            manifests tell.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class PullTimeGuard:
         self._caller = caller
         self._required = required
         self.several = False
+        self.at_least = False
         self._note = note
         self._lock = threading.Lock()
         self._under_way: tuple[Future[list[str] | None], Future[str | None]] | None = None
@@ -56,8 +60,12 @@ class PullTimeGuard:
         """Ask on other threads what `before_reading` needs to know, while images are listed."""
         self._under_way = threads.submit(self._exclusions, stop), threads.submit(self._caller)
 
-    def before_reading(self, images: int, stop: StopSignal) -> None:
-        """Call this before the manifests of so many images are read.
+    def before_reading(self, count: Callable[[], int], stop: StopSignal) -> None:
+        """Call this before the manifests of images are read.
+
+        Args:
+            count: Counts these images; called only if their number is to be said.
+            stop: Ends the waiting.
 
         Raises:
             PullTimeError: The role is not excluded, and that is required.
@@ -65,7 +73,7 @@ class PullTimeGuard:
         """
         with self._lock:
             if not self._looked:
-                text = self._look(images, stop)
+                text = self._look(count, stop)
                 self._looked = True
                 if text and self._required:
                     self._refusal = f"nothing was read: {text}"
@@ -74,7 +82,7 @@ class PullTimeGuard:
         if self._refusal is not None:
             raise PullTimeError(self._refusal)
 
-    def _look(self, images: int, stop: StopSignal) -> str:
+    def _look(self, count: Callable[[], int], stop: StopSignal) -> str:
         """Return what is to be said; empty if pull times stay as they are."""
         if self._under_way is None:
             excluded, arn = self._exclusions(stop), self._caller()
@@ -84,13 +92,7 @@ class PullTimeGuard:
         if excluded is not None and arn is not None:
             if any(is_same_principal(each, arn) for each in excluded):
                 return ""
-            what = f"reading {images:,} images renews their pull times"
-            if self.several:
-                what = "reading images renews their pull times"
-            elif images == 1:
-                what = "reading the image renews its pull time"
-            if self._required:
-                what = f"{arn} is not excluded from pull times"
+            what = f"{arn} is not excluded from pull times" if self._required else self._renewed(count)
             return (
                 f"{what}; to exclude this role once and for all: "
                 f"aws ecr register-pull-time-update-exclusion --principal-arn {arn}"
@@ -101,6 +103,15 @@ class PullTimeGuard:
             else "the role of the credentials is not known"
         )
         return f"reading images may renew their pull times: {why}"
+
+    def _renewed(self, count: Callable[[], int]) -> str:
+        if self.several:
+            return "reading images renews their pull times"
+        images = count()
+        said = "the image" if images == 1 else f"{images:,} images"
+        if self.at_least:
+            said = f"at least {counted(images, 'image')}"
+        return f"reading {said} renews {'its pull time' if images == 1 else 'their pull times'}"
 
     def _exclusions(self, stop: StopSignal) -> list[str] | None:
         if not self._operations.has(_OPERATION):

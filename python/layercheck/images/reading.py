@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layercheck.dispatch.single_calls import CallFailed
@@ -50,8 +51,8 @@ class ManifestReader:
         operations: Makes the calls.
         threads: Makes several calls at once.
         store: Manifests of earlier checks; None for none.
-        before_reading: Called before the first manifest is read, with the number of images that are not read
-            yet; it may raise.
+        before_reading: Called before the first manifest is read, with a function that counts the images to be
+            read; it may raise.
         on_read: Called with the number of images that were read, or were known.
 
     Attributes:
@@ -64,7 +65,7 @@ class ManifestReader:
         threads: CallThreads,
         store: ManifestStore | None,
         *,
-        before_reading: Callable[[int], None],
+        before_reading: Callable[[Callable[[], int]], None],
         on_read: Callable[[int], None],
     ) -> None:
         self.from_store = 0
@@ -85,7 +86,7 @@ class ManifestReader:
         try:
             while digests := self._unknown(graph):
                 if not under_way:
-                    self._before_reading(len(graph) - graph.manifests)
+                    self._before_reading(partial(self._count, graph, digests))
                 under_way.append(
                     self._threads.submit(self._read_batch, repository_name, graph, digests, stop)
                 )
@@ -97,6 +98,16 @@ class ManifestReader:
             for future in under_way:
                 future.cancel()
             raise
+
+    def _count(self, graph: ImageGraph, first: list[str]) -> int:
+        """How many images are to be read: the first ones, and those that the graph hands out after them."""
+        others = graph.unread(len(graph))
+        graph.again(others)
+        known = 0
+        if self._store is not None:
+            parts = (others[at : at + BATCH] for at in range(0, len(others), BATCH))
+            known = sum(len(self._store.get(part)) for part in parts)
+        return len(first) + len(others) - known
 
     def _unknown(self, graph: ImageGraph) -> list[str]:
         """The next digests whose manifest neither graph nor store has; empty at the end."""

@@ -89,9 +89,10 @@ class RegistryConnection:
             "BatchGetImage": reading,
             "GetDownloadUrlForLayer": WITNESS_RATE * share,
         }
-        self.rates = rates
         for operation, number in rates.items():
             self._paces[operation] = join_lane(self._shared.client, self.target, number, limits, operation)
+        # The layer check has its lane already.
+        self.rates = {**rates, "BatchCheckLayerAvailability": self._shared.rate.own_rate}
         self.operations = Operations(
             self._shared.client,
             self._shared.signing,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from layercheck.testing import Fault, ImageRule, LocalEcr
-from made_images import MANIFEST, REPOSITORY, index, manifest, put
+from made_images import MANIFEST, REPOSITORY, index, manifest, put, sha
 
 from .conftest import SECRET, TOKEN, Layercheck
 
@@ -124,6 +124,15 @@ def test_a_required_exclusion_that_is_not_there_ends_with_one(
     assert "nothing was read" in ended.err
 
 
+def test_quiet_hides_the_line_on_pull_times_and_the_page_has_it(
+    images: LocalEcr, layercheck: Layercheck, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    ended = layercheck(*at(images), REPOSITORY, "-q", "-o", page)
+    assert (ended.code, ended.out, ended.err) == (3, "", "")
+    assert "reading 4 images renews their pull times" in page.read_text()
+
+
 def test_a_timeout_ends_with_four_and_writes_what_is_known(images: LocalEcr, layercheck: Layercheck) -> None:
     images.set_faults([Fault("latency", ms=60_000, operations=("BatchGetImage",))])
     ended = layercheck(*at(images), REPOSITORY, "--timeout", "1")
@@ -160,3 +169,53 @@ def test_a_listing_that_never_ends_is_said_and_ends_with_four(
     assert "the listing of base/python is incomplete: 22 pages in a row named nothing new" in said
     assert "complete 30 100 %" in said
     assert "a listing is incomplete; run the same command again" in ended.err
+
+
+def test_incomplete_attestations_are_found_only_where_they_are_asked_for(layercheck: Layercheck) -> None:
+    """Case 21."""
+    statement = manifest("statement")
+    listed = json.loads(index(manifest("a"), statement))
+    listed["manifests"][1] |= {
+        "platform": {"os": "unknown", "architecture": "unknown"},
+        "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+    }
+    with LocalEcr({}, region_name="eu-west-1") as ecr:
+        put(ecr, manifest("a"))
+        put(ecr, json.dumps(listed), "multi")
+        ended = layercheck(*at(ecr), REPOSITORY)
+        assert (ended.code, "attestations" in ended.out + ended.err) == (0, False)
+        ended = layercheck(*at(ecr), REPOSITORY, "--fail-on", "unreadable,attestations")
+        assert ended.code == 3
+        assert "1 image has attestations that are incomplete; first: team/app multi" in ended.err
+        ended = layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestations", "-q")
+        assert (ended.code, ended.err) == (3, "")
+        put(ecr, statement)
+        assert layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestations").code == 0
+        ended = layercheck(*at(ecr), REPOSITORY, "--fail-on", "attestation")
+        assert (ended.code, "undecided, attestations" in ended.err) == (2, True)
+
+
+def test_a_layer_that_three_repositories_lack_is_one_layer_of_the_summary(layercheck: Layercheck) -> None:
+    """Case 43."""
+    with LocalEcr({}, region_name="eu-west-1") as ecr:
+        for name in "abc":
+            put(ecr, manifest("x"), "v1", repository=f"team/{name}", lacking=["x"])
+        ended = layercheck(*at(ecr), "team/*")
+        said = f"not available: 1; {sha('x')[:19]}… is needed by 3 images of 3 repositories (--table layers)"
+        assert said in " ".join(ended.out.split())
+        rows = layercheck(*at(ecr), "team/*", "--format", "jsonl", "--table", "layers").out.splitlines()
+        assert [json.loads(row)["repository"] for row in rows] == ["team/a", "team/b", "team/c"]
+        put(ecr, manifest("x", "y"), "v2", repository="team/a", lacking=["x", "y"])
+        said = f"not available: 2; {sha('x')[:19]}… is needed by 2 images (--table layers)"
+        assert said in " ".join(layercheck(*at(ecr), "team/a").out.split())
+
+
+def test_a_platform_that_no_index_has_is_said_on_standard_error(layercheck: Layercheck) -> None:
+    with LocalEcr({}, region_name="eu-west-1") as ecr:
+        put(ecr, manifest("a"))
+        put(ecr, index(manifest("a")), "multi")
+        ended = layercheck(*at(ecr), f"{REPOSITORY}:multi", "--platform", "linux/amd65")
+        assert ended.code == 0
+        assert "no index that was read has an image for linux/amd65; there are: linux/arch0\n" in ended.err
+        ended = layercheck(*at(ecr), f"{REPOSITORY}:multi", "--platform", "linux/arch0")
+        assert (ended.code, "no index" in ended.err) == (0, False)

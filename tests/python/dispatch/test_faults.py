@@ -293,6 +293,16 @@ def test_a_fatal_error_waits_for_calls_in_flight_and_keeps_their_answers() -> No
     assert counts["available"] + counts["unavailable"] == 100
 
 
+@pytest.mark.parametrize(("public", "service"), [(False, "ecr"), (True, "ecr-public")])
+def test_a_denial_comes_with_the_action_as_a_policy_names_it(public: bool, service: str) -> None:
+    with (
+        ScriptedServer(lambda _: fault("AccessDeniedException")) as server,
+        pytest.raises(lc.AccessDeniedError) as caught,
+    ):
+        check(server, ROWS[:1], public=public)
+    assert str(caught.value).endswith(f"; the action to allow is {service}:BatchCheckLayerAvailability")
+
+
 def test_a_refused_connection_is_an_endpoint_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"

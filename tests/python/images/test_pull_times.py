@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import layercheck as lc
 from layercheck.testing import Fault, ImageRule, LocalEcr
-from made_images import REPOSITORY, check
+from made_images import REPOSITORY, asked, check, index, manifest, put, sha
 
 RULE = ImageRule(20, layers=2)
 
@@ -51,3 +53,36 @@ def test_what_cannot_be_told_is_said(operation: str) -> None:
         assert note.startswith("reading images may renew their pull times")
         with pytest.raises(lc.PullTimeError):
             check(ecr, require_exclusion=True)
+
+
+def said(report: lc.ImageReport) -> str:
+    """The note on pull times, up to the command."""
+    return next(note for note in report.notes if "pull time" in note).partition(";")[0]
+
+
+def test_only_images_that_are_read_are_counted(tmp_path: Path) -> None:
+    """Not archived ones, and not those whose manifests are kept."""
+    kept = tmp_path / "kept"
+    with LocalEcr({}) as ecr:
+        for number in range(250):
+            put(ecr, manifest(f"layer {number}"), f"{'ab'[number % 2]}{number}")
+        ecr.archive(REPOSITORY, put(ecr, manifest("old")))
+        assert said(check(ecr)) == "reading 250 images renews their pull times"
+        check(ecr, tags=["b*"], manifests=kept)
+        ecr.reset()
+        report = check(ecr, manifests=kept)
+        assert said(report) == "reading 125 images renews their pull times"
+        assert len(asked(ecr, "BatchGetImage")) == 125
+        assert report.counts == check(ecr, manifests=kept).counts
+
+
+def test_what_a_chosen_index_needs_is_not_counted_yet() -> None:
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("a"))
+        put(ecr, manifest("b"))
+        put(ecr, index(manifest("a"), manifest("b")), "v1")
+        for report in (check(ecr, f"{REPOSITORY}:v1"), check(ecr, tags=["v*"])):
+            assert said(report) == "reading at least 1 image renews its pull time"
+        assert said(check(ecr)) == "reading 3 images renews their pull times"
+        both = [f"{REPOSITORY}:v1", f"{REPOSITORY}@{sha(manifest('a'))}"]
+        assert said(check(ecr, both)) == "reading at least 2 images renews their pull times"

@@ -11,8 +11,8 @@ import click
 from layercheck.cli import output as outputs
 from layercheck.cli.exit_codes import CommandError, ExitCode, say
 from layercheck.cli.image_output import ImageOutput, prepare, write
-from layercheck.cli.image_verdicts import DEFAULT_FAIL_ON, ImageVerdictsType
-from layercheck.cli.images_ending import exit_code, why_nothing
+from layercheck.cli.image_verdicts import ATTESTATIONS, DEFAULT_FAIL_ON, ImageVerdictsType
+from layercheck.cli.images_ending import exit_code, exit_code_of_dry_run, incomplete_attestations, why_nothing
 from layercheck.cli.images_progress import images_display
 from layercheck.cli.options import (
     DurationType,
@@ -29,15 +29,16 @@ from layercheck.images.tables import TABLES
 from layercheck.redact import one_line
 
 if TYPE_CHECKING:
+    from layercheck.images.image_checker import ImageChecker
     from layercheck.images.image_report import ImageReport
 
 _INTERRUPTED = "interrupted: keeping what is known; Ctrl-C again leaves at once"
 _EXIT_CODES = """\b
 Exit codes:
-    0  done, and no verdict named by --fail-on occurred
+    0  done, and nothing named by --fail-on occurred
     1  failed: one line says what, where and what to do
     2  wrong usage
-    3  done, and a verdict named by --fail-on occurred
+    3  done, and something named by --fail-on occurred
     4  incomplete: images without a verdict, or a repository could not be
        checked; run it again
   130  interrupted (Ctrl-C, SIGTERM, SIGHUP); what is known was written
@@ -162,7 +163,8 @@ class _PaceType(RateType):
     type=ImageVerdictsType(),
     metavar="LIST|none",
     default=DEFAULT_FAIL_ON,
-    help="Verdicts that end with exit code 3. Default: incomplete,unreadable.",
+    help="Verdicts that end with exit code 3, and attestations for images whose attestations are incomplete. "
+    "Default: incomplete,unreadable.",
 )
 @click.option("--dry-run", is_flag=True, help="List only, and show how many calls the check would make.")
 @quiet_options
@@ -211,7 +213,10 @@ def images(targets: tuple[str, ...], **options: Any) -> int:
     assert report is not None  # noqa: S101 (for the type checker)
     for line in () if quiet else why_nothing(report, options):
         say(line)
-    return exit_code(report, options["fail_on"])
+    attestations = incomplete_attestations(report) if ATTESTATIONS in options["fail_on"] else None
+    if attestations is not None and not quiet:
+        say(str(attestations))
+    return exit_code(report, options["fail_on"], attestations)
 
 
 class _Failed(Exception):  # noqa: N818 (it carries the failure)
@@ -260,17 +265,28 @@ def _keywords(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(names: tuple[str, ...], options: dict[str, Any], shown: Any) -> ImageReport:
+    from layercheck.errors import LayercheckError
+
+    with _checker(names, options, _note=shown.note) as checker:
+        try:
+            return checker.check(progress=shown.on_progress, timeout_s=options["timeout"])
+        except LayercheckError as error:
+            # Also a parameter that the service refuses, perhaps after most images have their verdicts.
+            report = getattr(error, "images", None)
+            raise _Failed(CommandError(_in_options(one_line(str(error)))), report) from error
+
+
+def _checker(names: tuple[str, ...], options: dict[str, Any], **more: Any) -> ImageChecker:
+    """The checker of the options; options that it refuses are wrong usage."""
     from layercheck.errors import InvalidParameterError, LayercheckError
     from layercheck.images.image_checker import ImageChecker
 
     try:
-        with ImageChecker(names, **_keywords(options), _note=shown.note) as checker:
-            return checker.check(progress=shown.on_progress, timeout_s=options["timeout"])
+        return ImageChecker(names, **_keywords(options), **more)
     except InvalidParameterError as error:
         raise click.UsageError(_in_options(one_line(str(error)))) from error
     except LayercheckError as error:
-        report = getattr(error, "images", None)
-        raise _Failed(CommandError(_in_options(one_line(str(error)))), report) from error
+        raise CommandError(_in_options(one_line(str(error)))) from error
 
 
 def _in_options(text: str) -> str:
@@ -302,19 +318,16 @@ def _present(report: ImageReport, output: ImageOutput, *, quiet: bool) -> Comman
 def _dry_run(names: tuple[str, ...], options: dict[str, Any]) -> ExitCode:
     from layercheck.cli.images_summary import cost_table
     from layercheck.cli.numbers_table import show
-    from layercheck.errors import InvalidParameterError, LayercheckError, UnansweredError
-    from layercheck.images.image_checker import ImageChecker
+    from layercheck.errors import LayercheckError, UnansweredError
 
-    try:
-        with ImageChecker(names, **_keywords(options)) as checker:
+    with _checker(names, options) as checker:
+        try:
             cost = checker.estimate(timeout_s=options["timeout"])
-    except InvalidParameterError as error:
-        raise click.UsageError(_in_options(one_line(str(error)))) from error
-    except UnansweredError as error:
-        say(str(error))
-        return ExitCode.INCOMPLETE
-    except LayercheckError as error:
-        raise CommandError(_in_options(one_line(str(error)))) from error
+        except UnansweredError as error:
+            say(str(error))
+            return ExitCode.INCOMPLETE
+        except LayercheckError as error:
+            raise CommandError(_in_options(one_line(str(error)))) from error
     with outputs.stdout_failures():
         show(cost_table(cost), sys.stdout)
-    return ExitCode.DONE
+    return exit_code_of_dry_run(cost)

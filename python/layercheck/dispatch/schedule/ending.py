@@ -19,15 +19,25 @@ from layercheck.errors import (
 from layercheck.redact import clean
 from layercheck.types import Ending, Target
 
-HINTS: dict[type[LayercheckError], str] = {
-    RepositoryNotFoundError: "; check the name, the region and, if it is another account's, registry_id",
-    AccessDeniedError: "; the action to allow is BatchCheckLayerAvailability",
-    CredentialsError: "; check the profile, environment or role that boto3 finds",
-}
-"""What to do about a fatal error, at the end of its message. The command line has its own advice."""
-
 CLOCK_HINT = "set the clock of this machine"
 """What to do, whatever else is known, if the service refused the time of the signature."""
+
+
+def hint(raises: type[LayercheckError], *, public: bool) -> str:
+    """What to do about a fatal error, at the end of its message; the command line has its own advice.
+
+    Args:
+        raises: The class of the error.
+        public: Whether the repository is in ECR Public, whose actions have another prefix.
+    """
+    if raises is RepositoryNotFoundError:
+        return "; check the name, the region and, if it is another account's, registry_id"
+    if raises is AccessDeniedError:
+        service = "ecr-public" if public else "ecr"
+        return f"; the action to allow is {service}:BatchCheckLayerAvailability"
+    if raises is CredentialsError:
+        return "; check the profile, environment or role that boto3 finds"
+    return ""
 
 
 class RunEnding:
@@ -173,4 +183,4 @@ def fatal_error(failure: Failure, target: Target, settings: NetworkSettings) -> 
     said = CLOCK_HINT if failure.clock else advice(failure, settings)
     if said:
         return exception_for(failure, f"{where}: {text.rstrip('.')}", said)
-    return exception_for(failure, f"{where}: {text}{HINTS.get(failure.raises, '')}")
+    return exception_for(failure, f"{where}: {text}{hint(failure.raises, public=target.public)}")
