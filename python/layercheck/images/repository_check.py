@@ -16,6 +16,7 @@ from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import (
     AccessDeniedError,
     EndpointError,
+    InvalidParameterError,
     LayercheckError,
     RepositoryNotFoundError,
     RunCancelled,
@@ -133,6 +134,10 @@ class RepositoryCheck:
             if self._state == "gone":
                 self._all_gone()
             else:
+                if self._state == "failed":
+                    # Images all of whose parts have answers keep their verdicts.
+                    with self._judging:
+                        self._judge()
                 self._error = self._as_error(error)
         return self.so_far()
 
@@ -357,6 +362,9 @@ class RepositoryCheck:
             return "gone" if was_there else "failed"
         if issubclass(raises, AccessDeniedError):
             return "denied"
+        if isinstance(error, InvalidParameterError) and error.response is not None:
+            # The service refused every call of the layer check here, as DescribeImages may refuse one.
+            return "failed"
         if fatal:
             raise error
         return "failed"
