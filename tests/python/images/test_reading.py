@@ -222,6 +222,26 @@ def test_without_the_pull_through_rules_a_child_that_is_not_listed_makes_the_ind
         assert verdicts(check(ecr)) == {whole: ("partial", "PullThroughUnknown")}
 
 
+@pytest.mark.parametrize("broken", ["child", "layer", ""])
+def test_rules_that_are_denied_are_told_once_if_a_verdict_depends_on_them(broken: str) -> None:
+    denied = Fault("access_denied", operations=("DescribePullThroughCacheRules",))
+    with LocalEcr({}, faults=[denied]) as ecr:
+        for repository in ("team/a", "team/b"):
+            lacking = ["a"] if broken == "layer" else []
+            put(ecr, manifest("a"), repository=repository, lacking=lacking)
+            children = [manifest("a"), manifest("b")] if broken == "child" else [manifest("a")]
+            put(ecr, index(*children), "multi", repository=repository)
+        report = check(ecr, "*")
+        assert ecr.counters.operations["GetDownloadUrlForLayer"] == 0
+    told = [note for note in report.notes if "pull-through" in note]
+    assert len(told) == (1 if broken else 0)
+    for note in told:
+        assert note.startswith(
+            "DescribePullThroughCacheRules is denied, so it is not known which repositories"
+        )
+        assert note.endswith("; allow ecr:DescribePullThroughCacheRules")
+
+
 def test_a_denied_batch_get_image_names_the_action() -> None:
     denied = Fault("access_denied", operations=("BatchGetImage",))
     with (
