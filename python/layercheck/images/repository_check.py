@@ -139,11 +139,19 @@ class RepositoryCheck:
                     with self._judging:
                         self._judge()
                 self._error = self._as_error(error)
+        if self._parts.connection.target.registry_id is None and len(self._operations.accounts) > 1:
+            self._notes.append(
+                f"{self._found.name}: the answers name several accounts as its registry, so account_id is "
+                "empty in the tables; name the account with registry_id"
+            )
         return self.so_far()
 
     def so_far(self) -> RepositoryReport:
         """Return what is known at this moment: images that are not judged yet are not checked."""
         connection = self._parts.connection
+        account_id = connection.target.registry_id or self._operations.account_id
+        if account_id is None and not self._operations.accounts:
+            account_id = connection.account_id
         code, reason = self._described
         blobs = self._blobs
         if self._state not in ("done", "gone"):
@@ -152,7 +160,7 @@ class RepositoryCheck:
                 self._graph.not_checked()
         return RepositoryReport(
             self._graph,
-            account_id=connection.account_id,
+            account_id=account_id,
             region_name=connection.target.region_name,
             repository_name=self._found.name,
             state=self._state,
