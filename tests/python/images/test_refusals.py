@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -12,8 +12,8 @@ import layercheck as lc
 from layercheck.testing import Fault, ImageRule, LocalEcr
 from made_images import MANIFEST, REPOSITORY, check, index, manifest, put
 
-BLOBS = "BatchCheckLayerAvailability"
-READING = "BatchGetImage"
+BLOBS: Final = "BatchCheckLayerAvailability"
+READING: Final = "BatchGetImage"
 CODES = ["InvalidParameterException", "ValidationException"]
 
 
