@@ -12,6 +12,7 @@ use super::parts::{NO_SIZE, flag};
 use super::reading::is_extra;
 use super::tally::{ChildState, Tally};
 use super::verdict::{Code, ImageVerdict};
+use crate::manifest::Kind;
 use crate::memory::{self, OutOfMemory};
 
 /// What must be known of a repository before a child that is not listed counts as missing.
@@ -212,10 +213,14 @@ impl Graph {
         child.map(|child| child.document)
     }
 
-    /// Returns true for a child that a pull does not need: an attestation or an artifact.
+    /// Returns true for a child that a pull does not need: an attestation or an artifact. What a document itself
+    /// says of being an image counts more than the `artifactType` that an index gives it.
     pub(super) fn is_extra(&self, child: Child) -> bool {
         let document = self.document(child.document);
-        child.flags & flag::ATTESTATION != 0 || document.reading == Reading::Read && is_extra(document.kind)
+        let kind = (document.reading == Reading::Read).then_some(document.kind);
+        child.flags & flag::ATTESTATION != 0
+            || kind.is_some_and(is_extra)
+            || child.flags & flag::ARTIFACT != 0 && !matches!(kind, Some(Kind::Image | Kind::Schema1))
     }
 
     /// Returns the state of a child for what no verdict of an index needs. Nobody asks for children of other

@@ -25,6 +25,10 @@ pub(super) mod flag {
     pub(in crate::images) const ATTESTATION: u8 = 64;
     /// The index names the child before.
     pub(in crate::images) const REPEATED: u8 = 128;
+    /// The child is an artifact, by its descriptor. Only children have it, and only blobs [`CONFIG`].
+    pub(in crate::images) const ARTIFACT: u8 = 1;
+    /// All that a child can have.
+    pub(in crate::images) const OF_CHILDREN: u8 = ATTESTATION | REPEATED | ARTIFACT;
     /// All that a blob can have.
     pub(in crate::images) const OF_BLOBS: u8 = CONFIG | LAYER | FOREIGN | URLS | CHILD | SIZES;
 }
@@ -118,12 +122,13 @@ impl<'a> Parts<'a> {
             let is_attestation =
                 child.is_attestation() || platform.is_some_and(crate::manifest::Platform::is_unknown);
             let Some(digest) = child.key() else {
-                if !is_attestation {
+                if !is_attestation && !child.is_artifact {
                     faults.note(child);
                 }
                 continue;
             };
             let mut flags = if is_attestation { flag::ATTESTATION } else { 0 };
+            flags |= if child.is_artifact { flag::ARTIFACT } else { 0 };
             let platform = platform.map_or_else(Default::default, |platform| {
                 [&platform.os, &platform.architecture, &platform.variant, &platform.os_version]
                     .map(Cow::clone)

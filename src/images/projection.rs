@@ -14,7 +14,7 @@ use crate::memory::{self, OutOfMemory};
 
 /// Version of the form. Raise it if its rules change, also if [`KnownType`] changes the order of its codes, or
 /// the reader of manifests reads a document otherwise: then stored manifests are read anew.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 const KIND: u8 = b'm';
 
@@ -137,7 +137,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], digest: &Digest) -> Result<Parts<'a>, 
     let mut children: Vec<ChildPart<'a>> = Vec::new();
     for _ in 0..reader.count(MAX_DESCRIPTORS)? {
         let flags = reader.byte()?;
-        if flags & !(flag::ATTESTATION | flag::REPEATED) != 0 {
+        if flags & !flag::OF_CHILDREN != 0 {
             return Err(CorruptRecord("a child has flags that no child has").into());
         }
         let mut word =

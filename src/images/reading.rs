@@ -129,6 +129,22 @@ impl Graph {
         self.find_listed(digest).is_some_and(|at| self.document(at).is_active())
     }
 
+    /// Returns the media types that a listing gives to these images, each once; those of images without one are
+    /// left out.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn media_types(&self, digests: &[Digest]) -> Result<Vec<&str>, OutOfMemory> {
+        let mut types = Vec::new();
+        for at in digests.iter().filter_map(|digest| self.find_listed(digest)) {
+            let media_type = self.word_of(self.document(at).media_type);
+            if !media_type.is_empty() && !types.contains(&media_type) {
+                memory::push(&mut types, media_type)?;
+            }
+        }
+        Ok(types)
+    }
+
     /// Takes the manifest of an image. One that cannot be used makes the image unreadable, unless the image was
     /// read before.
     ///

@@ -26,6 +26,9 @@ pub struct Descriptor<'a> {
     pub has_urls: bool,
     /// Whether the document holds the part's content, in `data`.
     pub is_embedded: bool,
+    /// Whether an index says that the child is an artifact: its `artifactType` is there, and is not the type of an
+    /// image's config, which the specification gives to images.
+    pub is_artifact: bool,
     /// What only children of an index have; None for other parts, and for children without any of it.
     pub child: Option<Box<Child<'a>>>,
 }
@@ -176,6 +179,7 @@ impl<'a> Descriptor<'a> {
         offset: 0,
         has_urls: false,
         is_embedded: false,
+        is_artifact: false,
         child: None,
     };
 
@@ -263,6 +267,10 @@ fn any_member<'a>(
         Ok(())
     } else if key.is("data") {
         into.is_embedded = json.text()?.is_some_and(|text| !text.is(""));
+        Ok(())
+    } else if place == Place::Child && key.is("artifactType") {
+        let kind = media_type(json)?;
+        into.is_artifact = !kind.is_absent() && !kind.is_image_config();
         Ok(())
     } else if place == Place::Child && key.is("platform") {
         let platform = platform(json)?;

@@ -111,6 +111,8 @@ class ImageRun(Future[ImageReport]):
         self._notes: list[str] = []
         self._platforms = PlatformChoice(options.platforms)
         self._totals = _Totals()
+        self._rules: RulesUnderWay | None = None
+        self._has_told_rules = False
         # What is known of each repository that was not given away by `finished`.
         self._checks: dict[FoundRepository, RepositoryCheck] = {}
         self._reports: dict[FoundRepository, RepositoryReport] = {}
@@ -232,7 +234,7 @@ class ImageRun(Future[ImageReport]):
     def _find(self) -> tuple[list[FoundRepository], CheckParts]:
         options, threads = self._options, self._connection.threads
         # These three are asked while repositories are found and images are listed.
-        rules = RulesUnderWay(threads.submit(read_rules, self._operations, self._stop))
+        rules = self._rules = RulesUnderWay(threads.submit(read_rules, self._operations, self._stop))
         guard = PullTimeGuard(
             self._operations,
             self._connection.caller,
@@ -303,6 +305,7 @@ class ImageRun(Future[ImageReport]):
         self._totals.add(check)
         self._platforms.look(report)
         counts = report.counts
+        self._tell_rules(report)
         self._counter.finished(report.images, counts["incomplete"] + counts["unreadable"])
         if self._keep:
             self._reports[found] = report
@@ -310,6 +313,15 @@ class ImageRun(Future[ImageReport]):
             self._first_error = self._first_error or report.error
             self._all_have_failed = self._all_have_failed and report.error is not None
             self.finished.put(report)
+
+    def _tell_rules(self, report: RepositoryReport) -> None:
+        """Say once that the rules of pull-through caches are not known, if a verdict depends on them."""
+        depends = report.pull_through is None and (report.counts["partial"] or report.counts["incomplete"])
+        if self._rules is None or self._has_told_rules or not depends:
+            return
+        if line := self._rules.what_is_unknown():
+            self._has_told_rules = True
+            self._note(line)
 
     def _note(self, line: str) -> None:
         self._notes.append(line)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from layercheck.aws.classify import UnreadableAnswer
 from layercheck.dispatch.rate.lanes import LaneHandle
@@ -14,6 +15,9 @@ from layercheck.images.stopping import StopSignal
 if TYPE_CHECKING:
     from layercheck._core import KnownSecrets
 
+
+_ACCOUNT = re.compile("[0-9]{12}")
+_ACCOUNTS = 2
 
 _MEMBERS: Mapping[str, tuple[tuple[str, ...], type]] = {
     "BatchGetImage": (("images", "failures"), list),
@@ -40,6 +44,10 @@ class Operations(SingleCalls):
         paces: The lane of each operation, by its name in the API, because throttling slows one operation
             alone. Others are not paced.
         **options: See `SingleCalls`.
+
+    Attributes:
+        accounts: The accounts that answers named as registry. Two are kept, because they show already that
+            the answers disagree.
     """
 
     def __init__(
@@ -51,6 +59,8 @@ class Operations(SingleCalls):
         **options: Any,
     ) -> None:
         super().__init__(signing, paces.get, **options)
+        self.accounts: set[str] = set()
+        self._all_accounts = self.accounts
         self._client = client
         self._registry = {} if registry_id is None else {"registryId": registry_id}
 
@@ -58,6 +68,21 @@ class Operations(SingleCalls):
     def known(self) -> KnownSecrets:
         """The secrets of the client, to be removed from every text of the service."""
         return self._signing.known
+
+    def counted(self) -> Self:
+        """See `SingleCalls`."""
+        copied = super().counted()
+        copied.accounts = set()
+        return copied
+
+    @property
+    def account_id(self) -> str | None:
+        """The account of the registry, by the answers; None if they name none, or several.
+
+        What has no images is in the account of the others.
+        """
+        accounts = self.accounts or self._all_accounts
+        return next(iter(accounts)) if len(accounts) == 1 else None
 
     def has_member(self, operation: str, *path: str) -> bool:
         """Whether the installed boto3 knows a member of an operation's input."""
@@ -97,7 +122,22 @@ class Operations(SingleCalls):
     def read(self, operation: str, answer: Any) -> Any:
         """See `SingleCalls`."""
         _check_members(operation, answer)
-        return super().read(operation, answer)
+        answer = super().read(operation, answer)
+        for account in _accounts_in(answer):
+            for accounts in (self.accounts, self._all_accounts):
+                if len(accounts) < _ACCOUNTS:
+                    accounts.add(account)
+        return answer
+
+
+def _accounts_in(answer: Any) -> Iterator[str]:
+    """The values of `registryId` in an answer that are the id of an account."""
+    for member in ("imageDetails", "images", "repositories"):
+        entries = answer.get(member) if isinstance(answer, Mapping) else None
+        for each in entries if isinstance(entries, list) else ():
+            account = each.get("registryId") if isinstance(each, Mapping) else None
+            if isinstance(account, str) and _ACCOUNT.fullmatch(account):
+                yield account
 
 
 def _check_members(operation: str, answer: object) -> None:

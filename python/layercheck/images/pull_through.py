@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from layercheck.dispatch.single_calls import CallFailed
+from layercheck.errors import AccessDeniedError
 from layercheck.images.call_threads import result_in_time
 from layercheck.images.operations import Operations
 from layercheck.images.paging import BadTokenError, EndlessListError, News, pages
@@ -20,9 +21,20 @@ class PullThroughRules:
     Args:
         prefixes: Prefixes of the names; None if the rules cannot be read.
         all_readable: Every rule has its prefix among them.
+        why: Why it is not known of some repositories whether they are caches; empty if it is known of all.
+        what_to_do: What the user can do about it; may be empty.
     """
 
-    def __init__(self, prefixes: frozenset[str] | None, *, all_readable: bool = True) -> None:
+    def __init__(
+        self,
+        prefixes: frozenset[str] | None,
+        *,
+        all_readable: bool = True,
+        why: str = "",
+        what_to_do: str = "",
+    ) -> None:
+        self.why = why
+        self.what_to_do = what_to_do
         self._prefixes = prefixes
         self._all_readable = all_readable
 
@@ -67,9 +79,25 @@ class RulesUnderWay:
 
     def applies_to(self, repository_name: str) -> bool | None:
         """See `PullThroughRules`; None while the rules are not there."""
+        rules = self._now()
+        return None if rules is None else rules.applies_to(repository_name)
+
+    def what_is_unknown(self) -> str:
+        """A line for the user; empty if the rules are known, and while they are not there."""
+        rules = self._now()
+        if rules is None or not rules.why:
+            return ""
+        line = (
+            f"{rules.why}, so it is not known which repositories are pull-through caches: an index whose "
+            "children are not listed is partial and not incomplete, and GetDownloadUrlForLayer is not asked "
+            "about missing layers"
+        )
+        return f"{line}; {rules.what_to_do}" if rules.what_to_do else line
+
+    def _now(self) -> PullThroughRules | None:
         if not self._rules.done() or self._rules.exception() is not None:
             return None
-        return self._rules.result().applies_to(repository_name)
+        return self._rules.result()
 
 
 def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
@@ -80,7 +108,7 @@ def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
     """
     operation = "DescribePullThroughCacheRules"
     if not operations.has(operation):
-        return PullThroughRules(None)
+        return PullThroughRules(None, why=f"this boto3 does not know {operation}", what_to_do="update boto3")
     prefixes: set[str] = set()
     all_readable = True
     news = News()
@@ -96,6 +124,11 @@ def read_rules(operations: Operations, stop: StopSignal) -> PullThroughRules:
                 else:
                     all_readable = False
             news.page(len(rules), is_new=len(prefixes) > before)
-    except (BadTokenError, CallFailed, EndlessListError):
-        return PullThroughRules(None)
-    return PullThroughRules(frozenset(prefixes), all_readable=all_readable)
+    except CallFailed as failed:
+        if issubclass(failed.failure.raises, AccessDeniedError):
+            return PullThroughRules(None, why=f"{operation} is denied", what_to_do=f"allow ecr:{operation}")
+        return PullThroughRules(None, why=f"{operation} failed: {failed.failure.summary}")
+    except (BadTokenError, EndlessListError) as error:
+        return PullThroughRules(None, why=f"{operation}: {error}")
+    why = "" if all_readable else f"{operation} names a rule without a prefix"
+    return PullThroughRules(frozenset(prefixes), all_readable=all_readable, why=why)

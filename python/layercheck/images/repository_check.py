@@ -16,6 +16,7 @@ from layercheck.dispatch.single_calls import CallFailed
 from layercheck.errors import (
     AccessDeniedError,
     EndpointError,
+    InvalidParameterError,
     LayercheckError,
     RepositoryNotFoundError,
     RunCancelled,
@@ -134,12 +135,24 @@ class RepositoryCheck:
             if self._state == "gone":
                 self._all_gone()
             else:
+                if self._state == "failed":
+                    # Images all of whose parts have answers keep their verdicts.
+                    with self._judging:
+                        self._judge()
                 self._error = self._as_error(error)
+        if self._parts.connection.target.registry_id is None and len(self._operations.accounts) > 1:
+            self._notes.append(
+                f"{self._found.name}: the answers name several accounts as its registry, so account_id is "
+                "empty in the tables; name the account with registry_id"
+            )
         return self.so_far()
 
     def so_far(self) -> RepositoryReport:
         """Return what is known at this moment: images that are not judged yet are not checked."""
         connection = self._parts.connection
+        account_id = connection.target.registry_id or self._operations.account_id
+        if account_id is None and not self._operations.accounts:
+            account_id = connection.account_id
         code, reason = self._described
         blobs = self._blobs
         with self._judging:
@@ -152,7 +165,7 @@ class RepositoryCheck:
                 self._was_cut = False
         return RepositoryReport(
             self._graph,
-            account_id=connection.account_id,
+            account_id=account_id,
             region_name=connection.target.region_name,
             repository_name=self._found.name,
             state=self._state,
@@ -361,6 +374,9 @@ class RepositoryCheck:
             return "gone" if was_there else "failed"
         if issubclass(raises, AccessDeniedError):
             return "denied"
+        if isinstance(error, InvalidParameterError) and error.response is not None:
+            # The service refused every call of the layer check here, as DescribeImages may refuse one.
+            return "failed"
         if fatal:
             raise error
         return "failed"

@@ -96,10 +96,12 @@ fn child_line<'a>(
         Some(words) => cells.extend(words.iter().map(|word| Cell::text(word.as_str()))),
         None => cells.extend([const { Cell::Null }; 4]),
     }
-    let is_attestation = child.flags & flag::ATTESTATION != 0;
+    let is_read = document.reading == Reading::Read;
     cells.extend([
-        if is_attestation {
+        if child.flags & flag::ATTESTATION != 0 {
             Cell::Word(DocumentKind::Attestation as u8)
+        } else if child.flags & flag::ARTIFACT != 0 && !is_read {
+            Cell::Word(DocumentKind::Artifact as u8)
         } else {
             kind(graph, child.document)
         },

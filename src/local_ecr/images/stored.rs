@@ -71,7 +71,7 @@ fn parts_of(manifest: &Manifest<'_>) -> Parts {
         .filter_map(|(_, blob)| part(blob, manifest.kind == Kind::Schema1 || !blob.media_type.is_foreign()))
         .collect();
     let mut children: Vec<Part> =
-        manifest.documents().filter_map(|child| part(child, !is_attestation(child))).collect();
+        manifest.documents().filter_map(|child| part(child, !is_extra(child))).collect();
     for parts in [&mut blobs, &mut children] {
         parts.sort_unstable_by_key(|part| (part.key, !part.required));
         parts.dedup_by_key(|part| part.key);
@@ -79,6 +79,8 @@ fn parts_of(manifest: &Manifest<'_>) -> Parts {
     Parts { blobs, children }
 }
 
-fn is_attestation(child: &Descriptor<'_>) -> bool {
-    child.child.as_ref().is_some_and(|child| child.reference_type.as_deref() == Some(ATTESTATION))
+/// Returns true for a child that a pull does not need.
+fn is_extra(child: &Descriptor<'_>) -> bool {
+    child.is_artifact
+        || child.child.as_ref().is_some_and(|child| child.reference_type.as_deref() == Some(ATTESTATION))
 }

@@ -130,6 +130,13 @@ impl PyImageGraph {
         self.lock().take_back(&all(&digests));
     }
 
+    /// Return the media types that the listing gives to these images, each once.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn media_types(&self, digests: Vec<Bound<'_, PyString>>) -> PyResult<Vec<String>> {
+        let graph = self.lock();
+        Ok(graph.media_types(&all(&digests))?.into_iter().map(str::to_owned).collect())
+    }
+
     /// Take manifests: (digest, text, media type of the answer). Each is verified and read with the interpreter
     /// lock released. Returns what was not used, as (digest, code): `NotListed` for an image that the listing
     /// does not name as active, and for images that are unreadable now `DigestMismatch`, `TooLarge`,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,9 @@ def test_a_block_is_run_or_says_why_not(page: Path, language: str, text: str) ->
         if ">>> " not in text:
             assert str(page.relative_to(ROOT)) in PYTHON_ELSEWHERE, "write it with >>>, so that it runs"
             ast.parse(text)
+        return
+    if language == "json":
+        json.loads(text)
         return
     assert language == "", f"no test runs a block of {language!r}"
     known = ("layercheck ", *RUN_ELSEWHERE, *NOT_RUN)

@@ -8,13 +8,22 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from images.reference_judge import DOCUMENTS, fault_of, is_attestation, is_foreign, layers_of, size_of
+from images.reference_judge import (
+    DOCUMENTS,
+    fault_of,
+    is_artifact,
+    is_attestation,
+    is_foreign,
+    layers_of,
+    size_of,
+)
 
 Json = dict[str, Any]
 
-KIND, VERSION = b"m", b"\x01"
+KIND, VERSION = b"m", b"\x02"
 KINDS = ["image", "index", "attestation", "artifact", "schema1", "unknown"]
 CONFIG, LAYER, FOREIGN, URLS, CHILD, SIZES, ATTESTATION, REPEATED = (1 << bit for bit in range(8))
+ARTIFACT = CONFIG  # of children
 
 
 def projection(digest: str, manifest: Json, kind: str) -> bytes:
@@ -41,7 +50,8 @@ def projection(digest: str, manifest: Json, kind: str) -> bytes:
                 known[1] = -1 if size is None else size
             elif size is not None and size != known[1]:
                 known[0] |= SIZES
-    faults += [fault_of(c["digest"]) for c in documents if fault_of(c["digest"]) and not is_attestation(c)]
+    needed = [child for child in documents if not is_attestation(child) and not is_artifact(child)]
+    faults += [fault_of(child["digest"]) for child in needed if fault_of(child["digest"])]
     body = bytes([KINDS.index(kind)]) + media_type(manifest.get("mediaType", "")) + text("") + b"\x00"
     malformed, unsupported = faults.count("malformed"), faults.count("unsupported")
     body += number(malformed) + number(unsupported) + (number(0) + text("") if faults else b"")
@@ -51,7 +61,7 @@ def projection(digest: str, manifest: Json, kind: str) -> bytes:
     listed = [child for child in documents if not fault_of(child["digest"])]
     body += number(len(listed))
     for at, child in enumerate(listed):
-        flags = ATTESTATION if is_attestation(child) else 0
+        flags = (ATTESTATION if is_attestation(child) else 0) | (ARTIFACT if is_artifact(child) else 0)
         flags |= REPEATED if child["digest"] in [other["digest"] for other in listed[:at]] else 0
         platform = child.get("platform") or {}
         words = [platform.get(word, "") for word in ("os", "architecture", "variant", "os.version")]

@@ -162,9 +162,9 @@ def parts(
             else:
                 described.append(("layer", child))
         elif fault_of(child["digest"]):
-            if not is_attestation(child):
+            if not is_attestation(child) and not is_artifact(child):
                 faults.append(fault_of(child["digest"]))
-        elif is_attestation(child) or is_extra(repository, child["digest"]):
+        elif is_not_needed(repository, child):
             extras.append(child["digest"])
         elif is_wanted(repository, child.get("platform")):
             children.append(child["digest"])
@@ -273,6 +273,27 @@ def is_attestation(child: Json) -> bool:
     return kind == "attestation-manifest" or (
         platform.get("os") == "unknown" and platform.get("architecture") == "unknown"
     )
+
+
+def is_not_needed(repository: Repository, child: Json) -> bool:
+    """Whether a pull of an index does not need a child."""
+    if is_attestation(child) or is_extra(repository, child["digest"]):
+        return True
+    return is_artifact(child) and not is_image(repository, child["digest"])
+
+
+def is_artifact(child: Json) -> bool:
+    """Whether an index says that a child is an artifact. Images have the type of their config there."""
+    kind = child.get("artifactType")
+    return isinstance(kind, str) and bool(kind) and kind not in IMAGE_CONFIGS
+
+
+def is_image(repository: Repository, digest: str) -> bool:
+    """Whether a document that was read is an image, whatever an index says."""
+    manifest = repository.manifests.get(digest)
+    if manifest is None or digest not in repository.listing or is_archived(repository, digest):
+        return False
+    return "manifests" not in manifest and not is_extra(repository, digest)
 
 
 def is_extra(repository: Repository, digest: str) -> bool:

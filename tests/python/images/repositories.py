@@ -167,6 +167,14 @@ PLATFORMS = [
     "unknown/unknown",
 ]
 FILTERS = [[], [], ["linux/amd64"], ["linux/arm64"], ["linux/arm/v7", "linux/amd64"], ["linux/arm64/v8"]]
+ARTIFACT_TYPES: list[Json] = [
+    {},
+    {},
+    {"artifactType": "application/vnd.example.sbom"},
+    {"artifactType": CONFIG},
+    {"artifactType": ""},
+    {"artifactType": 7},
+]
 BAD_DIGESTS = ["sha512:" + "ab" * 64, "blake3:" + "cd" * 32, "sha256:" + "AB" * 32, "sha256:short", ""]
 
 
@@ -194,6 +202,7 @@ def manifests(draw: st.DrawFn, children: list[str], contents: list[str]) -> Json
                 draw(st.sampled_from(children)),
                 draw(st.sampled_from(PLATFORMS)),
                 draw(st.sampled_from([MANIFEST, MANIFEST, INDEX, None, "application/vnd.other+json"])),
+                **draw(st.sampled_from(ARTIFACT_TYPES)),
             )
             for _ in range(draw(st.integers(0, 4)))
         ]

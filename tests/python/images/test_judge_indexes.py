@@ -199,6 +199,63 @@ def test_an_attestation_that_is_not_listed_counts_only_in_its_own_column() -> No
     assert audit.graph.suspects()[3] == [digest_of("nowhere")]
 
 
+def test_an_artifact_that_is_not_listed_counts_only_in_its_own_column() -> None:
+    """Cases 16 and 22."""
+    audit = Audit()
+    below = audit.add(image("a"))
+    signature = child(digest_of("nowhere"), artifactType="application/vnd.dev.cosign.artifact.sig.v1+json")
+    above = audit.add(index(child(below, "linux/amd64"), signature))
+    audit.answer()
+    audit.judge()
+    assert judged(audit, above) == Judged("complete", None, extras_incomplete=1)
+    assert audit.graph.suspects() == ([], [])
+    found = audit.graph.image(above)
+    assert found is not None
+    assert (found["platforms"], found["children"]) == (1, 2)
+    kinds = [line["kind"] for line in lines(audit.graph.platforms_table(None, None, "app"))]
+    assert sorted(kinds) == ["artifact", "image"]
+
+
+@pytest.mark.parametrize("kind", [CONFIG, "application/vnd.docker.container.image.v1+json", "", None, 7])
+def test_a_child_with_the_artifact_type_of_images_is_required(kind: Any) -> None:
+    """The specification gives images the type of their config as `artifactType`."""
+    audit = Audit()
+    above = audit.add(index(child(digest_of("nowhere"), artifactType=kind)))
+    audit.judge()
+    assert judged(audit, above) == Judged("incomplete", "MissingChild", missing=1)
+
+
+def test_an_image_is_required_although_an_index_calls_it_an_artifact() -> None:
+    audit = Audit()
+    below = audit.add(image("a"))
+    above = audit.add(index(child(below, artifactType="application/vnd.example.sbom")))
+    audit.answer("unavailable")
+    audit.judge()
+    assert judged(audit, above) == Judged("incomplete", "IncompleteChild", missing=1)
+
+
+def test_an_artifact_with_a_bad_digest_does_not_make_its_index_unreadable() -> None:
+    audit = Audit()
+    above = audit.add(index(child("sha512:" + "ab" * 64, artifactType="application/vnd.example.sbom")))
+    audit.judge()
+    assert judged(audit, above) == Judged("complete", None)
+
+
+def test_what_an_index_says_of_artifacts_is_kept_in_a_store() -> None:
+    audit = Audit()
+    document = index(child(digest_of("nowhere"), artifactType="application/vnd.example.sbom"))
+    above = audit.take(digest_of("stored"))
+    audit.restore(above, document)
+    kept = audit.graph.projection(above)
+    audit.judge()
+    assert judged(audit, above) == Judged("complete", None, extras_incomplete=1)
+    again = Audit()
+    again.take(above)
+    assert kept is not None
+    assert again.graph.restore(above, kept)
+    assert again.graph.projection(above) == kept
+
+
 def test_blobs_that_an_index_lists_are_required() -> None:
     """Case 34."""
     audit = Audit()

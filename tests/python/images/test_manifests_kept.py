@@ -28,6 +28,18 @@ def test_no_image_is_read_twice(tmp_path: Path) -> None:
         assert ecr.counters.manifests == 301
 
 
+def test_images_that_the_store_lacks_fill_their_calls(tmp_path: Path) -> None:
+    with LocalEcr({}) as ecr:
+        for number in range(500):
+            put(ecr, manifest(f"a{number}"), f"{'old' if number % 2 else 'new'}-{number}")
+        check(ecr, tags=["old-*"], manifests=tmp_path / "kept")
+        ecr.reset()
+        report = check(ecr, manifests=tmp_path / "kept")
+        assert report.counts["complete"] == 500
+        assert report.stats.manifests_known == 250
+        assert ecr.counters.operations["BatchGetImage"] == 3
+
+
 def test_what_was_not_verified_is_not_kept(tmp_path: Path) -> None:
     fault = Fault("wrong_manifest", share=0.5, operations=("BatchGetImage",), calls=(1, 6))
     with LocalEcr({REPOSITORY: ImageRule(100, layers=2)}, faults=[fault]) as ecr:

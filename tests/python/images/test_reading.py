@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,6 +115,91 @@ def test_what_is_no_manifest_is_unreadable() -> None:
     assert report.counts["unreadable"] == len(texts), verdicts(report)
 
 
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/vnd.example.v9+json", "x", "application/vnd.oci.image.manifest.v1+json; charset=utf-8"],
+)
+@pytest.mark.parametrize("lacking", [(), ("odd",)])
+def test_an_image_of_an_unknown_media_type_has_the_verdict_of_its_parts(
+    media_type: str, lacking: tuple[str, ...]
+) -> None:
+    """Case 33. The listing names the type, so that the call can accept it."""
+    with LocalEcr({}) as ecr:
+        odd = put(ecr, manifest("odd", mediaType=media_type), "odd", lacking=lacking, media_type=media_type)
+        other = put(ecr, manifest("a"), "v1")
+        report = check(ecr)
+        verdict = ("incomplete", "MissingLayer") if lacking else ("complete", None)
+        assert verdicts(report) == {odd: verdict, other: ("complete", None)}
+        assert report.complete
+        assert ecr.counters.operations["BatchGetImage"] == 1
+        kinds = {line["digest"]: line["kind"] for line in report.to_arrow().to_pylist()}
+        assert kinds == {odd: "unknown", other: "image"}
+
+
+def test_media_types_that_a_listing_makes_up_are_bounded_and_take_nothing_from_other_images() -> None:
+    made_up = ["a" * 256, "a\nb", "\u202e", "ä", *(f"x/{number}" for number in range(500))]
+    sent: list[list[str]] = []
+    with LocalEcr({REPOSITORY: ImageRule(300, layers=1, broken=2)}) as ecr:
+        client = ecr.client()
+
+        def invent(parsed: dict[str, Any], **_: Any) -> None:
+            for number, each in enumerate(parsed["imageDetails"]):
+                each["imageManifestMediaType"] = made_up[number % len(made_up)]
+
+        def note(params: dict[str, Any], **_: Any) -> None:
+            sent.append(json.loads(params["body"])["acceptedMediaTypes"])
+
+        client.meta.events.register("after-call.ecr.DescribeImages", invent)
+        client.meta.events.register("before-call.ecr.BatchGetImage", note)
+        report = check(ecr, client=client)
+        assert digests(report, "incomplete") == set(ecr.incomplete_images(REPOSITORY))
+        assert report.counts["complete"] == 298
+    assert {len(types) for types in sent} <= set(range(8, 101))
+    assert len({len(set(types)) - len(types) for types in sent}) == 1
+    assert not {each for types in sent for each in types} & set(made_up[:4])
+
+
+def test_a_media_type_that_the_service_does_not_take_leaves_its_image_alone_undecided() -> None:
+    with LocalEcr({}) as ecr:
+        odd = put(ecr, manifest("odd", mediaType="x/odd"), "odd", media_type="x/odd")
+        others = [put(ecr, manifest(f"a{number}"), f"v{number}") for number in range(20)]
+        client = ecr.client()
+
+        def refuse(params: dict[str, Any], **_: Any) -> Any:
+            if "x/odd" not in json.loads(params["body"])["acceptedMediaTypes"]:
+                return None
+            error = {"Code": "InvalidParameterException", "Message": "Invalid parameter"}
+            return SimpleNamespace(status_code=400, headers={}), {
+                "Error": error,
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+
+        client.meta.events.register("before-call.ecr.BatchGetImage", refuse)
+        report = check(ecr, client=client)
+        assert verdicts(report) == {
+            odd: ("undecided", "LeftOutOfAnswer"),
+            **dict.fromkeys(others, ("complete", None)),
+        }
+
+
+def test_an_artifact_that_an_index_lists_need_not_be_there() -> None:
+    """Cases 16 and 22: an index of referrers, one of which was deleted."""
+    with LocalEcr({}) as ecr:
+        put(ecr, manifest("a"))
+        whole = json.loads(index(manifest("a")))
+        signature = {
+            **part("signature", MANIFEST),
+            "artifactType": "application/vnd.dev.cosign.artifact.sig.v1+json",
+        }
+        whole["manifests"].append(signature)
+        above = ecr.put_image(REPOSITORY, json.dumps(whole), ["multi"], media_type=INDEX, force=True)
+        report = check(ecr)
+        assert ecr.incomplete_images(REPOSITORY) == []
+        assert verdicts(report)[above] == ("complete", None)
+        [line] = [each for each in report.to_arrow().to_pylist() if each["digest"] == above]
+        assert line["attestations_incomplete"] == 1
+
+
 def test_children_that_are_not_listed_are_never_asked_for() -> None:
     """Cases 16 and 17."""
     with LocalEcr({}, log_calls=10_000) as ecr:
@@ -134,6 +220,26 @@ def test_without_the_pull_through_rules_a_child_that_is_not_listed_makes_the_ind
     with LocalEcr({}, faults=[denied]) as ecr:
         whole = put(ecr, index(manifest("a")), "multi")
         assert verdicts(check(ecr)) == {whole: ("partial", "PullThroughUnknown")}
+
+
+@pytest.mark.parametrize("broken", ["child", "layer", ""])
+def test_rules_that_are_denied_are_told_once_if_a_verdict_depends_on_them(broken: str) -> None:
+    denied = Fault("access_denied", operations=("DescribePullThroughCacheRules",))
+    with LocalEcr({}, faults=[denied]) as ecr:
+        for repository in ("team/a", "team/b"):
+            lacking = ["a"] if broken == "layer" else []
+            put(ecr, manifest("a"), repository=repository, lacking=lacking)
+            children = [manifest("a"), manifest("b")] if broken == "child" else [manifest("a")]
+            put(ecr, index(*children), "multi", repository=repository)
+        report = check(ecr, "*")
+        assert ecr.counters.operations["GetDownloadUrlForLayer"] == 0
+    told = [note for note in report.notes if "pull-through" in note]
+    assert len(told) == (1 if broken else 0)
+    for note in told:
+        assert note.startswith(
+            "DescribePullThroughCacheRules is denied, so it is not known which repositories"
+        )
+        assert note.endswith("; allow ecr:DescribePullThroughCacheRules")
 
 
 def test_a_denied_batch_get_image_names_the_action() -> None:

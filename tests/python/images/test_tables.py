@@ -50,6 +50,46 @@ def test_every_format_of_a_table_has_the_same_lines(
         assert [row["repository"] for row in csv.DictReader(file)] == [each["repository"] for each in lines]
 
 
+def accounts_in(report: lc.ImageReport) -> set[Any]:
+    return {line["account_id"] for name in report.tables for line in report.to_arrow(name).to_pylist()}
+
+
+def test_every_table_names_the_account_that_the_service_names(report: lc.ImageReport) -> None:
+    assert accounts_in(report) == {"123456789012"}
+
+
+@pytest.mark.parametrize(
+    ("named", "account", "is_told"),
+    [
+        (["111111111111"], "111111111111", False),
+        (["111111111111", "222222222222", "333333333333"], None, True),
+        (["1111", "a" * 12, "\u0661" * 12, 111111111111, None], None, False),
+        (["111111111111", "x"], "111111111111", False),
+    ],
+)
+def test_an_account_counts_if_all_answers_agree_on_it(
+    named: list[Any], account: str | None, is_told: bool
+) -> None:
+    with LocalEcr({"team/a": ImageRule(20, layers=1, broken=1)}) as ecr:
+        client = ecr.client()
+
+        def change(parsed: dict[str, Any], **_: Any) -> None:
+            for number, each in enumerate([*parsed.get("imageDetails", []), *parsed.get("images", [])]):
+                each["registryId"] = named[number % len(named)]
+
+        client.meta.events.register("after-call.ecr.DescribeImages", change)
+        client.meta.events.register("after-call.ecr.BatchGetImage", change)
+        report = check(ecr, "team/a", client=client)
+    assert accounts_in(report) == {account}
+    assert any("name several accounts" in note for note in report.notes) == is_told
+
+
+def test_the_account_that_the_user_names_counts() -> None:
+    with LocalEcr({"team/a": ImageRule(20, layers=1, broken=1)}) as ecr:
+        report = check(ecr, "team/a", client=ecr.client(), registry_id="123456789012")
+    assert accounts_in(report) == {"123456789012"}
+
+
 def test_tables_of_several_repositories_stand_one_behind_the_other(report: lc.ImageReport) -> None:
     lines = report.to_arrow("images").to_pylist()
     assert [line["repository"] for line in lines] == ["team/a"] * 1_500 + ["team/b"] * 2

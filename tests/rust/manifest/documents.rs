@@ -174,6 +174,31 @@ fn an_index_tells_platforms_attestations_and_blobs_that_it_lists_directly() {
 }
 
 #[test]
+fn a_child_is_an_artifact_by_its_artifact_type_unless_that_is_the_type_of_an_image() {
+    let child = |kind: Value| {
+        let mut child = part(MANIFEST, 1);
+        child["artifactType"] = kind;
+        child
+    };
+    let children: Vec<_> = [
+        (json!("application/vnd.example.sbom"), true),
+        (json!("application/vnd.oci.empty.v1+json"), true),
+        (json!(CONFIG), false),
+        (json!("application/vnd.docker.container.image.v1+json"), false),
+        (json!(""), false),
+        (json!(null), false),
+        (json!(["x"]), false),
+    ]
+    .into();
+    let listed: Vec<_> = children.iter().map(|(kind, _)| child(kind.clone())).collect();
+    let text = json!({"mediaType": INDEX, "manifests": listed, "subject": child(json!("x"))}).to_string();
+    let index = Manifest::read(text.as_bytes(), None).unwrap();
+    let found: Vec<_> = index.children.iter().map(|child| child.is_artifact).collect();
+    assert_eq!(found, children.iter().map(|(_, is_artifact)| *is_artifact).collect::<Vec<_>>());
+    assert!(!index.subject.unwrap().is_artifact, "only children have it");
+}
+
+#[test]
 fn names_of_a_layout_are_those_of_its_annotations() {
     let mut child = part(MANIFEST, 1);
     child["annotations"] = json!({"org.opencontainers.image.ref.name": "v1",
