@@ -123,6 +123,11 @@ class Audit:
             self.known.blobs[digest].second = verdict
             self.known.blobs[digest].second_size = size
 
+    def gone(self, digest: str) -> None:
+        """Say that a second answer denied an image or a child."""
+        self.known.gone.add(digest)
+        self.graph.gone([digest])
+
     def witness(self, digest: str, denied: bool | None) -> None:
         self.graph.confirm(digest, denied)
         if digest in self.known.blobs and denied is not None:

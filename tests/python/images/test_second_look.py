@@ -34,7 +34,7 @@ def test_a_layer_that_is_pushed_during_the_check_is_not_missing() -> None:
     """Case 5. Also: a client of the caller's own."""
     with LocalEcr({}) as ecr:
         image = put(ecr, manifest("a", "b"), "v1", lacking=["b"])
-        report = check(ecr, client=client_that_puts(ecr, "b", "DescribeImages", 2))
+        report = check(ecr, client=client_that_puts(ecr, "b", BLOBS, 2))
     assert verdicts(report) == {image: ("complete", None)}
 
 
