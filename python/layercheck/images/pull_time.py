@@ -98,7 +98,7 @@ class PullTimeGuard:
                 f"aws ecr register-pull-time-update-exclusion --principal-arn {arn}"
             )
         why = (
-            "the exclusions cannot be read; allow ecr:ListPullTimeUpdateExclusions"
+            "the exclusions cannot be read"
             if excluded is None
             else "the role of the credentials is not known"
         )
