@@ -22,7 +22,7 @@ from layercheck.errors import (
     RunCancelled,
 )
 from layercheck.images.admission import Admission
-from layercheck.images.failures import as_error
+from layercheck.images.failures import as_error, no_such_images
 from layercheck.images.image_progress import ProgressCounter
 from layercheck.images.listing import ListedPages, Listing, list_images
 from layercheck.images.looking_up import look_up
@@ -243,11 +243,7 @@ class RepositoryCheck:
         name = self._found.name
         details, missing, _ = look_up(self._operations, name, image_ids, self._parts.stop)
         if missing:
-            what = ", ".join(repr(each) for image_id in missing for each in image_id.values())
-            self._absent = RepositoryNotFoundError(
-                f"repository {name!r} has no image {what}; list its tags with: "
-                f"aws ecr describe-images --repository-name {name}"
-            )
+            self._absent = no_such_images(name, missing)
             if len(missing) == len(image_ids):
                 raise self._absent
         if not self._graph.list_page(details):
