@@ -274,6 +274,19 @@ impl Blobs {
         if self.is_asked_again(blob) {
             return self.later_sizes.get(&blob).copied().unwrap_or(NO_SIZE);
         }
+        self.first_size(blob)
+    }
+
+    /// Returns true if each answer that found the blob gave another size. If one of two answers gave none, or the
+    /// right one, the size is not known to be wrong.
+    pub(super) fn has_other_size(&self, blob: u32, size: i64) -> bool {
+        let later = self.known_size(blob);
+        let is_asked_twice = self.is_asked_again(blob) && self.states[blob as usize] & bit::FOUND != 0;
+        let first = if is_asked_twice { self.first_size(blob) } else { later };
+        [first, later].iter().all(|known| *known != NO_SIZE && *known != size)
+    }
+
+    fn first_size(&self, blob: u32) -> i64 {
         let sizes = self.columns.as_ref().map(|columns| columns.sizes());
         sizes.and_then(|sizes| sizes.get(blob as usize)).copied().unwrap_or(NO_SIZE)
     }

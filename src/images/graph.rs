@@ -116,6 +116,8 @@ pub(super) mod fact {
     pub(in crate::images) const BLOB_CHILDREN: u8 = 16;
     /// Only one answer said that it is gone, and no second look did.
     pub(in crate::images) const DENIED_ONCE: u8 = 32;
+    /// A second look called it archived, too.
+    pub(in crate::images) const ARCHIVED_TWICE: u8 = 64;
 }
 
 /// What an index says of a child.

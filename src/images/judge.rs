@@ -2,6 +2,7 @@
 //!
 //! `tests/python/images/reference_judge.py` has the same rules in slow and readable Python.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::MAX_DEPTH;
@@ -12,7 +13,7 @@ use super::parts::{NO_SIZE, flag};
 use super::reading::is_extra;
 use super::tally::{ChildState, Tally};
 use super::verdict::{Code, ImageVerdict};
-use crate::manifest::Kind;
+use crate::manifest::{Kind, MediaType};
 use crate::memory::{self, OutOfMemory};
 
 /// What must be known of a repository before a child that is not listed counts as missing.
@@ -163,8 +164,7 @@ impl Graph {
 
     /// Returns true for a blob that is there, with another size than its descriptor says.
     pub(super) fn has_wrong_size(&self, part: &Part) -> bool {
-        let size = self.blobs.known_size(part.blob);
-        let differs = part.size != NO_SIZE && size != NO_SIZE && size != part.size;
+        let differs = part.size != NO_SIZE && self.blobs.has_other_size(part.blob, part.size);
         let is_there = self.blobs.state(part.blob) == State::Available;
         is_there && part.flags & flag::FOREIGN == 0 && (differs || part.flags & flag::SIZES != 0)
     }
@@ -217,10 +217,16 @@ impl Graph {
     /// says of being an image counts more than the `artifactType` that an index gives it.
     pub(super) fn is_extra(&self, child: Child) -> bool {
         let document = self.document(child.document);
-        let kind = (document.reading == Reading::Read).then_some(document.kind);
-        child.flags & flag::ATTESTATION != 0
-            || kind.is_some_and(is_extra)
-            || child.flags & flag::ARTIFACT != 0 && !matches!(kind, Some(Kind::Image | Kind::Schema1))
+        if child.flags & flag::ATTESTATION != 0 {
+            return true;
+        }
+        if document.reading == Reading::Read {
+            let is_image = matches!(document.kind, Kind::Image | Kind::Schema1);
+            return is_extra(document.kind) || child.flags & flag::ARTIFACT != 0 && !is_image;
+        }
+        // Without its manifest, only the index says that a listed image is an artifact, unless the listing does.
+        let listed_as = MediaType::of(Cow::Borrowed(self.word_of(document.artifact_type)));
+        child.flags & flag::ARTIFACT != 0 && !(document.is(fact::LISTED) && listed_as.is_image_config())
     }
 
     /// Returns the state of a child for what no verdict of an index needs. Nobody asks for children of other
@@ -240,7 +246,8 @@ impl Graph {
         } else if document.is(fact::GONE) && document.is(fact::LISTED) {
             if is_not_cached { ChildState::Missing } else { ChildState::Unlisted }
         } else if !document.is(fact::LISTED) {
-            let is_missing = is_not_cached && self.circumstances.listing_complete;
+            let is_denied = document.facts & (fact::GONE | fact::DENIED_ONCE) == fact::GONE;
+            let is_missing = is_not_cached && (self.circumstances.listing_complete || is_denied);
             if is_missing { ChildState::Missing } else { ChildState::Unlisted }
         } else {
             ChildState::Judged(document.verdict.unwrap_or(ImageVerdict::NotChecked))

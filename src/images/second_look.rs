@@ -127,6 +127,13 @@ impl Graph {
         }
     }
 
+    /// Says that a second look called this image archived, as the listing did.
+    pub fn confirm_archived(&mut self, digest: &Digest) {
+        if let Some(at) = self.index.find(digest) {
+            self.documents[at as usize].facts |= fact::ARCHIVED_TWICE;
+        }
+    }
+
     /// Says that a second look found this child, which is not listed, or archived in the listing. A listed image
     /// is not gone then.
     pub fn found(&mut self, digest: &Digest) {
@@ -188,6 +195,7 @@ impl Graph {
                     ChildState::Missing => document.facts & (fact::GONE | fact::DENIED_ONCE) == fact::GONE,
                     // The child came before, so it is not checked now if it was denied only once.
                     ChildState::Judged(ImageVerdict::NotChecked) => false,
+                    ChildState::Judged(ImageVerdict::Archived) => document.is(fact::ARCHIVED_TWICE),
                     _ => true,
                 }
             })

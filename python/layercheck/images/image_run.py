@@ -135,8 +135,9 @@ class ImageRun(Future[ImageReport]):
     def report(self) -> ImageReport:
         """Return what is known so far, at any time: images that were not judged yet are `not_checked`."""
         self._process.check()
-        reports = list(self._reports.values())
-        reports += [check.so_far() for check in list(self._checks.values())]
+        # A check that ends meanwhile is in both, and its report is the one that counts.
+        under_way = {found: check.so_far() for found, check in list(self._checks.items())}
+        reports = [*{**under_way, **self._reports}.values()]
         return ImageReport(
             reports, target=self._connection.target, notes=list(self._notes), stats=self._stats()
         )
@@ -301,15 +302,16 @@ class ImageRun(Future[ImageReport]):
             self._stop.set()
             self._error = self._error or self._as_error(error, found.name)
             return
-        check = self._checks.pop(found)
+        check = self._checks[found]
+        if self._keep:
+            self._reports[found] = report
+        del self._checks[found]
         self._totals.add(check)
         self._platforms.look(report)
         counts = report.counts
         self._tell_rules(report)
         self._counter.finished(report.images, counts["incomplete"] + counts["unreadable"])
-        if self._keep:
-            self._reports[found] = report
-        else:
+        if not self._keep:
             self._first_error = self._first_error or report.error
             self._all_have_failed = self._all_have_failed and report.error is not None
             self.finished.put(report)

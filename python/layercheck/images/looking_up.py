@@ -93,7 +93,7 @@ def look_up(
         details = page.get("imageDetails")
         details = details if isinstance(details, list) else []
         there += details
-        unanswered = [each for each in part if not any(_is_about(each, one) for one in details)]
+        unanswered = [each for each in part if not any(is_about(each, one) for one in details)]
         # A single image is not asked for again: an answer that names it may never come.
         again = unanswered if len(part) > 1 else []
         waiting += _halves(again)
@@ -112,14 +112,14 @@ def look_up_children(
     """Ask for children of indexes that a listing did not name.
 
     Each that is not there costs a call, and lifecycle rules may have deleted thousands. So after a number of
-    them, and if all were denied, the repository is listed once more, and a child that both listings leave out
+    them, and if all were denied, the repository is listed once more. A child that this listing leaves out
     is not there.
 
     Args:
         operations: Makes the calls.
         repository_name: The repository.
         children: Their digests.
-        listing: The first listing, which did not name them.
+        listing: The first listing, which did not name them; without pages if images are named one by one.
         stop: Ends it early.
         on_answered: Called after each call with the number of children that it settled.
 
@@ -129,7 +129,7 @@ def look_up_children(
     """
     # In the order of their digests, the first ones are a sample of all.
     asked = [{"imageDigest": each} for each in sorted(children)]
-    enough = None if listing.pages is None else max(FEW_DENIED, 2 * listing.pages)
+    enough = max(FEW_DENIED, 2 * (listing.pages or 0))
     first = look_up(operations, repository_name, asked, stop, on_answered, enough)
     if not first.left:
         return first
@@ -157,8 +157,9 @@ def listed_again(
         return None
     if not (listing.complete and listing.archived):
         return None
-    found = {each["imageDigest"] for each in pages.details}
-    return LookedUp(pages.details, [each for each in asked if each["imageDigest"] not in found], [])
+    there = pages.of([each["imageDigest"] for each in asked])
+    found = {each["imageDigest"] for each in there}
+    return LookedUp(there, [each for each in asked if each["imageDigest"] not in found], [])
 
 
 def digest_of(details: object) -> str | None:
@@ -168,8 +169,16 @@ def digest_of(details: object) -> str | None:
 
 
 def _named(message: str, ids: Sequence[ImageId]) -> list[ImageId]:
-    """The images that the text of a refusal names; empty if it has another form."""
-    return [each for each in ids if all(f"{key}:'{value}'" in message for key, value in each.items())]
+    """The image that the text of a refusal names; empty if it names none, or several."""
+    named = [each for each in ids if _as_named(each) in message]
+    return named if len(named) == 1 else []
+
+
+def _as_named(image_id: ImageId) -> str:
+    """How a refusal names an image. Without the digest, the tag `null` would stand for every image."""
+    if "imageDigest" in image_id:
+        return f"imageDigest:'{image_id['imageDigest']}'"
+    return f"imageDigest:'null', imageTag:'{image_id['imageTag']}'"
 
 
 def _halves(ids: list[ImageId], *, whole: bool = False) -> list[list[ImageId]]:
@@ -178,7 +187,7 @@ def _halves(ids: list[ImageId], *, whole: bool = False) -> list[list[ImageId]]:
     return [each for each in (ids[half:], ids[:half]) if each]
 
 
-def _is_about(image_id: Mapping[str, str], details: object) -> bool:
+def is_about(image_id: Mapping[str, str], details: object) -> bool:
     """Whether an entry of an answer is about the image that was asked for."""
     if "imageDigest" in image_id:
         return digest_of(details) == image_id["imageDigest"]

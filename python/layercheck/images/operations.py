@@ -79,7 +79,7 @@ class Operations(SingleCalls):
     def account_id(self) -> str | None:
         """The account of the registry, by the answers; None if they name none, or several.
 
-        What has no images is in the account of the others.
+        What has no images is in the account of the list of repositories, if there was one.
         """
         accounts = self.accounts or self._all_accounts
         return next(iter(accounts)) if len(accounts) == 1 else None
@@ -124,7 +124,9 @@ class Operations(SingleCalls):
         _check_members(operation, answer)
         answer = super().read(operation, answer)
         for account in _accounts_in(answer):
-            for accounts in (self.accounts, self._all_accounts):
+            # Answers for one repository tell nothing of others, because their order varies.
+            lists = [self.accounts, *([self._all_accounts] if operation == "DescribeRepositories" else [])]
+            for accounts in lists:
                 if len(accounts) < _ACCOUNTS:
                     accounts.add(account)
         return answer

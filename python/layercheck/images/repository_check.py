@@ -25,7 +25,7 @@ from layercheck.images.admission import Admission
 from layercheck.images.failures import as_error, no_such_images
 from layercheck.images.image_progress import ProgressCounter
 from layercheck.images.listing import ListedPages, Listing, list_images
-from layercheck.images.looking_up import look_up
+from layercheck.images.looking_up import is_about, look_up, look_up_children
 from layercheck.images.manifest_store import ManifestStore
 from layercheck.images.pull_through import RulesUnderWay
 from layercheck.images.pull_time import PullTimeGuard
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 _SLICE_S = 0.1
 _RECENT_S = 86_400.0
-_DEPTH = 8
-"""How deep indexes may stand in indexes."""
+_LEVELS = 1_000
+"""How often images are added that indexes among the chosen ones need, each time those of one level more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ class RepositoryCheck:
         self._notes: list[str] = []
         self._state: State = "partial"
         self._error: LayercheckError | None = None
-        self._absent: RepositoryNotFoundError | None = None
+        # Why images that are named have no verdict.
+        self._lacks: tuple[str, str] | None = None
         self._described = ("", "")
         self._requests = self._throttles = 0
         self._began_at = time.monotonic()
@@ -124,9 +125,9 @@ class RepositoryCheck:
         try:
             self._check()
             self._state = "done"
-            if self._absent is not None:
+            if self._lacks is not None:
                 # Not an error of the check, because the other images have their verdicts.
-                self._state, self._described = "failed", _described(self._absent)
+                self._state, self._described = "failed", self._lacks
         except CheckStopped:
             self._described = "Stopped", "the check ended first"
         except (CallFailed, LayercheckError) as error:
@@ -135,10 +136,6 @@ class RepositoryCheck:
             if self._state == "gone":
                 self._all_gone()
             else:
-                if self._state == "failed":
-                    # Images all of whose parts have answers keep their verdicts.
-                    with self._judging:
-                        self._judge()
                 self._error = self._as_error(error)
         if self._parts.connection.target.registry_id is None and len(self._operations.accounts) > 1:
             self._notes.append(
@@ -157,7 +154,9 @@ class RepositoryCheck:
         blobs = self._blobs
         with self._judging:
             if self._state not in ("done", "gone"):
-                # What was denied only once counts as not checked, until the next judgement.
+                # Images all of whose parts have answers keep their verdicts. What was denied only once counts
+                # as not checked, until the next judgement.
+                self._judge()
                 self._graph.not_checked()
                 self._was_cut = True
             elif self._was_cut:
@@ -242,12 +241,21 @@ class RepositoryCheck:
         """List the images that the targets name. Those that are not there take nothing from the others."""
         name = self._found.name
         details, missing, _ = look_up(self._operations, name, image_ids, self._parts.stop)
+        details = [each for each in details if any(is_about(image_id, each) for image_id in image_ids)]
+        left_out = [
+            each
+            for each in image_ids
+            if each not in missing and not any(is_about(each, one) for one in details)
+        ]
         if missing:
-            self._absent = no_such_images(name, missing)
+            self._lacks = _described(absent := no_such_images(name, missing))
             if len(missing) == len(image_ids):
-                raise self._absent
+                raise absent
         if not self._graph.list_page(details):
             raise CallFailed("DescribeImages", _left_out())
+        if left_out:
+            what = ", ".join(repr(each) for image_id in left_out for each in image_id.values())
+            self._lacks = "LeftOutOfAnswer", f"DescribeImages did not answer for {what}"
         self._listing = Listing()
 
     def _read(self) -> None:
@@ -257,7 +265,7 @@ class RepositoryCheck:
         if self._parts.selection.is_all and not self._found.image_ids:
             return
         asked: set[str] = set()
-        for _ in range(_DEPTH):
+        for _ in range(_LEVELS):
             children = [each for each in self._graph.unlisted_children() if each not in asked]
             asked.update(children)
             if not self._add(children):
@@ -271,8 +279,10 @@ class RepositoryCheck:
         listed = {each["imageDigest"] for each in details}
         if self._listed is None or not (self._listing.complete and self._listing.archived):
             # What a whole listing left out is asked for in the second look.
-            asked = [{"imageDigest": each} for each in children if each not in listed]
-            there, missing, _ = look_up(self._operations, self._found.name, asked, self._parts.stop)
+            asked = [each for each in children if each not in listed]
+            there, missing, _ = look_up_children(
+                self._operations, self._found.name, asked, self._listing, self._parts.stop
+            )
             details += there
             self._graph.deny([each["imageDigest"] for each in missing])
         return self._graph.list_page(details)
@@ -298,6 +308,18 @@ class RepositoryCheck:
         self._requests += report.stats.requests
         self._throttles += report.stats.throttles
         return report
+
+    def _is_gone(self) -> bool:
+        """Whether another call says too that the repository is not there."""
+        try:
+            self._operations.call(
+                "DescribeImages", self._parts.stop, repositoryName=self._found.name, maxResults=1
+            )
+        except CheckStopped:
+            return False
+        except CallFailed as failed:
+            return issubclass(failed.failure.raises, RepositoryNotFoundError)
+        return False
 
     def _all_gone(self) -> None:
         """Say of all images that they are gone with their repository."""
@@ -367,7 +389,7 @@ class RepositoryCheck:
         if issubclass(raises, RepositoryNotFoundError):
             # It was there when it was listed.
             was_there = self._found.target.is_pattern or len(self._graph) > 0
-            return "gone" if was_there else "failed"
+            return "gone" if was_there and self._is_gone() else "failed"
         if issubclass(raises, AccessDeniedError):
             return "denied"
         if isinstance(error, InvalidParameterError) and error.response is not None:

@@ -94,9 +94,14 @@ def look_again(
     )
     report = check(blobs) if blobs else None
     seen = result_in_time(looking, stop)
-    graph.gone([each for each in (*images, *absent) if each in seen.gone])
+    graph.gone([each for each in (*suspects.images, *absent) if each in seen.gone])
     graph.found([each for each in suspects.children if each in seen.states])
-    graph.found([each for each in suspects.archived if seen.states.get(each) == "ACTIVE"])
+    # Archived images may be hidden, and a pull fails whether a child is archived or gone.
+    confirmed = [
+        each for each in suspects.archived if each in seen.gone or seen.states.get(each) in _ARCHIVED
+    ]
+    graph.confirm_archived(confirmed)
+    graph.found([each for each in suspects.archived if each not in set(confirmed)])
     for digest in suspects.denied:
         if digest not in seen.gone:
             graph.found([digest])
@@ -115,6 +120,9 @@ def look_again(
         f"{seen.why or 'the service did not answer for them'}"
     )
 
+
+_ARCHIVED = ("ARCHIVED", "ACTIVATING")
+"""States of images that cannot be pulled now."""
 
 _CONTRADICTED = {
     True: ("ImageNotFound", "BatchGetImage did not find the image, and DescribeImages did"),
@@ -169,12 +177,12 @@ def _look_up(
         if absent:
             answers.append(look_up_children(operations, repository_name, absent, listing, stop, answered))
     except CallFailed as failed:
-        # Without absent ones, nothing is unknown but whether images were deleted meanwhile.
         why = f"DescribeImages: {failed.failure.summary}"
         on_answered(open_)
-        asked = [{"imageDigest": each} for each in (*images, *absent)]
-        listed = listed_again(operations, repository_name, asked, stop) if absent else None
-        answers = [] if listed is None else [listed]
+        # What a listing named before is not gone because another listing leaves it out.
+        asked = [{"imageDigest": each} for each in absent]
+        listed = listed_again(operations, repository_name, asked, stop) if asked else None
+        answers += [] if listed is None else [listed]
     found = [one for each in answers for one in each.there]
     states = {digest: str(one.get("imageStatus") or "") for one in found if (digest := digest_of(one))}
     gone = {image["imageDigest"] for each in answers for image in each.missing}

@@ -294,6 +294,15 @@ impl PyImageGraph {
         }
     }
 
+    /// Say that a second look called these images archived, as the listing did.
+    #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
+    fn confirm_archived(&self, digests: Vec<Bound<'_, PyString>>) {
+        let mut graph = self.lock();
+        for digest in all(&digests) {
+            graph.confirm_archived(&digest);
+        }
+    }
+
     /// Say that a second look found these children, although they are not listed, or archived: the indexes that
     /// name them are undecided. A listed image is not gone then.
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]

@@ -195,15 +195,17 @@ def state_of_part(repository: Repository, digest: str, described: list[Json]) ->
         is_layer = any(part["role"] == "layer" for part in described)
         return "missing layer" if is_layer else "missing config"
     sizes = {size_of(part) for part in described} - {None}
-    size = size_of_blob(blob)
-    if state == "available" and (len(sizes) > 1 or (sizes and size is not None and {size} != sizes)):
+    others = [known is not None and {known} != sizes for known in sizes_of_blob(blob)]
+    if state == "available" and (len(sizes) > 1 or (sizes and all(others))):
         return "wrong size"
     return state
 
 
-def size_of_blob(blob: Blob) -> int | None:
-    """The size in the repository, by the last answer."""
-    return blob.size if blob.second is None or blob.first not in ANSWERED else blob.second_size
+def sizes_of_blob(blob: Blob) -> list[int | None]:
+    """The sizes in the repository, by each answer that found the blob."""
+    if blob.second is None or blob.first not in ANSWERED:
+        return [blob.size]
+    return [blob.size, blob.second_size] if blob.first == "available" else [blob.second_size]
 
 
 def state_of_blob(blob: Blob) -> str:
@@ -226,7 +228,7 @@ def child_state(repository: Repository, digest: str) -> str:
         return "found"
     if digest in repository.listing and digest not in repository.gone:
         return verdict_of(repository, digest).verdict
-    is_denied = digest in repository.listing or repository.listing_complete
+    is_denied = digest in repository.gone or repository.listing_complete
     return "missing" if is_denied and repository.pull_through is False else "unlisted"
 
 

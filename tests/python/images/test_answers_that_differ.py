@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -234,3 +235,139 @@ def test_reports_during_a_check_take_no_finding_from_its_end() -> None:
                 name: {image.digest for image in report.repository(name).find("incomplete")} for name in rules
             }
             assert found == {name: set(ecr.incomplete_images(name)) for name in rules}
+
+
+def test_a_size_that_only_the_second_answer_gives_is_no_mismatch_of_another_image() -> None:
+    """Two images share a layer. One gives a wrong size, so that the layer is asked for again."""
+
+    def change(answer: dict[str, Any]) -> None:
+        for layer in answer["layers"]:
+            layer["layerSize"] = 7_000
+
+    with LocalEcr({}) as ecr:
+        good = put(ecr, manifest("a"), "v1")
+        document = json.loads(manifest("a"))
+        document["layers"][0]["size"] = 5
+        bad = ecr.put_image(REPOSITORY, json.dumps(document), ["v2"], force=True)
+        report = check(ecr, client=client_that_changes(ecr, BLOBS, change, call=2))
+    assert verdicts(report) == {good: ("complete", None), bad: ("incomplete", "SizeMismatch")}
+
+
+@pytest.mark.parametrize("fault", [Fault("omit", share=1.0), Fault("access_denied")], ids=["omit", "denied"])
+def test_a_child_that_only_the_listing_calls_archived_leaves_its_index_undecided(fault: Fault) -> None:
+    with LocalEcr({}) as ecr:
+        child = put(ecr, manifest("a"), "v1")
+        whole = put(ecr, index(manifest("a")), "multi")
+        ecr.archive(REPOSITORY, child, force=True)
+        ecr.set_faults([replace(fault, operations=("DescribeImages",), calls=(2, None))])
+        report = check(ecr)
+    assert verdicts(report) == {child: ("archived", None), whole: ("undecided", "ChildFoundLater")}
+
+
+def test_a_child_that_an_index_calls_an_artifact_and_that_cannot_be_read_is_no_artifact_for_sure() -> None:
+    """The listing says of it that it is an image."""
+    with LocalEcr({}) as ecr:
+        child = put(ecr, manifest("a"), lacking=["a"])
+        document = json.loads(index(manifest("a")))
+        document["manifests"][0]["artifactType"] = "application/vnd.example"
+        whole = ecr.put_image(REPOSITORY, json.dumps(document), ["multi"], force=True)
+
+        def change(answer: dict[str, Any]) -> None:
+            answer["images"] = [each for each in answer["images"] if each["imageId"]["imageDigest"] != child]
+
+        client = ecr.client()
+        client.meta.events.register("after-call.ecr.BatchGetImage", lambda parsed, **_: change(parsed))
+        report = check(ecr, client=client)
+    assert verdicts(report)[whole] == ("undecided", "UndecidedChild")
+
+
+def test_a_child_without_an_answer_hides_no_child_that_is_missing() -> None:
+    with LocalEcr({}) as ecr:
+        for number in range(6):
+            put(ecr, index(manifest(f"absent {number}")), f"v{number}")
+        unanswered = sha(manifest("absent 0"))
+        client = ecr.client()
+
+        def after(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+            if unanswered in parsed.get("Error", {}).get("Message", ""):
+                parsed.clear()
+                parsed["imageDetails"] = []
+                http_response.status_code = 200
+
+        client.meta.events.register("after-call.ecr.DescribeImages", after)
+        report = check(ecr, client=client)
+    assert (report.counts["incomplete"], report.counts["partial"]) == (5, 1)
+    assert not report.complete
+
+
+def test_a_listing_that_leaves_an_image_out_does_not_say_that_it_is_gone() -> None:
+    """Where DescribeImages is denied, the repository is listed once more for the children of indexes."""
+    with LocalEcr({}) as ecr:
+        image = put(ecr, manifest("b"), "v1", lacking=["b"])
+        put(ecr, index(manifest("b"), manifest("absent")), "multi")
+        faults = [
+            Fault("access_denied", operations=("DescribeImages",)),
+            Fault("omit", share=1.0, operations=("ListImages",), calls=(4, 4)),
+        ]
+        ecr.set_faults(faults)
+        report = check(ecr)
+    assert verdicts(report)[image] == ("incomplete", "MissingLayer")
+    assert report.counts["gone"] == 0
+
+
+def test_a_named_image_for_which_there_is_no_answer_is_not_left_out_in_silence() -> None:
+    with LocalEcr({}) as ecr:
+        there = put(ecr, manifest("a"), "v1")
+        put(ecr, manifest("b"), "v2", lacking=["b"])
+
+        def change(answer: dict[str, Any]) -> None:
+            answer["imageDetails"] = [
+                each for each in answer["imageDetails"] if "v2" not in each.get("imageTags", ())
+            ]
+
+        client = ecr.client()
+        client.meta.events.register("after-call.ecr.DescribeImages", lambda parsed, **_: change(parsed))
+        report = check(ecr, [f"{REPOSITORY}:v1", f"{REPOSITORY}:v2"], client=client)
+    assert verdicts(report) == {there: ("complete", None)}
+    (error,) = report.errors
+    assert (error.state, error.code) == ("failed", "LeftOutOfAnswer")
+    assert "v2" in error.reason
+    assert not report.complete
+
+
+def test_an_image_that_nobody_named_is_not_checked_because_an_answer_brings_it() -> None:
+    with LocalEcr({}) as ecr:
+        there = put(ecr, manifest("a"), "v1")
+        other = put(ecr, manifest("b"), "v2", lacking=["b"])
+        ids = [{"imageDigest": other}]
+        more = ecr.client().describe_images(repositoryName=REPOSITORY, imageIds=ids)["imageDetails"]
+        client = client_that_changes(
+            ecr, "DescribeImages", lambda answer: answer["imageDetails"].extend(more)
+        )
+        report = check(ecr, f"{REPOSITORY}:v1", client=client)
+    assert verdicts(report) == {there: ("complete", None)}
+
+
+def test_indexes_of_any_depth_are_judged_alike_by_name_by_tag_and_in_a_whole_repository() -> None:
+    with LocalEcr({}) as ecr:
+        text = manifest("a")
+        put(ecr, text, "v0")
+        for depth in range(1, 11):
+            text = index(text, annotations={"depth": str(depth)})
+            put(ecr, text, f"v{depth}")
+        whole = verdicts(check(ecr))
+        assert verdicts(check(ecr, f"{REPOSITORY}:v10")) == whole
+        assert verdicts(check(ecr, tags=["v10"])) == whole
+
+
+@pytest.mark.parametrize("kind", ["expired_token", "access_denied"])
+def test_images_keep_their_verdicts_when_the_layer_check_is_refused_on_the_way(kind: Any) -> None:
+    with LocalEcr({}) as ecr:
+        for number in range(150):
+            put(ecr, manifest(f"layer {number}"), f"v{number}")
+        ecr.set_faults([Fault(kind, operations=(BLOBS,), calls=(3, None))])
+        with pytest.raises(lc.LayercheckError) as caught:
+            check(ecr, max_in_flight=1)
+    report = caught.value.__dict__["images"]
+    assert report.counts["complete"] == 100
+    assert not report.complete

@@ -43,12 +43,26 @@ def test_one_repository_that_denies_leaves_the_others_alone() -> None:
 
 def test_a_repository_that_is_deleted_after_the_listing_is_gone_with_its_images() -> None:
     """Case 3."""
-    fault = Fault("repository_deleted", operations=("BatchGetImage",))
-    with LocalEcr({REPOSITORY: ImageRule(20, layers=2)}, faults=[fault]) as ecr:
+    faults = [
+        Fault("repository_deleted", operations=("BatchGetImage",)),
+        Fault("repository_deleted", operations=("DescribeImages",), calls=(2, None)),
+    ]
+    with LocalEcr({REPOSITORY: ImageRule(20, layers=2)}, faults=faults) as ecr:
         report = check(ecr)
     assert report.repository(REPOSITORY).state == "gone"
     assert report.counts["gone"] == 20
     assert report.complete
+
+
+@pytest.mark.parametrize("operation", ["BatchGetImage", "BatchCheckLayerAvailability"])
+def test_a_repository_is_not_gone_by_one_answer(operation: Any) -> None:
+    fault = Fault("repository_deleted", operations=(operation,), calls=(1, 1))
+    rules = {REPOSITORY: ImageRule(20, layers=2, broken=2), "team/other": {}}
+    with LocalEcr(rules, faults=[fault]) as ecr:
+        report = check(ecr, "team/*")
+    assert report.counts["gone"] == 0
+    assert report.repository(REPOSITORY).state == "failed"
+    assert not report.complete
 
 
 def test_an_image_that_is_deleted_after_the_listing_is_gone() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from layercheck.images import looking_up
 from layercheck.testing import Fault, LocalEcr
-from made_images import asked, check, index, manifest, put, verdicts
+from made_images import REPOSITORY, asked, check, index, manifest, put, sha, verdicts
 
 DESCRIBE: Final = "DescribeImages"
 MISSING: Final = ("incomplete", "MissingChild")
@@ -130,3 +130,27 @@ def test_images_are_chosen_by_tag_also_where_describe_images_is_denied() -> None
         report = check(ecr, tags=["v2", "v3"])
     assert sorted(verdicts(report).values(), key=str) == [("complete", None)] * 2 + [MISSING]
     assert report.complete
+
+
+def test_a_refusal_that_names_several_images_tells_of_none() -> None:
+    with LocalEcr({}) as ecr:
+        due = put_indexes(ecr, 12, lacking=lambda number: number == 3)
+        names = "".join(f"imageDigest:'{digest}', imageTag:'null' " for digest in due)
+        report = check(ecr, client=client_whose_refusals_say(ecr, names))
+        assert verdicts(report) == due
+
+
+def test_a_tag_called_null_is_not_taken_for_a_digest_that_is_not_there() -> None:
+    """The refusal of a digest names the tag `null`."""
+    with LocalEcr({}) as ecr:
+        there = put(ecr, manifest("a"), "null")
+        report = check(ecr, [f"{REPOSITORY}:null", f"{REPOSITORY}@{sha('nowhere')}"])
+    assert verdicts(report) == {there: ("complete", None)}
+
+
+def test_a_named_index_with_hundreds_of_missing_children_costs_a_new_listing_only() -> None:
+    with LocalEcr({}) as ecr:
+        whole = put(ecr, index(*(manifest(f"absent {number}") for number in range(300))), "multi")
+        report = check(ecr, f"{REPOSITORY}:multi")
+        assert verdicts(report) == {whole: MISSING}
+        assert ecr.counters.operations[DESCRIBE] < 150
