@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck._core import MAX_BATCH, Planner
 from layercheck.errors import InvalidParameterError
+from layercheck.shard.prepare import check_form
 from layercheck.shard.table import arrow
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ def canonical_column(column: Any, *, raw: bool = False, strict: bool = False) ->
         column: An Arrow array or chunked array of text or bytes.
         raw: Bytes are raw digests.
         strict: Accept only `sha256:` followed by 64 lower-case hex digits.
+
+    Raises:
+        InvalidParameterError: None of many rows is a digest, because they are raw digests and `raw` is not
+            given, or the other way round.
     """
     import numpy as np
 
@@ -31,6 +36,7 @@ def canonical_column(column: Any, *, raw: bool = False, strict: bool = False) ->
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
         planner.extend_arrow(chunk)
     plan = planner.finish(MAX_BATCH)
+    check_form(plan)
     values = pa.py_buffer(np.ascontiguousarray(plan.digests).reshape(-1))
     digests = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), plan.unique, [None, values])
     index = np.asarray(plan.row_index)

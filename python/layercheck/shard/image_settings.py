@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from layercheck.errors import InvalidParameterError
 from layercheck.shard.session_source import session_name
-from layercheck.shard.settings import check_endpoint
+from layercheck.shard.settings import check_endpoint, check_flag
 
 _MAX_PICKLE = 2_000
 
@@ -56,6 +56,8 @@ class ImageSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "session", session_name(self.session))
+        for name in ("confirm", "require_exclusion", "all_layers"):
+            check_flag(name, getattr(self, name))
         for name in ("rate", "image_rate", "list_rate"):
             value: object = getattr(self, name)
             if value is None:

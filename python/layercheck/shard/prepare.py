@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from layercheck._core import MAX_BATCH, Plan, Planner
+from layercheck.errors import InvalidParameterError
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.table import BATCH_ROWS, arrow, prepared_schema
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _HALF = 1 << 32
+_ENOUGH_ROWS = 20
 _COUNTS = ("rows", "invalid", "null", "digests", "hash_low", "hash_high")
 PREPARED_NOTES = tuple(f"layercheck.{name}" for name in _COUNTS)
 """The names of the notes of a prepared part, whose numbers the engine adds up."""
@@ -46,6 +48,18 @@ class Counts:
         return cls(rows, invalid, null, Fingerprint(digests, (low + high * _HALF) % (1 << 64)))
 
 
+def check_form(plan: Plan) -> None:
+    """Refuse rows of which none is a digest, because `raw` was given or left out by mistake.
+
+    Few rows may all be wrong for other reasons, and are not refused.
+
+    Raises:
+        InvalidParameterError: The rows have the other form.
+    """
+    if plan.rows >= _ENOUGH_ROWS and not plan.unique and plan.hint is not None and "raw=True" in plan.hint:
+        raise InvalidParameterError(f"none of {plan.rows:,} rows is a digest: {plan.hint}")
+
+
 class Prepared:
     """The digests of one part, as an iterator of record batches, and its counts once it has ended.
 
@@ -60,6 +74,7 @@ class Prepared:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield record batches with one column, `digest` (binary, 32 bytes, no nulls)."""
         for plan in self._blocks:
+            check_form(plan)
             self.counts += _counts(plan)
             for start in range(0, plan.unique, BATCH_ROWS):
                 yield _digests(plan, start, min(start + BATCH_ROWS, plan.unique))
@@ -109,6 +124,8 @@ def prepare(
     Raises:
         ValueError: `column` is missing or not given, once the iteration starts.
         TypeError: The column has a type that holds no digests, likewise.
+        InvalidParameterError: None of many rows is a digest, because they are raw digests and `raw` is not
+            given, or the other way round.
 
     Examples:
         >>> import pyarrow as pa

@@ -74,6 +74,7 @@ second, or "quota"
 
     def __post_init__(self) -> None:
         session = session_name(self.session)  # before anything else could show or pickle it
+        check_flag("public", self.public)
         repository = resolve_repository(
             self.repository_name,
             registry_id=self.registry_id,
@@ -131,6 +132,16 @@ def check_endpoint(url: str | None) -> None:
         raise InvalidParameterError(
             "endpoint_url has a query, which may hold a secret that every worker would get; leave it out"
         )
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is not a bool: the text "false" would count as true.
+
+    Raises:
+        TypeError: The value is not a bool.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is a {type(value).__name__}; expected True or False")
 
 
 def _text(name: str, value: object) -> str | None:

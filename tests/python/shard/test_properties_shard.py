@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import layercheck as lc
 from fake_account import digests
 from layercheck import shard
+from layercheck.parts.join_rows import canonical_column
 from layercheck.shard.slices import fingerprints
 from layercheck.testing import LocalEcr
 
@@ -167,6 +168,22 @@ def test_an_md5_in_hex_is_text_unless_raw_is_said() -> None:
     batch = pa.record_batch({"digest": pa.array([b"d41d8cd98f00b204e9800998ecf8427e"], pa.binary())})
     assert [each.num_rows for each in shard.prepare([batch])] == []
     assert [each.num_rows for each in shard.prepare([batch], raw=True)] == [1]
+
+
+@pytest.mark.parametrize("form", ["raw digests", "text"])
+def test_many_rows_of_the_other_form_are_refused_and_not_called_invalid(form: str) -> None:
+    """Spark writes raw digests as plain binary, so that only the user can tell what the bytes are."""
+    texts = digests(100)
+    values = (
+        [bytes.fromhex(text[7:]) for text in texts] if form == "raw digests" else [t.encode() for t in texts]
+    )
+    batch = pa.record_batch({"digest": pa.array([*values, None], pa.binary())})
+    with pytest.raises(lc.InvalidParameterError, match=r"none of 101 rows is a digest: .*raw=True"):
+        list(shard.prepare([batch], raw=form == "text"))
+    with pytest.raises(lc.InvalidParameterError, match=r"none of 101 rows is a digest: .*raw=True"):
+        canonical_column(batch.column(0), raw=form == "text")
+    prepared = shard.prepare([batch], raw=form == "raw digests")
+    assert [each.num_rows for each in prepared] == [100]
 
 
 def test_batches_have_at_most_50_000_rows() -> None:

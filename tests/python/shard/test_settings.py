@@ -209,6 +209,13 @@ def test_one_pattern_of_tags_is_no_tuple_of_letters() -> None:
     assert shard.ImageSettings(tags="v*").tags == ("v*",)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["confirm", "require_exclusion", "all_layers"])
+@pytest.mark.parametrize("value", ["no", None, 1])
+def test_what_is_neither_true_nor_false_is_refused_before_a_worker_has_it(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"{name} is a {type(value).__name__}; expected True or False"):
+        shard.ImageSettings(**{name: value})
+
+
 def test_a_reference_is_taken_apart_as_check_does() -> None:
     settings = shard.Settings("arn:aws:ecr:eu-west-1:123456789012:repository/team/app")
     assert (settings.repository_name, settings.registry_id) == ("team/app", "123456789012")
@@ -227,6 +234,7 @@ def test_a_reference_is_taken_apart_as_check_does() -> None:
         ({"registry_id": 123456789012}, TypeError, "registry_id is a int"),
         ({"endpoint_url": b"x"}, TypeError, "endpoint_url is a bytes"),
         ({"transport": 1}, TypeError, "transport is a int"),
+        ({"public": "false"}, TypeError, "public is a str; expected True or False"),
     ],
 )
 def test_what_cannot_be_right_is_refused(given: Any, error: type[Exception], message: str) -> None:
