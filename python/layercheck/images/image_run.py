@@ -133,7 +133,10 @@ class ImageRun(Future[ImageReport]):
         raise TypeError("an ImageRun belongs to its process, so it cannot be pickled or copied")
 
     def report(self) -> ImageReport:
-        """Return what is known so far, at any time: images that were not judged yet are `not_checked`."""
+        """Return what is known so far, at any time: images that were not judged yet are `not_checked`.
+
+        Repositories under way share their images with the check, so that their verdicts go on changing in it.
+        """
         self._process.check()
         # A check that ends meanwhile is in both, and its report is the one that counts.
         under_way = {found: check.so_far() for found, check in list(self._checks.items())}
