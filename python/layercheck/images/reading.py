@@ -46,6 +46,9 @@ GONE = frozenset(("ImageNotFound",))
 
 _TRIES = 2
 
+_UNDER_WAY = 6
+"""Calls of one repository at once. An answer of 100 manifests takes some 9 MB of memory while it is read."""
+
 _LONE_REFUSALS = 3
 """Images that were refused alone, from different places, before any call was answered: then the service
 refuses the call, and no image is at fault."""
@@ -103,7 +106,7 @@ class ManifestReader:
                 under_way.append(
                     self._threads.submit(self._read_batch, repository_name, graph, digests, stop)
                 )
-                if len(under_way) >= 2 * self._threads.most:
+                if len(under_way) >= _UNDER_WAY:
                     under_way.pop(0).result()
             for future in under_way:
                 future.result()
