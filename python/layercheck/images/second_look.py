@@ -97,11 +97,11 @@ def look_again(
     graph.gone([each for each in (*suspects.images, *absent) if each in seen.gone])
     graph.found([each for each in suspects.children if each in seen.states])
     # Archived images may be hidden, and a pull fails whether a child is archived or gone.
-    confirmed = [
-        each for each in suspects.archived if each in seen.gone or seen.states.get(each) in _ARCHIVED
-    ]
-    graph.confirm_archived(confirmed)
-    graph.found([each for each in suspects.archived if each not in set(confirmed)])
+    archived: tuple[list[str], list[str]] = ([], [])
+    for each in suspects.archived:
+        archived[each in seen.gone or seen.states.get(each) in _ARCHIVED].append(each)
+    graph.found(archived[False])
+    graph.confirm_archived(archived[True])
     for digest in suspects.denied:
         if digest not in seen.gone:
             graph.found([digest])

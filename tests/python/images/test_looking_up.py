@@ -133,11 +133,14 @@ def test_images_are_chosen_by_tag_also_where_describe_images_is_denied() -> None
 
 
 def test_a_refusal_that_names_several_images_tells_of_none() -> None:
+    """One of three broken images is deleted, and the refusal repeats all that were asked for."""
     with LocalEcr({}) as ecr:
-        due = put_indexes(ecr, 12, lacking=lambda number: number == 3)
-        names = "".join(f"imageDigest:'{digest}', imageTag:'null' " for digest in due)
+        digests = [put(ecr, manifest(name), name, lacking=[name]) for name in "abc"]
+        ecr.delete_during(REPOSITORY, digests[2], operation=DESCRIBE, call=2)
+        names = " ".join(f"imageDigest:'{each}', imageTag:'null'" for each in digests)
         report = check(ecr, client=client_whose_refusals_say(ecr, names))
-        assert verdicts(report) == due
+    broken = ("incomplete", "MissingLayer")
+    assert verdicts(report) == dict(zip(digests, (broken, broken, ("gone", None)), strict=True))
 
 
 def test_a_tag_called_null_is_not_taken_for_a_digest_that_is_not_there() -> None:
