@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import errno
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
 
 _PROCESS = "custom-process"
+
+_BOTO3 = ("boto3", "botocore", "urllib3", "dateutil", "jmespath", "six", "awscrt")
+_KNOWN_PACKAGES = sys.stdlib_module_names | {*_BOTO3, "layercheck"}
+"""Packages whose words about credentials are known. A provider of another may put a token into its own."""
 
 
 class CredentialSourceError(Exception):
@@ -113,10 +119,14 @@ def source_error(error: Exception, known: KnownSecrets | None = None) -> Credent
     code = type(error).__name__
     if isinstance(error, ClientError):
         code = clean(error.response.get("Error", {}).get("Code") or code, 100, known)
-    text = _said_by_helper(error, known) if method == _PROCESS else _said(error, known)
+    where = _foreign_place(error)
+    if where is not None:
+        text = f"a provider of your own raised {code} in {where}; its text may hold secrets and is not shown"
+    else:
+        text = _said_by_helper(error, known) if method == _PROCESS else _said(error, known)
     made = CredentialSourceError(f"{name}: {text}", code=code, advice=advice, renews=_may_pass(error))
     harmless = isinstance(error, BotoCoreError | ClientError | OSError) and method != _PROCESS
-    if harmless and not has_secret(str(error), known):
+    if harmless and where is None and not has_secret(str(error), known):
         error.__cause__ = error.__context__ = None
         made.__cause__ = error
     return made
@@ -154,6 +164,22 @@ def _said_by_helper(error: Exception, known: KnownSecrets | None) -> str:
     if any(frame.f_globals.get("__name__") == "shlex" for frame in _frames(error)):
         return "the setting has a quotation mark or a backslash without its partner"
     return "the helper's JSON has an Expiration that is not a date with a time zone"
+
+
+def _foreign_place(error: BaseException) -> str | None:
+    """Where code that is not boto3's took part in the failure, as `file.py, line 12`; None if it did not.
+
+    A function that a session was made with, or a provider of a package, raises with a text of its own. Only
+    what boto3 called counts, which is what comes behind the first frame of botocore.
+    """
+    each, found, is_inside = error.__traceback__, None, False
+    while each is not None:
+        package = str(each.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        is_inside = is_inside or package == "botocore"
+        if is_inside and package not in _KNOWN_PACKAGES:
+            found = f"{PurePath(each.tb_frame.f_code.co_filename).name}, line {each.tb_lineno}"
+        each = each.tb_next
+    return found
 
 
 def _may_pass(error: Exception) -> bool:

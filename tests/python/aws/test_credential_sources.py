@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import boto3
+import botocore.credentials
+import botocore.exceptions
+import botocore.session
 import pytest
 
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import SECRET, TOKEN
+from layercheck import shard
 from layercheck.dispatch.transport.selection import NAMES
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
@@ -407,6 +411,52 @@ def test_a_source_that_fails_in_mid_run_is_named_and_the_answers_are_kept(
     assert len(server.asked) == 1
     assert report.unique_counts["available"] == 100
     assert SECRET not in everything_said(caught.value, caplog)
+
+
+def _renewed_by_own_code() -> boto3.Session:
+    """A session whose keys come from a function that raises with a secret in its text."""
+
+    def renew() -> dict[str, str]:
+        raise ValueError(f"the vault does not take the ticket {SECRET}")
+
+    core: Any = botocore.session.Session()
+    core._credentials = botocore.credentials.DeferredRefreshableCredentials(renew, "own")
+    return boto3.Session(botocore_session=core, region_name="us-east-1")
+
+
+def _found_by_own_provider() -> boto3.Session:
+    """A session with a provider that raises as those of botocore do, with a secret in its text."""
+
+    class Vault(botocore.credentials.CredentialProvider):
+        METHOD = "vault"
+
+        def load(self) -> Any:
+            raise botocore.exceptions.CredentialRetrievalError(provider="vault", error_msg=f"ticket {SECRET}")
+
+    core = botocore.session.Session()
+    core.get_component("credential_provider").insert_before("env", Vault())
+    return boto3.Session(botocore_session=core, region_name="us-east-1")
+
+
+@pytest.mark.parametrize("session_of", [_renewed_by_own_code, _found_by_own_provider])
+@pytest.mark.parametrize("transport", NAMES)
+def test_a_provider_of_the_user_s_own_is_named_by_its_place_and_its_text_is_not_told(
+    session_of: Callable[[], boto3.Session], transport: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ScriptedServer() as server, pytest.raises(lc.CredentialsError) as caught:
+        lc.check(ROWS, "team/app", session=session_of(), endpoint_url=server.url, transport=transport)
+    assert "in test_credential_sources.py, line " in str(caught.value)
+    assert SECRET not in everything_said(caught.value, caplog)
+    assert not server.asked
+
+
+@pytest.mark.parametrize("name", ["_renewed_by_own_code", "_found_by_own_provider"])
+def test_no_text_of_a_provider_of_the_user_s_own_comes_from_a_worker(name: str) -> None:
+    with ScriptedServer() as server:
+        settings = shard.Settings("team/app", session=f"{__name__}:{name}", endpoint_url=server.url)
+        seen = shard.look(settings).to_json()
+    assert "in test_credential_sources.py, line " in seen
+    assert SECRET not in seen
 
 
 def test_a_source_that_fails_once_is_asked_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
