@@ -12,7 +12,7 @@ from layercheck.dask.verdict_table import frame_of
 from layercheck.images.image_progress import ImageProgressCallback
 from layercheck.parts.drive_images import ImageAudit
 from layercheck.parts.files import Files
-from layercheck.parts.image_parts import read_image_table
+from layercheck.parts.image_parts import image_files_at, read_image_table
 from layercheck.parts.image_rows import COLUMNS, Row, check_columns, rows_of
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def read_images(path: str | os.PathLike[str]) -> shard.ImageTables[dd.DataFrame]
         JournalError: No check of images began there, or a file of it is broken.
     """
     files = Files.at(path)
-    return _tables_of(files, shard.image_files(files.records))
+    return _tables_of(files, image_files_at(files))
 
 
 def _rows(table: Any) -> list[Row]:

@@ -21,10 +21,10 @@ from layercheck.parts.files import Files, note_of, slice_folder
 from layercheck.parts.prepare_pieces import read_digests, write_parts
 from layercheck.shard.ask import ask
 from layercheck.shard.fingerprint import Fingerprint
+from layercheck.shard.folder import FOLDER
 from layercheck.shard.outcome import VERDICTS, Outcome
 from layercheck.shard.settings import Settings
 from layercheck.shard.share import Share
-from layercheck.shard.summary import FOLDER
 from layercheck.shard.table import OPEN, arrow, schema
 
 _NOTE = "layercheck.outcome"

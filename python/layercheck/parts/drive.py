@@ -139,6 +139,7 @@ class Audit:
         checked_age(self.max_age_s)
         if self.progress is not True:
             as_callback(self.progress)
+        self.files.check_own()
         (seen,) = self._results([Task("the first look", look, (self.settings,))], 1)
         settings = accept(self.settings, seen)
         assert isinstance(settings.rate, float)  # noqa: S101 (for the type checker)

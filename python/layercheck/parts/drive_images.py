@@ -12,15 +12,12 @@ from layercheck.errors import JournalError, LayercheckError, RunCancelled
 from layercheck.images.image_progress import ImageProgressCallback
 from layercheck.parts.drive import Engine, Task
 from layercheck.parts.files import Files
-from layercheck.parts.image_parts import check_group
+from layercheck.parts.image_parts import IMAGE_FOLDER, check_group, checked_files
 from layercheck.shard.image_result import ImageGroup
 from layercheck.shard.image_settings import ImageSettings
 from layercheck.shard.image_work import ImageFile, ImageWork
 from layercheck.shard.look import accept_version, look_at_version
 from layercheck.shard.share import DEFAULT_RATE, share_of
-
-IMAGE_FOLDER = "images"
-"""Where the files with the lines of the groups are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,7 @@ class ImageAudit:
         Raises:
             LayercheckError: Nothing could be checked, or the engine is gone; the message says how to go on.
         """
+        self.files.check_own()
         work = ImageWork(
             self.files.records,
             self.settings,
@@ -82,7 +80,7 @@ class ImageAudit:
                         raise result.error.exception()
                     work.finish(result, result.file)
             work.check()
-            return work.files()
+            return checked_files(self.files, work.files())
         except (LayercheckError, KeyboardInterrupt) as error:
             if not isinstance(error, JournalError):  # its message says what to do
                 error.add_note(f"what is finished stays in {self.files.path}; run the same again to go on")

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck.errors import JournalError
 from layercheck.redact import clean
-from layercheck.shard.folder import Folder, beneath, checked_path, open_folder
-from layercheck.shard.summary import FOLDER
+from layercheck.shard.folder import FOLDER, Folder, beneath, check_own, checked_path, open_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,6 +57,14 @@ class Files:
     def records(self) -> Folder:
         """The folder of the manifests."""
         return open_folder(self.url(FOLDER))
+
+    def check_own(self) -> None:
+        """Refuse a path where something else than a run of layercheck is.
+
+        Raises:
+            InvalidParameterError: It has files, and no run began in it.
+        """
+        check_own(open_folder(self.path))
 
     def table(self, name: str) -> Any:
         """Open a Parquet file, as a `pyarrow.parquet.ParquetFile`. Close it, or use it in a `with`."""
@@ -155,6 +162,15 @@ class Files:
         )
         found = (each.base_name for each in system.get_file_info(selector) if each.is_file)
         return sorted(name for name in found if not name.startswith("."))
+
+    def names_below(self, folder: str) -> list[str]:
+        """Return the names of all files in a folder and in its folders, beneath the path of the run."""
+        system, inner = self._open()
+        selector = importlib.import_module("pyarrow.fs").FileSelector(
+            f"{inner}/{folder}", allow_not_found=True, recursive=True
+        )
+        found = (each.path for each in system.get_file_info(selector) if each.is_file)
+        return [f"{folder}/{path.rpartition(f'{inner}/{folder}/')[2]}" for path in found]
 
     def remove(self, folder: str) -> None:
         """Remove a folder with all files in it, if it is there."""

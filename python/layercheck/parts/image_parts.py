@@ -9,11 +9,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from layercheck.errors import JournalError
 from layercheck.parts.files import Files
+from layercheck.shard.folder import FOLDER
 from layercheck.shard.image_result import ImageGroup, ImageResult
 from layercheck.shard.image_settings import ImageSettings
 from layercheck.shard.image_tables import image_lines_schema, table_in
-from layercheck.shard.image_work import ImageFile
+from layercheck.shard.image_work import ImageFile, image_files
 from layercheck.shard.images import ask_images
 from layercheck.shard.outcome import PartError
 from layercheck.shard.share import Share
@@ -22,6 +24,8 @@ from layercheck.shard.table import BATCH_ROWS, arrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
+IMAGE_FOLDER = "images"
+"""Where the files with the lines of the groups are."""
 _SEEN = ["key", "repositories", "outcome"]
 _CANCELLED = "RunCancelled"
 
@@ -87,15 +91,52 @@ def read_image_table(path: str, file: ImageFile, table: str) -> pa.Table:
         path: The folder of the run.
         file: The file, and whose lines do not count.
         table: `images`, `platforms`, `layers` or `repositories`.
+
+    Raises:
+        JournalError: The file is gone.
     """
     import pyarrow.compute as pc
 
-    with Files(path).table(file.name) as opened:
+    files = Files(path)
+    try:
+        opened = files.table(file.name)
+    except FileNotFoundError:
+        raise _gone(files, file) from None
+    with opened:
         found = opened.read(columns=["key", table])
     if file.left_out:
         gone = arrow().array(file.left_out, arrow().string())
         found = found.filter(pc.invert(pc.is_in(found.column("key"), value_set=gone)))
     return table_in(found, table)
+
+
+def image_files_at(files: Files) -> list[ImageFile]:
+    """Return what makes up the tables of a run, as far as it is done.
+
+    Raises:
+        JournalError: No check of images began there, or a file is broken or gone.
+    """
+    return checked_files(files, image_files(files.records))
+
+
+def checked_files(files: Files, found: list[ImageFile]) -> list[ImageFile]:
+    """Return the files with the lines, if they are there.
+
+    Raises:
+        JournalError: One is gone; the message says how to check its repositories again.
+    """
+    there = set(files.names_below(IMAGE_FOLDER))
+    for file in found:
+        if file.name not in there:
+            raise _gone(files, file)
+    return found
+
+
+def _gone(files: Files, file: ImageFile) -> JournalError:
+    return JournalError(
+        f"{files.url(file.name)} is gone; delete {files.url(f'{FOLDER}/{file.manifest}')} and run the same "
+        "again"
+    )
 
 
 def _result_in(files: Files, folder: str) -> ImageResult | None:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from layercheck.errors import JournalError
 from layercheck.parts.ask_parts import VerdictFile, checked_file, run_name, two_audits
 from layercheck.parts.files import Files, digest_folder, slice_folder
-from layercheck.shard.folder import Folder
+from layercheck.shard.folder import FOLDER, Folder
 from layercheck.shard.manifest import Fields, Manifest, last_that_counts, name_of, numbers
 from layercheck.shard.preparation import Preparation
-from layercheck.shard.summary import FOLDER
 from layercheck.shard.table import OPEN, arrow
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from layercheck import shard
 from layercheck.images.image_progress import ImageProgressCallback
 from layercheck.parts.drive_images import ImageAudit
 from layercheck.parts.files import Files
-from layercheck.parts.image_parts import read_image_table
+from layercheck.parts.image_parts import image_files_at, read_image_table
 from layercheck.parts.image_rows import COLUMNS, Row, check_columns, rows_of
 from layercheck.ray.cluster import Cluster
 from layercheck.shard.table import arrow
@@ -128,7 +128,7 @@ def read_images(path: str | os.PathLike[str]) -> shard.ImageTables[Dataset]:
         JournalError: No check of images began there, or a file of it is broken.
     """
     files = Files.at(path)
-    return _tables_of(files, shard.image_files(files.records))
+    return _tables_of(files, image_files_at(files))
 
 
 def _rows(table: Any) -> list[Row]:
@@ -157,7 +157,10 @@ def _dataset(files: Files, found: list[shard.ImageFile], name: str) -> Any:
 
     if not found:
         return ray.data.from_arrow(shard.image_table_schema(name).empty_table())
-    lines = [arrow().table({"file": [each.name], "left_out": [list(each.left_out)]}) for each in found]
+    lines = [
+        arrow().table({"file": [each.name], "left_out": [list(each.left_out)], "manifest": [each.manifest]})
+        for each in found
+    ]
     return ray.data.from_arrow(lines).map_batches(
         _read, batch_format="pyarrow", batch_size=None, fn_args=(files.path, name)
     )
@@ -165,5 +168,5 @@ def _dataset(files: Files, found: list[shard.ImageFile], name: str) -> Any:
 
 def _read(block: Any, path: str, name: str) -> Iterator[Any]:
     for line in block.to_pylist():
-        file = shard.ImageFile(line["file"], tuple(line["left_out"] or ()))
+        file = shard.ImageFile(line["file"], tuple(line["left_out"] or ()), manifest=line["manifest"])
         yield read_image_table(path, file, name)

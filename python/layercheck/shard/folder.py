@@ -14,9 +14,13 @@ from layercheck.redact import clean, has_secret, without_user
 from layercheck.report.atomic_write import atomic_write
 from layercheck.shard.table import arrow
 
+FOLDER = "_layercheck"
+"""The folder of the manifests, beside the verdicts."""
 LIMIT_BYTES = 1 << 20
 """Most bytes of a file that is read: a manifest has about 1 kB, the record of 4,096 slices under 400 kB."""
 
+_OWN = re.compile(r"[._]|(?:slice=[0-9]{1,4}|last-[0-9a-f]{1,32}|images)\Z")
+"""Names that may be in the folder of a run before it begins."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _CONTAINER = re.compile(r"\A(abfss?://)[^/@:]*@")
 """Azure writes the container of a storage account before the `@`, where other URLs have a user."""
@@ -54,6 +58,29 @@ def beneath(path: str, name: str) -> str:
     """Return the path or the URL of what is in a folder; the query of a URL stays at its end."""
     base, mark, query = path.partition("?") if _SCHEME.match(path) else (path, "", "")
     return f"{base.rstrip('/')}/{name}{mark}{query}"
+
+
+def check_own(folder: Folder) -> None:
+    """Refuse a path where something else than a run of layercheck is, such as a table of the caller's.
+
+    Who reads that table later would read the verdicts as rows of it. Names that begin with a dot or an
+    underscore are not part of a table, and folders of an earlier run may be there without its records.
+
+    Args:
+        folder: The folder of the path itself.
+
+    Raises:
+        InvalidParameterError: It has files, and no run began in it.
+    """
+    names = folder.names()
+    if FOLDER in names:
+        return
+    other = next((name for name in names if not _OWN.match(name)), None)
+    if other is not None:
+        raise InvalidParameterError(
+            f"path is {folder!r}, where {clean(other, 100)!r} is and no run began; pass a folder that is new "
+            "or empty"
+        )
 
 
 class Folder(Protocol):

@@ -43,10 +43,14 @@ class ImageFile:
     Attributes:
         name: Its name beneath the path of the run.
         left_out: Keys of repositories whose lines do not count, because a later file has them.
+        repositories: How many repositories its lines are about, those of `left_out` included.
+        manifest: The name of the record that names the file, in the folder of the manifests.
     """
 
     name: str
     left_out: tuple[str, ...] = ()
+    repositories: int = 0
+    manifest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +230,7 @@ def _files(manifests: Sequence[_Manifest]) -> list[ImageFile]:
     for number, each in enumerate(manifests):
         out = tuple(key for key in each.repositories if last[key] != number)
         if len(out) < len(each.repositories):
-            found.append(ImageFile(each.file, out))
+            found.append(ImageFile(each.file, out, len(each.repositories), each.name))
     return found
 
 

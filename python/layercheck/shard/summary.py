@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from layercheck.errors import JournalError
-from layercheck.shard.folder import Folder, beneath, checked_path, open_folder
+from layercheck.shard.folder import FOLDER, Folder, beneath, checked_path, open_folder
 from layercheck.shard.manifest import Manifest, last_that_counts, numbers
 from layercheck.shard.outcome import Outcome
 from layercheck.shard.preparation import Preparation
 from layercheck.shard.table import OPEN
-
-FOLDER = "_layercheck"
-"""The folder of the manifests, beside the verdicts."""
 
 
 @dataclass(frozen=True, slots=True)

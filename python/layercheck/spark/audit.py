@@ -12,6 +12,7 @@ from layercheck.errors import LayercheckError
 from layercheck.spark import cluster
 from layercheck.spark.input_column import digest_column
 from layercheck.spark.prepared_input import PreparedInput
+from layercheck.spark.run_path import check_path
 from layercheck.spark.verdict_table import VerdictTable
 from layercheck.spark.verdicts import first_look, share_of
 from layercheck.types import ProgressCallback
@@ -117,13 +118,16 @@ def audit(
     go_on = f"the audit in {place} is not finished; call audit again with the same arguments to go on"
     with cluster.cancelled_at_failure(spark, go_on):
         settings, seen = first_look(spark, settings)
-        folder = folder or cluster.open_folder(spark, work)
+        if folder is None:
+            folder = cluster.open_folder(spark, work)
+            check_path(frame, place)
         shard.waves.refuse_other_run(folder, settings, seen)
         source = PreparedInput(rows, raw=raw, strict=strict, work=work, folder=folder)
         assert isinstance(settings.rate, float)  # noqa: S101 (accept has made it a number)
         preparation = source.prepare(settings.rate, slices)
         waves = shard.Waves(folder, settings, seen, preparation, max_age_s=max_age_s, progress=progress)
         table = VerdictTable(spark, place, work, settings, share_of(spark, settings, askers))
+        table.check_lines(waves)  # before anything is asked
 
         def ask(digests: DataFrame, number: int) -> None:
             waves.begin(number)
@@ -143,7 +147,8 @@ def audit(
         if waves.needs_last:
             ask(table.open_digests(waves), waves.last)
         waves.check()
-    return table.whole(waves)
+        table.check_lines(waves)
+        return table.whole(waves)
 
 
 def _to_ask(waves: shard.Waves, done: Iterable[int] | None) -> list[int]:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from layercheck import shard
-from layercheck.errors import InvalidParameterError, LayercheckError
+from layercheck.errors import InvalidParameterError, JournalError, LayercheckError
 from layercheck.images.image_progress import ImageProgressCallback
 from layercheck.parts.image_rows import COLUMNS, check_columns
 from layercheck.spark import cluster, tasks
+from layercheck.spark.paths_there import paths_there
+from layercheck.spark.run_path import check_path
 from layercheck.spark.spark_types import fields_of
 from layercheck.spark.verdicts import first_found
 
@@ -127,6 +129,7 @@ def audit_images(
     with cluster.cancelled_at_failure(spark, go_on):
         if folder is None:
             folder = cluster.open_folder(spark, f"{place}/_layercheck")
+            check_path(frame, place)
         work = shard.ImageWork(folder, settings, rows, max_age_s=max_age_s, progress=progress)
         share = shard.share_of(
             settings.rate or shard.DEFAULT_RATE,
@@ -150,6 +153,7 @@ def audit_images(
             work.finish(result, name)
         work.check()
         found = work.files()
+        _check_files(spark, place, found)
     return shard.ImageTables(*(_frame(spark, place, found, name) for name in shard.IMAGE_TABLES))
 
 
@@ -201,6 +205,33 @@ def _check_whole(groups: list[shard.ImageGroup], result: shard.ImageResult) -> N
             f"a wave wrote {len(result.repositories):,} repositories and should have written "
             f"{len(wanted):,}; run the same again, and with another path if that does not help"
         )
+
+
+def _check_files(spark: SparkSession, place: str, found: list[shard.ImageFile]) -> None:
+    """Make sure that all repositories are in the files that are recorded, before tables are made of them.
+
+    A folder or a file may have been deleted since. The tables would lack its lines, and nobody would notice.
+
+    Raises:
+        JournalError: Some are not; the message says how to check them again.
+    """
+    from pyspark.sql import functions
+
+    counted: dict[str, int] = {}
+    paths = paths_there(spark, [f"{place}/{each.name}" for each in found], _lines_type())
+    if paths:
+        lines = spark.read.schema(_lines_type()).parquet(*paths)
+        folder = functions.regexp_extract(functions.input_file_name(), "/(images/[0-9a-f]{32})/[^/]*$", 1)
+        there = lines.where(functions.col("repositories").isNotNull())
+        rows = there.groupBy(folder.alias("folder")).agg(functions.countDistinct("key").alias("keys"))
+        counted = {row["folder"]: row["keys"] for row in rows.collect()}
+    for each in found:
+        if counted.get(each.name, 0) != each.repositories:
+            raise JournalError(
+                f"{place}/{each.name} has {counted.get(each.name, 0):,} repositories and should have "
+                f"{each.repositories:,}; delete {place}/{shard.folder.FOLDER}/{each.manifest} and run the "
+                "same again"
+            )
 
 
 def _seen(spark: SparkSession, path: str) -> list[dict[str, Any]]:

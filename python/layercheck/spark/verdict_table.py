@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layercheck import shard
+from layercheck.errors import JournalError
 from layercheck.spark import cluster, tasks
+from layercheck.spark.paths_there import paths_there
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -83,13 +85,42 @@ class VerdictTable:
         """Return the table: one line for each different digest."""
         from pyspark.sql import functions
 
-        lines = self._spark.read.schema(f"{tasks.LINES}, slice int").parquet(self._path)
-        number = functions.col("slice")
-        chosen: Any = number < waves.last
+        numbers = [number for number in waves.done if number != waves.last or waves.has_last]
+        lines = self._lines(numbers)
         if waves.has_last:
             settled = ~functions.col("verdict").isin(*shard.OPEN)
-            chosen = (chosen & settled) | (number == waves.last)
-        return lines.where(chosen).drop("slice")
+            lines = lines.where(settled | (functions.col("slice") == waves.last))
+        return lines.drop("slice")
+
+    def check_lines(self, waves: shard.Waves) -> None:
+        """Make sure that the slices that are done have as many lines as their manifests say.
+
+        A folder or a file may have been deleted since. The table would lack its lines then, and nobody would
+        notice.
+
+        Raises:
+            JournalError: A slice has another number of lines; the message says how to ask it again.
+        """
+        done = waves.done
+        paths = {self._slice_path(number): number for number in done}
+        there = [paths[path] for path in paths_there(self._spark, list(paths), tasks.LINES)]
+        rows = self._lines(there).groupBy("slice").count().collect() if there else []
+        counted = {row["slice"]: row["count"] for row in rows}
+        for number, manifest in done.items():
+            wanted = manifest.outcome.asked.digests
+            if counted.get(number, 0) != wanted:
+                raise JournalError(
+                    f"{self._slice_path(number)} has {counted.get(number, 0):,} lines and should have "
+                    f"{wanted:,}; delete {self._work}/{manifest.name} and run the same audit again"
+                )
+
+    def _lines(self, numbers: list[int]) -> DataFrame:
+        """Return the lines of some slices, with the column `slice`, and nothing else under the path."""
+        schema = f"{tasks.LINES}, slice int"
+        if not numbers:
+            return self._spark.createDataFrame([], schema)
+        read = self._spark.read.schema(schema).option("basePath", self._path)
+        return read.parquet(*map(self._slice_path, numbers))
 
     def _slice_path(self, number: int) -> str:
         return f"{self._path}/slice={number}"

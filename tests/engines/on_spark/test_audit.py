@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,49 @@ def forget(spark: SparkSession, folder: Path, *, number: int, lines: int) -> Non
     outcome = dataclasses.replace(manifest.outcome, counts=counts)
     kept = shard.open_folder(str(folder / "audit" / "_layercheck"))
     dataclasses.replace(manifest, outcome=outcome).write(kept)
+
+
+@pytest.mark.parametrize("lost", ["a slice", "a file", "all slices"])
+def test_lines_that_are_gone_are_said_and_asked_again_without_their_manifest(
+    spark: SparkSession, ecr: LocalEcr, audit: Any, tmp_path: Path, lost: str
+) -> None:
+    truth = lines_of(audit(frame_of(spark, TEXTS), slices=4))
+    folders = sorted((tmp_path / "audit").glob("slice=*"))[0 if lost == "all slices" else 1 :][:4]
+    for folder in folders if lost == "all slices" else folders[:1]:
+        if lost == "a file":
+            next(folder.glob("part-*.parquet")).unlink()
+        else:
+            shutil.rmtree(folder)
+    calls = ecr.counters.calls
+    number = 0 if lost == "all slices" else 1
+    message = rf"slice={number} has [0-9]* lines and should have .* delete .*/slice=000{number}\.json and run"
+    with pytest.raises(lc.JournalError, match=message):
+        audit(frame_of(spark, TEXTS))
+    assert ecr.counters.calls == calls + 1
+    for manifest in (tmp_path / "audit" / "_layercheck").glob("slice=*.json"):
+        if lost == "all slices" or manifest.name == "slice=0001.json":
+            manifest.unlink()
+    assert lines_of(audit(frame_of(spark, TEXTS))) == truth
+
+
+def test_what_somebody_else_put_under_the_path_is_not_read(
+    spark: SparkSession, ecr: LocalEcr, audit: Any, tmp_path: Path
+) -> None:
+    truth = lines_of(audit(frame_of(spark, TEXTS), slices=2))
+    spark.range(3).write.parquet(str(tmp_path / "audit" / "slice=99"))
+    spark.range(3).write.parquet(str(tmp_path / "audit" / "of" / "others"))
+    assert lines_of(audit(frame_of(spark, TEXTS))) == truth
+
+
+@pytest.mark.parametrize("where", ["in it", "inside of it"])
+def test_an_audit_is_not_put_into_the_table_of_its_rows(
+    spark: SparkSession, ecr: LocalEcr, audit: Any, tmp_path: Path, where: str
+) -> None:
+    table = tmp_path / "own"
+    frame_of(spark, TEXTS).write.parquet(str(table))
+    with pytest.raises(lc.InvalidParameterError, match="pass a folder"):
+        audit(spark.read.parquet(str(table)), path=table if where == "in it" else table / "audit")
+    assert sorted(each.name for each in table.iterdir() if each.is_dir()) == []
 
 
 def test_what_an_earlier_attempt_left_is_not_taken_for_digests(

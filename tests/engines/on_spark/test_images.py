@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,28 @@ def test_a_frame_without_repositories_is_said(spark: SparkSession, tmp_path: Pat
     given = spark.createDataFrame([("app", 1)], "repository string, registry_id bigint")
     with pytest.raises(TypeError, match="the column 'registry_id' is bigint; expected string"):
         lcs.audit_images(given, path=tmp_path)
+
+
+@pytest.mark.parametrize("lost", ["a file", "a folder"])
+def test_lines_that_are_gone_are_said_and_checked_again_without_their_manifest(
+    spark: SparkSession, server: LocalEcr, tmp_path: Path, lost: str
+) -> None:
+    def check() -> Any:
+        return lcs.audit_images(
+            frame(spark), path=tmp_path / "images", endpoint_url=server.endpoint_url, **FAST
+        )
+
+    check()
+    folder = max((tmp_path / "images" / "images").iterdir(), key=lambda each: sum(1 for _ in each.iterdir()))
+    if lost == "a file":
+        max(folder.glob("part-*.parquet"), key=lambda each: each.stat().st_size).unlink()
+    else:
+        shutil.rmtree(folder)
+    with pytest.raises(lc.JournalError, match=r"repositories and should have .*; delete .*") as said:
+        check()
+    manifest = str(said.value).partition("delete ")[2].partition(" and run")[0]
+    Path(manifest).unlink()
+    assert image_lines(check()) == of_one_process(server)
 
 
 def test_a_wave_has_no_more_groups_of_a_lane_than_share_its_rate() -> None:
