@@ -17,6 +17,17 @@ def plain() -> boto3.Session:
     return boto3.Session()
 
 
+MARKED = "sekam-rekrow-eht-ylno-taht-yek-terces-a"
+"""A secret key backwards."""
+
+
+def marked() -> boto3.Session:
+    """A session with a key that is nowhere but in the process that makes it."""
+    return boto3.Session(
+        aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key=MARKED[::-1], region_name="us-east-1"
+    )
+
+
 def deadly() -> boto3.Session:
     """A session the first time; the second time the end of the process that asks for it."""
     flag = Path(os.environ[FLAG])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -63,3 +64,31 @@ def until(what: str) -> Iterator[None]:
         yield
         time.sleep(0.002)
     raise TimeoutError(f"this did not happen within {PATIENCE_S} seconds: {what}")
+
+
+def memory_has(process: int, backwards: str) -> bool:
+    """Whether a process has a text in its memory, in what it shares with others too.
+
+    Args:
+        process: Its number.
+        backwards: The text in reverse order. The process that looks for it then does not have it itself.
+    """
+    wanted = re.compile("".join(f"[{re.escape(each)}]" for each in reversed(backwards)).encode())
+    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+            place, rights, *_ = line.split()
+            first, last = (int(each, 16) for each in place.split("-"))
+            tail = b""
+            while "r" in rights and first < last:
+                try:
+                    memory.seek(first)
+                    read = memory.read(min(last - first, 1 << 24))
+                except (OSError, ValueError):  # a page of the kernel, or one that was given back meanwhile
+                    break
+                if wanted.search(tail + read):
+                    return True
+                if not read:
+                    break
+                first += len(read)
+                tail = read[-len(backwards) :]
+    return False

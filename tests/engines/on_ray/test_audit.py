@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ import ray.data
 
 import layercheck as lc
 import layercheck.ray
+import poison
 from audited import (
     REPOSITORY,
     SECRET,
@@ -35,7 +37,7 @@ from audited import (
 )
 from layercheck import shard
 from layercheck.testing import Fault, LocalEcr
-from processes import descendants, end, end_all
+from processes import descendants, end, end_all, memory_has
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -311,6 +313,33 @@ def test_the_same_call_goes_on_after_the_driver_is_gone(tmp_path: Path) -> None:
         assert table_at(tmp_path / "verdicts") == of_one_process(ecr, MANY)
     # The actors of the killed driver go on until Ray ends them.
     assert asked <= MANY_CALLS + 2 + 8 + 4 * MANY_CALLS // 8
+
+
+def test_a_key_stays_in_the_workers_and_is_not_in_the_object_store(tmp_path: Path) -> None:
+    """What is sent is in the memory of who sends it: the driver, the raylet with the objects, the GCS."""
+    with server() as ecr:
+        run = layercheck.ray.submit(
+            pa.table({"digest": MANY}),
+            REPOSITORY,
+            path=tmp_path / "verdicts",
+            endpoint_url=ecr.endpoint_url,
+            region_name="us-east-1",
+            rate=5,  # so that it goes on while memories are read
+            session="poison:marked",
+        )
+        wait_for_calls(ecr, 5)
+        found = descendants(os.getpid())
+        has_it = {}
+        for number in (*found, os.getpid()):
+            with contextlib.suppress(FileNotFoundError):  # an idle worker that ended meanwhile
+                has_it[number] = memory_has(number, poison.MARKED)
+        run.cancel()
+        with pytest.raises(lc.RunCancelled):
+            run.result(60)
+    names = {number: Path(command.split()[0]).name for number, command in found.items() if command.split()}
+    assert {"raylet", "gcs_server"} <= {names.get(number) for number in has_it}
+    # So a key is seen where it is.
+    assert {names.get(number) for number, has in has_it.items() if has} == {"ray::_Asker.call"}
 
 
 def test_no_secret_is_in_what_ray_logs_or_the_audit_writes(tmp_path: Path, ray_folder: str) -> None:
