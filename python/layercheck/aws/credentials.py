@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -146,6 +147,18 @@ def known_account(client: Any) -> str | None:
     if not found.isdecimal() and isinstance(key, str):
         found = account_of(key)
     return found if found.isdecimal() else None
+
+
+def key_mark(client: Any) -> str | None:
+    """What tells the client's keys from others and shows nothing of them; None if there are none.
+
+    It fetches credentials as `known_account` does.
+    """
+    try:
+        key = of_client(client).get_frozen_credentials().access_key
+    except Exception:  # noqa: BLE001 (from files, processes, browsers, networks)
+        return None
+    return f"key {hashlib.sha256(key.encode()).hexdigest()[:12]}" if isinstance(key, str) and key else None
 
 
 def account_of(access_key_id: str) -> str:

@@ -124,6 +124,11 @@ class Connection:
         return credentials.known_account(self.client)
 
     @property
+    def key_mark(self) -> str | None:
+        """What tells the keys of the credentials from others and shows nothing of them."""
+        return credentials.key_mark(self.client)
+
+    @property
     def renewable(self) -> bool:
         """Whether the client gets new credentials when these expire."""
         return credentials.can_be_renewed(self.client)

@@ -29,6 +29,7 @@ class Look:
         rate: Calls per second of all workers together: the number of the settings, half the default quota,
             or what Service Quotas answered; None after an error.
         error: Why the worker cannot ask; None if it can.
+        key_mark: What tells its keys from others and shows nothing of them; for keys that show no account.
     """
 
     version: str
@@ -39,6 +40,7 @@ class Look:
     endpoint_url: str | None = None
     rate: float | None = None
     error: PartError | None = None
+    key_mark: str | None = None
 
     def to_json(self) -> str:
         """Return this as a text of a few hundred bytes, for engines that return rows only."""
@@ -72,7 +74,7 @@ def look(settings: Settings) -> Look:
         with open_checker(settings, None) as checker:
             connection = checker._connection
             rate = checker.rate
-            account = connection.account_id
+            account, key_mark = connection.account_id, connection.key_mark
             checker.check([_ANY_DIGEST])
             region, url = checker.target.region_name, url_of(checker)
     except MemoryError:
@@ -80,7 +82,7 @@ def look(settings: Settings) -> Look:
     except Exception as error:  # noqa: BLE001 (an engine would lose its class, and show its text)
         forget_session(settings)
         return _this(error=PartError.of(error))
-    return _this(account=account, region_name=region, endpoint_url=url, rate=rate)
+    return _this(account=account, region_name=region, endpoint_url=url, key_mark=key_mark, rate=rate)
 
 
 def accept(settings: Settings, seen: Look) -> Settings:
@@ -88,7 +90,7 @@ def accept(settings: Settings, seen: Look) -> Settings:
 
     The rate is a number then. Region, account and endpoint are those of the first worker, because a worker
     with other settings of its own would ask another registry. One whose credentials are of another account
-    has a fatal error.
+    has a fatal error, and so has one with other keys if the keys of either do not show their account.
 
     Raises:
         LayercheckError: What the worker found, as the class that `layercheck.check` would raise.
@@ -103,7 +105,7 @@ def accept(settings: Settings, seen: Look) -> Settings:
         settings,
         rate=seen.rate,
         region_name=seen.region_name,
-        account=seen.account,
+        account=seen.account or seen.key_mark,
         asked_url=seen.endpoint_url,
     )
 
@@ -132,6 +134,7 @@ def _this(
     account: str | None = None,
     region_name: str | None = None,
     endpoint_url: str | None = None,
+    key_mark: str | None = None,
     rate: float | None = None,
     error: PartError | None = None,
 ) -> Look:
@@ -146,4 +149,5 @@ def _this(
         endpoint_url,
         rate,
         error,
+        key_mark,
     )

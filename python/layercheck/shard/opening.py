@@ -118,9 +118,14 @@ def _wrong_place(settings: Settings, checker: Checker) -> str | None:
         )
     if settings.account is None or settings.registry_id is not None or settings.public:
         return None  # the registry does not depend on who asks
-    account = checker._connection.account_id
-    if account is None or account == settings.account:
-        return None
+    account, key_mark = checker._connection.account_id, checker._connection.key_mark
+    if key_mark is None or settings.account in (account, key_mark):
+        return None  # without keys the first call says what is wrong
+    if account is None or not settings.account.isdecimal():
+        return (
+            "the credentials of this worker are not those of the first one, and the keys do not show whether "
+            "the account is the same; give all workers the same, or pass registry_id"
+        )
     return (
         f"the credentials of this worker are of account {account} and those of the first one of account "
         f"{settings.account}; give all workers the same, or pass registry_id"

@@ -41,7 +41,8 @@ class Settings:
             the sum of all workers within bounds.
         transport: As for `layercheck.check`.
         account: The account that the credentials of each worker must be of, unless `registry_id` names the
-            registry. `accept` fills it in, as it does the next.
+            registry; or what tells the keys from others, if they do not show their account. `accept` fills it
+            in, as it does the next.
         asked_url: The endpoint that the client of each worker must have.
 
     Raises:

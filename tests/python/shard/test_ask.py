@@ -6,6 +6,7 @@ import gc
 import hashlib
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -290,6 +291,33 @@ def test_a_worker_of_another_account_does_not_ask(ecr: LocalEcr) -> None:
     with pytest.raises(lc.InvalidParameterError, match="of account 029608264753 and those of the first one"):
         asking.outcome.raise_error()
     assert ecr.counters.calls == calls
+
+
+@pytest.mark.parametrize("first", ["old key", "new key"])
+def test_a_worker_whose_keys_do_not_show_their_account_needs_the_keys_of_the_first_one(
+    ecr: LocalEcr, first: str
+) -> None:
+    """Keys from before 2019 do not. A worker of another account would find nothing of what is there."""
+    of_first = "session_of_old_keys" if first == "old key" else "session_of_another"
+    of_second = "session_of_another" if first == "old key" else "session_of_old_keys"
+    settings = settings_of(ecr, session=f"{__name__}:{of_first}")
+    settings = shard.accept(settings, shard.look(settings))
+    same = shard.ask(part(HELD), settings, SHARE)
+    assert sum(batch.num_rows for batch in same) == len(HELD)
+    assert same.outcome.error is None
+    calls = ecr.counters.calls
+    asking = shard.ask(part(HELD), replace(settings, session=f"{__name__}:{of_second}"), SHARE)
+    assert {line for batch in asking for line in batch.column("verdict").to_pylist()} == {"not_checked"}
+    with pytest.raises(lc.InvalidParameterError, match="do not show whether the account is the same"):
+        asking.outcome.raise_error()
+    assert ecr.counters.calls == calls
+    assert "AKIAIOSFODNN7EXAMPLE" not in repr(settings)
+
+
+def session_of_old_keys() -> Any:
+    import boto3
+
+    return boto3.Session(aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key=SECRET)
 
 
 def session_of_another() -> Any:
