@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from layercheck import shard
 from layercheck.errors import JournalError
 from layercheck.spark import tasks
+from layercheck.spark.paths_there import paths_there
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -59,8 +60,16 @@ class PreparedInput:
         return found
 
     def slice(self, number: int) -> DataFrame:
-        """Return the raw digests of a slice, each once."""
+        """Return the raw digests of a slice, each once.
+
+        Raises:
+            JournalError: They were deleted.
+        """
         path = f"{self._work}/{DIGESTS}/slice={number}"
+        if not paths_there(self._spark, [path], "digest binary"):
+            raise JournalError(
+                f"the digests of slice {number} are gone from {self._work!r}; pass another path to begin anew"
+            )
         return self._spark.read.schema("digest binary").parquet(path)
 
     def _persist(self, rate: float, slices: int | None) -> shard.Preparation:

@@ -174,6 +174,16 @@ def test_lines_that_are_gone_are_said_and_asked_again_without_their_manifest(
     assert lines_of(audit(frame_of(spark, TEXTS))) == truth
 
 
+def test_digests_that_are_gone_are_said(
+    spark: SparkSession, ecr: LocalEcr, audit: Any, tmp_path: Path
+) -> None:
+    audit(frame_of(spark, TEXTS), slices=2)
+    shutil.rmtree(tmp_path / "audit" / "_layercheck" / "digests" / "slice=1")
+    (tmp_path / "audit" / "_layercheck" / "slice=0001.json").unlink()
+    with pytest.raises(lc.JournalError, match=r"the digests of slice 1 are gone .* pass another path"):
+        audit(frame_of(spark, TEXTS))
+
+
 def test_what_somebody_else_put_under_the_path_is_not_read(
     spark: SparkSession, ecr: LocalEcr, audit: Any, tmp_path: Path
 ) -> None:
