@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -144,11 +145,12 @@ class Connection:
             with self.pool.lock:
                 threads = self.pool.close()
             self.rate.leave()
+        deadline = time.monotonic() + self._limits.grace_s
         for thread in (*run_threads, *threads):
             # A thread that is done with its last call ends at once. An abandoned thread, which may still wait
             # for the network, is not among these.
             if thread is not threading.current_thread():
-                thread.join(self._limits.grace_s)
+                thread.join(max(0.0, deadline - time.monotonic()))
         if not self._is_shared:
             self.transport.close()
             self._open.close()

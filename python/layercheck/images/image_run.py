@@ -138,8 +138,11 @@ class ImageRun(Future[ImageReport]):
         Repositories under way share their images with the check, so that their verdicts go on changing in it.
         """
         self._process.check()
+        return self._report()
+
+    def _report(self, *, final: bool = False) -> ImageReport:
         # A check that ends meanwhile is in both, and its report is the one that counts.
-        under_way = {found: check.so_far() for found, check in list(self._checks.items())}
+        under_way = {found: check.so_far(final=final) for found, check in list(self._checks.items())}
         reports = [*{**under_way, **self._reports}.values()]
         return ImageReport(
             reports, target=self._connection.target, notes=list(self._notes), stats=self._stats()
@@ -353,7 +356,7 @@ class ImageRun(Future[ImageReport]):
         """Give the future its result, whatever fails here."""
         try:
             self._call_progress(done=True)
-            report = self.report()
+            report = self._report(final=True)
             if not self._keep:
                 for each in report.repositories:
                     self.finished.put(each)

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from layercheck.types import ProgressCallback
 
 _SLICE_S = 0.1
+_BLOBS_GRACE_S = 3.0
+"""How long blobs under way are waited for after the end, seconds: shorter than a run waits for its
+repositories, so that it learns what was answered."""
 _RECENT_S = 86_400.0
 _LEVELS = 1_000
 """How often images are added that indexes among the chosen ones need, each time those of one level more."""
@@ -99,6 +102,7 @@ class RepositoryCheck:
         # Nobody may take back verdicts between a judgement and the questions that follow from it.
         self._judging = threading.Lock()
         self._was_cut = False
+        self._final: RepositoryReport | None = None
         self._notes: list[str] = []
         self._state: State = "partial"
         self._error: LayercheckError | None = None
@@ -144,8 +148,21 @@ class RepositoryCheck:
             )
         return self.so_far()
 
-    def so_far(self) -> RepositoryReport:
-        """Return what is known at this moment: images that are not judged yet are not checked."""
+    def so_far(self, *, final: bool = False) -> RepositoryReport:
+        """Return what is known at this moment: images that are not judged yet are not checked.
+
+        Args:
+            final: The run ends although this check goes on, because a call hangs. Its answer changes nothing
+                any more, and every later report is this one.
+        """
+        if self._final is None:
+            report = self._now(sealed=final)
+            if not final:
+                return report
+            self._final = report
+        return self._final
+
+    def _now(self, *, sealed: bool) -> RepositoryReport:
         connection = self._parts.connection
         account_id = connection.target.registry_id or self._operations.account_id
         if account_id is None and not self._operations.accounts:
@@ -157,7 +174,7 @@ class RepositoryCheck:
                 # Images all of whose parts have answers keep their verdicts. What was denied only once counts
                 # as not checked, until the next judgement.
                 self._judge()
-                self._graph.not_checked()
+                self._graph.not_checked(sealed=sealed)
                 self._was_cut = True
             elif self._was_cut:
                 self._judge()
@@ -288,12 +305,23 @@ class RepositoryCheck:
         return self._graph.list_page(details)
 
     def _check_blobs(self, checker: Checker, plan: Plan, progress: ProgressCallback) -> Report:
-        """Check blobs until the end, or until everything is to stop."""
+        """Check blobs until the end, or until everything is to stop.
+
+        Raises:
+            CheckStopped: Everything was to stop before.
+        """
         stop = self._parts.stop
+        stop.check()
         run = checker.submit(plan, progress=progress)
+        leave_at: float | None = None
         while not run._wait(_SLICE_S):
-            if stop.is_set:
+            if not stop.is_set:
+                continue
+            if leave_at is None:
                 run.cancel()
+                leave_at = time.monotonic() + _BLOBS_GRACE_S
+            elif time.monotonic() >= leave_at:
+                run._leave()
         try:
             report = run.result()
         except RunCancelled as cancelled:

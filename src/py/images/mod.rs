@@ -3,6 +3,7 @@
 mod details;
 mod repositories;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
@@ -31,6 +32,8 @@ use crate::table::records::Records;
 #[pyclass(name = "ImageGraph", module = "layercheck._core", frozen)]
 pub(super) struct PyImageGraph {
     graph: Arc<Mutex<Graph>>,
+    /// Whether nothing changes the graph any more. Written and read with the lock held.
+    sealed: AtomicBool,
 }
 
 impl PyImageGraph {
@@ -38,6 +41,12 @@ impl PyImageGraph {
     /// with the interpreter lock held.
     fn lock(&self) -> MutexGuard<'_, Graph> {
         lock(&self.graph)
+    }
+
+    /// Locks the graph to change it; None if it was sealed.
+    fn open(&self) -> Option<MutexGuard<'_, Graph>> {
+        let graph = self.lock();
+        (!self.sealed.load(Ordering::Relaxed)).then_some(graph)
     }
 }
 
@@ -58,7 +67,7 @@ impl PyImageGraph {
             let message = format!("{text:?} is not a platform; expected OS/ARCH or OS/ARCH/VARIANT");
             PyValueError::new_err(message)
         })?;
-        Ok(Self { graph: Arc::new(Mutex::new(Graph::new(filter)?)) })
+        Ok(Self { graph: Arc::new(Mutex::new(Graph::new(filter)?)), sealed: AtomicBool::new(false) })
     }
 
     /// Take a page of a listing: `imageDetails` of `DescribeImages` or `imageIds` of `ListImages`, as botocore
@@ -76,7 +85,7 @@ impl PyImageGraph {
         }
         let images: Vec<_> = read.iter().map(Detail::image).collect();
         let new = py.detach(|| {
-            let mut graph = self.lock();
+            let Some(mut graph) = self.open() else { return Ok(0) };
             (0..skipped).for_each(|_| graph.skip());
             let mut new = 0;
             for image in &images {
@@ -127,7 +136,9 @@ impl PyImageGraph {
     /// Let `unread` hand out these images once more, unless they were read or failed meanwhile.
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn again(&self, digests: Vec<Bound<'_, PyString>>) {
-        self.lock().take_back(&all(&digests));
+        if let Some(mut graph) = self.open() {
+            graph.take_back(&all(&digests));
+        }
     }
 
     /// Return the media types that the listing gives to these images, each once.
@@ -179,7 +190,8 @@ impl PyImageGraph {
                     if let Some(known) = known {
                         manifest.hide(&known.known);
                     }
-                    Ok(self.lock().take(&digest, &manifest)?.err())
+                    let Some(mut graph) = self.open() else { return Ok(Some(ReadError::NotListed)) };
+                    Ok(graph.take(&digest, &manifest)?.err())
                 },
             );
             taken.collect::<Result<Vec<_>, OutOfMemory>>()
@@ -192,8 +204,8 @@ impl PyImageGraph {
     /// `ImageInaccessible`), or else undecided. Nothing changes if it was read.
     #[pyo3(signature = (digest, code, reason, *, unreadable))]
     fn fail(&self, digest: &str, code: &str, reason: &str, unreadable: bool) {
-        if let Some(digest) = digest_of(digest) {
-            self.lock().fail(&digest, code, reason, unreadable);
+        if let (Some(digest), Some(mut graph)) = (digest_of(digest), self.open()) {
+            graph.fail(&digest, code, reason, unreadable);
         }
     }
 
@@ -210,7 +222,7 @@ impl PyImageGraph {
     /// is not listed as active.
     fn restore(&self, py: Python<'_>, digest: &str, projection: &[u8]) -> PyResult<bool> {
         let Some(digest) = digest_of(digest) else { return Ok(false) };
-        Ok(py.detach(|| self.lock().restore(&digest, projection))?)
+        Ok(py.detach(|| self.open().map_or(Ok(false), |mut graph| graph.restore(&digest, projection)))?)
     }
 
     /// Return the plan of all blobs that the manifests name (configs, layers, blobs that an index lists as
@@ -229,7 +241,8 @@ impl PyImageGraph {
     /// columns of another plan.
     fn set_verdicts(&self, py: Python<'_>, columns: &Bound<'_, PyColumns>) -> PyResult<()> {
         let columns = columns.get();
-        if py.detach(|| self.lock().set_verdicts(&columns.plan, &columns.columns)) {
+        let is_taken = |mut graph: MutexGuard<'_, Graph>| graph.set_verdicts(&columns.plan, &columns.columns);
+        if py.detach(|| self.open().is_none_or(is_taken)) {
             return Ok(());
         }
         Err(PyValueError::new_err("the columns are those of another plan than this graph's"))
@@ -249,7 +262,11 @@ impl PyImageGraph {
         pull_through: Option<bool>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let circumstances = Circumstances { listing_complete, pull_through };
-        counts(py, py.detach(|| self.lock().judge(circumstances))?)
+        let judged = py.detach(|| match self.open() {
+            Some(mut graph) => graph.judge(circumstances),
+            None => Ok(self.lock().counts()),
+        })?;
+        counts(py, judged)
     }
 
     /// Return the number of listed images for each verdict. Images that were not judged are `not_checked`.
@@ -273,13 +290,14 @@ impl PyImageGraph {
     /// that they are there, they are undecided. The size of the later answer counts.
     fn look_again(&self, py: Python<'_>, columns: &Bound<'_, PyColumns>) -> PyResult<()> {
         let columns = columns.get();
-        Ok(py.detach(|| self.lock().look_again(&columns.plan, &columns.columns))?)
+        let looked = |mut graph: MutexGuard<'_, Graph>| graph.look_again(&columns.plan, &columns.columns);
+        Ok(py.detach(|| self.open().map_or(Ok(()), looked))?)
     }
 
     /// Say that an answer denied these images, or these children that are not listed, for the first time.
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn deny(&self, digests: Vec<Bound<'_, PyString>>) {
-        let mut graph = self.lock();
+        let Some(mut graph) = self.open() else { return };
         for digest in all(&digests) {
             graph.deny(&digest);
         }
@@ -288,7 +306,7 @@ impl PyImageGraph {
     /// Say that a second look did not find these images, or these children that are not listed.
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn gone(&self, digests: Vec<Bound<'_, PyString>>) {
-        let mut graph = self.lock();
+        let Some(mut graph) = self.open() else { return };
         for digest in all(&digests) {
             graph.gone(&digest);
         }
@@ -297,7 +315,7 @@ impl PyImageGraph {
     /// Say that a second look called these images archived, as the listing did.
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn confirm_archived(&self, digests: Vec<Bound<'_, PyString>>) {
-        let mut graph = self.lock();
+        let Some(mut graph) = self.open() else { return };
         for digest in all(&digests) {
             graph.confirm_archived(&digest);
         }
@@ -307,7 +325,7 @@ impl PyImageGraph {
     /// name them are undecided. A listed image is not gone then.
     #[expect(clippy::needless_pass_by_value, reason = "the list comes out of a Python object by value")]
     fn found(&self, digests: Vec<Bound<'_, PyString>>) {
-        let mut graph = self.lock();
+        let Some(mut graph) = self.open() else { return };
         for digest in all(&digests) {
             graph.found(&digest);
         }
@@ -316,15 +334,22 @@ impl PyImageGraph {
     /// Take the word of a second witness about a missing blob: True if it denied the blob too, False if it gave
     /// it (images that need the blob are undecided then, with the code Contradiction), None if it did not tell.
     fn confirm(&self, digest: &str, confirmed: Option<bool>) {
-        if let (Some(digest), Some(is_denied)) = (digest_of(digest), confirmed) {
-            self.lock().confirm(&digest, is_denied);
+        if let (Some(digest), Some(is_denied), Some(mut graph)) = (digest_of(digest), confirmed, self.open())
+        {
+            graph.confirm(&digest, is_denied);
         }
     }
 
     /// Say that the run ends here: images that were not judged, and images of which a missing part was denied
-    /// only once because no second look came to it, are `not_checked`.
-    fn not_checked(&self, py: Python<'_>) {
-        py.detach(|| self.lock().end_early());
+    /// only once because no second look came to it, are `not_checked`. With `sealed`, nothing changes the graph
+    /// from then on: a call that hung while the run ended may still bring its answer.
+    #[pyo3(signature = (*, sealed = false))]
+    fn not_checked(&self, py: Python<'_>, sealed: bool) {
+        py.detach(|| {
+            let Some(mut graph) = self.open() else { return };
+            graph.end_early();
+            self.sealed.store(sealed, Ordering::Relaxed);
+        });
     }
 
     /// Return the digests of the listed images with this code of `ImageVerdict`, in the order of the listing.

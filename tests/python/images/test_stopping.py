@@ -61,6 +61,38 @@ def test_a_timeout_ends_a_check_in_any_phase_with_all_that_is_known(operation: s
     assert report.counts["incomplete"] == 0 or operation == "GetDownloadUrlForLayer"
 
 
+def test_blobs_that_were_answered_before_the_end_keep_their_verdicts_though_others_hang() -> None:
+    fault = Fault("latency", operations=("BatchCheckLayerAvailability",), calls=(2, None), ms=60_000)
+    with LocalEcr({REPOSITORY: RULE}, faults=[fault]) as ecr:
+        report = check(ecr, REPOSITORY, timeout_s=1.0)
+        late = [each for each in threading.enumerate() if each.name.startswith("layercheck-repository")]
+        ecr.set_faults([])
+    assert not late  # so nobody is left who could change the report
+    verdicts = set(report.to_arrow("layers").column("verdict").to_pylist())
+    assert "unanswered" in verdicts
+    assert report.counts["not_checked"] < report.images
+
+
+@pytest.mark.parametrize("operation", ["DescribeImages", "BatchGetImage"])
+def test_an_answer_that_comes_after_the_end_changes_nothing_in_the_report(operation: str) -> None:
+    fault = Fault("latency", operations=(operation,), ms=9_000)  # type: ignore[arg-type]
+    with LocalEcr({REPOSITORY: RULE}, faults=[fault]) as ecr, checking(ecr) as checker:
+        run = checker.submit(timeout_s=0.5)
+        report = run.result(30)
+        assert report.stats.ended == "timeout"
+        ecr.set_faults([])
+        before = [report.counts, *(report.to_arrow(table) for table in ("images", "layers", "platforms"))]
+        late = [each for each in threading.enumerate() if each.name.startswith("layercheck-repository")]
+        assert late
+        for each in late:
+            each.join(60)
+        assert not any(each.is_alive() for each in late)
+        for now in (report, run.report()):
+            found = [now.counts, *(now.to_arrow(table) for table in ("images", "layers", "platforms"))]
+            assert found == before
+        assert run.report().repositories[0].state == report.repositories[0].state == "partial"
+
+
 @pytest.mark.parametrize("operation", ["DescribeImages", "BatchGetImage"])
 def test_cancel_ends_a_check_although_a_call_hangs(operation: str) -> None:
     with hanging(operation) as ecr, checking(ecr) as checker:
