@@ -109,7 +109,7 @@ def audit(
         rate=rate,
     )
     if slices is not None:
-        shard.slices.check_slices(slices)
+        slices = shard.slices.check_slices(slices)
     rows = digest_column(frame, column, raw=raw)
     spark = frame.sparkSession
     place = shard.folder.checked_path(path).rstrip("/")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -302,6 +303,14 @@ def test_files_of_an_older_preparation_are_no_part_of_the_table(tmp_path: Path) 
         audit(ecr, pieces(ROWS, []), tmp_path, slices=1, askers=2)
         shutil.rmtree(tmp_path / "_layercheck")
         table = audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(slots=3), slices=1, askers=3)
+        assert lines(table) == of_one_process(ecr, ROWS)
+
+
+def test_numbers_of_numpy_make_the_run_of_those_of_python(tmp_path: Path) -> None:
+    with server() as ecr:
+        options: dict[str, Any] = {"slices": np.int64(2), "askers": np.int64(2)}
+        audit(ecr, pieces(ROWS, []), tmp_path, **options)
+        table = audit(ecr, pieces(ROWS, []), tmp_path, **options, max_age_s=np.float32(3_600))
         assert lines(table) == of_one_process(ecr, ROWS)
 
 
