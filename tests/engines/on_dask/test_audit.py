@@ -83,9 +83,27 @@ def as_futures(folder: Path) -> Any:
     return Client.current().scatter(as_tables(folder))
 
 
+def as_a_pandas_frame(_: Path) -> Any:
+    return pd.DataFrame({"digest": ROWS})
+
+
+def as_pandas_series(_: Path) -> Any:
+    return [pd.Series(ROWS[:600]), pd.Series(ROWS[600:])]
+
+
 @pytest.mark.parametrize(
     "make",
-    [as_paths, as_path_objects, as_a_dataset, as_a_frame, as_tables, as_delayed, as_futures],
+    [
+        as_paths,
+        as_path_objects,
+        as_a_dataset,
+        as_a_frame,
+        as_tables,
+        as_delayed,
+        as_futures,
+        as_a_pandas_frame,
+        as_pandas_series,
+    ],
     ids=lambda make: make.__name__,
 )
 def test_every_form_of_input_gives_the_verdicts_of_one_process(
@@ -310,6 +328,35 @@ def test_attach_to_few_rows_keeps_words_and_types(client: Client, tmp_path: Path
     assert list(whole["verdict"]) == [lc.Verdict(code).label for code in report.verdicts]
     added = verdicts.dtypes.drop("digest")
     assert whole.dtypes[list(added.index)].to_dict() == added.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"frame": pd.DataFrame({"digest": DIGESTS})}, "frame is a pandas DataFrame; expected a Dask DataFr"),
+        ({"verdicts": shard.empty_table().to_pandas()}, "verdicts is a pandas DataFrame; expected a Dask Da"),
+        ({"verdicts": shard.empty_table()}, "verdicts is a pyarrow Table; expected a Dask DataFrame"),
+    ],
+)
+def test_attach_says_what_is_not_a_frame_of_dask(given: dict[str, Any], message: str) -> None:
+    frame = dd.from_pandas(pd.DataFrame({"digest": DIGESTS}), npartitions=1)
+    verdicts = dd.from_pandas(shard.empty_table().to_pandas(), npartitions=1)
+    with pytest.raises(TypeError, match=message):
+        layercheck.dask.attach(**{"frame": frame, "verdicts": verdicts, **given})
+
+
+def test_canonical_says_what_is_not_a_series_of_dask() -> None:
+    frame = pd.DataFrame({"digest": DIGESTS})
+    for given, kind in ((frame["digest"], "pandas Series"), (dd.from_pandas(frame), "dask DataFrame")):
+        with pytest.raises(TypeError, match=f"column is a {kind}; expected a Dask Series"):
+            layercheck.dask.canonical(given)
+
+
+def test_a_table_that_is_none_is_said(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="table is a set; expected a Dask or pandas DataFrame, paths of"):
+        layercheck.dask.audit(set(DIGESTS), REPOSITORY, path=tmp_path)
+    with pytest.raises(TypeError, match="table holds digests, and texts are taken for paths"):
+        layercheck.dask.audit(DIGESTS, REPOSITORY, path=tmp_path)
 
 
 def test_a_series_is_a_column_of_digests(client: Client, tmp_path: Path) -> None:

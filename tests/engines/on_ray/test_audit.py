@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pds
 import pytest
@@ -89,9 +90,25 @@ def as_references(folder: Path) -> Any:
     return [ray.put(table) for table in as_tables(folder)]
 
 
+def as_a_pandas_frame(_: Path) -> Any:
+    return pd.DataFrame({"digest": ROWS})
+
+
+def as_pandas_series(_: Path) -> Any:
+    return [pd.Series(ROWS[:600]), pd.Series(ROWS[600:])]
+
+
 @pytest.mark.parametrize(
     "make",
-    [as_paths, as_an_arrow_dataset, as_a_dataset, as_tables, as_references],
+    [
+        as_paths,
+        as_an_arrow_dataset,
+        as_a_dataset,
+        as_tables,
+        as_references,
+        as_a_pandas_frame,
+        as_pandas_series,
+    ],
     ids=lambda make: make.__name__,
 )
 def test_every_form_of_input_gives_the_verdicts_of_one_process(tmp_path: Path, make: Any) -> None:
@@ -228,6 +245,28 @@ def test_attach_gives_every_row_one_of_the_eight_words(tmp_path: Path) -> None:
     expected[700] = "not_checked"
     assert whole["row"].to_pylist() == list(range(len(ROWS)))
     assert whole["verdict"].to_pylist() == expected
+
+
+@pytest.mark.parametrize("name", ["dataset", "verdicts"])
+def test_attach_says_what_is_not_a_dataset(name: str) -> None:
+    given: dict[str, Any] = {
+        "dataset": ray.data.from_arrow(pa.table({"digest": DIGESTS})),
+        "verdicts": ray.data.from_arrow(shard.empty_table()),
+    }
+    given[name] = pd.DataFrame({"digest": DIGESTS})
+    with pytest.raises(TypeError, match=f"{name} is a pandas DataFrame; expected a ray.data.Dataset, which"):
+        layercheck.ray.attach(**given)
+
+
+def test_rows_that_are_not_a_dataset_are_said(tmp_path: Path) -> None:
+    frame: Any = pd.DataFrame({"digest": DIGESTS})
+    message = "dataset is a pandas DataFrame; expected a ray.data.Dataset"
+    with pytest.raises(TypeError, match=message):
+        layercheck.ray.canonical(frame)
+    with pytest.raises(TypeError, match=message):
+        layercheck.ray.verdicts(frame, REPOSITORY)
+    with pytest.raises(TypeError, match="table is a set; expected a ray"):
+        layercheck.ray.audit(set(DIGESTS), REPOSITORY, path=tmp_path)
 
 
 @pytest.mark.parametrize("empty", ["rows", "verdicts", "both"])

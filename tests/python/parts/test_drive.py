@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -24,6 +25,7 @@ import layercheck as lc
 from fake_account import digests
 from layercheck import shard
 from layercheck.parts.drive import Task
+from layercheck.parts.pieces import listed
 from layercheck.testing import Fault, LocalEcr, dummy_session
 from parts.one_by_one import REPOSITORY, DriverDiedError, OneByOne, audit, lines, table_at
 
@@ -69,6 +71,22 @@ def test_any_cutting_gives_the_table_of_one_process(cuts: list[int], slices: int
         assert lines(table) == of_one_process(ecr, rows)
         seen = shard.summary(Path(folder) / "run")
         assert (seen.rows, seen.digests, seen.complete) == (len(rows), len(table), True)
+
+
+PANDAS: dict[str, Callable[[], Any]] = {
+    "a frame": lambda: pd.DataFrame({"digest": ROWS, "row": range(len(ROWS))}),
+    "a Series": lambda: pd.Series(ROWS, name="layer"),
+    "an Index": lambda: pd.Index(ROWS),
+    "Series in a list": lambda: [pd.Series(ROWS[:600]), pd.Series(ROWS[600:], index=ROWS[600:])],
+}
+
+
+@pytest.mark.parametrize("form", PANDAS)
+def test_tables_of_pandas_give_the_table_of_one_process(tmp_path: Path, form: str) -> None:
+    with server() as ecr:
+        found = listed(PANDAS[form]())
+        assert found is not None
+        assert lines(audit(ecr, found, tmp_path)) == of_one_process(ecr, ROWS)
 
 
 @pytest.mark.parametrize("dies_after", range(8))
