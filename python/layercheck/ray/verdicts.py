@@ -59,11 +59,10 @@ def verdicts(
     settings = Settings(repository_name, registry_id, region_name, public, endpoint_url, session, rate)
     check_dataset("dataset", dataset)
     engine = Cluster()
-    slots = engine.slots  # before the first look, which would wait for them
     ((_, seen),) = engine.run([Task("the first look", look, (settings,))], 1)
     settings = accept(settings, seen)
     assert isinstance(settings.rate, float)  # noqa: S101 (for the type checker)
-    share = share_of(settings.rate, slots=slots, askers=askers)
+    share = share_of(settings.rate, slots=engine.slots, askers=askers)
     rows = Rows(column, raw, strict)
     digests = dataset.map_batches(
         _numbered, batch_format="pyarrow", batch_size=None, fn_args=(rows, share.askers)
