@@ -14,6 +14,7 @@ from layercheck.errors import InvalidParameterError, LayercheckError
 from layercheck.images.image_progress import ImageProgressCallback
 from layercheck.parts.image_rows import COLUMNS, check_columns
 from layercheck.spark import cluster, tasks
+from layercheck.spark.input_column import check_frame
 from layercheck.spark.spark_types import fields_of
 from layercheck.spark.verdicts import first_found
 
@@ -156,8 +157,7 @@ def audit_images(
 def _rows(frame: DataFrame) -> list[tuple[Any, ...]]:
     from pyspark.sql import functions
 
-    if not hasattr(frame, "mapInArrow"):
-        raise TypeError(f"frame is a {type(frame).__name__}; expected a DataFrame of Spark 3.5 or newer")
+    check_frame("frame", frame)
     if frame.isStreaming:
         raise InvalidParameterError("frame is a stream; pass one batch of it, for instance in foreachBatch")
     kinds = {each.name: each.dataType.simpleString() for each in frame.schema}
