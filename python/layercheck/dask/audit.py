@@ -48,8 +48,8 @@ def audit(
 
     Args:
         table: A Dask DataFrame; the path of a Parquet file or of a folder with such files; a list of paths; a
-            `pyarrow.dataset`; an Arrow table; or a list of Arrow tables, `dask.delayed` values and futures of
-            Arrow tables or pandas frames. Take paths or Arrow tables where digests are raw.
+            `pyarrow.dataset`; an Arrow table; a pandas frame or Series; or a list of such tables,
+            `dask.delayed` values and futures of them. Take paths or Arrow tables where digests are raw.
         repository_name: Name, image URI or ARN of the repository.
         path: A folder for the verdicts and the records of the run, which the client and all workers see: a
             path or a URL that pyarrow knows, such as `s3://bucket/audit`.

@@ -11,6 +11,8 @@ from typing import Any
 from layercheck.errors import LayercheckError, RunCancelled
 from layercheck.parts.drive import Task, lacks_layercheck
 from layercheck.parts.window import Window
+from layercheck.parts.worker_watch import WorkerWatch
+from layercheck.shard.arguments import kind_of
 
 _LOOK_S = 0.5
 """How often the driver looks whether the scheduler is there while it waits, seconds."""
@@ -23,14 +25,12 @@ class Cluster:
         self._client = client
         self._stopped = threading.Event()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._workers = WorkerWatch("the Dask cluster has no workers", "start some")
 
     @property
     def slots(self) -> int:
         """Threads of all workers."""
-        slots: int = sum(self._client.nthreads().values())
-        if not slots:
-            raise LayercheckError("the Dask cluster has no workers; start some, and run the same again")
-        return slots
+        return self._workers.slots(self._threads())
 
     def stop(self) -> None:
         """End the audit soon."""
@@ -92,9 +92,14 @@ class Cluster:
             try:
                 future = done.get(timeout=_LOOK_S)
             except queue.Empty:
+                self._workers.waited(self._threads)
                 continue
             if future is not None:
+                self._workers.answered()
                 return future
+
+    def _threads(self) -> int:
+        return sum(self._client.nthreads().values())
 
     def _check(self) -> None:
         if self._stopped.is_set():
@@ -130,7 +135,7 @@ def connected(client: Any) -> Any:
 
     Raises:
         LayercheckError: There is none.
-        TypeError: It is an asynchronous one.
+        TypeError: It is an asynchronous one, or an address or a cluster.
     """
     import distributed
 
@@ -141,7 +146,14 @@ def connected(client: Any) -> Any:
             raise LayercheckError(
                 "there is no Dask client; make one with distributed.Client(address), or pass client="
             ) from None
-    if getattr(client, "asynchronous", False):
+    if not isinstance(client, distributed.Client):
+        if isinstance(client, str):
+            raise TypeError("client is an address; pass distributed.Client(address)")
+        advice = "expected a distributed.Client"
+        if hasattr(client, "get_client"):  # a cluster of Dask
+            advice = "pass its client: cluster.get_client()"
+        raise TypeError(f"client is a {kind_of(client)}; {advice}")
+    if client.asynchronous:
         raise TypeError("client is asynchronous; pass a client that was made without asynchronous=True")
     return client
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layercheck.parts.pieces import listed
+from layercheck.shard.arguments import kind_of
 
 
 def pieces_of(table: Any, column: str) -> list[Any]:
@@ -28,7 +29,7 @@ def pieces_of(table: Any, column: str) -> list[Any]:
     found = listed(table)
     if found is None:
         raise TypeError(
-            f"table is a {type(table).__name__}; expected a Dask DataFrame, paths of Parquet files, a "
-            "dataset of pyarrow, or a list of Arrow tables, delayed values or futures"
+            f"table is a {kind_of(table)}; expected a Dask or pandas DataFrame, paths of Parquet files, a "
+            "dataset of pyarrow, an Arrow table, or a list of such tables, delayed values or futures"
         )
     return found

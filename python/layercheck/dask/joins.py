@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.join_rows import ADDED, KEY, added_columns, canonical_column, filled_verdicts
+from layercheck.shard.arguments import kind_of
 from layercheck.shard.table import arrow, schema
 
 if TYPE_CHECKING:
@@ -22,9 +23,15 @@ def canonical(column: dd.Series, *, raw: bool = False, strict: bool = False) -> 
 
     Returns:
         A lazy Dask Series of `binary[pyarrow]`, for joins. It asks nothing.
+
+    Raises:
+        TypeError: `column` is something else.
     """
+    import dask.dataframe as dd
     import pandas as pd
 
+    if not isinstance(column, dd.Series):
+        raise TypeError(f"column is a {kind_of(column)}; expected a Dask Series, such as frame['digest']")
     meta = pd.Series([], dtype=pd.ArrowDtype(arrow().binary()), name=column.name)
     return column.map_partitions(_canonical, raw, strict, meta=meta)
 
@@ -55,9 +62,12 @@ def attach(
         table is `not_checked`; `verdict` is never null.
 
     Raises:
+        TypeError: `frame` or `verdicts` is not a Dask DataFrame.
         InvalidParameterError: The frame lacks the column, or has a column of one of these names; or the
             table lacks one.
     """
+    for name, given in (("frame", frame), ("verdicts", verdicts)):
+        _check_frame(name, given)
     added = added_columns(list(frame.columns), column, columns, list(verdicts.columns))
     left = frame.assign(**{KEY: canonical(frame[column], raw=raw, strict=strict)})
     right = verdicts.assign(**{KEY: canonical(verdicts["digest"])})[[KEY, *added]]
@@ -66,6 +76,16 @@ def attach(
     joined = left.merge(right, on=KEY, how="left")
     kept = [*frame.columns, *added]
     return joined.map_partitions(_filled, kept, added, meta=joined._meta[kept])
+
+
+def _check_frame(name: str, given: object) -> None:
+    import dask.dataframe as dd
+
+    if not isinstance(given, dd.DataFrame):
+        raise TypeError(
+            f"{name} is a {kind_of(given)}; expected a Dask DataFrame, which dask.dataframe.from_pandas "
+            "makes of a pandas DataFrame"
+        )
 
 
 def _canonical(series: Any, raw: bool, strict: bool) -> Any:

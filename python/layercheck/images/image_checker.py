@@ -352,8 +352,10 @@ def patterns(name: str, given: Iterable[str]) -> tuple[str, ...]:
     """Return one text or several as a tuple.
 
     Raises:
-        TypeError: One of them is not text.
+        TypeError: It is something else, or one of them is not text.
     """
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{name} is a {type(given).__name__}; expected a str, or several in a list")
     several = (given,) if isinstance(given, str) else tuple(given)
     for each in several:
         if not isinstance(each, str):

@@ -134,8 +134,7 @@ class Audit:
         Raises:
             LayercheckError: What a worker or the engine came to; the message says how to go on.
         """
-        if self.slices is not None:
-            check_slices(self.slices)
+        wanted = None if self.slices is None else check_slices(self.slices)
         checked_age(self.max_age_s)
         if self.progress is not True:
             as_callback(self.progress)
@@ -146,7 +145,7 @@ class Audit:
         share = share_of(settings.rate, slots=self.engine.slots, askers=self.askers)
         try:
             refuse_other_run(self.files.records, settings, seen)
-            preparation = self._prepare(settings.rate, share)
+            preparation = self._prepare(settings.rate, share, wanted)
             return self._ask(settings, seen, share, preparation)
         except (LayercheckError, KeyboardInterrupt) as error:
             if isinstance(error, JournalError):
@@ -154,22 +153,22 @@ class Audit:
             error.add_note(f"what is finished stays in {self.files.path}; run the same again to go on")
             raise
 
-    def _prepare(self, rate: float, share: Share) -> Preparation:
+    def _prepare(self, rate: float, share: Share, wanted: int | None) -> Preparation:
         """Write the digests of all parts, or check that they are those of this input."""
         records = self.files.records
         known = Preparation.read(records)
         if known is not None:
-            if self.slices not in (None, known.slices):
+            if wanted not in (None, known.slices):
                 raise JournalError(
                     f"the run that began in {self.files.path!r} has {known.slices:,} slices and slices is "
-                    f"{self.slices!r}; leave it out to go on, or pass another path to begin anew"
+                    f"{wanted!r}; leave it out to go on, or pass another path to begin anew"
                 )
             known.check_input(sum((each.counts for each in self._pieces("")), Counts()))
             return known
         run = uuid.uuid4().hex[:12]
         pieces = list(self._pieces(piece_folder(run)))
         most = sum(piece.digests for piece in pieces)
-        slices = self.slices or slice_count(most, rate, most=_AT_ONCE)
+        slices = wanted or slice_count(most, rate, most=_AT_ONCE)
         seconds = most / slices / (rate * 100)
         parts = share.askers * max(1, min(_MOST_PARTS, round(seconds / _PART_S)))
         found = [piece.file for piece in pieces if piece.file is not None]

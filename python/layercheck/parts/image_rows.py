@@ -25,8 +25,6 @@ def rows_of(table: Any) -> list[Row] | None:
         InvalidParameterError: It has no column `repository`.
         TypeError: A column is not text.
     """
-    if type(table).__module__.partition(".")[0] == "pandas":
-        table = [table]
     pieces = listed(table)
     if pieces is None:
         return None

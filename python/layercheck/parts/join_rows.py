@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck._core import MAX_BATCH, Planner
@@ -47,6 +47,19 @@ ADDED = ("verdict", "size", "media_type", "code", "reason", "asked_at")
 """The columns that a row can get."""
 
 
+def column_names(columns: object) -> list[str]:
+    """Return the columns that a caller of `attach` wants, as a list.
+
+    Raises:
+        InvalidParameterError: It is one name, which would be taken for names of one letter, or not names.
+    """
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        raise InvalidParameterError(
+            f"columns is {columns!r}; expected a list of names, such as ['verdict', 'size']"
+        )
+    return list(columns)
+
+
 def added_columns(
     names: Sequence[str], column: str, columns: Sequence[str], of_verdicts: Sequence[str]
 ) -> list[str]:
@@ -60,13 +73,14 @@ def added_columns(
 
     Raises:
         InvalidParameterError: The rows lack the column, or have a column of a wanted name; or a verdict
-            table has no such column.
+            table has no such column; or `columns` is not a list of names.
     """
+    wanted = column_names(columns)
     if column not in names:
         shown = ", ".join(repr(name) for name in names[:20])
         raise InvalidParameterError(f"no column {column!r}; there are {shown or 'none'}")
-    added = [name for name in ADDED if name == "verdict" or name in columns]
-    for name in columns:
+    added = [name for name in ADDED if name == "verdict" or name in wanted]
+    for name in wanted:
         if name not in ADDED:
             raise InvalidParameterError(f"columns has {name!r}; expected some of {', '.join(ADDED)}")
     lacking = [name for name in ("digest", *added) if name not in of_verdicts]

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from layercheck.errors import InvalidParameterError
@@ -17,7 +18,11 @@ from layercheck.redact import clean
 from layercheck.shard.table import arrow
 
 _BATCH_ROWS = 1 << 16
-_DIGEST = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
+_DIGEST = re.compile(r"\s*(?:\S*@)?(?:sha256:)?[0-9a-f]{64}\s*", re.IGNORECASE)
+_DIGESTS_GIVEN = (
+    'table holds digests, and texts are taken for paths; pass pyarrow.table({"digest": [...]}), or lc.check '
+    "for a list"
+)
 _AHEAD = 2
 """Pieces under way for each slot, so that no slot waits for the driver."""
 
@@ -56,10 +61,11 @@ def listed(table: Any) -> list[Any] | None:
 
     Args:
         table: The path of a Parquet file or of a folder with such files, a list of paths or of Arrow tables,
-            a dataset of pyarrow, or an Arrow table.
+            a dataset of pyarrow, an Arrow table, or a pandas frame or Series.
 
     Raises:
-        TypeError: A dataset has a file system that holds keys.
+        TypeError: A dataset has a file system that holds keys, or a list holds digests.
+        InvalidParameterError: A path is a pattern.
     """
     dataset = importlib.import_module("pyarrow.dataset")
     pa = arrow()
@@ -69,9 +75,11 @@ def listed(table: Any) -> list[Any] | None:
         return [table.to_table()]
     if isinstance(table, dataset.Dataset):
         return _without_keys(list(table.get_fragments()))
-    if isinstance(table, pa.Table | pa.RecordBatch):
+    if isinstance(table, pa.Table | pa.RecordBatch) or _is_of_pandas(table):
         return [table]
     if isinstance(table, list | tuple):
+        if any(isinstance(each, bytes) for each in table):
+            raise TypeError(_DIGESTS_GIVEN)
         return _without_keys(
             [_everywhere(each) if isinstance(each, str | os.PathLike) else each for each in table]
         )
@@ -114,13 +122,20 @@ def batches_of(piece: Any, column: str | None) -> Iterable[Any]:
         return [piece]
     if isinstance(piece, pa.Table):
         return piece.to_batches(max_chunksize=_BATCH_ROWS)  # type: ignore[no-any-return]
-    if type(piece).__module__.partition(".")[0] == "pandas":
-        frame = piece[[column]] if column in piece.columns else piece
+    if _is_of_pandas(piece):
+        if piece.ndim == 1:  # a Series, which is a column of digests whatever its name
+            frame = piece.to_frame() if column is None else piece.to_frame(name=column)
+        else:
+            frame = piece[[column]] if column in piece.columns else piece
         return pa.Table.from_pandas(frame, preserve_index=False).to_batches(max_chunksize=_BATCH_ROWS)  # type: ignore[no-any-return]
     raise TypeError(
         f"a piece of the input is a {type(piece).__name__}; expected the path of a Parquet file, a Table or "
-        "RecordBatch of pyarrow, or a DataFrame of pandas"
+        "RecordBatch of pyarrow, or a DataFrame or Series of pandas"
     )
+
+
+def _is_of_pandas(value: object) -> bool:
+    return type(value).__module__.partition(".")[0] == "pandas"
 
 
 def _everywhere(path: str | os.PathLike[str]) -> str:
@@ -128,13 +143,21 @@ def _everywhere(path: str | os.PathLike[str]) -> str:
 
     Raises:
         TypeError: It is a digest.
+        InvalidParameterError: It is a pattern. The file systems of pyarrow expand none.
     """
     if _DIGEST.fullmatch(os.fspath(path)):
-        raise TypeError(
-            "table holds digests, and texts are taken for paths; "
-            'pass pyarrow.table({"digest": [...]}), or lc.check for a list'
+        raise TypeError(_DIGESTS_GIVEN)
+    found = Files.at(path, "table").path
+    if Path(found).is_absolute():
+        is_pattern = re.search(r"[*?[]", found) is not None and not Path(found).exists()
+    else:
+        is_pattern = "*" in found.partition("?")[0]
+    if is_pattern:
+        raise InvalidParameterError(
+            f"table has the pattern {clean(os.fspath(path), 200)!r}; pass the folder of the files, or a list "
+            "of their paths"
         )
-    return Files.at(path, "table").path
+    return found
 
 
 _KEYS = (

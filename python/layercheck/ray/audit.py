@@ -46,7 +46,8 @@ def audit(
 
     Args:
         table: A `ray.data.Dataset`; the path of a Parquet file or of a folder with such files; a list of
-            paths; a `pyarrow.dataset`; an Arrow table; or a list of Arrow tables and references to such.
+            paths; a `pyarrow.dataset`; an Arrow table; a pandas frame or Series; or a list of such tables and
+            references to them.
         repository_name: Name, image URI or ARN of the repository.
         path: A folder for the verdicts and the records of the run, which the driver and all workers see: a
             path or a URL that pyarrow knows, such as `s3://bucket/audit`.

@@ -9,6 +9,7 @@ from typing import Any
 from layercheck.errors import LayercheckError, RunCancelled
 from layercheck.parts.drive import Task, lacks_layercheck
 from layercheck.parts.window import Window
+from layercheck.parts.worker_watch import WorkerWatch
 
 _LOOK_S = 0.5
 """How often the driver looks whether the audit was cancelled while it waits, seconds."""
@@ -28,11 +29,19 @@ class Cluster:
             )
         self._ray = ray
         self._stopped = threading.Event()
+        self._workers = WorkerWatch(
+            "the Ray cluster has no CPU for the run",
+            "start a node with some (a cluster that grows by itself gets one by "
+            "ray.autoscaler.sdk.request_resources(num_cpus=1))",
+        )
+        self._workers.slots(self._cpus())
+        # Before the first result no CPU is held by this run, so a lack of free ones is a reason to wait.
+        self._others_hold_all = self._free() < 1
 
     @property
     def slots(self) -> int:
         """Processors of the cluster."""
-        return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        return self._workers.slots(self._cpus())
 
     def stop(self) -> None:
         """End the audit soon."""
@@ -94,7 +103,15 @@ class Cluster:
                 raise RunCancelled("the audit was cancelled")
             done, _ = self._ray.wait(references, num_returns=1, timeout=_LOOK_S)
             if done:
+                self._others_hold_all = False
                 return done[0]
+            self._workers.waited(self._free if self._others_hold_all else self._cpus)
+
+    def _cpus(self) -> int:
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
+    def _free(self) -> int:
+        return int(self._ray.available_resources().get("CPU", 0))
 
     def _result(self, task: Task, reference: Any) -> Any:
         errors = self._ray.exceptions

@@ -23,11 +23,11 @@ def audit_images(
     table: Any,
     *,
     path: str | os.PathLike[str],
-    tags: Iterable[str] = (),
+    tags: Iterable[str] | None = None,
     tagged: bool | None = None,
     status: Literal["active", "archived", "any"] = "any",
     newest: int | None = None,
-    platforms: Iterable[str] = (),
+    platforms: Iterable[str] | None = None,
     confirm: bool = True,
     require_exclusion: bool = False,
     all_layers: bool = False,
@@ -54,12 +54,12 @@ def audit_images(
             folder with such files, or a list of paths or Arrow tables.
         path: A folder for the lines and the records of the run, which the driver and all workers see: a path
             or a URL that pyarrow knows, such as `s3://bucket/images`.
-        tags: Patterns of tags, one of which an image must have. The options down to `all_layers` are those of
-            `layercheck.ImageChecker`.
+        tags: Patterns of tags, one of which an image must have; None for all. The options down to
+            `all_layers` are those of `layercheck.ImageChecker`.
         tagged: True for images with a tag only, False for those without, None for all.
         status: `"active"`, `"archived"` or `"any"`.
         newest: Only so many images of each repository.
-        platforms: Platforms of which an index must be whole; empty for all.
+        platforms: Platforms of which an index must be whole; None for all.
         confirm: Ask a second operation before a blob is called missing.
         require_exclusion: Refuse to read manifests where that renews pull times.
         all_layers: Let the table `layers` have those that are available too.

@@ -12,6 +12,7 @@ from layercheck.parts.drive import Engine, Source
 from layercheck.parts.pieces import ListedPieces, listed, read_piece
 from layercheck.parts.prepare_pieces import Piece, Rows
 from layercheck.shard import Counts, Fingerprint
+from layercheck.shard.arguments import kind_of
 from layercheck.shard.table import arrow
 
 
@@ -35,10 +36,25 @@ def source_of(table: Any, column: str) -> Source:
     found = listed(table)
     if found is None:
         raise TypeError(
-            f"table is a {type(table).__name__}; expected a ray.data.Dataset, paths of Parquet files, a "
-            "dataset of pyarrow, or a list of Arrow tables and references to such"
+            f"table is a {kind_of(table)}; expected a ray.data.Dataset, paths of Parquet files, a dataset of "
+            "pyarrow, a pandas DataFrame, an Arrow table, or a list of such tables and references to them"
         )
     return ListedPieces(found)
+
+
+def check_dataset(name: str, given: object) -> None:
+    """Refuse what is not a Dataset.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    import ray.data
+
+    if not isinstance(given, ray.data.Dataset):
+        raise TypeError(
+            f"{name} is a {kind_of(given)}; expected a ray.data.Dataset, which ray.data.from_pandas or "
+            "from_arrow makes of a table"
+        )
 
 
 @dataclass(frozen=True, slots=True)

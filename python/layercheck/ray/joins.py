@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from layercheck.parts.join_rows import ADDED, KEY, added_columns, canonical_column, filled_verdicts
 from layercheck.ray.cluster import Cluster
+from layercheck.ray.input_pieces import check_dataset
 from layercheck.shard.table import arrow, schema
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ def canonical(
         name: The new column, of type binary: one value for every spelling, for joins.
         raw: Bytes are raw digests.
         strict: Accept only `sha256:` followed by 64 lower-case hex digits.
+
+    Raises:
+        TypeError: `dataset` is not a Dataset.
     """
+    check_dataset("dataset", dataset)
     return dataset.map_batches(
         _with_canonical, batch_format="pyarrow", batch_size=None, fn_args=(column, name, raw, strict)
     )
@@ -64,9 +69,12 @@ def attach(
         table is `not_checked`; `verdict` is never null.
 
     Raises:
+        TypeError: `dataset` or `verdicts` is not a Dataset.
         InvalidParameterError: The dataset lacks the column, or has a column of one of these names; or the
             table lacks one.
     """
+    for name, given in (("dataset", dataset), ("verdicts", verdicts)):
+        check_dataset(name, given)
     names = list(dataset.columns() or [column])
     of_verdicts = verdicts.columns()  # None for a dataset without rows that lost its schema (ray#28505)
     added = added_columns(names, column, columns, of_verdicts or ["digest", *ADDED])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from layercheck.parts.drive import Task
 from layercheck.parts.prepare_pieces import Rows, part_numbers
 from layercheck.ray.cluster import Cluster
+from layercheck.ray.input_pieces import check_dataset
 from layercheck.shard import Settings, Share, accept, ask, look, prepare, schema, share_of
 from layercheck.shard.table import arrow
 
@@ -52,9 +53,11 @@ def verdicts(
         askers: Tasks that ask at once.
 
     Raises:
+        TypeError: `dataset` is not a Dataset, or another argument has the wrong type.
         LayercheckError: What the first look came to, as for `audit`.
     """
     settings = Settings(repository_name, registry_id, region_name, public, endpoint_url, session, rate)
+    check_dataset("dataset", dataset)
     engine = Cluster()
     ((_, seen),) = engine.run([Task("the first look", look, (settings,))], 1)
     settings = accept(settings, seen)

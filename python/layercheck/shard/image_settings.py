@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from layercheck.errors import InvalidParameterError
+from layercheck.shard.arguments import check_flag, kind_of, plain_text, real_number, whole_number
 from layercheck.shard.session_source import session_name
-from layercheck.shard.settings import check_endpoint, check_flag
+from layercheck.shard.settings import check_endpoint
 
 _MAX_PICKLE = 2_000
 
@@ -26,17 +27,18 @@ class ImageSettings:
             region; None is 500. `"max"` and `"quota"` are refused.
         image_rate: The same for BatchGetImage; None is 10.
         list_rate: The same for each operation that lists; None is 10.
-        tags: Patterns of tags, one of which an image must have; empty for all images.
+        tags: Patterns of tags, one of which an image must have; None or empty for all images.
         tagged: True for images with a tag only, False for those without, None for all.
         status: `"active"`, `"archived"` or `"any"`.
         newest: Only so many images of each repository.
-        platforms: Platforms of which an index must be whole; empty for all.
+        platforms: Platforms of which an index must be whole; None or empty for all.
         confirm: Ask a second operation before a blob is called missing.
         require_exclusion: Refuse to read manifests where that renews pull times.
         all_layers: As for `ImageReport.table`: the table `layers` has those that are available too.
 
     Raises:
-        TypeError: `session` is a session, a client, credentials or a function that holds one.
+        TypeError: `session` is a session, a client, credentials or a function that holds one, or another
+            argument has the wrong type.
         InvalidParameterError: An argument cannot be right.
     """
 
@@ -55,23 +57,23 @@ class ImageSettings:
     all_layers: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "session", session_name(self.session))
+        self._set("session", session_name(self.session))
         for name in ("confirm", "require_exclusion", "all_layers"):
             check_flag(name, getattr(self, name))
+        if self.tagged is not None and not isinstance(self.tagged, bool):
+            raise TypeError(f"tagged is a {kind_of(self.tagged)}; expected True, False or None")
         for name in ("rate", "image_rate", "list_rate"):
             value: object = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            calls = real_number(value)
+            if value is not None and (calls is None or not 0 < calls < float("inf")):
                 raise InvalidParameterError(
                     f"{name} is {value!r}; expected calls per second, which are divided among workers"
                 )
-            object.__setattr__(self, name, float(value))
-        for name in ("tags", "platforms"):
-            given = getattr(self, name)
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
-        self._check_selection()
-        check_endpoint(self.endpoint_url)
+            self._set(name, calls)
+        url = plain_text("endpoint_url", self.endpoint_url)
+        check_endpoint(url)
+        self._set("endpoint_url", url)
+        self._set_selection()
         size = len(pickle.dumps(self))
         if size > _MAX_PICKLE:
             raise InvalidParameterError(
@@ -79,10 +81,20 @@ class ImageSettings:
                 "fewer or shorter patterns"
             )
 
-    def _check_selection(self) -> None:
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # normalised while it is made; nobody has seen it yet
+
+    def _set_selection(self) -> None:
         """Refuse here what every worker would refuse, because a run that began has its path."""
         from layercheck.images.image_checker import checked_platforms, patterns
         from layercheck.images.selection import Selection
 
-        checked_platforms(patterns("platforms", self.platforms))
-        Selection(patterns("tags", self.tags), self.tagged, self.status, newest=self.newest)
+        for name in ("tags", "platforms"):
+            given: object = getattr(self, name)
+            # None is all images, as it is for `check_images`.
+            several = () if given is None else patterns(name, given)  # type: ignore[arg-type]
+            self._set(name, tuple(str.__str__(each) for each in several))
+        checked_platforms(self.platforms)
+        self._set("status", plain_text("status", self.status))
+        Selection(self.tags, self.tagged, self.status, newest=self.newest)
+        self._set("newest", whole_number(self.newest))

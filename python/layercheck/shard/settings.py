@@ -11,6 +11,7 @@ from typing import Any, Literal
 from layercheck.errors import InvalidParameterError
 from layercheck.redact import has_secret
 from layercheck.repository import resolve_repository
+from layercheck.shard.arguments import check_flag, plain_text, real_number
 from layercheck.shard.session_source import session_name
 from layercheck.types import Target
 
@@ -79,10 +80,10 @@ second, or "quota"
         repository = resolve_repository(
             self.repository_name,
             registry_id=self.registry_id,
-            region_name=_text("region_name", self.region_name),
+            region_name=plain_text("region_name", self.region_name),
             public=self.public,
         )
-        url = _text("endpoint_url", self.endpoint_url)
+        url = plain_text("endpoint_url", self.endpoint_url)
         check_endpoint(url)
         self._set("session", session)
         self._set("repository_name", repository.name)
@@ -91,7 +92,7 @@ second, or "quota"
         self._set("public", repository.public)
         self._set("rate", _rate(self.rate))
         for name in ("transport", "account", "asked_url"):
-            _text(name, getattr(self, name))
+            plain_text(name, getattr(self, name))
         for each in fields(self):
             value: object = getattr(self, each.name)
             if isinstance(value, str):  # a subclass of str would be pickled with whatever it holds
@@ -135,33 +136,18 @@ def check_endpoint(url: str | None) -> None:
         )
 
 
-def check_flag(name: str, value: object) -> None:
-    """Refuse what is not a bool: the text "false" would count as true.
-
-    Raises:
-        TypeError: The value is not a bool.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is a {type(value).__name__}; expected True or False")
-
-
-def _text(name: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{name} is a {type(value).__name__}; expected a str")
-    return value
-
-
 def _rate(rate: object) -> float | Literal["quota"] | None:
     if rate is None:
         return None
-    if rate == "quota":
+    if isinstance(rate, str) and rate == "quota":
         return "quota"
-    if rate == "max":
+    if isinstance(rate, str) and rate == "max":
         raise InvalidParameterError(
             'rate="max" cannot be divided among workers; pass calls per second, or "quota"'
         )
-    if isinstance(rate, bool) or not isinstance(rate, int | float):
+    calls = real_number(rate)
+    if calls is None:
         raise InvalidParameterError(f'rate is {rate!r}; expected calls per second, "quota" or None')
-    if not (math.isfinite(rate) and rate > 0):
+    if not (math.isfinite(calls) and calls > 0):
         raise InvalidParameterError(f"rate is {rate!r}; expected more than 0 calls per second")
-    return float(rate)
+    return calls

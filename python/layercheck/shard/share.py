@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from layercheck.dispatch.rate.pacer import FLOOR
 from layercheck.errors import InvalidParameterError
 from layercheck.limits import DEFAULT_MAX_IN_FLIGHT
+from layercheck.shard.arguments import real_number, whole_number
 
 DEFAULT_RATE = 500.0
 """Calls per second of all workers together, unless told otherwise: half of the default quota."""
@@ -72,23 +72,20 @@ def share_of(
         >>> share_of(500.0, speculation=True).rate
         125.0
     """
-    numbers: tuple[object, object, object] = rate, slots, askers
-    if not _is_number(numbers[0], int | float) or not (math.isfinite(rate) and rate > 0):
+    calls = real_number(rate)
+    if calls is None or not (math.isfinite(calls) and calls > 0):
         raise InvalidParameterError(f"rate is {rate!r}; expected calls per second, more than 0")
-    for name, number in zip(("slots", "askers"), numbers[1:], strict=True):
-        if number is not None and (not _is_number(number, int) or number < 1):  # type: ignore[operator]
-            raise InvalidParameterError(
-                f"{name} is {number!r}; expected a whole number of at least 1, or None"
-            )
-    count = askers
+    count = _count("askers", askers)
     if count is None:
-        count = min(max(2, math.ceil(rate / CALLS_PER_ASKER)), max(1, int(rate // LEAST_RATE)))
-    if slots is not None:
-        count = min(count, slots)
+        count = min(max(2, math.ceil(calls / CALLS_PER_ASKER)), max(1, int(calls // LEAST_RATE)))
+    count = min(count, _count("slots", slots) or count)
     copies = count * 2 if speculation else count
     in_flight = max(_LEAST_IN_FLIGHT, math.ceil(DEFAULT_MAX_IN_FLIGHT / count))
-    return Share(count, rate / copies, in_flight, FLOOR / copies)
+    return Share(count, calls / copies, in_flight, FLOOR / copies)
 
 
-def _is_number(value: object, kind: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
+def _count(name: str, given: object) -> int | None:
+    number = whole_number(given)
+    if given is not None and (number is None or number < 1):
+        raise InvalidParameterError(f"{name} is {given!r}; expected a whole number of at least 1, or None")
+    return number

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from layercheck.errors import InvalidParameterError
+from layercheck.shard.arguments import whole_number
 from layercheck.shard.fingerprint import Fingerprint, raw_digests
 from layercheck.shard.table import arrow
 
@@ -46,15 +47,10 @@ def check_slices(slices: int) -> int:
     Raises:
         InvalidParameterError: It is not a power of two from 1 to 4,096.
     """
-    given: object = slices
-    if (
-        isinstance(given, bool)
-        or not isinstance(given, int)
-        or not 1 <= given <= MAX_SLICES
-        or given & (given - 1)
-    ):
+    number = whole_number(slices)
+    if number is None or not 1 <= number <= MAX_SLICES or number & (number - 1):
         raise InvalidParameterError(f"slices is {slices!r}; expected a power of two from 1 to {MAX_SLICES:,}")
-    return given
+    return number
 
 
 def slice_numbers(column: Any, slices: int) -> pa.Array:

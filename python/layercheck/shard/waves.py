@@ -10,6 +10,7 @@ from typing import Any
 from layercheck._core import MAX_BATCH
 from layercheck.display.callback import as_callback
 from layercheck.errors import InvalidParameterError, JournalError, LayercheckError
+from layercheck.shard.arguments import real_number
 from layercheck.shard.fingerprint import Fingerprint
 from layercheck.shard.folder import Folder
 from layercheck.shard.look import Look
@@ -287,9 +288,10 @@ def checked_age(max_age_s: object) -> float | None:
     """
     if max_age_s is None:
         return None
-    if isinstance(max_age_s, bool) or not isinstance(max_age_s, int | float) or not max_age_s >= 0:
+    seconds = real_number(max_age_s)
+    if seconds is None or not seconds >= 0:
         raise InvalidParameterError(f"max_age_s is {max_age_s!r}; expected seconds, from 0 on, or None")
-    return float(max_age_s)
+    return seconds
 
 
 def _read_since(folder: Folder) -> float:

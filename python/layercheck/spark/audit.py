@@ -85,10 +85,12 @@ def audit(
         line; `attach` gives them their verdict, and `layercheck.shard.summary(path)` counts them.
 
     Raises:
-        TypeError: `session` is a session, a client or a function that holds one; nothing was pickled then.
+        TypeError: `session` is a session, a client or a function that holds one; nothing was pickled then. Or
+            another argument has the wrong type.
         RepositoryNotFoundError, AccessDeniedError, CredentialsError, EndpointError, InvalidParameterError: A
             fatal error, on the first worker before anything else starts, or in mid-run. It is tried once.
-        JournalError: `path` belongs to another audit, or to other rows; the message says what differs.
+        JournalError: `path` belongs to another audit, or to other rows; the message says what differs. Or the
+            cluster cannot open it.
         LayercheckError: The workers have no layercheck or another version.
         KeyboardInterrupt: Ctrl-C; the jobs are cancelled, and the same call goes on. With Spark 3.5 it may be
             an error of py4j.
@@ -110,17 +112,17 @@ def audit(
         rate=rate,
     )
     if slices is not None:
-        shard.slices.check_slices(slices)
+        slices = shard.slices.check_slices(slices)
     rows = digest_column(frame, column, raw=raw)
     spark = frame.sparkSession
     place = shard.folder.checked_path(path).rstrip("/")
     work = f"{place}/_layercheck"
     go_on = f"the audit in {place} is not finished; call audit again with the same arguments to go on"
     with cluster.cancelled_at_failure(spark, go_on):
-        settings, seen = first_look(spark, settings)
         if folder is None:
             folder = cluster.open_folder(spark, work)
             check_path(frame, place)
+        settings, seen = first_look(spark, settings)
         shard.waves.refuse_other_run(folder, settings, seen)
         source = PreparedInput(rows, raw=raw, strict=strict, work=work, folder=folder)
         assert isinstance(settings.rate, float)  # noqa: S101 (accept has made it a number)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layercheck import shard
 from layercheck.errors import JournalError, LayercheckError
 from layercheck.shard.folder import LIMIT_BYTES
+from layercheck.spark.file_systems import lacks_file_system
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -70,6 +71,9 @@ def cancelled_at_failure(spark: SparkSession, how_to_go_on: str) -> Iterator[Non
     except BaseException as error:
         with contextlib.suppress(Exception):
             cancel(tag)
+        unknown = lacks_file_system(error)
+        if unknown is not None:
+            raise unknown from None
         if not isinstance(error, LayercheckError):
             error.add_note(how_to_go_on)
         raise

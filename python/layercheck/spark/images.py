@@ -14,6 +14,7 @@ from layercheck.errors import InvalidParameterError, JournalError, LayercheckErr
 from layercheck.images.image_progress import ImageProgressCallback
 from layercheck.parts.image_rows import COLUMNS, check_columns
 from layercheck.spark import cluster, tasks
+from layercheck.spark.input_column import check_frame
 from layercheck.spark.paths_there import paths_there
 from layercheck.spark.run_path import check_path
 from layercheck.spark.spark_types import fields_of
@@ -33,11 +34,11 @@ def audit_images(
     frame: DataFrame,
     *,
     path: str | os.PathLike[str],
-    tags: Iterable[str] = (),
+    tags: Iterable[str] | None = None,
     tagged: bool | None = None,
     status: Literal["active", "archived", "any"] = "any",
     newest: int | None = None,
-    platforms: Iterable[str] = (),
+    platforms: Iterable[str] | None = None,
     confirm: bool = True,
     require_exclusion: bool = False,
     all_layers: bool = False,
@@ -65,12 +66,12 @@ def audit_images(
             `repository`, which are strings; the first two may be missing or null, for those of the workers'
             credentials and settings.
         path: A folder of this run, local or of any file system that Spark can write.
-        tags: Patterns of tags, one of which an image must have. The options down to `all_layers` are those of
-            `layercheck.ImageChecker`.
+        tags: Patterns of tags, one of which an image must have; None for all. The options down to
+            `all_layers` are those of `layercheck.ImageChecker`.
         tagged: True for images with a tag only, False for those without, None for all.
         status: `"active"`, `"archived"` or `"any"`.
         newest: Only so many images of each repository.
-        platforms: Platforms of which an index must be whole; empty for all.
+        platforms: Platforms of which an index must be whole; None for all.
         confirm: Ask a second operation before a blob is called missing.
         require_exclusion: Refuse to read manifests where that renews pull times.
         all_layers: Let the table `layers` have those that are available too.
@@ -160,8 +161,7 @@ def audit_images(
 def _rows(frame: DataFrame) -> list[tuple[Any, ...]]:
     from pyspark.sql import functions
 
-    if not hasattr(frame, "mapInArrow"):
-        raise TypeError(f"frame is a {type(frame).__name__}; expected a DataFrame of Spark 3.5 or newer")
+    check_frame("frame", frame)
     if frame.isStreaming:
         raise InvalidParameterError("frame is a stream; pass one batch of it, for instance in foreachBatch")
     kinds = {each.name: each.dataType.simpleString() for each in frame.schema}

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layercheck.errors import InvalidParameterError
+from layercheck.parts.join_rows import column_names
 from layercheck.spark import tasks
-from layercheck.spark.input_column import check_type
+from layercheck.spark.input_column import check_frame, checked_column, expression
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -29,6 +30,9 @@ def canonical(column: str | Column, *, raw: bool = False, strict: bool = False) 
     Returns:
         A column of binary.
 
+    Raises:
+        TypeError: `column` is neither a name nor an expression.
+
     Examples:
         >>> from layercheck import spark as lcs
         >>> layers.groupBy(lcs.canonical("digest")).count()  # doctest: +SKIP
@@ -38,7 +42,7 @@ def canonical(column: str | Column, *, raw: bool = False, strict: bool = False) 
     arrow_udf = getattr(functions, "arrow_udf", None)  # Spark 4.1 and newer
     function = _of_arrow(raw, strict) if arrow_udf is not None else _of_pandas(raw, strict)
     udf = (arrow_udf or functions.pandas_udf)(function, "binary")
-    made: Column = udf(functions.col(column) if isinstance(column, str) else column)
+    made: Column = udf(expression(column))
     return made
 
 
@@ -67,7 +71,10 @@ def attach(
         The frame with these columns behind its own.
 
     Raises:
-        InvalidParameterError: The frame has a column of such a name already, or the table has none.
+        TypeError: `frame` or `verdicts` is not a Spark frame, or `column` is neither a name nor an
+            expression.
+        InvalidParameterError: The frame lacks the column or has one of such a name already, or the table has
+            none.
 
     Examples:
         >>> from layercheck import spark as lcs
@@ -75,10 +82,12 @@ def attach(
     """
     from pyspark.sql import functions
 
-    chosen = functions.col(column) if isinstance(column, str) else column
-    check_type(frame.select(chosen), shown=column if isinstance(column, str) else "column", raw=raw)
+    check_frame("frame", frame)
+    check_frame("verdicts", verdicts)
+    checked_column(frame, column, raw=raw)
+    columns = column_names(columns)
     _check_names(frame, verdicts, columns)
-    rows = frame.withColumn(_KEY, canonical(chosen, raw=raw, strict=strict))
+    rows = frame.withColumn(_KEY, canonical(column, raw=raw, strict=strict))
     digest = functions.unhex(functions.expr("substring(digest, 8)"))
     lines = verdicts.select(digest.alias(_KEY), *columns).dropDuplicates([_KEY])
     found = rows.join(lines, on=_KEY, how="left")
@@ -91,7 +100,7 @@ def attach(
 
 
 def _check_names(frame: DataFrame, verdicts: DataFrame, columns: Sequence[str]) -> None:
-    if isinstance(columns, str) or "verdict" not in columns:
+    if "verdict" not in columns:
         raise InvalidParameterError(f"columns is {columns!r}; expected names with 'verdict' among them")
     lacking = [name for name in ("digest", *columns) if name not in verdicts.columns]
     if lacking:

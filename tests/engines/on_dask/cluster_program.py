@@ -1,7 +1,7 @@
 """A scheduler and its workers in processes of their own, so that a test can end any of them.
 
 python -m on_dask.cluster_program WORKERS THREADS: prints the address of the scheduler, and runs until its
-standard input is closed.
+standard input is closed. A number there is how many workers there shall be from then on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def main(workers: int, threads: int) -> None:
     ) as cluster:
         sys.stdout.write(f"{cluster.scheduler_address}\n")
         sys.stdout.flush()
-        sys.stdin.read()
+        for line in sys.stdin:
+            cluster.scale(int(line))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,12 @@ class Cluster:
         found = descendants(self.process.pid)
         return [number for number, command in found.items() if "spawn_main" in command]
 
+    def scale(self, workers: int) -> None:
+        """Let there be so many workers, soon."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{workers}\n")
+        self.process.stdin.flush()
+
     def end(self) -> None:
         """End every process of it."""
         end_all(self.process.pid)

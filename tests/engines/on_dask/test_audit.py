@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 import layercheck as lc
@@ -33,9 +34,10 @@ from audited import (
     wait_for_calls,
     write_parts,
 )
+from audited_images import rows
 from layercheck import shard
 from layercheck.testing import Fault, LocalEcr
-from on_dask.conftest import Cluster
+from on_dask.conftest import Cluster, start
 from processes import until
 
 DIGESTS = digests(1_000)
@@ -83,9 +85,27 @@ def as_futures(folder: Path) -> Any:
     return Client.current().scatter(as_tables(folder))
 
 
+def as_a_pandas_frame(_: Path) -> Any:
+    return pd.DataFrame({"digest": ROWS})
+
+
+def as_pandas_series(_: Path) -> Any:
+    return [pd.Series(ROWS[:600]), pd.Series(ROWS[600:])]
+
+
 @pytest.mark.parametrize(
     "make",
-    [as_paths, as_path_objects, as_a_dataset, as_a_frame, as_tables, as_delayed, as_futures],
+    [
+        as_paths,
+        as_path_objects,
+        as_a_dataset,
+        as_a_frame,
+        as_tables,
+        as_delayed,
+        as_futures,
+        as_a_pandas_frame,
+        as_pandas_series,
+    ],
     ids=lambda make: make.__name__,
 )
 def test_every_form_of_input_gives_the_verdicts_of_one_process(
@@ -191,6 +211,78 @@ def test_a_file_that_is_not_there_is_the_error_of_its_reader(client: Client, tmp
 def test_a_column_that_is_not_there_is_named(client: Client, tmp_path: Path) -> None:
     with server() as ecr, pytest.raises(ValueError, match="'sum'"):
         audit(ecr, as_tables(tmp_path), tmp_path, column="sum")
+
+
+@pytest.fixture(scope="module")
+def local_cluster() -> Iterator[LocalCluster]:
+    """A cluster as notebooks make one, without workers."""
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("choose", "message"),
+    [
+        (lambda _: "tcp://127.0.0.1:1", "client is an address; pass distributed.Client(address)"),
+        (lambda it: it, "client is a distributed LocalCluster; pass its client: cluster.get_client()"),
+        (lambda _: 5, "client is a int; expected a distributed.Client"),
+    ],
+    ids=["address", "cluster", "number"],
+)
+def test_an_address_or_a_cluster_in_the_place_of_a_client_is_said(
+    local_cluster: LocalCluster, tmp_path: Path, choose: Any, message: str
+) -> None:
+    client = choose(local_cluster)
+    with pytest.raises(TypeError) as refused:
+        layercheck.dask.audit(as_tables(tmp_path), REPOSITORY, path=tmp_path, client=client)
+    assert str(refused.value) == message
+    with pytest.raises(TypeError) as refused:
+        layercheck.dask.audit_images(rows(), path=tmp_path, client=client)
+    assert str(refused.value) == message
+
+
+def test_images_are_not_begun_without_workers(local_cluster: LocalCluster, tmp_path: Path) -> None:
+    with (
+        Client(local_cluster) as client,
+        pytest.raises(lc.LayercheckError, match="the Dask cluster has no workers; start some"),
+    ):
+        layercheck.dask.audit_images(rows(), path=tmp_path, client=client)
+
+
+@pytest.mark.parametrize("calls", [0, 20], ids=["at the start", "in mid-run"])
+def test_a_run_without_workers_says_so_once_and_goes_on_with_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, calls: int
+) -> None:
+    monkeypatch.setattr("layercheck.dask.cluster._LOOK_S", 0.05)
+    many = digests(10_000)
+    cluster = start(tmp_path / "cluster", workers=2 if calls else 0)
+    try:
+        with server() as ecr, Client(cluster.address):
+            run = layercheck.dask.submit(
+                [pa.table({"digest": many})],
+                REPOSITORY,
+                path=tmp_path / "verdicts",
+                endpoint_url=ecr.endpoint_url,
+                rate=50,
+                slices=2,
+            )
+            wait_for_calls(ecr, calls)
+            cluster.scale(0)
+            for _ in until("the lack of workers is said"):
+                if said(caplog):
+                    break
+            cluster.scale(2)
+            run.result()
+            found = lines(as_table(layercheck.dask.read(tmp_path / "verdicts").compute()))
+            assert found == of_one_process(ecr, many)
+    finally:
+        cluster.end()
+    assert said(caplog) == ["the Dask cluster has no workers; the run waits until there are some"]
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What layercheck logged."""
+    return [each.getMessage() for each in caplog.records if each.name == "layercheck"]
 
 
 HELD = boto3.Session("AKIDEXAMPLE", "MARKER", region_name="us-east-1")
@@ -310,6 +402,35 @@ def test_attach_to_few_rows_keeps_words_and_types(client: Client, tmp_path: Path
     assert list(whole["verdict"]) == [lc.Verdict(code).label for code in report.verdicts]
     added = verdicts.dtypes.drop("digest")
     assert whole.dtypes[list(added.index)].to_dict() == added.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"frame": pd.DataFrame({"digest": DIGESTS})}, "frame is a pandas DataFrame; expected a Dask DataFr"),
+        ({"verdicts": shard.empty_table().to_pandas()}, "verdicts is a pandas DataFrame; expected a Dask Da"),
+        ({"verdicts": shard.empty_table()}, "verdicts is a pyarrow Table; expected a Dask DataFrame"),
+    ],
+)
+def test_attach_says_what_is_not_a_frame_of_dask(given: dict[str, Any], message: str) -> None:
+    frame = dd.from_pandas(pd.DataFrame({"digest": DIGESTS}), npartitions=1)
+    verdicts = dd.from_pandas(shard.empty_table().to_pandas(), npartitions=1)
+    with pytest.raises(TypeError, match=message):
+        layercheck.dask.attach(**{"frame": frame, "verdicts": verdicts, **given})
+
+
+def test_canonical_says_what_is_not_a_series_of_dask() -> None:
+    frame = pd.DataFrame({"digest": DIGESTS})
+    for given, kind in ((frame["digest"], "pandas Series"), (dd.from_pandas(frame), "dask DataFrame")):
+        with pytest.raises(TypeError, match=f"column is a {kind}; expected a Dask Series"):
+            layercheck.dask.canonical(given)
+
+
+def test_a_table_that_is_none_is_said(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="table is a set; expected a Dask or pandas DataFrame, paths of"):
+        layercheck.dask.audit(set(DIGESTS), REPOSITORY, path=tmp_path)
+    with pytest.raises(TypeError, match="table holds digests, and texts are taken for paths"):
+        layercheck.dask.audit(DIGESTS, REPOSITORY, path=tmp_path)
 
 
 def test_a_series_is_a_column_of_digests(client: Client, tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pds
+import pyarrow.parquet as pq
 import pytest
 import ray
 import ray.data
@@ -35,9 +37,10 @@ from audited import (
     wait_for_calls,
     write_parts,
 )
+from audited_images import rows
 from layercheck import shard
 from layercheck.testing import Fault, LocalEcr
-from processes import descendants, end, end_all, memory_has
+from processes import PATIENCE_S, descendants, end, end_all, memory_has, until
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -91,9 +94,25 @@ def as_references(folder: Path) -> Any:
     return [ray.put(table) for table in as_tables(folder)]
 
 
+def as_a_pandas_frame(_: Path) -> Any:
+    return pd.DataFrame({"digest": ROWS})
+
+
+def as_pandas_series(_: Path) -> Any:
+    return [pd.Series(ROWS[:600]), pd.Series(ROWS[600:])]
+
+
 @pytest.mark.parametrize(
     "make",
-    [as_paths, as_an_arrow_dataset, as_a_dataset, as_tables, as_references],
+    [
+        as_paths,
+        as_an_arrow_dataset,
+        as_a_dataset,
+        as_tables,
+        as_references,
+        as_a_pandas_frame,
+        as_pandas_series,
+    ],
     ids=lambda make: make.__name__,
 )
 def test_every_form_of_input_gives_the_verdicts_of_one_process(tmp_path: Path, make: Any) -> None:
@@ -178,6 +197,60 @@ def test_a_column_of_numbers_is_a_type_error(tmp_path: Path) -> None:
         audit(ecr, ray.data.from_arrow(pa.table({"digest": [1, 2]})), tmp_path)
 
 
+@pytest.mark.parametrize("images", [False, True])
+def test_a_cluster_without_processors_is_said_before_anything_waits(tmp_path: Path, images: bool) -> None:
+    with server() as ecr, tempfile.TemporaryDirectory(prefix="lc-") as folder:
+        keywords: dict[str, Any] = {"path": str(tmp_path / "run"), "endpoint_url": ecr.endpoint_url}
+        if images:
+            pq.write_table(rows(), tmp_path / "rows.parquet")
+            keywords |= {"table": str(tmp_path / "rows.parquet"), "images": True}
+        else:
+            keywords |= {"table": as_paths(tmp_path), "repository_name": REPOSITORY}
+        command = [sys.executable, "-m", "on_ray.driver_program", folder, json.dumps(keywords), "0"]
+        driver = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        try:
+            _, errors = driver.communicate(timeout=PATIENCE_S)
+        finally:
+            end_all(driver.pid)
+    assert errors.splitlines()[-1].startswith(
+        "layercheck.errors.LayercheckError: the Ray cluster has no CPU for the run; start a node with some"
+    )
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What layercheck logged; Ray logs more."""
+    return [each.getMessage() for each in caplog.records if each.name == "layercheck"]
+
+
+def test_a_run_without_a_free_processor_says_so_once_and_goes_on_when_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("layercheck.ray.cluster._LOOK_S", 0.05)
+
+    class Other:
+        """An actor of another program."""
+
+        def is_there(self) -> bool:
+            return True
+
+    other = ray.remote(num_cpus=int(ray.cluster_resources()["CPU"]))(Other).remote()
+    assert ray.get(other.is_there.remote())
+    for _ in until("no processor is free"):
+        if not ray.available_resources().get("CPU"):
+            break
+    with server() as ecr:
+        run = layercheck.ray.submit(
+            as_tables(tmp_path), REPOSITORY, path=tmp_path / "verdicts", endpoint_url=ecr.endpoint_url
+        )
+        for _ in until("the lack of processors is said"):
+            if said(caplog):
+                break
+        assert not run.done()
+        ray.kill(other)
+        assert lines(as_table(run.result())) == of_one_process(ecr, ROWS)
+    assert said(caplog) == ["the Ray cluster has no CPU for the run; the run waits until there are some"]
+
+
 HELD = boto3.Session("AKIDEXAMPLE", "MARKER", region_name="us-east-1")
 
 
@@ -230,6 +303,28 @@ def test_attach_gives_every_row_one_of_the_eight_words(tmp_path: Path) -> None:
     expected[700] = "not_checked"
     assert whole["row"].to_pylist() == list(range(len(ROWS)))
     assert whole["verdict"].to_pylist() == expected
+
+
+@pytest.mark.parametrize("name", ["dataset", "verdicts"])
+def test_attach_says_what_is_not_a_dataset(name: str) -> None:
+    given: dict[str, Any] = {
+        "dataset": ray.data.from_arrow(pa.table({"digest": DIGESTS})),
+        "verdicts": ray.data.from_arrow(shard.empty_table()),
+    }
+    given[name] = pd.DataFrame({"digest": DIGESTS})
+    with pytest.raises(TypeError, match=f"{name} is a pandas DataFrame; expected a ray.data.Dataset, which"):
+        layercheck.ray.attach(**given)
+
+
+def test_rows_that_are_not_a_dataset_are_said(tmp_path: Path) -> None:
+    frame: Any = pd.DataFrame({"digest": DIGESTS})
+    message = "dataset is a pandas DataFrame; expected a ray.data.Dataset"
+    with pytest.raises(TypeError, match=message):
+        layercheck.ray.canonical(frame)
+    with pytest.raises(TypeError, match=message):
+        layercheck.ray.verdicts(frame, REPOSITORY)
+    with pytest.raises(TypeError, match="table is a set; expected a ray"):
+        layercheck.ray.audit(set(DIGESTS), REPOSITORY, path=tmp_path)
 
 
 @pytest.mark.parametrize("empty", ["rows", "verdicts", "both"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 from pyspark.serializers import CloudPickleSerializer
 from pyspark.sql import DataFrame, SparkSession
@@ -286,6 +287,38 @@ def test_no_secret_is_in_what_spark_sends_or_writes(
     for content in [command, *(each.read_bytes() for each in files)]:
         assert SECRET.encode() not in content
         assert TOKEN.encode() not in content
+
+
+@pytest.mark.parametrize(
+    ("path", "lack"),
+    [
+        (
+            "s3a://bucket/audit",
+            "lacks org.apache.hadoop.fs.s3a.S3AFileSystem for s3a://; add the package hadoop",
+        ),
+        ("s3://bucket/audit", "has no file system for s3://; add the package hadoop-aws of the same version"),
+        ("nowhere://bucket/audit", "has no file system for nowhere://; add the package of this file system"),
+    ],
+)
+@pytest.mark.parametrize("has_folder", [False, True], ids=["no folder", "folder"])
+def test_a_path_that_hadoop_cannot_open_is_said(
+    spark: SparkSession, audit: Any, tmp_path: Path, path: str, lack: str, has_folder: bool
+) -> None:
+    folder = shard.open_folder(tmp_path) if has_folder else None
+    with pytest.raises(lc.JournalError) as refused:
+        audit(frame_of(spark, TEXTS[:2]), path=path, folder=folder)
+    assert str(refused.value).startswith(f"path cannot be opened: the Hadoop of this Spark session {lack}")
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_numbers_of_numpy_are_taken(spark: SparkSession, ecr: LocalEcr, audit: Any) -> None:
+    given = {
+        "slices": np.int64(2),
+        "askers": np.int64(2),
+        "rate": np.int64(2000),
+        "max_age_s": np.float32(60),
+    }
+    assert lines_of(audit(frame_of(spark, TEXTS[:100]), **given)) == of_one_process(ecr, TEXTS[:100])
 
 
 def test_the_folder_of_hadoop_is_like_the_folder_of_python(spark: SparkSession, tmp_path: Path) -> None:

@@ -37,6 +37,14 @@ def test_through_connect_a_fatal_error_is_our_exception_too(ecr: LocalEcr, tmp_p
     assert ecr.counters.calls == 1
 
 
+@needs_connect
+def test_through_connect_a_column_that_is_not_there_is_named_too(ecr: LocalEcr, tmp_path: Path) -> None:
+    found = Job(tmp_path, ecr, remote="local[2]", options={"column": "layer"}).result()
+    assert found["error"] == "InvalidParameterError"
+    assert found["message"] == "no column 'layer'; there are 'digest'"
+    assert ecr.counters.calls == 0
+
+
 def test_where_spark_may_run_copies_of_tasks_each_gets_half(ecr: LocalEcr, tmp_path: Path) -> None:
     settings = {"spark.speculation": "true"}
     found = Job(tmp_path, ecr, master="local[2]", rows=500, settings=settings, options={"slices": 1}).result()

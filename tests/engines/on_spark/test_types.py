@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession, functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
 import layercheck as lc
-from audited import digests, of_one_process, raw
+from audited import REPOSITORY, digests, of_one_process, raw
 from layercheck import shard
 from layercheck import spark as lcs
 from layercheck.spark import prepared_input, tasks
@@ -92,6 +93,74 @@ def test_a_column_of_another_type_is_refused_before_anything_runs(
         audit(frame_of(spark, rows, kind))
     assert str(caught.value) == message
     assert ecr.counters.calls == 0
+
+
+NO_COLUMNS: dict[str, tuple[Any, type[Exception], str]] = {
+    "a name": ("layer", lc.InvalidParameterError, "no column 'layer'; there are 'digest'"),
+    "a name in quotes": ("`a.b`", lc.InvalidParameterError, "no column '`a.b`'; there are 'digest'"),
+    "a name that cannot be": ("a..b", lc.InvalidParameterError, "column 'a..b' cannot be read: "),
+    "an expression": (lambda: functions.lower("layer"), lc.InvalidParameterError, "cannot be read: "),
+    "a number": (5, TypeError, "column is a int; expected a name or a Column of Spark"),
+    "a list": (["digest"], TypeError, "column is a list; expected a name or a Column of Spark"),
+    "nothing": (None, TypeError, "column is a NoneType; expected a name or a Column of Spark"),
+}
+
+
+@pytest.mark.parametrize("case", NO_COLUMNS)
+def test_a_column_that_is_not_there_is_refused_before_anything_runs(
+    spark: SparkSession, ecr: LocalEcr, audit: Any, case: str
+) -> None:
+    column, error, message = NO_COLUMNS[case]
+    if callable(column):
+        column = column()
+    frame = frame_of(spark, TEXTS[:2])
+    verdicts = spark.createDataFrame([], tasks.LINES)
+    for use in (
+        lambda: audit(frame, column=column),
+        lambda: lcs.verdicts(frame, REPOSITORY, column=column, endpoint_url=ecr.endpoint_url),
+        lambda: lcs.attach(frame, verdicts, column=column),
+    ):
+        with pytest.raises(error) as caught:
+            use()
+        assert message in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+        assert "'digest'" in str(caught.value) or error is TypeError
+    assert ecr.counters.calls == 0
+    if error is TypeError:
+        with pytest.raises(TypeError, match=r"column is a .*; expected a name or a Column of Spark"):
+            lcs.canonical(column)
+
+
+def test_a_name_that_two_columns_have_is_said(spark: SparkSession, audit: Any) -> None:
+    frame = frame_of(spark, TEXTS[:2]).select("digest", functions.lit("x").alias("digest"))
+    with pytest.raises(lc.InvalidParameterError, match=r"column 'digest' cannot be read: .*AMBIGUOUS"):
+        audit(frame)
+
+
+@pytest.mark.parametrize("name", ["frame", "verdicts"])
+def test_attach_says_what_is_not_a_frame_of_spark(spark: SparkSession, name: str) -> None:
+    given: dict[str, Any] = {
+        "frame": frame_of(spark, TEXTS[:2]),
+        "verdicts": spark.createDataFrame([], tasks.LINES),
+        name: pd.DataFrame({"digest": TEXTS}),
+    }
+    with pytest.raises(TypeError, match=f"{name} is a pandas DataFrame; expected a DataFrame of Spark 3.5"):
+        lcs.attach(**given)
+
+
+@pytest.mark.parametrize("use", [lcs.audit, lcs.verdicts, lcs.audit_images])
+def test_a_frame_of_pandas_is_said(use: Any, tmp_path: Any) -> None:
+    given = {} if use is lcs.verdicts else {"path": tmp_path}
+    name = () if use is lcs.audit_images else (REPOSITORY,)
+    with pytest.raises(TypeError, match=r"frame is a pandas DataFrame; expected a DataFrame of Spark 3.5"):
+        use(pd.DataFrame({"digest": TEXTS}), *name, **given)
+
+
+@pytest.mark.parametrize("columns", ["verdict", None])
+def test_columns_that_are_not_a_list_of_names_are_said(spark: SparkSession, columns: Any) -> None:
+    frame, verdicts = frame_of(spark, TEXTS[:2]), spark.createDataFrame([], tasks.LINES)
+    with pytest.raises(lc.InvalidParameterError, match="expected a list of names, such as"):
+        lcs.attach(frame, verdicts, columns=columns)
 
 
 def test_the_schema_of_lines_is_that_of_the_contract(spark: SparkSession) -> None:

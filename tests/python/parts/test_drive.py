@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +25,7 @@ import layercheck as lc
 from fake_account import digests
 from layercheck import shard
 from layercheck.parts.drive import Task
+from layercheck.parts.pieces import listed
 from layercheck.testing import Fault, LocalEcr, dummy_session
 from parts.one_by_one import REPOSITORY, DriverDiedError, OneByOne, audit, lines, table_at
 
@@ -68,6 +71,22 @@ def test_any_cutting_gives_the_table_of_one_process(cuts: list[int], slices: int
         assert lines(table) == of_one_process(ecr, rows)
         seen = shard.summary(Path(folder) / "run")
         assert (seen.rows, seen.digests, seen.complete) == (len(rows), len(table), True)
+
+
+PANDAS: dict[str, Callable[[], Any]] = {
+    "a frame": lambda: pd.DataFrame({"digest": ROWS, "row": range(len(ROWS))}),
+    "a Series": lambda: pd.Series(ROWS, name="layer"),
+    "an Index": lambda: pd.Index(ROWS),
+    "Series in a list": lambda: [pd.Series(ROWS[:600]), pd.Series(ROWS[600:], index=ROWS[600:])],
+}
+
+
+@pytest.mark.parametrize("form", PANDAS)
+def test_tables_of_pandas_give_the_table_of_one_process(tmp_path: Path, form: str) -> None:
+    with server() as ecr:
+        found = listed(PANDAS[form]())
+        assert found is not None
+        assert lines(audit(ecr, found, tmp_path)) == of_one_process(ecr, ROWS)
 
 
 @pytest.mark.parametrize("dies_after", range(8))
@@ -302,6 +321,14 @@ def test_files_of_an_older_preparation_are_no_part_of_the_table(tmp_path: Path) 
         audit(ecr, pieces(ROWS, []), tmp_path, slices=1, askers=2)
         shutil.rmtree(tmp_path / "_layercheck")
         table = audit(ecr, pieces(ROWS, []), tmp_path, engine=OneByOne(slots=3), slices=1, askers=3)
+        assert lines(table) == of_one_process(ecr, ROWS)
+
+
+def test_numbers_of_numpy_make_the_run_of_those_of_python(tmp_path: Path) -> None:
+    with server() as ecr:
+        options: dict[str, Any] = {"slices": np.int64(2), "askers": np.int64(2)}
+        audit(ecr, pieces(ROWS, []), tmp_path, **options)
+        table = audit(ecr, pieces(ROWS, []), tmp_path, **options, max_age_s=np.float32(3_600))
         assert lines(table) == of_one_process(ecr, ROWS)
 
 

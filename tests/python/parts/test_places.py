@@ -111,10 +111,42 @@ def test_keys_that_are_deep_in_a_dataset_are_found(how: str) -> None:
         assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("table", [["sha256:" + "ab" * 32], "AB" * 32])
+@pytest.mark.parametrize(
+    "table",
+    [
+        ["sha256:" + "ab" * 32],
+        "AB" * 32,
+        [f"team/app@sha256:{'ab' * 32}"],
+        [f" SHA256:{'AB' * 32}\n"],
+        [None, b"\xab" * 32],
+    ],
+)
 def test_digests_in_the_place_of_paths_are_said(table: Any) -> None:
     with pytest.raises(TypeError, match="table holds digests, and texts are taken for paths"):
         listed(table)
+
+
+@pytest.mark.parametrize(
+    "path", ["*.parquet", "part-[0-9].parquet", "part-?.parquet", "s3://bucket/digests/*.parquet"]
+)
+def test_a_pattern_in_the_place_of_paths_is_said(tmp_path: Path, path: str) -> None:
+    given = path if "://" in path else str(tmp_path / path)
+    for table in (given, [given]):
+        for use in (listed, lambda table: check_apart(table, Files.at(tmp_path / "audit"))):
+            with pytest.raises(lc.InvalidParameterError) as refused:
+                use(table)
+            assert str(refused.value) == (
+                f"table has the pattern {given!r}; pass the folder of the files, or a list of their paths"
+            )
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "rows [1]*.parquet"
+    pq.write_table(pa.table({"digest": ["ab" * 32]}), path)
+    assert listed([path, "s3://bucket/rows?region=eu-west-1"]) == [
+        str(path),
+        "s3://bucket/rows?region=eu-west-1",
+    ]
 
 
 def test_a_dataset_in_memory_can_be_sent() -> None:
@@ -128,6 +160,20 @@ def test_a_dataset_of_local_files_is_taken(tmp_path: Path) -> None:
     pieces = listed(ds.dataset(tmp_path))
     assert pieces is not None
     assert len(pieces) == 1
+
+
+@pytest.mark.parametrize("columns", ["verdict", "size", None, 5])
+def test_columns_that_are_not_a_list_of_names_are_said(columns: Any) -> None:
+    with pytest.raises(lc.InvalidParameterError) as refused:
+        added_columns(["layer"], "layer", columns, shard.schema().names)
+    assert str(refused.value) == (
+        f"columns is {columns!r}; expected a list of names, such as ['verdict', 'size']"
+    )
+
+
+def test_columns_may_be_any_iterable() -> None:
+    found = added_columns(["layer"], "layer", iter(["size", "code"]), shard.schema().names)  # type: ignore[arg-type]
+    assert found == ["verdict", "size", "code"]
 
 
 def test_a_table_that_holds_no_verdicts_is_said() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import boto3
 import cloudpickle  # type: ignore[import-untyped]
+import numpy as np
+import pandas as pd
 import pytest
 from botocore.credentials import Credentials
 
@@ -209,6 +211,53 @@ def test_one_pattern_of_tags_is_no_tuple_of_letters() -> None:
     assert shard.ImageSettings(tags="v*").tags == ("v*",)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["tags", "platforms"])
+@pytest.mark.parametrize("nothing", [None, (), []])
+def test_no_patterns_are_all_images_as_for_check_images(name: str, nothing: Any) -> None:
+    assert shard.ImageSettings(**{name: nothing}) == shard.ImageSettings()
+
+
+def test_patterns_of_a_column_are_sent_as_plain_text() -> None:
+    given: Any = np.array(["v1", "v2"])
+    settings = shard.ImageSettings(tags=given, platforms=pd.Series(["linux/amd64"]))
+    assert (settings.tags, settings.platforms) == (("v1", "v2"), ("linux/amd64",))
+    assert {type(each) for each in (*settings.tags, *settings.platforms)} == {str}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"endpoint_url": 5}, "endpoint_url is a int; expected a str"),
+        ({"endpoint_url": b"http://localhost"}, "endpoint_url is a bytes; expected a str"),
+        ({"tags": 5}, "tags is a int; expected a str, or several in a list"),
+        ({"tags": [5]}, "tags holds a int; expected str"),
+        ({"platforms": True}, "platforms is a bool; expected a str, or several in a list"),
+        ({"tagged": "yes"}, "tagged is a str; expected True, False or None"),
+        ({"status": ["active"]}, "status is a list; expected a str"),
+        ({"confirm": np.True_}, f"confirm is a numpy {np.bool_.__name__}; expected True or False"),
+    ],
+)
+def test_an_option_of_images_of_another_type_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        shard.ImageSettings(**given)
+    assert str(refused.value) == message
+
+
+def test_one_text_in_the_place_of_many_is_refused_by_the_checker_of_one_process_too() -> None:
+    with pytest.raises(TypeError, match="tags is a int; expected a str, or several in a list"):
+        lc.ImageChecker("empty", region_name="us-east-1", tags=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [np.int64(100), np.float32(100), np.float64(100)])
+def test_numbers_of_numpy_are_sent_as_those_of_python(rate: Any) -> None:
+    settings = shard.Settings("app", rate=rate)
+    assert (settings.rate, type(settings.rate)) == (100.0, float)
+    images = shard.ImageSettings(rate=rate, image_rate=rate, list_rate=rate, newest=np.int64(3))  # type: ignore[arg-type]
+    assert images == shard.ImageSettings(rate=100, image_rate=100, list_rate=100, newest=3)
+    assert {type(each) for each in (images.rate, images.image_rate, images.list_rate)} == {float}
+    assert type(images.newest) is int
+
+
 @pytest.mark.parametrize("name", ["confirm", "require_exclusion", "all_layers"])
 @pytest.mark.parametrize("value", ["no", None, 1])
 def test_what_is_neither_true_nor_false_is_refused_before_a_worker_has_it(name: str, value: Any) -> None:
@@ -231,7 +280,13 @@ def test_a_reference_is_taken_apart_as_check_does() -> None:
         ({"rate": float("nan")}, lc.InvalidParameterError, "rate is nan"),
         ({"rate": True}, lc.InvalidParameterError, "rate is True"),
         ({"session": " "}, lc.InvalidParameterError, "session is empty"),
+        ({"rate": [100]}, lc.InvalidParameterError, "rate is [100]; expected calls per second"),
+        ({"rate": np.array([1, 2])}, lc.InvalidParameterError, "rate is array([1, 2]); expected calls"),
+        ({"rate": np.float64("inf")}, lc.InvalidParameterError, "expected more than 0 calls per second"),
+        ({"rate": 10**400}, lc.InvalidParameterError, "expected more than 0 calls per second"),
         ({"registry_id": 123456789012}, TypeError, "registry_id is a int"),
+        ({"registry_id": ["123456789012"]}, TypeError, "registry_id is a list; expected a str"),
+        ({"region_name": ["us-east-1"]}, TypeError, "region_name is a list; expected a str"),
         ({"endpoint_url": b"x"}, TypeError, "endpoint_url is a bytes"),
         ({"transport": 1}, TypeError, "transport is a int"),
         ({"public": "false"}, TypeError, "public is a str; expected True or False"),

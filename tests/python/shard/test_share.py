@@ -6,6 +6,7 @@ import heapq
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,12 @@ def test_all_askers_together_stay_within_the_rate_and_the_floor(
 
 def test_a_number_of_askers_is_taken_as_it_is() -> None:
     assert share_of(40.0, askers=4) == Share(askers=4, rate=10.0, max_in_flight=8, floor=1.25)
+
+
+def test_numbers_of_numpy_make_the_share_of_those_of_python() -> None:
+    share = share_of(np.float32(1000), slots=np.int64(4), askers=np.int64(2))  # type: ignore[arg-type]
+    assert share == share_of(1000.0, slots=4, askers=2)
+    assert [type(each) for each in (share.askers, share.rate)] == [int, float]
 
 
 @pytest.mark.parametrize(
