@@ -433,8 +433,10 @@ def test_a_key_stays_in_the_workers_and_is_not_in_the_object_store(tmp_path: Pat
             run.result(60)
     names = {number: Path(command.split()[0]).name for number, command in found.items() if command.split()}
     assert {"raylet", "gcs_server"} <= {names.get(number) for number in has_it}
-    # So a key is seen where it is.
-    assert {names.get(number) for number, has in has_it.items() if has} == {"ray::_Asker.call"}
+    # So a key is seen where it is. The worker of the first look waits for more work, as "ray::IDLE".
+    having = {names.get(number, "the driver") for number, has in has_it.items() if has}
+    assert "ray::_Asker.call" in having
+    assert having <= {"ray::_Asker.call", "ray::IDLE"}
 
 
 def test_no_secret_is_in_what_ray_logs_or_the_audit_writes(tmp_path: Path, ray_folder: str) -> None:
