@@ -44,6 +44,10 @@ UNREADABLE = frozenset(("ImageInaccessible", "InvalidImageDigest", "KmsError"))
 GONE = frozenset(("ImageNotFound",))
 """The image was deleted after it was listed."""
 
+_OF_ONE_ANSWER = frozenset(("DigestMismatch", "ContradictoryManifest"))
+"""What is wrong with an answer and may be right in the next. Any other fault is one of the manifest itself,
+whose sha256 is right."""
+
 _TRIES = 2
 
 _UNDER_WAY = 6
@@ -195,7 +199,7 @@ class ManifestReader:
                     waiting.sort(key=lambda part: len(part[0]))
                 continue
             self._refusals.answered()
-            left, wrong = self._take(graph, asked, answer)
+            left, wrong = self._take(graph, asked, answer, is_last=tries == _TRIES)
             if (left or wrong) and tries < _TRIES:
                 waiting.append(([*left, *wrong], tries + 1))
             else:
@@ -222,13 +226,13 @@ class ManifestReader:
             _fail(graph, asked, failed)
 
     def _take(
-        self, graph: ImageGraph, asked: list[str], answer: Mapping[str, Any]
+        self, graph: ImageGraph, asked: list[str], answer: Mapping[str, Any], *, is_last: bool
     ) -> tuple[list[str], list[str]]:
-        """Take what an answer brings.
+        """Take what an answer brings. No image is unreadable by one answer alone.
 
         Returns:
-            The digests that it does not name, and those for which it has a manifest with another digest, such
-            as that of another image.
+            The digests that it does not name, and those to be asked for again: their manifest has another
+            digest, such as that of another image, or contradicts its media type, or cannot be had.
         """
         open_ = dict.fromkeys(asked)
         read: list[tuple[str, str, str | None]] = []
@@ -238,7 +242,7 @@ class ManifestReader:
                 media_type = image.get("imageManifestMediaType")
                 read.append((digest, manifest, media_type if isinstance(media_type, str) else None))
         wrong = dict.fromkeys(
-            digest for digest, code in graph.read(read, self._operations.known) if code == "DigestMismatch"
+            digest for digest, code in graph.read(read, self._operations.known) if code in _OF_ONE_ANSWER
         )
         for digest, _, _ in read:
             open_.pop(digest, None)
@@ -255,7 +259,9 @@ class ManifestReader:
                 graph.deny([digest])
             else:
                 reason = clean(failure.get("failureReason") or "", known=self._operations.known)
-                graph.fail(digest, code, reason, unreadable=code in UNREADABLE)
+                graph.fail(digest, code, reason, unreadable=is_last and code in UNREADABLE)
+                if code in UNREADABLE:
+                    wrong[digest] = None
         return list(open_), list(wrong)
 
 

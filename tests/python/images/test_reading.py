@@ -71,6 +71,29 @@ def test_failures_of_images_are_told_apart(code: str, verdict: str) -> None:
     assert {found for _, found in verdicts(report).values()} == {code}
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "failure_code", "code": "KmsError"},
+        {"kind": "failure_code", "code": "ImageInaccessible"},
+        {"kind": "wrong_manifest"},
+    ],
+    ids=["KmsError", "ImageInaccessible", "wrong manifest"],
+)
+def test_no_image_is_unreadable_by_one_answer(fault: dict[str, Any]) -> None:
+    once = Fault(**fault, share=1.0, operations=("BatchGetImage",), calls=(1, 1))
+    report, _ = broken_by(once)
+    assert report.counts["unreadable"] == report.counts["undecided"] == 0
+    assert report.counts["complete"] + report.counts["incomplete"] == 300
+
+
+def test_a_failure_after_which_the_service_is_silent_leaves_the_image_undecided() -> None:
+    kms = Fault("failure_code", code="KmsError", share=1.0, operations=("BatchGetImage",), calls=(1, 3))
+    silent = Fault("omit", operations=("BatchGetImage",), share=1.0, calls=(4, None))
+    report, _ = broken_by(kms, silent)
+    assert report.counts["undecided"] == 300
+
+
 def test_a_manifest_with_another_digest_makes_the_image_unreadable() -> None:
     """Case 37."""
     report, _ = broken_by(Fault("wrong_manifest", share=1.0, operations=("BatchGetImage",)))
