@@ -145,7 +145,7 @@ test-engines: test-spark test-dask test-ray ## the adapters on real engines, wit
 
 # What kills processes and waits for others takes most of the time, and rarely breaks alone.
 FAST := -k "not killed and not dies and not driver_ends and not is_gone and not ends_every and not without_workers \
-  and not through_connect and not copies_of_tasks and not example"
+  and not through_connect and not copies_of_tasks and not key_stays and not example"
 
 test-engines-fast: ## the same without kills, on Spark 4, Dask and Ray: some 6 minutes, and 3 to install them
 	@$(MAKE) --no-print-directory test-dask test-ray test-spark SPARKS=test-spark4 ENGINE_TESTS='$(FAST)'
