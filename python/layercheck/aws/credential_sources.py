@@ -28,8 +28,11 @@ _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.E
 _PROCESS = "custom-process"
 
 _BOTO3 = ("boto3", "botocore", "urllib3", "dateutil", "jmespath", "six", "awscrt")
-_KNOWN_PACKAGES = sys.stdlib_module_names | {*_BOTO3, "layercheck"}
-"""Packages whose words about credentials are known. A provider of another may put a token into its own."""
+_TRACERS = ("aws_xray_sdk", "ddtrace", "elasticapm", "newrelic", "opentelemetry", "sentry_sdk", "wrapt")
+_OTHERS = ("eventlet", "gevent", "moto", "responses")
+_KNOWN_PACKAGES = sys.stdlib_module_names | {*_BOTO3, *_TRACERS, *_OTHERS, "layercheck"}
+"""Packages whose words about credentials are known, or that wrap calls and say nothing of their own. A
+provider of another may put a token into its words."""
 
 
 class CredentialSourceError(Exception):
@@ -87,16 +90,16 @@ _SOURCES = {
 def reading_credentials(error: BaseException) -> bool:
     """Whether the exception was raised while a boto3 session looked for credentials.
 
-    The public method `get_credentials` of botocore's session then stands in the traceback. Asking the
-    session in advance instead would ask the metadata service twice where it does not answer.
+    The public method `get_credentials` of botocore's session, or one in its place, then stands in the
+    traceback. Asking the session in advance instead would ask the metadata service twice where it does not
+    answer.
     """
-    return any(
-        frame.f_code.co_name == "get_credentials" and frame.f_globals.get("__name__") == "botocore.session"
-        for frame in _frames(error)
-    )
+    return any(frame.f_code.co_name == "get_credentials" for frame in _frames(error))
 
 
-def source_error(error: Exception, known: KnownSecrets | None = None) -> CredentialSourceError:
+def source_error(
+    error: Exception, known: KnownSecrets | None = None, *, is_inside: bool = False
+) -> CredentialSourceError:
     """The exception that names the source, for an exception raised inside botocore's credentials.
 
     The original exception becomes its cause only where it cannot hold what a source printed: a helper's
@@ -105,6 +108,7 @@ def source_error(error: Exception, known: KnownSecrets | None = None) -> Credent
     Args:
         error: The exception.
         known: The secrets that the client has used, to be removed from every text.
+        is_inside: Whether all of the traceback is that of the credentials, and not of a session before them.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -119,7 +123,7 @@ def source_error(error: Exception, known: KnownSecrets | None = None) -> Credent
     code = type(error).__name__
     if isinstance(error, ClientError):
         code = clean(error.response.get("Error", {}).get("Code") or code, 100, known)
-    where = _foreign_place(error)
+    where = _foreign_place(error, is_inside)
     if where is not None:
         text = f"a provider of your own raised {code} in {where}; its text may hold secrets and is not shown"
     else:
@@ -139,6 +143,8 @@ def _said(error: Exception, known: KnownSecrets | None) -> str:
         return clean(f"{error} is missing in what it answered", known=known)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "what it holds is not JSON"
+    if isinstance(error, ValueError) and _passes(error, "dateutil"):
+        return "its expiry_time is not a date with a time zone"
     if isinstance(error, ValueError) and "not a legal header value" in str(error):
         return "the authorization token has a line end in it; write its file without one"
     return clean(error, known=known)
@@ -166,13 +172,13 @@ def _said_by_helper(error: Exception, known: KnownSecrets | None) -> str:
     return "the helper's JSON has an Expiration that is not a date with a time zone"
 
 
-def _foreign_place(error: BaseException) -> str | None:
+def _foreign_place(error: BaseException, is_inside: bool) -> str | None:
     """Where code that is not boto3's took part in the failure, as `file.py, line 12`; None if it did not.
 
-    A function that a session was made with, or a provider of a package, raises with a text of its own. Only
-    what boto3 called counts, which is what comes behind the first frame of botocore.
+    A function that a session was made with, or a provider of a package, raises with a text of its own. Unless
+    all is inside, only what boto3 called counts, which is what comes behind the first frame of botocore.
     """
-    each, found, is_inside = error.__traceback__, None, False
+    each, found = error.__traceback__, None
     while each is not None:
         package = str(each.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
         is_inside = is_inside or package == "botocore"
@@ -212,6 +218,12 @@ def _method_and_profile(error: BaseException) -> tuple[str, str | None]:
 
 def _is_of_botocore(owner: object) -> bool:
     return any(each.__module__ == "botocore.credentials" for each in type(owner).__mro__)
+
+
+def _passes(error: BaseException, package: str) -> bool:
+    """Whether code of a package took part in the failure."""
+    names = (str(frame.f_globals.get("__name__", "")) for frame in _frames(error))
+    return any(name.partition(".")[0] == package for name in names)
 
 
 def _frames(error: BaseException) -> Iterator[FrameType]:

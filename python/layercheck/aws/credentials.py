@@ -54,7 +54,7 @@ def current(client: Any, known: KnownSecrets | None = None) -> CredentialSnapsho
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 (each source has exceptions of its own)
-        failed = source_error(error, known)
+        failed = source_error(error, known, is_inside=True)
     if failed is not None:
         # Outside of the handler, so that Python does not chain what a source printed.
         raise failed
@@ -149,16 +149,35 @@ def known_account(client: Any) -> str | None:
     return found if found.isdecimal() else None
 
 
-def key_mark(client: Any) -> str | None:
-    """What tells the client's keys from others and shows nothing of them; None if there are none.
+class KeyOwner(NamedTuple):
+    """Whose keys a client has.
 
-    It fetches credentials as `known_account` does.
+    Attributes:
+        account: The account id; None if the keys do not show it.
+        key_mark: What tells the keys from others and shows nothing of them.
     """
-    try:
-        key = of_client(client).get_frozen_credentials().access_key
-    except Exception:  # noqa: BLE001 (from files, processes, browsers, networks)
+
+    account: str | None
+    key_mark: str
+
+
+def key_owner(client: Any) -> KeyOwner | None:
+    """Whose keys the client has; None if it has none, or does not sign.
+
+    It fetches credentials that were not fetched yet, once for both answers.
+
+    Raises:
+        CredentialSourceError: They cannot be fetched now.
+        UnusableCredentials: A request that is signed with them cannot be written.
+    """
+    found = validate_credentials(client)
+    if found is None:
         return None
-    return f"key {hashlib.sha256(key.encode()).hexdigest()[:12]}" if isinstance(key, str) and key else None
+    shown = account(client) or ""
+    if not shown.isdecimal():
+        shown = account_of(found.access_key)
+    mark = hashlib.sha256(found.access_key.encode()).hexdigest()[:12]
+    return KeyOwner(shown if shown.isdecimal() else None, f"key {mark}")
 
 
 def account_of(access_key_id: str) -> str:

@@ -10,14 +10,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layercheck.aws import credentials
+from layercheck.aws.classify import UnusableCredentials
 from layercheck.aws.client import open_client
+from layercheck.aws.credential_sources import CredentialSourceError
 from layercheck.aws.service_quotas import calls_per_second
 from layercheck.dispatch.rate.lanes import join_lane
 from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport import choose
 from layercheck.dispatch.transport.selection import TransportName, check_name
 from layercheck.dispatch.transport.signing import Signing
+from layercheck.errors import CredentialsError
 from layercheck.limits import Limits
+from layercheck.redact import clean
 from layercheck.types import EcrClient, Rate, Target
 
 if TYPE_CHECKING:
@@ -124,10 +128,18 @@ class Connection:
         """The account of the credentials, if they show it."""
         return credentials.known_account(self.client)
 
-    @property
-    def key_mark(self) -> str | None:
-        """What tells the keys of the credentials from others and shows nothing of them."""
-        return credentials.key_mark(self.client)
+    def key_owner(self) -> credentials.KeyOwner | None:
+        """Return whose keys the client has; None without any.
+
+        Raises:
+            CredentialsError: They cannot be fetched now, or cannot be used.
+        """
+        failed: CredentialsError | None = None
+        try:
+            return credentials.key_owner(self.client)
+        except (CredentialSourceError, UnusableCredentials) as error:
+            failed = CredentialsError(clean(error, 500))
+        raise failed  # outside of the handler, so that Python does not chain what a source printed
 
     @property
     def renewable(self) -> bool:

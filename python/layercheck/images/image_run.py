@@ -125,6 +125,7 @@ class ImageRun(Future[ImageReport]):
         self._all_have_failed = True
         self._process = MakingProcess("ImageRun")
         self._thread = DaemonThread(target=self._steer, name="layercheck-image-run")
+        self._final: ImageReport | None = None
         self._end = threading.Lock()
         self._end.acquire()
         _runs.add(self)
@@ -138,7 +139,7 @@ class ImageRun(Future[ImageReport]):
         Repositories under way share their images with the check, so that their verdicts go on changing in it.
         """
         self._process.check()
-        return self._report()
+        return self._report() if self._final is None else self._final
 
     def _report(self, *, final: bool = False) -> ImageReport:
         # A check that ends meanwhile is in both, and its report is the one that counts.
@@ -356,7 +357,7 @@ class ImageRun(Future[ImageReport]):
         """Give the future its result, whatever fails here."""
         try:
             self._call_progress(done=True)
-            report = self._report(final=True)
+            report = self._final = self._report(final=True)
             if not self._keep:
                 for each in report.repositories:
                     self.finished.put(each)

@@ -135,12 +135,13 @@ class RepositoryCheck:
         except CheckStopped:
             self._described = "Stopped", "the check ended first"
         except (CallFailed, LayercheckError) as error:
-            self._state = self._state_of(error)
+            state = self._state_of(error)
             self._described = _described(error)
-            if self._state == "gone":
+            if state == "gone":
                 self._all_gone()
             else:
                 self._error = self._as_error(error)
+                self._state = state
         if self._parts.connection.target.registry_id is None and len(self._operations.accounts) > 1:
             self._notes.append(
                 f"{self._found.name}: the answers name several accounts as its registry, so account_id is "
@@ -167,10 +168,10 @@ class RepositoryCheck:
         account_id = connection.target.registry_id or self._operations.account_id
         if account_id is None and not self._operations.accounts:
             account_id = connection.account_id
-        code, reason = self._described
-        blobs = self._blobs
         with self._judging:
-            if self._state not in ("done", "gone"):
+            state, listing, blobs = self._state, self._listing, self._blobs
+            (code, reason), notes = self._described, tuple(self._notes)
+            if state not in ("done", "gone"):
                 # Images all of whose parts have answers keep their verdicts. What was denied only once counts
                 # as not checked, until the next judgement.
                 self._judge()
@@ -184,8 +185,8 @@ class RepositoryCheck:
             account_id=account_id,
             region_name=connection.target.region_name,
             repository_name=self._found.name,
-            state=self._state,
-            listing=self._listing,
+            state=state,
+            listing=listing,
             blobs=blobs,
             pull_through=self._parts.rules.applies_to(self._found.name),
             encryption=self._found.encryption,
@@ -193,7 +194,7 @@ class RepositoryCheck:
             seconds=time.monotonic() - self._began_at,
             code=code,
             reason=reason,
-            notes=tuple(self._notes),
+            notes=notes,
             error=self._error,
         )
 
@@ -356,6 +357,7 @@ class RepositoryCheck:
             for verdict in ImageVerdict:
                 self._graph.gone(self._graph.digests(int(verdict)))
             self._judge()
+            self._state = "gone"  # with the lock held, so that no report sees the one without the other
 
     def _judge(self) -> None:
         self._graph.judge(

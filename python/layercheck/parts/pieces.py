@@ -135,7 +135,9 @@ def batches_of(piece: Any, column: str | None) -> Iterable[Any]:
 
 
 def _is_of_pandas(value: object) -> bool:
-    return type(value).__module__.partition(".")[0] == "pandas"
+    return type(value).__module__.partition(".")[0] == "pandas" and (
+        hasattr(value, "to_frame") or hasattr(value, "columns")
+    )
 
 
 def _everywhere(path: str | os.PathLike[str]) -> str:
@@ -149,7 +151,7 @@ def _everywhere(path: str | os.PathLike[str]) -> str:
         raise TypeError(_DIGESTS_GIVEN)
     found = Files.at(path, "table").path
     if Path(found).is_absolute():
-        is_pattern = re.search(r"[*?[]", found) is not None and not Path(found).exists()
+        is_pattern = re.search(r"[*?]", found) is not None and not Path(found).exists()
     else:
         is_pattern = "*" in found.partition("?")[0]
     if is_pattern:

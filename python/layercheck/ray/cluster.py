@@ -29,19 +29,15 @@ class Cluster:
             )
         self._ray = ray
         self._stopped = threading.Event()
-        self._workers = WorkerWatch(
-            "the Ray cluster has no CPU for the run",
-            "start a node with some (a cluster that grows by itself gets one by "
-            "ray.autoscaler.sdk.request_resources(num_cpus=1))",
-        )
-        self._workers.slots(self._cpus())
+        # Without a CPU the run waits and says so: the first task makes a cluster grow that grows by itself.
+        self._workers = WorkerWatch("the Ray cluster has no CPU for the run", "start a node with some")
         # Before the first result no CPU is held by this run, so a lack of free ones is a reason to wait.
         self._others_hold_all = self._free() < 1
 
     @property
     def slots(self) -> int:
         """Processors of the cluster."""
-        return self._workers.slots(self._cpus())
+        return max(1, self._cpus())
 
     def stop(self) -> None:
         """End the audit soon."""

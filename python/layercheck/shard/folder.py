@@ -19,7 +19,7 @@ FOLDER = "_layercheck"
 LIMIT_BYTES = 1 << 20
 """Most bytes of a file that is read: a manifest has about 1 kB, the record of 4,096 slices under 400 kB."""
 
-_OWN = re.compile(r"[._]|(?:slice=[0-9]{1,4}|last-[0-9a-f]{1,32}|images)\Z")
+_OWN = re.compile(r"[._]|(?:slice=[0-9]{1,4}|last-[0-9a-f]{1,32}|images|lost\+found)\Z")
 """Names that may be in the folder of a run before it begins."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _CONTAINER = re.compile(r"\A(abfss?://)[^/@:]*@")
@@ -60,7 +60,7 @@ def beneath(path: str, name: str) -> str:
     return f"{base.rstrip('/')}/{name}{mark}{query}"
 
 
-def check_own(folder: Folder) -> None:
+def check_own(folder: Folder, *, replaces: bool = False) -> None:
     """Refuse a path where something else than a run of layercheck is, such as a table of the caller's.
 
     Who reads that table later would read the verdicts as rows of it. Names that begin with a dot or an
@@ -68,6 +68,7 @@ def check_own(folder: Folder) -> None:
 
     Args:
         folder: The folder of the path itself.
+        replaces: The run writes over folders `slice=N` that are there, so that these must be of a run.
 
     Raises:
         InvalidParameterError: It has files, and no run began in it.
@@ -75,7 +76,7 @@ def check_own(folder: Folder) -> None:
     names = folder.names()
     if FOLDER in names:
         return
-    other = next((name for name in names if not _OWN.match(name)), None)
+    other = next((name for name in names if not _OWN.match(name) or (replaces and name[0] == "s")), None)
     if other is not None:
         raise InvalidParameterError(
             f"path is {folder!r}, where {clean(other, 100)!r} is and no run began; pass a folder that is new "

@@ -74,14 +74,15 @@ def look(settings: Settings) -> Look:
         with open_checker(settings, None) as checker:
             connection = checker._connection
             rate = checker.rate
-            account, key_mark = connection.account_id, connection.key_mark
             checker.check([_ANY_DIGEST])
+            owner = connection.key_owner()  # they are here now
             region, url = checker.target.region_name, url_of(checker)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 (an engine would lose its class, and show its text)
         forget_session(settings)
         return _this(error=PartError.of(error))
+    account, key_mark = (None, None) if owner is None else owner
     return _this(account=account, region_name=region, endpoint_url=url, key_mark=key_mark, rate=rate)
 
 

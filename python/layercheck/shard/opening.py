@@ -90,10 +90,13 @@ def open_checker(settings: Settings, share: Share | None) -> Checker:
     )
     if not is_function:
         _SESSIONS.keep(name, checker._connection.session)
-    wrong = _wrong_place(settings, checker)
-    if wrong is not None:
+    try:
+        wrong = _wrong_place(settings, checker)
+        if wrong is not None:
+            raise InvalidParameterError(wrong)
+    except BaseException:
         checker.close()
-        raise InvalidParameterError(wrong)
+        raise
     return checker
 
 
@@ -118,9 +121,10 @@ def _wrong_place(settings: Settings, checker: Checker) -> str | None:
         )
     if settings.account is None or settings.registry_id is not None or settings.public:
         return None  # the registry does not depend on who asks
-    account, key_mark = checker._connection.account_id, checker._connection.key_mark
-    if key_mark is None or settings.account in (account, key_mark):
+    owner = checker._connection.key_owner()
+    if owner is None or settings.account in owner:
         return None  # without keys the first call says what is wrong
+    account = owner.account
     if account is None or not settings.account.isdecimal():
         return (
             "the credentials of this worker are not those of the first one, and the keys do not show whether "

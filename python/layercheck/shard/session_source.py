@@ -82,7 +82,7 @@ def open_session(session: str | None, **of_target: str | None) -> Session | None
     try:
         function = _function(session)
         made = function(**_accepted(function, of_target))
-    except Exception as error:  # noqa: BLE001 (the caller's own function)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (the caller's own function)
         failed = CredentialsError(f"session {session!r} failed in the worker: {_shown(error)}")
     if failed is not None:
         raise failed  # outside of the handler, so that Python does not chain what the function raised
@@ -111,7 +111,7 @@ def _accepted(function: Any, given: dict[str, str | None]) -> dict[str, str | No
     return {name: value for name, value in given.items() if name in parameters}
 
 
-def _shown(error: Exception) -> str:
+def _shown(error: BaseException) -> str:
     kind = type(error).__name__
     if isinstance(error, ModuleNotFoundError | AttributeError) and error.name:
         return f"{kind} for {clean(error.name, 100)!r}; is the module installed on the workers?"

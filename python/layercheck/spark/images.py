@@ -221,7 +221,7 @@ def _check_files(spark: SparkSession, place: str, found: list[shard.ImageFile]) 
     paths = paths_there(spark, [f"{place}/{each.name}" for each in found], _lines_type())
     if paths:
         lines = spark.read.schema(_lines_type()).parquet(*paths)
-        folder = functions.regexp_extract(functions.input_file_name(), "/(images/[0-9a-f]{32})/[^/]*$", 1)
+        folder = functions.regexp_extract("_metadata.file_path", "/(images/[0-9a-f]{32})/[^/]*$", 1)
         there = lines.where(functions.col("repositories").isNotNull())
         rows = there.groupBy(folder.alias("folder")).agg(functions.countDistinct("key").alias("keys"))
         counted = {row["folder"]: row["keys"] for row in rows.collect()}

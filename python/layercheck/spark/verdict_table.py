@@ -85,8 +85,7 @@ class VerdictTable:
         """Return the table: one line for each different digest."""
         from pyspark.sql import functions
 
-        numbers = [number for number in waves.done if number != waves.last or waves.has_last]
-        lines = self._lines(numbers)
+        lines = self._lines([*_of_table(waves)])
         if waves.has_last:
             settled = ~functions.col("verdict").isin(*shard.OPEN)
             lines = lines.where(settled | (functions.col("slice") == waves.last))
@@ -101,7 +100,7 @@ class VerdictTable:
         Raises:
             JournalError: A slice has another number of lines; the message says how to ask it again.
         """
-        done = waves.done
+        done = _of_table(waves)
         paths = {self._slice_path(number): number for number in done}
         there = [paths[path] for path in paths_there(self._spark, list(paths), tasks.LINES)]
         rows = self._lines(there).groupBy("slice").count().collect() if there else []
@@ -124,6 +123,11 @@ class VerdictTable:
 
     def _slice_path(self, number: int) -> str:
         return f"{self._path}/slice={number}"
+
+
+def _of_table(waves: shard.Waves) -> dict[int, shard.Manifest]:
+    """Return the manifests of the slices whose lines the table has, by their numbers."""
+    return {number: each for number, each in waves.done.items() if number != waves.last or waves.has_last}
 
 
 def _with_open_digests(waves: shard.Waves) -> list[int]:

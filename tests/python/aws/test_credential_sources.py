@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -438,7 +439,58 @@ def _found_by_own_provider() -> boto3.Session:
     return boto3.Session(botocore_session=core, region_name="us-east-1")
 
 
-@pytest.mark.parametrize("session_of", [_renewed_by_own_code, _found_by_own_provider])
+def _with_own_credentials() -> boto3.Session:
+    """A session whose credentials are of a class that raises with a secret in its text."""
+
+    class Vault(botocore.credentials.Credentials):
+        def get_frozen_credentials(self) -> Any:
+            raise ValueError(f"ticket {SECRET}")
+
+    core: Any = botocore.session.Session()
+    core._credentials = Vault("AKIDEXAMPLE", SECRET)
+    return boto3.Session(botocore_session=core, region_name="us-east-1")
+
+
+def _with_own_search() -> boto3.Session:
+    """A session that looks for credentials in a way of its own, which raises with a secret in its text."""
+
+    class Vault(botocore.session.Session):
+        def get_credentials(self) -> Any:
+            raise ValueError(f"ticket {SECRET}")
+
+    return boto3.Session(botocore_session=Vault(), region_name="us-east-1")
+
+
+def test_a_renewal_with_the_token_in_the_place_of_the_date_does_not_tell_the_token() -> None:
+    def renew() -> dict[str, str]:
+        return {"access_key": "AKID", "secret_key": SECRET, "token": soon(), "expiry_time": TOKEN}
+
+    core: Any = botocore.session.Session()
+    core._credentials = botocore.credentials.DeferredRefreshableCredentials(renew, "own")
+    session = boto3.Session(botocore_session=core, region_name="us-east-1")
+    with ScriptedServer() as server, pytest.raises(lc.CredentialsError) as caught:
+        lc.check(ROWS, "team/app", session=session, endpoint_url=server.url)
+    assert "its expiry_time is not a date with a time zone" in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+def test_a_tracer_that_wraps_calls_hides_no_words_of_botocore(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.configure(f"credential_process = {home.helper}-that-is-not-there")
+    wrapped: dict[str, Any] = {
+        "__name__": "sentry_sdk.integrations.stdlib",
+        "begin": subprocess.Popen.__init__,
+    }
+    exec("def begin_traced(*given, **named):\n    return begin(*given, **named)", wrapped)  # noqa: S102
+    monkeypatch.setattr(subprocess.Popen, "__init__", wrapped["begin_traced"])
+    with ScriptedServer() as server, pytest.raises(lc.CredentialsError, match="the helper cannot be started"):
+        check(server.url, "native")
+
+
+@pytest.mark.parametrize(
+    "session_of", [_renewed_by_own_code, _found_by_own_provider, _with_own_credentials, _with_own_search]
+)
 @pytest.mark.parametrize("transport", NAMES)
 def test_a_provider_of_the_user_s_own_is_named_by_its_place_and_its_text_is_not_told(
     session_of: Callable[[], boto3.Session], transport: Any, caplog: pytest.LogCaptureFixture
@@ -450,7 +502,9 @@ def test_a_provider_of_the_user_s_own_is_named_by_its_place_and_its_text_is_not_
     assert not server.asked
 
 
-@pytest.mark.parametrize("name", ["_renewed_by_own_code", "_found_by_own_provider"])
+@pytest.mark.parametrize(
+    "name", ["_renewed_by_own_code", "_found_by_own_provider", "_with_own_credentials", "_with_own_search"]
+)
 def test_no_text_of_a_provider_of_the_user_s_own_comes_from_a_worker(name: str) -> None:
     with ScriptedServer() as server:
         settings = shard.Settings("team/app", session=f"{__name__}:{name}", endpoint_url=server.url)

@@ -7,7 +7,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -312,6 +312,43 @@ def test_a_worker_whose_keys_do_not_show_their_account_needs_the_keys_of_the_fir
         asking.outcome.raise_error()
     assert ecr.counters.calls == calls
     assert "AKIAIOSFODNN7EXAMPLE" not in repr(settings)
+
+
+def test_a_source_of_keys_that_fails_once_is_asked_again_before_accounts_are_compared(ecr: LocalEcr) -> None:
+    """Keys that could not be fetched are neither those of another account nor those of the same one."""
+    settings = settings_of(ecr, session=f"{__name__}:session_of_another")
+    settings = shard.accept(settings, shard.look(settings))
+    failures.append(1)
+    slept: list[float] = []
+    patience = Patience(clock=lambda: sum(slept), sleep=slept.append, draw=lambda low, high: high)
+    settings = replace(settings, session=f"{__name__}:session_that_fails")
+    asking = shard.ask(part(HELD), settings, SHARE, _patience=patience)
+    assert "not_checked" not in {v for batch in asking for v in batch.column("verdict").to_pylist()}
+    assert asking.outcome.error is None
+    assert (failures, slept[0]) == ([], 0.5)
+
+
+failures: list[int] = []
+
+
+def session_that_fails() -> Any:
+    """The keys of `session_of_another`, after as many failures as there are in `failures`."""
+    import boto3
+    import botocore.credentials
+    import botocore.exceptions
+    import botocore.session
+
+    def renew() -> dict[str, Any]:
+        if failures:
+            failures.pop()
+            raise botocore.exceptions.ConnectTimeoutError(endpoint_url="http://127.0.0.1/")
+        expires = datetime.now(UTC) + timedelta(hours=1)
+        keys = {"access_key": "ASIAQNZGKIQY56JQ7WML", "secret_key": SECRET, "token": TOKEN}
+        return {**keys, "expiry_time": expires.isoformat()}
+
+    core: Any = botocore.session.Session()
+    core._credentials = botocore.credentials.DeferredRefreshableCredentials(renew, "own")
+    return boto3.Session(botocore_session=core, region_name="us-east-1")
 
 
 def session_of_old_keys() -> Any:
