@@ -151,7 +151,7 @@ def _everywhere(path: str | os.PathLike[str]) -> str:
         raise TypeError(_DIGESTS_GIVEN)
     found = Files.at(path, "table").path
     if Path(found).is_absolute():
-        is_pattern = re.search(r"[*?]", found) is not None and not Path(found).exists()
+        is_pattern = re.search(r"[*?]|\[.-.\]", found) is not None and not Path(found).exists()
     else:
         is_pattern = "*" in found.partition("?")[0]
     if is_pattern:
