@@ -17,8 +17,9 @@ _LOOKS = 10
 class WorkerWatch:
     """What a driver says about the workers of its cluster.
 
-    Without workers a run does not begin. In mid-run they may come back, so the run waits and a warning is
-    logged, once for each time that all are lost.
+    `slots` lets no run begin without workers; Ray does not ask it, because there a task makes a cluster grow.
+    In mid-run they may come back, so the run waits and a warning is logged, once for each time that all are
+    lost.
 
     Args:
         lack: What is missing: "the Dask cluster has no workers".
