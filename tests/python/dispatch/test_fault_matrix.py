@@ -209,7 +209,7 @@ def test_credentials_that_keep_expiring_cost_only_retries(fault: Fault, transpor
         LocalEcr({"team/app": EvenDigests()}, faults=[fault], latency_ms=10) as ecr,
         lc.Checker(
             "team/app",
-            session=ecr.session(lifetime_s=0.02),
+            session=ecr.session(lifetime_s=0.1),  # ten calls
             endpoint_url=ecr.endpoint_url,
             rate="max",
             max_in_flight=1,
