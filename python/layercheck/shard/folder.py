@@ -76,7 +76,8 @@ def check_own(folder: Folder, *, replaces: bool = False) -> None:
     names = folder.names()
     if FOLDER in names:
         return
-    other = next((name for name in names if not _OWN.match(name) or (replaces and name[0] == "s")), None)
+    own = {name for name in names if _OWN.match(name) and not (replaces and name.startswith("slice="))}
+    other = min({*names} - own, default=None)
     if other is not None:
         raise InvalidParameterError(
             f"path is {folder!r}, where {clean(other, 100)!r} is and no run began; pass a folder that is new "

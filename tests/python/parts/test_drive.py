@@ -163,6 +163,45 @@ def test_another_repository_is_refused_before_anything_is_prepared(tmp_path: Pat
         assert lines(audit(ecr, pieces(ROWS, []), tmp_path)) == of_one_process(ecr, ROWS)
 
 
+def test_an_audit_is_not_put_into_a_folder_with_other_files(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"digest": ROWS}), tmp_path / "rows.parquet")
+    engine = OneByOne()
+    with (
+        server() as ecr,
+        pytest.raises(lc.InvalidParameterError, match=r"'rows.parquet' is and no run"),
+    ):
+        audit(ecr, pieces(ROWS, []), tmp_path, engine=engine)
+    assert (engine.ran, [each.name for each in tmp_path.iterdir()]) == ([], ["rows.parquet"])
+
+
+@pytest.mark.parametrize(
+    ("name", "replaces", "is_own"),
+    [
+        ("slice=0", False, True),
+        (
+            "slice=0",
+            True,
+            False,
+        ),  # Spark would write over such a folder of another table
+        ("last-0a", True, True),
+        ("lost+found", True, True),
+        (".hidden", True, True),
+        ("images", True, True),
+        ("date=2026-01-31", False, False),
+    ],
+)
+def test_a_run_begins_beside_what_an_earlier_one_left(
+    tmp_path: Path, name: str, replaces: bool, is_own: bool
+) -> None:
+    (tmp_path / name).mkdir()
+    folder = shard.open_folder(tmp_path)
+    if not is_own:
+        with pytest.raises(lc.InvalidParameterError, match="no run began"):
+            shard.folder.check_own(folder, replaces=replaces)
+        (tmp_path / "_layercheck").mkdir()
+    shard.folder.check_own(folder, replaces=replaces)
+
+
 def test_another_number_of_slices_is_refused(tmp_path: Path) -> None:
     with server() as ecr:
         audit(ecr, pieces(ROWS, []), tmp_path, slices=2)

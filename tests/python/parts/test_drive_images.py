@@ -158,6 +158,21 @@ def test_a_second_call_asks_nothing_if_all_is_settled(ecr: LocalEcr, tmp_path: P
     assert (ecr.counters.calls, engine.ran) == (before, [])
 
 
+def test_a_file_of_lines_that_is_gone_is_said_and_checked_again_without_its_manifest(
+    ecr: LocalEcr, tmp_path: Path
+) -> None:
+    first = audit(ecr, tmp_path, rows(REPOSITORIES))
+    file = min((tmp_path / "images").rglob("*.parquet"))
+    file.unlink()
+    options: dict[str, Any] = {"endpoint_url": ecr.endpoint_url, **FAST}
+    made = shard.ImageSettings(**options)
+    again = ImageAudit(OneByOne(), rows(REPOSITORIES), made, Files.at(tmp_path))
+    with pytest.raises(lc.JournalError, match=rf"{file.name} is gone; delete .* and run the same") as said:
+        again.run()  # before a table is read
+    Path(str(said.value).partition("delete ")[2].partition(" and run")[0]).unlink()
+    assert lines(audit(ecr, tmp_path, rows(REPOSITORIES))) == lines(first)
+
+
 def test_what_is_too_old_is_checked_again_and_has_its_lines_once(
     ecr: LocalEcr, single: Lines, tmp_path: Path
 ) -> None:
