@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from layercheck._core import longest_delay_s
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -62,23 +64,6 @@ within 300 s; delay 0.1 s, doubling to 20 s
             f"{self.back_off_cap_s:g} s"
         )
 
-    def limit(self, kind: str, *, reached: bool, half: bool = False) -> int:
-        """Return the most requests for the same digests that may fail in this way.
-
-        Args:
-            kind: Kind of the failure: `throttled`, `fatal` (credentials that botocore can renew) or
-                `transient`.
-            reached: The run has made a connection at least once.
-            half: The digests are a half of a batch that was halved.
-        """
-        if kind == "throttled":
-            return self.throttle_attempts
-        if kind == "fatal":
-            return self.renewal_attempts
-        if not reached:
-            return self.first_contact_attempts
-        return min(self.attempts, self.half_attempts) if half else self.attempts
-
     def delay_s(
         self,
         kind: str,
@@ -92,14 +77,15 @@ within 300 s; delay 0.1 s, doubling to 20 s
         """Return the seconds until the digests are asked again; None if these attempts are used up.
 
         Args:
-            kind: Kind of the failure, as for `limit`.
+            kind: Kind of the failure: `throttled`, `fatal` (credentials that botocore can renew) or
+                `transient`.
             tries: Requests for these digests that failed in this way, the last one included.
             asked_for_s: Seconds since these digests were first asked.
             reached: The run has made a connection at least once.
             draw: Draws a number between two bounds, such as `random.Random().uniform`.
             half: The digests are a half of a batch that was halved.
         """
-        if tries >= self.limit(kind, reached=reached, half=half) or asked_for_s >= self.asking_s:
-            return None
-        ceiling = min(self.back_off_cap_s, self.back_off_base_s * 2.0 ** (tries - 1))
-        return draw(0.0, ceiling)
+        longest_s = longest_delay_s(
+            self, kind, tries=tries, asked_for_s=asked_for_s, reached=reached, half=half
+        )
+        return None if longest_s is None else draw(0.0, longest_s)

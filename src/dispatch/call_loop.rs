@@ -1,20 +1,22 @@
-//! Fresh calls of one run, which threads make one after the other without a scheduler.
+//! Calls of one run, which threads make one after the other without the interpreter.
 //!
-//! A scheduler lends a range of digests. A thread that makes a call has a *seat*. When the answer is good,
-//! the thread counts it and takes the next batch of the range, and so on. Whatever else happens, it stops and
-//! tells: the call of its seat is then one like any other, and the scheduler decides about it.
+//! A thread that makes a call has a *seat*. When the answer is good, the thread settles it and takes the next call
+//! from the scheduler, and so on. Whatever else happens, it stops and tells: the call of its seat is then one like any
+//! other, and its outcome is decided elsewhere. The other threads go on meanwhile, and whichever is free makes the
+//! calls that are asked again.
 //!
-//! The scheduler looks into the loop at any time: it drains the answers that were counted, it sees which call
-//! each seat is at, it gives a call up, and it takes the range back, which ends the loop.
+//! Others may look into the loop at any time: they drain the answers that were settled, see which call each seat is
+//! at, give a call up, and close the loop.
 //!
-//! Where a rate spaces the calls, a thread waits here for its next one, but not for long. Of those that wait,
-//! one keeps the time. The others wait until it has started its call.
+//! Where a rate spaces the calls, a thread waits here for its next one, but not for long. Of those that wait, one
+//! keeps the time. The others wait until it has started its call.
 
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::budget::Start;
+use super::schedule::{Call, Scheduler};
 use crate::memory::{self, OutOfMemory};
 
 /// How long a thread waits for its next call, seconds. A thread that waits stands in the way of whoever stops
@@ -23,8 +25,10 @@ const PATIENCE_S: f64 = 0.05;
 /// Shortest sleep of the thread that keeps the time, seconds. It lets more than one call start at a time
 /// where calls are closer together, and is at most a sixth of the burst, so that none is lost.
 const TICK_S: f64 = 0.002;
+/// How long a thread stays that other runs wait for too, seconds. So runs get their calls in turn.
+const STAY_S: f64 = 0.02;
 
-/// A place in the loop, for one thread. A number is never given twice.
+/// A place in the loop, for one thread: the number of the call that it came with.
 pub type Seat = u64;
 
 /// A call with its good answer. Times are seconds on the clock of the loop.
@@ -41,36 +45,43 @@ pub struct Answered {
 /// The call that a seat is at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Current {
-    /// The digests.
-    pub call: Range<usize>,
-    /// When it started, seconds on the clock of the loop.
-    pub started_at: f64,
-    /// Whether it has no counted answer yet.
+    /// The call.
+    pub call: Call,
+    /// Whether it is not settled yet.
     pub open: bool,
+}
+
+/// Requests that began in the loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// All of them.
+    pub requests: usize,
+    /// Those of digests that were asked before.
+    pub retries: usize,
 }
 
 /// The calls of one run. Thread-safe; no lock is held while a call is made.
 #[derive(Debug)]
 pub struct CallLoop {
-    batch_size: usize,
+    scheduler: Arc<Mutex<Scheduler>>,
     began: Instant,
     began_s: f64,
     state: Mutex<State>,
-    /// Wakes a thread that waits, so that it keeps the time; or all, because the range was taken back.
+    /// Wakes a thread that waits, so that it keeps the time; or all, because there is nothing to wait for.
     turn: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
-    /// What was lent and not taken yet.
-    lent: Range<usize>,
+    is_open: bool,
+    /// Other runs wait for the same threads.
+    is_shared: bool,
     /// Calls that were taken since the last look.
-    taken: usize,
+    begun: Begun,
     /// The answers since the last look. Never longer than its first capacity.
     answered: Vec<Answered>,
     most: usize,
-    seats: Vec<Option<(Seat, Current)>>,
-    last_seat: Seat,
+    seats: Vec<Option<Seated>>,
     /// Threads that wait for their next call.
     waiting: usize,
     /// One of them sleeps until that call may start.
@@ -79,14 +90,29 @@ struct State {
     handed_over: bool,
 }
 
+#[derive(Clone, Debug)]
+struct Seated {
+    seat: Seat,
+    since: f64,
+    current: Current,
+}
+
+/// Why a thread took no call.
+enum Next {
+    Taken,
+    /// No call is due, so that none of the threads that wait needs to.
+    NothingDue,
+    Elsewhere,
+}
+
 impl CallLoop {
-    /// Makes a loop for this many threads, whose clock shows `now` at the instant `at`. A thread stops when
-    /// `most` answers wait for a look.
+    /// Makes a loop of the calls of a scheduler for this many threads, whose clock shows `now` at the instant `at`. A
+    /// thread stops when `most` answers wait for a look.
     ///
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(
-        batch_size: usize,
+        scheduler: Arc<Mutex<Scheduler>>,
         threads: usize,
         most: usize,
         (at, now): (Instant, f64),
@@ -96,17 +122,17 @@ impl CallLoop {
         // Room for the answers of all threads beyond `most`, because each may have one under way.
         let answered = memory::with_room(most + threads)?;
         let state = Mutex::new(State {
-            lent: 0..0,
-            taken: 0,
+            is_open: false,
+            is_shared: false,
+            begun: Begun::default(),
             answered,
             most,
             seats,
-            last_seat: 0,
             waiting: 0,
             keeps_time: false,
             handed_over: false,
         });
-        Ok(Self { batch_size, began: at, began_s: now, state, turn: Condvar::new() })
+        Ok(Self { scheduler, began: at, began_s: now, state, turn: Condvar::new() })
     }
 
     /// Returns the time on the clock of the loop.
@@ -115,10 +141,10 @@ impl CallLoop {
         self.began_s + self.began.elapsed().as_secs_f64()
     }
 
-    /// Makes the call of a seat, and then one call of the range after the other, as `start` says and as long
-    /// as `ask` returns nothing. `ask` makes a call and merges its answer; it returns whatever is not a good
-    /// answer. Returns what the last `ask` returned; None if the call of the seat was counted or given up.
-    /// `start` is called with the lock held.
+    /// Makes the call of a seat, and then one call of the scheduler after the other, as `start` says and as long as
+    /// `ask` returns nothing. `ask` makes a call and merges its answer; it returns whatever is not a good answer.
+    /// Returns what the last `ask` returned; none if the call of the seat was settled or given up. `start` is called
+    /// with the lock held.
     ///
     /// # Errors
     /// Those of `ask`. The seat is still at the call then.
@@ -126,45 +152,38 @@ impl CallLoop {
         &self,
         seat: Seat,
         start: impl Fn(f64) -> Start,
-        mut ask: impl FnMut(Range<usize>) -> Result<Option<T>, E>,
+        mut ask: impl FnMut(&Call) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         while let Some(current) = self.current(seat).filter(|current| current.open) {
-            if let Some(unusual) = ask(current.call)? {
+            if let Some(unusual) = ask(&current.call)? {
                 return Ok(Some(unusual));
             }
-            if !(self.count(seat) && self.next(seat, &start)) {
+            if !(self.settle(seat) && self.next(seat, &start)) {
                 break;
             }
         }
         Ok(None)
     }
 
-    /// Lends a range of digests. What was lent before must have been taken or taken back.
-    pub fn lend(&self, range: Range<usize>) {
+    /// Lets threads take their next calls here.
+    pub fn open(&self) {
         let mut state = self.lock();
-        state.lent = range;
-        // The thread that was woken to keep the time came back when the last range ended.
-        state.handed_over = false;
+        if !state.is_open {
+            state.is_open = true;
+            // The thread that was woken to keep the time came back when the loop was closed.
+            state.handed_over = false;
+        }
     }
 
-    /// Takes back what is left of the range. Threads stop when they have the answer they wait for.
-    pub fn take_back(&self) -> Range<usize> {
-        let mut state = self.lock();
-        let left = state.lent.clone();
-        state.lent.start = left.end;
+    /// Lets threads come back when they have the answer they wait for.
+    pub fn close(&self) {
+        self.lock().is_open = false;
         self.turn.notify_all();
-        left
     }
 
-    /// Takes one call back; None if nothing is left of the range.
-    pub fn take_one(&self) -> Option<Range<usize>> {
-        self.lock().take(self.batch_size)
-    }
-
-    /// Returns the number of digests that are left of the range.
-    #[must_use]
-    pub fn left(&self) -> usize {
-        self.lock().lent.len()
+    /// Says whether other runs wait for the same threads, which then do not stay for long.
+    pub fn share(&self, is_shared: bool) {
+        self.lock().is_shared = is_shared;
     }
 
     /// Returns the number of threads that wait for their next call.
@@ -173,95 +192,89 @@ impl CallLoop {
         self.lock().waiting
     }
 
-    /// Gives a seat to a thread that makes this call; None if there is no free seat.
-    pub fn sit(&self, call: Range<usize>, started_at: f64) -> Option<Seat> {
+    /// Gives a seat to the thread that makes this call, which was just taken; none if there is no free seat.
+    pub fn sit(&self, call: &Call) -> Option<Seat> {
         let mut state = self.lock();
-        let seat = state.last_seat + 1;
         let free = state.seats.iter_mut().find(|seat| seat.is_none())?;
-        *free = Some((seat, Current { call, started_at, open: true }));
-        state.last_seat = seat;
-        Some(seat)
+        let current = Current { call: call.clone(), open: true };
+        *free = Some(Seated { seat: call.number, since: call.started_at, current });
+        Some(call.number)
     }
 
-    /// Returns what a seat is at; None if it was left.
+    /// Returns what a seat is at; none if it was left.
     #[must_use]
     pub fn current(&self, seat: Seat) -> Option<Current> {
-        self.lock().at(seat).map(|current| current.clone())
-    }
-
-    /// Returns what each seat is at, of those whose call has no counted answer yet.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`].
-    pub fn seats(&self) -> Result<Vec<(Seat, Current)>, OutOfMemory> {
-        let state = self.lock();
-        let mut open = memory::with_room(state.seats.len())?;
-        open.extend(state.seats.iter().flatten().filter(|(_, current)| current.open).cloned());
-        Ok(open)
+        self.lock().at(seat).map(|seated| seated.current.clone())
     }
 
     /// Ends a seat; returns what it was at. A thread that makes a call there stops after it, and its answer
-    /// is not counted. A thread that waits there stops at once.
+    /// is not settled. A thread that waits there stops at once.
     pub fn leave(&self, seat: Seat) -> Option<Current> {
         let mut state = self.lock();
-        let left = state.seats.iter_mut().find(|each| matches!(each, Some((taken, _)) if *taken == seat))?;
+        let is_it = |each: &&mut Option<Seated>| each.as_ref().is_some_and(|seated| seated.seat == seat);
+        let left = state.seats.iter_mut().find(is_it)?;
         self.turn.notify_all();
-        left.take().map(|(_, current)| current)
+        left.take().map(|seated| seated.current)
     }
 
-    /// Does the same if the seat is still at the call that begins with digest `start`; returns whether it
-    /// was.
-    pub fn give_up(&self, seat: Seat, start: usize) -> bool {
+    /// Ends the seat that is at the call with this number, if it is not settled; returns which seat that was.
+    pub fn give_up(&self, call: u64) -> Option<Seat> {
         let mut state = self.lock();
-        let at = |each: &Option<(Seat, Current)>| matches!(each, Some((taken, current)) if *taken == seat && current.open && current.call.start == start);
-        match state.seats.iter_mut().find(|each| at(each)) {
-            Some(found) => found.take().is_some(),
-            None => false,
-        }
+        let is_at = |seated: &Seated| seated.current.open && seated.current.call.number == call;
+        let found = state.seats.iter_mut().find(|each| each.as_ref().is_some_and(is_at))?;
+        found.take().map(|seated| seated.seat)
     }
 
     /// Copies the answers since the last look behind `into`, in the order in which they came, as far as that has
-    /// room. Returns the number of calls that were taken since.
-    pub fn answers(&self, into: &mut Vec<Answered>) -> usize {
+    /// room. Returns how many calls began since.
+    pub fn answers(&self, into: &mut Vec<Answered>) -> Begun {
         let state = self.lock();
         let room = into.capacity() - into.len();
         into.extend(state.answered.iter().take(room).cloned());
-        state.taken
+        state.begun
     }
 
-    /// Ends a look: forgets so many answers and so many calls that were taken.
-    pub fn forget(&self, answers: usize, taken: usize) {
+    /// Ends a look: forgets so many answers and calls that began.
+    pub fn forget(&self, answers: usize, begun: Begun) {
         let mut state = self.lock();
         state.answered.drain(..answers);
-        state.taken -= taken;
+        state.begun.requests -= begun.requests;
+        state.begun.retries -= begun.retries;
     }
 
-    /// Counts the answer to the call of a seat; returns whether the thread may take another call.
-    fn count(&self, seat: Seat) -> bool {
+    /// Settles the call of a seat; returns whether the thread may take another.
+    fn settle(&self, seat: Seat) -> bool {
         let now = self.now();
         let mut state = self.lock();
-        let Some(current) = state.at(seat) else { return false };
-        current.open = false;
+        let Some(seated) = state.at(seat) else { return false };
+        seated.current.open = false;
+        let call = &seated.current.call;
         let answered =
-            Answered { call: current.call.clone(), started_at: current.started_at, answered_at: now };
+            Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
+        // The loop opens after the first answer, so that there are no suspects.
+        let proven = lock(&self.scheduler).settle(call, now);
+        debug_assert!(proven.is_empty(), "suspects after the first answer");
         state.answered.push(answered);
-        state.answered.len() < state.most && !state.lent.is_empty()
+        state.answered.len() < state.most && state.is_open
     }
 
-    /// Takes the next call of the range when it may start; returns false if nothing is left, if the seat was
-    /// left, or if the call may not start soon.
+    /// Takes the next call when it may start; returns false if none is due, if the seat was left, or if the call may
+    /// not start soon.
     fn next(&self, seat: Seat, start: &impl Fn(f64) -> Start) -> bool {
         let until = self.now() + PATIENCE_S;
         let mut waited = false;
         let mut state = self.lock();
-        let taken = loop {
-            if state.lent.is_empty() || state.at(seat).is_none() {
-                break false;
-            }
+        let next = loop {
             let now = self.now();
+            if !state.may_stay(seat, now) {
+                break Next::Elsewhere;
+            }
+            if !lock(&self.scheduler).due(now).is_some_and(|due| due <= now) {
+                break Next::NothingDue;
+            }
             if state.keeps_time || (state.handed_over && !waited) {
                 if now >= until {
-                    break false;
+                    break Next::Elsewhere;
                 }
                 waited = true;
                 state = self.wait(state, until - now);
@@ -269,22 +282,34 @@ impl CallLoop {
             }
             state.handed_over = false;
             match start(now) {
-                Start::Now => break state.begin(seat, self.batch_size, now),
+                Start::Now => break self.begin(&mut state, seat, now),
                 Start::In(wait_s) if now + wait_s < until => {
                     state.keeps_time = true;
                     state = self.wait(state, wait_s.max(TICK_S));
                     state.keeps_time = false;
                 }
-                Start::In(_) | Start::Never => break false,
+                Start::In(_) | Start::Never => break Next::Elsewhere,
             }
         };
-        if state.lent.is_empty() {
+        if matches!(next, Next::NothingDue) {
             self.turn.notify_all();
         } else if !state.keeps_time {
             state.handed_over = state.waiting > 0;
             self.turn.notify_one();
         }
-        taken
+        matches!(next, Next::Taken)
+    }
+
+    /// Lets a seat begin the next call of the scheduler.
+    fn begin(&self, state: &mut State, seat: Seat, now: f64) -> Next {
+        // Without memory, the thread meets the same error where it can tell it.
+        let Ok(Some(call)) = lock(&self.scheduler).take(now) else { return Next::NothingDue };
+        state.begun.requests += 1;
+        state.begun.retries += usize::from(call.requests > 1);
+        if let Some(seated) = state.at(seat) {
+            seated.current = Current { call, open: true };
+        }
+        Next::Taken
     }
 
     fn wait<'a>(&self, mut state: MutexGuard<'a, State>, wait_s: f64) -> MutexGuard<'a, State> {
@@ -296,31 +321,23 @@ impl CallLoop {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic cannot leave it half changed: nothing within can panic between two changes.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 impl State {
-    fn at(&mut self, seat: Seat) -> Option<&mut Current> {
-        self.seats.iter_mut().flatten().find(|(taken, _)| *taken == seat).map(|(_, current)| current)
+    fn at(&mut self, seat: Seat) -> Option<&mut Seated> {
+        self.seats.iter_mut().flatten().find(|seated| seated.seat == seat)
     }
 
-    /// Lets a seat begin the next call of the range; returns whether there is one.
-    fn begin(&mut self, seat: Seat, batch_size: usize, now: f64) -> bool {
-        let Some(call) = self.take(batch_size) else { return false };
-        self.taken += 1;
-        let Some(current) = self.at(seat) else { return false };
-        *current = Current { call, started_at: now, open: true };
-        true
+    /// Whether the thread of a seat may take its next call here.
+    fn may_stay(&mut self, seat: Seat, now: f64) -> bool {
+        let (is_open, is_shared) = (self.is_open, self.is_shared);
+        self.at(seat).is_some_and(|seated| is_open && !(is_shared && now - seated.since >= STAY_S))
     }
+}
 
-    fn take(&mut self, batch_size: usize) -> Option<Range<usize>> {
-        if self.lent.is_empty() {
-            return None;
-        }
-        let start = self.lent.start;
-        self.lent.start = self.lent.end.min(start + batch_size);
-        Some(start..self.lent.start)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic cannot leave it half changed: nothing within can panic between two changes.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

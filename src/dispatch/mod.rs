@@ -1,7 +1,10 @@
-//! The part of dispatch that needs no interpreter: when a call may start, and calls one after the other.
+//! The part of dispatch that needs no interpreter: what is asked next, when a call may start, and calls one after
+//! the other.
 
 pub mod budget;
 pub mod call_loop;
+pub mod schedule;
 
 pub use budget::{Budget, Start};
-pub use call_loop::{Answered, CallLoop, Seat};
+pub use call_loop::{Answered, Begun, CallLoop, Current, Seat};
+pub use schedule::{Call, Decision, Failure, FailureKind, Limits, RetryPolicy, Scheduler};

@@ -3,19 +3,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::budget::PyBudget;
+use super::call::PyCall;
 use super::ledger::PyLedger;
-use crate::dispatch::{Answered, Budget, CallLoop, Seat, Start};
+use super::scheduler::PyScheduler;
+use crate::dispatch::{Answered, Budget, CallLoop, Current, Seat, Start};
 use crate::memory;
 
 /// How precisely the clock of Python is read, if the system lets it.
 const PRECISE: Duration = Duration::from_micros(50);
 
-/// Fresh calls of one run, which threads make one after the other in the core. Thread-safe.
+/// Calls of one run, which threads make one after the other in the core. Thread-safe.
 ///
 /// `PreparedCalls.follow` makes the calls. All times are those of `clock`.
 #[pyclass(name = "CallLoop", module = "layercheck._core", frozen)]
@@ -25,7 +26,6 @@ pub(super) struct PyCallLoop {
     budget: Arc<Budget>,
     own_rate: Option<f64>,
     caller: u64,
-    unique: usize,
     /// The memory for a look.
     seen: Mutex<Vec<Answered>>,
 }
@@ -35,23 +35,17 @@ impl PyCallLoop {
     pub(super) fn start(&self, now: f64) -> Start {
         self.budget.start(now, self.own_rate, self.caller)
     }
-
-    fn call(&self, start: usize, stop: usize) -> PyResult<std::ops::Range<usize>> {
-        if start <= stop && stop <= self.unique {
-            return Ok(start..stop);
-        }
-        let message = format!("digests {start}..{stop} are not within the plan's {}", self.unique);
-        Err(PyIndexError::new_err(message))
-    }
 }
 
 #[pymethods]
 impl PyCallLoop {
-    /// Calls start as `budget` allows `caller` at `own_rate`. `threads` is the number of seats. A thread comes back
-    /// when `most` answers wait to be drained.
+    /// Threads take the calls of `scheduler`, whose answers go into `ledger`. Calls start as `budget` allows `caller`
+    /// at `own_rate`. `threads` is the number of seats. A thread comes back when `most` answers wait to be drained.
     #[new]
-    #[pyo3(signature = (ledger, budget, *, own_rate, caller, threads, most, clock))]
+    #[pyo3(signature = (scheduler, ledger, budget, *, own_rate, caller, threads, most, clock))]
+    #[allow(clippy::too_many_arguments)] // keywords in Python
     fn new(
+        scheduler: &Bound<'_, PyScheduler>,
         ledger: &Bound<'_, PyLedger>,
         budget: &Bound<'_, PyBudget>,
         own_rate: Option<f64>,
@@ -60,11 +54,9 @@ impl PyCallLoop {
         most: usize,
         clock: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let plan = ledger.get().plan();
-        let calls = CallLoop::new(plan.batch_size(), threads, most, read(clock)?)?;
+        let scheduler = Arc::clone(&scheduler.get().scheduler);
         Ok(Self {
-            unique: plan.unique(),
-            calls,
+            calls: CallLoop::new(scheduler, threads, most, read(clock)?)?,
             budget: Arc::clone(&budget.get().budget),
             own_rate,
             caller,
@@ -73,27 +65,19 @@ impl PyCallLoop {
         })
     }
 
-    /// Lend a range of digests, from which threads take their next calls.
-    fn lend(&self, start: usize, stop: usize) -> PyResult<()> {
-        self.calls.lend(self.call(start, stop)?);
-        Ok(())
+    /// Let threads take their next calls in the core.
+    fn open(&self) {
+        self.calls.open();
     }
 
-    /// Take back what is left of the range, as start and stop. Threads come back after the call they make.
-    fn take_back(&self) -> (usize, usize) {
-        let left = self.calls.take_back();
-        (left.start, left.end)
+    /// Let threads come back after the call they make.
+    fn close(&self) {
+        self.calls.close();
     }
 
-    /// Take one call out of the range, as start and stop; None if nothing is left.
-    fn take_one(&self) -> Option<(usize, usize)> {
-        self.calls.take_one().map(|call| (call.start, call.end))
-    }
-
-    /// The number of digests that are left of the range.
-    #[getter]
-    fn left(&self) -> usize {
-        self.calls.left()
+    /// Say whether other runs wait for the same threads, which then do not stay for long.
+    fn share(&self, is_shared: bool) {
+        self.calls.share(is_shared);
     }
 
     /// The number of threads that wait in the core until the rate lets their next call start.
@@ -102,46 +86,43 @@ impl PyCallLoop {
         self.calls.waiting()
     }
 
-    /// Give a seat to a thread that makes this call; None if all are taken.
-    fn sit(&self, start: usize, stop: usize, started_at: f64) -> PyResult<Option<Seat>> {
-        Ok(self.calls.sit(self.call(start, stop)?, started_at))
+    /// Give a seat to the thread that makes this call; None if all are taken.
+    fn sit(&self, call: &Bound<'_, PyCall>) -> Option<Seat> {
+        self.calls.sit(&call.get().call)
     }
 
-    /// Return the call of a seat: start, stop, when it started, and whether it has no counted answer yet.
-    /// None if the seat was left.
-    fn current(&self, seat: Seat) -> Option<(usize, usize, f64, bool)> {
-        self.calls.current(seat).map(|at| (at.call.start, at.call.end, at.started_at, at.open))
+    /// Return the call of a seat; None if it is settled, or the seat was left.
+    fn current(&self, seat: Seat) -> Option<PyCall> {
+        open(self.calls.current(seat))
     }
 
-    /// Return the calls without a counted answer: seat, start, stop and when it started.
-    fn seats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let seats = self.calls.seats()?;
-        PyList::new(py, seats.iter().map(|(seat, at)| (*seat, at.call.start, at.call.end, at.started_at)))
+    /// End a seat, and return its call like `current`. An answer to it is not settled any more.
+    fn leave(&self, seat: Seat) -> Option<PyCall> {
+        open(self.calls.leave(seat))
     }
 
-    /// End a seat, and return its call like `current`. An answer to it is not counted any more.
-    fn leave(&self, seat: Seat) -> Option<(usize, usize, f64, bool)> {
-        self.calls.leave(seat).map(|at| (at.call.start, at.call.end, at.started_at, at.open))
+    /// End the seat that is at this call, unless the call is settled; return the seat.
+    fn give_up(&self, call: &Bound<'_, PyCall>) -> Option<Seat> {
+        self.calls.give_up(call.get().call.number)
     }
 
-    /// End a seat if it is still at the call that begins with digest `start`; return whether it was.
-    fn give_up(&self, seat: Seat, start: usize) -> bool {
-        self.calls.give_up(seat, start)
-    }
-
-    /// Return the answers that were counted since the last time (first digest, one past the last, when the call
-    /// started and when it was answered), and how many calls were taken. One thread at a time. If there is no
-    /// memory for that, the next time returns them.
-    fn drain<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, usize)> {
+    /// Return the answers that were settled since the last time (first digest, one past the last, when the call
+    /// started and when it was answered), and how many requests began since, and how many of these asked again. One
+    /// thread at a time. If there is no memory for that, the next time returns them.
+    fn drain<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, usize, usize)> {
         // No thread waits for this lock, because one at a time drains.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.clear();
-        let taken = self.calls.answers(&mut seen);
+        let begun = self.calls.answers(&mut seen);
         let answer = |each: &Answered| (each.call.start, each.call.end, each.started_at, each.answered_at);
         let answers = PyList::new(py, seen.iter().map(answer))?;
-        self.calls.forget(seen.len(), taken);
-        Ok((answers, taken))
+        self.calls.forget(seen.len(), begun);
+        Ok((answers, begun.requests, begun.retries))
     }
+}
+
+fn open(current: Option<Current>) -> Option<PyCall> {
+    current.filter(|current| current.open).map(|current| PyCall { call: current.call })
 }
 
 /// Reads a clock of Python and the same instant here.

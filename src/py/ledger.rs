@@ -1,6 +1,7 @@
 //! `Ledger` and `Columns` for Python.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -22,6 +23,7 @@ use crate::memory::{self, OutOfMemory};
 use crate::plan::Plan;
 use crate::protocol::answer::{Answer, AnswerError};
 use crate::protocol::entry::{Entry, EntryStatus, read_digest};
+use crate::protocol::request::Packer;
 use crate::table::Table;
 use crate::verdict::Verdict;
 
@@ -30,6 +32,8 @@ use crate::verdict::Verdict;
 pub(super) struct PyLedger {
     plan: Arc<Plan>,
     ledger: Mutex<Ledger>,
+    /// Outcomes of an earlier run were restored.
+    is_restored: AtomicBool,
 }
 
 impl PyLedger {
@@ -63,6 +67,22 @@ impl PyLedger {
         })
     }
 
+    /// See [`Ledger::next_open`].
+    pub(super) fn open_from(&self, number: usize) -> Range<usize> {
+        self.lock().next_open(number)
+    }
+
+    /// Packs the digests of a call into a request, and opens those again that an earlier run left unanswered.
+    pub(super) fn pack(&self, call: Range<usize>, packer: &Packer, body: &mut Vec<u8>) {
+        let digests = self.plan.digests();
+        if !self.is_restored.load(Ordering::Relaxed) && call.end <= digests.len() {
+            return packer.pack(&digests[call], body);
+        }
+        let mut ledger = self.lock();
+        ledger.reopen(call.clone());
+        packer.pack(&ledger.asked(call), body);
+    }
+
     /// Checks that the digests numbered `start..stop` can be one call.
     fn call(&self, start: usize, stop: usize) -> PyResult<Range<usize>> {
         let (unique, numbers) = (self.plan.unique(), self.lock().numbers());
@@ -80,7 +100,7 @@ impl PyLedger {
     fn new(plan: &Bound<'_, PyPlan>) -> PyResult<Self> {
         let (py, plan) = (plan.py(), Arc::clone(&plan.get().plan));
         let ledger = py.detach(|| Ledger::new(Arc::clone(&plan)))?;
-        Ok(Self { plan, ledger: Mutex::new(ledger) })
+        Ok(Self { plan, ledger: Mutex::new(ledger), is_restored: AtomicBool::new(false) })
     }
 
     /// Merge botocore's parsed answer to the call that asked the digests `start..stop`. Texts that hold one
@@ -173,6 +193,7 @@ impl PyLedger {
         answered_at: f64,
         outcomes: &[u8],
     ) -> PyResult<usize> {
+        self.is_restored.store(true, Ordering::Relaxed);
         py.detach(|| outcomes::decode(&mut self.lock(), start..stop, answered_at, outcomes))
             .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }
@@ -186,6 +207,7 @@ impl PyLedger {
         answered_at: f64,
         outcomes: &[u8],
     ) -> PyResult<usize> {
+        self.is_restored.store(true, Ordering::Relaxed);
         py.detach(|| outcomes::forget(&mut self.lock(), start..stop, answered_at, outcomes))
             .map_err(|corrupt| PyValueError::new_err(corrupt.to_string()))
     }

@@ -3,6 +3,7 @@
 mod array;
 mod budget;
 mod build_info;
+mod call;
 mod call_loop;
 mod comparison;
 mod compression;
@@ -27,6 +28,7 @@ mod python_file;
 mod record_table;
 mod rejects;
 mod request;
+mod scheduler;
 mod table;
 
 /// Native half of layercheck. Private: import from `layercheck` instead.
@@ -54,6 +56,8 @@ mod _core {
 
     #[pymodule_export]
     use super::budget::PyBudget;
+    #[pymodule_export]
+    use super::call::PyCall;
     #[pymodule_export]
     use super::call_loop::PyCallLoop;
     #[pymodule_export]
@@ -97,6 +101,8 @@ mod _core {
     use super::rejects::{PyReject, PyRejects};
     #[pymodule_export]
     use super::request::PyPacker;
+    #[pymodule_export]
+    use super::scheduler::{PyRetryDecision, PyScheduler, longest_delay_s};
     #[pymodule_export]
     use super::table::{PyPlanTable, PyTable};
 }

@@ -15,10 +15,8 @@ use super::known_secrets::PyKnownSecrets;
 use super::memory;
 use super::plan::{PyPlan, range};
 use super::request::PyPacker;
-use crate::digest::Digest;
 use crate::dispatch::Start;
 use crate::http::{Prepared, Response};
-use crate::protocol::request::Packer;
 
 /// How long calls are made one after the other before the watched attributes must be looked at again. So long
 /// at most, a handler that is registered, or keys that are exchanged, may go unnoticed.
@@ -47,8 +45,6 @@ pub(super) struct PyPreparedCalls {
 enum Told<'py> {
     Body(Bound<'py, PyBytes>),
     Other((Answer<'py>, f64)),
-    /// All calls of a loop have their answers.
-    Settled(bool),
 }
 
 /// An answer that the loop does not merge, and when its request was made.
@@ -114,57 +110,62 @@ impl PyPreparedCalls {
         let digests = &plan.digests()[range(plan, start, stop)?];
         let time = shifted(now, clock_offset_s)?;
         let packer = &packer.get().packer;
-        let response = py.detach(|| self.exchange(packer, digests, time))?;
+        let response = py.detach(|| {
+            let mut body = Vec::new();
+            packer.pack(digests, &mut body);
+            self.exchange(&body, time)
+        })?;
         told(py, response, now).map(Some)
     }
 
     /// Make the call of a seat of `calls`, and then one call after the other, as long as the answers are good
     /// and calls may be made like it. The interpreter lock is released once.
     ///
-    /// Returns True if the call that the seat is at now was counted or given up. Otherwise it returns what
-    /// `ask` returns for the call that the seat is at now: the body if the answer is not complete, or any other
-    /// answer; and None if boto3 has to make the call. Raises `WireError` likewise.
+    /// Returns what `ask` returns for the call that the seat is at now: the body if the answer is not complete, or
+    /// any other answer. Returns None if that call was settled or given up; if it was not, boto3 has to make it.
+    /// Raises `WireError` likewise.
     fn follow<'py>(
         &self,
+        py: Python<'py>,
         calls: &Bound<'py, PyCallLoop>,
         seat: u64,
         packer: &Bound<'py, PyPacker>,
-        plan: &Bound<'py, PyPlan>,
         clock_offset_s: f64,
     ) -> PyResult<Option<Told<'py>>> {
-        let py = plan.py();
         if !self.holds(py, SystemTime::now()) {
             return Ok(None);
         }
         shifted(SystemTime::now(), clock_offset_s)?;
-        let (plan, calls, known) = (&plan.get().plan, calls.get(), &self.known.get().known);
+        let (calls, known) = (calls.get(), &self.known.get().known);
         let (ledger, packer) = (calls.ledger.get(), &packer.get().packer);
-        let unusual = py.detach(|| {
+        let unusual: PyResult<Option<Unusual>> = py.detach(|| {
+            let mut body = Vec::new();
             calls.calls.follow(
                 seat,
                 |now| if self.lasts() { calls.start(now) } else { Start::Never },
                 |call| {
                     let now = SystemTime::now();
-                    let digests = &plan.digests()[call.clone()];
-                    let response = self.exchange(packer, digests, shifted(now, clock_offset_s)?)?;
+                    body.clear();
+                    ledger.pack(call.digests.clone(), packer, &mut body);
+                    let response = self.exchange(&body, shifted(now, clock_offset_s)?)?;
                     if !is_plain(&response) {
                         return Ok(Some(Unusual::Response(response, now)));
                     }
                     if calls.calls.current(seat).is_none() {
                         return Ok(Some(Unusual::GivenUp));
                     }
-                    let asked = call.len();
                     // What is not complete is merged once more, by the caller.
-                    let merged = ledger.merge_answer(call, &response.body, Some(known), false);
-                    let complete = merged.is_ok_and(|merged| merged.answered == asked && merged.foreign == 0);
+                    let merged =
+                        ledger.merge_answer(call.digests.clone(), &response.body, Some(known), false);
+                    let complete =
+                        merged.is_ok_and(|merged| merged.answered == call.size() && merged.foreign == 0);
                     Ok(if complete { None } else { Some(Unusual::Response(response, now)) })
                 },
             )
         });
-        match unusual {
-            Ok(Some(Unusual::Response(response, sent_at))) => told(py, response, sent_at).map(Some),
-            Ok(Some(Unusual::GivenUp) | None) => Ok(Some(Told::Settled(true))),
-            Err(error) => Err(error),
+        match unusual? {
+            Some(Unusual::Response(response, sent_at)) => told(py, response, sent_at).map(Some),
+            Some(Unusual::GivenUp) | None => Ok(None),
         }
     }
 
@@ -198,14 +199,12 @@ impl PyPreparedCalls {
 
 impl PyPreparedCalls {
     /// Makes one call for this time. With the interpreter lock released.
-    fn exchange(&self, packer: &Packer, digests: &[Digest], time: SystemTime) -> PyResult<Response> {
+    fn exchange(&self, body: &[u8], time: SystemTime) -> PyResult<Response> {
         let (known, wire) = (&self.known.get().known, &self.wire.get().wire);
-        let mut body = Vec::new();
-        packer.pack(digests, &mut body);
         let mut random = [0; 16];
         let filled = self.random.fill(&mut random);
         filled.map_err(|_| PyOSError::new_err("the system gives no random bytes"))?;
-        let (request, authorization) = self.prepared.request(&body, time, random)?;
+        let (request, authorization) = self.prepared.request(body, time, random)?;
         known.learn_authorization(&authorization);
         Ok(wire.exchange(&request)?)
     }

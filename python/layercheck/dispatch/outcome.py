@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from layercheck.dispatch.call import Call
 from layercheck.types import ErrorKind
 
 if TYPE_CHECKING:
-    from layercheck._core import Merged
+    from layercheck._core import Call, Merged
     from layercheck.aws.classify import Failure
 
 

@@ -20,7 +20,7 @@ import layercheck as lc
 from dispatch.gate import Gate
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
-from layercheck.dispatch.call import Call
+from layercheck._core import Call
 from layercheck.dispatch.outcome import Answer
 from layercheck.dispatch.schedule.execution import Execution
 from layercheck.dispatch.schedule.metrics import Metrics

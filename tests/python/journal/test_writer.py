@@ -32,7 +32,7 @@ BATCHES = 200
 def is_idle(run: lc.Run) -> bool:
     """True if no call is in flight and none is due now."""
     with run._pool.lock:
-        return run._execution.due(time.monotonic()) is None and not run._execution._scheduler.in_flight
+        return run._execution.due(time.monotonic()) is None and run._execution._scheduler.in_flight == 0
 
 
 def test_a_run_pauses_while_too_many_batches_wait_for_the_disk(

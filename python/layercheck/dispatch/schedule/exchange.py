@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from layercheck._core import Ledger, Plan
+from layercheck._core import Call, Ledger, Plan
 from layercheck.aws.classify import ForeignAnswer, MismatchedAnswer, UnreadableAnswer, is_page
-from layercheck.dispatch.call import Call
+from layercheck.dispatch.attempt import Attempt
 from layercheck.dispatch.schedule.native_loop import NativeLoop
 from layercheck.dispatch.transport import AskedRepository, Batch, Transport
 
@@ -26,7 +26,7 @@ class Exchange:
         incomplete_attempts: Answers to the same call that may lack digests, before these stay unanswered.
         resumed: A journal settled a part of the digests before: the ledger opens a range again when the
             range is asked, and packs the digests that stand in many places.
-        loop: Makes the calls that have a seat there.
+        loop: Makes the calls of threads that have a seat there.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class Exchange:
         self._resumed = resumed
         self._loop = loop
 
-    def __call__(self, call: Call) -> Merged | None:
+    def __call__(self, attempt: Attempt) -> Merged | None:
         """Make the request and merge the answer; return what it brought.
 
-        None stands for an abandoned call, and for a call of the loop that is settled already.
+        None stands for an abandoned call, and for a call that the core settled.
 
         An answer that names none of the digests changes nothing in the ledger. If entries for other digests
         stand in place of those that were asked, the answer probably belongs to another request on the same
@@ -60,20 +60,23 @@ class Exchange:
         Raises:
             Exception: Anything that `classify` can look at.
         """
-        if self._loop is None or call.seat is None:
-            answered: tuple[Mapping[str, Any] | bytes, Call] | None
-            answered = self._transport(self._batch(call)), call
-        else:
-            answered = self._loop.ask(call)
-        if answered is None or call.abandoned:
+        call = attempt.call
+        answer: Mapping[str, Any] | bytes | None = None
+        if self._loop is not None and attempt.seated:
+            told = self._loop.ask(attempt)
+            if told is None:
+                return None
+            answer, call = told
+        if answer is None:
+            answer = self._transport(self._batch(call))
+        if attempt.abandoned:
             return None
-        answer, asked = answered
-        merged = self._merge(asked, answer)
+        merged = self._merge(call, answer)
         if merged.left_out:
-            if merged.foreign or merged.left_out == asked.size:
+            if merged.foreign or merged.left_out == call.size:
                 self._transport.distrust()
-            if merged.left_out == asked.size:
-                raise MismatchedAnswer(asked.size, merged.foreign)
+            if merged.left_out == call.size:
+                raise MismatchedAnswer(call.size, merged.foreign)
         return merged
 
     def _batch(self, call: Call) -> Batch:

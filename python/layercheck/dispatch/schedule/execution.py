@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from layercheck._core import Columns, Ledger, Plan
+from layercheck._core import Call, Columns, Ledger, Plan, RetryDecision, Scheduler
 from layercheck.aws.classify import CallAbandoned, Failure, classify
 from layercheck.aws.network_settings import NetworkSettings
-from layercheck.dispatch.call import Call
+from layercheck.dispatch.attempt import Attempt
 from layercheck.dispatch.outcome import Cause, Outcome, OutcomeKind, Subscriber
 from layercheck.dispatch.rate.limiter import RateLimiter
 from layercheck.dispatch.schedule.ending import RunEnding
@@ -21,9 +21,7 @@ from layercheck.dispatch.schedule.journal_feed import JournalFeed
 from layercheck.dispatch.schedule.metrics import Metrics
 from layercheck.dispatch.schedule.native_loop import ANSWERS, LOOK_FOR_WAITING_S, NativeLoop
 from layercheck.dispatch.schedule.progress import RunProgress
-from layercheck.dispatch.schedule.retry_decision import RetryDecision
 from layercheck.dispatch.schedule.run_timeline import RunTimeline
-from layercheck.dispatch.schedule.scheduler import Scheduler
 from layercheck.dispatch.schedule.workers import WorkerPool
 from layercheck.dispatch.transport import AskedRepository, LoopingTransport, Transport
 from layercheck.errors import EndpointError, JournalError
@@ -91,17 +89,22 @@ class Execution:
             plan.batch_size,
             pool.slots,
             limits,
-            renewable,
-            packed_from=plan.unique,
-            next_open=next_open,
+            renewable=renewable,
+            ledger=self._ledger if resumed else None,
         )
         self._journal = None if writer is None else self._feed(writer)
         repository = AskedRepository(target.repository_name, target.registry_id)
         self._loop: NativeLoop | None = None
-        if isinstance(transport, LoopingTransport) and not resumed:
+        if isinstance(transport, LoopingTransport):
             answers = ANSWERS if self._journal is None else self._journal.core_answers
             self._loop = NativeLoop(
-                plan, self._ledger, transport, repository, rate, threads=pool.slots, answers=answers
+                self._scheduler,
+                self._ledger,
+                transport,
+                repository,
+                rate,
+                threads=pool.slots,
+                answers=answers,
             )
         self._exchange = Exchange(
             plan,
@@ -112,7 +115,8 @@ class Execution:
             resumed=resumed,
             loop=self._loop,
         )
-        self._suspected: dict[Call, Failure] = {}
+        self._attempts: dict[int, Attempt] = {}  # by the number of the call that the thread took
+        self._suspected: dict[int, Failure] = {}  # by the number of the call
         self._abandoned: list[Call] = []  # for their deadline: a few a minute at most
         self._metrics = Metrics()
         self._timeline = RunTimeline(self._metrics, rate)
@@ -131,34 +135,37 @@ class Execution:
             return now + LOOK_FOR_WAITING_S
         return self._scheduler.due(now)
 
-    def take(self, now: float) -> Call:
+    def take(self, now: float) -> Attempt:
         """See `WorkSource`."""
         call = self._scheduler.take(now)
-        self._metrics.sent(call, len(self._scheduler.in_flight))
-        if self._loop is not None and call.is_fresh and self._threads_may_loop:
+        self._attempts[call.number] = attempt = Attempt(call)
+        self._metrics.sent(call, len(self._attempts))
+        if self._loop is not None and self._threads_may_loop:
             if not self._loop.is_open:
                 self.changed.notify_all()  # the run's own thread now looks more often
-            self._loop.join(call, self._scheduler)
-        return call
+            self._loop.join(attempt, is_shared=self._pool.is_shared)
+        return attempt
 
-    def ask(self, call: Call) -> Callable[[float], None]:
+    def ask(self, attempt: Attempt) -> Callable[[float], None]:
         """See `WorkSource`. Without the lock."""
-        seated = call.seat is not None
+        settle: Callable[[Call, float], None] | None = None
         try:
-            merged = self._exchange(call)
+            merged = self._exchange(attempt)
         except BaseException as error:  # noqa: BLE001 (a worker must survive whatever a call raises)
             failure = _failure_of(error, self._transport.known)
-            settle: Callable[[float], None] = lambda now: self._settle_failure(call, failure, now)  # noqa: E731
+            settle = lambda call, now: self._settle_failure(call, failure, now)  # noqa: E731
         else:
-            settle = _settle_nothing if merged is None else lambda now: self._settle_answer(call, merged, now)
+            if merged is not None:
+                settle = lambda call, now: self._settle_answer(call, merged, now)  # noqa: E731
         self._transport.known.end_call()
-        return (lambda now: self._settle_seat(call, settle, now)) if seated else settle
+        return lambda now: self._settle(attempt, settle, now)
 
-    def crashed(self, call: Call, error: BaseException, now: float) -> None:
+    def crashed(self, attempt: Attempt, error: BaseException, now: float) -> None:
         """See `WorkSource`."""
-        if self._loop is not None:
-            self._loop.leave(call)
-        self._scheduler.keep_open(call)
+        self._attempts.pop(attempt.call.number, None)
+        call = self._loop.leave(attempt) if self._loop is not None and attempt.seated else attempt.call
+        if call is not None:
+            self._scheduler.keep_open(call)
         self.ending.crash(now, error)
         self.stop_asking()
 
@@ -171,7 +178,7 @@ class Execution:
 
     @property
     def _threads_may_loop(self) -> bool:
-        """Whether nothing is to be decided between two calls, except by the rate."""
+        """Whether nothing but the rate and the scheduler decides what follows from a good answer."""
         if self._loop is None or not self._loop.may_open or not self._scheduler.is_calm:
             return False
         return self._pool.lets_threads_loop and (self._journal is None or self._journal.has_room)
@@ -185,39 +192,45 @@ class Execution:
         """Count what the core did since the last time."""
         if self._loop is None:
             return
-        answers, sent = self._loop.drain()
-        self._metrics.sent_in_the_core(sent)
+        answers, requests, retries = self._loop.drain()
+        self._metrics.sent_in_the_core(requests, retries)
         if answers:
-            now = answers[-1][3]
-            for suspect in self._scheduler.settle_many(len(answers), now):
-                self._refuse(suspect, self._suspected.pop(suspect), now)
             for subscriber in self._subscribers:
                 subscriber.record_answers(answers)
             self._review_loop()
 
     def _review_loop(self) -> None:
-        """Let threads come back from the core if something is to be decided."""
-        if self._loop is not None and self._loop.is_open and not self._threads_may_loop:
-            self._loop.close(self._scheduler)
-
-    def _settle_seat(self, call: Call, settle: Callable[[float], None], now: float) -> None:
-        """Settle the call with which a thread comes back from the core."""
-        self.count_answers()
-        if call.seat is None or self._loop is None:
-            return  # the run was concluded meanwhile
-        if self._loop.leave(call):
-            settle(now)
+        """Let threads come back from the core if something else is to be decided."""
+        if self._loop is None or not self._loop.is_open:
+            return
+        if self._threads_may_loop:
+            self._loop.share(is_shared=self._pool.is_shared)
         else:
-            self._scheduler.land(call)
-            self._metrics.landed(now)
-        if self._scheduler.finished:
-            self.changed.notify_all()
+            self._loop.close()
 
     # The end of a request.
 
+    def _settle(
+        self, attempt: Attempt, settle: Callable[[Call, float], None] | None, now: float
+    ) -> None:
+        """Settle the call with which a thread comes back."""
+        if self._loop is not None and attempt.seated:
+            self.count_answers()
+            call = self._loop.leave(attempt)
+        else:
+            call = attempt.call
+        self._attempts.pop(attempt.call.number, None)
+        if call is None or settle is None:
+            self._metrics.landed(now)
+            self._notice_end()
+            return
+        # From here on it is an attempt like any other, also if settling fails.
+        attempt.call, attempt.seated = call, False
+        settle(call, now)
+
     def _settle_answer(self, call: Call, merged: Merged, now: float) -> None:
         for suspect in self._scheduler.settle(call, now):
-            self._refuse(suspect, self._suspected.pop(suspect), now)
+            self._refuse(suspect, self._suspected.pop(suspect.number), now)
         cause = None
         missing = merged.left_out + merged.contradicted
         if missing and self._scheduler.ask_rest(call, now):
@@ -235,23 +248,21 @@ class Execution:
         self.count_answers()
         decision = self._scheduler.fail(call, failure, now)
         self._review_loop()
-        if decision is RetryDecision.RETRY or decision is RetryDecision.SPLIT:
-            kind = OutcomeKind.RETRIED if decision is RetryDecision.RETRY else OutcomeKind.SPLIT
+        if decision in (RetryDecision.RETRY, RetryDecision.SPLIT):
+            kind = OutcomeKind.RETRIED if decision == RetryDecision.RETRY else OutcomeKind.SPLIT
             self._pool.notify()
             self._tell(Outcome(kind, call, now, failure=failure))
-        elif decision is RetryDecision.REFUSE:
+        elif decision == RetryDecision.REFUSE:
             self._refuse(call, failure, now)
-        elif decision is RetryDecision.GIVE_UP:
-            self._give_up(call, failure, now)
-        elif call in self._scheduler.suspects:
-            self._suspected[call] = failure
+        elif any(suspect.number == call.number for suspect in self._scheduler.suspects):
+            self._suspected[call.number] = failure
             self._tell(Outcome(OutcomeKind.SUSPECTED, call, now, failure=failure))
         else:
             self._give_up(call, failure, now)
-        if decision is RetryDecision.FATAL:
+        if decision == RetryDecision.FATAL:
             self.ending.fail(now, failure)
             self.stop_asking()
-        elif decision is RetryDecision.STALL:
+        elif decision == RetryDecision.STALL:
             self.ending.stall(now, f"no usable answer any more; the last error was {failure.summary}")
             self.stop_asking()
 
@@ -276,37 +287,46 @@ class Execution:
             self._error_log.record(outcome, outcome.cause)
         for subscriber in self._subscribers:
             subscriber.record(outcome)
-        if self._scheduler.finished:
-            self.changed.notify_all()
+        self._notice_end()
 
     # The end of the run.
+
+    @property
+    def _is_finished(self) -> bool:
+        """Whether every thread has come back, and nothing more will be asked."""
+        return not self._attempts and self._scheduler.finished
+
+    def _notice_end(self) -> None:
+        if self._is_finished:
+            self.changed.notify_all()
 
     def stop_asking(self) -> None:
         """Ask nothing more; answers to calls in flight may still come in."""
         self._scheduler.stop()
         if self._loop is not None:
-            self._loop.close(self._scheduler)
+            self._loop.close()
         self.changed.notify_all()
 
     def is_over(self, now: float) -> bool:
         """Whether no call is in flight any more, or the run waited long enough for those that are."""
-        return self._scheduler.finished or self.ending.waited_long_enough(now)
+        return self._is_finished or self.ending.waited_long_enough(now)
 
     def enforce_deadlines(self, now: float) -> None:
         """Give up calls that outlived their deadline, and the run if nothing comes of any call."""
         limit = self._limits.call_deadline_s
         self.count_answers()
-        if self._loop is not None:
-            self._loop.see()
-            self._review_loop()
-        for call in [each for each in self._scheduler.in_flight if now - each.started_at > limit]:
-            if call.finished or (self._loop is not None and not self._loop.give_up(call)):
-                continue
-            self._pool.abandon(call)
-            self._abandoned.append(call)
-            error = CallAbandoned(f"no answer within {limit:g} s, so the call was given up")
-            failure = Failure("transient", "CallAbandoned", str(error), error, EndpointError)
-            self._settle_failure(call, failure, now)
+        self._review_loop()
+        if self._scheduler.started_before(now - limit):
+            for attempt in list(self._attempts.values()):
+                call = self._overdue(attempt, now - limit)
+                if call is None:
+                    continue
+                self._pool.abandon(attempt)
+                del self._attempts[attempt.call.number]
+                self._abandoned.append(call)
+                error = CallAbandoned(f"no answer within {limit:g} s, so the call was given up")
+                failure = Failure("transient", "CallAbandoned", str(error), error, EndpointError)
+                self._settle_failure(call, failure, now)
         if self.ending.stopped_at is None and self._scheduler.stuck_s(now) > self._limits.stall_s:
             text = f"no usable answer in {self._limits.stall_s:g} s"
             if self._scheduler.answered:
@@ -317,6 +337,17 @@ class Execution:
                 )
             self.stop_asking()
 
+    def _overdue(self, attempt: Attempt, time: float) -> Call | None:
+        """Return the call that a thread is at if it started before that time. A seat at it has ended then."""
+        if attempt.finished:
+            return None
+        if self._loop is None or not attempt.seated:
+            return attempt.call if attempt.call.started_at < time else None
+        call = self._loop.current(attempt)
+        if call is None or call.started_at >= time or not self._loop.give_up(call):
+            return None
+        return call
+
     def conclude(self, now: float) -> None:
         """End the run: every digest that was asked and has no outcome gets one."""
         self._scheduler.stop()
@@ -325,9 +356,9 @@ class Execution:
         # the journal may hold what was known before.
         self._ledger.close()
         if self._loop is not None:
-            self._loop.close(self._scheduler)
-            for call in self._loop.end():
-                self._scheduler.land(call)
+            self._loop.close()
+            for attempt in self._attempts.values():
+                self._loop.leave(attempt)
             self.count_answers()
         if self._journal is not None:
             for call in self._abandoned:
@@ -335,12 +366,11 @@ class Execution:
         self.ending.conclude()
         if not self.ending.is_fatal:
             # The service accepted nothing, and too little was asked to blame anything but these digests.
-            suspects, self._scheduler.suspects = self._scheduler.suspects, []
-            for call in suspects:
-                self._refuse(call, self._suspected.pop(call), now)
+            for call in self._scheduler.take_suspects():
+                self._refuse(call, self._suspected.pop(call.number), now)
         rest = self.ending.cause_of_the_rest()
-        for call in list(self._scheduler.pending()):
-            failure = self._suspected.pop(call, None)
+        for call in self._scheduler.pending():
+            failure = self._suspected.pop(call.number, None)
             cause = Cause(rest.kind, failure.code, failure.summary) if failure else rest
             self._leave_unanswered(OutcomeKind.LEFT, call, cause, now, failure)
         self._abandon_calls()
@@ -348,11 +378,12 @@ class Execution:
         self._ledger.seal()
 
     def _abandon_calls(self) -> None:
-        for call in list(self._scheduler.in_flight):
+        for attempt in self._attempts.values():
             # The system may give no thread for another run. That run's own thread finds out by itself.
             with contextlib.suppress(RuntimeError):
-                self._pool.abandon(call)
-        self._scheduler.in_flight.clear()
+                self._pool.abandon(attempt)
+        self._attempts.clear()
+        self._scheduler.forget_in_flight()
 
     # The journal.
 
@@ -416,7 +447,7 @@ class Execution:
             throttles=metrics.throttles,
             halvings=metrics.splits,
             foreign=metrics.foreign,
-            seconds=metrics.seconds(now, finished=self._scheduler.finished),
+            seconds=metrics.seconds(now, finished=self._is_finished),
             rate=self._rate.rate,
             max_in_flight=metrics.most_in_flight,
             transport=self._transport.name,
@@ -438,7 +469,7 @@ class Execution:
                 calls=stats.calls,
                 requests=stats.requests,
                 throttles=stats.throttles,
-                in_flight=len(self._scheduler.in_flight),
+                in_flight=len(self._attempts),
                 seconds=self._metrics.seconds(now, finished=False),
                 rate=stats.rate,
                 done=done,
@@ -457,7 +488,3 @@ def _failure_of(error: BaseException, known: KnownSecrets | None) -> Failure:
         return classify(error, known)
     except BaseException as again:  # noqa: BLE001 (a call without an outcome would stay in flight)
         return Failure("transient", type(again).__name__, "the error of the call cannot be read", again)
-
-
-def _settle_nothing(_: float) -> None:
-    """Settle nothing, because the call was abandoned."""

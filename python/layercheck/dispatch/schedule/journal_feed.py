@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Answer, Outcome
 from layercheck.errors import JournalError
 from layercheck.types import BatchError, RunStats
 
 if TYPE_CHECKING:
+    from layercheck._core import Call
     from layercheck.journal.writer import JournalWriter
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from layercheck._core import Call
 from layercheck.aws.classify import MismatchedAnswer
-from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 
 
@@ -40,9 +40,10 @@ class Metrics:
         if in_flight > self.most_in_flight:
             self.most_in_flight = in_flight
 
-    def sent_in_the_core(self, requests: int) -> None:
+    def sent_in_the_core(self, requests: int, retries: int) -> None:
         """Count requests that started in the core, each in the place of one that was answered."""
         self.requests += requests
+        self.retries += retries
 
     def record(self, outcome: Outcome) -> None:
         """Count the end of a request."""

@@ -1,20 +1,14 @@
-"""`NativeLoop`: fresh calls that the threads of a run make one after the other in the core."""
+"""`NativeLoop`: calls that the threads of a run make one after the other in the core."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
-from layercheck._core import CallLoop, Ledger, Plan
-from layercheck.dispatch.call import Call
+from layercheck._core import Call, CallLoop, Ledger, Scheduler
+from layercheck.dispatch.attempt import Attempt
 from layercheck.dispatch.outcome import Answer
 from layercheck.dispatch.rate.limiter import RateLimiter
-from layercheck.dispatch.transport import AskedRepository, Batch, LoopingTransport
-
-if TYPE_CHECKING:
-    from layercheck.dispatch.schedule.scheduler import Scheduler
+from layercheck.dispatch.transport import AskedRepository, LoopingTransport
 
 LOOK_S = 0.04
 """Interval at which the thread of the run looks into the loop, seconds: whether calls are still made in the
@@ -31,12 +25,11 @@ ANSWERS = 1024
 class NativeLoop:
     """The loop of one run. With the pool's lock held, unless a method says otherwise.
 
-    The scheduler lends the loop what was never asked. A thread that takes a fresh call gets a seat, and its
-    `Call` stands for whatever call the thread makes just then: `see` and `leave` bring it up to date. The
-    scheduler decides about the call with which the thread comes back, as about any other.
+    A thread that takes a call gets a seat, under the number of that call. In the core it settles good answers and
+    takes its next calls from the scheduler. It comes back with a call like any other.
 
     Args:
-        plan: The plan of the run.
+        scheduler: Says which calls are next.
         ledger: Where the core merges the answers.
         transport: Makes the calls.
         repository: What they ask.
@@ -50,7 +43,7 @@ class NativeLoop:
 
     def __init__(
         self,
-        plan: Plan,
+        scheduler: Scheduler,
         ledger: Ledger,
         transport: LoopingTransport,
         repository: AskedRepository,
@@ -60,7 +53,7 @@ class NativeLoop:
         answers: int,
     ) -> None:
         self.is_open = False
-        self._plan = plan
+        self._scheduler = scheduler
         self._ledger = ledger
         self._transport = transport
         self._repository = repository
@@ -68,7 +61,6 @@ class NativeLoop:
         self._threads = threads
         self._answers = answers
         self._calls: CallLoop | None = None
-        self._seated: dict[int, Call] = {}
 
     @property
     def may_open(self) -> bool:
@@ -80,86 +72,66 @@ class NativeLoop:
         """Whether a thread waits in the core for its next call, so that no other needs to start it."""
         return self.is_open and self._calls is not None and self._calls.waiting > 0
 
-    def join(self, call: Call, scheduler: Scheduler) -> None:
-        """Open the loop, if it is not open, and let the thread of a fresh call take part."""
+    def join(self, attempt: Attempt, *, is_shared: bool) -> None:
+        """Open the loop, if it is not open, and let a thread take part that took a call.
+
+        Args:
+            attempt: The thread and its call.
+            is_shared: Other runs wait for the same threads.
+        """
         if self._calls is None:
             try:
                 self._calls = self._made()
             except MemoryError:
                 return  # the call is made like any other
-        self.is_open = True
-        scheduler.lend(self._calls)
-        if self._calls.left:
-            call.seat = self._calls.sit(call.start, call.stop, call.started_at)
-        if call.seat is not None:
-            self._seated[call.seat] = call
+        if not self.is_open:
+            self.is_open = True
+            self._calls.open()
+        self.share(is_shared=is_shared)
+        attempt.seated = self._calls.sit(attempt.call) is not None
 
-    def close(self, scheduler: Scheduler) -> None:
+    def share(self, *, is_shared: bool) -> None:
+        """Say whether other runs wait for the same threads."""
+        if self._calls is not None:
+            self._calls.share(is_shared)
+
+    def close(self) -> None:
         """Let the threads come back after the calls they make."""
         self.is_open = False
-        scheduler.take_back()
+        if self._calls is not None:
+            self._calls.close()
 
-    def ask(self, call: Call) -> tuple[Mapping[str, Any] | bytes, Call] | None:
-        """Make a call that has a seat, and then calls in the core.
-
-        Without the lock, and so without a change to `call`: a look may bring it up to date just then.
+    def ask(self, attempt: Attempt) -> tuple[bytes | None, Call] | None:
+        """Make the call of a seat, and then calls in the core. Without the lock.
 
         Returns:
-            The answer to the call that the seat is at now, and a copy of that call; None if it was counted or
-            given up.
+            The answer to the call that the seat is at now, and that call; without an answer, it has to be made like
+            any other. None if the call was settled or given up.
 
         Raises:
             Exception: See `Transport`; of the call that the seat is at now.
         """
-        calls, seat = self._calls, call.seat
-        if calls is None or seat is None:
+        if self._calls is None:
             return None
-        answer = self._transport.follow(
-            Batch(self._plan, call.start, call.stop, self._repository), calls, seat
-        )
-        current = calls.current(seat)
-        if answer is None or current is None:
-            return None
-        return answer, replace(call, start=current[0], stop=current[1])
+        answer = self._transport.follow(self._repository, self._calls, attempt.call.number)
+        current = self._calls.current(attempt.call.number)
+        return None if current is None else (answer, current)
 
-    def leave(self, call: Call) -> bool:
-        """End the seat of a call; return whether the call needs an outcome."""
-        seat, call.seat = call.seat, None
-        if seat is None or self._calls is None:
-            return False
-        self._seated.pop(seat, None)
-        current = self._calls.leave(seat)
-        if current is None:
-            return False
-        call.move(*current[:3])
-        return current[3]
+    def current(self, attempt: Attempt) -> Call | None:
+        """Return the call that a seat is at; None if it is settled."""
+        return None if self._calls is None else self._calls.current(attempt.call.number)
+
+    def leave(self, attempt: Attempt) -> Call | None:
+        """End a seat, and return the call that it is at; None if that is settled."""
+        return None if self._calls is None else self._calls.leave(attempt.call.number)
 
     def give_up(self, call: Call) -> bool:
-        """End the seat of a call, unless the thread is already at another call; return whether it ended."""
-        seat = call.seat
-        if seat is None or self._calls is None:
-            return True
-        if not self._calls.give_up(seat, call.start):
-            return False
-        call.seat = None
-        self._seated.pop(seat, None)
-        return True
+        """End the seat that is at a call; return whether there was one."""
+        return self._calls is not None and self._calls.give_up(call) is not None
 
-    def see(self) -> None:
-        """Bring all calls that have a seat up to date."""
-        if self._calls is not None and self._seated:
-            for seat, start, stop, started_at in self._calls.seats():
-                call = self._seated[seat]
-                call.start, call.stop = start, stop
-                call.started_at = call.first_at = call.tried_since = started_at
-
-    def drain(self) -> tuple[list[Answer], int]:
-        """Return the answers since the last time, and the number of calls that began in the core since."""
-        return ([], 0) if self._calls is None else self._calls.drain()
-
-    def end(self) -> list[Call]:
-        """End all seats; return the calls that need no outcome any more."""
-        return [call for call in list(self._seated.values()) if not self.leave(call)]
+    def drain(self) -> tuple[list[Answer], int, int]:
+        """Return the answers since the last time, and how many requests and retries began in the core."""
+        return ([], 0, 0) if self._calls is None else self._calls.drain()
 
     def look(self) -> None:
         """Look whether calls are still made in the same way. Without the lock: it reads what others own."""
@@ -168,6 +140,7 @@ class NativeLoop:
 
     def _made(self) -> CallLoop:
         return CallLoop(
+            self._scheduler,
             self._ledger,
             self._rate.budget,
             own_rate=self._rate.own_rate,

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from layercheck._core import Plan
-from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 
 _SAMPLES = 40
@@ -45,16 +44,20 @@ class RunProgress:
             return
         if kind.is_final:
             if self._open_calls:
-                self._ended(self._batch_of(outcome.call))
+                self._ended(self._batch_of(outcome.call.start))
             else:
                 self.batches_done += 1
         elif kind is OutcomeKind.SPLIT:
-            batch = self._batch_of(outcome.call)
+            batch = self._batch_of(outcome.call.start)
             self._open_calls[batch] = self._open_calls.get(batch, 1) + 1
 
     def record_answers(self, answers: Sequence[Answer]) -> None:
-        """Count batches that the core asked. None of them was split."""
-        self.batches_done += len(answers)
+        """Count the calls that the core made."""
+        if not self._open_calls:
+            self.batches_done += len(answers)
+            return
+        for start, _, _, _ in answers:
+            self._ended(self._batch_of(start))
 
     def rows_done(self, settled: int) -> int:
         """Return the number of rows that have their verdict.
@@ -93,8 +96,8 @@ class RunProgress:
         self._open_calls.pop(batch, None)
         self.batches_done += 1
 
-    def _batch_of(self, call: Call) -> int:
-        packed = call.start - self._plan.unique
+    def _batch_of(self, start: int) -> int:
+        packed = start - self._plan.unique
         if packed < 0:
-            return call.start // self._plan.batch_size
+            return start // self._plan.batch_size
         return self.batches + packed // self._plan.batch_size

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from layercheck.dispatch.call import Call
+from layercheck.dispatch.attempt import Attempt
 from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 from layercheck.dispatch.rate.limiter import RateLimiter
 
@@ -18,13 +18,13 @@ class WorkSource(Protocol):
     def due(self, now: float) -> float | None:
         """Return when the next call may be taken; None for not before something changes."""
 
-    def take(self, now: float) -> Call:
-        """Return the next call."""
+    def take(self, now: float) -> Attempt:
+        """Take the next call."""
 
-    def ask(self, call: Call) -> Callable[[float], None]:
+    def ask(self, attempt: Attempt) -> Callable[[float], None]:
         """Make the request, without the lock; return what settles its outcome, to be called with the lock."""
 
-    def crashed(self, call: Call, error: BaseException, now: float) -> None:
+    def crashed(self, attempt: Attempt, error: BaseException, now: float) -> None:
         """Note that settling failed, which only lack of memory or a bug can cause."""
 
 
@@ -52,9 +52,13 @@ class Rotation:
 
     @property
     def lets_threads_loop(self) -> bool:
-        """Whether threads need not look here between two calls: there is one run, and it has its threads."""
-        concurrency = self._concurrency
-        return len(self._sources) == 1 and concurrency.is_known and self.in_flight <= concurrency.limit
+        """Whether threads need not look here between two calls, because the calls at once do not change."""
+        return self._concurrency.is_known and self.in_flight <= self._concurrency.limit
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several runs get their calls in turn."""
+        return len(self._sources) > 1
 
     def add(self, source: WorkSource) -> None:
         """Let a run take part."""
@@ -70,7 +74,7 @@ class Rotation:
         now = time.monotonic()
         return any(source.due(now) is not None for source in self._sources)
 
-    def next_call(self, now: float) -> tuple[tuple[WorkSource, Call] | None, float | None]:
+    def next_call(self, now: float) -> tuple[tuple[WorkSource, Attempt] | None, float | None]:
         """Take the next call, which then counts as in flight; or return how long to wait for one.
 
         Returns:
@@ -89,8 +93,8 @@ class Rotation:
                 delay = self._rate.reserve()
                 if delay > 0:
                     return None, delay
-                call = source.take(now)
+                attempt = source.take(now)
                 self.in_flight += 1
-                return (source, call), None
+                return (source, attempt), None
             soonest = due if soonest is None else min(soonest, due)
         return None, None if soonest is None else soonest - now

@@ -22,7 +22,7 @@ from contextlib import suppress
 from functools import partial
 
 from layercheck.daemon_thread import DaemonThread, ThreadDidNotRunError
-from layercheck.dispatch.call import Call
+from layercheck.dispatch.attempt import Attempt
 from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 from layercheck.dispatch.rate.limiter import RateLimiter
 from layercheck.dispatch.schedule.deferred import DeferredActions
@@ -46,7 +46,7 @@ class _Worker(DaemonThread):
         super().__init__(target=serve, args=(self,), name=f"layercheck-{next(_numbers)}")
         self.gate = threading.Lock()
         self.gate.acquire()
-        self.assigned: tuple[WorkSource, Call] | None = None
+        self.assigned: tuple[WorkSource, Attempt] | None = None
 
     def wake(self) -> None:
         self.gate.release()
@@ -92,6 +92,11 @@ class WorkerPool:
         """Whether threads may make calls one after the other in the core. With the lock held."""
         return not self._closed and self._rotation.lets_threads_loop
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several runs take part. With the lock held."""
+        return self._rotation.is_shared
+
     def add(self, source: WorkSource) -> None:
         """Let a run take part. With the lock held."""
         self._rotation.add(source)
@@ -115,8 +120,8 @@ class WorkerPool:
         self._idle.clear()
         return list(self._workers)
 
-    def abandon(self, call: Call) -> None:
-        """Give up a call and the thread that waits for it. With the lock held.
+    def abandon(self, attempt: Attempt) -> None:
+        """Give up a thread and the call that it waits for. With the lock held.
 
         No other thread can end a thread that waits for the network, and the connection of a caller's own
         client is out of reach. But an exception can be raised in the thread as soon as it runs Python code
@@ -124,11 +129,11 @@ class WorkerPool:
         the thread's number safe to use: a thread needs the lock before it can see that it was abandoned, and
         end.
         """
-        call.abandoned = True
+        attempt.abandoned = True
         self._rotation.in_flight -= 1
-        self._workers = {worker for worker in self._workers if worker is not call.thread}
-        if not call.finished:
-            _raise_in(call.thread)
+        self._workers = {worker for worker in self._workers if worker is not attempt.thread}
+        if not attempt.finished:
+            _raise_in(attempt.thread)
         self.notify()
 
     def notify(self) -> None:
@@ -166,17 +171,17 @@ class WorkerPool:
         with self.lock:
             taken = self._next(worker, time.monotonic())
         while taken is not None:
-            source, call = taken
+            source, attempt = taken
             try:
-                settle = source.ask(call)
+                settle = source.ask(attempt)
             except BaseException as error:  # noqa: BLE001 (without this, nothing would end the run)
                 settle = partial(_raise, error)
-            call.finished = True
-            taken = self._settle(worker, source, call, settle)
+            attempt.finished = True
+            taken = self._settle(worker, source, attempt, settle)
 
     def _settle(
-        self, worker: _Worker, source: WorkSource, call: Call, settle: Callable[[float], None]
-    ) -> tuple[WorkSource, Call] | None:
+        self, worker: _Worker, source: WorkSource, attempt: Attempt, settle: Callable[[float], None]
+    ) -> tuple[WorkSource, Attempt] | None:
         """Settle the outcome of a call, and take the next; return None when this thread may end.
 
         This is a method of its own so that it is short. CPython (seen in 3.11) loops for ever, with the
@@ -184,17 +189,17 @@ class WorkerPool:
         instructions behind the start of its function. `test_exhaustion.py` has the list of such functions.
         """
         with self.lock:
-            if call.abandoned:
+            if attempt.abandoned:
                 return None
             self._rotation.in_flight -= 1
             now = time.monotonic()
             try:
                 settle(now)
             except BaseException as error:  # noqa: BLE001 (likewise)
-                source.crashed(call, error, now)
+                source.crashed(attempt, error, now)
             return self._next(worker, now)
 
-    def _next(self, worker: _Worker, now: float) -> tuple[WorkSource, Call] | None:
+    def _next(self, worker: _Worker, now: float) -> tuple[WorkSource, Attempt] | None:
         """Wait for the next call; return None when this thread may end. With the lock held."""
         try:
             return self._wait_for_call(worker, now)
@@ -203,7 +208,7 @@ class WorkerPool:
             self._workers.discard(worker)
             raise
 
-    def _wait_for_call(self, worker: _Worker, now: float) -> tuple[WorkSource, Call] | None:
+    def _wait_for_call(self, worker: _Worker, now: float) -> tuple[WorkSource, Attempt] | None:
         kept_time = False
         while not self._closed:
             self.deferred.run_pending()
@@ -229,7 +234,7 @@ class WorkerPool:
         self._workers.discard(worker)
         return None
 
-    def _assign(self, taken: tuple[WorkSource, Call]) -> None:
+    def _assign(self, taken: tuple[WorkSource, Attempt]) -> None:
         other = self._idle.pop()
         other.assigned = taken
         taken[1].thread = other

@@ -78,16 +78,17 @@ class LoopingTransport(Transport, Protocol):
     def may_follow(self) -> bool:
         """Whether it can just now."""
 
-    def follow(self, batch: Batch, calls: CallLoop, seat: int) -> Mapping[str, Any] | bytes | None:
+    def follow(self, repository: AskedRepository, calls: CallLoop, seat: int) -> bytes | None:
         """Make the call of a seat, and then calls in the core, as long as their answers are good.
 
         Args:
-            batch: What the seat is at.
+            repository: What is asked.
             calls: The loop.
             seat: The seat.
 
         Returns:
-            The answer to the call that the seat is at now; None if it was counted or given up.
+            The answer to the call that the seat is at now. None if that call was settled or given up; if it was
+            not, it has to be made like any other.
 
         Raises:
             Exception: As for any other call; for the call that the seat is at now.

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from layercheck._core import CallLoop, PreparedCalls, WireError
 from layercheck.aws.credentials import CredentialSnapshot
 from layercheck.aws.response_limit import ReadBody
-from layercheck.dispatch.transport.base import Batch
+from layercheck.dispatch.transport.base import AskedRepository, Batch
 from layercheck.dispatch.transport.plain import PlainTransport
 from layercheck.dispatch.transport.preparation import VALID_S, Watched, listeners_of, prepare
 from layercheck.dispatch.transport.signing import text
@@ -88,25 +88,18 @@ class NativeTransport(WireTransport):
         """See `LoopingTransport`."""
         return self._prepared is not None and not self._aside and not self._lost
 
-    def follow(self, batch: Batch, calls: CallLoop, seat: int) -> Mapping[str, Any] | bytes | None:
+    def follow(self, repository: AskedRepository, calls: CallLoop, seat: int) -> bytes | None:
         """Make the call of a seat, and then calls in the core; see `LoopingTransport`."""
         prepared = self._prepared
         if prepared is None or self._aside or self._lost:
-            return self._by_boto3(batch)
+            return None
         try:
-            told = prepared.follow(
-                calls, seat, batch.repository.packer, batch.plan, self._signing.clock.offset_s
-            )
+            told = prepared.follow(calls, seat, repository.packer, self._signing.clock.offset_s)
         except WireError as error:
             if not self._step_aside(error):
                 raise as_botocore(error, SimpleNamespace(url=prepared.url)) from error
-            told = None
-        if isinstance(told, bool):
             return None
-        if told is not None:
-            return self._read(told)
-        current = calls.current(seat)
-        return None if current is None else self._by_boto3(Batch(batch.plan, *current[:2], batch.repository))
+        return None if told is None else self._read(told)
 
     def look(self) -> None:
         """Look whether calls are still made like the one that boto3 made."""

@@ -17,7 +17,7 @@ from dispatch.scripted_server import ScriptedServer, fault, good
 from fake_account import digests
 from layercheck.aws.classify import Failure
 from layercheck.aws.credentials import account, account_of
-from layercheck.dispatch.call import Call
+from layercheck._core import Call
 from layercheck.dispatch.outcome import Outcome, OutcomeKind
 from layercheck.dispatch.rate import lanes
 from layercheck.dispatch.rate.lanes import KEEP_S, LANES, LaneHandle, LaneKey, LaneRegistry, key_of

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from layercheck.aws.classify import Failure
-from layercheck.dispatch.call import Call
-from layercheck.dispatch.schedule.retry_decision import RetryDecision
-from layercheck.dispatch.schedule.scheduler import Scheduler
+from layercheck._core import Call, RetryDecision, Scheduler
 from layercheck.errors import EndpointError
 from layercheck.limits import Limits
 
@@ -54,7 +52,7 @@ def play(
     most_requests: int = 2_000_000,
 ) -> Played:
     """Carry out a run of so many digests against a service that follows a rule."""
-    todo = Scheduler(digests, 100, slots, limits or Limits(), rng=random.Random(seed))
+    todo = Scheduler(digests, 100, slots, limits or Limits(), seed=seed)
     played = Played()
     under_way: list[tuple[float, int, Call]] = []
     now = next_start = 0.0
@@ -77,7 +75,7 @@ def play(
             continue
         decision = todo.fail(call, failure, now)
         played.decisions[decision] += 1
-        if decision is RetryDecision.GIVE_UP:
+        if decision == RetryDecision.GIVE_UP:
             played.given_up.update(range(call.start, call.stop))
         elif decision in (RetryDecision.FATAL, RetryDecision.STALL):
             todo.stop()

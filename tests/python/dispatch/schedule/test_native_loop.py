@@ -21,11 +21,9 @@ import layercheck as lc
 from dispatch.gate import Gate
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, answer, fault, good, is_held
 from fake_account import SECRET, TOKEN, digests
-from layercheck.dispatch.call import Call
 from layercheck.dispatch.outcome import Answer
-from layercheck.dispatch.schedule.exchange import Exchange
 from layercheck.dispatch.schedule.metrics import Metrics
-from layercheck.dispatch.schedule.native_loop import LOOK_FOR_WAITING_S, NativeLoop
+from layercheck.dispatch.schedule.native_loop import LOOK_FOR_WAITING_S
 from layercheck.dispatch.transport import native
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
@@ -500,54 +498,4 @@ def test_the_seconds_of_the_last_report_are_not_less_than_those_of_an_earlier_on
         running.append(checker.submit(singly(MANY)))
         seconds.append(running[0].result(60).stats.seconds)
     assert seconds[-1] == max(seconds)
-    assert in_the_core.calls > 100
-
-
-def test_a_look_between_an_answer_and_its_merging_does_not_change_what_was_asked(
-    monkeypatch: pytest.MonkeyPatch, in_the_core: InTheCore
-) -> None:
-    held, opened_again, back, looked = (threading.Event() for _ in range(4))
-    first, second = MANY[300], MANY[301]
-    see, merge = NativeLoop.see, Exchange._merge
-
-    def script(asked: Asked) -> Reply:
-        if first in asked.digests and not held.is_set():
-            held.set()
-            opened_again.wait(60)
-        if second in asked.digests and not back.is_set():
-            entry = {"layerDigest": second, "layerAvailability": "AVAILABLE", "layerSize": 1}
-            return answer([entry, {**entry, "layerAvailability": "UNAVAILABLE"}])
-        return good(asked)
-
-    class Looking(dict[int, Call]):
-        """Lets the thread come back from its next call before the look is over."""
-
-        def __getitem__(self, seat: int) -> Call:
-            opened_again.set()
-            back.wait(60)
-            return super().__getitem__(seat)
-
-    def seeing(self: NativeLoop) -> None:
-        if held.is_set() and not looked.is_set():
-            self._seated = Looking(self._seated)
-            see(self)
-            self._seated = dict(self._seated)
-            looked.set()
-        else:
-            see(self)
-
-    def merging(self: Exchange, *arguments: Any) -> Any:
-        if opened_again.is_set() and not back.is_set():
-            back.set()
-            looked.wait(60)
-        return merge(self, *arguments)
-
-    monkeypatch.setattr(NativeLoop, "see", seeing)
-    monkeypatch.setattr(Exchange, "_merge", merging)
-    with ScriptedServer(script) as server, opened(server.url, max_in_flight=1) as checker:
-        run = checker.submit(singly(MANY[:400]))
-        report = run.result(60)
-    assert_true(report, MANY[:400])
-    assert looked.is_set()
-    assert report.stats.foreign == 0
     assert in_the_core.calls > 100

@@ -11,7 +11,7 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, fault, good
 from fake_account import digests
-from layercheck.dispatch.call import Call
+from layercheck._core import Call
 from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 from layercheck.dispatch.schedule import execution
 from layercheck.limits import Limits
