@@ -97,9 +97,9 @@ struct Seated {
     current: Current,
 }
 
-/// Why a thread took no call.
+/// What a thread does next.
 enum Next {
-    Taken,
+    Taken(Call),
     /// No call is due, so that none of the threads that wait needs to.
     NothingDue,
     Elsewhere,
@@ -154,13 +154,12 @@ impl CallLoop {
         start: impl Fn(f64) -> Start,
         mut ask: impl FnMut(&Call) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        while let Some(current) = self.current(seat).filter(|current| current.open) {
-            if let Some(unusual) = ask(&current.call)? {
+        let mut next = self.current(seat).filter(|current| current.open).map(|current| current.call);
+        while let Some(call) = next {
+            if let Some(unusual) = ask(&call)? {
                 return Ok(Some(unusual));
             }
-            if !(self.settle(seat) && self.next(seat, &start)) {
-                break;
-            }
+            next = self.settle_and_take(seat, &start);
         }
         Ok(None)
     }
@@ -207,6 +206,12 @@ impl CallLoop {
         self.lock().at(seat).map(|seated| seated.current.clone())
     }
 
+    /// Whether a seat was not left yet.
+    #[must_use]
+    pub fn is_taken(&self, seat: Seat) -> bool {
+        self.lock().at(seat).is_some()
+    }
+
     /// Ends a seat; returns what it was at. A thread that makes a call there stops after it, and its answer
     /// is not settled. A thread that waits there stops at once.
     pub fn leave(&self, seat: Seat) -> Option<Current> {
@@ -242,34 +247,23 @@ impl CallLoop {
         state.begun.retries -= begun.retries;
     }
 
-    /// Settles the call of a seat; returns whether the thread may take another.
-    fn settle(&self, seat: Seat) -> bool {
-        let now = self.now();
-        let mut state = self.lock();
-        let Some(seated) = state.at(seat) else { return false };
-        seated.current.open = false;
-        let call = &seated.current.call;
-        let answered =
-            Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
-        // The loop opens after the first answer, so that there are no suspects.
-        let proven = lock(&self.scheduler).settle(call, now);
-        debug_assert!(proven.is_empty(), "suspects after the first answer");
-        state.answered.push(answered);
-        state.answered.len() < state.most && state.is_open
-    }
-
-    /// Takes the next call when it may start; returns false if none is due, if the seat was left, or if the call may
-    /// not start soon.
-    fn next(&self, seat: Seat, start: &impl Fn(f64) -> Start) -> bool {
-        let until = self.now() + PATIENCE_S;
+    /// Settles the call of a seat, and takes the next when it may start; returns none if no call is due, if the seat
+    /// was left, or if the call may not start soon.
+    fn settle_and_take(&self, seat: Seat, start: &impl Fn(f64) -> Start) -> Option<Call> {
+        let mut now = self.now();
+        let until = now + PATIENCE_S;
         let mut waited = false;
         let mut state = self.lock();
+        // One hold of both locks is enough where no rate spaces the calls.
+        let mut scheduler = lock(&self.scheduler);
+        if !state.settle(seat, &mut scheduler, now) {
+            return None;
+        }
         let next = loop {
-            let now = self.now();
             if !state.may_stay(seat, now) {
                 break Next::Elsewhere;
             }
-            if !lock(&self.scheduler).due(now).is_some_and(|due| due <= now) {
+            if !scheduler.due(now).is_some_and(|due| due <= now) {
                 break Next::NothingDue;
             }
             if state.keeps_time || (state.handed_over && !waited) {
@@ -277,39 +271,37 @@ impl CallLoop {
                     break Next::Elsewhere;
                 }
                 waited = true;
+                drop(scheduler);
                 state = self.wait(state, until - now);
-                continue;
-            }
-            state.handed_over = false;
-            match start(now) {
-                Start::Now => break self.begin(&mut state, seat, now),
-                Start::In(wait_s) if now + wait_s < until => {
-                    state.keeps_time = true;
-                    state = self.wait(state, wait_s.max(TICK_S));
-                    state.keeps_time = false;
+            } else {
+                state.handed_over = false;
+                match start(now) {
+                    Start::Now => break state.begin(seat, &mut scheduler, now),
+                    Start::In(wait_s) if now + wait_s < until => {
+                        drop(scheduler);
+                        state.keeps_time = true;
+                        state = self.wait(state, wait_s.max(TICK_S));
+                        state.keeps_time = false;
+                    }
+                    Start::In(_) | Start::Never => break Next::Elsewhere,
                 }
-                Start::In(_) | Start::Never => break Next::Elsewhere,
             }
+            scheduler = lock(&self.scheduler);
+            now = self.now();
         };
+        drop(scheduler);
+        let others_wait = state.waiting > 0;
         if matches!(next, Next::NothingDue) {
+            state.handed_over = false;
             self.turn.notify_all();
         } else if !state.keeps_time {
-            state.handed_over = state.waiting > 0;
+            state.handed_over = others_wait;
             self.turn.notify_one();
         }
-        matches!(next, Next::Taken)
-    }
-
-    /// Lets a seat begin the next call of the scheduler.
-    fn begin(&self, state: &mut State, seat: Seat, now: f64) -> Next {
-        // Without memory, the thread meets the same error where it can tell it.
-        let Ok(Some(call)) = lock(&self.scheduler).take(now) else { return Next::NothingDue };
-        state.begun.requests += 1;
-        state.begun.retries += usize::from(call.requests > 1);
-        if let Some(seated) = state.at(seat) {
-            seated.current = Current { call, open: true };
+        match next {
+            Next::Taken(call) => Some(call),
+            Next::NothingDue | Next::Elsewhere => None,
         }
-        Next::Taken
     }
 
     fn wait<'a>(&self, mut state: MutexGuard<'a, State>, wait_s: f64) -> MutexGuard<'a, State> {
@@ -328,6 +320,32 @@ impl CallLoop {
 impl State {
     fn at(&mut self, seat: Seat) -> Option<&mut Seated> {
         self.seats.iter_mut().flatten().find(|seated| seated.seat == seat)
+    }
+
+    /// Settles the call of a seat; returns whether the thread may take another.
+    fn settle(&mut self, seat: Seat, scheduler: &mut Scheduler, now: f64) -> bool {
+        let Some(seated) = self.at(seat) else { return false };
+        seated.current.open = false;
+        let call = &seated.current.call;
+        let answered =
+            Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
+        // The loop opens after the first answer, so that there are no suspects.
+        let proven = scheduler.settle(call, now);
+        debug_assert!(proven.is_empty(), "suspects after the first answer");
+        self.answered.push(answered);
+        self.answered.len() < self.most
+    }
+
+    /// Lets a seat begin the next call of the scheduler.
+    fn begin(&mut self, seat: Seat, scheduler: &mut Scheduler, now: f64) -> Next {
+        // Without memory, the thread meets the same error where it can tell it.
+        let Ok(Some(call)) = scheduler.take(now) else { return Next::NothingDue };
+        self.begun.requests += 1;
+        self.begun.retries += usize::from(call.requests > 1);
+        if let Some(seated) = self.at(seat) {
+            seated.current = Current { call: call.clone(), open: true };
+        }
+        Next::Taken(call)
     }
 
     /// Whether the thread of a seat may take its next call here.

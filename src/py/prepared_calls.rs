@@ -151,7 +151,7 @@ impl PyPreparedCalls {
                     if !is_plain(&response) {
                         return Ok(Some(Unusual::Response(response, now)));
                     }
-                    if calls.calls.current(seat).is_none() {
+                    if !calls.calls.is_taken(seat) {
                         return Ok(Some(Unusual::GivenUp));
                     }
                     // What is not complete is merged once more, by the caller.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::call::PyCall;
@@ -185,10 +185,10 @@ impl PyScheduler {
         self.lock().due(now)
     }
 
-    /// Return the next call, which is in flight then. Raises `IndexError` if none is due, and `MemoryError`.
-    fn take(&self, now: f64) -> PyResult<PyCall> {
+    /// Return the next call, which is in flight then; None if none is due. Raises `MemoryError`.
+    fn take(&self, now: f64) -> PyResult<Option<PyCall>> {
         let taken = self.lock().take(now)?;
-        taken.map(|call| PyCall { call }).ok_or_else(|| PyIndexError::new_err("no call is due"))
+        Ok(taken.map(|call| PyCall { call }))
     }
 
     /// Note that a call was answered; return the suspects, which the answer proves to be at fault.

@@ -135,9 +135,11 @@ class Execution:
             return now + LOOK_FOR_WAITING_S
         return self._scheduler.due(now)
 
-    def take(self, now: float) -> Attempt:
+    def take(self, now: float) -> Attempt | None:
         """See `WorkSource`."""
         call = self._scheduler.take(now)
+        if call is None:
+            return None
         self._attempts[call.number] = attempt = Attempt(call)
         self._metrics.sent(call, len(self._attempts))
         if self._loop is not None and self._threads_may_loop:
@@ -316,6 +318,9 @@ class Execution:
         limit = self._limits.call_deadline_s
         self.count_answers()
         self._review_loop()
+        due = self.due(now)
+        if due is not None and due <= now:
+            self._pool.notify()  # what the core settled may let more calls start
         if self._scheduler.started_before(now - limit):
             for attempt in list(self._attempts.values()):
                 call = self._overdue(attempt, now - limit)

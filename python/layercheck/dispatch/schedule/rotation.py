@@ -18,8 +18,8 @@ class WorkSource(Protocol):
     def due(self, now: float) -> float | None:
         """Return when the next call may be taken; None for not before something changes."""
 
-    def take(self, now: float) -> Attempt:
-        """Take the next call."""
+    def take(self, now: float) -> Attempt | None:
+        """Take the next call; None if a thread in the core was faster."""
 
     def ask(self, attempt: Attempt) -> Callable[[float], None]:
         """Make the request, without the lock; return what settles its outcome, to be called with the lock."""
@@ -87,14 +87,15 @@ class Rotation:
             source = self._sources[0]
             self._sources.rotate(-1)
             due = source.due(now)
-            if due is None:
-                continue
-            if due <= now:
+            if due is not None and due <= now:
                 delay = self._rate.reserve()
                 if delay > 0:
                     return None, delay
                 attempt = source.take(now)
-                self.in_flight += 1
-                return (source, attempt), None
-            soonest = due if soonest is None else min(soonest, due)
-        return None, None if soonest is None else soonest - now
+                if attempt is not None:
+                    self.in_flight += 1
+                    return (source, attempt), None
+                due = source.due(now)
+            if due is not None:
+                soonest = due if soonest is None else min(soonest, due)
+        return None, None if soonest is None else max(soonest - now, 0.0)

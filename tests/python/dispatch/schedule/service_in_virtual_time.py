@@ -61,9 +61,11 @@ def play(
         start = None if due is None or len(under_way) >= slots else max(due, next_start, now)
         if start is not None and (not under_way or start <= under_way[0][0]):
             now = start
+            call = todo.take(now)
+            assert call is not None
             played.requests += 1
             assert played.requests <= most_requests, "the run does not end"
-            heapq.heappush(under_way, (now + latency_s, played.requests, todo.take(now)))
+            heapq.heappush(under_way, (now + latency_s, played.requests, call))
             next_start = now + 1.0 / rate
             continue
         assert under_way, "nothing is under way, nothing is due, and the run is not finished"

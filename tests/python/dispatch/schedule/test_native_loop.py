@@ -1,4 +1,4 @@
-"""Fresh calls that threads make one after the other in the core: like any others, but for the interpreter."""
+"""Calls that threads make one after the other in the core: like any others, but for the interpreter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 import layercheck as lc
 from dispatch.gate import Gate
-from dispatch.scripted_server import Asked, Reply, ScriptedServer, answer, fault, good, is_held
+from dispatch.scripted_server import Asked, Reply, ScriptedServer, answer, fault, good, held, is_held
 from fake_account import SECRET, TOKEN, digests
 from layercheck.dispatch.outcome import Answer
 from layercheck.dispatch.schedule.metrics import Metrics
@@ -117,9 +117,13 @@ def test_ten_thousand_calls_have_the_verdicts_statistics_and_journal_of_any_othe
 
 
 @pytest.mark.usefixtures("no_collection")
-@pytest.mark.parametrize(("rate", "most"), [("max", 20), (1_000.0, 30)])
+@pytest.mark.parametrize(
+    ("rate", "most", "faults"),
+    [("max", 20, []), (1_000.0, 30, []), ("max", 40, [Fault("server_error", probability=0.01)])],
+    ids=["max", "rate", "errors"],
+)
 def test_a_call_in_the_core_costs_few_interpreter_level_calls(
-    rate: Literal["max"] | float, most: int
+    rate: Literal["max"] | float, most: int, faults: list[Fault]
 ) -> None:
     counted = Counter[str]()
 
@@ -127,7 +131,7 @@ def test_a_call_in_the_core_costs_few_interpreter_level_calls(
         counted[event] += event in ("call", "c_call")
 
     with (
-        LocalEcr({"team/app": EvenDigests()}) as ecr,
+        LocalEcr({"team/app": EvenDigests()}, faults=faults, seed=5) as ecr,
         opened(ecr.endpoint_url, session=ecr.session(), rate=rate) as checker,
     ):
         plan = singly(MANY if rate == "max" else MANY[:3_000])
@@ -171,6 +175,58 @@ def test_faults_between_good_answers_change_no_verdict(faults: list[Fault], in_t
     assert stats.calls == 2_000 + 2 * stats.halvings
     assert stats.requests == stats.calls + stats.retries
     assert in_the_core.calls > 0
+
+
+def test_calls_that_fail_do_not_bring_the_other_threads_back_from_the_core(in_the_core: InTheCore) -> None:
+    faults = [Fault("server_error", probability=0.01)]
+    with (
+        LocalEcr({"team/app": EvenDigests()}, faults=faults, seed=5) as ecr,
+        opened(ecr.endpoint_url, session=ecr.session()) as checker,
+    ):
+        report = checker.check(singly(MANY[:10_000]))
+    assert_true(report, MANY[:10_000])
+    assert report.stats.retries > 50
+    # A thread comes back with the call that failed, and takes its next call in the core again.
+    assert in_the_core.calls > 9_900 - report.stats.retries
+
+
+@pytest.mark.parametrize("transport", ["wire", "native"])
+def test_a_run_that_goes_on_with_a_journal_makes_its_calls_in_the_core(
+    transport: Literal["wire", "native"], in_the_core: InTheCore, tmp_path: Path
+) -> None:
+    rows = MANY[:9_000]
+    plan = lc.plan(rows, batch_size=10)
+    left_out = set(rows[::70])
+    again = threading.Event()
+
+    def script(asked: Asked) -> Reply:
+        """To the first run: leave digests out, so that batches are known in part, and end it."""
+        if again.is_set():
+            return good(asked)
+        if asked.number >= 300:
+            return fault("AccessDeniedException")
+        return held([each for each in asked.digests if each not in left_out])
+
+    once = Limits(retry=RetryPolicy(incomplete_attempts=1), tick_s=0.02)
+    with ScriptedServer(script) as server:
+        with (
+            opened(server.url, transport="wire", _limits=once) as checker,
+            pytest.raises(lc.AccessDeniedError),
+        ):
+            checker.check(plan, journal=tmp_path / "j")
+        asked_before, in_the_core.calls = len(server.asked), 0
+        again.set()
+        with opened(server.url, transport=transport) as checker:
+            report = checker.check(plan, journal=tmp_path / "j")
+        asked = server.asked[asked_before:]
+    assert_true(report, rows)
+    known = report.stats.restored
+    assert 2_900 < known < 3_000
+    assert sum(len(each.digests) for each in asked) == len(rows) - known
+    # 600 whole batches, and the digests of batches known in part, which are packed.
+    assert report.stats.calls == len(asked) == 600 + -(-(3_000 - known) // 10)
+    if transport == "native":
+        assert in_the_core.calls > 300
 
 
 def test_a_digest_that_is_refused_in_the_midst_is_found(in_the_core: InTheCore) -> None:
@@ -392,9 +448,32 @@ def test_two_runs_of_a_checker_get_their_answers_in_turn(in_the_core: InTheCore)
         long.cancel()
     assert_true(short, MANY[:50])
     assert short.stats.calls == 50
+    assert in_the_core.calls > 100
     assert long._wait(60)
     report = long.report()
     assert report.stats.calls + 50 == len(server.asked)
+
+
+def test_runs_of_one_checker_both_make_their_calls_in_the_core() -> None:
+    counted: dict[int, int] = {}
+    with ScriptedServer() as server, opened(server.url) as checker:
+        checker.check(singly(MANY[:200]))  # the calls at once have grown to their limit
+        runs = [checker.submit(singly(MANY[:4_000])) for _ in range(2)]
+        for run in runs:
+            loop = run._execution._loop
+            assert loop is not None
+            record = run._execution._metrics.record_answers
+
+            def count(answers: Sequence[Answer], key: int = id(run), record: Any = record) -> None:
+                counted[key] = counted.get(key, 0) + len(answers)
+                record(answers)
+
+            vars_of: Any = run._execution._metrics
+            vars_of.record_answers = count
+        reports = [run.result(60) for run in runs]
+    for report in reports:
+        assert_true(report, MANY[:4_000])
+    assert all(counted[id(run)] > 3_000 for run in runs)
 
 
 def test_no_further_thread_is_due_while_one_waits_in_the_core_for_the_rate() -> None:

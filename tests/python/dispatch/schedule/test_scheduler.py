@@ -27,6 +27,12 @@ def scheduler(unique: int, limits: Limits | None = None, *, renewable: bool = Fa
     return Scheduler(unique, 100, SLOTS, limits or Limits(), renewable=renewable, seed=7)
 
 
+def taken(todo: Scheduler, now: float) -> Call:
+    call = todo.take(now)
+    assert call is not None
+    return call
+
+
 def work_through(
     todo: Scheduler, service: Callable[[Call], Failure | None], *, limit: int = 10_000
 ) -> tuple[list[Call], list[RetryDecision]]:
@@ -36,7 +42,7 @@ def work_through(
     while not todo.finished:
         due = todo.due(now)
         if due is not None and due <= now and len(under_way) < SLOTS:
-            under_way.append(todo.take(now))
+            under_way.append(taken(todo, now))
             asked.append(under_way[-1])
             assert len(asked) <= limit
             continue
@@ -145,11 +151,11 @@ def test_the_only_digest_of_a_plan_stays_a_suspect_when_it_is_refused() -> None:
 
 def test_suspects_are_proven_by_the_first_answer() -> None:
     todo = scheduler(2, Limits())
-    call = todo.take(0.0)
+    call = taken(todo, 0.0)
     assert todo.fail(call, BAD, 0.0) == RetryDecision.SPLIT
-    left = todo.take(0.0)
+    left = taken(todo, 0.0)
     assert todo.fail(left, BAD, 0.0) == RetryDecision.SUSPECT
-    proven = todo.settle(todo.take(0.0), 0.0)
+    proven = todo.settle(taken(todo, 0.0), 0.0)
     assert [(suspect.start, suspect.stop) for suspect in proven] == [(0, 1)]
     assert todo.finished
 
@@ -176,13 +182,13 @@ def test_the_wait_before_asking_again_is_drawn_from_a_doubling_range() -> None:
     limits = Limits(retry=RetryPolicy(attempts=30, back_off_base_s=1.0, back_off_cap_s=16.0))
     todo = scheduler(100, limits)
     now, waits = 0.0, []
-    call = todo.take(now)
+    call = taken(todo, now)
     while todo.fail(call, TRANSIENT, now) == RetryDecision.RETRY:
         due = todo.due(now)
         assert due is not None
         waits.append(due - now)
         now = due
-        call = todo.take(now)
+        call = taken(todo, now)
     assert all(0 <= wait <= min(16.0, 2.0**index) for index, wait in enumerate(waits))
     assert max(waits) > 8.0
     assert len(set(waits)) == len(waits)
@@ -232,7 +238,7 @@ def test_a_few_failing_batches_at_the_end_are_not_an_outage() -> None:
 
 def test_a_stopped_scheduler_asks_nothing_and_keeps_what_was_asked() -> None:
     todo = scheduler(1000)
-    first, second = todo.take(0.0), todo.take(0.0)
+    first, second = taken(todo, 0.0), taken(todo, 0.0)
     todo.fail(first, TRANSIENT, 0.0)
     todo.stop()
     assert todo.due(100.0) is None
@@ -291,12 +297,12 @@ def test_the_same_digests_are_not_asked_again_for_longer_than_allowed() -> None:
     limits = Limits(retry=RetryPolicy(asking_s=60.0, throttle_attempts=10**6), outage_failures=10**6)
     todo = scheduler(100, limits)
     now = 0.0
-    call = todo.take(now)
+    call = taken(todo, now)
     while (decision := todo.fail(call, THROTTLED, now)) == RetryDecision.RETRY:
         due = todo.due(now)
         assert due is not None
         now = due + 1.0
-        call = todo.take(now)
+        call = taken(todo, now)
     assert decision == RetryDecision.GIVE_UP
     assert 60.0 <= now <= 60.0 + limits.retry.back_off_cap_s + 1.0
 
@@ -304,19 +310,19 @@ def test_the_same_digests_are_not_asked_again_for_longer_than_allowed() -> None:
 def test_a_run_is_stuck_from_the_first_call_nothing_came_of() -> None:
     todo = scheduler(1000)
     assert todo.stuck_s(50.0) == 0.0  # nothing under way: it waits for the pacer
-    first = todo.take(100.0)
+    first = taken(todo, 100.0)
     assert todo.stuck_s(130.0) == 30.0
-    second = todo.take(140.0)
+    second = taken(todo, 140.0)
     todo.settle(second, 150.0)
     assert todo.stuck_s(160.0) == 10.0  # the first may hang, but there are answers
     todo.fail(first, TRANSIENT, 170.0)
     assert todo.stuck_s(180.0) == 30.0
-    todo.settle(todo.take(190.0), 200.0)
+    todo.settle(taken(todo, 190.0), 200.0)
     assert todo.stuck_s(1000.0) == 0.0
 
 
 def test_what_is_refused_is_progress() -> None:
     todo = scheduler(1000)
-    todo.fail(todo.take(0.0), TRANSIENT, 10.0)
-    todo.fail(todo.take(10.0), BAD, 20.0)
+    todo.fail(taken(todo, 0.0), TRANSIENT, 10.0)
+    todo.fail(taken(todo, 10.0), BAD, 20.0)
     assert todo.stuck_s(30.0) == 0.0
