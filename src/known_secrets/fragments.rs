@@ -1,7 +1,10 @@
 //! Finds parts of known values in a folded text.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
+use std::slice;
 
 /// Letters and digits in a row of a secret that are hidden. A shorter secret is hidden as a whole.
 pub const SHOWN: usize = 16;
@@ -16,11 +19,79 @@ const ANCHOR: usize = 8;
 /// Most places of one anchor: a value may repeat itself.
 const MAX_PLACES: usize = 8;
 
+/// A value's id, and where an anchor begins in it.
+type Place = (u32, usize);
+
+/// The places of one anchor. Nearly every anchor has one, which needs no memory of its own.
+enum Places {
+    One(Place),
+    More(Vec<Place>),
+}
+
+impl Places {
+    fn as_slice(&self) -> &[Place] {
+        match self {
+            Self::One(place) => slice::from_ref(place),
+            Self::More(places) => places,
+        }
+    }
+
+    /// Adds a place if there are not too many.
+    fn add(&mut self, place: Place) {
+        match self {
+            Self::One(first) => *self = Self::More(vec![*first, place]),
+            Self::More(places) if places.len() < MAX_PLACES => places.push(place),
+            Self::More(_) => {}
+        }
+    }
+
+    /// Removes the places in a value. Returns whether none is left.
+    fn remove(&mut self, id: u32) -> bool {
+        match self {
+            Self::One((other, _)) => *other == id,
+            Self::More(places) => {
+                places.retain(|(other, _)| *other != id);
+                places.is_empty()
+            }
+        }
+    }
+}
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+
+/// Hashes a number by one multiplication, without a random key. Whoever writes the texts that are looked at
+/// chooses none of the secrets in the maps, so they cannot make them collide.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write_u64(&mut self, number: u64) {
+        // An odd number whose bits look random: the fraction of the golden ratio.
+        let product = u128::from(self.0 ^ number) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product >> 64 ^ product) as u64;
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64((*byte).into());
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Values, found by their anchors: every eighth run of eight letters.
 #[derive(Default)]
 pub(super) struct Fragments {
-    values: HashMap<u32, Vec<u8>>,
-    anchors: HashMap<[u8; ANCHOR], Vec<(u32, usize)>>,
+    values: Map<u32, Vec<u8>>,
+    /// Where the anchors stand, each anchor as a number.
+    anchors: Map<u64, Places>,
     next_id: u32,
 }
 
@@ -33,9 +104,12 @@ impl Fragments {
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
         for (at, anchor) in value.as_chunks::<ANCHOR>().0.iter().enumerate() {
-            let places = self.anchors.entry(*anchor).or_default();
-            if places.len() < MAX_PLACES {
-                places.push((id, at * ANCHOR));
+            let place = (id, at * ANCHOR);
+            match self.anchors.entry(u64::from_ne_bytes(*anchor)) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(Places::One(place));
+                }
+                Entry::Occupied(mut places) => places.get_mut().add(place),
             }
         }
         self.values.insert(id, value);
@@ -48,11 +122,10 @@ impl Fragments {
             return;
         };
         for anchor in value.as_chunks::<ANCHOR>().0 {
-            if let Some(places) = self.anchors.get_mut(anchor) {
-                places.retain(|(other, _)| *other != id);
-                if places.is_empty() {
-                    self.anchors.remove(anchor);
-                }
+            if let Entry::Occupied(mut places) = self.anchors.entry(u64::from_ne_bytes(*anchor))
+                && places.get_mut().remove(id)
+            {
+                places.remove();
             }
         }
     }
@@ -64,7 +137,7 @@ impl Fragments {
         while !self.anchors.is_empty()
             && let Some(anchor) = text.get(at..).and_then(|rest| rest.first_chunk())
         {
-            let places = self.anchors.get(anchor).map_or(&[][..], Vec::as_slice);
+            let places = self.anchors.get(&u64::from_ne_bytes(*anchor)).map_or(&[][..], Places::as_slice);
             let longest =
                 places.iter().filter_map(|place| self.around(text, at, *place)).max_by_key(Range::len);
             at = match longest {
@@ -81,7 +154,7 @@ impl Fragments {
     }
 
     /// Returns how far text and value agree around an anchor; None if that is too short.
-    fn around(&self, text: &[u8], at: usize, (id, offset): (u32, usize)) -> Option<Range<usize>> {
+    fn around(&self, text: &[u8], at: usize, (id, offset): Place) -> Option<Range<usize>> {
         let value = self.values.get(&id)?;
         let equal = |(one, other): &(&u8, &u8)| one == other;
         let left = text[..at].iter().rev().zip(value[..offset].iter().rev()).take_while(equal).count();
