@@ -257,13 +257,11 @@ class Budget:
 class Call:
     """Digests that are asked together, with what was counted while they were asked. Immutable.
 
-    The digests are numbered `start..stop`: indices into `plan.digests`. Numbers from `plan.unique` on are digests
-    that a journal left open; the ledger packs these together. Times are seconds on the run's clock.
+    The digests are numbered `start..stop`: indices into `plan.digests`. Numbers from `plan.unique` on are
+    digests that a journal left open; the ledger packs these together. Times are seconds on the run's clock.
     """
 
-    def __new__(
-        cls, start: int, stop: int, *, requests: int = 0, started_at: float = 0.0
-    ) -> Call: ...
+    def __new__(cls, start: int, stop: int, *, requests: int = 0, started_at: float = 0.0) -> Call: ...
     @property
     def number(self) -> int: ...
     @property
@@ -311,10 +309,11 @@ class _FailureFacts(Protocol):
 
 @final
 class RetryDecision:
-    """What was decided about a failed request: RETRY the same digests later, SPLIT the batch, REFUSE the digest.
+    """What was decided about a failed request.
 
-    SUSPECT: the digest is refused if the service accepts any other. GIVE_UP: no answer. FATAL and STALL end the
-    run.
+    RETRY: the same digests are asked again later. SPLIT: each half is asked by itself. REFUSE: the digest
+    stands alone and is refused. SUSPECT: it is refused if the service accepts any other. GIVE_UP: the digests
+    are left without an answer. FATAL and STALL end the run.
     """
 
     RETRY: ClassVar[RetryDecision]
@@ -384,7 +383,8 @@ def longest_delay_s(
 class CallLoop:
     """Calls of one run, which threads make one after the other in the core. Thread-safe.
 
-    A seat is at a call, and has the number of the call with which the thread came. All times are those of `clock`.
+    A seat is at a call, and has the number of the call with which the thread came. All times are those of
+    `clock`.
     """
 
     def __new__(

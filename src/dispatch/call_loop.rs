@@ -72,6 +72,7 @@ pub struct CallLoop {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each says something else of the loop
 struct State {
     is_open: bool,
     /// Other runs wait for the same threads.
@@ -327,8 +328,7 @@ impl State {
         let Some(seated) = self.at(seat) else { return false };
         seated.current.open = false;
         let call = &seated.current.call;
-        let answered =
-            Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
+        let answered = Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
         // The loop opens after the first answer, so that there are no suspects.
         let proven = scheduler.settle(call, now);
         debug_assert!(proven.is_empty(), "suspects after the first answer");

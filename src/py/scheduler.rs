@@ -34,7 +34,7 @@ pub(super) enum PyRetryDecision {
 
 /// `layercheck.retry.RetryPolicy`.
 #[derive(FromPyObject)]
-struct PolicyValues {
+pub(super) struct PolicyValues {
     attempts: u32,
     half_attempts: u32,
     incomplete_attempts: u32,
@@ -73,25 +73,14 @@ struct FailureValues {
 #[pyfunction]
 #[pyo3(signature = (policy, kind, *, tries, asked_for_s, reached, half))]
 pub(super) fn longest_delay_s(
-    policy: PolicyArgument,
+    policy: PolicyValues,
     kind: &str,
     tries: u32,
     asked_for_s: f64,
     reached: bool,
     half: bool,
 ) -> PyResult<Option<f64>> {
-    Ok(policy.0.longest_delay_s(kind_of(kind)?, tries, asked_for_s, (reached, half)))
-}
-
-/// A policy as an argument.
-pub(super) struct PolicyArgument(RetryPolicy);
-
-impl<'a, 'py> FromPyObject<'a, 'py> for PolicyArgument {
-    type Error = PyErr;
-
-    fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        Ok(Self(given.extract::<PolicyValues>()?.into()))
-    }
+    Ok(RetryPolicy::from(policy).longest_delay_s(kind_of(kind)?, tries, asked_for_s, (reached, half)))
 }
 
 impl PyScheduler {
@@ -132,7 +121,8 @@ impl PyScheduler {
             return Err(PyValueError::new_err("a batch has at least one digest"));
         }
         let packed_from = ledger.as_ref().map_or(numbers, |ledger| ledger.get().plan().unique());
-        let next_open = ledger.map(|ledger| -> NextOpen { Box::new(move |from| ledger.get().open_from(from)) });
+        let next_open =
+            ledger.map(|ledger| -> NextOpen { Box::new(move |from| ledger.get().open_from(from)) });
         let fresh = FreshDigests::new(numbers, batch_size, packed_from, next_open);
         let seed = seed.unwrap_or_else(|| fastrand::u64(..));
         let scheduler = Scheduler::new(fresh, slots, limits.into(), renewable, seed);
@@ -206,7 +196,7 @@ impl PyScheduler {
     /// Decide what happens to the digests of a call that failed.
     fn fail(&self, call: &Bound<'_, PyCall>, failure: FailureValues, now: f64) -> PyResult<PyRetryDecision> {
         let failure = failure.try_into()?;
-        let decision = self.lock().fail(&call.get().call, &failure, now);
+        let decision = self.lock().fail(&call.get().call, failure, now);
         Ok(decision.into())
     }
 
@@ -234,8 +224,7 @@ impl PyScheduler {
 
     /// Return the calls in flight that started before this time.
     fn started_before(&self, time: f64) -> Vec<PyCall> {
-        let old: Vec<Call> =
-            self.lock().in_flight().filter(|call| call.started_at < time).cloned().collect();
+        let old: Vec<Call> = self.lock().in_flight().filter(|call| call.started_at < time).cloned().collect();
         calls(old)
     }
 

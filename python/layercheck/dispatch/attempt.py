@@ -15,8 +15,8 @@ class Attempt:
     Attributes:
         call: The call that the thread took.
         thread: The thread.
-        seated: The thread has a seat in the loop of the run, under the number of the call, so that it may be at
-            another call by now; see `NativeLoop`.
+        seated: The thread has a seat in the loop of the run, under the number of the call, so that it may be
+            at another call by now; see `NativeLoop`.
         finished: The thread comes back.
         abandoned: The run gave up the thread and its call.
     """

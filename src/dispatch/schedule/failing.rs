@@ -45,7 +45,7 @@ pub enum Decision {
 
 impl Scheduler {
     /// Decides what happens to the digests of a call that failed.
-    pub fn fail(&mut self, call: &Call, failure: &Failure, now: f64) -> Decision {
+    pub fn fail(&mut self, call: &Call, failure: Failure, now: f64) -> Decision {
         self.land(call);
         self.reached |= failure.connected;
         self.heard |= failure.connected && !failure.hung_up;
@@ -68,7 +68,7 @@ impl Scheduler {
         self.ask_again(call.clone(), failure, now)
     }
 
-    fn refused(&mut self, call: &Call, failure: &Failure) -> Decision {
+    fn refused(&mut self, call: &Call, failure: Failure) -> Decision {
         if failure.names_target && !failure.names_digest {
             return Decision::Fatal;
         }
@@ -84,7 +84,7 @@ impl Scheduler {
         if self.suspects.len() >= limit { Decision::Fatal } else { Decision::Suspect }
     }
 
-    fn ask_again(&mut self, mut call: Call, failure: &Failure, now: f64) -> Decision {
+    fn ask_again(&mut self, mut call: Call, failure: Failure, now: f64) -> Decision {
         let count = match failure.kind {
             FailureKind::Throttled => &mut call.throttles,
             FailureKind::Fatal => &mut call.renewals,
@@ -107,7 +107,7 @@ impl Scheduler {
     }
 
     /// Decides about a call that used up its attempts or its time.
-    fn used_up(&mut self, call: Call, failure: &Failure, now: f64) -> Decision {
+    fn used_up(&mut self, call: Call, failure: Failure, now: f64) -> Decision {
         if failure.kind == FailureKind::Fatal || !self.reached {
             return Decision::Fatal;
         }

@@ -212,9 +212,7 @@ class Execution:
 
     # The end of a request.
 
-    def _settle(
-        self, attempt: Attempt, settle: Callable[[Call, float], None] | None, now: float
-    ) -> None:
+    def _settle(self, attempt: Attempt, settle: Callable[[Call, float], None] | None, now: float) -> None:
         """Settle the call with which a thread comes back."""
         if self._loop is not None and attempt.seated:
             self.count_answers()

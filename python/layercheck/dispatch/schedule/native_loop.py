@@ -25,8 +25,8 @@ ANSWERS = 1024
 class NativeLoop:
     """The loop of one run. With the pool's lock held, unless a method says otherwise.
 
-    A thread that takes a call gets a seat, under the number of that call. In the core it settles good answers and
-    takes its next calls from the scheduler. It comes back with a call like any other.
+    A thread that takes a call gets a seat, under the number of that call. In the core it settles good answers
+    and takes its next calls from the scheduler. It comes back with a call like any other.
 
     Args:
         scheduler: Says which calls are next.
@@ -105,8 +105,8 @@ class NativeLoop:
         """Make the call of a seat, and then calls in the core. Without the lock.
 
         Returns:
-            The answer to the call that the seat is at now, and that call; without an answer, it has to be made like
-            any other. None if the call was settled or given up.
+            The answer to the call that the seat is at now, and that call; without an answer, the call has to
+            be made like any other. None if it was settled or given up.
 
         Raises:
             Exception: See `Transport`; of the call that the seat is at now.

@@ -87,8 +87,8 @@ class LoopingTransport(Transport, Protocol):
             seat: The seat.
 
         Returns:
-            The answer to the call that the seat is at now. None if that call was settled or given up; if it was
-            not, it has to be made like any other.
+            The answer to the call that the seat is at now. None if that call was settled or given up; if it
+            was not, it has to be made like any other.
 
         Raises:
             Exception: As for any other call; for the call that the seat is at now.

@@ -10,8 +10,7 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
-from layercheck._core import Budget
-from layercheck._core import Call
+from layercheck._core import Budget, Call
 from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 

@@ -15,9 +15,9 @@ import layercheck as lc
 from dispatch.rate.virtual_time import Clock, assert_smooth
 from dispatch.scripted_server import ScriptedServer, fault, good
 from fake_account import digests
+from layercheck._core import Call
 from layercheck.aws.classify import Failure
 from layercheck.aws.credentials import account, account_of
-from layercheck._core import Call
 from layercheck.dispatch.outcome import Outcome, OutcomeKind
 from layercheck.dispatch.rate import lanes
 from layercheck.dispatch.rate.lanes import KEEP_S, LANES, LaneHandle, LaneKey, LaneRegistry, key_of

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from layercheck.aws.classify import Failure
 from layercheck._core import Call, RetryDecision, Scheduler
+from layercheck.aws.classify import Failure
 from layercheck.errors import EndpointError
 from layercheck.limits import Limits
 

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.schedule.service_in_virtual_time import THROTTLED, TRANSIENT, UNREACHED, at_random, play
+from layercheck._core import Call, RetryDecision
 from layercheck.aws.classify import Failure
-from layercheck._core import Call
-from layercheck._core import RetryDecision
 from layercheck.limits import Limits
 
 DIGESTS = 200_000

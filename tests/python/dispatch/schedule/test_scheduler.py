@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from layercheck.aws.classify import Failure
 from layercheck._core import Call, RetryDecision, Scheduler
+from layercheck.aws.classify import Failure
 from layercheck.errors import CredentialsError, EndpointError, InvalidParameterError
 from layercheck.limits import Limits
 from layercheck.retry import RetryPolicy
