@@ -14,7 +14,7 @@ say = @printf '\n==> %s\n' '$(1)'
 .PHONY: help demo setup build test lint imports rust-imports types rust-test fuzz-corpus python-test doctest boto3-range wheel-check wheels msrv lint-release docs interface api notebooks deny advisories \
   page-check real-push test-engines test-engines-fast test-spark test-spark4 test-spark35 example-spark test-dask test-ray \
   bench bench-again bench-quick bench-calls bench-calls-quick bench-headlines bench-journal bench-diff bench-growth bench-pace \
-  bench-overhead bench-cancelled bench-giving-up bench-images bench-manifests bench-shares bench-plots bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
+  bench-overhead bench-cancelled bench-giving-up bench-failing-calls bench-images bench-manifests bench-shares bench-plots bench-local-ecr bench-spark bench-dask bench-ray soak exhaustion journal-kills journal-disk coverage format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -284,6 +284,9 @@ bench-cancelled: setup build ## how soon a cancelled check stops; writes bench/r
 
 bench-giving-up: setup build ## what is unanswered when calls fail at random, some 6 minutes; writes bench/results/giving_up.json
 	$(BIN)/python bench studies.giving_up
+
+bench-failing-calls: setup build ## calls while some fail, in resumed runs and in two runs at once, some 2 minutes; writes bench/results/failing_calls.json
+	$(BIN)/python bench studies.failing_calls --keep
 
 bench-images: setup build ## checks of whole repositories, beside a script; writes bench/results/images.json
 	$(BIN)/python bench studies.images --keep
