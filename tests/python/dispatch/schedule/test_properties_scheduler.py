@@ -256,6 +256,7 @@ class Run:
         elif self._calls and (due is None or rng.random() < 0.8):
             self._return(service, *self._calls.pop(rng.randrange(len(self._calls))))
         else:
+            assert self._core.take(self._now) is None
             assert due is not None, "nothing is in flight, nothing is due, and the run is not finished"
             self._now = max(self._now, due)
         self._now += rng.choice([0.0, 0.0, pace_s, pace_s * rng.random()])
@@ -264,6 +265,7 @@ class Run:
 
     def _take(self) -> None:
         call, same = self._core.take(self._now), self._reference.take(self._now)
+        assert call is not None
         assert of_call(call) == of_call(same)
         self._calls.append((call, same))
         self.reached["last round"] += same.last
