@@ -250,13 +250,14 @@ class Run:
     def _step(self, service: Service) -> None:
         rng, pace_s = self.rng, self.setting.pace_s
         due = self._core.due(self._now)
+        if due is None or due > self._now:
+            assert self._core.take(self._now) is None
         is_due = due is not None and due <= self._now and len(self._calls) < self.setting.slots
         if is_due and (not self._calls or rng.random() < 0.7):
             self._take()
         elif self._calls and (due is None or rng.random() < 0.8):
             self._return(service, *self._calls.pop(rng.randrange(len(self._calls))))
         else:
-            assert self._core.take(self._now) is None
             assert due is not None, "nothing is in flight, nothing is due, and the run is not finished"
             self._now = max(self._now, due)
         self._now += rng.choice([0.0, 0.0, pace_s, pace_s * rng.random()])
