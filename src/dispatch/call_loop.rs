@@ -56,7 +56,7 @@ pub struct Current {
 pub struct Begun {
     /// All of them.
     pub requests: usize,
-    /// Those of digests that were asked before.
+    /// Those beyond the first of each call. A half of a batch is a call of its own.
     pub retries: usize,
 }
 
@@ -72,6 +72,7 @@ pub struct CallLoop {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each says something else of the threads
 struct State {
     is_open: bool,
     /// Other runs wait for the same threads.
@@ -249,8 +250,7 @@ impl CallLoop {
         let Some(seated) = state.at(seat) else { return false };
         seated.current.open = false;
         let call = &seated.current.call;
-        let answered =
-            Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
+        let answered = Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
         // The loop opens after the first answer, so that there are no suspects.
         let proven = lock(&self.scheduler).settle(call, now);
         debug_assert!(proven.is_empty(), "suspects after the first answer");
@@ -292,6 +292,8 @@ impl CallLoop {
             }
         };
         if matches!(next, Next::NothingDue) {
+            // The thread that was woken to keep the time may be this one.
+            state.handed_over = false;
             self.turn.notify_all();
         } else if !state.keeps_time {
             state.handed_over = state.waiting > 0;

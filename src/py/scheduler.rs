@@ -132,7 +132,8 @@ impl PyScheduler {
             return Err(PyValueError::new_err("a batch has at least one digest"));
         }
         let packed_from = ledger.as_ref().map_or(numbers, |ledger| ledger.get().plan().unique());
-        let next_open = ledger.map(|ledger| -> NextOpen { Box::new(move |from| ledger.get().open_from(from)) });
+        let next_open =
+            ledger.map(|ledger| -> NextOpen { Box::new(move |from| ledger.get().open_from(from)) });
         let fresh = FreshDigests::new(numbers, batch_size, packed_from, next_open);
         let seed = seed.unwrap_or_else(|| fastrand::u64(..));
         let scheduler = Scheduler::new(fresh, slots, limits.into(), renewable, seed);
@@ -234,8 +235,7 @@ impl PyScheduler {
 
     /// Return the calls in flight that started before this time.
     fn started_before(&self, time: f64) -> Vec<PyCall> {
-        let old: Vec<Call> =
-            self.lock().in_flight().filter(|call| call.started_at < time).cloned().collect();
+        let old: Vec<Call> = self.lock().in_flight().filter(|call| call.started_at < time).cloned().collect();
         calls(old)
     }
 

@@ -7,6 +7,7 @@ pub type CallNumber = u64;
 
 /// The digests that one request asks about. Times are seconds on the run's clock.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::struct_excessive_bools)] // each says something else of the digests
 pub struct Call {
     /// Set when the request starts.
     pub number: CallNumber,

@@ -51,7 +51,7 @@ impl Scheduler {
         self.heard |= failure.connected && !failure.hung_up;
         if failure.kind == FailureKind::Batch {
             self.progressed(now);
-            return self.refused(call, failure);
+            return self.refused(call, *failure);
         }
         if failure.resigns && !call.signed_again && self.signed_again < Self::SIGNED_AGAIN {
             // At once: the transport signs with the service's time now, or the request had waited too long.
@@ -65,10 +65,10 @@ impl Scheduler {
         self.failures_in_a_row += 1;
         self.failed_probes += u32::from(call.is_probe && call.requests == 1);
         self.failing_since.get_or_insert(call.started_at);
-        self.ask_again(call.clone(), failure, now)
+        self.ask_again(call.clone(), *failure, now)
     }
 
-    fn refused(&mut self, call: &Call, failure: &Failure) -> Decision {
+    fn refused(&mut self, call: &Call, failure: Failure) -> Decision {
         if failure.names_target && !failure.names_digest {
             return Decision::Fatal;
         }
@@ -84,7 +84,7 @@ impl Scheduler {
         if self.suspects.len() >= limit { Decision::Fatal } else { Decision::Suspect }
     }
 
-    fn ask_again(&mut self, mut call: Call, failure: &Failure, now: f64) -> Decision {
+    fn ask_again(&mut self, mut call: Call, failure: Failure, now: f64) -> Decision {
         let count = match failure.kind {
             FailureKind::Throttled => &mut call.throttles,
             FailureKind::Fatal => &mut call.renewals,
@@ -107,7 +107,7 @@ impl Scheduler {
     }
 
     /// Decides about a call that used up its attempts or its time.
-    fn used_up(&mut self, call: Call, failure: &Failure, now: f64) -> Decision {
+    fn used_up(&mut self, call: Call, failure: Failure, now: f64) -> Decision {
         if failure.kind == FailureKind::Fatal || !self.reached {
             return Decision::Fatal;
         }

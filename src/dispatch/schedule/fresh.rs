@@ -73,8 +73,7 @@ impl FreshDigests {
             let (at, digest) = self.digest_at(draw);
             let range = self.ranges[at].clone();
             let batch = range.start + (digest - range.start) / self.batch_size * self.batch_size;
-            let call =
-                self.call_from(batch, range.end).or_else(|| self.call_from(range.start, range.end));
+            let call = self.call_from(batch, range.end).or_else(|| self.call_from(range.start, range.end));
             match call {
                 Some(call) => return Some(self.cut(at, call)),
                 // All of it is known. It is never the first range.

@@ -62,6 +62,7 @@ pub struct Limits {
 /// is asked for longer than `asking_s` before the last round, and the last round takes no longer than `asking_s`,
 /// each plus one delay and one call. The memory grows by one call for each call set aside.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each says something else of the run
 pub struct Scheduler {
     pub(super) limits: Limits,
     pub(super) renewable: bool,
@@ -201,6 +202,7 @@ impl Scheduler {
     }
 
     /// The calls that wait for their answer.
+    #[must_use]
     pub fn in_flight(&self) -> impl ExactSizeIterator<Item = &Call> {
         self.in_flight.values()
     }
@@ -400,7 +402,8 @@ impl Scheduler {
     }
 
     fn takes_half(&self) -> bool {
-        !self.halves.is_empty() && !(self.is_searching() && self.half_is_under_way())
+        let waits_for_another = self.is_searching() && self.half_is_under_way();
+        !(self.halves.is_empty() || waits_for_another)
     }
 
     fn takes_fresh(&self) -> bool {
@@ -435,7 +438,8 @@ impl Scheduler {
                 return self.halves.pop();
             }
             // Of several, the first.
-            let (at, _) = self.halves.iter().enumerate().rev().max_by_key(|(_, call)| (call.half, call.size()))?;
+            let (at, _) =
+                self.halves.iter().enumerate().rev().max_by_key(|(_, call)| (call.half, call.size()))?;
             return Some(self.halves.remove(at));
         }
         if self.waiting.peek().is_some_and(|waiting| waiting.due <= now) {
