@@ -245,8 +245,9 @@ impl CallLoop {
 
     /// Settles the call of a seat; returns whether the thread may take another.
     fn settle(&self, seat: Seat) -> bool {
-        let now = self.now();
         let mut state = self.lock();
+        // Read with the lock held, so that the answers are in the order of their times.
+        let now = self.now();
         let Some(seated) = state.at(seat) else { return false };
         seated.current.open = false;
         let call = &seated.current.call;

@@ -1,7 +1,7 @@
 //! Threads of a loop that wait for the rate.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
 use layercheck::dispatch::{Budget, Call, Start};
@@ -11,6 +11,14 @@ use super::{BATCH, CORE, Run, good};
 /// A wait that is shorter than the patience of a thread.
 const SOON: Start = Start::In(0.002);
 
+/// Returns when all these threads wait in the loop.
+fn until_all_wait(run: &Run, threads: &[ScopedJoinHandle<'_, ()>]) {
+    while run.calls.waiting() < threads.len() {
+        assert!(!threads.iter().any(ScopedJoinHandle::is_finished), "a thread does not wait");
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn threads_wait_for_the_rate_and_come_back_only_when_their_patience_is_over() {
     const RATE: f64 = 500.0;
@@ -18,12 +26,11 @@ fn threads_wait_for_the_rate_and_come_back_only_when_their_patience_is_over() {
     let budget = Budget::new(0.02);
     budget.allow(Some(RATE));
     let (began, came_back) = (Instant::now(), AtomicUsize::new(0));
+    let first: Vec<Option<Call>> = (0..4).map(|_| run.take()).collect();
     thread::scope(|scope| {
-        for _ in 0..4 {
-            let first = run.take();
+        for mut call in first {
             let (run, budget, came_back) = (&run, &budget, &came_back);
             scope.spawn(move || {
-                let mut call = first;
                 while let Some(next) = call {
                     let seat = run.calls.sit(&next).unwrap();
                     let start = |now| budget.start(now, Some(RATE), CORE);
@@ -67,8 +74,13 @@ fn a_thread_comes_back_if_its_next_call_is_far_away_or_decided_elsewhere() {
     for start in [&far as &dyn Fn(f64) -> Start, &never] {
         let run = Run::new(1_000, 1, 100);
         let seat = run.sit();
-        assert_eq!(run.calls.follow(seat, start, good), Ok(None));
-        assert_eq!((run.cursor(), run.calls.waiting()), (100, 0));
+        let looks = AtomicUsize::new(0);
+        let counted = |now| {
+            looks.fetch_add(1, Ordering::Relaxed);
+            start(now)
+        };
+        assert_eq!(run.calls.follow(seat, counted, good), Ok(None));
+        assert_eq!((run.cursor(), run.calls.waiting(), looks.into_inner()), (100, 0, 1));
         assert!(!run.calls.leave(seat).unwrap().open, "its call was settled");
     }
 }
@@ -78,7 +90,7 @@ fn a_closed_loop_lets_threads_come_back_that_wait() {
     let run = Run::timeless(1_000, 3, 100);
     let is_closed = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..3 {
+        let threads = [(); 3].map(|()| {
             let seat = run.sit();
             let (run, is_closed) = (&run, &is_closed);
             scope.spawn(move || {
@@ -88,11 +100,9 @@ fn a_closed_loop_lets_threads_come_back_that_wait() {
                     SOON
                 };
                 assert_eq!(run.calls.follow(seat, start, good), Ok(None));
-            });
-        }
-        while run.calls.waiting() < 3 {
-            thread::yield_now();
-        }
+            })
+        });
+        until_all_wait(&run, &threads);
         run.calls.close();
         is_closed.store(true, Ordering::Relaxed);
     });
@@ -105,16 +115,14 @@ fn a_thread_that_waits_comes_back_when_its_seat_is_ended() {
     let seat = run.sit();
     let is_ended = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             let start = |_| {
                 assert!(!is_ended.load(Ordering::Relaxed), "a thread waits on without a seat");
                 SOON
             };
             assert_eq!(run.calls.follow(seat, start, good), Ok(None));
         });
-        while run.calls.waiting() < 1 {
-            thread::yield_now();
-        }
+        until_all_wait(&run, &[thread]);
         assert!(!run.calls.leave(seat).unwrap().open);
         is_ended.store(true, Ordering::Relaxed);
     });
@@ -126,24 +134,23 @@ fn threads_that_wait_come_back_when_nothing_is_due_any_more() {
     let run = Run::timeless(400, 3, 100);
     let is_due = AtomicBool::new(true);
     thread::scope(|scope| {
-        for _ in 0..3 {
+        let threads = [(); 3].map(|()| {
             let seat = run.sit();
             let (run, is_due) = (&run, &is_due);
             scope.spawn(move || {
                 let start = |_| {
                     assert!(is_due.load(Ordering::Relaxed), "a thread waits on for nothing");
-                    if run.scheduler.lock().unwrap().in_flight().len() == 0 {
-                        // All three calls are settled. Another thread takes the last one.
-                        run.take().unwrap();
-                        is_due.store(false, Ordering::Relaxed);
-                    }
                     SOON
                 };
                 assert_eq!(run.calls.follow(seat, start, good), Ok(None));
-            });
-        }
+            })
+        });
+        until_all_wait(&run, &threads);
+        assert_eq!(run.take().unwrap().digests, 300..400, "it is made outside of the loop");
+        // This takes the lock, so that a thread that saw the call is not in `start` any more.
+        let _ = run.calls.waiting();
+        is_due.store(false, Ordering::Relaxed);
     });
-    assert!(!is_due.into_inner());
     assert_eq!((run.calls.waiting(), run.answers().0.len()), (0, 3));
 }
 
@@ -165,8 +172,7 @@ fn a_thread_takes_a_call_at_once_after_threads_that_waited_found_none() {
     let run = Run::timeless(300, 2, 100);
     let (goes_on, came_back) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
-        for _ in 0..2 {
-            let seat = run.sit();
+        let threads = [run.sit(), run.sit()].map(|seat| {
             let (run, goes_on, came_back) = (&run, &goes_on, &came_back);
             scope.spawn(move || {
                 let start = |_| if goes_on.load(Ordering::Relaxed) { Start::Now } else { SOON };
@@ -180,11 +186,9 @@ fn a_thread_takes_a_call_at_once_after_threads_that_waited_found_none() {
                 assert_eq!(run.calls.follow(seat, start, ask), Ok(None));
                 run.calls.leave(seat);
                 came_back.fetch_add(1, Ordering::Relaxed);
-            });
-        }
-        while run.calls.waiting() < 2 {
-            thread::yield_now();
-        }
+            })
+        });
+        until_all_wait(&run, &threads);
         goes_on.store(true, Ordering::Relaxed);
         while came_back.load(Ordering::Relaxed) < 2 {
             thread::yield_now();
