@@ -56,7 +56,7 @@ pub struct Current {
 pub struct Begun {
     /// All of them.
     pub requests: usize,
-    /// Those of digests that were asked before.
+    /// Those beyond the first of each call. A half of a batch is a call of its own.
     pub retries: usize,
 }
 
@@ -251,10 +251,11 @@ impl CallLoop {
     /// Settles the call of a seat, and takes the next when it may start; returns none if no call is due, if the seat
     /// was left, or if the call may not start soon.
     fn settle_and_take(&self, seat: Seat, start: &impl Fn(f64) -> Start) -> Option<Call> {
+        let mut state = self.lock();
+        // Read with the lock held, so that the answers are in the order of their times.
         let mut now = self.now();
         let until = now + PATIENCE_S;
         let mut waited = false;
-        let mut state = self.lock();
         // One hold of both locks is enough where no rate spaces the calls.
         let mut scheduler = lock(&self.scheduler);
         if !state.settle(seat, &mut scheduler, now) {
@@ -293,6 +294,7 @@ impl CallLoop {
         drop(scheduler);
         let others_wait = state.waiting > 0;
         if matches!(next, Next::NothingDue) {
+            // The thread that was woken to keep the time may be this one.
             state.handed_over = false;
             self.turn.notify_all();
         } else if !state.keeps_time {
