@@ -268,6 +268,10 @@ impl CallLoop {
             if !scheduler.due(now).is_some_and(|due| due <= now) {
                 break Next::NothingDue;
             }
+            if scheduler.next_signs_again(now) {
+                // A thread learns the service's time when it enters.
+                break Next::Elsewhere;
+            }
             if state.keeps_time || (state.handed_over && !waited) {
                 if now >= until {
                     break Next::Elsewhere;

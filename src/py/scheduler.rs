@@ -9,6 +9,7 @@ use super::call::PyCall;
 use super::ledger::PyLedger;
 use crate::dispatch::schedule::fresh::{FreshDigests, NextOpen};
 use crate::dispatch::{Call, Decision, Failure, FailureKind, Limits, RetryPolicy, Scheduler};
+use crate::memory;
 
 /// Decides what is asked next of the digests of a run, and what follows from a failure. Thread-safe.
 ///
@@ -176,9 +177,16 @@ impl PyScheduler {
     }
 
     /// Return the next call, which is in flight then; None if none is due. Raises `MemoryError`.
-    fn take(&self, now: f64) -> PyResult<Option<PyCall>> {
-        let taken = self.lock().take(now)?;
-        Ok(taken.map(|call| PyCall { call }))
+    fn take(&self, py: Python<'_>, now: f64) -> PyResult<Option<Py<PyCall>>> {
+        let Some(call) = self.lock().take(now)? else { return Ok(None) };
+        // Outside the lock, because an object is made. Without memory for it, nobody would ask the call.
+        let taken = Py::new(py, PyCall { call: call.clone() });
+        taken.map(Some).inspect_err(|_| self.lock().put_back(call, now))
+    }
+
+    /// Take back that a call was taken, because its request cannot be made. It is due at once.
+    fn put_back(&self, call: &Bound<'_, PyCall>, now: f64) {
+        self.lock().put_back(call.get().call.clone(), now);
     }
 
     /// Note that a call was answered; return the suspects, which the answer proves to be at fault.
@@ -229,9 +237,13 @@ impl PyScheduler {
     }
 
     /// Return the calls that were asked at least once and have no outcome.
-    fn pending(&self) -> Vec<PyCall> {
-        let pending: Vec<Call> = self.lock().pending().cloned().collect();
-        calls(pending)
+    ///
+    /// Raises `MemoryError`.
+    fn pending(&self) -> PyResult<Vec<PyCall>> {
+        let scheduler = self.lock();
+        let mut pending = memory::with_room(scheduler.pending().count())?;
+        pending.extend(scheduler.pending().map(|call| PyCall { call: call.clone() }));
+        Ok(pending)
     }
 
     /// Forget the calls in flight, because the run has ended.

@@ -258,6 +258,14 @@ impl Scheduler {
         }
     }
 
+    /// Whether the call that is due now was refused for the time of its signature, so that whoever makes it has to
+    /// know the service's time first.
+    #[must_use]
+    pub fn next_signs_again(&self, now: f64) -> bool {
+        let waits = |waiting: &Waiting| waiting.due <= now && waiting.call.signed_again;
+        !self.takes_half() && self.waiting.peek().is_some_and(waits)
+    }
+
     /// Takes the next call, which is then in flight; none if none is due.
     ///
     /// # Errors
@@ -318,6 +326,13 @@ impl Scheduler {
         let started = self.in_flight.values().map(|call| call.started_at).chain(self.failing_since);
         let first = started.fold(f64::INFINITY, f64::min);
         if first.is_finite() { now - first.max(self.progress_at) } else { 0.0 }
+    }
+
+    /// Takes back that a call was taken, because its request cannot be made. It is due at once.
+    pub fn put_back(&mut self, mut call: Call, now: f64) {
+        self.land(&call);
+        call.requests -= 1;
+        self.wait(call, now);
     }
 
     /// Puts a call whose outcome was lost among the pending calls.

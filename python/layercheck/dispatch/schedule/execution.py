@@ -140,12 +140,23 @@ class Execution:
         call = self._scheduler.take(now)
         if call is None:
             return None
+        try:
+            return self._begun(call)
+        except BaseException:
+            # Only for lack of memory. Nobody would ask the call, and the run would wait for it.
+            self._attempts.pop(call.number, None)
+            if self._loop is not None:
+                self._loop.leave_call(call)
+            self._scheduler.put_back(call, now)
+            raise
+
+    def _begun(self, call: Call) -> Attempt:
         self._attempts[call.number] = attempt = Attempt(call)
-        self._metrics.sent(call, len(self._attempts))
         if self._loop is not None and self._threads_may_loop:
             if not self._loop.is_open:
                 self.changed.notify_all()  # the run's own thread now looks more often
             self._loop.join(attempt, is_shared=self._pool.is_shared)
+        self._metrics.sent(call, len(self._attempts))
         return attempt
 
     def ask(self, attempt: Attempt) -> Callable[[float], None]:

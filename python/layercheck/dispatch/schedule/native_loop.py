@@ -125,6 +125,11 @@ class NativeLoop:
         """End a seat, and return the call that it is at; None if that is settled."""
         return None if self._calls is None else self._calls.leave(attempt.call.number)
 
+    def leave_call(self, call: Call) -> None:
+        """End the seat of a thread that does not make this call, with which it would come."""
+        if self._calls is not None:
+            self._calls.leave(call.number)
+
     def give_up(self, call: Call) -> bool:
         """End the seat that is at a call; return whether there was one."""
         return self._calls is not None and self._calls.give_up(call) is not None

@@ -84,6 +84,36 @@ def test_a_machine_whose_clock_is_wrong_signs_with_the_services_time(
     assert all({"host", "x-amz-date", "x-amz-target"} <= set(each.split(";")) for each in names)
 
 
+@by_transport
+def test_a_clock_that_changes_in_the_midst_ends_no_run(transport: TransportName) -> None:
+    rows = ROWS[:600]
+    for _ in range(3):
+        with ScriptedServer() as server:
+            on_time = punctual(server)
+
+            def script(asked: Asked, server: ScriptedServer = server, on_time: Any = on_time) -> Reply:
+                if asked.number == 200:
+                    server.clock_s = HOUR
+                reply: Reply = on_time(asked)
+                if reply.status == 200:
+                    # Answers to what was signed with the old time still come in for a while.
+                    time.sleep(asked.number % 17 * 0.005)
+                return reply
+
+            server.script = script
+            plan = lc.plan(rows, batch_size=1)
+            limits = Limits(tick_s=0.02)
+            with lc.Checker(
+                "team/app",
+                endpoint_url=server.url,
+                rate=500.0,
+                max_in_flight=16,
+                transport=transport,
+                _limits=limits,
+            ) as checker:
+                assert checker.check(plan).complete
+
+
 REFUSALS = {
     "expired": ("InvalidSignatureException", "Signature expired: 1 is now earlier than 2 (3 - 5 min.)"),
     "not yet current": ("InvalidSignatureException", "Signature not yet current: 1 is still later than 2"),
