@@ -177,10 +177,11 @@ class Execution:
         """See `WorkSource`."""
         self._attempts.pop(attempt.call.number, None)
         call = self._loop.leave(attempt) if self._loop is not None and attempt.seated else attempt.call
-        if call is not None:
-            self._scheduler.keep_open(call)
+        # First, because the rest may need memory.
         self.ending.crash(now, error)
         self.stop_asking()
+        if call is not None:
+            self._scheduler.keep_open(call)
 
     # The loop in the core.
 

@@ -36,7 +36,7 @@ instead of waking twice. The burst of a rate is at least six times as long, so n
 
 
 class CallAbandonedExit(SystemExit):
-    """Raised inside an abandoned thread; `threading` lets SystemExit end a thread without a message."""
+    """Raised inside an abandoned thread, which it ends without a message."""
 
 
 class _Worker(DaemonThread):
@@ -47,6 +47,11 @@ class _Worker(DaemonThread):
         self.gate = threading.Lock()
         self.gate.acquire()
         self.assigned: tuple[WorkSource, Attempt] | None = None
+
+    def run(self) -> None:
+        # `threading` is silent about `SystemExit` itself, and not about classes of it.
+        with suppress(CallAbandonedExit):
+            super().run()
 
     def wake(self) -> None:
         self.gate.release()
