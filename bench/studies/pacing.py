@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from layercheck.dispatch.rate.pacer import Pacer
+from layercheck._core import Pacer
 from layercheck.dispatch.schedule.workers import TICK_S
 
 RESULT = Path(__file__).parent.parent / "results" / "pace.json"

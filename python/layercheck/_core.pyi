@@ -245,13 +245,57 @@ class Budget:
     """
 
     def __new__(cls, burst_s: float) -> Budget: ...
-    def reserve(self, now: float, rate: float | None, caller: int = 0) -> float: ...
-    def allow(self, rate: float | None) -> None: ...
-    def hold(self) -> None: ...
     def delay_until_allowed(self, now: float, rate: float) -> float: ...
     def consume(self, now: float, rate: float) -> None: ...
-    def empty(self, now: float, rate: float) -> None: ...
-    def flow(self, now: float) -> float: ...
+
+@final
+class Pacer:
+    """The rate of one lane: when the next call may start, slower after throttles. Thread-safe.
+
+    Args:
+        rate: Calls per second, also the ceiling of the recovery. None: no limit until the first throttle;
+            from then on the rate at which calls were really sent, until it has outgrown that rate
+            several times.
+        clock: Seconds, monotonic; None for `time.monotonic`.
+        recovery: By which curve the rate comes back: "cubic" or "linear".
+        burst_s: Calls that may start at once, as seconds of rate; always at least one call. None for
+            `BURST_S`.
+        hold_off_s: Seconds after a decrease before a single throttle leads to the next; None for 0.1.
+        floor: The lowest rate, calls per second; None for `FLOOR`.
+
+    Attributes:
+        BURST_S: The burst unless told otherwise.
+        FLOOR: The floor unless told otherwise.
+
+    Raises:
+        ValueError: No recovery has this name.
+    """
+
+    BURST_S: ClassVar[float]
+    FLOOR: ClassVar[float]
+
+    def __new__(
+        cls,
+        rate: float | None,
+        *,
+        clock: Callable[[], float] | None = None,
+        recovery: str = "cubic",
+        burst_s: float | None = None,
+        hold_off_s: float | None = None,
+        floor: float | None = None,
+    ) -> Pacer: ...
+    @property
+    def rate(self) -> float | None: ...
+    @property
+    def ceiling(self) -> float | None: ...
+    @ceiling.setter
+    def ceiling(self, rate: float | None) -> None: ...
+    @property
+    def is_adapted(self) -> bool: ...
+    def reserve(self, caller: int = 0) -> float: ...
+    def answered(self, started_at: float) -> None: ...
+    def record_answers(self, answers: Sequence[tuple[int, int, float, float]]) -> None: ...
+    def throttled(self, started_at: float) -> None: ...
 
 @final
 class Call:
@@ -392,7 +436,7 @@ class CallLoop:
         cls,
         scheduler: Scheduler,
         ledger: Ledger,
-        budget: Budget,
+        pacer: Pacer,
         *,
         own_rate: float | None,
         caller: int,

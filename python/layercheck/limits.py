@@ -45,7 +45,7 @@ class Limits:
         tick_s: Interval between progress callbacks, and between checks of the deadlines.
         idle_s: How long a thread waits for work before it ends.
         errors_kept: How many batch errors the report lists one by one.
-        recovery: How a lane comes back after the service throttled, by a name of `dispatch/rate/recovery.py`.
+        recovery: How a lane comes back after the service throttled, by a name of `src/dispatch/recovery.rs`.
         lane_share: The share of a lane that a task of a distributed run has for itself. The Checker then
             shares its rate with no other Checker of the process, and its rates of the other operations and
             the floor of its rate after throttles are this share of the usual ones. None: Checkers of one

@@ -35,11 +35,10 @@ struct State {
     left: [(u64, f64); 2],
     /// Whether another caller took the call that was left to it, since a call last started in the core.
     was_taken: bool,
-    allowed: Allowed,
     flow: Flow,
 }
 
-/// What a budget says to a call that would start in the core.
+/// What a call that would start in the core is told.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
     /// It may start, and is booked.
@@ -48,14 +47,6 @@ pub enum Start {
     In(f64),
     /// It may not, because something is to be decided elsewhere. Nothing is booked.
     Never,
-}
-
-/// The rate that calls may use which start in the core.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Allowed {
-    /// None may start there: the rate changes from call to call.
-    Nothing,
-    Rate(Option<f64>),
 }
 
 impl Budget {
@@ -68,7 +59,6 @@ impl Budget {
             latest: f64::NEG_INFINITY,
             left: [(0, f64::NEG_INFINITY); 2],
             was_taken: false,
-            allowed: Allowed::Nothing,
             flow: Flow::default(),
         };
         Self { state: Mutex::new(state) }
@@ -90,15 +80,9 @@ impl Budget {
         wait_s
     }
 
-    /// Books one call that starts in the core, if it may start now.
-    ///
-    /// `rate` is that of the caller. If the budget does not have the same, no call may start, and the caller
-    /// has to look for the reason elsewhere. `caller` is as for [`Self::reserve`].
+    /// Books one call that starts in the core, if it may start now. `caller` is as for [`Self::reserve`].
     pub fn start(&self, now: f64, rate: Option<f64>, caller: u64) -> Start {
         let mut state = self.lock();
-        if state.allowed != Allowed::Rate(rate) {
-            return Start::Never;
-        }
         let left_s = state.left_to_others(caller) - now;
         if let Some(rate) = rate
             && left_s > 0.0
@@ -117,16 +101,6 @@ impl Budget {
             }
             wait_s => Start::In(wait_s),
         }
-    }
-
-    /// Lets calls start in the core at this rate; None for without a limit.
-    pub fn allow(&self, rate: Option<f64>) {
-        self.lock().allowed = Allowed::Rate(rate);
-    }
-
-    /// Lets no call start in the core any more.
-    pub fn hold(&self) {
-        self.lock().allowed = Allowed::Nothing;
     }
 
     /// Returns the seconds until the next call may start at this rate; zero for now.

@@ -3,8 +3,12 @@
 
 pub mod budget;
 pub mod call_loop;
+pub mod pacer;
+pub mod recovery;
 pub mod schedule;
 
 pub use budget::{Budget, Start};
 pub use call_loop::{Answered, Begun, CallLoop, Current, Seat};
+pub use pacer::{Pacer, Pacing};
+pub use recovery::Recovery;
 pub use schedule::{Call, Decision, Failure, FailureKind, Limits, RetryPolicy, Scheduler};

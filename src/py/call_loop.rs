@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::budget::PyBudget;
 use super::call::PyCall;
 use super::ledger::PyLedger;
+use super::pacer::PyPacer;
 use super::scheduler::PyScheduler;
-use crate::dispatch::{Answered, Budget, CallLoop, Current, Seat, Start};
+use crate::dispatch::{Answered, CallLoop, Current, Pacer, Seat, Start};
 use crate::memory;
 
 /// How precisely the clock of Python is read, if the system lets it.
@@ -23,7 +23,7 @@ const PRECISE: Duration = Duration::from_micros(50);
 pub(super) struct PyCallLoop {
     pub(super) ledger: Py<PyLedger>,
     pub(super) calls: CallLoop,
-    budget: Arc<Budget>,
+    pacer: Arc<Pacer>,
     own_rate: Option<f64>,
     caller: u64,
     /// The memory for a look.
@@ -33,21 +33,21 @@ pub(super) struct PyCallLoop {
 impl PyCallLoop {
     /// When a call may start, by the rate.
     pub(super) fn start(&self, now: f64) -> Start {
-        self.budget.start(now, self.own_rate, self.caller)
+        self.pacer.start(now, self.own_rate, self.caller)
     }
 }
 
 #[pymethods]
 impl PyCallLoop {
-    /// Threads take the calls of `scheduler`, whose answers go into `ledger`. Calls start as `budget` allows `caller`
-    /// at `own_rate`. `threads` is the number of seats. A thread comes back when `most` answers wait to be drained.
+    /// Threads take the calls of `scheduler`, whose answers go into `ledger`. Calls start as `pacer` allows `caller`,
+    /// whose own rate is `own_rate`. `threads` is the number of seats. A thread comes back when `most` answers wait to be drained.
     #[new]
-    #[pyo3(signature = (scheduler, ledger, budget, *, own_rate, caller, threads, most, clock))]
+    #[pyo3(signature = (scheduler, ledger, pacer, *, own_rate, caller, threads, most, clock))]
     #[allow(clippy::too_many_arguments)] // keywords in Python
     fn new(
         scheduler: &Bound<'_, PyScheduler>,
         ledger: &Bound<'_, PyLedger>,
-        budget: &Bound<'_, PyBudget>,
+        pacer: &Bound<'_, PyPacer>,
         own_rate: Option<f64>,
         caller: u64,
         threads: usize,
@@ -57,7 +57,7 @@ impl PyCallLoop {
         let scheduler = Arc::clone(&scheduler.get().scheduler);
         Ok(Self {
             calls: CallLoop::new(scheduler, threads, most, read(clock)?)?,
-            budget: Arc::clone(&budget.get().budget),
+            pacer: Arc::clone(&pacer.get().pacer),
             own_rate,
             caller,
             ledger: ledger.clone().unbind(),

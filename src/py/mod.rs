@@ -19,6 +19,7 @@ mod ledger;
 #[cfg(feature = "local-ecr")]
 mod local_ecr;
 mod memory;
+mod pacer;
 mod pickling;
 mod plan;
 mod planner;
@@ -86,6 +87,8 @@ mod _core {
     use super::local_ecr::{PyLocalEcrImages, PyLocalEcrServer};
     #[pymodule_export]
     use super::memory::provide_thread_data;
+    #[pymodule_export]
+    use super::pacer::PyPacer;
     #[pymodule_export]
     use super::pickling::{columns_of_parts, plan_of_parts, reject_of_parts};
     #[pymodule_export]

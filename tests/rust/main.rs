@@ -37,6 +37,7 @@ mod manifest {
     mod verify;
 }
 mod memory;
+mod pacer;
 mod plan;
 mod protocol {
     mod answer;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from layercheck.dispatch.rate.pacer import FLOOR
+from layercheck._core import Pacer
 from layercheck.errors import InvalidParameterError
 from layercheck.limits import DEFAULT_MAX_IN_FLIGHT
 from layercheck.shard.arguments import real_number, whole_number
@@ -43,7 +43,7 @@ class Share:
     @property
     def part(self) -> float:
         """The part of the lane that each has, from 0 to 1."""
-        return self.floor / FLOOR
+        return self.floor / Pacer.FLOOR
 
 
 def share_of(
@@ -81,7 +81,7 @@ def share_of(
     count = min(count, _count("slots", slots) or count)
     copies = count * 2 if speculation else count
     in_flight = max(_LEAST_IN_FLIGHT, math.ceil(DEFAULT_MAX_IN_FLIGHT / count))
-    return Share(count, calls / copies, in_flight, FLOOR / copies)
+    return Share(count, calls / copies, in_flight, Pacer.FLOOR / copies)
 
 
 def _count(name: str, given: object) -> int | None:

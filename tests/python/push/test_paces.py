@@ -52,5 +52,5 @@ def test_each_operation_has_a_pace_of_its_own(layout: Layout) -> None:
             join_lane(client, made.target, 10.0, Limits(), operation)
             for operation in ("DescribeImages", "DescribeRepositories")
         )
-    assert not throttled.is_steady
-    assert other.is_steady
+    assert throttled.pacer.is_adapted
+    assert not other.pacer.is_adapted

@@ -11,8 +11,8 @@ import pytest
 
 from fake_account import digests
 from layercheck import shard
+from layercheck._core import Pacer
 from layercheck.dispatch.rate.lanes import LaneRegistry
-from layercheck.dispatch.rate.pacer import BURST_S
 from layercheck.shard.opening import open_checker
 from layercheck.testing import EvenDigests, LocalEcr
 
@@ -51,7 +51,7 @@ def test_all_askers_together_make_no_more_calls_than_the_rate_allows(kind: str, 
     assert outcome.asked.digests == len(DIGESTS)
     # However slow the machine is, the calls fit into the time that passed. One call of each asker, and the
     # calls of the burst, may start at once.
-    assert calls <= RATE * seconds + RATE * BURST_S + askers
+    assert calls <= RATE * seconds + RATE * Pacer.BURST_S + askers
 
 
 def test_parts_of_one_call_are_no_faster_than_the_share() -> None:
@@ -73,7 +73,7 @@ def test_two_tasks_in_one_process_have_each_their_own_share() -> None:
         settings = shard.Settings("app", region_name="us-east-1", endpoint_url=ecr.endpoint_url, rate=RATE)
         with open_checker(settings, share) as one, open_checker(settings, share) as other:
             assert one.rate == other.rate == RATE / 2
-            assert one._connection.rate.budget is not other._connection.rate.budget
+            assert one._connection.rate.pacer is not other._connection.rate.pacer
 
 
 @pytest.mark.parametrize("askers", [1, 2, 8])

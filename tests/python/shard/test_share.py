@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import layercheck as lc
-from layercheck.dispatch.rate.pacer import BURST_S, Pacer
+from layercheck._core import Pacer
 from layercheck.shard import Share, share_of
 
 
@@ -102,7 +102,7 @@ def test_stalls_and_successors_of_dead_askers_save_up_no_calls(
             started.append(now)
         late = dice.random() * stall_s if dice.random() < 0.01 else 0.0
         heapq.heappush(wakes, (now + wait + late, number))
-    at_once = max(BURST_S * share.rate, 1.0) * askers
+    at_once = max(Pacer.BURST_S * share.rate, 1.0) * askers
     first = 0
     for last, at in enumerate(started):
         while at - started[first] >= 1.0:

@@ -10,11 +10,9 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from layercheck._core import Budget
+from layercheck._core import Budget, Pacer
 from layercheck.aws import credentials
 from layercheck.dispatch.outcome import Answer, Outcome
-from layercheck.dispatch.rate.pacer import BURST_S, FLOOR, Pacer
-from layercheck.dispatch.rate.recovery import recovery_named
 from layercheck.limits import Limits
 from layercheck.types import Target
 
@@ -65,43 +63,39 @@ class LaneHandle:
     Attributes:
         own_rate: Most calls per second of this Checker; None for no limit.
         caller: See `RateLimiter`.
+        pacer: See `RateLimiter`.
     """
 
     def __init__(
-        self, lane: _Lane, rate: float | None, clock: Callable[[], float], burst_s: float = BURST_S
+        self, lane: _Lane, rate: float | None, clock: Callable[[], float], burst_s: float = Pacer.BURST_S
     ) -> None:
         self.own_rate = rate
         self.caller = next(_callers)
+        self.pacer = lane.pacer
         self._lane = lane
-        self._pacer = lane.pacer
         self._clock = clock
         self._budget = Budget(burst_s)
 
     @property
     def rate(self) -> float | None:
         """The present rate in calls per second; None while there is no limit."""
-        own, lane = self.own_rate, self._pacer.rate
+        own, lane = self.own_rate, self.pacer.rate
         if own is None or lane is None:
             return lane if own is None else own
         return min(own, lane)
 
     @property
-    def budget(self) -> Budget:
-        """See `RateLimiter`."""
-        return self._pacer.budget
-
-    @property
     def is_steady(self) -> bool:
         """See `RateLimiter`."""
-        return not self._pacer.is_adapted and self._pacer.ceiling == self.own_rate
+        return self.pacer.ceiling == self.own_rate
 
     def reserve(self) -> float:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""
         own = self.own_rate
         if own is None:
-            return self._pacer.reserve(self.caller)
+            return self.pacer.reserve(self.caller)
         now = self._clock()
-        wait = self._budget.delay_until_allowed(now, own) or self._pacer.reserve(self.caller)
+        wait = self._budget.delay_until_allowed(now, own) or self.pacer.reserve(self.caller)
         if not wait:
             self._budget.consume(now, own)
         return wait
@@ -115,17 +109,15 @@ class LaneHandle:
 
     def answered(self, started_at: float) -> None:
         """Tell the lane that the service did not throttle a request which started then."""
-        self._pacer.answered(started_at)
+        self.pacer.answered(started_at)
 
     def throttled(self, started_at: float) -> None:
         """Tell the lane that the service throttled a request which started then."""
-        self._pacer.throttled(started_at)
+        self.pacer.throttled(started_at)
 
     def record_answers(self, answers: Sequence[Answer]) -> None:
         """Take note of calls that the service did not throttle."""
-        if self._pacer.is_adapted:
-            for _, _, started_at, _ in answers:
-                self._pacer.answered(started_at)
+        self.pacer.record_answers(answers)
 
     def leave(self) -> None:
         """Leave the lane, because the Checker closes. Calls in flight may still record how they ended."""
@@ -141,9 +133,9 @@ class _Lane:
         clock: Callable[[], float],
         recovery: str,
         floor: float,
-        burst_s: float = BURST_S,
+        burst_s: float = Pacer.BURST_S,
     ) -> None:
-        self.pacer = Pacer(None, clock=clock, recovery=recovery_named(recovery), floor=floor, burst_s=burst_s)
+        self.pacer = Pacer(None, clock=clock, recovery=recovery, floor=floor, burst_s=burst_s)
         # Weakly, so that a Checker that was never closed does not keep up the lane's rate for ever.
         self.handles: weakref.WeakSet[LaneHandle] = weakref.WeakSet()
         self.left_at = clock()
@@ -186,8 +178,8 @@ class LaneRegistry:
         rate: float | None,
         *,
         recovery: str = "cubic",
-        floor: float = FLOOR,
-        burst_s: float = BURST_S,
+        floor: float = Pacer.FLOOR,
+        burst_s: float = Pacer.BURST_S,
     ) -> LaneHandle:
         """Return a part in the lane of this key; without a key, in a lane of its own.
 
@@ -241,7 +233,7 @@ def join_lane(
     share = limits.lane_share
     if share is None:
         return LANES.join(key_of(client, target, operation), rate, recovery=limits.recovery)
-    return LANES.join(None, rate, recovery=limits.recovery, floor=FLOOR * share, burst_s=SHARE_BURST_S)
+    return LANES.join(None, rate, recovery=limits.recovery, floor=Pacer.FLOOR * share, burst_s=SHARE_BURST_S)
 
 
 if hasattr(os, "register_at_fork"):

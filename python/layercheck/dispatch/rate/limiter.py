@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from layercheck.dispatch.outcome import Answer, Outcome
 
 if TYPE_CHECKING:
-    from layercheck._core import Budget
+    from layercheck._core import Pacer
 
 
 class RateLimiter(Protocol):
@@ -20,19 +20,19 @@ class RateLimiter(Protocol):
 
     @property
     def own_rate(self) -> float | None:
-        """The rate while nothing is adapted; None for no limit."""
+        """Most calls per second of this limiter; None for no limit."""
 
     @property
     def caller(self) -> int:
-        """What the budget knows this limiter by."""
+        """What the pacer knows this limiter by."""
 
     @property
-    def budget(self) -> Budget:
-        """The budget of calls that start in the core, at `own_rate`."""
+    def pacer(self) -> Pacer:
+        """The rate of the lane, which calls that start in the core ask themselves."""
 
     @property
     def is_steady(self) -> bool:
-        """Whether calls may start in the core, because the rate does not change from call to call."""
+        """Whether calls may start in the core, because the pacer, whose ceiling is `own_rate`, says when."""
 
     def reserve(self) -> float:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""

@@ -64,7 +64,7 @@ class NativeLoop:
 
     @property
     def may_open(self) -> bool:
-        """Whether the transport can make calls in the core, and the rate does not change."""
+        """Whether the transport can make calls in the core, and these can ask the lane for its rate."""
         return self._transport.may_follow and self._rate.is_steady
 
     @property
@@ -147,7 +147,7 @@ class NativeLoop:
         return CallLoop(
             self._scheduler,
             self._ledger,
-            self._rate.budget,
+            self._rate.pacer,
             own_rate=self._rate.own_rate,
             caller=self._rate.caller,
             threads=self._threads,

@@ -10,7 +10,7 @@ import pytest
 import layercheck as lc
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, good
 from fake_account import digests
-from layercheck._core import Budget, Call
+from layercheck._core import Call, Pacer
 from layercheck.dispatch.outcome import Answer, Outcome, OutcomeKind
 from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 
@@ -20,7 +20,7 @@ class FixedRate:
 
     is_steady = False
     caller = 1
-    budget = Budget(0.02)
+    pacer = Pacer(None)
 
     def __init__(self, rate: float | None = None) -> None:
         self.rate = self.own_rate = rate

@@ -1,14 +1,18 @@
 """The rate budget, on a clock of the test's own."""
 
+import gc
 import math
+import weakref
 
 import pytest
 
 from dispatch.rate.virtual_time import Clock, assert_smooth
-from layercheck.dispatch.rate.pacer import Pacer
-from layercheck.dispatch.rate.recovery import CubicRecovery
+from layercheck._core import Pacer
 
-CURVE = CubicRecovery()
+DECREASE, OUTGROWN, PLATEAU_S = 0.8, 4.0, 2.0
+"""The numbers of the curves, as in `src/dispatch/recovery.rs`."""
+CERTAIN = 4
+"""So many throttles count at once, as in `src/dispatch/pacer.rs`."""
 
 
 def starts(pacer: Pacer, clock: Clock, seconds: float) -> list[float]:
@@ -94,7 +98,7 @@ def test_one_throttle_within_the_hold_off_may_be_chance_and_several_are_not() ->
     pacer = Pacer(1000.0, clock=clock, hold_off_s=1.0)
     throttle(pacer, clock)
     assert pacer.rate == pytest.approx(800, rel=1e-3)
-    throttle(pacer, clock, Pacer.CERTAIN - 1)
+    throttle(pacer, clock, CERTAIN - 1)
     assert pacer.rate == pytest.approx(800, rel=1e-3)
     throttle(pacer, clock)
     # Of these not one was accepted, so it falls further than by the usual fifth.
@@ -112,6 +116,37 @@ def test_a_decrease_is_as_deep_as_the_share_that_was_refused() -> None:
     mild = pacer.rate
     assert mild is not None
     assert mild > 600
+
+
+def test_answers_in_bulk_count_like_one_after_the_other() -> None:
+    clock = Clock()
+    pacers = [Pacer(1000.0, clock=clock, hold_off_s=1.0) for _ in range(2)]
+    for pacer in pacers:
+        pacer.record_answers([(0, 1, clock.now, clock.now)] * 50)  # nothing is adapted, so they say nothing
+        pacer.throttled(clock.now)
+    before = clock.now
+    clock.now += 0.2
+    one, bulk = pacers
+    rate = bulk.rate or 0.0
+    for started_at in [before] * 100 + [clock.now] * 8:
+        one.answered(started_at)
+    bulk.record_answers([(0, 1, before, clock.now)] * 100 + [(0, 1, clock.now, clock.now)] * 8)
+    for pacer in pacers:
+        for _ in range(12):
+            pacer.throttled(clock.now)
+    # Calls of before the decrease do not count: four are taken as given, eight were answered, four refused.
+    assert one.rate == bulk.rate
+    assert bulk.rate == pytest.approx(rate * 0.75)
+
+
+def test_a_pacer_and_what_its_clock_holds_are_collected() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.pacer = Pacer(10.0, clock=lambda: float(id(self)))
+
+    held = weakref.ref(Holder())
+    gc.collect()
+    assert held() is None
 
 
 def test_the_rate_recovers_to_its_ceiling_and_not_beyond() -> None:
@@ -134,9 +169,9 @@ def test_the_rate_lingers_where_it_was_too_much_before_it_asks_for_more() -> Non
     pacer = Pacer(1000.0, clock=clock, hold_off_s=0.0)
     for _ in range(4):
         throttle(pacer, clock)
-    peak = (pacer.rate or 0) / CURVE.decrease
+    peak = (pacer.rate or 0) / DECREASE
     assert peak < 520
-    clock.now += CURVE.plateau_s
+    clock.now += PLATEAU_S
     at_peak = pacer.rate or 0
     assert at_peak == pytest.approx(peak, rel=0.001)
     clock.now += 0.5
@@ -174,7 +209,7 @@ def test_without_a_limit_the_first_throttle_starts_from_what_was_really_sent(cal
     flood(pacer, clock, calls)
     assert pacer.rate is None
     throttle(pacer, clock)
-    assert pacer.rate == pytest.approx(1000 * CURVE.decrease, rel=0.05)
+    assert pacer.rate == pytest.approx(1000 * DECREASE, rel=0.05)
 
 
 def test_a_limit_that_was_outgrown_is_gone() -> None:
@@ -188,14 +223,14 @@ def test_a_limit_that_was_outgrown_is_gone() -> None:
         clock.now += 0.1
         assert len(rates) < 200
     assert rates == sorted(rates)
-    assert rates[-1] < 1000 * CURVE.outgrown
+    assert rates[-1] < 1000 * OUTGROWN
     # The flow is measured anew: what counts at the next throttle is what is sent now.
     clock.now += 60
     for _ in range(500):
         pacer.reserve()
         clock.now += 0.01
     throttle(pacer, clock)
-    assert pacer.rate == pytest.approx(100 * CURVE.decrease, rel=0.05)
+    assert pacer.rate == pytest.approx(100 * DECREASE, rel=0.05)
 
 
 def test_a_throttle_before_any_call_leaves_a_rate_above_zero() -> None:

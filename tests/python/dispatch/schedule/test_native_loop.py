@@ -118,12 +118,17 @@ def test_ten_thousand_calls_have_the_verdicts_statistics_and_journal_of_any_othe
 
 @pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
-    ("rate", "most", "faults"),
-    [("max", 20, []), (1_000.0, 30, []), ("max", 40, [Fault("server_error", probability=0.01)])],
-    ids=["max", "rate", "errors"],
+    ("rate", "most", "faults", "throttle"),
+    [
+        ("max", 20, [], None),
+        (1_000.0, 30, [], None),
+        ("max", 40, [Fault("server_error", probability=0.01)], None),
+        ("max", 40, [], Throttle(rate=1_000, burst=100)),
+    ],
+    ids=["max", "rate", "errors", "throttles"],
 )
 def test_a_call_in_the_core_costs_few_interpreter_level_calls(
-    rate: Literal["max"] | float, most: int, faults: list[Fault]
+    rate: Literal["max"] | float, most: int, faults: list[Fault], throttle: Throttle | None
 ) -> None:
     counted = Counter[str]()
 
@@ -131,10 +136,10 @@ def test_a_call_in_the_core_costs_few_interpreter_level_calls(
         counted[event] += event in ("call", "c_call")
 
     with (
-        LocalEcr({"team/app": EvenDigests()}, faults=faults, seed=5) as ecr,
+        LocalEcr({"team/app": EvenDigests()}, faults=faults, seed=5, throttle=throttle) as ecr,
         opened(ecr.endpoint_url, session=ecr.session(), rate=rate) as checker,
     ):
-        plan = singly(MANY if rate == "max" else MANY[:3_000])
+        plan = singly(MANY if rate == "max" and throttle is None else MANY[:3_000])
         threading.setprofile(count)
         try:
             report = checker.check(plan)
@@ -531,6 +536,28 @@ def test_a_throttle_slows_the_whole_lane_down(in_the_core: InTheCore) -> None:
     assert 0 < throttled < 1_000
     assert None not in rates
     assert rates[0] == pytest.approx(rates[1], rel=0.05)
+
+
+def test_calls_go_on_in_the_core_while_the_rate_comes_back_from_throttles(in_the_core: InTheCore) -> None:
+    throttles, calls, rate, burst = {}, 2_000, 500, 100
+    for transport in ("wire", "native"):
+        with (
+            LocalEcr(
+                {"team/app": EvenDigests()}, throttle=Throttle(rate=rate, burst=burst), latency_ms=2
+            ) as ecr,
+            opened(ecr.endpoint_url, session=ecr.session(), transport=transport) as checker,
+        ):
+            began = time.monotonic()
+            report = checker.check(singly(MANY[:calls]))
+            took = time.monotonic() - began
+        assert_true(report, MANY[:calls])
+        assert took >= (calls - burst - 1) / rate  # it was the service that set the pace
+        throttles[transport] = report.stats.throttles
+        if transport == "wire":
+            assert in_the_core.calls == 0
+    # The calls of the first burst begin before a throttle is known, and more of them in the core.
+    assert 0 < throttles["native"] <= 2 * throttles["wire"] + calls // 50
+    assert in_the_core.calls > calls * 0.8
 
 
 @pytest.mark.parametrize("kind", ["latency", "slow"])
