@@ -37,7 +37,6 @@ mod manifest {
     mod verify;
 }
 mod memory;
-mod pacer;
 mod plan;
 mod protocol {
     mod answer;

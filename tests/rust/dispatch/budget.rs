@@ -13,7 +13,6 @@ const OTHER: u64 = 2;
 #[test]
 fn no_more_calls_start_than_the_rate_allows_on_any_number_of_threads() {
     let budget = Budget::new(0.02);
-    budget.allow(Some(1_000.0));
     let started = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -33,27 +32,19 @@ fn no_more_calls_start_than_the_rate_allows_on_any_number_of_threads() {
 }
 
 #[test]
-fn calls_start_in_the_core_only_at_the_rate_that_is_allowed() {
+fn calls_in_the_core_and_others_draw_on_one_budget() {
     let budget = Budget::new(0.02);
-    assert_eq!(budget.start(1.0, None, CORE), Start::Never, "nothing was allowed yet");
-    budget.allow(None);
     assert_eq!(budget.start(1.0, None, CORE), Start::Now);
-    assert_eq!(budget.start(1.0, Some(5.0), CORE), Start::Never, "the lane has another rate");
-    budget.allow(Some(5.0));
     assert_eq!(budget.start(1.0, Some(5.0), CORE), Start::Now);
     let Start::In(wait_s) = budget.start(1.0, Some(5.0), CORE) else { panic!("the budget is used up") };
     assert!((wait_s - 0.2).abs() < 1e-9);
     assert!((budget.reserve(1.0, Some(5.0), OTHER) - 0.2).abs() < 1e-9);
-    budget.hold();
-    assert_eq!(budget.start(9.0, Some(5.0), CORE), Start::Never);
-    assert!(budget.reserve(9.0, Some(5.0), OTHER) <= 0.0, "others go on");
 }
 
 /// Moves a clock for ten seconds. Calls start in the core as soon as they may. Another caller wants calls at a rate of
 /// its own, and comes a millisecond later than it was told. Returns how many calls each made.
 fn beside_the_core(rate: f64, own_rate: f64, leaves_at: f64) -> (usize, usize) {
     let (lane, own) = (Budget::new(0.02), Budget::new(0.02));
-    lane.allow(Some(rate));
     let (mut in_core, mut beside, mut comes_at) = (0, 0, 0.0);
     for tick in 0..40_000 {
         let now = f64::from(tick) / 4_000.0;
@@ -78,7 +69,6 @@ fn beside_the_core(rate: f64, own_rate: f64, leaves_at: f64) -> (usize, usize) {
 fn a_run_alone_uses_all_of_its_rate_whatever_its_own_threads_ask() {
     for rate in [20.0, 45.0, 50.0, 100.0, 500.0] {
         let budget = Budget::new(0.02);
-        budget.allow(Some(rate));
         let (mut now, mut starts) = (0.0, 0);
         while now < 10.0 {
             match budget.start(now, Some(rate), CORE) {
@@ -98,7 +88,6 @@ fn a_run_alone_uses_all_of_its_rate_whatever_its_own_threads_ask() {
 #[test]
 fn two_others_that_wait_are_both_remembered() {
     let budget = Budget::new(0.02);
-    budget.allow(Some(50.0));
     assert_eq!(budget.start(0.0, Some(50.0), CORE), Start::Now);
     assert!(budget.reserve(0.0, Some(50.0), OTHER) > 0.0);
     assert!(budget.reserve(0.001, Some(50.0), CORE) > 0.0, "it does not hide who waited before");
@@ -146,7 +135,6 @@ fn a_call_at_a_lower_rate_holds_up_no_call_for_longer_than_its_own_interval() {
     assert!((budget.reserve(1.0, Some(0.01), OTHER) - 99.0).abs() < 1e-9, "its own next call waits");
     // The lane has a faster caller now, alone or in the core.
     assert!((budget.reserve(1.0, Some(500.0), OTHER) - 0.002).abs() < 1e-9);
-    budget.allow(Some(500.0));
     let mut started = 0;
     for tick in 0..4_000 {
         let now = 1.0 + f64::from(tick) / 4_000.0;

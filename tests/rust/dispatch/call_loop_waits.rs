@@ -24,7 +24,6 @@ fn threads_wait_for_the_rate_and_come_back_only_when_their_patience_is_over() {
     const RATE: f64 = 500.0;
     let run = Run::new(20_000, 4, 10_000);
     let budget = Budget::new(0.02);
-    budget.allow(Some(RATE));
     let (began, came_back) = (Instant::now(), AtomicUsize::new(0));
     let first: Vec<Option<Call>> = (0..4).map(|_| run.take()).collect();
     thread::scope(|scope| {

@@ -5,6 +5,7 @@ mod budget;
 mod call_loop;
 mod call_loop_waits;
 mod fresh;
+mod pacer;
 mod scheduler;
 
 use std::sync::{Arc, Mutex};
