@@ -58,8 +58,8 @@ class LaneHandle:
     The lane as a whole goes as fast as the fastest of its Checkers may. So two Checkers at 500 calls per
     second make 500 together, and a Checker at 50 beside one at 500 keeps to 50.
 
-    Calls that start in the core book at the pacer alone, and only while this Checker is the fastest of the lane.
-    Those that start elsewhere also keep to a budget of their own.
+    Calls that start in the core book at the pacer alone, and only while this Checker is the fastest of the
+    lane. Those that start elsewhere also keep to a budget of their own.
 
     A pool of threads calls `reserve` and `record` with its lock held.
 
