@@ -1,11 +1,13 @@
-"""Measures calls that do not follow each other undisturbed: `python bench studies.failing_calls [--keep]`.
+"""Measures calls while some fail, in resumed runs, and in two runs at once.
+
+`python bench studies.failing_calls [--keep]`
 
 Three circumstances, each with 32 calls in flight and without a limit of rate: a share of the calls fails
 with status 500 and is made again; a run goes on with a journal; two runs of one Checker go on at once. The
 transports take turns. Every verdict is compared with what the endpoint holds before a time counts. The
 endpoint runs in a process of its own.
 
-boto3 in threads, with the standard retry mode, is the peer of the first.
+The first is compared with boto3 in threads, in its standard retry mode.
 """
 
 from __future__ import annotations
@@ -62,6 +64,15 @@ class Measured:
     cpu_ms_per_call: float
 
 
+@dataclass
+class Took:
+    """What one run took; `calls` only if it is not one for each hundred digests."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    calls: int | None = None
+
+
 def rows(calls: int) -> list[str]:
     """The digests of so many calls. The endpoint holds those that end in an even digit."""
     numbers = range(calls * BATCH)
@@ -105,39 +116,52 @@ def checker(url: str, transport: Any) -> lc.Checker:
     )
 
 
-def once(url: str, transport: str, asked: Sequence[str]) -> None:
+@contextmanager
+def timed() -> Iterator[Took]:
+    """Measure what is done within."""
+    took = Took()
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield took
+    took.seconds, took.cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+
+
+def once(url: str, transport: str, asked: list[str]) -> Took:
     """Check the digests in one run."""
-    with checker(url, transport) as made:
+    with checker(url, transport) as made, timed() as took:
         report = made.check(asked)
     assert_true(asked, report.verdicts)
+    return took
 
 
-def resumed(url: str, transport: str, asked: Sequence[str]) -> None:
-    """Check all digests but a tenth of them, of which a journal knows the verdicts."""
+def resumed(url: str, transport: str, asked: list[str]) -> Took:
+    """Go on with a run that was cancelled when a twentieth was answered. Only the second part is measured."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "j"
-        with checker(url, "native") as made:
+        with checker(url, "wire") as made:
             run = made.submit(asked, journal=path)
             while run.report().stats.calls < len(asked) // BATCH // 20:
                 time.sleep(0.001)
             run.cancel()
             assert isinstance(run.exception(60), lc.RunCancelled)
-        with checker(url, transport) as made:
+        with checker(url, transport) as made, timed() as took:
             report = made.check(asked, journal=path)
     assert report.stats.restored
     assert_true(asked, report.verdicts)
+    took.calls = report.stats.calls
+    return took
 
 
-def both(url: str, transport: str, asked: Sequence[str]) -> None:
+def both(url: str, transport: str, asked: list[str]) -> Took:
     """Check each half of the digests in a run of its own, both at once."""
     halves = asked[: len(asked) // 2], asked[len(asked) // 2 :]
-    with checker(url, transport) as made:
-        runs = [made.submit(half) for half in halves]
-        for run, half in zip(runs, halves, strict=True):
-            assert_true(half, run.result(600).verdicts)
+    with checker(url, transport) as made, timed() as took:
+        reports = [run.result(600) for run in [made.submit(half) for half in halves]]
+    for report, half in zip(reports, halves, strict=True):
+        assert_true(half, report.verdicts)
+    return took
 
 
-def by_boto3(url: str, asked: Sequence[str]) -> None:
+def by_boto3(url: str, asked: list[str]) -> Took:
     """Check the digests with boto3 alone."""
     config = Config(max_pool_connections=IN_FLIGHT, retries={"mode": "standard", "total_max_attempts": 10})
     client: Any = session().client("ecr", endpoint_url=url, config=config)
@@ -149,31 +173,30 @@ def by_boto3(url: str, asked: Sequence[str]) -> None:
         layers: list[dict[str, Any]] = answer["layers"]
         return layers
 
-    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+    with ThreadPoolExecutor(IN_FLIGHT) as pool, timed() as took:
         answers = list(pool.map(ask, range(0, len(asked), BATCH)))
     found = {each["layerDigest"]: each["layerAvailability"] for answer in answers for each in answer}
     codes = {"AVAILABLE": lc.Verdict.AVAILABLE, "UNAVAILABLE": lc.Verdict.UNAVAILABLE}
     assert_true(asked, [codes[found[row]] for row in asked])
+    return took
 
 
 def measured(
-    what: str, clients: dict[str, Callable[[list[str]], None]], rounds: int, asked: list[str]
+    what: str, clients: dict[str, Callable[[list[str]], Took]], rounds: int, asked: list[str]
 ) -> list[Measured]:
     """Let the clients do the same in turns."""
-    took: dict[str, list[tuple[float, float]]] = {client: [] for client in clients}
-    count = {client: FAST if client == "native" else SLOW for client in clients}
+    took: dict[str, list[tuple[int, float, float]]] = {client: [] for client in clients}
     for _ in range(rounds):
         for client, check in clients.items():
-            mine = asked[: count[client] * BATCH]
-            wall, cpu = time.perf_counter(), time.process_time()
-            check(mine)
-            took[client].append((time.perf_counter() - wall, time.process_time() - cpu))
+            count = FAST if client == "native" else SLOW
+            one = check(asked[: count * BATCH])
+            calls = one.calls or count
+            took[client].append((calls, calls / one.seconds, one.cpu_seconds / calls * 1e3))
     found = []
-    for client, times in took.items():
-        calls = count[client]
-        wall, cpu = (statistics.median(each) for each in zip(*times, strict=True))
-        found.append(Measured(what, client, calls, calls / wall, cpu / calls * 1e3))
-        print(f"{what:28} {client:28} {calls / wall:8,.0f} calls/s {cpu / calls * 1e3:7.3f} ms of CPU a call")
+    for client, rates in took.items():
+        calls, speed, cpu_ms = (statistics.median(each) for each in zip(*rates, strict=True))
+        found.append(Measured(what, client, int(calls), speed, cpu_ms))
+        print(f"{what:28} {client:28} {speed:8,.0f} calls/s {cpu_ms:7.3f} ms of CPU a call")
     return found
 
 
@@ -187,7 +210,7 @@ def main() -> None:
     found: list[Measured] = []
     for percent in PERCENTS:
         with serving(percent) as url:
-            clients: dict[str, Callable[[list[str]], None]]
+            clients: dict[str, Callable[[list[str]], Took]]
             clients = {name: partial(once, url, name) for name in TRANSPORTS}
             clients[PEER] = partial(by_boto3, url)
             found += measured(f"{percent:g} % of the calls fail", clients, options.rounds, asked)

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const ROUNDING_S: f64 = 1e-9;
 /// Length of the span in which calls are counted, seconds.
 const WINDOW_S: f64 = 0.25;
-/// How long calls that start in the core leave one call to who was told to wait, beyond the time told, seconds. A
-/// thread of Python that wakes up may wait so long for the interpreter.
+/// How long calls that start in the core leave one call to who was told to wait, beyond the time told,
+/// seconds. A thread of Python that wakes up may wait so long for the interpreter.
 const GRACE_S: f64 = 0.02;
 /// Shortest time that a flow is taken from, seconds.
 const LEAST_S: f64 = 0.05;
@@ -31,7 +31,8 @@ struct State {
     paid_until: f64,
     /// The latest time that a caller gave. A thread may come with an earlier one.
     latest: f64,
-    /// Who was told to wait of late, and until when calls of others that start in the core leave one call to it.
+    /// Who was told to wait of late, and until when calls of others that start in the core leave one call to
+    /// it.
     left: [(u64, f64); 2],
     /// Whether another caller took the call that was left to it, since a call last started in the core.
     was_taken: bool,
@@ -66,11 +67,12 @@ impl Budget {
 
     /// Books one call: zero if it may start now, else the seconds to wait, with nothing booked.
     ///
-    /// Calls that start in the core leave the next one to a caller that was told to wait, because they are always
-    /// there first. They leave one and take one, so that callers who want all of the rate get half of it.
+    /// Calls that start in the core leave the next one to a caller that was told to wait, because they are
+    /// always there first. They leave one and take one, so that callers who want all of the rate get half of
+    /// it.
     ///
-    /// `caller` tells the users of the budget apart. Calls of the same caller leave each other nothing: what one
-    /// leaves, the other need not take.
+    /// `caller` tells the users of the budget apart. Calls of the same caller leave each other nothing: what
+    /// one leaves, the other need not take.
     pub fn reserve(&self, now: f64, rate: Option<f64>, caller: u64) -> f64 {
         let mut state = self.lock();
         let wait_s = state.reserve(now, rate);
@@ -162,8 +164,8 @@ impl State {
         delay
     }
 
-    /// Makes no call at this rate wait for longer than an interval of it. A call at a lower rate may have paid for
-    /// longer: at 0.01 calls per second for 100 seconds.
+    /// Makes no call at this rate wait for longer than an interval of it. A call at a lower rate may have
+    /// paid for longer: at 0.01 calls per second for 100 seconds.
     fn limit(&mut self, now: f64, rate: f64) {
         self.latest = self.latest.max(now);
         self.paid_until = self.paid_until.min(self.latest + self.tolerance(rate) + 1.0 / rate);

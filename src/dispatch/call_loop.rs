@@ -1,15 +1,15 @@
 //! Calls of one run, which threads make one after the other without the interpreter.
 //!
-//! A thread that makes a call has a *seat*. When the answer is good, the thread settles it and takes the next call
-//! from the scheduler, and so on. Whatever else happens, it stops and tells: the call of its seat is then one like any
-//! other, and its outcome is decided elsewhere. The other threads go on meanwhile, and whichever is free makes the
-//! calls that are asked again.
+//! A thread that makes a call has a *seat*. When the answer is good, the thread settles it and takes the next
+//! call from the scheduler, and so on. Whatever else happens, it stops and returns what it got: the caller
+//! decides the outcome. The other threads go on meanwhile, and whichever is free makes the calls that are
+//! asked again.
 //!
-//! Others may look into the loop at any time: they drain the answers that were settled, see which call each seat is
-//! at, give a call up, and close the loop.
+//! The caller may look into the loop at any time: it drains the answers that were settled, sees which call
+//! each seat is at, gives a call up, and closes the loop.
 //!
-//! Where a rate spaces the calls, a thread waits here for its next one, but not for long. Of those that wait, one
-//! keeps the time. The others wait until it has started its call.
+//! Where a rate spaces the calls, a thread waits here for its next one, but not for long. Of those that wait,
+//! one keeps the time. The others wait until it has started its call.
 
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -107,8 +107,8 @@ enum Next {
 }
 
 impl CallLoop {
-    /// Makes a loop of the calls of a scheduler for this many threads, whose clock shows `now` at the instant `at`. A
-    /// thread stops when `most` answers wait for a look.
+    /// Makes a loop of the calls of a scheduler for this many threads, whose clock shows `now` at the instant
+    /// `at`. A thread stops when `most` answers wait for a look.
     ///
     /// # Errors
     /// [`OutOfMemory`].
@@ -142,10 +142,10 @@ impl CallLoop {
         self.began_s + self.began.elapsed().as_secs_f64()
     }
 
-    /// Makes the call of a seat, and then one call of the scheduler after the other, as `start` says and as long as
-    /// `ask` returns nothing. `ask` makes a call and merges its answer; it returns whatever is not a good answer.
-    /// Returns what the last `ask` returned; none if the call of the seat was settled or given up. `start` is called
-    /// with the lock held.
+    /// Makes the call of a seat, and then one call of the scheduler after the other, as `start` says and as
+    /// long as `ask` returns nothing. `ask` makes a call and merges its answer; it returns whatever is not a
+    /// good answer. Returns what the last `ask` returned; none if the call of the seat was settled or given
+    /// up. `start` is called with the lock held.
     ///
     /// # Errors
     /// Those of `ask`. The seat is still at the call then.
@@ -231,8 +231,8 @@ impl CallLoop {
         found.take().map(|seated| seated.seat)
     }
 
-    /// Copies the answers since the last look behind `into`, in the order in which they came, as far as that has
-    /// room. Returns how many calls began since.
+    /// Copies the answers since the last look behind `into`, in the order in which they came, as far as that
+    /// has room. Returns how many calls began since.
     pub fn answers(&self, into: &mut Vec<Answered>) -> Begun {
         let state = self.lock();
         let room = into.capacity() - into.len();
@@ -248,16 +248,17 @@ impl CallLoop {
         state.begun.retries -= begun.retries;
     }
 
-    /// Settles the call of a seat, and takes the next when it may start; returns none if no call is due, if the seat
-    /// was left, or if the call may not start soon.
+    /// Settles the call of a seat, and takes the next when it may start; returns none if no call is due, if
+    /// the seat was left, or if the call may not start soon.
     fn settle_and_take(&self, seat: Seat, start: &impl Fn(f64) -> Start) -> Option<Call> {
         let mut state = self.lock();
-        // Read with the lock held, so that the answers are in the order of their times.
+        // One hold of both locks is enough where no rate spaces the calls.
+        let mut scheduler = lock(&self.scheduler);
+        // Read with the locks held, so that the answers are in the order of their times, and no call starts
+        // early.
         let mut now = self.now();
         let until = now + PATIENCE_S;
         let mut waited = false;
-        // One hold of both locks is enough where no rate spaces the calls.
-        let mut scheduler = lock(&self.scheduler);
         if !state.settle(seat, &mut scheduler, now) {
             return None;
         }

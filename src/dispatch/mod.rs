@@ -1,5 +1,5 @@
-//! The part of dispatch that needs no interpreter: what is asked next, when a call may start, and calls one after
-//! the other.
+//! The part of dispatch that needs no interpreter: what is asked next, when a call may start, and calls one
+//! after the other.
 
 pub mod budget;
 pub mod call_loop;

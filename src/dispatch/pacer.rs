@@ -11,20 +11,20 @@ pub const CERTAIN: u32 = 4;
 /// Calls that may start at once, as seconds of rate: a fifth of the tenth of a second that is promised.
 pub const BURST_S: f64 = 0.02;
 
-/// The lowest rate after throttles, calls per second: half a percent of the default quota, which is enough to notice
-/// soon that the service has recovered.
+/// The lowest rate after throttles, calls per second: half a percent of the default quota, which is enough to
+/// notice soon that the service has recovered.
 pub const FLOOR: f64 = 5.0;
 
 /// Seconds after a decrease before a single throttle leads to the next.
 pub const HOLD_OFF_S: f64 = 0.1;
 
-/// Says when the next call may start, and slows down when the service throttles. For any number of threads. Times are
-/// seconds on one clock.
+/// Says when the next call may start, and slows down when the service throttles. Any number of threads may
+/// use it. Times are seconds on one clock.
 ///
 /// The [`Budget`] spaces the calls. The [`Recovery`] says how far the rate falls and how it comes back.
 ///
-/// Calls that were in flight when the rate fell say nothing about the new rate. So only throttles of calls that started
-/// after the last decrease count, and within the hold-off only several of them.
+/// Calls that were in flight when the rate fell say nothing about the new rate. So only throttles of calls
+/// that started after the last decrease count, and within the hold-off only several of them.
 ///
 /// It never sleeps: it returns how long to wait, and the caller waits where it holds no call slot.
 ///
@@ -38,7 +38,7 @@ pub const HOLD_OFF_S: f64 = 0.1;
 #[derive(Debug)]
 pub struct Pacer {
     pacing: Pacing,
-    /// Asked with the lock held, so that no call starts at a rate of before a throttle.
+    /// Asked with the lock held, so that no call starts at the rate from before a throttle.
     budget: Budget,
     state: Mutex<State>,
 }
@@ -78,8 +78,8 @@ impl Default for Pacing {
 impl Pacer {
     /// Makes a pacer of this many calls per second, which is also the ceiling of the recovery.
     ///
-    /// None is no limit until the first throttle. From then on it is the rate at which calls were really sent, until
-    /// the recovery has outgrown that rate several times.
+    /// None is no limit until the first throttle. From then on it is the rate at which calls were really
+    /// sent, until the recovery has outgrown that rate several times.
     #[must_use]
     pub fn new(rate: Option<f64>, pacing: Pacing) -> Self {
         let state = State {
@@ -128,8 +128,8 @@ impl Pacer {
 
     /// Books one call that starts in the core, if it may start now.
     ///
-    /// `own_rate` is that of the caller. If the lane as a whole may go faster or slower, no call may start: the caller
-    /// then has a second budget, which is kept elsewhere. `caller` is as for [`Budget::reserve`].
+    /// `own_rate` is that of the caller. If it is not the ceiling, no call may start here: the caller also
+    /// keeps to a budget of its own, which `LaneHandle` has. `caller` is as for [`Budget::reserve`].
     pub fn start(&self, now: f64, own_rate: Option<f64>, caller: u64) -> Start {
         let mut state = self.lock();
         if state.ceiling != own_rate {
@@ -139,17 +139,16 @@ impl Pacer {
         self.budget.start(now, rate, caller)
     }
 
-    /// Notes that the service did not throttle calls which started at these times.
-    pub fn answered(&self, started_at: &[f64]) {
+    /// Notes that the service did not throttle a call which started at that time.
+    pub fn answered(&self, started_at: f64) {
         let mut state = self.lock();
-        if state.peak.is_some() {
-            let new = started_at.iter().filter(|at| **at > state.decreased_at).count();
-            state.answered = state.answered.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
+        if state.peak.is_some() && started_at > state.decreased_at {
+            state.answered = state.answered.saturating_add(1);
         }
     }
 
-    /// Slows down because the service throttled a call which started at that time, unless the call is older than the
-    /// last decrease.
+    /// Slows down because the service throttled a call which started at that time, unless the call is older
+    /// than the last decrease.
     pub fn throttled(&self, now: f64, started_at: f64) {
         let mut state = self.lock();
         if started_at <= state.decreased_at {

@@ -14,16 +14,17 @@ const PROBING: f64 = 4.0;
 /// The curve of a rate after a throttle. It is a policy without state: it maps seconds to factors.
 ///
 /// `bench/studies/pacing.py` chose the numbers in a simulation, and
-/// `tests/python/dispatch/rate/test_pacer_simulation.py` checks their limits: at least 90 % of what the service gives,
-/// and under 2 % throttled.
+/// `tests/python/dispatch/rate/test_pacer_simulation.py` checks their limits: at least 90 % of what the
+/// service gives, and under 2 % throttled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recovery {
-    /// The curve of TCP CUBIC (RFC 9438) on a time scale of its own. The rate comes back quickly at first, slowly
-    /// around the rate that was too much, and ever faster beyond it, in case the service allows more by now.
+    /// The curve of TCP CUBIC (RFC 9438) on a time scale of its own. The rate comes back quickly at first,
+    /// slowly around the rate that was too much, and ever faster beyond it, in case the service allows more
+    /// by now.
     #[default]
     Cubic,
-    /// Additive increase: the rate grows by the same amount in each second (AIMD, as in RFC 5681). It is easier to
-    /// predict than the cubic curve, and it meets the limit of the service more often.
+    /// Additive increase: the rate grows by the same amount in each second (AIMD, as in RFC 5681). It is
+    /// easier to predict than the cubic curve, and it meets the limit of the service more often.
     Linear,
 }
 
@@ -46,8 +47,8 @@ impl Recovery {
         Self::ALL.into_iter().find(|recovery| recovery.name() == name)
     }
 
-    /// Returns the rate so many seconds after a decrease, as a factor of the rate that was too much: [`DECREASE`] at
-    /// zero seconds, 1 after [`PLATEAU_S`].
+    /// Returns the rate so many seconds after a decrease, as a factor of the rate that was too much:
+    /// [`DECREASE`] at zero seconds, 1 after [`PLATEAU_S`].
     ///
     /// ```
     /// use layercheck::dispatch::Recovery;

@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 
 use crate::dispatch::Call;
 
-/// Digests that are asked together, with what was counted while they were asked. Immutable: a request that is made
-/// again is another `Call`.
+/// Digests that are asked together, with what was counted while they were asked. Immutable: a request that is
+/// made again is another `Call`.
 #[pyclass(name = "Call", module = "layercheck._core", frozen)]
 pub(super) struct PyCall {
     pub(super) call: Call,
@@ -30,8 +30,8 @@ impl PyCall {
         self.call.number
     }
 
-    /// First digest: an index into `plan.digests`. Numbers from `plan.unique` on are digests that a journal left
-    /// open; the ledger packs these together.
+    /// First digest: an index into `plan.digests`. Numbers from `plan.unique` on are digests that a journal
+    /// left open; the ledger packs these together.
     #[getter]
     const fn start(&self) -> usize {
         self.call.digests.start

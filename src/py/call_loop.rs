@@ -10,7 +10,7 @@ use super::call::PyCall;
 use super::ledger::PyLedger;
 use super::pacer::PyPacer;
 use super::scheduler::PyScheduler;
-use crate::dispatch::{Answered, CallLoop, Current, Pacer, Seat, Start};
+use crate::dispatch::{Answered, Call, CallLoop, Current, Pacer, Seat, Start};
 use crate::memory;
 
 /// How precisely the clock of Python is read, if the system lets it.
@@ -35,12 +35,19 @@ impl PyCallLoop {
     pub(super) fn start(&self, now: f64) -> Start {
         self.pacer.start(now, self.own_rate, self.caller)
     }
+
+    /// Tells the lane that the service did not throttle a call. At once, because answers that are told after
+    /// a throttle do not count.
+    pub(super) fn answered(&self, call: &Call) {
+        self.pacer.answered(call.started_at);
+    }
 }
 
 #[pymethods]
 impl PyCallLoop {
-    /// Threads take the calls of `scheduler`, whose answers go into `ledger`. Calls start as `pacer` allows `caller`,
-    /// whose own rate is `own_rate`. `threads` is the number of seats. A thread comes back when `most` answers wait to be drained.
+    /// Threads take the calls of `scheduler`, whose answers go into `ledger`. Calls start as `pacer` allows
+    /// `caller`, whose own rate is `own_rate`. `threads` is the number of seats. A thread comes back when
+    /// `most` answers wait to be drained.
     #[new]
     #[pyo3(signature = (scheduler, ledger, pacer, *, own_rate, caller, threads, most, clock))]
     #[allow(clippy::too_many_arguments)] // keywords in Python
@@ -106,9 +113,9 @@ impl PyCallLoop {
         self.calls.give_up(call.get().call.number)
     }
 
-    /// Return the answers that were settled since the last time (first digest, one past the last, when the call
-    /// started and when it was answered), and how many requests began since, and how many of these asked again. One
-    /// thread at a time. If there is no memory for that, the next time returns them.
+    /// Return the answers that were settled since the last time (first digest, one past the last, when the
+    /// call started and when it was answered), and how many requests began since, and how many of these asked
+    /// again. One thread at a time. If there is no memory for that, the next time returns them.
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, usize, usize)> {
         // No thread waits for this lock, because one at a time drains.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,14 +9,13 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::dispatch::pacer::{self, Pacer, Pacing};
 use crate::dispatch::recovery::Recovery;
-use crate::memory;
 
 /// The rate of one lane: when the next call may start, slower after throttles. Thread-safe.
 ///
-/// `rate` is the calls per second, and the ceiling of the recovery; None for no limit until the first throttle. `clock`
-/// gives seconds, monotonic. `recovery` is "cubic" or "linear". Calls worth `burst_s` seconds of rate may start at
-/// once. For `hold_off_s` seconds after a decrease, a single throttle does not lead to the next. `floor` is the lowest
-/// rate after throttles.
+/// `rate` is the calls per second, and the ceiling of the recovery; None for no limit until the first
+/// throttle. `clock` gives seconds, monotonic. `recovery` is "cubic" or "linear". Calls worth `burst_s`
+/// seconds of rate may start at once. For `hold_off_s` seconds after a decrease, a single throttle does not
+/// lead to the next. `floor` is the lowest rate after throttles.
 #[pyclass(name = "Pacer", module = "layercheck._core", frozen)]
 pub(super) struct PyPacer {
     pub(super) pacer: Arc<Pacer>,
@@ -96,24 +95,11 @@ impl PyPacer {
 
     /// Note that the service did not throttle a call which started then, by the pacer's clock.
     fn answered(&self, started_at: f64) {
-        self.pacer.answered(&[started_at]);
+        self.pacer.answered(started_at);
     }
 
-    /// Note the same of several calls, as `CallLoop.drain` returns them.
-    fn record_answers(&self, answers: &Bound<'_, PyAny>) -> PyResult<()> {
-        if !self.pacer.is_adapted() {
-            return Ok(());
-        }
-        let mut started_at = memory::with_room(answers.len()?)?;
-        for each in answers.try_iter()?.take(started_at.capacity()) {
-            started_at.push(each?.get_item(2)?.extract::<f64>()?);
-        }
-        self.pacer.answered(&started_at);
-        Ok(())
-    }
-
-    /// Slow down because the service throttled a call which started then, unless the call is older than the last
-    /// decrease.
+    /// Slow down because the service throttled a call which started then, unless the call is older than the
+    /// last decrease.
     fn throttled(&self, py: Python<'_>, started_at: f64) -> PyResult<()> {
         self.pacer.throttled(self.now(py)?, started_at);
         Ok(())

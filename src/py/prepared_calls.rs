@@ -87,7 +87,8 @@ impl PyPreparedCalls {
         Ok(Self { wire, known, url, prepared, random, watched, made, seen, until, renewal })
     }
 
-    /// Ask for the digests `start..stop` of `plan` in the repository of `packer`, with the interpreter lock released once.
+    /// Ask for the digests `start..stop` of `plan` in the repository of `packer`, with the interpreter lock
+    /// released once.
     ///
     /// Returns the body of a good answer; or, for any other answer, status, headers and body, and when the
     /// request was made (seconds since 1970). Returns None, and asks nothing, if boto3 has to say again how
@@ -121,9 +122,9 @@ impl PyPreparedCalls {
     /// Make the call of a seat of `calls`, and then one call after the other, as long as the answers are good
     /// and calls may be made like it. The interpreter lock is released once.
     ///
-    /// Returns what `ask` returns for the call that the seat is at now: the body if the answer is not complete, or
-    /// any other answer. Returns None if that call was settled or given up; if it was not, boto3 has to make it.
-    /// Raises `WireError` likewise.
+    /// Returns what `ask` returns for the call that the seat is at now: the body if the answer is not
+    /// complete, or any other answer. Returns None if that call was settled or given up; if it was not, boto3
+    /// has to make it. Raises `WireError` likewise.
     fn follow<'py>(
         &self,
         py: Python<'py>,
@@ -159,7 +160,11 @@ impl PyPreparedCalls {
                         ledger.merge_answer(call.digests.clone(), &response.body, Some(known), false);
                     let complete =
                         merged.is_ok_and(|merged| merged.answered == call.size() && merged.foreign == 0);
-                    Ok(if complete { None } else { Some(Unusual::Response(response, now)) })
+                    if !complete {
+                        return Ok(Some(Unusual::Response(response, now)));
+                    }
+                    calls.answered(call);
+                    Ok(None)
                 },
             )
         });

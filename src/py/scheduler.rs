@@ -13,7 +13,8 @@ use crate::memory;
 
 /// Decides what is asked next of the digests of a run, and what follows from a failure. Thread-safe.
 ///
-/// It has no threads, no clock and no network. Times come in as numbers, and of a failure it reads a few attributes.
+/// It has no threads, no clock and no network. Times come in as numbers, and of a failure it reads a few
+/// attributes.
 #[pyclass(name = "Scheduler", module = "layercheck._core", frozen)]
 pub(super) struct PyScheduler {
     pub(super) scheduler: Arc<Mutex<Scheduler>>,
@@ -69,8 +70,8 @@ struct FailureValues {
     names_digest: bool,
 }
 
-/// Return the upper end of the delay before digests are asked again, seconds; None if the attempts are used up. See
-/// `RetryPolicy.delay_s`.
+/// Return the upper end of the delay before digests are asked again, seconds; None if the attempts are used
+/// up. See `RetryPolicy.delay_s`.
 #[pyfunction]
 #[pyo3(signature = (policy, kind, *, tries, asked_for_s, reached, half))]
 pub(super) fn longest_delay_s(
@@ -104,9 +105,9 @@ impl PyScheduler {
     #[classattr]
     const PROBES: u32 = Scheduler::PROBES;
 
-    /// Schedules the digests numbered 0 to `numbers`, at most `slots` calls at once. `renewable`: the client gets new
-    /// credentials when these expire. With a `ledger` that knows digests already, only its open ones are asked.
-    /// `seed` chooses the delays.
+    /// Schedules the digests numbered 0 to `numbers`, at most `slots` calls at once. `renewable`: the client
+    /// gets new credentials when these expire. With a `ledger` that knows digests already, only its open ones
+    /// are asked. `seed` chooses the delays.
     #[new]
     #[pyo3(signature = (numbers, batch_size, slots, limits, *, renewable = false, ledger = None, seed = None))]
     fn new(
@@ -195,8 +196,8 @@ impl PyScheduler {
         calls(proven)
     }
 
-    /// Ask a call again whose answer lacked digests or contradicted itself; False if it was the last try. `settle`
-    /// comes first. The digests that the answer named keep their verdicts.
+    /// Ask a call again whose answer lacked digests or contradicted itself; False if it was the last try.
+    /// `settle` comes first. The digests that the answer named keep their verdicts.
     fn ask_rest(&self, call: &Bound<'_, PyCall>, now: f64) -> bool {
         self.lock().ask_rest(&call.get().call, now)
     }
@@ -219,8 +220,8 @@ impl PyScheduler {
         Ok(())
     }
 
-    /// Return the seconds in which calls were in flight or failing and none was answered. A run that waits only for
-    /// the pacer is not stuck.
+    /// Return the seconds in which calls were in flight or failing and none was answered. A run that waits
+    /// only for the pacer is not stuck.
     fn stuck_s(&self, now: f64) -> f64 {
         self.lock().stuck_s(now)
     }

@@ -1,8 +1,8 @@
 """Dispatch: asks the service about each batch and settles every digest.
 
-`schedule/` decides what is asked next, in which thread, and what follows from each result. `rate/` decides
-how fast. `transport/` makes the request. Threads and clocks live in this folder alone; boto3 is imported
-inside functions, so that `import layercheck` loads neither boto3 nor numpy.
+The core (`src/dispatch/`) decides what is asked next, when, and what follows from a failure. `schedule/`
+starts the threads and settles each result. `rate/` says which Checkers share a rate. `transport/` makes the
+request. boto3 is imported inside functions, so that `import layercheck` loads neither boto3 nor numpy.
 
 The trip of one call: `Scheduler` chooses the digests, `Rotation` takes the call when the `Pacer` allows it, a
 worker of the `WorkerPool` makes the `Exchange` over a `Transport`, `classify` names a failure, `Execution`

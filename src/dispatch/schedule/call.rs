@@ -11,8 +11,8 @@ pub type CallNumber = u64;
 pub struct Call {
     /// Set when the request starts.
     pub number: CallNumber,
-    /// The digests, as the ledger numbers them: positions in the plan, and from the plan's `unique` on digests that
-    /// a journal left open.
+    /// The digests, as the ledger numbers them: positions in the plan, and from the plan's `unique` on
+    /// digests that a journal left open.
     pub digests: Range<usize>,
     /// Requests that ended in a transient error.
     pub tries: u32,
@@ -34,8 +34,8 @@ pub struct Call {
     pub last: bool,
     /// How often the attempts began again in the last round, because another call was answered.
     pub began_again: u32,
-    /// When these digests were first asked, alone or as part of a larger call; in the last round, when the round
-    /// began. Infinite before.
+    /// When these digests were first asked, alone or as part of a larger call; in the last round, when the
+    /// round began. Infinite before.
     pub first_at: f64,
     /// When the present count of attempts began. Infinite before.
     pub tried_since: f64,

@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use crate::memory::{self, OutOfMemory};
 
-/// Returns the next call's digests from a number on, for a run that goes on with a journal; an empty range at the
-/// end.
+/// Returns the next call's digests from a number on, for a run that goes on with a journal; an empty range at
+/// the end.
 pub type NextOpen = Box<dyn Fn(usize) -> Range<usize> + Send + Sync>;
 
 /// Ranges of numbers, from which new calls are taken in order, or from anywhere.
 ///
-/// Every call begins a whole number of batches after the start of its part, so that each batch is asked by one call.
+/// Every call begins a whole number of batches after the start of its part, so that each batch is asked by
+/// one call.
 pub struct FreshDigests {
     numbers: usize,
     batch_size: usize,
@@ -21,8 +22,8 @@ pub struct FreshDigests {
 }
 
 impl FreshDigests {
-    /// Makes the digests of a plan: `numbers` of them, of which those from `packed_from` on stand for digests of
-    /// batches that are known in part. With `next_open`, only what it returns is asked.
+    /// Makes the digests of a plan: `numbers` of them, of which those from `packed_from` on stand for digests
+    /// of batches that are known in part. With `next_open`, only what it returns is asked.
     #[must_use]
     pub fn new(numbers: usize, batch_size: usize, packed_from: usize, next_open: Option<NextOpen>) -> Self {
         let border = packed_from.min(numbers);

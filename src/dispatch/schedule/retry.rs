@@ -40,8 +40,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Returns the most requests for the same digests that may fail in this way. `reached`: the run has made a
-    /// connection at least once. `half`: the digests are a half of a batch that was halved.
+    /// Returns the most requests for the same digests that may fail in this way. `reached`: the run has made
+    /// a connection at least once. `half`: the digests are a half of a batch that was halved.
     #[must_use]
     pub fn limit(&self, kind: FailureKind, reached: bool, half: bool) -> u32 {
         match kind {
@@ -53,9 +53,9 @@ impl RetryPolicy {
         }
     }
 
-    /// Returns the upper end of the delay before the digests are asked again, seconds; none if these attempts are
-    /// used up. `tries`: requests for these digests that failed in this way, the last one included. `asked_for_s`:
-    /// seconds since they were first asked.
+    /// Returns the upper end of the delay before the digests are asked again, seconds; none if these attempts
+    /// are used up. `tries`: requests for these digests that failed in this way, the last one included.
+    /// `asked_for_s`: seconds since they were first asked.
     #[must_use]
     pub fn longest_delay_s(
         &self,

@@ -27,40 +27,41 @@ pub struct Limits {
 
 /// Decides what is asked next of the digests of a run, and what follows from a failure.
 ///
-/// It has no threads, no clock and no network. Times come in as numbers, seconds on one clock. Digests are ranges of
-/// numbers. Of a failure it reads a few plain values.
+/// It has no threads, no clock and no network. Times come in as numbers, seconds on one clock. Digests are
+/// ranges of numbers. Of a failure it reads a few plain values.
 ///
-/// Calls that are asked again come before new calls. Their number is limited, so that memory is flat in the number of
-/// batches.
+/// Calls that are asked again come before new calls. Their number is limited, so that memory is flat in the
+/// number of batches.
 ///
 /// If the service refuses a whole batch before it answered any call, the digests may not be at fault: a bad
-/// repository name looks the same. The scheduler then follows one half down to a single digest, and after that the
-/// largest other half, one call at a time. If two lone digests from different places are refused and nothing was
-/// answered, no digest is at fault. This search costs some 15 calls instead of 2 for each digest.
+/// repository name looks the same. The scheduler then follows one half down to a single digest, and after
+/// that the largest other half, one call at a time. If two lone digests from different places are refused and
+/// nothing was answered, no digest is at fault. This search costs some 15 calls instead of 2 for each digest.
 ///
-/// A call that uses up its attempts on transient errors or throttling is not given up while the service answers other
-/// calls:
+/// A call that uses up its attempts on transient errors or throttling is not given up while the service
+/// answers other calls:
 ///
-/// * If the error may be the batch's own, the batch is halved, and each half gets attempts of its own. So one digest
-///   that always fails is alone after seven halvings. Answers pay for halvings ([`Self::HALVING_COST`]), those to
-///   halves more than others. So halving goes on while it separates good digests from bad ones, and ends soon where
-///   whole batches fail.
-/// * Otherwise the call is set aside for the last round, which begins when everything else is settled. There its
-///   attempts begin again, and once more whenever another call was answered lately, for at most `asking_s` in all.
-///   What failed so `BEGIN_AGAIN` times is halved in the same way. It is given up when nothing else is answered
-///   either.
+/// * If the error may be the batch's own, the batch is halved, and each half gets attempts of its own. So one
+///   digest that always fails is alone after seven halvings. Answers pay for halvings
+///   ([`Self::HALVING_COST`]), those to halves more than others. So halving goes on while it separates good
+///   digests from bad ones, and ends soon where whole batches fail.
+/// * Otherwise the call is set aside for the last round, which begins when everything else is settled. There
+///   its attempts begin again, and once more whenever another call was answered lately, for at most
+///   `asking_s` in all. What failed so `BEGIN_AGAIN` times is halved in the same way. It is given up when
+///   nothing else is answered either.
 ///
-/// If no call is answered at all, or none any more ([`Self::is_silent`]), every batch may hold a digest that always
-/// fails. Before the run ends, the scheduler searches for one digest that is answered. It halves the next batch that
-/// uses up its attempts, down to a single digest, and after that the largest other half, one call at a time. An
-/// answer ends the search, and the run goes on. If two single digests from different places fail, or after
-/// `outage_s`, the service has stopped ([`AnswerSearch`]). The search costs at most 14 x `half_attempts` requests: 42
-/// by default, in some 3 seconds. Other calls that use up their attempts meanwhile are set aside.
+/// If no call is answered at all, or none any more ([`Self::is_silent`]), every batch may hold a digest that
+/// always fails. Before the run ends, the scheduler searches for one digest that is answered. It halves the
+/// next batch that uses up its attempts, down to a single digest, and after that the largest other half, one
+/// call at a time. An answer ends the search, and the run goes on. If two single digests from different
+/// places fail, or after `outage_s`, the service has stopped ([`AnswerSearch`]). The search costs at most 14
+/// x `half_attempts` requests: 42 by default, in some 3 seconds. Other calls that use up their attempts
+/// meanwhile are set aside.
 ///
 /// So a batch with one digest that always fails costs at most `attempts` + 14 x `half_attempts` requests, and
-/// `attempts` more in a last round that brings no other answer: 56 requests in some 8 seconds by default. No digest
-/// is asked for longer than `asking_s` before the last round, and the last round takes no longer than `asking_s`,
-/// each plus one delay and one call. The memory grows by one call for each call set aside.
+/// `attempts` more in a last round that brings no other answer: 56 requests in some 8 seconds by default. No
+/// digest is asked for longer than `asking_s` before the last round, and the last round takes no longer than
+/// `asking_s`, each plus one delay and one call. The memory grows by one call for each call set aside.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // each says something else of the run
 pub struct Scheduler {
@@ -112,24 +113,25 @@ impl Scheduler {
     pub const LONE_REFUSALS_NAMED: usize = 200;
     /// Credit that a halving costs because of transient errors; an answer earns 1.
     pub const HALVING_COST: u32 = 4;
-    /// Credit that the answer to a half earns that came at the first request. So the halvings that separate 20 bad
-    /// digests from 80 good ones pay for themselves, and those of a service that fails at random do not.
+    /// Credit that the answer to a half earns that came at the first request. So the halvings that separate
+    /// 20 bad digests from 80 good ones pay for themselves, and those of a service that fails at random do
+    /// not.
     pub const HALF_EARNS: u32 = 8;
-    /// So many times `outage_failures` in a row show that a service has stopped which answered before: where 90 % of
-    /// the requests fail at random, 60 in a row are rare.
+    /// So many times `outage_failures` in a row show that a service has stopped which answered before: where
+    /// 90 % of the requests fail at random, 60 in a row are rare.
     pub const SILENT_TIMES: u32 = 3;
-    /// How often the attempts of a call begin again in the last round, before the call is halved. More would help a
-    /// service that fails at random, and less would spare requests for digests that always fail.
+    /// How often the attempts of a call begin again in the last round, before the call is halved. More would
+    /// help a service that fails at random, and less would spare requests for digests that always fail.
     pub const BEGIN_AGAIN: u32 = 4;
-    /// How long an answer to another call shows that the service answers, in first delays (2 s by default); longer
-    /// while the call is asked.
+    /// How long an answer to another call shows that the service answers, in first delays (2 s by default);
+    /// longer while the call is asked.
     pub const LATELY: f64 = 20.0;
-    /// New batches that are asked in spite of many failures in a row, and must fail too, before the service counts as
-    /// stopped. They are taken from all over the plan, because neighbours may fail alike.
+    /// New batches that are asked in spite of many failures in a row, and must fail too, before the service
+    /// counts as stopped. They are taken from all over the plan, because neighbours may fail alike.
     pub const PROBES: u32 = 16;
 
-    /// Makes a scheduler of the fresh digests, for at most `slots` calls at once. `renewable`: the client gets new
-    /// credentials when these expire. `seed` chooses the delays.
+    /// Makes a scheduler of the fresh digests, for at most `slots` calls at once. `renewable`: the client
+    /// gets new credentials when these expire. `seed` chooses the delays.
     #[must_use]
     pub fn new(fresh: FreshDigests, slots: usize, limits: Limits, renewable: bool, seed: u64) -> Self {
         Self {
@@ -181,12 +183,6 @@ impl Scheduler {
     #[must_use]
     pub const fn has_answered(&self) -> bool {
         self.answered
-    }
-
-    /// At least one connection was made.
-    #[must_use]
-    pub const fn has_reached(&self) -> bool {
-        self.reached
     }
 
     /// Nothing more is asked.
@@ -258,8 +254,8 @@ impl Scheduler {
         }
     }
 
-    /// Whether the call that is due now was refused for the time of its signature, so that whoever makes it has to
-    /// know the service's time first.
+    /// Whether the call that is due now was refused for the time of its signature, so that whoever makes it
+    /// has to know the service's time first.
     #[must_use]
     pub fn next_signs_again(&self, now: f64) -> bool {
         let waits = |waiting: &Waiting| waiting.due <= now && waiting.call.signed_again;
@@ -300,8 +296,8 @@ impl Scheduler {
         self.take_suspects()
     }
 
-    /// Asks a call again whose answer lacked digests or contradicted itself; returns false if it was the last try.
-    /// [`Self::settle`] comes first. The digests that the answer named keep their verdicts.
+    /// Asks a call again whose answer lacked digests or contradicted itself; returns false if it was the last
+    /// try. [`Self::settle`] comes first. The digests that the answer named keep their verdicts.
     pub fn ask_rest(&mut self, call: &Call, now: f64) -> bool {
         let incomplete = call.incomplete + 1;
         if incomplete >= self.limits.retry.incomplete_attempts {
@@ -319,8 +315,8 @@ impl Scheduler {
         }
     }
 
-    /// Returns the seconds in which calls were in flight or failing and none was answered. A run that waits only for
-    /// the pacer is not stuck.
+    /// Returns the seconds in which calls were in flight or failing and none was answered. A run that waits
+    /// only for the pacer is not stuck.
     #[must_use]
     pub fn stuck_s(&self, now: f64) -> f64 {
         let started = self.in_flight.values().map(|call| call.started_at).chain(self.failing_since);
@@ -387,7 +383,8 @@ impl Scheduler {
         self.random.f64() * most
     }
 
-    /// Makes room for whatever follows from one more call in flight, so that only [`Self::take`] can lack memory.
+    /// Makes room for whatever follows from one more call in flight, so that only [`Self::take`] can lack
+    /// memory.
     fn make_room(&mut self) -> Result<(), OutOfMemory> {
         // And one whose answer was settled, and which is about to be asked again.
         let calls = self.in_flight.len() + 2;

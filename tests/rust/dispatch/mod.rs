@@ -73,7 +73,7 @@ impl Run {
         Self::at(Instant::now(), digests, threads, most)
     }
 
-    /// The same whose clock stands still, so that a thread is never out of patience.
+    /// The same whose clock stands still, so that a thread never waits for too long.
     fn timeless(digests: usize, threads: usize, most: usize) -> Self {
         Self::at(Instant::now() + Duration::from_hours(1_000), digests, threads, most)
     }

@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use layercheck::dispatch::pacer::{BURST_S, CERTAIN, FLOOR};
 use layercheck::dispatch::recovery::{DECREASE, OUTGROWN, PLATEAU_S};
-use layercheck::dispatch::{Call, CallLoop, Limits, Pacer, Pacing, Recovery, RetryPolicy, Scheduler, Start};
+use layercheck::dispatch::{Call, CallLoop, Pacer, Pacing, Recovery, Scheduler, Start};
 
-/// Callers of a pacer.
-const CORE: u64 = 1;
+use super::{CORE, limits};
+
+/// Another caller.
 const OTHER: u64 = 2;
 
 fn pacer(rate: Option<f64>) -> Pacer {
@@ -21,6 +22,11 @@ fn pacer(rate: Option<f64>) -> Pacer {
 /// A pacer that falls with each throttle.
 fn hasty(rate: Option<f64>) -> Pacer {
     Pacer::new(rate, Pacing { hold_off_s: 0.0, ..Pacing::default() })
+}
+
+/// Tells it of so many answers to calls which started then.
+fn answered(pacer: &Pacer, started_at: f64, count: usize) {
+    (0..count).for_each(|_| pacer.answered(started_at));
 }
 
 fn assert_near(value: Option<f64>, expected: f64) {
@@ -97,7 +103,7 @@ fn a_caller_slower_or_faster_than_its_lane_starts_no_call_in_the_core() {
 }
 
 #[test]
-fn who_waits_elsewhere_gets_a_call_at_a_rate_that_is_coming_back() {
+fn a_caller_outside_the_core_gets_its_call_while_the_rate_comes_back() {
     let pacer = pacer(Some(50.0));
     pacer.throttled(1.0, 1.0);
     assert_eq!(pacer.start(1.5, Some(50.0), CORE), Start::Now);
@@ -142,10 +148,10 @@ fn one_throttle_within_the_hold_off_may_be_chance_and_several_are_not() {
 fn a_decrease_is_as_deep_as_the_share_that_was_refused() {
     for (answered, share) in [(0, 0.5), (8, 0.75), (96, DECREASE)] {
         let pacer = Pacer::new(Some(1_000.0), Pacing { hold_off_s: 1.0, ..Pacing::default() });
-        pacer.answered(&[2.0; 100]); // nothing is adapted
+        answered(&pacer, 2.0, 100); // nothing is adapted
         pacer.throttled(1.0, 1.0);
-        pacer.answered(&[1.0; 100]); // of before
-        pacer.answered(&vec![1.1; answered]);
+        answered(&pacer, 1.0, 100); // from before
+        answered(&pacer, 1.1, answered);
         let before = pacer.rate(1.2).unwrap();
         for _ in 0..CERTAIN {
             pacer.throttled(1.2, 1.1);
@@ -186,7 +192,7 @@ fn a_lane_without_a_limit_starts_from_what_was_sent_and_outgrows_it() {
 }
 
 #[test]
-fn a_time_of_before_the_decrease_is_that_of_the_decrease() {
+fn a_time_from_before_the_decrease_counts_as_the_decrease() {
     let pacer = pacer(Some(1_000.0));
     pacer.throttled(10.0, 10.0);
     assert_near(pacer.rate(9.0), 800.0);
@@ -196,19 +202,7 @@ fn a_time_of_before_the_decrease_is_that_of_the_decrease() {
 #[test]
 fn threads_that_wait_in_the_core_follow_a_rate_that_falls() {
     const CALLS: usize = 3_000;
-    let retry = RetryPolicy {
-        attempts: 7,
-        half_attempts: 3,
-        incomplete_attempts: 2,
-        first_contact_attempts: 4,
-        throttle_attempts: 20,
-        renewal_attempts: 8,
-        asking_s: 300.0,
-        back_off_base_s: 0.1,
-        back_off_cap_s: 20.0,
-    };
-    let limits = Limits { retry, outage_failures: 20, outage_s: 10.0, backlog_per_slot: 4 };
-    let scheduler = Arc::new(Mutex::new(Scheduler::of_all(CALLS, 1, 4, limits, 7)));
+    let scheduler = Arc::new(Mutex::new(Scheduler::of_all(CALLS, 1, 4, limits(), 7)));
     let calls = CallLoop::new(Arc::clone(&scheduler), 4, CALLS, (Instant::now(), 1_000.0)).unwrap();
     calls.open();
     let (pacer, asked) = (hasty(Some(1_000.0)), AtomicUsize::new(0));

@@ -1,1 +1,1 @@
-"""How fast a run may go: the pacer of a lane, the lanes of the process, the calls at once."""
+"""How fast a run may go: the lanes of the process, and the calls at once. The pacer is in the core."""

@@ -58,7 +58,10 @@ class LaneHandle:
     The lane as a whole goes as fast as the fastest of its Checkers may. So two Checkers at 500 calls per
     second make 500 together, and a Checker at 50 beside one at 500 keeps to 50.
 
-    `reserve` and `record` are called with the pool's lock held.
+    Calls that start in the core book at the pacer alone, and only while this Checker is the fastest of the
+    lane. Those that start elsewhere also keep to a budget of their own.
+
+    A pool of threads calls `reserve` and `record` with its lock held.
 
     Attributes:
         own_rate: Most calls per second of this Checker; None for no limit.
@@ -85,7 +88,7 @@ class LaneHandle:
         return min(own, lane)
 
     @property
-    def is_steady(self) -> bool:
+    def is_fastest_of_lane(self) -> bool:
         """See `RateLimiter`."""
         return self.pacer.ceiling == self.own_rate
 
@@ -116,8 +119,7 @@ class LaneHandle:
         self.pacer.throttled(started_at)
 
     def record_answers(self, answers: Sequence[Answer]) -> None:
-        """Take note of calls that the service did not throttle."""
-        self.pacer.record_answers(answers)
+        """Do nothing: the core told the pacer of each answer that it merged."""
 
     def leave(self) -> None:
         """Leave the lane, because the Checker closes. Calls in flight may still record how they ended."""

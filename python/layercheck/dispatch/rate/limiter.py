@@ -24,15 +24,15 @@ class RateLimiter(Protocol):
 
     @property
     def caller(self) -> int:
-        """What the pacer knows this limiter by."""
+        """Tells the pacer which limiter asks."""
 
     @property
     def pacer(self) -> Pacer:
         """The rate of the lane, which calls that start in the core ask themselves."""
 
     @property
-    def is_steady(self) -> bool:
-        """Whether calls may start in the core, because the pacer, whose ceiling is `own_rate`, says when."""
+    def is_fastest_of_lane(self) -> bool:
+        """Whether no other Checker of the lane may go faster. Then calls may start in the core."""
 
     def reserve(self) -> float:
         """Book one call: 0.0 if it may start now, else seconds to wait, with nothing booked."""

@@ -1,1 +1,1 @@
-"""What a run asks next, in which thread, and what follows from each result."""
+"""Which thread makes which call, and what is told and counted after it. The scheduler is in the core."""

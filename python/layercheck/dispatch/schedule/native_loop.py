@@ -26,7 +26,8 @@ class NativeLoop:
     """The loop of one run. With the pool's lock held, unless a method says otherwise.
 
     A thread that takes a call gets a seat, under the number of that call. In the core it settles good answers
-    and takes its next calls from the scheduler. It comes back with a call like any other.
+    and takes its next calls from the scheduler. If its last answer was not good, it comes back with that
+    call; otherwise without one.
 
     Args:
         scheduler: Says which calls are next.
@@ -65,7 +66,7 @@ class NativeLoop:
     @property
     def may_open(self) -> bool:
         """Whether the transport can make calls in the core, and these can ask the lane for its rate."""
-        return self._transport.may_follow and self._rate.is_steady
+        return self._transport.may_follow and self._rate.is_fastest_of_lane
 
     @property
     def has_waiting(self) -> bool:

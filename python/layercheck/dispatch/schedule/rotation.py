@@ -52,7 +52,7 @@ class Rotation:
 
     @property
     def lets_threads_loop(self) -> bool:
-        """Whether threads need not look here between two calls, because the calls at once do not change."""
+        """Whether threads need not look here between two calls: the limit is known and not exceeded."""
         return self._concurrency.is_known and self.in_flight <= self._concurrency.limit
 
     @property
@@ -91,6 +91,7 @@ class Rotation:
                 delay = self._rate.reserve()
                 if delay > 0:
                     return None, delay
+                # If a thread in the core was faster, the booking is lost. That makes the rate no higher.
                 attempt = source.take(now)
                 if attempt is not None:
                     self.in_flight += 1

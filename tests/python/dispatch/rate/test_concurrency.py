@@ -18,7 +18,7 @@ from layercheck.dispatch.rate.concurrency import ConcurrencyLimit
 class FixedRate:
     """A rate that a test sets."""
 
-    is_steady = False
+    is_fastest_of_lane = False
     caller = 1
     pacer = Pacer(None)
 

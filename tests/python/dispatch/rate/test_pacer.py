@@ -118,25 +118,21 @@ def test_a_decrease_is_as_deep_as_the_share_that_was_refused() -> None:
     assert mild > 600
 
 
-def test_answers_in_bulk_count_like_one_after_the_other() -> None:
+def test_only_answers_to_calls_since_the_decrease_count() -> None:
     clock = Clock()
-    pacers = [Pacer(1000.0, clock=clock, hold_off_s=1.0) for _ in range(2)]
-    for pacer in pacers:
-        pacer.record_answers([(0, 1, clock.now, clock.now)] * 50)  # nothing is adapted, so they say nothing
-        pacer.throttled(clock.now)
+    pacer = Pacer(1000.0, clock=clock, hold_off_s=1.0)
+    for _ in range(50):
+        pacer.answered(clock.now)  # nothing is adapted, so they say nothing
+    pacer.throttled(clock.now)
     before = clock.now
     clock.now += 0.2
-    one, bulk = pacers
-    rate = bulk.rate or 0.0
     for started_at in [before] * 100 + [clock.now] * 8:
-        one.answered(started_at)
-    bulk.record_answers([(0, 1, before, clock.now)] * 100 + [(0, 1, clock.now, clock.now)] * 8)
-    for pacer in pacers:
-        for _ in range(12):
-            pacer.throttled(clock.now)
-    # Calls of before the decrease do not count: four are taken as given, eight were answered, four refused.
-    assert one.rate == bulk.rate
-    assert bulk.rate == pytest.approx(rate * 0.75)
+        pacer.answered(started_at)
+    rate = pacer.rate or 0.0
+    for _ in range(12):
+        pacer.throttled(clock.now)
+    # Four are taken as given, eight were answered, four refused.
+    assert pacer.rate == pytest.approx(rate * 0.75)
 
 
 def test_a_pacer_and_what_its_clock_holds_are_collected() -> None:

@@ -21,6 +21,7 @@ import layercheck as lc
 from dispatch.gate import Gate
 from dispatch.scripted_server import Asked, Reply, ScriptedServer, answer, fault, good, held, is_held
 from fake_account import SECRET, TOKEN, digests
+from layercheck._core import Pacer
 from layercheck.dispatch.outcome import Answer
 from layercheck.dispatch.schedule.metrics import Metrics
 from layercheck.dispatch.schedule.native_loop import LOOK_FOR_WAITING_S
@@ -558,6 +559,24 @@ def test_calls_go_on_in_the_core_while_the_rate_comes_back_from_throttles(in_the
     # The calls of the first burst begin before a throttle is known, and more of them in the core.
     assert 0 < throttles["native"] <= 2 * throttles["wire"] + calls // 50
     assert in_the_core.calls > calls * 0.8
+
+
+def test_the_core_tells_the_pacer_of_each_good_answer(in_the_core: InTheCore) -> None:
+    with ScriptedServer() as server, opened(server.url, rate=2_000.0) as checker:
+        handle: Any = checker._connection.rate
+        # Several throttles within the hold-off count together, with the answers since the decrease.
+        handle.pacer = pacer = Pacer(2_000.0, hold_off_s=1_000.0)
+        pacer.throttled(time.monotonic())
+        checker.check(singly(MANY[:200]))
+        before = pacer.rate
+        for _ in range(4):
+            pacer.throttled(time.monotonic())
+        after = pacer.rate
+    assert in_the_core.calls > 100
+    assert before is not None
+    assert after is not None
+    # Without the answers, half of the calls would seem to be throttled.
+    assert after > 0.7 * before
 
 
 @pytest.mark.parametrize("kind", ["latency", "slow"])

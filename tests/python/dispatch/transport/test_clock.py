@@ -85,7 +85,7 @@ def test_a_machine_whose_clock_is_wrong_signs_with_the_services_time(
 
 
 @by_transport
-def test_a_clock_that_changes_in_the_midst_ends_no_run(transport: TransportName) -> None:
+def test_a_clock_that_changes_in_mid_run_ends_no_run(transport: TransportName) -> None:
     rows = ROWS[:600]
     for _ in range(3):
         with ScriptedServer() as server:
