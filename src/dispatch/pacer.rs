@@ -1,5 +1,6 @@
 //! The rate of one lane, which all its threads and Checkers share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::budget::{Budget, Start};
@@ -41,6 +42,8 @@ pub struct Pacer {
     /// Asked with the lock held, so that no call starts at the rate from before a throttle.
     budget: Budget,
     state: Mutex<State>,
+    /// Whether the state has a peak, so that most answers need no lock.
+    is_adapted: AtomicBool,
 }
 
 /// How a pacer spaces calls, and how it adapts the rate.
@@ -90,12 +93,13 @@ impl Pacer {
             throttled: 0,
             answered: 0,
         };
-        Self { pacing, budget: Budget::new(pacing.burst_s), state: Mutex::new(state) }
+        let (state, is_adapted) = (Mutex::new(state), AtomicBool::new(false));
+        Self { pacing, budget: Budget::new(pacing.burst_s), state, is_adapted }
     }
 
     /// Returns the present rate in calls per second; none while there is no limit.
     pub fn rate(&self, now: f64) -> Option<f64> {
-        self.lock().recovered(now, self.pacing.recovery)
+        self.recovered(&mut self.lock(), now)
     }
 
     /// Returns the rate at which the recovery ends; none for no limit.
@@ -122,7 +126,7 @@ impl Pacer {
     /// `caller` is as for [`Budget::reserve`].
     pub fn reserve(&self, now: f64, caller: u64) -> f64 {
         let mut state = self.lock();
-        let rate = state.recovered(now, self.pacing.recovery);
+        let rate = self.recovered(&mut state, now);
         self.budget.reserve(now, rate, caller)
     }
 
@@ -135,12 +139,15 @@ impl Pacer {
         if state.ceiling != own_rate {
             return Start::Never;
         }
-        let rate = state.recovered(now, self.pacing.recovery);
+        let rate = self.recovered(&mut state, now);
         self.budget.start(now, rate, caller)
     }
 
     /// Notes that the service did not throttle a call which started at that time.
     pub fn answered(&self, started_at: f64) {
+        if !self.is_adapted.load(Ordering::Relaxed) {
+            return;
+        }
         let mut state = self.lock();
         if state.peak.is_some() && started_at > state.decreased_at {
             state.answered = state.answered.saturating_add(1);
@@ -162,16 +169,26 @@ impl Pacer {
     }
 
     fn decrease(&self, state: &mut State, now: f64) {
-        let rate = state.recovered(now, self.pacing.recovery).unwrap_or_else(|| self.budget.flow(now));
+        let rate = self.recovered(state, now).unwrap_or_else(|| self.budget.flow(now));
         let accepted = if state.peak.is_some() { state.accepted() } else { 1.0 };
         let floor = state.ceiling.map_or(self.pacing.floor, |ceiling| self.pacing.floor.min(ceiling));
         let lower = (rate * accepted.clamp(DEEPEST, DECREASE)).max(floor);
         state.rate = Some(lower);
         // After a deep decrease the aim is not the old rate but a little above the new one.
         state.peak = Some(lower / DECREASE);
+        self.is_adapted.store(true, Ordering::Relaxed);
         state.decreased_at = now;
         (state.throttled, state.answered) = (0, 0);
         self.budget.empty(now, lower);
+    }
+
+    /// Returns the rate that the lane has come back to by now.
+    fn recovered(&self, state: &mut State, now: f64) -> Option<f64> {
+        let rate = state.recovered(now, self.pacing.recovery);
+        if state.peak.is_none() {
+            self.is_adapted.store(false, Ordering::Relaxed);
+        }
+        rate
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -25,7 +25,7 @@ fn hasty(rate: Option<f64>) -> Pacer {
 }
 
 /// Tells it of so many answers to calls which started then.
-fn answered(pacer: &Pacer, started_at: f64, count: usize) {
+fn tell_answers(pacer: &Pacer, started_at: f64, count: usize) {
     (0..count).for_each(|_| pacer.answered(started_at));
 }
 
@@ -148,10 +148,10 @@ fn one_throttle_within_the_hold_off_may_be_chance_and_several_are_not() {
 fn a_decrease_is_as_deep_as_the_share_that_was_refused() {
     for (answered, share) in [(0, 0.5), (8, 0.75), (96, DECREASE)] {
         let pacer = Pacer::new(Some(1_000.0), Pacing { hold_off_s: 1.0, ..Pacing::default() });
-        answered(&pacer, 2.0, 100); // nothing is adapted
+        tell_answers(&pacer, 2.0, 100); // nothing is adapted
         pacer.throttled(1.0, 1.0);
-        answered(&pacer, 1.0, 100); // from before
-        answered(&pacer, 1.1, answered);
+        tell_answers(&pacer, 1.0, 100); // from before
+        tell_answers(&pacer, 1.1, answered);
         let before = pacer.rate(1.2).unwrap();
         for _ in 0..CERTAIN {
             pacer.throttled(1.2, 1.1);

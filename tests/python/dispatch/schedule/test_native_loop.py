@@ -562,7 +562,7 @@ def test_calls_go_on_in_the_core_while_the_rate_comes_back_from_throttles(in_the
 
 
 def test_the_core_tells_the_pacer_of_each_good_answer(in_the_core: InTheCore) -> None:
-    with ScriptedServer() as server, opened(server.url, rate=2_000.0) as checker:
+    with ScriptedServer() as server, opened(server.url, rate=2_000.0, max_in_flight=1) as checker:
         handle: Any = checker._connection.rate
         # Several throttles within the hold-off count together, with the answers since the decrease.
         handle.pacer = pacer = Pacer(2_000.0, hold_off_s=1_000.0)
@@ -575,8 +575,8 @@ def test_the_core_tells_the_pacer_of_each_good_answer(in_the_core: InTheCore) ->
     assert in_the_core.calls > 100
     assert before is not None
     assert after is not None
-    # Without the answers, half of the calls would seem to be throttled.
-    assert after > 0.7 * before
+    # Without the answers, up to half of the calls would seem to be throttled, and the rate would fall deeper.
+    assert after > 0.79 * before
 
 
 @pytest.mark.parametrize("kind", ["latency", "slow"])
