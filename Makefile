@@ -285,7 +285,7 @@ bench-cancelled: setup build ## how soon a cancelled check stops; writes bench/r
 bench-giving-up: setup build ## what is unanswered when calls fail at random, some 6 minutes; writes bench/results/giving_up.json
 	$(BIN)/python bench studies.giving_up
 
-bench-failing-calls: setup build ## calls while some fail, in resumed runs and in two runs at once, some 2 minutes; writes bench/results/failing_calls.json
+bench-failing-calls: setup build ## calls while some fail, in resumed runs and in two runs at once, some 2 minutes; writes bench/results and the published table
 	$(BIN)/python bench studies.failing_calls --keep
 
 bench-images: setup build ## checks of whole repositories, beside a script; writes bench/results/images.json

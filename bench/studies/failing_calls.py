@@ -34,8 +34,11 @@ from botocore.config import Config
 
 import layercheck as lc
 from offline.harness import results
+from offline.harness.page import PAGE, insert_table
 
 RESULT = Path(__file__).parent.parent / "results" / "failing_calls.json"
+BEGIN = "<!-- failing calls: begin (written by `make bench-failing-calls`) -->"
+END = "<!-- failing calls: end -->"
 IN_FLIGHT = 32
 BATCH = 100
 FAST, SLOW = 6_000, 900
@@ -200,10 +203,30 @@ def measured(
     return found
 
 
+def table(kept: dict[str, Any]) -> str:
+    """Return the table of a result as Markdown."""
+    lines = ["| what | client | calls/s | CPU ms a call |", "| --- | --- | --- | --- |"]
+    for each in (Measured(**line) for line in kept["measured"]):
+        client = each.client if each.client == PEER else f"layercheck, {each.client}"
+        lines.append(
+            f"| {each.what} | {client} | {each.calls_per_second:,.0f} | {each.cpu_ms_per_call:.3f} |"
+        )
+    peers = ", ".join(f"{name} {version}" for name, version in kept["peers"].items())
+    lines += [
+        "",
+        f"{kept['in_flight']} in flight, no latency, medians of {kept['rounds']} rounds in turns, "
+        f"{kept['date']}: "
+        f"{kept['machine']['cpu']}, {kept['machine']['kind']}, Python {kept['machine']['python']}, {peers}.",
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print the table; with `--keep`, write it to bench/results."""
+    """Print the table; with `--keep`, write it to bench/results and into the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--keep", action="store_true", help="write bench/results/failing_calls.json")
+    parser.add_argument(
+        "--keep", action="store_true", help="write bench/results/failing_calls.json and its table"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     asked = rows(FAST)
@@ -220,7 +243,9 @@ def main() -> None:
             found += measured(what, clients, options.rounds, asked)
     if options.keep:
         kept = {**results.setting(("boto3", "botocore")), "in_flight": IN_FLIGHT, "rounds": options.rounds}
-        RESULT.write_text(json.dumps({**kept, "measured": [asdict(each) for each in found]}, indent=1) + "\n")
+        kept["measured"] = [asdict(each) for each in found]
+        RESULT.write_text(json.dumps(kept, indent=1) + "\n")
+        PAGE.write_text(insert_table(PAGE.read_text(), table(kept), begin=BEGIN, end=END))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import headlines
 from calls import tables as calls_tables
 from offline.harness import summary, tables
 from offline.harness.page import PAGE, insert_table
-from studies import journal
+from studies import failing_calls, journal
 
 ROOT = Path(__file__).parents[3]
 SPEED = PAGE.read_text()
@@ -30,6 +30,11 @@ def test_the_table_of_calls_is_that_of_the_newest_result() -> None:
 def test_the_table_of_journals_is_that_of_the_result() -> None:
     table = journal.table(json.loads(journal.RESULT.read_text()))
     assert insert_table(SPEED, table, begin=journal.BEGIN, end=journal.END) == SPEED
+
+
+def test_the_table_of_failing_calls_is_that_of_the_result() -> None:
+    table = failing_calls.table(json.loads(failing_calls.RESULT.read_text()))
+    assert insert_table(SPEED, table, begin=failing_calls.BEGIN, end=failing_calls.END) == SPEED
 
 
 def test_every_lost_case_is_on_the_page() -> None:
