@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -35,7 +35,7 @@ LIMITS = Limits(
     tick_s=0.02,
     grace_s=0.5,
     timeout_grace_s=0.05,
-    stall_s=1.0,
+    stall_s=30.0,
     body_deadline_s=0.3,
 )
 PATIENT = Limits(tick_s=0.02, grace_s=60)
@@ -303,7 +303,8 @@ def test_calls_that_hang_in_the_core_do_not_hold_up_the_end(
     how: str, in_the_core: InTheCore, gate: Gate
 ) -> None:
     gate.free = 300
-    with ScriptedServer(gate) as server, opened(server.url) as checker:
+    limits = replace(LIMITS, stall_s=1.0) if how == "stalled" else LIMITS
+    with ScriptedServer(gate) as server, opened(server.url, _limits=limits) as checker:
         run = checker.submit(singly(MANY), timeout_s=0.5 if how == "timeout" else None)
         if how in ("cancelled", "left"):
             assert gate.held.wait(60)
