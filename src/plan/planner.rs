@@ -115,8 +115,16 @@ impl Planner {
     /// Takes one row of text.
     #[inline]
     pub fn row(&mut self, row: &[u8]) {
+        self.keep_row(row);
+        self.flush_if_full();
+    }
+
+    /// Takes one row of text, like [`Self::row`], and leaves it to the caller to call
+    /// [`Self::flush_if_full`]: a caller that holds a lock releases it first.
+    #[inline]
+    pub fn keep_row(&mut self, row: &[u8]) {
         match self.parse(row) {
-            Ok((digest, spelling)) => self.accept(&digest, spelling),
+            Ok((digest, spelling)) => self.keep(&digest, spelling),
             Err(error) => self.reject(error, Some(row)),
         }
     }
@@ -125,25 +133,53 @@ impl Planner {
     /// documents of images must be.
     pub fn strict_row(&mut self, row: &[u8]) {
         match parse::parse_strict(row) {
-            Ok((digest, spelling)) => self.accept(&digest, spelling),
+            Ok((digest, spelling)) => self.keep(&digest, spelling),
             Err(error) => self.reject(error, Some(row)),
         }
+        self.flush_if_full();
     }
 
     /// Takes one row that is null (`text` is None) or another object that is not text.
     pub fn not_text(&mut self, text: Option<&[u8]>) {
+        self.keep_not_text(text);
+        self.flush_if_full();
+    }
+
+    /// Takes a row like [`Self::not_text`], as [`Self::keep_row`] does.
+    pub fn keep_not_text(&mut self, text: Option<&[u8]>) {
         self.reject(ParseError { kind: RejectKind::NotText, offset: 0 }, text);
     }
 
     /// Takes one row of binary data: the 32 bytes of a raw digest. Data of another length is a row of the wrong
     /// length, and its text is `0x` and its hex digits, because the bytes themselves are not text.
     pub fn raw_row(&mut self, row: &[u8]) {
+        self.keep_raw_row(row);
+        self.flush_if_full();
+    }
+
+    /// Takes a row like [`Self::raw_row`], as [`Self::keep_row`] does.
+    pub fn keep_raw_row(&mut self, row: &[u8]) {
         if let Ok(digest) = <[u8; DIGEST_LEN]>::try_from(row) {
-            self.accept(&Digest(digest), Spelling::Canonical);
+            self.keep(&Digest(digest), Spelling::Canonical);
             return;
         }
         let error = ParseError { kind: RejectKind::WrongLength, offset: row.len().min(DIGEST_LEN) };
         self.reject(error, Some(&raw_text(row)));
+    }
+
+    /// Whether rows that were kept should be flushed.
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.rows.is_full()
+    }
+
+    /// Gives the rows that were taken their indices, if they are many.
+    #[inline]
+    pub fn flush_if_full(&mut self) {
+        if self.is_full() {
+            self.flush();
+        }
     }
 
     /// Takes one row for each raw digest.
@@ -195,12 +231,17 @@ impl Planner {
     /// Takes one row that was already parsed.
     #[inline]
     pub(crate) fn accept(&mut self, digest: &Digest, spelling: Spelling) {
+        self.keep(digest, spelling);
+        self.flush_if_full();
+    }
+
+    #[inline]
+    fn keep(&mut self, digest: &Digest, spelling: Spelling) {
         self.spellings[spelling as usize] += 1;
         if let Err(refused) = self.rows.push(digest, &self.seed) {
             return self.fail(refused);
         }
         self.count += 1;
-        self.flush_if_full();
     }
 
     #[cold]
@@ -214,7 +255,6 @@ impl Planner {
             return self.fail(refused);
         }
         self.count += 1;
-        self.flush_if_full();
     }
 
     /// Frees all memory, so that there is some for the exception.
@@ -223,13 +263,6 @@ impl Planner {
         self.indexer = Err(refused);
         self.rows = Rows::default();
         self.rejects = Rejects::default();
-    }
-
-    #[inline]
-    fn flush_if_full(&mut self) {
-        if self.rows.is_full() {
-            self.flush();
-        }
     }
 
     #[cold]
@@ -288,5 +321,6 @@ impl Sink for Planner {
         let parsed = self.parse(line.text);
         let too_long = ParseError { kind: RejectKind::WrongLength, offset: MAX_LINE };
         self.reject(parsed.err().unwrap_or(too_long), Some(line.text));
+        self.flush_if_full();
     }
 }

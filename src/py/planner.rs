@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::input::files::ColumnArgument;
-use super::input::{Block, arrow, files, fixed, rows};
+use super::input::{arrow, files, fixed, rows};
 use super::layout::PyLayout;
 use super::plan::PyPlan;
 use crate::input::csv::{Csv, Delimiter};
@@ -20,7 +20,6 @@ use crate::protocol::MAX_BATCH;
 #[pyclass(name = "Planner", module = "layercheck._core")]
 pub(super) struct PyPlanner {
     planner: Option<Planner>,
-    block: Block,
     /// The text file that `feed` is in.
     lines: TextLines,
     /// Whether bytes of variable length are raw digests, and not text.
@@ -35,12 +34,7 @@ impl PyPlanner {
     #[new]
     #[pyo3(signature = (*, strict = false, threads = None, raw = false))]
     fn new(strict: bool, threads: Option<usize>, raw: bool) -> Self {
-        Self {
-            planner: Some(Planner::new(strict).threads(threads)),
-            block: Block::default(),
-            lines: TextLines::default(),
-            raw,
-        }
+        Self { planner: Some(Planner::new(strict).threads(threads)), lines: TextLines::default(), raw }
     }
 
     /// Whether bytes of variable length are raw digests.
@@ -59,7 +53,7 @@ impl PyPlanner {
     /// through.
     fn extend(&mut self, rows: &Bound<'_, PyAny>) -> PyResult<()> {
         let planner = self.planner.as_mut().ok_or_else(used_up)?;
-        rows::extend(planner, &mut self.block, rows, self.raw)
+        rows::extend(planner, rows, self.raw)
     }
 
     /// Take every digest of a plan as a row.

@@ -4,34 +4,35 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
 
 use super::arrow;
-use super::block::{Block, LONG_ROW};
 use crate::memory;
 use crate::plan::planner::Planner;
 
+/// Bytes of rows that are parsed at most before other threads of the interpreter can run; with the planner's
+/// blocks, some tenths of a millisecond of work.
+const BYTES: usize = 1 << 20;
+
 /// Takes every item as a row, or the rows of an item that is Arrow data, such as a record batch. With `raw`,
 /// bytes are raw digests and not text. Exceptions of the iterable pass through.
-pub(in crate::py) fn extend(
-    planner: &mut Planner,
-    block: &mut Block,
-    rows: &Bound<'_, PyAny>,
-    raw: bool,
-) -> PyResult<()> {
+pub(in crate::py) fn extend(planner: &mut Planner, rows: &Bound<'_, PyAny>, raw: bool) -> PyResult<()> {
     // Another object may have a length too, but asking for it runs its code.
     let known = rows.cast::<PyList>().map(PyListMethods::len);
     planner.expect(known.or_else(|_| rows.cast::<PyTuple>().map(PyTupleMethods::len)).unwrap_or_default());
-    let mut taker = Taker { planner, block, raw };
+    let mut taker = Taker { planner, raw, bytes: 0 };
     // Lists and tuples are iterated too: access by index took the same time, and prefetching items took
     // longer. An iterator stays valid if its list is changed meanwhile.
     for item in rows.try_iter()? {
         taker.item(&item?)?;
     }
-    taker.flush(rows.py())
+    taker.pause(rows.py())
 }
 
+/// Parses rows where they are, under the interpreter lock: a copy would take longer than to parse them. Their
+/// look-up, which waits for memory, is done with the lock released.
 struct Taker<'a> {
     planner: &'a mut Planner,
-    block: &'a mut Block,
     raw: bool,
+    /// Bytes of the rows since the last pause.
+    bytes: usize,
 }
 
 impl Taker<'_> {
@@ -53,14 +54,14 @@ impl Taker<'_> {
             return self.bytes(item.py(), &bytes.to_vec());
         }
         if item.is_none() {
-            self.block.push_null()?;
+            self.planner.keep_not_text(None);
         } else if is_arrow(item)? {
-            self.flush(item.py())?;
+            self.pause(item.py())?;
             return arrow::extend(self.planner, item, self.raw);
         } else {
-            self.block.push_other(describe(item).as_bytes())?;
+            self.planner.keep_not_text(Some(describe(item).as_bytes()));
         }
-        self.flush_if_full(item.py())
+        self.taken(item.py(), 0)
     }
 
     #[inline]
@@ -68,34 +69,27 @@ impl Taker<'_> {
         if !self.raw {
             return self.text(py, bytes);
         }
-        if bytes.len() <= LONG_ROW {
-            self.block.push_raw(bytes)?;
-            return self.flush_if_full(py);
-        }
-        self.flush(py)?;
-        self.planner.raw_row(bytes);
-        Ok(())
+        self.planner.keep_raw_row(bytes);
+        self.taken(py, bytes.len())
     }
 
     #[inline]
     fn text(&mut self, py: Python<'_>, text: &[u8]) -> PyResult<()> {
-        if text.len() <= LONG_ROW {
-            self.block.push_text(text)?;
-            return self.flush_if_full(py);
-        }
-        self.flush(py)?;
-        self.planner.row(text);
-        Ok(())
+        self.planner.keep_row(text);
+        self.taken(py, text.len())
     }
 
     #[inline]
-    fn flush_if_full(&mut self, py: Python<'_>) -> PyResult<()> {
-        if self.block.is_full() { self.flush(py) } else { Ok(()) }
+    fn taken(&mut self, py: Python<'_>, bytes: usize) -> PyResult<()> {
+        self.bytes += bytes;
+        if self.planner.is_full() || self.bytes >= BYTES { self.pause(py) } else { Ok(()) }
     }
 
     #[cold]
-    fn flush(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.block.flush(py, self.planner)?;
+    fn pause(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.bytes = 0;
+        py.detach(|| self.planner.flush_if_full());
+        self.planner.check()?;
         // A long list may run no Python code, so Ctrl-C is checked here.
         py.check_signals()
     }
