@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::Start;
 use super::schedule::{Call, Scheduler};
+use super::seats::{Current, Seat, Seats};
 use crate::memory::{self, OutOfMemory};
 
 /// How long a thread waits for its next call, seconds. A thread that waits stands in the way of whoever stops
@@ -28,9 +29,6 @@ const TICK_S: f64 = 0.002;
 /// How long a thread stays that other runs wait for too, seconds. So runs get their calls in turn.
 const STAY_S: f64 = 0.02;
 
-/// A place in the loop, for one thread: the number of the call that it came with.
-pub type Seat = u64;
-
 /// A call with its good answer. Times are seconds on the clock of the loop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answered {
@@ -40,15 +38,6 @@ pub struct Answered {
     pub started_at: f64,
     /// When its answer was merged.
     pub answered_at: f64,
-}
-
-/// The call that a seat is at.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Current {
-    /// The call.
-    pub call: Call,
-    /// Whether it is not settled yet.
-    pub open: bool,
 }
 
 /// Requests that began in the loop.
@@ -82,20 +71,13 @@ struct State {
     /// The answers since the last look. Never longer than its first capacity.
     answered: Vec<Answered>,
     most: usize,
-    seats: Vec<Option<Seated>>,
+    seats: Seats,
     /// Threads that wait for their next call.
     waiting: usize,
     /// One of them sleeps until that call may start.
     keeps_time: bool,
     /// One of them was woken to keep the time. Threads that come later wait, so that each gets its turn.
     handed_over: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Seated {
-    seat: Seat,
-    since: f64,
-    current: Current,
 }
 
 /// What a thread does next.
@@ -118,8 +100,6 @@ impl CallLoop {
         most: usize,
         (at, now): (Instant, f64),
     ) -> Result<Self, OutOfMemory> {
-        let mut seats = memory::with_room(threads)?;
-        seats.resize(threads, None);
         // Room for the answers of all threads beyond `most`, because each may have one under way.
         let answered = memory::with_room(most + threads)?;
         let state = Mutex::new(State {
@@ -128,7 +108,7 @@ impl CallLoop {
             begun: Begun::default(),
             answered,
             most,
-            seats,
+            seats: Seats::new(threads)?,
             waiting: 0,
             keeps_time: false,
             handed_over: false,
@@ -194,41 +174,32 @@ impl CallLoop {
 
     /// Gives a seat to the thread that makes this call, which was just taken; none if there is no free seat.
     pub fn sit(&self, call: &Call) -> Option<Seat> {
-        let mut state = self.lock();
-        let free = state.seats.iter_mut().find(|seat| seat.is_none())?;
-        let current = Current { call: call.clone(), open: true };
-        *free = Some(Seated { seat: call.number, since: call.started_at, current });
-        Some(call.number)
+        self.lock().seats.sit(call)
     }
 
     /// Returns what a seat is at; none if it was left.
     #[must_use]
     pub fn current(&self, seat: Seat) -> Option<Current> {
-        self.lock().at(seat).map(|seated| seated.current.clone())
+        self.lock().seats.at(seat).map(|seated| seated.current.clone())
     }
 
     /// Whether a seat was not left yet.
     #[must_use]
     pub fn is_taken(&self, seat: Seat) -> bool {
-        self.lock().at(seat).is_some()
+        self.lock().seats.at(seat).is_some()
     }
 
     /// Ends a seat; returns what it was at. A thread that makes a call there stops after it, and its answer
     /// is not settled. A thread that waits there stops at once.
     pub fn leave(&self, seat: Seat) -> Option<Current> {
         let mut state = self.lock();
-        let is_it = |each: &&mut Option<Seated>| each.as_ref().is_some_and(|seated| seated.seat == seat);
-        let left = state.seats.iter_mut().find(is_it)?;
         self.turn.notify_all();
-        left.take().map(|seated| seated.current)
+        state.seats.leave(seat)
     }
 
     /// Ends the seat that is at the call with this number, if it is not settled; returns which seat that was.
     pub fn give_up(&self, call: u64) -> Option<Seat> {
-        let mut state = self.lock();
-        let is_at = |seated: &Seated| seated.current.open && seated.current.call.number == call;
-        let found = state.seats.iter_mut().find(|each| each.as_ref().is_some_and(is_at))?;
-        found.take().map(|seated| seated.seat)
+        self.lock().seats.give_up(call)
     }
 
     /// Copies the answers since the last look behind `into`, in the order in which they came, as far as that
@@ -326,19 +297,14 @@ impl CallLoop {
 }
 
 impl State {
-    fn at(&mut self, seat: Seat) -> Option<&mut Seated> {
-        self.seats.iter_mut().flatten().find(|seated| seated.seat == seat)
-    }
-
     /// Settles the call of a seat; returns whether the thread may take another.
     fn settle(&mut self, seat: Seat, scheduler: &mut Scheduler, now: f64) -> bool {
-        let Some(seated) = self.at(seat) else { return false };
+        let Some(seated) = self.seats.at(seat) else { return false };
         seated.current.open = false;
         let call = &seated.current.call;
         let answered = Answered { call: call.digests.clone(), started_at: call.started_at, answered_at: now };
-        // The loop opens after the first answer, so that there are no suspects.
-        let proven = scheduler.settle(call, now);
-        debug_assert!(proven.is_empty(), "suspects after the first answer");
+        // The caller refuses the suspects, if there are any.
+        scheduler.settle(call, now);
         self.answered.push(answered);
         self.answered.len() < self.most
     }
@@ -349,7 +315,7 @@ impl State {
         let Ok(Some(call)) = scheduler.take(now) else { return Next::NothingDue };
         self.begun.requests += 1;
         self.begun.retries += usize::from(call.requests > 1);
-        if let Some(seated) = self.at(seat) {
+        if let Some(seated) = self.seats.at(seat) {
             seated.current = Current { call: call.clone(), open: true };
         }
         Next::Taken(call)
@@ -358,7 +324,7 @@ impl State {
     /// Whether the thread of a seat may take its next call here.
     fn may_stay(&mut self, seat: Seat, now: f64) -> bool {
         let (is_open, is_shared) = (self.is_open, self.is_shared);
-        self.at(seat).is_some_and(|seated| is_open && !(is_shared && now - seated.since >= STAY_S))
+        self.seats.at(seat).is_some_and(|seated| is_open && !(is_shared && now - seated.since >= STAY_S))
     }
 }
 

@@ -190,10 +190,15 @@ impl PyScheduler {
         self.lock().put_back(call.get().call.clone(), now);
     }
 
-    /// Note that a call was answered; return the suspects, which the answer proves to be at fault.
-    fn settle(&self, call: &Bound<'_, PyCall>, now: f64) -> Vec<PyCall> {
-        let proven = self.lock().settle(&call.get().call, now);
+    /// Return the suspects, and forget them, if an answer has proven that they are at fault.
+    fn take_proven(&self) -> Vec<PyCall> {
+        let proven = self.lock().take_proven();
         calls(proven)
+    }
+
+    /// Note that a call was answered, which proves that the suspects are at fault.
+    fn settle(&self, call: &Bound<'_, PyCall>, now: f64) {
+        self.lock().settle(&call.get().call, now);
     }
 
     /// Ask a call again whose answer lacked digests or contradicted itself; False if it was the last try.

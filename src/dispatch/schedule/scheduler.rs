@@ -214,6 +214,11 @@ impl Scheduler {
         std::mem::take(&mut self.suspects)
     }
 
+    /// The same, once an answer has proven that they are at fault; none before.
+    pub fn take_proven(&mut self) -> Vec<Call> {
+        if self.answered { self.take_suspects() } else { Vec::new() }
+    }
+
     /// Whether so many requests failed in a row that new batches wait.
     #[must_use]
     pub const fn in_outage(&self) -> bool {
@@ -223,7 +228,7 @@ impl Scheduler {
     /// Whether an answer is all that follows from an answer: nothing else is decided by it.
     #[must_use]
     pub fn is_calm(&self) -> bool {
-        self.answered && !self.stopped && self.suspects.is_empty()
+        !self.stopped && self.suspects.is_empty()
     }
 
     /// Whether so many requests failed in a row, and for so long, that the service has stopped.
@@ -285,15 +290,15 @@ impl Scheduler {
         Ok(Some(call))
     }
 
-    /// Notes that a call was answered; returns the suspects, which the answer proves to be at fault.
-    pub fn settle(&mut self, call: &Call, now: f64) -> Vec<Call> {
+    /// Notes that a call was answered, which proves that the suspects are at fault: see
+    /// [`Self::take_proven`].
+    pub fn settle(&mut self, call: &Call, now: f64) {
         self.land(call);
         (self.answered, self.reached) = (true, true);
         self.progressed(now);
         if self.credit < MOST_CREDIT {
             self.credit += if call.half && call.requests == 1 { Self::HALF_EARNS } else { 1 };
         }
-        self.take_suspects()
     }
 
     /// Asks a call again whose answer lacked digests or contradicted itself; returns false if it was the last

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Mutex;
 use std::thread;
 
-use layercheck::dispatch::call_loop::Current;
+use layercheck::dispatch::Current;
 use layercheck::dispatch::{Begun, Call, Seat};
 
 use super::{BAD, BATCH, BEGIN, Run, TRANSIENT, at_once, good};

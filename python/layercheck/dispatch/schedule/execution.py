@@ -211,6 +211,7 @@ class Execution:
         if answers:
             for subscriber in self._subscribers:
                 subscriber.record_answers(answers)
+            self._refuse_proven(time.monotonic())
             self._review_loop()
 
     def _review_loop(self) -> None:
@@ -241,8 +242,8 @@ class Execution:
         settle(call, now)
 
     def _settle_answer(self, call: Call, merged: Merged, now: float) -> None:
-        for suspect in self._scheduler.settle(call, now):
-            self._refuse(suspect, self._suspected.pop(suspect.number), now)
+        self._scheduler.settle(call, now)
+        self._refuse_proven(now)
         cause = None
         missing = merged.left_out + merged.contradicted
         if missing and self._scheduler.ask_rest(call, now):
@@ -265,6 +266,7 @@ class Execution:
             self._pool.notify()
             self._tell(Outcome(kind, call, now, failure=failure))
         elif decision == RetryDecision.REFUSE:
+            self._refuse_proven(now)  # in the order in which they were asked
             self._refuse(call, failure, now)
         elif any(suspect.number == call.number for suspect in self._scheduler.suspects):
             self._suspected[call.number] = failure
@@ -277,6 +279,12 @@ class Execution:
         elif decision == RetryDecision.STALL:
             self.ending.stall(now, f"no usable answer any more; the last error was {failure.summary}")
             self.stop_asking()
+
+    def _refuse_proven(self, now: float) -> None:
+        """Refuse the digests that were refused before any answer, once there is one."""
+        if self._suspected:
+            for call in self._scheduler.take_proven():
+                self._refuse(call, self._suspected.pop(call.number), now)
 
     def _refuse(self, call: Call, failure: Failure, now: float) -> None:
         self._ledger.refuse(call.start, failure.code, failure.message)

@@ -248,7 +248,7 @@ class Scheduler:
     @property
     def is_calm(self) -> bool:
         """Whether an answer is all that follows from an answer."""
-        return self.answered and not self.stopped and not self.suspects
+        return not self.stopped and not self.suspects
 
     def is_silent(self, now: float) -> bool:
         """Whether so many requests failed in a row, and for so long, that the service has stopped."""
@@ -277,19 +277,22 @@ class Scheduler:
         self.in_flight.append(call)
         return call
 
-    def settle(self, call: Call, now: float) -> list[Call]:
-        """Note that a call was answered; return the suspects, which the answer proves to be at fault."""
+    def settle(self, call: Call, now: float) -> None:
+        """Note that a call was answered, which proves that the suspects are at fault."""
         self.land(call)
         self.answered = self.reached = True
         self._progressed(now)
         if self.credit < MOST_CREDIT:
             self.credit += HALF_EARNS if call.half and call.requests == 1 else 1
-        return self.take_suspects()
 
     def take_suspects(self) -> list[Call]:
         """Return the suspects, and forget them."""
         suspects, self.suspects = self.suspects, []
         return suspects
+
+    def take_proven(self) -> list[Call]:
+        """Return the suspects, and forget them, once there was an answer."""
+        return self.take_suspects() if self.answered else []
 
     def ask_rest(self, call: Call, now: float) -> bool:
         """Ask a call again whose answer was incomplete; return False if it was the last try."""

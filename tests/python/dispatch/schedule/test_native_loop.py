@@ -183,6 +183,38 @@ def test_faults_between_good_answers_change_no_verdict(faults: list[Fault], in_t
     assert in_the_core.calls > 0
 
 
+def test_the_first_calls_of_a_later_run_are_made_in_the_core_too(in_the_core: InTheCore) -> None:
+    with ScriptedServer() as server, opened(server.url) as checker:
+        checker.check(singly(MANY[:1_000]))  # how boto3 asks, and how fast the service is
+        in_the_core.calls = 0
+        report = checker.check(singly(MANY[:8]))
+    assert_true(report, MANY[:8])
+    assert in_the_core.calls == 8
+
+
+def test_a_digest_that_an_answer_in_the_core_proves_to_be_at_fault_is_refused(
+    in_the_core: InTheCore, gate: Gate
+) -> None:
+    rows = MANY[:8]
+    gate.free = 100
+
+    def script(asked: Asked) -> Reply:
+        return fault("InvalidParameterException", "no") if rows[3] in asked.digests else gate(asked)
+
+    with ScriptedServer(script) as server, opened(server.url) as checker:
+        checker.check(singly(MANY[100:200]))
+        in_the_core.calls = 0
+        run = checker.submit(singly(rows))
+        while not run._execution._scheduler.suspects:
+            assert not run._wait(0.01)
+        gate.opened.set()
+        report = run.result(60)
+    assert list(report.digests("refused")) == [rows[3]]
+    assert report.counts["available"] + report.counts["unavailable"] == 7
+    assert report.complete
+    assert in_the_core.calls == 7
+
+
 def test_calls_that_fail_do_not_bring_the_other_threads_back_from_the_core(in_the_core: InTheCore) -> None:
     faults = [Fault("server_error", probability=0.01)]
     with (

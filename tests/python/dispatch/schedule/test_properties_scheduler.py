@@ -288,11 +288,20 @@ class Run:
         elif (failure := service.outcome(same, self.rng)) is not None:
             self._fail(call, same, failure, now)
         else:
-            assert seen(core.settle(call, now)) == seen(reference.settle(same, now))
+            core.settle(call, now)
+            reference.settle(same, now)
+            self._take_proven(0.9)
             if chance < 0.05:
                 asks = reference.ask_rest(same, now)
                 assert core.ask_rest(call, now) == asks
                 self.reached["ask the rest" if asks else "leave the rest"] += 1
+
+    def _take_proven(self, chance: float) -> None:
+        # A run looks for them after an answer, and now and then others fail before.
+        if self.rng.random() < chance:
+            proven = seen(self._reference.take_proven())
+            assert seen(self._core.take_proven()) == proven
+            self.reached["proven"] += bool(proven)
 
     def _fail(self, call: _core.Call, same: ref.Call, failure: ref.Failure, now: float) -> None:
         reference, had_begun = self._reference, self._reference.search.has_begun
@@ -311,8 +320,10 @@ class Run:
         base_s, asking_s = limits.retry.back_off_base_s, limits.retry.asking_s
         if what < 0.8:
             self._now += self.rng.choice([1.0, ref.LATELY * base_s, limits.outage_s, asking_s])
-        elif what < 0.9:
+        elif what < 0.85:
             assert seen(self._core.take_suspects()) == seen(self._reference.take_suspects())
+        elif what < 0.9:
+            self._take_proven(1.0)
         elif what < 0.95:
             self._core.forget_in_flight()
             self._reference.forget_in_flight()
@@ -394,8 +405,8 @@ def test_random_runs_reach_every_decision() -> None:
     reached: Counter[str] = Counter()
     for seed in range(300):
         reached += any_run(seed).reached
-    others = ["last round", "probe", "begin again", "search", "silence", "ask the rest", "leave the rest"]
-    assert set(reached) == {*NAMES.values(), *others}
+    others = {"last round", "probe", "begin again", "search", "silence", "ask the rest", "leave the rest"}
+    assert set(reached) == {*NAMES.values(), *others, "proven"}
 
 
 def long_run(numbers: int, batch_size: int, service: Service) -> Run:

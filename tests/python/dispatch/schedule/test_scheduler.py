@@ -155,8 +155,11 @@ def test_suspects_are_proven_by_the_first_answer() -> None:
     assert todo.fail(call, BAD, 0.0) == RetryDecision.SPLIT
     left = taken(todo, 0.0)
     assert todo.fail(left, BAD, 0.0) == RetryDecision.SUSPECT
-    proven = todo.settle(taken(todo, 0.0), 0.0)
-    assert [(suspect.start, suspect.stop) for suspect in proven] == [(0, 1)]
+    right = taken(todo, 0.0)
+    assert todo.take_proven() == []
+    todo.settle(right, 0.0)
+    assert [(suspect.start, suspect.stop) for suspect in todo.take_proven()] == [(0, 1)]
+    assert todo.take_proven() == todo.suspects == []
     assert todo.finished
 
 
