@@ -29,7 +29,8 @@ _SLICE_S = 0.1
 """Longest that `_wait` blocks at once, seconds."""
 
 _SPARE_BYTES = 4 << 20
-"""Memory that a run keeps for its end. The system gives no page of it, because nothing is written there."""
+"""Memory that a run keeps for its end, as `bytes`. The system gives no page of it, because nothing is written
+there; a `bytearray` would write its zeros."""
 
 _runs: weakref.WeakSet[Run] = weakref.WeakSet()
 """The runs of this process, for its children."""
@@ -79,7 +80,7 @@ class Run(Future["Report"]):
         self._end = threading.Lock()  # held until the end; see `_wait`
         self._end.acquire()
         self._steered = threading.Lock()  # taken once, by the thread that brings the run to its end
-        self._spare: bytearray | None = bytearray(_SPARE_BYTES)
+        self._spare: bytes | None = bytes(_SPARE_BYTES)
         self._outcome: tuple[Report | None, BaseException | None] | None = None
         self._process = MakingProcess("Run")
         _runs.add(self)
