@@ -77,10 +77,6 @@ class SingleCalls:
         retry: How often a call is made again.
         call_deadline_s: Longest time of one call.
         clock: Seconds, monotonic.
-
-    Attributes:
-        calls: Requests sent, by operation.
-        throttles: Requests that the service throttled, by operation.
     """
 
     def __init__(
@@ -93,8 +89,8 @@ class SingleCalls:
         call_deadline_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.calls: Counter[str] = Counter()
-        self.throttles: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
+        self._throttles: Counter[str] = Counter()
         self._signing = signing
         self._pace_of = pace_of
         self._renewable = renewable
@@ -108,8 +104,20 @@ class SingleCalls:
     def counted(self) -> Self:
         """Return the same with counts of its own."""
         copied = copy.copy(self)
-        copied.calls, copied.throttles = Counter(), Counter()
+        copied._calls, copied._throttles = Counter(), Counter()
         return copied
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Requests sent so far, by operation: a copy, because other threads go on counting."""
+        with self._lock:
+            return self._calls.copy()
+
+    @property
+    def throttles(self) -> Counter[str]:
+        """Requests that the service throttled so far, by operation; likewise."""
+        with self._lock:
+            return self._throttles.copy()
 
     def make(
         self, operation: str, method: Callable[[], Any], patience: Patience, *, final: Collection[str] = ()
@@ -156,7 +164,7 @@ class SingleCalls:
             with self._lock:
                 delay = 0.0 if pace is None else pace.reserve()
                 if not delay:
-                    self.calls[operation] += 1
+                    self._calls[operation] += 1
                     return self._clock()
             patience.sleep(delay)
 
@@ -224,7 +232,8 @@ class SingleCalls:
         ):
             return None
         if kind == "throttled":
-            self.throttles[operation] += 1
+            with self._lock:
+                self._throttles[operation] += 1
             pace = self._pace_of(operation)
             if pace is not None:
                 pace.throttled(started_at)

@@ -110,7 +110,8 @@ class ImageRun(Future[ImageReport]):
         self._counter = ProgressCounter()
         self._notes: list[str] = []
         self._platforms = PlatformChoice(options.platforms)
-        self._totals = _Totals()
+        self._totals = _Totals()  # of the checks that ended
+        self._moving = threading.Lock()  # held while a check moves to them
         self._rules: RulesUnderWay | None = None
         self._has_told_rules = False
         # What is known of each repository that was not given away by `finished`.
@@ -143,7 +144,7 @@ class ImageRun(Future[ImageReport]):
 
     def _report(self, *, final: bool = False) -> ImageReport:
         # A check that ends meanwhile is in both, and its report is the one that counts.
-        under_way = {found: check.so_far(final=final) for found, check in list(self._checks.items())}
+        under_way = {found: check.so_far(final=final) for found, check in self._checks.copy().items()}
         reports = [*{**under_way, **self._reports}.values()]
         return ImageReport(
             reports, target=self._connection.target, notes=list(self._notes), stats=self._stats()
@@ -312,8 +313,9 @@ class ImageRun(Future[ImageReport]):
         check = self._checks[found]
         if self._keep:
             self._reports[found] = report
-        del self._checks[found]
-        self._totals.add(check)
+        with self._moving:
+            del self._checks[found]
+            self._totals.add(check)
         self._platforms.look(report)
         counts = report.counts
         self._tell_rules(report)
@@ -393,8 +395,10 @@ class ImageRun(Future[ImageReport]):
         totals = _Totals()
         totals.calls.update(self._operations.calls)
         totals.throttles.update(self._operations.throttles)
-        totals.add(self._totals)
-        for each in list(self._checks.values()):
+        with self._moving:
+            totals.add(self._totals)
+            checks = self._checks.copy()
+        for each in checks.values():
             totals.add(each)
         seconds = time.monotonic() - self._began_at
         return ImageStats(
