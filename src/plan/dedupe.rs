@@ -25,6 +25,12 @@ const APART: usize = 24;
 /// Buckets of the smallest table. The number of buckets is always a power of two.
 const FEWEST: usize = 1 << 7;
 
+/// Digests for which memory is reserved at once, if so many will come: with their buckets, as much as has
+/// mappings of its own, in huge pages, which grow without a copy (`src/allocator/mapping.rs`).
+const MANY_DIGESTS: usize = 1 << 20;
+/// The buckets in as much memory.
+const MANY_BUCKETS: usize = MANY_DIGESTS * size_of::<Digest>() / size_of::<Bucket>();
+
 /// The most buckets: a tag has no more bits to choose a bucket by.
 const MOST: u64 = 1 << 32;
 
@@ -156,9 +162,14 @@ impl Dedupe {
         &self.unique
     }
 
-    /// Reserves memory for `more` unique digests. If the system refuses, nothing changes.
+    /// Reserves memory for about `more` digests, before the first. If the system refuses, nothing changes.
     pub fn expect(&mut self, more: usize) {
-        let _ = memory::reserve_exact(&mut self.unique, more);
+        // Reserved memory costs nothing until it is used. How many of the digests are equal is not known.
+        let _ = memory::reserve_exact(&mut self.unique, more.min(MANY_DIGESTS));
+        if more >= MANY_DIGESTS {
+            let missing = MANY_BUCKETS.saturating_sub(self.buckets.len());
+            let _ = memory::reserve_exact(&mut self.buckets, missing);
+        }
     }
 
     /// Returns the unique digests in first-seen order.

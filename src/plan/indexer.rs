@@ -32,10 +32,6 @@ const FIRST_STEPS: usize = 256 << 10;
 /// How long the thread waits for nothing.
 const FIRST_WAIT: Duration = Duration::from_micros(50);
 
-/// Digests for which memory is reserved at once, if so many rows will come: as many as fill eight megabytes,
-/// from where the column grows without a copy.
-const FIRST_DIGESTS: usize = 1 << 18;
-
 /// A block of parsed rows.
 #[derive(Debug)]
 pub struct Rows {
@@ -157,7 +153,7 @@ impl Indexer {
         // Reserved memory costs nothing until it is used.
         let _ = memory::reserve_exact(&mut self.row_index, more);
         if let Place::Caller(dedupe) = &mut self.place {
-            dedupe.expect(more.min(FIRST_DIGESTS));
+            dedupe.expect(more);
         }
     }
 
