@@ -250,7 +250,7 @@ $(CACHE)/aws_sdk_rust/.made: $(wildcard bench/peers/aws_sdk_rust/Cargo.* bench/p
 	cargo build --release --locked --manifest-path bench/peers/aws_sdk_rust/Cargo.toml --target-dir $(CACHE)/aws_sdk_rust
 	@touch $@
 
-bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## calls beside boto3, aiobotocore and the AWS SDK for Rust, some 10 minutes; writes bench/results and the published table
+bench-calls: setup build $(CACHE)/aiobotocore/.made $(CACHE)/aws_sdk_rust/.made ## calls beside boto3, aiobotocore and the AWS SDK for Rust, some 15 minutes; writes bench/results and the published table
 	$(BIN)/python bench calls.suite --results bench/results --page
 	$(BIN)/python bench headlines
 

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from calls.tables import from_texts
 from offline.harness.page import insert_table
 from offline.harness.tables import seconds
 
@@ -70,7 +71,7 @@ def _file(document: Document) -> str:
 
 def _calls(document: Document) -> list[str]:
     point = next(point for point in document["points"] if point["name"] == document["headlines"][0])
-    own = {one["name"] for one in document["contenders"] if one["ours"]}
+    own = from_texts(document)
     rates = {line["name"]: line["calls_per_s"] for line in point["lines"] if not line["problem"]}
     best = max(rate for name, rate in rates.items() if name in own)
     what = f"calls of 100 digests, {point['in_flight']} in flight, {point['latency_ms']} ms latency"

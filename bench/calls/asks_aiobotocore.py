@@ -38,6 +38,9 @@ class Aiobotocore:
         )
         return await self._stack.enter_async_context(client)
 
+    def prepare(self, digests: list[str]) -> list[str]:
+        return digests
+
     def ask(self, digests: list[str]) -> bytes:
         return self._runner.run(self._ask(digests))
 

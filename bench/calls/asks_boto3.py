@@ -32,6 +32,9 @@ class Threads:
         )
         self._pool = ThreadPoolExecutor(task.in_flight)
 
+    def prepare(self, digests: list[str]) -> list[str]:
+        return digests
+
     def ask(self, digests: list[str]) -> bytes:
         batches = [digests[start : start + BATCH] for start in range(0, len(digests), BATCH)]
         known: dict[str, str] = {}
@@ -79,6 +82,9 @@ class Processes:
         half = replace(task, in_flight=max(1, task.in_flight // self.COUNT))
         # Each process has a pool of its own, so that neither process does the work of both.
         self._pools = [ProcessPoolExecutor(1, context, _begin, (half,)) for _ in range(self.COUNT)]
+
+    def prepare(self, digests: list[str]) -> list[str]:
+        return digests
 
     def ask(self, digests: list[str]) -> bytes:
         batches = -(-len(digests) // BATCH)

@@ -1,4 +1,4 @@
-"""layercheck without a limit of rate; the option is the transport."""
+"""layercheck without a limit of rate; the option is the transport, with ", ready plan" for a plan."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import boto3
 
 import layercheck as lc
 from calls import trial
+
+READY = ", ready plan"
 
 
 class Timed:
@@ -35,6 +37,8 @@ class Layercheck:
 
     def __init__(self, task: trial.Task) -> None:
         self.times: list[float] = []
+        transport, ready, _ = (task.option or "").partition(READY)
+        self._is_ready = bool(ready)
         inner = boto3.Session(
             aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
         )
@@ -46,12 +50,15 @@ class Layercheck:
             endpoint_url=task.endpoint_url,
             rate="max",
             max_in_flight=task.in_flight,
-            transport=cast("Any", task.option),
+            transport=cast("Any", transport),
         )
         pool: Any = self._checker._connection.pool
         pool.concurrency = Timed(pool.concurrency, self.times)
 
-    def ask(self, digests: list[str]) -> bytes:
+    def prepare(self, digests: list[str]) -> list[str] | lc.Plan:
+        return lc.plan(digests) if self._is_ready else digests
+
+    def ask(self, digests: list[str] | lc.Plan) -> bytes:
         report = self._checker.check(digests)
         report.raise_for_failures()
         return report.unique_verdicts.tobytes()

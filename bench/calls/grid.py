@@ -30,6 +30,8 @@ class Contender:
         fast: Whether it gets more calls, so that its trials last long enough to be measured.
         least: Least number of calls in flight that it can have.
         counts: Whether it can count interpreter-level calls.
+        ready: Whether its digests are validated and deduplicated before the clock starts. The peers take
+            texts as they are, so this is the line with the same work as theirs.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Contender:
     fast: bool = False
     least: int = 1
     counts: bool = True
+    ready: bool = False
 
     @property
     def missing(self) -> str | None:
@@ -74,6 +77,14 @@ CONTENDERS = (
             fast=transport in ("wire", "native"),
         )
         for transport in NAMES
+    ),
+    Contender(
+        "layercheck, ready plan",
+        _python("calls.asks_layercheck"),
+        "native, ready plan",
+        ours=True,
+        fast=True,
+        ready=True,
     ),
     Contender("boto3 + ThreadPoolExecutor", _python("calls.asks_boto3")),
     Contender("boto3 in 2 processes", _python("calls.asks_boto3"), "2", least=2, counts=False),

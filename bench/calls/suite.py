@@ -39,7 +39,7 @@ from offline.harness.page import PAGE, insert_table
 from offline.harness.results import machine
 
 TIMEOUT_S = 120.0
-ROUNDS = 3
+ROUNDS = 5
 """Rounds at a headline point; for the fast contenders also wherever latency rules, because they are close to
 each other there. One round otherwise."""
 
@@ -159,6 +159,7 @@ def document(points: Sequence[Point], contenders: Sequence[Contender], *, quick:
             {
                 "name": contender.name,
                 "ours": contender.ours,
+                "ready": contender.ready,
                 "missing": contender.missing,
                 "interpreter_calls_per_call": counts.get(contender),
             }

@@ -56,7 +56,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Trial:
-    """What was measured, from the digests as texts to all verdicts.
+    """What was measured, from what the contender takes to all verdicts: texts, or for one of them a plan.
 
     Attributes:
         seconds: Wall-clock time.
@@ -90,7 +90,10 @@ class Contender(Protocol):
     extra_bytes: int
     """Costs of the processes that it started."""
 
-    def ask(self, digests: list[str]) -> bytes:
+    def prepare(self, digests: list[str]) -> Any:
+        """Return what `ask` takes, before the clock starts."""
+
+    def ask(self, digests: Any) -> bytes:
         """Return the code of each digest."""
 
     def close(self) -> None:
@@ -113,7 +116,8 @@ def run(make: Callable[[Task], Contender]) -> None:
     digests = task.texts()
     counted = _counting() if task.count else None
     contender = make(task)
-    contender.ask(digests[: BATCH * task.in_flight])
+    contender.ask(contender.prepare(digests[: BATCH * task.in_flight]))
+    prepared = contender.prepare(digests)
     contender.times.clear()
     contender.extra_cpu_seconds = 0.0
     gc.collect()
@@ -121,7 +125,7 @@ def run(make: Callable[[Task], Contender]) -> None:
     before = _forget_peak()
     count = counted() if counted else 0
     cpu, began = cpu_seconds(), perf_counter()
-    verdicts = contender.ask(digests)
+    verdicts = contender.ask(prepared)
     seconds, cpu = perf_counter() - began, cpu_seconds() - cpu
     calls = (counted() - count) / task.calls if counted else None
     sys.setprofile(None)

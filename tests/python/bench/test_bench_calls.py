@@ -95,6 +95,18 @@ def test_lost_points_are_shown(document: dict[str, Any]) -> None:
     assert tables.as_markdown(winning).endswith("a peer was faster in 0 cases.")
 
 
+def test_a_ready_plan_hides_no_lost_point(document: dict[str, Any]) -> None:
+    """The peers begin with texts, so a line that begins with a plan is told beside the others."""
+    point = document["points"][0]
+    rates = {"layercheck, ready plan": 9.0, "boto3 + ThreadPoolExecutor": 7.0}
+    lines = [line | {"calls_per_s": rates.get(line["name"], 1.0)} for line in point["lines"]]
+    losing = document | {"points": [point | {"lines": lines}], "headlines": [point["name"]]}
+    said = f"{point['name']}: boto3 + ThreadPoolExecutor makes 7 calls/s, layercheck 1, of a ready plan 9"
+    assert tables.lost(losing) == [said]
+    assert "**7**" in tables.as_markdown(losing)
+    assert "**9**" not in tables.as_markdown(losing)
+
+
 def test_a_kept_run_names_no_host_and_no_path(document: dict[str, Any]) -> None:
     text = json.dumps(document)
     assert f'"{platform.node()}"' not in text
