@@ -3,12 +3,18 @@
 `python bench studies.overhead` prints and keeps calls per second, processor time and interpreter-level
 calls for each call. `tests/python/dispatch/test_overhead.py` limits the count, because other load on the
 machine does not change it.
+
+A second table tells what is done in Python for calls that follow each other in the core: concurrency limit,
+statistics, progress, timeline and the hand-over to the journal, for many answers at a time. That is an
+upper limit of what could be gained by moving these into the core too.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,8 +23,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import boto3
+
 import layercheck as lc
+from calls.grid import Point, serving
 from layercheck._core import KnownSecrets
+from layercheck.dispatch.schedule.execution import Execution
 from layercheck.dispatch.transport import Batch
 from layercheck.testing import LocalEcr
 from offline.harness import results
@@ -99,8 +109,59 @@ def interpreter_calls(calls: int = 2000) -> float:
     return count[0] / calls
 
 
+@dataclass(frozen=True)
+class Bulk:
+    """What is done in Python for many calls of the core at a time: medians."""
+
+    in_flight: int
+    journal: bool
+    calls: int
+    rounds: int
+    bulk_us_per_call: float
+    cpu_us_per_call: float
+    percent: float
+
+
+def in_bulk(in_flight: int, *, journal: bool, calls: int = 5_000, rounds: int = 5) -> Bulk:
+    """Measure calls of 100 digests each, without latency; the endpoint is a process of its own."""
+    plan = lc.plan([f"sha256:{number:064x}" for number in range(100 * calls)])
+    spent, count = [0.0], Execution.count_answers
+
+    def timed(execution: Execution) -> None:
+        began = time.perf_counter()
+        count(execution)
+        spent[0] += time.perf_counter() - began
+
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
+    found = []
+    Execution.count_answers = timed  # type: ignore[method-assign, assignment]
+    try:
+        with (
+            serving(Point(0, in_flight, tls=False)) as reached,
+            tempfile.TemporaryDirectory() as folder,
+            lc.Checker(
+                "app",
+                session=session,
+                endpoint_url=reached["endpoint_url"],
+                rate="max",
+                max_in_flight=in_flight,
+            ) as checker,
+        ):
+            for number in range(rounds + 1):
+                spent[0], cpu = 0.0, time.process_time()
+                report = checker.check(plan, journal=Path(folder, f"{number}.journal") if journal else None)
+                assert report.complete
+                if number:  # the first opens the connections
+                    found.append((spent[0] / calls * 1e6, (time.process_time() - cpu) / calls * 1e6))
+    finally:
+        Execution.count_answers = count  # type: ignore[method-assign]
+    bulk, whole = (statistics.median(column) for column in zip(*found, strict=True))
+    percent = statistics.median(100 * part / all_of_it for part, all_of_it in found)
+    return Bulk(in_flight, journal, calls, rounds, round(bulk, 2), round(whole, 1), round(percent, 1))
+
+
 def main() -> None:
-    """Print the table, and write it to bench/results."""
+    """Print the tables, and write them to bench/results."""
     settings: list[Callable[[], Cost]] = [
         lambda: run(40_000, in_flight=1),
         lambda: run(10_000, in_flight=32, latency_s=0.01),
@@ -117,10 +178,17 @@ def main() -> None:
             f"{cost.calls_per_second:8,.0f} calls/s, {cost.cpu_us_per_call:5.1f} us of processor time a call"
         )
     print(f"{counted:.1f} interpreter-level calls a call")
+    bulk = [in_bulk(32, journal=False), in_bulk(128, journal=False), in_bulk(32, journal=True)]
+    for each in bulk:
+        print(
+            f"{each.in_flight:3} in flight, {'with a' if each.journal else 'without'} journal: in Python "
+            f"{each.bulk_us_per_call:.2f} of {each.cpu_us_per_call:.1f} us a call, {each.percent:.1f} %"
+        )
     kept = {
         "machine": {**results.machine(), "interpreter": sys.version.split()[0]},
         "interpreter_calls_per_call": round(counted, 1),
         "costs": [asdict(cost) for cost in costs],
+        "in_bulk": [asdict(each) for each in bulk],
     }
     RESULT.write_text(json.dumps(kept, indent=1) + "\n")
 
