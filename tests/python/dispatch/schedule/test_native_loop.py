@@ -204,6 +204,7 @@ def test_a_digest_that_an_answer_in_the_core_proves_to_be_at_fault_is_refused(
 ) -> None:
     rows = MANY[:8]
     gate.free = 10_000  # all calls of the first run
+
     def script(asked: Asked) -> Reply:
         return fault("InvalidParameterException", "no") if rows[3] in asked.digests else gate(asked)
 
