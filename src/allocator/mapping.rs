@@ -16,8 +16,9 @@ use std::ptr::null_mut;
 /// Size in bytes from which memory has a mapping of its own. A mapping is rounded up to whole huge pages, and
 /// should be many of them. Smaller memory often has pages that were in use just before. Where a virtual machine
 /// gives unused memory back to its host, a huge page is one that the host has to provide first: a plan of
-/// 500,000 texts took 45 to 75 ms with huge pages from 8 MB on, and 26 ms with them from here on.
-const LARGE: usize = 32 << 20;
+/// 500,000 texts took 45 to 75 ms with huge pages from 8 MB on, and 26 ms with them from here on. A million digests
+/// need two such columns: from 32 MB on, their plan took 50 ms in place of 36.
+const LARGE: usize = 16 << 20;
 
 /// The size of a huge page on most processors. On others a mapping is some whole pages.
 const HUGE_PAGE: usize = 2 << 20;

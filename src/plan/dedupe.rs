@@ -27,7 +27,7 @@ const FEWEST: usize = 1 << 7;
 
 /// Digests for which memory is reserved at once, if so many will come: with their buckets, as much as has
 /// mappings of its own, in huge pages, which grow without a copy (`src/allocator/mapping.rs`).
-const MANY_DIGESTS: usize = 1 << 20;
+const MANY_DIGESTS: usize = 1 << 19;
 /// The buckets in as much memory.
 const MANY_BUCKETS: usize = MANY_DIGESTS * size_of::<Digest>() / size_of::<Bucket>();
 
