@@ -25,10 +25,10 @@ const APART: usize = 24;
 /// Buckets of the smallest table. The number of buckets is always a power of two.
 const FEWEST: usize = 1 << 7;
 
-/// Digests for which memory is reserved at once, if so many will come: with their buckets, as much as has
-/// mappings of its own, in huge pages, which grow without a copy (`src/allocator/mapping.rs`).
+/// Digests for which memory is reserved at once, if so many will come: 16 MB. From that size on, a column is in
+/// huge pages and grows without a copy (`LARGE` in `src/allocator/mapping.rs`).
 const MANY_DIGESTS: usize = 1 << 19;
-/// The buckets in as much memory.
+/// The buckets in 16 MB, reserved with them.
 const MANY_BUCKETS: usize = MANY_DIGESTS * size_of::<Digest>() / size_of::<Bucket>();
 
 /// The most buckets: a tag has no more bits to choose a bucket by.
