@@ -41,7 +41,7 @@ FILE = Case(
     "text_file",
     text(Mix(5 * M)),
     (LAYERCHECK, POLARS, PYARROW, PANDAS, DUCKDB, SHELL, PYTHON),
-    (Bar(5, 15, "polars"), Bar(20, 50, "Python re + dict")),
+    (Bar(8, 15, "polars"), Bar(30, 50, "Python re + dict")),
     headline=True,
 )
 LIST = Case(
@@ -78,7 +78,7 @@ RAW = Case(
     "raw",
     raw(Mix(5 * M)),
     (LAYERCHECK, NUMPY),
-    (Bar(10e6, 40e6, unit="rows/s"),),
+    (Bar(25e6, 40e6, unit="rows/s"),),
     headline=True,
 )
 MIXES = tuple(

@@ -12,6 +12,7 @@ import dataclasses
 import gc
 import importlib
 import json
+import mmap
 import os
 import resource
 import subprocess
@@ -115,7 +116,7 @@ def _measured(task: Task) -> Trial:
     gc.freeze()  # so that the collector skips the objects that exist before the job, for every contender
     counter = _Counter() if task.watch_lock else None
     if task.ready_bytes:
-        bytearray(b"\1") * task.ready_bytes
+        _use_and_free(task.ready_bytes)
     before = forget_peak()
     cpu = _cpu_seconds()
     began = time.perf_counter()
@@ -129,6 +130,17 @@ def _measured(task: Task) -> Trial:
     if task.form in REPEATED:
         seconds, cpu = _mean(run, value, seconds)
     return Trial(seconds, cpu, before, most, progress, plain(answer(result)))
+
+
+def _use_and_free(amount: int) -> None:
+    """Use and free so much memory, in small and in huge pages: Linux keeps them in different lists."""
+    bytearray(b"\1") * amount
+    advice = getattr(mmap, "MADV_HUGEPAGE", None)
+    if advice is not None:
+        with mmap.mmap(-1, amount) as pages:
+            pages.madvise(advice)
+            for start in range(0, amount, mmap.PAGESIZE):
+                pages[start] = 1
 
 
 def _mean(run: Callable[[Any], Any], value: Any, seconds: float) -> tuple[float, float]:
