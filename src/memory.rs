@@ -5,6 +5,7 @@
 //! behind it, because what is small (a message, an exception, a block of a file) is not reserved.
 
 use std::fmt;
+use std::time::Instant;
 
 use crate::allocator;
 
@@ -72,6 +73,30 @@ pub fn extend<T: Copy>(column: &mut Vec<T>, items: &[T]) -> Result<(), OutOfMemo
     reserve(column, items.len())?;
     column.extend_from_slice(items);
     Ok(())
+}
+
+/// Uses the next huge page behind a large column, if that has room there. The time that this takes decides
+/// whether the column goes on in huge pages. For a column that is written from front to back, after each block
+/// of items.
+#[inline]
+pub fn touch_ahead<T: Copy>(column: &mut Vec<T>, item: T) {
+    let size = column.capacity().saturating_mul(size_of::<T>());
+    if size >= allocator::LARGE {
+        touch(column, size, item);
+    }
+}
+
+#[inline(never)]
+fn touch<T: Copy>(column: &mut Vec<T>, size: usize, item: T) {
+    let start = column.as_mut_ptr().cast();
+    let end = column.as_ptr_range().end.addr();
+    let ahead = (end.next_multiple_of(allocator::HUGE_PAGE) - end).div_ceil(size_of::<T>());
+    if let Some(place) = column.spare_capacity_mut().get_mut(ahead) {
+        let began = Instant::now();
+        // Without this, the compiler may leave out an item that nothing reads.
+        std::hint::black_box(place).write(item);
+        allocator::took(start, size, began.elapsed());
+    }
 }
 
 /// Makes an empty column with room for exactly `count` items.

@@ -1,4 +1,4 @@
-//! Large allocations as mappings of their own, in huge pages.
+//! Large allocations as mappings of their own, in huge pages if the machine has them.
 //!
 //! Linux provides memory page by page when the program first touches it. On a busy virtual machine that costs
 //! more than the work done in the memory. Pages of two megabytes cause 512 times fewer page faults, and fewer
@@ -12,16 +12,19 @@
 
 use std::alloc::Layout;
 use std::ptr::null_mut;
+use std::time::Duration;
+
+use super::huge_pages;
 
 /// Size in bytes from which memory has a mapping of its own. A mapping is rounded up to whole huge pages, and
 /// should be many of them. Smaller memory often has pages that were in use just before. Where a virtual machine
 /// gives unused memory back to its host, a huge page is one that the host has to provide first: a plan of
 /// 500,000 texts took 45 to 75 ms with huge pages from 8 MB on, and 26 ms with them from here on. A million digests
 /// need two such columns: from 32 MB on, their plan took 50 ms in place of 36.
-const LARGE: usize = 16 << 20;
+pub(crate) const LARGE: usize = 16 << 20;
 
 /// The size of a huge page on most processors. On others a mapping is some whole pages.
-const HUGE_PAGE: usize = 2 << 20;
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
 /// The smallest page of all processors, at which each mapping starts at least.
 const PAGE: usize = 4 << 10;
@@ -37,15 +40,14 @@ pub(super) const fn holds(layout: Layout) -> bool {
 pub(super) fn map(size: usize) -> *mut u8 {
     const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
     let length = size.next_multiple_of(HUGE_PAGE);
-    // SAFETY: a new mapping touches no memory that is in use. The advice is a hint about how to back its
-    // pages; where it is unknown, it has no effect.
+    // SAFETY: a new mapping touches no memory that is in use.
     unsafe {
         let start =
             libc::mmap(null_mut(), length, READ_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
         if start == libc::MAP_FAILED {
             return null_mut();
         }
-        libc::madvise(start, length, libc::MADV_HUGEPAGE);
+        huge_pages::advise(start.cast(), length);
         start.cast()
     }
 }
@@ -69,7 +71,17 @@ pub(super) unsafe fn remap(start: *mut u8, size: usize, new: usize) -> *mut u8 {
     let (length, new) = (size.next_multiple_of(HUGE_PAGE), new.next_multiple_of(HUGE_PAGE));
     // SAFETY: the range is one mapping, which only the caller uses.
     let moved = unsafe { libc::mremap(start.cast(), length, new, libc::MREMAP_MAYMOVE) };
-    if moved == libc::MAP_FAILED { null_mut() } else { moved.cast() }
+    if moved == libc::MAP_FAILED {
+        return null_mut();
+    }
+    huge_pages::advise(moved.cast(), new);
+    moved.cast()
+}
+
+/// Takes note of how long it took to use a page of memory of `size` bytes from [`map`], perhaps for the first
+/// time. If that was too long, the memory gets small pages from here on.
+pub(crate) fn took(start: *mut u8, size: usize, time: Duration) {
+    huge_pages::took(start, size.next_multiple_of(HUGE_PAGE), time);
 }
 
 /// Gives memory from [`map`] back.

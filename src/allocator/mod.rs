@@ -8,6 +8,8 @@
 //! Large columns are [mappings](mapping) of their own, on Linux.
 
 #[cfg(target_os = "linux")]
+mod huge_pages;
+#[cfg(target_os = "linux")]
 mod mapping;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_mapping.rs"]
@@ -16,7 +18,7 @@ mod reserve;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-pub(crate) use mapping::can_map;
+pub(crate) use mapping::{HUGE_PAGE, LARGE, can_map, took};
 use reserve::{Reserve, SMALL};
 
 #[global_allocator]

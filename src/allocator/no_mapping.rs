@@ -2,6 +2,11 @@
 
 use std::alloc::Layout;
 use std::ptr::null_mut;
+use std::time::Duration;
+
+pub(crate) const LARGE: usize = usize::MAX;
+
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
 pub(super) const fn holds(_: Layout) -> bool {
     false
@@ -14,6 +19,8 @@ pub(super) fn map(_: usize) -> *mut u8 {
 pub(crate) const fn can_map(_: usize) -> bool {
     true
 }
+
+pub(crate) const fn took(_: *mut u8, _: usize, _: Duration) {}
 
 pub(super) unsafe fn remap(_: *mut u8, _: usize, _: usize) -> *mut u8 {
     null_mut()

@@ -132,6 +132,7 @@ impl Dedupe {
                 looked[slot] = self.look(*tag);
             }
         }
+        memory::touch_ahead(&mut self.unique, Digest([0; 32]));
         Ok(())
     }
 
@@ -262,6 +263,7 @@ impl Dedupe {
         let mut strays = memory::with_room(self.strays)?;
         memory::reserve_exact(&mut self.buckets, old_len)?;
         for start in (0..old_len).step_by(FEWEST) {
+            memory::touch_ahead(&mut self.buckets, Bucket::EMPTY);
             self.buckets.resize(old_len + start + FEWEST, Bucket::EMPTY);
             let (lows, highs) = self.buckets.split_at_mut(old_len);
             for (at, (low, high)) in (start..).zip(lows[start..].iter_mut().zip(&mut highs[start..])) {

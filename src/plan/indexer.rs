@@ -117,6 +117,7 @@ impl Rows {
             from = *at as usize;
         }
         row_index.extend(self.indices[from..].iter().map(|index| i64::from(*index)));
+        memory::touch_ahead(row_index, 0);
         self.digests.clear();
         self.tags.clear();
         self.indices.clear();

@@ -64,3 +64,37 @@ fn a_large_column_grows_without_a_copy_of_its_items() {
     assert!(new_pages() - before < 16);
     assert!(column.iter().all(|item| *item == line(3)));
 }
+
+#[test]
+fn a_look_at_the_next_page_leaves_a_column_as_it_is() {
+    for megabytes in [1, 15, 16, 17, 40] {
+        let room = megabytes * MEGABYTE / size_of::<Line>();
+        let mut column = memory::with_room(room).unwrap();
+        while column.len() < room {
+            let count = room.min(column.len() + 5_000);
+            column.extend((column.len()..count).map(line));
+            memory::touch_ahead(&mut column, line(usize::MAX));
+            assert_eq!((column.len(), column.capacity()), (count, room));
+        }
+        assert!(column.iter().enumerate().all(|(number, item)| *item == line(number)), "{megabytes} MB");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_next_page_of_a_large_column_is_there_before_it_is_written_to() {
+    /// Whether the page at the start of the next huge page has memory.
+    fn is_there(column: &[Line]) -> bool {
+        let next = column.as_ptr_range().end.addr().next_multiple_of(2 * MEGABYTE);
+        let mut found = 0_u8;
+        // SAFETY: the answer for one page is one byte. The address is only looked up.
+        let failed = unsafe { libc::mincore(std::ptr::without_provenance_mut(next), 1, &raw mut found) };
+        assert_eq!(failed, 0);
+        found & 1 == 1
+    }
+    let mut column = memory::with_room(40 * MEGABYTE / size_of::<Line>()).unwrap();
+    column.push(line(0));
+    assert!(!is_there(&column));
+    memory::touch_ahead(&mut column, line(0));
+    assert!(is_there(&column));
+}
