@@ -5,7 +5,6 @@
 //! behind it, because what is small (a message, an exception, a block of a file) is not reserved.
 
 use std::fmt;
-use std::time::Instant;
 
 use crate::allocator;
 
@@ -92,10 +91,8 @@ fn touch<T: Copy>(column: &mut Vec<T>, size: usize, item: T) {
     let end = column.as_ptr_range().end.addr();
     let ahead = (end.next_multiple_of(allocator::HUGE_PAGE) - end).div_ceil(size_of::<T>());
     if let Some(place) = column.spare_capacity_mut().get_mut(ahead) {
-        let began = Instant::now();
-        // Without this, the compiler may leave out an item that nothing reads.
-        std::hint::black_box(place).write(item);
-        allocator::took(start, size, began.elapsed());
+        // Without `black_box`, the compiler may leave out an item that nothing reads.
+        allocator::learn(start, size, || _ = std::hint::black_box(place).write(item));
     }
 }
 

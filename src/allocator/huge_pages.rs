@@ -13,14 +13,18 @@ use std::time::{Duration, Instant};
 /// The longest time for a huge page of memory that the machine has.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// How long large memory gets small pages after a huge page took longer, in milliseconds. By then, other
-/// programs may have given memory back to this machine.
-const SMALL_FOR_MS: u64 = 1_000;
+/// The shortest time for a huge page that was not there before; less is the time for what is there already.
+const SHORTEST: Duration = Duration::from_micros(30);
+
+/// How long large memory gets small pages after a huge page took long, in milliseconds. Each that takes long again
+/// doubles that, up to the most: trying one costs some milliseconds, and other programs free memory all the time.
+const SMALL_FOR_MS: u64 = 32;
+const SMALL_FOR_MOST_MS: u64 = 1_024;
 
 /// Bytes from which memory gets huge pages in any case: the unused small pages are not enough for that.
 const ALWAYS: usize = 512 << 20;
 
-static CHOICE: Choice = Choice { small_until_ms: AtomicU64::new(0) };
+static CHOICE: Choice = Choice::new();
 
 /// Asks for huge or for small pages, for the part of a mapping that was not used yet.
 pub(super) fn advise(start: *mut u8, length: usize) {
@@ -30,9 +34,15 @@ pub(super) fn advise(start: *mut u8, length: usize) {
     unsafe { libc::madvise(start.cast(), length, advice) };
 }
 
-/// Takes note of how long it took to use a huge page of a mapping, perhaps for the first time.
-pub(super) fn took(start: *mut u8, length: usize, time: Duration) {
-    if CHOICE.took(time, now_ms()) {
+/// Calls `touch`, which uses a huge page of a mapping, perhaps for the first time, and learns from its time.
+pub(super) fn learn(start: *mut u8, length: usize, touch: impl FnOnce()) {
+    // The choice may have changed since the mapping was asked about.
+    if CHOICE.has_changed() {
+        advise(start, length);
+    }
+    let began = Instant::now();
+    touch();
+    if CHOICE.took(began.elapsed(), now_ms()) {
         advise(start, length);
     }
 }
@@ -44,22 +54,38 @@ fn now_ms() -> u64 {
 }
 
 struct Choice {
-    /// When large memory gets huge pages again.
+    /// When large memory gets huge pages again; 0 if no huge page took long yet.
     small_until_ms: AtomicU64,
+    /// For how long it got small pages the last time; 0 if a huge page was there in time since.
+    small_for_ms: AtomicU64,
 }
 
 impl Choice {
+    const fn new() -> Self {
+        Self { small_until_ms: AtomicU64::new(0), small_for_ms: AtomicU64::new(0) }
+    }
+
+    fn has_changed(&self) -> bool {
+        self.small_until_ms.load(Relaxed) > 0
+    }
+
     fn is_huge(&self, length: usize, now_ms: u64) -> bool {
         length >= ALWAYS || now_ms >= self.small_until_ms.load(Relaxed)
     }
 
-    /// Takes note of the time for a huge page; returns whether it was too long.
+    /// Takes note of the time for a page; returns whether it was too long.
     fn took(&self, time: Duration, now_ms: u64) -> bool {
-        let too_long = time > LONGEST;
-        if too_long {
-            self.small_until_ms.store(now_ms + SMALL_FOR_MS, Relaxed);
+        if time > LONGEST {
+            let doubled = self.small_for_ms.load(Relaxed) * 2;
+            let small_for = doubled.clamp(SMALL_FOR_MS, SMALL_FOR_MOST_MS);
+            self.small_for_ms.store(small_for, Relaxed);
+            self.small_until_ms.store(now_ms + small_for, Relaxed);
+            return true;
         }
-        too_long
+        if time > SHORTEST {
+            self.small_for_ms.store(0, Relaxed);
+        }
+        false
     }
 }
 
@@ -68,14 +94,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_gets_small_pages_for_a_second_after_a_huge_page_took_long() {
-        let choice = Choice { small_until_ms: AtomicU64::new(0) };
-        assert!(choice.is_huge(ALWAYS - 1, 0));
+    fn memory_gets_small_pages_for_longer_each_time_that_a_huge_page_takes_long() {
+        let choice = Choice::new();
         assert!(!choice.took(LONGEST, 10));
-        assert!(choice.is_huge(ALWAYS - 1, 10));
-        assert!(choice.took(LONGEST * 2, 10));
-        assert!(!choice.is_huge(ALWAYS - 1, 1_009));
-        assert!(choice.is_huge(ALWAYS, 1_009));
-        assert!(choice.is_huge(ALWAYS - 1, 1_010));
+        assert!(choice.is_huge(1, 10));
+        let mut now = 10;
+        for small_for in [32, 64, 128, 256, 512, 1_024, 1_024] {
+            assert!(choice.took(LONGEST * 2, now));
+            now += small_for;
+            assert!(!choice.is_huge(ALWAYS - 1, now - 1));
+            assert!(choice.is_huge(ALWAYS, now - 1));
+            assert!(choice.is_huge(1, now));
+        }
+    }
+
+    #[test]
+    fn a_huge_page_that_is_there_in_time_ends_that() {
+        let choice = Choice::new();
+        choice.took(LONGEST * 2, 0);
+        choice.took(SHORTEST, 32); // the page was there before
+        choice.took(LONGEST * 2, 32);
+        assert!(!choice.is_huge(1, 32 + 63));
+        choice.took(SHORTEST * 2, 96);
+        choice.took(LONGEST * 2, 96);
+        assert!(choice.is_huge(1, 96 + 32));
     }
 }

@@ -12,7 +12,6 @@
 
 use std::alloc::Layout;
 use std::ptr::null_mut;
-use std::time::Duration;
 
 use super::huge_pages;
 
@@ -78,10 +77,10 @@ pub(super) unsafe fn remap(start: *mut u8, size: usize, new: usize) -> *mut u8 {
     moved.cast()
 }
 
-/// Takes note of how long it took to use a page of memory of `size` bytes from [`map`], perhaps for the first
-/// time. If that was too long, the memory gets small pages from here on.
-pub(crate) fn took(start: *mut u8, size: usize, time: Duration) {
-    huge_pages::took(start, size.next_multiple_of(HUGE_PAGE), time);
+/// Calls `touch`, which uses a huge page of memory of `size` bytes from [`map`], perhaps for the first time. By the
+/// time that it takes, the memory goes on in huge or in small pages.
+pub(crate) fn learn(start: *mut u8, size: usize, touch: impl FnOnce()) {
+    huge_pages::learn(start, size.next_multiple_of(HUGE_PAGE), touch);
 }
 
 /// Gives memory from [`map`] back.

@@ -2,7 +2,6 @@
 
 use std::alloc::Layout;
 use std::ptr::null_mut;
-use std::time::Duration;
 
 pub(crate) const LARGE: usize = usize::MAX;
 
@@ -20,7 +19,9 @@ pub(crate) const fn can_map(_: usize) -> bool {
     true
 }
 
-pub(crate) const fn took(_: *mut u8, _: usize, _: Duration) {}
+pub(crate) fn learn(_: *mut u8, _: usize, touch: impl FnOnce()) {
+    touch();
+}
 
 pub(super) unsafe fn remap(_: *mut u8, _: usize, _: usize) -> *mut u8 {
     null_mut()

@@ -31,6 +31,9 @@ const MANY_DIGESTS: usize = 1 << 19;
 /// The buckets in 16 MB, reserved with them.
 const MANY_BUCKETS: usize = MANY_DIGESTS * size_of::<Digest>() / size_of::<Bucket>();
 
+/// Buckets between two looks at the next page of a table that grows: half a megabyte.
+const TOUCHED: usize = 1 << 13;
+
 /// The most buckets: a tag has no more bits to choose a bucket by.
 const MOST: u64 = 1 << 32;
 
@@ -263,7 +266,9 @@ impl Dedupe {
         let mut strays = memory::with_room(self.strays)?;
         memory::reserve_exact(&mut self.buckets, old_len)?;
         for start in (0..old_len).step_by(FEWEST) {
-            memory::touch_ahead(&mut self.buckets, Bucket::EMPTY);
+            if start % TOUCHED == 0 {
+                memory::touch_ahead(&mut self.buckets, Bucket::EMPTY);
+            }
             self.buckets.resize(old_len + start + FEWEST, Bucket::EMPTY);
             let (lows, highs) = self.buckets.split_at_mut(old_len);
             for (at, (low, high)) in (start..).zip(lows[start..].iter_mut().zip(&mut highs[start..])) {
