@@ -128,10 +128,13 @@ impl Graph {
             if !is_extra && !child.is_wanted || !counted.is_first(child.document, is_extra) {
                 continue;
             }
-            if !is_extra {
-                tally.count_child(self.child_state(child.document));
-            } else if self.shown_state(*child).is_broken() {
-                tally.extras_incomplete += 1;
+            let state = self.child_state(child.document);
+            if is_extra {
+                tally.extras_incomplete += u32::from(self.shown_state(*child).is_broken());
+            } else if state.is_broken() && self.is_doubtful(*child) {
+                tally.undecided_children += 1;
+            } else {
+                tally.count_child(state);
             }
         }
         tally
@@ -227,6 +230,13 @@ impl Graph {
         // Without its manifest, only the index says that a listed image is an artifact, unless the listing does.
         let listed_as = MediaType::of(Cow::Borrowed(self.word_of(document.artifact_type)));
         child.flags & flag::ARTIFACT != 0 && !(document.is(fact::LISTED) && listed_as.is_image_config())
+    }
+
+    /// Returns true if nobody can tell whether a pull needs a child: its index calls it an artifact, its listing gives
+    /// it the type of images, which attestations have too, and its manifest was not read.
+    pub(super) fn is_doubtful(&self, child: Child) -> bool {
+        let is_read = self.document(child.document).reading == Reading::Read;
+        child.flags & flag::ARTIFACT != 0 && !is_read && !self.is_extra(child)
     }
 
     /// Returns the state of a child for what no verdict of an index needs. Nobody asks for children of other

@@ -37,7 +37,8 @@ impl Graph {
         for child in
             self.all_children(at).filter(|child| child.is_wanted && child.flags & flag::REPEATED == 0)
         {
-            if !self.is_extra(*child) && self.child_state(child.document).is_broken() {
+            let is_needed = !self.is_extra(*child) && !self.is_doubtful(*child);
+            if is_needed && self.child_state(child.document).is_broken() {
                 memory::push(&mut lacking, *self.digest(child.document))?;
             }
         }

@@ -50,6 +50,7 @@ class Listed:
 
     status: str | None = None
     tags: list[str] = field(default_factory=list)
+    artifact_type: str | None = None
 
 
 @dataclass
@@ -107,6 +108,13 @@ def by_parts(repository: Repository, manifest: Json) -> Judged:
     blobs, children, extras, faults = parts(repository, manifest)
     of_blobs = [state_of_part(repository, digest, found) for digest, found in blobs.items()]
     of_children = [child_state(repository, child) for child in children]
+    doubtful = {
+        child["digest"] for child in manifest.get("manifests") or [] if is_doubtful(repository, child)
+    }
+    of_children = [
+        "undecided" if child in doubtful and state in ("missing", "incomplete", "archived") else state
+        for child, state in zip(children, of_children, strict=True)
+    ]
     of_extras = [child_state(repository, child) for child in extras]
     missing = [s for s in of_blobs if s.startswith("missing")]
     missing += [s for s in of_children if s in ("missing", "incomplete")]
@@ -281,7 +289,22 @@ def is_not_needed(repository: Repository, child: Json) -> bool:
     """Whether a pull of an index does not need a child."""
     if is_attestation(child) or is_extra(repository, child["digest"]):
         return True
+    if is_doubtful(repository, child):
+        return False
     return is_artifact(child) and not is_image(repository, child["digest"])
+
+
+def is_doubtful(repository: Repository, child: Json) -> bool:
+    """Whether nobody can tell if a pull needs a child.
+
+    Its index calls it an artifact, its listing gives it the type of images, which attestations have too, and
+    it was not read.
+    """
+    listed = repository.listing.get(child["digest"])
+    is_read = child["digest"] in repository.manifests
+    if listed is None or is_read or is_attestation(child) or not is_artifact(child):
+        return False
+    return listed.artifact_type in IMAGE_CONFIGS
 
 
 def is_artifact(child: Json) -> bool:

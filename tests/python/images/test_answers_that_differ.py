@@ -281,6 +281,23 @@ def test_a_child_that_an_index_calls_an_artifact_and_that_cannot_be_read_is_no_a
     assert verdicts(report)[whole] == ("undecided", "UndecidedChild")
 
 
+@pytest.mark.parametrize("fate", ["deleted", "archived"])
+def test_a_child_that_may_be_an_artifact_and_is_not_there_leaves_its_index_undecided(fate: str) -> None:
+    """Case: its index called it an SBOM, its listing gave it the type of images, and nobody could read it."""
+    with LocalEcr({}) as ecr:
+        child = put(ecr, manifest("a"))
+        document = json.loads(index(manifest("a")))
+        document["manifests"][0]["artifactType"] = "application/vnd.example.sbom"
+        whole = ecr.put_image(REPOSITORY, json.dumps(document), ["multi"], force=True)
+        if fate == "archived":
+            ecr.archive(REPOSITORY, child, force=True)
+        else:
+            ecr.delete_during(REPOSITORY, child, operation="BatchGetImage", call=1)
+        report = check(ecr)
+    assert verdicts(report)[whole] == ("undecided", "UndecidedChild")
+    assert verdicts(report)[child][0] in ("gone", "archived")
+
+
 def test_a_child_without_an_answer_hides_no_child_that_is_missing() -> None:
     with LocalEcr({}) as ecr:
         for number in range(6):

@@ -141,7 +141,8 @@ def worlds(draw: st.DrawFn, *, deletions: bool) -> World:
             children.append(digest)
             status = "ARCHIVED" if draw(st.integers(0, 9)) == 0 else "ACTIVE"
             tags = [f"v{number}"] if draw(st.booleans()) else []
-            known.listing[digest] = Listed(status, tags)
+            type_of_config = (document.get("config") or {}).get("mediaType")
+            known.listing[digest] = Listed(status, tags, document.get("artifactType") or type_of_config)
             known.manifests[digest] = document
             if deletions and draw(st.integers(0, 3)) == 0:
                 operation = draw(st.sampled_from(["BatchGetImage", "DescribeImages"]))
