@@ -82,7 +82,8 @@ impl Choice {
             self.small_until_ms.store(now_ms + small_for, Relaxed);
             return true;
         }
-        if time > SHORTEST {
+        // Small pages say nothing about huge ones.
+        if time > SHORTEST && now_ms >= self.small_until_ms.load(Relaxed) {
             self.small_for_ms.store(0, Relaxed);
         }
         false
@@ -112,6 +113,7 @@ mod tests {
     fn a_huge_page_that_is_there_in_time_ends_that() {
         let choice = Choice::new();
         choice.took(LONGEST * 2, 0);
+        choice.took(LONGEST, 31); // a small page
         choice.took(SHORTEST, 32); // the page was there before
         choice.took(LONGEST * 2, 32);
         assert!(!choice.is_huge(1, 32 + 63));

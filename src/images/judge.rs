@@ -123,18 +123,26 @@ impl Graph {
             self.count_blob(*reference, &mut tally);
         }
         counted.next_turn();
+        let mut are_doubtful = false;
         for child in self.all_children(at) {
             let is_extra = self.is_extra(*child);
+            if self.is_doubtful(*child) {
+                are_doubtful = true;
+                continue;
+            }
             if !is_extra && !child.is_wanted || !counted.is_first(child.document, is_extra) {
                 continue;
             }
-            let state = self.child_state(child.document);
-            if is_extra {
-                tally.extras_incomplete += u32::from(self.shown_state(*child).is_broken());
-            } else if state.is_broken() && self.is_doubtful(*child) {
-                tally.undecided_children += 1;
-            } else {
-                tally.count_child(state);
+            if !is_extra {
+                tally.count_child(self.child_state(child.document));
+            } else if self.shown_state(*child).is_broken() {
+                tally.extras_incomplete += 1;
+            }
+        }
+        // Last, because the index may list such a child once more, as one that a pull needs for sure.
+        for child in self.all_children(at).filter(|child| are_doubtful && self.is_doubtful(**child)) {
+            if child.is_wanted && counted.is_first(child.document, false) {
+                tally.count_doubtful(self.child_state(child.document));
             }
         }
         tally

@@ -34,12 +34,15 @@ impl Graph {
                 memory::push(&mut lacking, *digest)?;
             }
         }
-        for child in
-            self.all_children(at).filter(|child| child.is_wanted && child.flags & flag::REPEATED == 0)
-        {
+        let mut taken = HashSet::new();
+        for child in self.all_children(at).filter(|child| child.is_wanted) {
             let is_needed = !self.is_extra(*child) && !self.is_doubtful(*child);
             if is_needed && self.child_state(child.document).is_broken() {
-                memory::push(&mut lacking, *self.digest(child.document))?;
+                // An index may list a child again, with another platform or as something else.
+                taken.try_reserve(1).map_err(|_| OutOfMemory { bytes: size_of::<u32>() })?;
+                if taken.insert(child.document) {
+                    memory::push(&mut lacking, *self.digest(child.document))?;
+                }
             }
         }
         Ok(lacking)

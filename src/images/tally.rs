@@ -97,6 +97,15 @@ impl Tally {
 }
 
 impl Tally {
+    /// Counts a child of which nobody can tell whether it is required.
+    pub(super) fn count_doubtful(&mut self, state: ChildState) {
+        if state.is_broken() {
+            self.undecided_children += 1;
+        } else {
+            self.count_child(state);
+        }
+    }
+
     /// Counts a required child.
     pub(super) fn count_child(&mut self, state: ChildState) {
         let count = match state {

@@ -108,9 +108,10 @@ def by_parts(repository: Repository, manifest: Json) -> Judged:
     blobs, children, extras, faults = parts(repository, manifest)
     of_blobs = [state_of_part(repository, digest, found) for digest, found in blobs.items()]
     of_children = [child_state(repository, child) for child in children]
-    doubtful = {
-        child["digest"] for child in manifest.get("manifests") or [] if is_doubtful(repository, child)
-    }
+    # An index may list a child twice, once as one that a pull needs for sure.
+    listed = manifest.get("manifests") or []
+    sure = {child["digest"] for child in listed if is_needed_for_sure(repository, child)}
+    doubtful = {child["digest"] for child in listed if is_doubtful(repository, child)} - sure
     of_children = [
         "undecided" if child in doubtful and state in ("missing", "incomplete", "archived") else state
         for child, state in zip(children, of_children, strict=True)
@@ -292,6 +293,14 @@ def is_not_needed(repository: Repository, child: Json) -> bool:
     if is_doubtful(repository, child):
         return False
     return is_artifact(child) and not is_image(repository, child["digest"])
+
+
+def is_needed_for_sure(repository: Repository, child: Json) -> bool:
+    """Whether a pull of an index needs a child, and nothing contradicts that."""
+    if is_doubtful(repository, child) or is_not_needed(repository, child):
+        return False
+    is_document = not child.get("mediaType") or child["mediaType"] in DOCUMENTS
+    return not is_document or is_wanted(repository, child.get("platform"))
 
 
 def is_doubtful(repository: Repository, child: Json) -> bool:

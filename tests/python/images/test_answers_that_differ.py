@@ -298,6 +298,22 @@ def test_a_child_that_may_be_an_artifact_and_is_not_there_leaves_its_index_undec
     assert verdicts(report)[child][0] in ("gone", "archived")
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_child_that_an_index_lists_as_an_artifact_and_as_an_image_is_missing(first: int) -> None:
+    with LocalEcr({}) as ecr:
+        child = put(ecr, manifest("a"))
+        document = json.loads(index(manifest("a")))
+        (image,) = document["manifests"]
+        document["manifests"] = [image, image | {"artifactType": "application/vnd.example.sbom"}]
+        document["manifests"] = document["manifests"][::-1] if first else document["manifests"]
+        whole = ecr.put_image(REPOSITORY, json.dumps(document), ["multi"], force=True)
+        ecr.delete_during(REPOSITORY, child, operation="BatchGetImage", call=1)
+        report = check(ecr)
+    assert verdicts(report)[whole] == ("incomplete", "MissingChild")
+    (image_report,) = report.repositories[0].find("incomplete")
+    assert [str(each) for each in image_report.missing] == [child]
+
+
 def test_a_child_without_an_answer_hides_no_child_that_is_missing() -> None:
     with LocalEcr({}) as ecr:
         for number in range(6):
