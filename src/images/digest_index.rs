@@ -35,7 +35,7 @@ impl DigestIndex {
         memory::reserve(&mut self.numbers, digests.len())?;
         self.tags.extend(digests.iter().map(|digest| self.seed.tag(digest)));
         self.numbers.resize(digests.len(), 0);
-        self.dedupe.insert(digests, &self.tags, &mut self.numbers)?;
+        self.dedupe.insert(digests, &self.tags, &mut self.numbers, 0)?;
         Ok(&self.numbers)
     }
 

@@ -43,6 +43,8 @@ pub struct Rows {
     indices: Vec<u32>,
     /// For each rejected row, the number of digests before it.
     rejected: Vec<u32>,
+    /// Rows that will come after these, as far as is known.
+    pub more: usize,
 }
 
 impl Default for Rows {
@@ -55,7 +57,14 @@ impl Rows {
     /// Makes an empty block, which `full` digests make full.
     #[must_use]
     pub fn of(full: usize) -> Self {
-        Self { full, digests: Vec::new(), tags: Vec::new(), indices: Vec::new(), rejected: Vec::new() }
+        Self {
+            full,
+            digests: Vec::new(),
+            tags: Vec::new(),
+            indices: Vec::new(),
+            rejected: Vec::new(),
+            more: 0,
+        }
     }
 
     /// Returns true once the block should be passed on.
@@ -104,7 +113,7 @@ impl Rows {
         let count = self.digests.len();
         memory::reserve(&mut self.indices, count)?;
         self.indices.resize(count, 0);
-        dedupe.insert(&self.digests, &self.tags, &mut self.indices)
+        dedupe.insert(&self.digests, &self.tags, &mut self.indices, self.more)
     }
 
     /// Moves the index of each row to `row_index`, -1 for a rejected row, and leaves an empty block.

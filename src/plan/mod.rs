@@ -1,7 +1,6 @@
 //! The offline half: a [`planner`] takes rows and makes a [`Plan`].
 
 pub mod batch;
-mod bucket;
 pub mod dedupe;
 pub mod hint;
 pub mod indexer;

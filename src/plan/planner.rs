@@ -279,6 +279,7 @@ impl Planner {
                 indexer.move_to_thread();
             }
         }
+        self.rows.more = self.expected.saturating_sub(self.count);
         if let Err(refused) = indexer.take(&mut self.rows) {
             self.fail(refused);
         }

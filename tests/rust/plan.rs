@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use layercheck::digest::parse::RejectKind;
+use layercheck::plan::dedupe::{Dedupe, Seed};
 use layercheck::{Digest, Plan, Planner};
 use proptest::prelude::*;
 
@@ -230,6 +231,74 @@ fn each_digest_keeps_its_index_while_the_table_grows_a_hundredfold() {
     let expected =
         (0..COUNT).flat_map(|number| [number, number / 2, number / 1_000].map(|index| index as i64));
     assert!(plan.row_index().iter().copied().eq(expected));
+}
+
+/// What came of digests that were looked up in blocks of a thousand.
+struct LookedUp {
+    dedupe: Dedupe,
+    indices: Vec<u32>,
+    /// The capacities that the table had.
+    capacities: Vec<usize>,
+}
+
+/// Looks up digests. `more` says how many digests are said to come after so many.
+fn look_up(digests: &[Digest], more: impl Fn(usize) -> usize) -> LookedUp {
+    let seed = Seed::draw();
+    let mut dedupe = Dedupe::new(seed).unwrap();
+    let mut indices = vec![0; digests.len()];
+    let (mut taken, mut capacities) = (0, Vec::new());
+    for (block, indices) in digests.chunks(1_000).zip(indices.chunks_mut(1_000)) {
+        let tags: Vec<u32> = block.iter().map(|digest| seed.tag(digest)).collect();
+        taken += block.len();
+        dedupe.insert(block, &tags, indices, more(taken)).unwrap();
+        capacities.push(dedupe.capacity());
+    }
+    capacities.dedup();
+    LookedUp { dedupe, indices, capacities }
+}
+
+#[test]
+fn a_table_that_grows_for_what_will_come_finds_the_same_digests() {
+    const COUNT: usize = 200_000;
+    // Each digest comes twice, at first near to each other and then far.
+    let digests: Vec<Digest> =
+        (0..COUNT).flat_map(|number| [numbered(number), numbered(number / 2)]).collect();
+    let plain = look_up(&digests, |_| 0);
+    let right: Box<dyn Fn(usize) -> usize> = Box::new(|taken| 2 * COUNT - taken);
+    let wrong = [5, COUNT / 3, 20 * COUNT, usize::MAX].map(|rows| Box::new(move |_| rows) as _);
+    for more in wrong.into_iter().chain([right]) {
+        let LookedUp { dedupe, indices, .. } = look_up(&digests, more);
+        assert!(indices == plain.indices);
+        assert!(dedupe.unique() == plain.dedupe.unique());
+        let found = dedupe.unique().iter().map(|digest| dedupe.find(digest).unwrap());
+        assert!(found.eq(0..COUNT as u32));
+        assert_eq!(dedupe.find(&numbered(COUNT)), None);
+    }
+}
+
+#[test]
+fn a_table_grows_once_for_all_digests_when_an_eighth_of_them_has_come() {
+    const COUNT: usize = 390_000;
+    let digests: Vec<Digest> = (0..COUNT).map(numbered).collect();
+    let doubled: Vec<usize> = (1..10).map(|times| 768 << times).collect();
+    let known = look_up(&digests, |taken| COUNT - taken).capacities;
+    assert_eq!(known, [&doubled[..6], &[393_216]].concat());
+    assert_eq!(look_up(&digests, |_| 0).capacities, doubled);
+    // Of so many, too few have come.
+    assert_eq!(look_up(&digests, |_| usize::MAX).capacities, doubled);
+}
+
+#[test]
+fn a_table_is_at_most_eight_times_too_large_if_the_others_are_not_new() {
+    const COUNT: usize = 1_000_000;
+    let mut digests: Vec<Digest> = (0..COUNT / 8).map(numbered).collect();
+    digests.resize(COUNT, numbered(1));
+    let too_large = look_up(&digests, |taken| COUNT - taken).dedupe.capacity();
+    assert!(too_large <= 8 * look_up(&digests, |_| 0).dedupe.capacity());
+    // What counts is how many were new since the table last grew.
+    let row = |row: usize| if row < 40_000 || row.is_multiple_of(10) { row } else { 0 };
+    let digests: Vec<Digest> = (0..780_000).map(|at| numbered(row(at))).collect();
+    assert_eq!(look_up(&digests, |taken| 780_000 - taken).dedupe.capacity(), 196_608);
 }
 
 #[test]

@@ -67,8 +67,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = SETUP.format(rows=ROWS) + textwrap.dedent(script)
+def run(script: str, *arguments: str, rows: int = ROWS) -> subprocess.CompletedProcess[str]:
+    code = SETUP.format(rows=rows) + textwrap.dedent(script)
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=300, check=False
     )
@@ -98,3 +98,18 @@ def test_a_plan_without_memory_is_a_memory_error(name: str, threads: int, file: 
     assert ended.returncode == 0, (found, ended.returncode, ended.stderr[-1500:])
     assert found == sorted(found, reverse=True)
     assert set(found) == {"refused", "planned"}, found
+
+
+def test_a_plan_needs_no_memory_for_digests_that_were_only_likely() -> None:
+    """A seventh of the rows are new digests, so that a table for new digests in all rows is asked for first."""
+    script = """
+        import numpy as np
+        new = raw()[: ROWS // 7]
+        rows = np.concatenate([new, np.broadcast_to(new[0], (ROWS - len(new), 32))])
+        leave(125)
+        plan = lc.plan(rows, threads=1)
+        free()
+        assert (plan.rows, plan.unique) == (ROWS, ROWS // 7), plan
+    """
+    ended = run(script, rows=6_000_000)
+    assert ended.returncode == 0, ended.stderr[-1500:]

@@ -4,16 +4,20 @@
 //! digest's hash (its tag), and the digest's index. Eight entries make a bucket, which is one line of the
 //! processor's cache. An entry goes to the next bucket only if its own bucket is full, so that a look-up
 //! waits for memory once. The low bits of the tag choose the bucket. So a table grows where it is: each bucket
-//! keeps a part of its entries, and the others become a bucket of the new half. That walks through both halves
-//! from front to back, never reads the digests, and needs no memory beside the larger table.
+//! keeps a part of its entries, and the others become a bucket of the new half (see [`growth`]).
 //!
 //! Beyond the cache, every look-up waits for memory. So digests come in blocks, and each digest has three
 //! steps, some digests apart: ask for its bucket, look into the bucket and ask for the digest that may be
 //! equal, and decide. While one digest is decided, the memory for the next is on its way.
 
+mod bucket;
+mod growth;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use super::bucket::{Bucket, Seen, WIDTH};
+use bucket::{Bucket, Seen, WIDTH};
+use growth::capacity;
+
 use super::prefetch::prefetch;
 use crate::digest::Digest;
 use crate::memory::{self, OutOfMemory};
@@ -30,17 +34,6 @@ const FEWEST: usize = 1 << 7;
 const MANY_DIGESTS: usize = 1 << 19;
 /// The buckets in 16 MB, reserved with them.
 const MANY_BUCKETS: usize = MANY_DIGESTS * size_of::<Digest>() / size_of::<Bucket>();
-
-/// Buckets between two looks at the next page of a table that grows: half a megabyte.
-const TOUCHED: usize = 1 << 13;
-
-/// The most buckets: a tag has no more bits to choose a bucket by.
-const MOST: u64 = 1 << 32;
-
-/// Whether the table must grow: at three quarters of its entries, when one bucket in seven is full.
-const fn is_full(entries: usize, buckets: usize) -> bool {
-    entries * 4 > buckets * WIDTH * 3
-}
 
 /// The secret that is mixed into the hash of every digest.
 ///
@@ -84,6 +77,10 @@ pub struct Dedupe {
     buckets: Vec<Bucket>,
     /// Entries that are not in their own bucket, because that was full.
     strays: usize,
+    /// Digests that were looked up.
+    seen: usize,
+    /// The numbers of unique digests, and of digests looked up, when the table last grew.
+    when_grown: (usize, usize),
     seed: Seed,
 }
 
@@ -94,11 +91,12 @@ impl Dedupe {
     /// [`OutOfMemory`].
     pub fn new(seed: Seed) -> Result<Self, OutOfMemory> {
         let buckets = memory::filled(Bucket::EMPTY, FEWEST)?;
-        Ok(Self { unique: Vec::new(), buckets, strays: 0, seed })
+        Ok(Self { unique: Vec::new(), buckets, strays: 0, seen: 0, when_grown: (0, 0), seed })
     }
 
     /// Adds the new digests, and writes the index of each digest among the unique digests to `indices`.
-    /// `tags` are the digests' tags by the table's [`Seed`].
+    /// `tags` are the digests' tags by the table's [`Seed`]. About `more` digests will come later: a wrong number
+    /// costs memory or time, and changes no index.
     ///
     /// # Errors
     /// [`OutOfMemory`]; the table has none of the new digests then.
@@ -111,14 +109,16 @@ impl Dedupe {
         digests: &[Digest],
         tags: &[u32],
         indices: &mut [u32],
+        more: usize,
     ) -> Result<(), OutOfMemory> {
         assert!(digests.len() == tags.len() && digests.len() == indices.len(), "one of each for a digest");
         debug_assert!(tags.iter().zip(digests).all(|(tag, digest)| *tag == self.seed.tag(digest)));
         // Make room for all digests first, so that the table does not move meanwhile.
-        while is_full(self.unique.len() + digests.len(), self.buckets.len()) {
-            self.grow()?;
+        if self.unique.len() + digests.len() > self.capacity() {
+            self.make_room(digests.len(), more)?;
         }
         memory::reserve(&mut self.unique, digests.len())?;
+        self.seen += digests.len();
         let mut looked = [Looked::default(); APART];
         for step in 0..digests.len() + 2 * APART {
             if let Some(tag) = tags.get(step) {
@@ -158,6 +158,12 @@ impl Dedupe {
             }
             at = self.next(at);
         }
+    }
+
+    /// Returns how many digests may be unique before the table grows.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        capacity(self.buckets.len())
     }
 
     /// Returns the unique digests so far, in first-seen order.
@@ -253,43 +259,6 @@ impl Dedupe {
     #[inline]
     fn next_number(&self) -> u32 {
         u32::try_from(self.unique.len() + 1).expect("fewer than 2^32 - 1 unique digests")
-    }
-
-    /// Doubles the table. One more bit of a tag chooses between the two buckets that an old bucket becomes: the
-    /// same bucket, and one of the new half.
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self) -> Result<(), OutOfMemory> {
-        let old_len = self.buckets.len();
-        assert!((old_len as u64) < MOST, "the tag has no bits left to choose a bucket by");
-        // All memory first, so that a refusal leaves the table as it was.
-        let mut strays = memory::with_room(self.strays)?;
-        memory::reserve_exact(&mut self.buckets, old_len)?;
-        for start in (0..old_len).step_by(FEWEST) {
-            if start % TOUCHED == 0 {
-                memory::touch_ahead(&mut self.buckets, Bucket::EMPTY);
-            }
-            self.buckets.resize(old_len + start + FEWEST, Bucket::EMPTY);
-            let (lows, highs) = self.buckets.split_at_mut(old_len);
-            for (at, (low, high)) in (start..).zip(lows[start..].iter_mut().zip(&mut highs[start..])) {
-                low.split(high, old_len as u32, at as u32, &mut strays);
-            }
-        }
-        debug_assert_eq!(strays.len(), self.strays);
-        self.strays = 0;
-        for (tag, number) in strays {
-            let home = self.home(tag);
-            let mut at = home;
-            loop {
-                let bucket = &mut self.buckets[at];
-                if bucket.put(bucket.look(tag).used, tag, number) {
-                    self.strays += usize::from(at != home);
-                    break;
-                }
-                at = self.next(at);
-            }
-        }
-        Ok(())
     }
 }
 
