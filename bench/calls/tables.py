@@ -111,7 +111,7 @@ def as_markdown(document: Document) -> str:
         "`make bench-calls` measures all points again and writes this table.",
         "",
     ]
-    verdict = f"Of all {len(document['points'])} points measured, a peer was faster in {len(losses)} cases"
+    verdict = f"Of all {len(document['points'])} points measured, a peer was faster at {len(losses)}"
     if not losses:
         return "\n".join([*out, f"{verdict}."])
     # The page shows every lost point, folded, so that the list does not hide the table.

@@ -139,7 +139,7 @@ def as_markdown(document: Document) -> str:
     beyond = lost(document)
     if beyond:
         # The page shows every lost case, not only those that are in the table.
-        verdict = f"Outside the table, a peer was faster in {len(beyond)} cases"
+        verdict = f"Cases outside the table in which a peer was faster: {len(beyond)}"
         out += ["", f"<details><summary>{verdict}</summary>", "", *beyond, "", "</details>"]
     return "\n".join(out)
 

@@ -92,7 +92,7 @@ def test_lost_points_are_shown(document: dict[str, Any]) -> None:
     assert all(f"\n* {each}\n" in table for each in tables.lost(losing))
     winning = document | {"points": [point | {"lines": [line | {"calls_per_s": 7.0} for line in lines]}]}
     assert tables.lost(winning) == []
-    assert tables.as_markdown(winning).endswith("a peer was faster in 0 cases.")
+    assert tables.as_markdown(winning).endswith("a peer was faster at 0.")
 
 
 def test_a_ready_plan_hides_no_lost_point(document: dict[str, Any]) -> None:

@@ -101,7 +101,7 @@ def test_a_plan_without_memory_is_a_memory_error(name: str, threads: int, file: 
 
 
 def test_a_plan_needs_no_memory_for_digests_that_were_only_likely() -> None:
-    """A seventh of the rows are new digests, so that a table for new digests in all rows is asked for first."""
+    """A seventh of the rows are new digests, so that a table for new digests in all rows is tried first."""
     script = """
         import numpy as np
         new = raw()[: ROWS // 7]
