@@ -47,6 +47,17 @@ impl Comparison {
         self.planner.expect(more);
     }
 
+    /// Says that about so many rows will come, as [`Planner::expect_only`].
+    pub fn expect_only(&mut self, more: usize) {
+        self.planner.expect_only(more);
+    }
+
+    /// Returns the number of rows taken so far.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.planner.rows()
+    }
+
     /// Starts a report: the next rows belong to it.
     pub fn begin(&mut self) {
         self.starts.push(self.verdicts.len());

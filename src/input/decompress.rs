@@ -20,6 +20,8 @@ pub struct TextSource<R: Read> {
     block: Vec<u8>,
     /// Whether no block was read yet.
     at_start: bool,
+    /// Bytes of the blocks so far.
+    taken: u64,
 }
 
 /// A file whose first bytes were read to tell its compression, with these bytes in front again.
@@ -84,7 +86,14 @@ impl<R: Read> TextSource<R> {
     /// # Errors
     /// The errors of the file.
     pub fn open(file: R) -> io::Result<Self> {
-        Ok(Self { stream: Stream::open(file)?, block: Vec::new(), at_start: true })
+        Ok(Self { stream: Stream::open(file)?, block: Vec::new(), at_start: true, taken: 0 })
+    }
+
+    /// Returns the bytes of the file that were passed on so far; None for a compressed file, whose blocks have
+    /// other lengths than their parts of the file.
+    #[must_use]
+    pub fn taken(&self) -> Option<u64> {
+        matches!(self.stream, Stream::Plain(_)).then_some(self.taken)
     }
 
     /// Passes the next block, which is never empty, to `take`; returns None at the end of the file.
@@ -93,7 +102,7 @@ impl<R: Read> TextSource<R> {
     /// The errors of the file, broken compressed data, compressed data that holds compressed data or a table,
     /// and [`foreign::Foreign`] for what else is not text.
     pub fn block<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
-        let Self { stream, block, at_start } = self;
+        let Self { stream, block, at_start, taken: passed } = self;
         let at_start = std::mem::take(at_start);
         // The first block is long enough to tell what it is.
         let least = if at_start { foreign::HEAD } else { 1 };
@@ -106,6 +115,7 @@ impl<R: Read> TextSource<R> {
                 let taken = (!block.is_empty()).then(|| take(block));
                 let read = block.len();
                 file.consume(read);
+                *passed += read as u64;
                 return Ok(taken);
             }
             Stream::Gzip(stream) => (decompress(stream, block, least), Compression::Gzip),

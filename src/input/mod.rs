@@ -63,6 +63,14 @@ pub fn rows_of(bytes: u64) -> usize {
     usize::try_from(bytes / FREQUENT_ROW).unwrap_or(usize::MAX)
 }
 
+/// Returns about how many rows are left in a file of so many bytes, if `taken` bytes of it had `rows` rows.
+#[must_use]
+pub fn rows_left(bytes: u64, taken: u64, rows: usize) -> usize {
+    let left = u128::from(bytes.saturating_sub(taken));
+    let rows = left * rows as u128 / u128::from(taken.max(1));
+    usize::try_from(rows).unwrap_or(usize::MAX)
+}
+
 /// Reads the next block of a file; returns false at the end of the file.
 ///
 /// # Errors

@@ -39,6 +39,8 @@ pub struct Planner {
     indexer: Result<Indexer, OutOfMemory>,
     /// Rows that will come at least, as far as is known.
     expected: usize,
+    /// Rows that there will be in the end, by what is known now.
+    likely: usize,
     /// Whether the planner has decided about a background thread.
     decided: bool,
     rejects: Rejects,
@@ -59,6 +61,7 @@ impl Planner {
             seed,
             indexer: Indexer::new(seed),
             expected: 0,
+            likely: 0,
             decided: false,
             rejects: Rejects::default(),
             spellings: Default::default(),
@@ -77,12 +80,19 @@ impl Planner {
     /// Says that about `more` rows will come, so that their memory is reserved at once and a background thread
     /// starts at once. A wrong number costs address space and changes nothing in the plan.
     pub fn expect(&mut self, more: usize) {
-        self.expected = self.expected.max(self.count.saturating_add(more));
+        let all = self.count.saturating_add(more);
+        self.expected = self.expected.max(all);
+        self.likely = self.likely.max(all);
         if more >= MANY_ROWS
             && let Ok(indexer) = &mut self.indexer
         {
             indexer.expect(more);
         }
+    }
+
+    /// Says that about `more` rows will come, and not what was said before. The table of digests grows by that.
+    pub fn expect_only(&mut self, more: usize) {
+        self.likely = self.count.saturating_add(more);
     }
 
     /// Passes rows on in blocks of so many digests, and starts a background thread with the first block. By
@@ -279,7 +289,7 @@ impl Planner {
                 indexer.move_to_thread();
             }
         }
-        self.rows.more = self.expected.saturating_sub(self.count);
+        self.rows.more = self.likely.saturating_sub(self.count);
         if let Err(refused) = indexer.take(&mut self.rows) {
             self.fail(refused);
         }

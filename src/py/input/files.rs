@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use super::super::python_file::{PythonFile, is_foreign, os_error};
 use crate::comparison::Comparison;
 use crate::input::decompress::TextSource;
-use crate::input::{Column, Format, ReadError, read_block, rows_of};
+use crate::input::{Column, Format, ReadError, read_block, rows_left, rows_of};
 use crate::memory::{self, OutOfMemory};
 use crate::plan::planner::Planner;
 
@@ -44,6 +44,12 @@ pub(in crate::py) trait RowTaker: Send {
 
     /// Says that about so many rows will come.
     fn expect(&mut self, rows: usize);
+
+    /// The same, in place of what was said before.
+    fn expect_only(&mut self, rows: usize);
+
+    /// Returns the number of rows so far.
+    fn rows(&self) -> usize;
 }
 
 impl RowTaker for Planner {
@@ -54,6 +60,14 @@ impl RowTaker for Planner {
     fn expect(&mut self, rows: usize) {
         Planner::expect(self, rows);
     }
+
+    fn expect_only(&mut self, rows: usize) {
+        Planner::expect_only(self, rows);
+    }
+
+    fn rows(&self) -> usize {
+        Planner::rows(self)
+    }
 }
 
 impl RowTaker for Comparison {
@@ -63,6 +77,14 @@ impl RowTaker for Comparison {
 
     fn expect(&mut self, rows: usize) {
         Comparison::expect(self, rows);
+    }
+
+    fn expect_only(&mut self, rows: usize) {
+        Comparison::expect_only(self, rows);
+    }
+
+    fn rows(&self) -> usize {
+        Comparison::rows(self)
     }
 }
 
@@ -78,7 +100,7 @@ pub(in crate::py) fn read<T: RowTaker, F: Format<T, Error: fmt::Display + Send> 
     if file.hasattr("read")? {
         let file = PythonFile(file.clone().unbind());
         let mut source = py.detach(|| TextSource::open(file))?;
-        while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
+        while read_blocks(py, &mut source, &mut format, taker, None).map_err(|error| match error {
             ReadError::Io(error) if is_foreign(&error) => PyValueError::new_err(error.to_string()),
             ReadError::Io(error) => no_memory(&error).unwrap_or_else(|| error.into()),
             ReadError::Format(error) => PyValueError::new_err(error.to_string()),
@@ -97,7 +119,8 @@ pub(in crate::py) fn read<T: RowTaker, F: Format<T, Error: fmt::Display + Send> 
     });
     let (bytes, mut source) = opened.map_err(|error| os_error(error, &path))?;
     taker.expect(rows_of(bytes));
-    while read_blocks(py, &mut source, &mut format, taker).map_err(|error| match error {
+    let whole = Some(Whole { bytes, rows_before: taker.rows() });
+    while read_blocks(py, &mut source, &mut format, taker, whole).map_err(|error| match error {
         ReadError::Io(error) => no_memory(&error).unwrap_or_else(|| os_error(error, &path)),
         ReadError::Format(error) => PyValueError::new_err(format!("{}: {error}", path.display())),
     })? {
@@ -116,18 +139,31 @@ fn no_memory(error: &io::Error) -> Option<PyErr> {
     refused.then(|| PyMemoryError::new_err("no memory to read the file; give the process more"))
 }
 
+/// A file whose length is known.
+#[derive(Clone, Copy)]
+struct Whole {
+    bytes: u64,
+    /// Rows that were taken before the file.
+    rows_before: usize,
+}
+
 /// Reads some blocks with the interpreter lock released; returns false at the end of the file.
 fn read_blocks<R: Read + Send, T: RowTaker, F: Format<T, Error: Send> + Send>(
     py: Python<'_>,
     source: &mut TextSource<R>,
     format: &mut F,
     taker: &mut T,
+    whole: Option<Whole>,
 ) -> Result<bool, ReadError<F::Error>> {
     py.detach(|| {
         for _ in 0..BLOCKS_BETWEEN_SIGNALS {
             // A planner without memory takes no more rows, and the caller asks it.
             if !read_block(source, format, taker)? || taker.check().is_err() {
                 return Ok(false);
+            }
+            // The lines may be much longer than digests.
+            if let (Some(Whole { bytes, rows_before }), Some(taken)) = (whole, source.taken()) {
+                taker.expect_only(rows_left(bytes, taken, taker.rows() - rows_before));
             }
         }
         Ok(true)

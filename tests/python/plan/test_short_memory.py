@@ -12,6 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from peak_memory import PEAK_MB
+
 MEGABYTES = (2, 8, 14, 20, 45, 120)
 """Address space that is left, from too little for a block to enough for the whole plan."""
 
@@ -113,3 +115,23 @@ def test_a_plan_needs_no_memory_for_digests_that_were_only_likely() -> None:
     """
     ended = run(script, rows=6_000_000)
     assert ended.returncode == 0, ended.stderr[-1500:]
+
+
+def test_a_file_of_long_lines_takes_no_more_memory_than_its_rows_need(tmp_path: Path) -> None:
+    """By its length, the file of long lines could have four times as many rows."""
+    chance = random.Random(7)
+    texts = [chance.randbytes(32).hex() for _ in range(600_000)]
+    peaks = []
+    for name, others in (("short", ""), ("long", "," + "x" * 220)):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("".join(["digest,name\n", *(f"{text}{others or ','}\n" for text in texts)]))
+        script = PEAK_MB + textwrap.dedent("""
+            plan = lc.plan(lc.read(sys.argv[1], column="digest"), threads=1)
+            assert plan.unique == 600_000, plan
+            print(peak_mb())
+        """)
+        ended = run(script, str(path))
+        assert ended.returncode == 0, ended.stderr[-1500:]
+        peaks.append(float(ended.stdout))
+    short, long = peaks
+    assert long < short + 8, peaks

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use layercheck::input::decompress::TextSource;
 use layercheck::input::lines::TextLines;
-use layercheck::input::read_block;
+use layercheck::input::{read_block, rows_left};
 use layercheck::{Plan, Planner};
 
 /// Returns `piece` bytes at a time, a signal before each piece, and its end only once.
@@ -73,5 +73,32 @@ fn a_file_shorter_than_any_magic_number_is_text() {
         let mut lines = TextLines::default();
         while read_block(&mut source, &mut lines, &mut planner).unwrap() {}
         assert_eq!(planner.finish(100).unwrap().rows(), usize::from(!text.is_empty()));
+    }
+}
+
+#[test]
+fn the_rows_that_are_left_follow_from_those_of_the_first_bytes() {
+    assert_eq!(rows_left(1_000, 100, 3), 27);
+    assert_eq!(rows_left(1_000, 1_000, 30), 0);
+    // A file that grew, or whose length is not known.
+    assert_eq!(rows_left(10, 1_000, 30), 0);
+    assert_eq!(rows_left(0, 0, 0), 0);
+    // A file that has no byte of what it claims.
+    assert_eq!(rows_left(u64::MAX, 1, usize::MAX), usize::MAX);
+}
+
+#[test]
+fn only_the_bytes_of_a_plain_file_are_counted() {
+    let text = "latest\n".repeat(100_000);
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(text.as_bytes()).unwrap();
+    for (file, counted) in [(text.clone().into_bytes(), true), (packer.finish().unwrap(), false)] {
+        let mut source = TextSource::open(file.as_slice()).unwrap();
+        let mut taken = 0;
+        while let Some(length) = source.block(<[u8]>::len).unwrap() {
+            taken += length as u64;
+            assert_eq!(source.taken(), counted.then_some(taken));
+        }
+        assert_eq!(taken, text.len() as u64);
     }
 }
