@@ -7,10 +7,10 @@ thread. Threads may share a botocore client, but processes may not, so create a 
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass
 from typing import Any
 
+from layercheck.aws.creation_lock import CreationLock
 from layercheck.aws.informational import skip_informational
 from layercheck.aws.network_settings import (
     NetworkSettings,
@@ -31,17 +31,7 @@ READ_TIMEOUT_S = 30
 PUBLIC_REGIONS = ("us-east-1", "us-west-2")
 """The only regions with an ECR Public API (botocore's endpoint data, compared in a test)."""
 
-_session_lock = threading.Lock()  # sessions are not thread-safe, and several Checkers may share a session
-
-
-def _renew_lock() -> None:
-    """In a forked child: the thread that held the lock at the fork exists only in the parent."""
-    global _session_lock
-    _session_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_creation = CreationLock()  # sessions are not thread-safe, and several Checkers may share a session
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -141,7 +131,7 @@ def open_client(
             )
         failed: LayercheckError | None = None
         try:
-            with _session_lock:
+            with _creation:
                 session, client = _create(
                     service,
                     session,

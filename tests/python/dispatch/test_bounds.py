@@ -299,5 +299,6 @@ def test_a_bug_in_layercheck_ends_the_run_with_its_verdicts(
         checker.check(ROWS)
     report: lc.Report = caught.value.report  # type: ignore[attr-defined]
     assert sum(report.counts.values()) == len(ROWS)
-    assert report.counts["available"] + report.counts["unavailable"] >= 1000
+    # Three of the ten calls before it may still be under way.
+    assert report.counts["available"] + report.counts["unavailable"] >= 700
     assert report.counts["not_checked"] > 3000

@@ -261,3 +261,37 @@ def test_a_child_that_ends_leaves_connections_and_journal_of_its_parent_alone(
         bundle = str(ecr.ca_bundle) if tls else ""
         out = run_program(program, ecr.endpoint_url, transport, bundle, str(tmp_path / "journal"))
     assert out.split("\n") == ["True True 0"] * 4 + ["True 0", "True 0", ""]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_fork_waits_for_a_client_that_is_created_but_not_for_ever(ends: bool) -> None:
+    """OpenSSL would keep its locks in the child, and no client could be created there."""
+    program = f"""
+    import boto3
+
+    created, inside, go_on = [], threading.Event(), threading.Event()
+
+    class Slow(boto3.Session):
+        def client(self, *args, **kwargs):
+            made = super().client(*args, **kwargs)
+            if threading.current_thread() is not threading.main_thread():
+                inside.set()
+                go_on.wait(0.3 if {ends} else None)
+                created.append(made)
+            return made
+
+    threading.Thread(target=lambda: open_checker(session=Slow()).close(), daemon=True).start()
+    inside.wait()
+
+    def work():
+        yield "waited for the other client", bool(created) is {ends}
+        with open_checker(session=Slow()) as own:
+            yield "a checker of its own", is_true(own.check(rows))
+
+    print(ended_well(in_child(work)))
+    go_on.set()
+    with open_checker() as later:
+        print(is_true(later.check(rows)))
+    """
+    with LocalEcr({"team/app": EvenDigests()}, region_name="eu-west-1") as ecr:
+        assert run_program(program, ecr.endpoint_url, "native").split() == ["True", "True"]
