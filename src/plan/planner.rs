@@ -3,7 +3,6 @@
 use std::num::NonZero;
 
 use super::Plan;
-use super::dedupe::Seed;
 use super::indexer::{Indexer, Rows};
 use super::rejected_rows::{Rejects, raw_text};
 use super::row_sink::{Line, MAX_LINE, Sink};
@@ -34,7 +33,6 @@ pub struct Planner {
     line_offset: Option<i64>,
     /// The last of these rows, which have no index yet.
     rows: Rows,
-    seed: Seed,
     /// The error once memory has run out.
     indexer: Result<Indexer, OutOfMemory>,
     /// Rows that will come at least, as far as is known.
@@ -51,15 +49,13 @@ impl Planner {
     /// Makes a planner without rows. With `strict`, only canonical digests pass.
     #[must_use]
     pub fn new(strict: bool) -> Self {
-        let seed = Seed::draw();
         Self {
             strict,
             threads: Some(1),
             count: 0,
             line_offset: None,
             rows: Rows::default(),
-            seed,
-            indexer: Indexer::new(seed),
+            indexer: Indexer::new(),
             expected: 0,
             likely: 0,
             decided: false,
@@ -198,7 +194,7 @@ impl Planner {
         let mut others = digests;
         while !others.is_empty() {
             let before = others.len();
-            match self.rows.extend(others, &self.seed) {
+            match self.rows.extend(others) {
                 Ok(rest) => others = rest,
                 Err(refused) => return self.fail(refused),
             }
@@ -248,7 +244,7 @@ impl Planner {
     #[inline]
     fn keep(&mut self, digest: &Digest, spelling: Spelling) {
         self.spellings[spelling as usize] += 1;
-        if let Err(refused) = self.rows.push(digest, &self.seed) {
+        if let Err(refused) = self.rows.push(digest) {
             return self.fail(refused);
         }
         self.count += 1;

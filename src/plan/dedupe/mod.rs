@@ -94,6 +94,12 @@ impl Dedupe {
         Ok(Self { unique: Vec::new(), buckets, strays: 0, seen: 0, when_grown: (0, 0), seed })
     }
 
+    /// Returns the seed that the tags must come from.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
     /// Adds the new digests, and writes the index of each digest among the unique digests to `indices`.
     /// `tags` are the digests' tags by the table's [`Seed`]. About `more` digests will come later: a wrong number
     /// costs memory or time, and changes no index.
