@@ -5,8 +5,10 @@
 //! behind it, because what is small (a message, an exception, a block of a file) is not reserved.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::allocator;
+pub(crate) use crate::allocator::HUGE_PAGE;
 
 /// Bytes that a large column leaves free.
 pub const SPARE: usize = 4 << 20;
@@ -83,6 +85,20 @@ pub fn touch_ahead<T: Copy>(column: &mut Vec<T>, item: T) {
     if size >= allocator::LARGE {
         touch(column, size, item);
     }
+}
+
+/// Tells whether a column of so many bytes is a mapping of its own, whose memory can be provided before its use.
+#[inline]
+#[must_use]
+pub fn is_mapped(bytes: usize) -> bool {
+    bytes >= allocator::LARGE
+}
+
+/// Asks the system for the pages of a part of a large column's memory now, and not when each is used first. Returns
+/// false if the system cannot do that. `part` counts bytes from the start of `memory`.
+#[must_use]
+pub fn provide(memory: &Range<usize>, part: Range<usize>) -> bool {
+    allocator::provide(memory, part)
 }
 
 #[inline(never)]

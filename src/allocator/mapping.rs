@@ -11,6 +11,7 @@
 //! version 6.7), and the memory grows without a copy and keeps its huge pages. Measured by `make bench-growth`.
 
 use std::alloc::Layout;
+use std::ops::Range;
 use std::ptr::null_mut;
 
 use super::huge_pages;
@@ -81,6 +82,21 @@ pub(super) unsafe fn remap(start: *mut u8, size: usize, new: usize) -> *mut u8 {
 /// time that it takes, the memory goes on in huge or in small pages.
 pub(crate) fn learn(start: *mut u8, size: usize, touch: impl FnOnce()) {
     huge_pages::learn(start, size.next_multiple_of(HUGE_PAGE), touch);
+}
+
+/// Asks the system for the pages of a part of `memory`, which is from [`map`], now. Returns false if it does not.
+/// Another thread may use the memory meanwhile. `part` counts bytes from the start.
+pub(crate) fn provide(memory: &Range<usize>, part: Range<usize>) -> bool {
+    let at = |offset: usize| std::ptr::without_provenance_mut::<u8>(memory.start + offset);
+    let populate = |from: usize, to: usize| {
+        // SAFETY: the system only provides the pages, and changes no byte, whatever the address is.
+        to <= from || unsafe { libc::madvise(at(from).cast(), to - from, libc::MADV_POPULATE_WRITE) } == 0
+    };
+    let from = part.start.next_multiple_of(PAGE);
+    let first = (from + PAGE).min(part.end);
+    let mut provided = false;
+    learn(at(0), memory.len(), || provided = populate(from, first));
+    provided && populate(first, part.end)
 }
 
 /// Gives memory from [`map`] back.

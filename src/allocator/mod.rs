@@ -18,7 +18,7 @@ mod reserve;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-pub(crate) use mapping::{HUGE_PAGE, LARGE, can_map, learn};
+pub(crate) use mapping::{HUGE_PAGE, LARGE, can_map, learn, provide};
 use reserve::{Reserve, SMALL};
 
 #[global_allocator]

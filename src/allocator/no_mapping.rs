@@ -1,6 +1,7 @@
 //! Where the system is not Linux: the system's allocator has the large allocations too.
 
 use std::alloc::Layout;
+use std::ops::Range;
 use std::ptr::null_mut;
 
 pub(crate) const LARGE: usize = usize::MAX;
@@ -21,6 +22,10 @@ pub(crate) const fn can_map(_: usize) -> bool {
 
 pub(crate) fn learn(_: *mut u8, _: usize, touch: impl FnOnce()) {
     touch();
+}
+
+pub(crate) fn provide(_: &Range<usize>, _: Range<usize>) -> bool {
+    false
 }
 
 pub(super) unsafe fn remap(_: *mut u8, _: usize, _: usize) -> *mut u8 {

@@ -11,10 +11,11 @@
 //! `bench/`.
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::ahead::Helper;
 use super::dedupe::{Dedupe, Seed};
 use crate::digest::Digest;
 use crate::memory::{self, OutOfMemory};
@@ -228,6 +229,7 @@ impl Indexer {
 #[derive(Debug)]
 struct BackgroundIndexer {
     seed: Seed,
+    helper: Helper,
     /// Blocks that were sent and not received back.
     under_way: usize,
     parsed: Option<SyncSender<Rows>>,
@@ -261,7 +263,7 @@ impl BackgroundIndexer {
             }
             Some(Ok(dedupe))
         };
-        let seed = dedupe.seed();
+        let (seed, helper) = (dedupe.seed(), dedupe.helper());
         let nothing = Dedupe::new(seed).ok()?;
         memory::ensure_for_thread(STACK + FIRST_STEPS).ok()?;
         let thread = Builder::new().name("layercheck-plan".into()).stack_size(STACK).spawn(work).ok()?;
@@ -271,6 +273,7 @@ impl BackgroundIndexer {
         debug_assert!(sent.is_ok(), "the thread waits for the table");
         Some(Self {
             seed,
+            helper,
             under_way: 0,
             parsed: Some(parsed),
             indexed: Mutex::new(indexed),
@@ -290,11 +293,26 @@ impl BackgroundIndexer {
             parsed.tag(&self.seed)?;
         }
         self.under_way += 1;
-        let sent = self.parsed.as_ref().map(|channel| channel.send(parsed));
-        if !matches!(sent, Some(Ok(()))) {
+        if !self.send(parsed) {
             self.join()?; // or resumes the panic of the thread
         }
         Ok(())
+    }
+
+    /// Sends a block; returns false if the thread takes no more.
+    fn send(&self, parsed: Rows) -> bool {
+        let Some(channel) = &self.parsed else {
+            return false;
+        };
+        let mut waiting = parsed;
+        loop {
+            match channel.try_send(waiting) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(parsed)) if self.helper.provide() => waiting = parsed,
+                Err(TrySendError::Full(parsed)) => return channel.send(parsed).is_ok(),
+            }
+        }
     }
 
     /// Returns the oldest block that is indexed, if the thread sent one back.

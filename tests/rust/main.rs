@@ -1,5 +1,6 @@
 //! The tests of the core, as one program that links once. It has a module for each folder of `src/`.
 
+mod ahead;
 mod allocator;
 mod comparison;
 mod digest;

@@ -23,6 +23,12 @@ pub(super) const fn capacity(buckets: usize) -> usize {
     buckets * WIDTH / 4 * 3
 }
 
+/// Returns how many of `more` digests are new, if as many are as of those that were seen.
+pub(super) fn share(more: usize, new: usize, seen: usize) -> usize {
+    let share = new as u128 * more as u128 / seen.max(1) as u128;
+    share.min(u128::from(u32::MAX)) as usize
+}
+
 impl Dedupe {
     /// Grows the table for `new` digests, and for `more` that will come if enough is known about them.
     ///
@@ -46,8 +52,7 @@ impl Dedupe {
         if seen == 0 || self.seen < more / (KNOWN_PART - 1) {
             return 0;
         }
-        let others = unique as u128 * more as u128 / seen as u128;
-        (self.unique.len() + others.min(u128::from(u32::MAX)) as usize) / 8 * 7
+        (self.unique.len() + share(more, unique, seen)) / 8 * 7
     }
 
     /// Returns the number of buckets in the smallest table, not smaller than this one, that so many digests leave
@@ -67,6 +72,7 @@ impl Dedupe {
         assert!(buckets as u64 <= MOST, "the tag has no bits left to choose a bucket by");
         // All memory first, so that a refusal leaves the table as it was.
         let mut strays = memory::with_room(self.strays)?;
+        self.ahead.withdraw();
         memory::reserve_exact(&mut self.buckets, buckets - old_len)?;
         if buckets == 2 * old_len {
             self.double(&mut strays);
@@ -96,6 +102,7 @@ impl Dedupe {
         for start in (0..old_len).step_by(FEWEST) {
             if start % TOUCHED == 0 {
                 memory::touch_ahead(&mut self.buckets, Bucket::EMPTY);
+                self.ahead.offer(&self.buckets, old_len - start);
             }
             self.buckets.resize(old_len + start + FEWEST, Bucket::EMPTY);
             let (lows, highs) = self.buckets.split_at_mut(old_len);
@@ -110,6 +117,7 @@ impl Dedupe {
         let old_len = self.buckets.len();
         while self.buckets.len() < buckets {
             memory::touch_ahead(&mut self.buckets, Bucket::EMPTY);
+            self.ahead.offer(&self.buckets, buckets - self.buckets.len());
             self.buckets.resize((self.buckets.len() + TOUCHED).min(buckets), Bucket::EMPTY);
         }
         for at in 0..old_len {

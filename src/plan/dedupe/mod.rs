@@ -16,8 +16,9 @@ mod growth;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use bucket::{Bucket, Seen, WIDTH};
-use growth::capacity;
+use growth::{capacity, share};
 
+use super::ahead::{Ahead, Helper};
 use super::prefetch::prefetch;
 use crate::digest::Digest;
 use crate::memory::{self, OutOfMemory};
@@ -73,6 +74,8 @@ impl Seed {
 /// Unique digests in first-seen order, and the table that finds them.
 #[derive(Debug)]
 pub struct Dedupe {
+    /// Of the column that grows. It stands first, so that it is dropped before the columns.
+    ahead: Ahead,
     unique: Vec<Digest>,
     buckets: Vec<Bucket>,
     /// Entries that are not in their own bucket, because that was full.
@@ -91,7 +94,15 @@ impl Dedupe {
     /// [`OutOfMemory`].
     pub fn new(seed: Seed) -> Result<Self, OutOfMemory> {
         let buckets = memory::filled(Bucket::EMPTY, FEWEST)?;
-        Ok(Self { unique: Vec::new(), buckets, strays: 0, seen: 0, when_grown: (0, 0), seed })
+        Ok(Self {
+            ahead: Ahead::default(),
+            unique: Vec::new(),
+            buckets,
+            strays: 0,
+            seen: 0,
+            when_grown: (0, 0),
+            seed,
+        })
     }
 
     /// Returns the seed that the tags must come from.
@@ -123,7 +134,7 @@ impl Dedupe {
         if self.unique.len() + digests.len() > self.capacity() {
             self.make_room(digests.len(), more)?;
         }
-        memory::reserve(&mut self.unique, digests.len())?;
+        self.ahead.reserve(&mut self.unique, digests.len())?;
         self.seen += digests.len();
         let mut looked = [Looked::default(); APART];
         for step in 0..digests.len() + 2 * APART {
@@ -142,7 +153,14 @@ impl Dedupe {
             }
         }
         memory::touch_ahead(&mut self.unique, Digest([0; 32]));
+        self.ahead.offer(&self.unique, share(more, self.unique.len(), self.seen));
         Ok(())
+    }
+
+    /// Makes the side of a thread that can provide memory before this table uses it.
+    #[must_use]
+    pub fn helper(&self) -> Helper {
+        self.ahead.helper()
     }
 
     /// Returns the index of a digest; None if it was not added.
@@ -180,6 +198,7 @@ impl Dedupe {
 
     /// Reserves memory for about `more` digests, before the first. If the system refuses, nothing changes.
     pub fn expect(&mut self, more: usize) {
+        self.ahead.withdraw();
         // Reserved memory costs nothing until it is used. How many of the digests are equal is not known.
         let _ = memory::reserve_exact(&mut self.unique, more.min(MANY_DIGESTS));
         if more >= MANY_DIGESTS {
