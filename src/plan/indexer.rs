@@ -24,9 +24,9 @@ use crate::memory::{self, OutOfMemory};
 /// hand-over to the other core costs little beside the work.
 const FULL: usize = 8_192;
 
-/// Blocks that may wait for the background thread. While its table grows, it takes none for as long as the parsing
-/// of some tens of blocks takes. So many blocks take 10 MB.
-const QUEUED: usize = 32;
+/// Blocks that may wait for the background thread: 5 MB. While its table grows, it takes none for as long as the
+/// parsing of some tens of blocks takes.
+const QUEUED: usize = 16;
 
 /// Blocks under way from which the background thread is the slower one: the block at work, and one that waits.
 const BEHIND: usize = 2;
