@@ -96,7 +96,8 @@ pub(crate) fn provide(memory: &Range<usize>, part: Range<usize>) -> bool {
     let first = (from + PAGE).min(part.end);
     let mut provided = false;
     learn(at(0), memory.len(), || provided = populate(from, first));
-    provided && populate(first, part.end)
+    // Where pages are larger than the first part, it is provided already.
+    provided && populate(from, part.end)
 }
 
 /// Gives memory from [`map`] back.

@@ -4,7 +4,8 @@ use std::alloc::Layout;
 use std::ops::Range;
 use std::ptr::null_mut;
 
-pub(crate) const LARGE: usize = usize::MAX;
+/// No allocation is so large.
+pub(crate) const LARGE: usize = usize::MAX / 2 + 1;
 
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 

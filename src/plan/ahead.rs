@@ -1,4 +1,4 @@
-//! Lets a thread that would wait provide the memory of another thread's column before that is used.
+//! Lets a thread that would wait provide the memory of another thread's column before the owner uses it.
 //!
 //! In a new large column, every page that is used for the first time costs as much as the work that is done in
 //! it. The thread that looks digests up has two such columns. When it is the slower thread, the other one asks the
@@ -12,9 +12,6 @@ use crate::memory::{self, OutOfMemory};
 
 /// Bytes that are provided at once.
 const PIECE: usize = memory::HUGE_PAGE;
-
-/// Bytes that are provided at most before their use: what a plan that ends early has used too much.
-const MOST: usize = 4 * PIECE;
 
 /// The side of the thread whose column it is.
 #[derive(Debug, Default)]
@@ -30,11 +27,11 @@ pub struct Helper(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Locked while the memory may move, and while a piece of it is provided.
+    /// Locked while it changes and while a piece is provided. It is empty while the memory may move.
     place: Mutex<Place>,
     /// Bytes of the column that are in use.
     used: AtomicUsize,
-    /// Bytes that will be in use soon.
+    /// Bytes that will be in use soon, those in use included.
     wanted: AtomicUsize,
 }
 
@@ -65,8 +62,8 @@ impl Ahead {
         memory::reserve(column, more)
     }
 
-    /// Offers the memory for the next `more` items of a large column, of which a few megabytes are provided at
-    /// once. Until [`Self::withdraw`], the column keeps its place.
+    /// Offers the memory for the next `more` items of a large column to the helper. The caller calls
+    /// [`Self::withdraw`] before the column moves or is freed.
     #[inline]
     pub fn offer<T>(&mut self, column: &Vec<T>, more: usize) {
         let size = column.capacity() * size_of::<T>();
@@ -74,7 +71,7 @@ impl Ahead {
             return;
         }
         let used = column.len() * size_of::<T>();
-        let more = more.saturating_mul(size_of::<T>()).min(MOST);
+        let more = more.saturating_mul(size_of::<T>()).min(size - used);
         self.shared.used.store(used, Relaxed);
         self.shared.wanted.store(used + more, Relaxed);
         let start = column.as_ptr().addr();
@@ -104,12 +101,12 @@ impl Helper {
     #[must_use]
     pub fn provide(&self) -> bool {
         let mut place = self.0.place();
-        let size = place.memory.len();
-        // The owner is about to use the next piece itself.
-        let next = (self.0.used.load(Relaxed) + PIECE).next_multiple_of(PIECE);
+        let Range { start, end } = place.memory;
+        // The owner is about to use the next piece itself. Pieces start where huge pages start.
+        let next = (start + self.0.used.load(Relaxed) + PIECE).next_multiple_of(PIECE) - start;
         let from = place.done.max(next);
         let to = from + PIECE;
-        if to > self.0.wanted.load(Relaxed).min(size) {
+        if to > self.0.wanted.load(Relaxed).min(end - start) {
             return false;
         }
         place.done = to;
@@ -119,7 +116,7 @@ impl Helper {
 
 impl Shared {
     fn place(&self) -> MutexGuard<'_, Place> {
-        // A thread that panics leaves a place that is right.
+        // A thread that panics leaves a valid place.
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@
 //! indices, and the caller's thread puts these into the column of all rows. So the plan is the same, each
 //! thread has half of the work, and each provides the memory of its own columns. Which thread is the slower one
 //! changes on the way: the background thread while its table grows, and in memory that the system provides
-//! slowly; the caller's thread in between. So many blocks may wait, and the thread that waits computes the tags.
+//! slowly; the caller's thread in between. Therefore some blocks may wait, and the thread that waits computes the tags.
 //! That took a tenth off the time of a file of 5 million rows. Measured by the case `one core and all` of
 //! `bench/`.
 
@@ -24,8 +24,8 @@ use crate::memory::{self, OutOfMemory};
 /// hand-over to the other core costs little beside the work.
 const FULL: usize = 8_192;
 
-/// Blocks that may wait for the background thread: 5 MB. While its table grows, it takes none for as long as the
-/// parsing of some tens of blocks takes.
+/// Blocks that may wait for the background thread: 5 MB. While its table grows, it takes no block. Meanwhile the
+/// caller's thread parses some tens of blocks.
 const QUEUED: usize = 16;
 
 /// Blocks under way from which the background thread is the slower one: the block at work, and one that waits.
@@ -46,7 +46,7 @@ pub struct Rows {
     /// Digests, or rejected rows, of a full block.
     full: usize,
     digests: Vec<Digest>,
-    /// The tags of the digests; none before the block is passed on.
+    /// The tags of the digests; empty until one of the threads computes them.
     tags: Vec<u32>,
     /// The index of each digest among the unique digests, once the block is indexed.
     indices: Vec<u32>,
@@ -200,14 +200,14 @@ impl Indexer {
                 rows.move_to(&mut self.row_index)
             }
             Place::Background(background) => {
-                background.exchange(rows)?;
-                rows.move_to(&mut self.row_index)?;
-                // The memory of the others is freed, so that few blocks are left when the thread has caught up.
-                while let Some(next) = background.receive() {
-                    *rows = next;
-                    rows.move_to(&mut self.row_index)?;
+                // The memory of all but one is freed, so that few blocks are left when the thread has caught up.
+                let mut empty = None;
+                while let Some(mut indexed) = background.receive() {
+                    indexed.move_to(&mut self.row_index)?;
+                    empty = Some(indexed);
                 }
-                Ok(())
+                let empty = empty.unwrap_or_else(|| Rows::of(rows.full));
+                background.send(std::mem::replace(rows, empty))
             }
         }
     }
@@ -281,38 +281,28 @@ impl BackgroundIndexer {
         })
     }
 
-    /// Sends the parsed rows, and puts the oldest indexed block in their place; an empty block if no block is
-    /// indexed.
-    fn exchange(&mut self, rows: &mut Rows) -> Result<(), OutOfMemory> {
-        // Makes a new block only while fewer blocks exist than the bounded channel and both threads can hold.
-        let empty = || Rows::of(rows.full);
-        let mut parsed = self.receive().unwrap_or_else(empty);
-        std::mem::swap(rows, &mut parsed);
+    /// Sends the parsed rows, as soon as there is a place for them.
+    fn send(&mut self, mut rows: Rows) -> Result<(), OutOfMemory> {
         // Tags are a part of the work that either thread can do.
         if self.under_way >= BEHIND {
-            parsed.tag(&self.seed)?;
+            rows.tag(&self.seed)?;
         }
         self.under_way += 1;
-        if !self.send(parsed) {
-            self.join()?; // or resumes the panic of the thread
-        }
-        Ok(())
-    }
-
-    /// Sends a block; returns false if the thread takes no more.
-    fn send(&self, parsed: Rows) -> bool {
-        let Some(channel) = &self.parsed else {
-            return false;
-        };
-        let mut waiting = parsed;
-        loop {
-            match channel.try_send(waiting) {
-                Ok(()) => return true,
-                Err(TrySendError::Disconnected(_)) => return false,
-                Err(TrySendError::Full(parsed)) if self.helper.provide() => waiting = parsed,
-                Err(TrySendError::Full(parsed)) => return channel.send(parsed).is_ok(),
+        while let Some(parsed) = &self.parsed {
+            match parsed.try_send(rows) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(waiting)) if self.helper.provide() => rows = waiting,
+                Err(TrySendError::Full(waiting)) => {
+                    if parsed.send(waiting).is_ok() {
+                        return Ok(());
+                    }
+                    break;
+                }
+                Err(TrySendError::Disconnected(_)) => break,
             }
         }
+        self.join()?; // or resumes the panic of the thread
+        Ok(())
     }
 
     /// Returns the oldest block that is indexed, if the thread sent one back.

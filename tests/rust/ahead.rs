@@ -1,4 +1,5 @@
-//! A thread that would wait provides the memory of another thread's column.
+//! A thread that would wait provides the memory of another thread's column. Where mappings start at the border of
+//! a huge page and the system can provide pages before their use: Linux 6.7 or newer.
 
 use layercheck::memory;
 use layercheck::plan::ahead::Ahead;
@@ -25,14 +26,14 @@ fn the_next_megabytes_of_a_column_are_provided_and_not_more() {
     let mut ahead = Ahead::default();
     let helper = ahead.helper();
     assert!(!helper.provide(), "nothing was offered");
-    ahead.offer(&column, usize::MAX);
+    ahead.offer(&column, 8 * MEGABYTE);
     assert!(helper.provide() && helper.provide() && !helper.provide());
     // The owner is about to use the next megabytes itself.
     assert_eq!(provided(&column)[2..], [vec![false; 2], vec![true; 4], vec![false; 24]].concat());
     // This goes on as the column grows, up to its end, and changes no item.
     while column.len() < 32 * MEGABYTE {
         column.resize(column.len() + MEGABYTE - column.len() % MEGABYTE, 7);
-        ahead.offer(&column, usize::MAX);
+        ahead.offer(&column, 8 * MEGABYTE);
         while helper.provide() {}
     }
     assert!(provided(&column).iter().all(|megabyte| *megabyte));

@@ -30,6 +30,9 @@ const APART: usize = 24;
 /// Buckets of the smallest table. The number of buckets is always a power of two.
 const FEWEST: usize = 1 << 7;
 
+/// The most digests whose memory a helper provides before they come: 8 MB. Fewer may come than is known now.
+const OFFERED: usize = 1 << 18;
+
 /// Digests for which memory is reserved at once, if so many will come: 16 MB. From that size on, a column is in
 /// huge pages and grows without a copy (`LARGE` in `src/allocator/mapping.rs`).
 const MANY_DIGESTS: usize = 1 << 19;
@@ -74,7 +77,7 @@ impl Seed {
 /// Unique digests in first-seen order, and the table that finds them.
 #[derive(Debug)]
 pub struct Dedupe {
-    /// Of the column that grows. It stands first, so that it is dropped before the columns.
+    /// Offers the memory of the column that grows. This field is first, so that it is dropped before the columns.
     ahead: Ahead,
     unique: Vec<Digest>,
     buckets: Vec<Bucket>,
@@ -153,7 +156,7 @@ impl Dedupe {
             }
         }
         memory::touch_ahead(&mut self.unique, Digest([0; 32]));
-        self.ahead.offer(&self.unique, share(more, self.unique.len(), self.seen));
+        self.ahead.offer(&self.unique, share(more, self.unique.len(), self.seen).min(OFFERED));
         Ok(())
     }
 
