@@ -85,19 +85,18 @@ pub(crate) fn learn(start: *mut u8, size: usize, touch: impl FnOnce()) {
 }
 
 /// Asks the system for the pages of a part of `memory`, which is from [`map`], now. Returns false if it does not.
-/// Another thread may use the memory meanwhile. `part` counts bytes from the start.
+/// Another thread may use the memory meanwhile. `part` counts bytes from the start, and begins with a page.
 pub(crate) fn provide(memory: &Range<usize>, part: Range<usize>) -> bool {
-    let at = |offset: usize| std::ptr::without_provenance_mut::<u8>(memory.start + offset);
-    let populate = |from: usize, to: usize| {
+    let start = std::ptr::without_provenance_mut::<u8>(memory.start);
+    let populate = |length: usize| {
+        let from = start.wrapping_add(part.start);
         // SAFETY: the system only provides the pages, and changes no byte, whatever the address is.
-        to <= from || unsafe { libc::madvise(at(from).cast(), to - from, libc::MADV_POPULATE_WRITE) } == 0
+        unsafe { libc::madvise(from.cast(), length, libc::MADV_POPULATE_WRITE) == 0 }
     };
-    let from = part.start.next_multiple_of(PAGE);
-    let first = (from + PAGE).min(part.end);
+    // By the time of the first page, the memory goes on in huge or in small pages.
     let mut provided = false;
-    learn(at(0), memory.len(), || provided = populate(from, first));
-    // Where pages are larger than the first part, it is provided already.
-    provided && populate(from, part.end)
+    learn(start, memory.len(), || provided = populate(PAGE));
+    provided && populate(part.len())
 }
 
 /// Gives memory from [`map`] back.

@@ -1,7 +1,7 @@
 //! The offline half: a [`planner`] takes rows and makes a [`Plan`].
 
 pub mod ahead;
-mod batch;
+pub mod batch;
 pub mod dedupe;
 pub mod hint;
 pub mod indexer;
